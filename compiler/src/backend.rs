@@ -1,0 +1,103 @@
+//! From word IR to a network: the second half of the pipeline, function by function.
+
+use crate::circuits::limits;
+use crate::circuits::packet::{Code, Context, lower};
+use crate::circuits::words::Tables;
+use crate::error::{CompileError, ErrorKind};
+use crate::ir::{Func, Module};
+use crate::layout::{ARGUMENT_FIELDS, Layout, MAX_FRAME};
+use crate::packetize::{self, Packets};
+use crate::schedule::{self, Assembly, Retry};
+use crate::{certify, link};
+use cranelift_entity::SecondaryMap;
+use rustc_hash::FxHashMap;
+use wasm2onnx_runtime::Network;
+
+/// Fields for values that cross packets; the rest is for what a packet carries from step to step.
+const CROSSING_FIELDS: u16 = 36;
+/// Most weight of a packet, and what is tried when it turns out to carry too much.
+const PACKET_WEIGHTS: [usize; 4] = [48, 20, 8, 2];
+
+/// Packetizes, lowers, schedules and links a module, and certifies the result.
+pub fn run(module: &Module) -> Result<Network, CompileError> {
+    let layout = Layout::new(module);
+    let (tables, table_list, lookup) = link::plan_tables(module);
+    let mut assembly = Assembly::new(lookup.len() as u32);
+    let mut entries: SecondaryMap<Func, u32> = SecondaryMap::new();
+    for func in module.functions.keys() {
+        entries[func] = assembly.packets.len() as u32;
+        function(module, &layout, &tables, func, &mut assembly)?;
+    }
+    let network = link::run(module, &layout, assembly, &entries, (table_list, lookup));
+    match certify::check(&network) {
+        Ok(_) => Ok(network),
+        Err(failure) => Err(ErrorKind::Certificate(failure.to_string()).into()),
+    }
+}
+
+fn function(
+    module: &Module,
+    layout: &Layout,
+    tables: &Tables,
+    func: Func,
+    assembly: &mut Assembly,
+) -> Result<(), CompileError> {
+    let function = &module.functions[func];
+    let mut prefetch = true;
+    let mut weights = PACKET_WEIGHTS.iter().copied();
+    let mut weight = weights.next().expect("there are some");
+    loop {
+        let packets = packetize::run(function, weight);
+        let reserved = reserved_slots(function, &packets);
+        let places = packetize::places(&packets, CROSSING_FIELDS, reserved);
+        if places.slots >= MAX_FRAME {
+            return Err(ErrorKind::Limit {
+                what: format!("the number of frame slots of {}", function.name),
+                value: places.slots as u64,
+                limit: MAX_FRAME as u64,
+            }
+            .into());
+        }
+        let params = packetize::param_ranges(&packets, true);
+        let cx = Context {
+            module,
+            layout,
+            tables,
+            packets: &packets,
+            places: &places,
+            params: &params,
+            frame: places.slots.max(1),
+            prefetch,
+        };
+        let mut crossing = FxHashMap::default();
+        let codes: Vec<Code> = (0..packets.packets.len()).map(|i| lower(&cx, i, &mut crossing)).collect();
+        let mark = assembly.mark();
+        match schedule::run(&packets, codes, function.index, assembly) {
+            Ok(()) => return Ok(()),
+            Err(retry) => {
+                assembly.reset(mark);
+                match (retry, weights.next()) {
+                    (Retry::Prefetch, _) if prefetch => prefetch = false,
+                    (_, Some(next)) => weight = next,
+                    _ => {
+                        return Err(ErrorKind::Limit {
+                            what: format!("the number of carried values of {}", function.name),
+                            value: limits::CARRIED as u64 + 1,
+                            limit: limits::CARRIED as u64,
+                        }
+                        .into());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Frame slots for arguments and results that find no field.
+fn reserved_slots(function: &crate::ir::Function, packets: &Packets) -> u32 {
+    let params = packets.packets[0].params.len();
+    let words = params.max(function.results.len());
+    words.saturating_sub(ARGUMENT_FIELDS as usize) as u32
+}
+
+const _: () = assert!(CROSSING_FIELDS > ARGUMENT_FIELDS && CROSSING_FIELDS < limits::CARRIED - 8);

@@ -1,0 +1,274 @@
+//! Making and walking IR functions: what all phases share.
+
+use cranelift_entity::PrimaryMap;
+use smallvec::{SmallVec, smallvec};
+use wasm2onnx_runtime::TrapCode;
+
+use crate::ir::*;
+
+impl Function {
+    /// A function with an empty entry block that traps.
+    pub fn new(name: String, index: u32, results: Vec<Type>) -> Self {
+        let mut blocks = PrimaryMap::new();
+        let entry = blocks.push(BlockData::new());
+        Function { name, index, results, blocks, values: PrimaryMap::new(), entry }
+    }
+
+    /// A function that does nothing but trap.
+    pub fn trapping(name: String, index: u32, params: &[Type], results: Vec<Type>, code: TrapCode) -> Self {
+        let mut func = Function::new(name, index, results);
+        for ty in params {
+            func.add_param(func.entry, *ty);
+        }
+        func.blocks[func.entry].term = Terminator::Trap(code);
+        func
+    }
+
+    /// Adds an empty block.
+    pub fn add_block(&mut self) -> Block {
+        self.blocks.push(BlockData::new())
+    }
+
+    /// Adds a parameter to a block.
+    pub fn add_param(&mut self, block: Block, ty: Type) -> Value {
+        let value = self.values.push(ty);
+        self.blocks[block].params.push(value);
+        value
+    }
+
+    /// Types of the parameters.
+    pub fn param_types(&self) -> Vec<Type> {
+        self.blocks[self.entry].params.iter().map(|p| self.values[*p]).collect()
+    }
+
+    /// Number of instructions and terminators: a measure of size.
+    pub fn size(&self) -> usize {
+        self.blocks.values().map(|b| b.insts.len() + 1).sum()
+    }
+}
+
+impl BlockData {
+    /// A block without parameters or instructions that traps.
+    pub fn new() -> Self {
+        BlockData {
+            params: Vec::new(),
+            insts: Vec::new(),
+            term: Terminator::Trap(TrapCode::Unreachable),
+            term_offset: 0,
+        }
+    }
+}
+
+impl Default for BlockData {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl BlockCall {
+    /// A jump without arguments.
+    pub fn to(block: Block) -> Self {
+        BlockCall { block, args: Values::new() }
+    }
+}
+
+impl Terminator {
+    /// Its jumps with arguments, in order: of a branch `then` first, of a switch the default last.
+    /// (A call's `next` is not among them.)
+    pub fn edges(&self) -> SmallVec<[&BlockCall; 2]> {
+        match self {
+            Terminator::Jump(call) => smallvec![call],
+            Terminator::Branch { then, otherwise, .. } => smallvec![then, otherwise],
+            Terminator::Switch { targets, default, .. } => {
+                targets.iter().chain(std::iter::once(default)).collect()
+            }
+            Terminator::Call { .. } | Terminator::Return(_) | Terminator::Trap(_) => smallvec![],
+        }
+    }
+
+    /// Its jumps, to be changed, in the same order.
+    pub fn edges_mut(&mut self) -> SmallVec<[&mut BlockCall; 2]> {
+        match self {
+            Terminator::Jump(call) => smallvec![call],
+            Terminator::Branch { then, otherwise, .. } => smallvec![then, otherwise],
+            Terminator::Switch { targets, default, .. } => {
+                targets.iter_mut().chain(std::iter::once(default)).collect()
+            }
+            Terminator::Call { .. } | Terminator::Return(_) | Terminator::Trap(_) => smallvec![],
+        }
+    }
+
+    /// One of [`Terminator::edges`], without collecting them.
+    pub fn edge_mut(&mut self, index: usize) -> &mut BlockCall {
+        match self {
+            Terminator::Jump(call) => call,
+            Terminator::Branch { then, otherwise, .. } => {
+                if index == 0 {
+                    then
+                } else {
+                    otherwise
+                }
+            }
+            Terminator::Switch { targets, default, .. } => targets.get_mut(index).unwrap_or(default),
+            Terminator::Call { .. } | Terminator::Return(_) | Terminator::Trap(_) => unreachable!("no edges"),
+        }
+    }
+
+    /// Calls `f` for each block that control can go to, once an edge.
+    pub fn for_each_successor(&self, mut f: impl FnMut(Block)) {
+        match self {
+            Terminator::Jump(call) => f(call.block),
+            Terminator::Branch { then, otherwise, .. } => {
+                f(then.block);
+                f(otherwise.block);
+            }
+            Terminator::Switch { targets, default, .. } => {
+                targets.iter().for_each(|t| f(t.block));
+                f(default.block);
+            }
+            Terminator::Call { next, .. } => f(*next),
+            Terminator::Return(_) | Terminator::Trap(_) => {}
+        }
+    }
+
+    /// Calls `f` for each value used.
+    pub fn for_each_use(&self, mut f: impl FnMut(Value)) {
+        match self {
+            Terminator::Jump(call) => call.args.iter().copied().for_each(f),
+            Terminator::Branch { cond, then, otherwise } => {
+                f(*cond);
+                then.args.iter().chain(&otherwise.args).copied().for_each(f);
+            }
+            Terminator::Switch { index, targets, default } => {
+                f(*index);
+                targets.iter().chain(std::iter::once(default)).flat_map(|t| &t.args).copied().for_each(f);
+            }
+            Terminator::Call { callee, args, .. } => {
+                if let Callee::Indirect { index: v, .. } | Callee::Reference(v) = callee {
+                    f(*v);
+                }
+                args.iter().copied().for_each(f);
+            }
+            Terminator::Return(args) => args.iter().copied().for_each(f),
+            Terminator::Trap(_) => {}
+        }
+    }
+
+    /// Calls `f` for each value used, to be changed.
+    pub fn for_each_use_mut(&mut self, mut f: impl FnMut(&mut Value)) {
+        match self {
+            Terminator::Jump(call) => call.args.iter_mut().for_each(f),
+            Terminator::Branch { cond, then, otherwise } => {
+                f(cond);
+                then.args.iter_mut().chain(&mut otherwise.args).for_each(f);
+            }
+            Terminator::Switch { index, targets, default } => {
+                f(index);
+                targets.iter_mut().chain(std::iter::once(default)).flat_map(|t| &mut t.args).for_each(f);
+            }
+            Terminator::Call { callee, args, .. } => {
+                if let Callee::Indirect { index: v, .. } | Callee::Reference(v) = callee {
+                    f(v);
+                }
+                args.iter_mut().for_each(f);
+            }
+            Terminator::Return(args) => args.iter_mut().for_each(f),
+            Terminator::Trap(_) => {}
+        }
+    }
+}
+
+/// Appends instructions to a block.
+pub struct Builder<'a> {
+    /// The function.
+    pub func: &'a mut Function,
+    /// The block being filled.
+    pub block: Block,
+    /// Offset of the wasm instruction being translated.
+    pub offset: u32,
+}
+
+impl Builder<'_> {
+    /// An instruction with a result.
+    pub fn value(&mut self, op: Op, ty: Type, args: &[Value]) -> Value {
+        let result = self.func.values.push(result_type(&op, ty));
+        self.push(op, ty, args, Some(result));
+        result
+    }
+
+    /// An instruction without a result.
+    pub fn effect(&mut self, op: Op, ty: Type, args: &[Value]) {
+        self.push(op, ty, args, None);
+    }
+
+    fn push(&mut self, op: Op, ty: Type, args: &[Value], result: Option<Value>) {
+        let inst = Inst { op, ty, args: SmallVec::from_slice(args), result, offset: self.offset };
+        self.func.blocks[self.block].insts.push(inst);
+    }
+
+    /// A constant.
+    pub fn constant(&mut self, ty: Type, bits: u64) -> Value {
+        self.value(Op::Const(bits), ty, &[])
+    }
+
+    /// A constant word.
+    pub fn word(&mut self, bits: u32) -> Value {
+        self.constant(Type::I32, bits as u64)
+    }
+
+    /// An operation on one operand.
+    pub fn unary(&mut self, op: UnaryOp, ty: Type, a: Value) -> Value {
+        self.value(Op::Unary(op), ty, &[a])
+    }
+
+    /// An operation on two operands.
+    pub fn binary(&mut self, op: BinaryOp, ty: Type, a: Value, b: Value) -> Value {
+        self.value(Op::Binary(op), ty, &[a, b])
+    }
+
+    /// An operation on two words.
+    pub fn word_op(&mut self, op: BinaryOp, a: Value, b: Value) -> Value {
+        self.binary(op, Type::I32, a, b)
+    }
+
+    /// `cond != 0 ? a : b`.
+    pub fn select(&mut self, ty: Type, cond: Value, a: Value, b: Value) -> Value {
+        self.value(Op::Select, ty, &[cond, a, b])
+    }
+
+    /// Traps if `cond` is not 0.
+    pub fn trap_if(&mut self, code: TrapCode, cond: Value) {
+        self.effect(Op::TrapIf(code), Type::I32, &[cond]);
+    }
+
+    /// Ends the block.
+    pub fn terminate(&mut self, term: Terminator) {
+        let block = &mut self.func.blocks[self.block];
+        block.term = term;
+        block.term_offset = self.offset;
+    }
+}
+
+/// Type of the result of an operation that works on `ty`.
+pub fn result_type(op: &Op, ty: Type) -> Type {
+    match op {
+        Op::Unary(UnaryOp::Eqz | UnaryOp::Wrap) => Type::I32,
+        Op::Unary(UnaryOp::ExtendU | UnaryOp::ExtendS) => Type::I64,
+        Op::Binary(op) if op.is_comparison() => Type::I32,
+        _ => ty,
+    }
+}
+
+impl BinaryOp {
+    /// Whether the result is 0 or 1.
+    pub fn is_comparison(self) -> bool {
+        use BinaryOp::*;
+        matches!(self, Eq | Ne | LtU | LtS | GeU | GeS)
+    }
+
+    /// Whether the operands can be exchanged.
+    pub fn is_commutative(self) -> bool {
+        use BinaryOp::*;
+        matches!(self, Add | Mul | MulHi | Carry | And | Or | Xor | Eq | Ne)
+    }
+}

@@ -1,0 +1,220 @@
+//! Ghosts of the next expert: linear forms in fields, some of them floors of gates, as forms in the
+//! variables of the expert that makes them.
+
+use smallvec::SmallVec;
+use wasm2onnx_runtime::{Domain, ExpertId, FieldKind, Ghost, Interval, Source};
+
+use super::failure::{Broken, Failure};
+use super::form::{Form, gcd, small};
+use super::state::{Bounds, INFINITE, MAX_SPLIT, floor_div};
+use super::step::{Prover, Splits, proved};
+use super::world::ghost_name;
+
+/// At most so many gates of a ghost are split at 1.
+const MAX_SPLIT_GATES: usize = 3;
+
+/// A gate that occurs in a ghost, as the row that makes it, and its coefficient.
+#[derive(Clone, Copy, Debug)]
+struct Gate {
+    row: usize,
+    coefficient: i128,
+}
+
+/// A ghost, multiplied by `scale`.
+struct Composed {
+    /// Its part that is linear in sources.
+    sources: SmallVec<[(Source, i128); 8]>,
+    gates: SmallVec<[Gate; 4]>,
+    scale: i128,
+    /// What is declared of it.
+    want: Bounds,
+}
+
+impl Prover<'_> {
+    /// Proves a ghost of the next expert.
+    pub fn ghost(&mut self, next: ExpertId, ghost: Ghost<'_>) -> Result<(), Failure> {
+        let Interval { lo, hi } = ghost.range;
+        let want = Bounds {
+            lo: if lo == i64::MIN { -INFINITE } else { lo.into() },
+            hi: if hi == i64::MAX { INFINITE } else { hi.into() },
+        };
+        if self.ghost_in_box(ghost).is_some_and(|found| found.within(want)) {
+            return Ok(());
+        }
+        let mut found = proved(Bounds::ALL, 1);
+        if let Some(composed) = self.compose(ghost, want) {
+            let bounds = self.composed_bounds(&composed);
+            if bounds.within(composed.want) {
+                return Ok(());
+            }
+            found = proved(bounds, composed.scale);
+        }
+        let field = ghost.terms.first().map_or(self.net.ports.e(), |term| term.0);
+        let ghost_name = ghost_name(self.net, ghost.terms);
+        Err(self.fail_row(
+            field,
+            Broken::Ghost { next, ghost: ghost_name, declared: ghost.range, proved: found },
+        ))
+    }
+
+    /// Its bounds on the box of the fields.
+    fn ghost_in_box(&self, ghost: Ghost<'_>) -> Option<Bounds> {
+        ghost.terms.iter().try_fold(Bounds::point(0), |sum, &(field, w)| {
+            let x = self.made(field).map_or(Interval::point(0), |row| self.rows[row].range);
+            let (a, b) = (i128::from(w) * i128::from(x.lo), i128::from(w) * i128::from(x.hi));
+            Some(Bounds { lo: sum.lo.checked_add(a.min(b))?, hi: sum.hi.checked_add(a.max(b))? })
+        })
+    }
+
+    /// Puts the rows of the fields in, and multiplies by what makes all coefficients integers.
+    fn compose(&self, ghost: Ghost<'_>, want: Bounds) -> Option<Composed> {
+        let mut gates = SmallVec::<[Gate; 4]>::new();
+        let mut scale = 1i128;
+        for &(field, w) in ghost.terms {
+            let Some(row) = self.made(field) else { continue };
+            if self.net.ports.kind(field).0 != FieldKind::N {
+                continue;
+            }
+            // Equal rows make equal gates, whatever their floors are.
+            let same = |gate: &&mut Gate| {
+                let weights = &self.net.experts.weights;
+                let (a, b) = (&self.rows[gate.row], &self.rows[row]);
+                self.sources(gate.row) == self.sources(row)
+                    && weights[a.terms.clone()] == weights[b.terms.clone()]
+            };
+            let coefficient = i128::from(w);
+            match gates.iter_mut().find(same) {
+                Some(gate) => gate.coefficient += coefficient,
+                None => gates.push(Gate { row, coefficient }),
+            }
+        }
+        gates.retain(|gate| gate.coefficient != 0);
+        for gate in &gates {
+            let s = self.rows[gate.row].scale;
+            scale = small(scale.checked_mul(s / gcd(scale, s))?)?;
+        }
+        let mut sources = SmallVec::new();
+        for &(field, w) in ghost.terms {
+            if let Some(row) = self.made(field)
+                && self.net.ports.kind(field).0 != FieldKind::N
+            {
+                self.add_row(&mut sources, row, scale.checked_mul(w.into())?)?;
+            }
+        }
+        // The form is an integer: after division by the scale it is rounded inwards.
+        let want = Bounds {
+            lo: if want.lo == -INFINITE { -INFINITE } else { want.lo.checked_mul(scale)? - (scale - 1) },
+            hi: if want.hi == INFINITE { INFINITE } else { want.hi.checked_mul(scale)? + (scale - 1) },
+        };
+        Some(Composed { sources, gates, scale, want })
+    }
+
+    /// Adds `c` times the form of a row to a form in sources.
+    fn add_row(&self, sources: &mut SmallVec<[(Source, i128); 8]>, row: usize, c: i128) -> Option<()> {
+        for (&source, &w) in self.sources(row).iter().zip(self.weights(row)) {
+            let c = c.checked_mul(w.into())?;
+            match sources.iter_mut().find(|term| term.0 == source) {
+                Some(term) => term.1 = small(term.1.checked_add(c)?)?,
+                None => sources.push((source, c)),
+            }
+        }
+        Some(())
+    }
+
+    /// The hull of its bounds in all cases of the units in it.
+    fn composed_bounds(&mut self, composed: &Composed) -> Bounds {
+        // Units that remain if each floor is its gate minus a fraction.
+        let mut all = composed.sources.clone();
+        for gate in &composed.gates {
+            let factor = composed.scale / self.rows[gate.row].scale;
+            if factor.checked_mul(gate.coefficient).and_then(|c| self.add_row(&mut all, gate.row, c)).is_none() {
+                return Bounds::ALL;
+            }
+        }
+        let remaining: SmallVec<[Source; 8]> = all.iter().filter(|term| term.1 != 0).map(|term| term.0).collect();
+        let mut vars = Splits::new();
+        self.state.splits(&remaining, false, &mut vars);
+        for gate in composed.gates.iter().filter(|gate| self.rows[gate.row].form.lo < 0) {
+            self.state.splits(self.sources(gate.row), false, &mut vars);
+        }
+        vars.truncate(MAX_SPLIT);
+        let mut found = Bounds::NONE;
+        for case in 0..1 << vars.len() {
+            let mark = self.state.mark();
+            if self.state.assume(&vars, case) {
+                let mut form = Form::default();
+                let mut terms = composed.sources.iter();
+                let lifted = terms.try_for_each(|&(source, c)| self.state.add_source(&mut form, source, c));
+                found = found.hull(match lifted {
+                    Some(()) => self.floors(composed, 0, form, 0).unwrap_or(Bounds::ALL),
+                    None => Bounds::ALL,
+                });
+            }
+            self.state.leave(mark);
+        }
+        found
+    }
+
+    /// Bounds of a form plus the gates from the `first` on. Each floor is a constant, its gate minus
+    /// a fraction, or split: 0 if the gate is below 1.
+    fn floors(&mut self, composed: &Composed, first: usize, form: Form, splits: usize) -> Option<Bounds> {
+        let want = composed.want;
+        let Some(&Gate { row, coefficient }) = composed.gates.get(first) else {
+            return Some(self.state.bounds(&form, want));
+        };
+        let scale = self.rows[row].scale;
+        let gate = self.form(row)?;
+        let range = self.state.bounds(&gate, Bounds { lo: 0, hi: INFINITE });
+        let least = floor_div(range.lo.max(0), scale);
+        let most = floor_div(range.hi.max(0), scale);
+        let plus = |n: i128| {
+            let mut sum = form.clone();
+            sum.add_constant(coefficient.checked_mul(composed.scale)?.checked_mul(n)?)?;
+            Some(sum)
+        };
+        if least == most {
+            return self.floors(composed, first + 1, plus(least)?, splits);
+        }
+        let minus_fraction = {
+            let factor = coefficient.checked_mul(composed.scale / scale)?;
+            let fraction = self.state.layout.fraction(first)?;
+            let range = Interval::new(0, i64::try_from(scale - 1).ok()?);
+            self.state.declare(fraction, Domain::Interval(range), range);
+            let mut sum = form.clone();
+            sum.add_form(&gate, factor)?;
+            if scale > 1 {
+                sum.add(fraction, -factor)?;
+            }
+            sum
+        };
+        let mut found = Bounds::ALL;
+        if range.lo >= 0 {
+            found = self.floors(composed, first + 1, minus_fraction.clone(), splits)?;
+            if found.within(want) {
+                return Some(found);
+            }
+        }
+        if splits == MAX_SPLIT_GATES {
+            return Some(found);
+        }
+        let mut either = Bounds::NONE;
+        if least == 0 {
+            let mark = self.state.assume_fact(&gate, Bounds { lo: -INFINITE, hi: scale - 1 });
+            let below = self.floors(composed, first + 1, form.clone(), splits + 1);
+            self.state.forget(mark);
+            either = below?;
+        }
+        let one = if most == 1 { Some(plus(1)?) } else { None };
+        let mark = self.state.assume_fact(&gate, Bounds { lo: scale, hi: INFINITE });
+        let mut above = Some(Bounds::ALL);
+        if let Some(one) = one {
+            above = self.floors(composed, first + 1, one, splits + 1);
+        }
+        if above.is_some_and(|above| !above.within(want)) {
+            let other = self.floors(composed, first + 1, minus_fraction, splits + 1);
+            above = above.zip(other).map(|(a, b)| a.meet(b));
+        }
+        self.state.forget(mark);
+        Some(found.meet(either.hull(above?)))
+    }
+}

@@ -1,0 +1,253 @@
+//! At random: what is accepted after a change keeps all its promises.
+
+use wasm2onnx_runtime::*;
+
+use super::evaluate::{breaks, step};
+use super::{all, check};
+
+/// xorshift64*
+pub(super) struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+    pub fn bits(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.bits() >> 11) as usize % n
+    }
+    /// Of an interval; often near its ends.
+    pub fn interval(&mut self, lo: i64, hi: i64) -> i64 {
+        let width = (i128::from(hi) - i128::from(lo)) as u128;
+        let offset = match self.below(5) {
+            0 => 0,
+            1 => width,
+            2 => u128::from(self.bits() % 8).min(width),
+            3 => width - u128::from(self.bits() % 8).min(width),
+            _ => u128::from(self.bits()) % (width + 1),
+        };
+        (i128::from(lo) + offset as i128) as i64
+    }
+    pub fn domain(&mut self, network: &Network, domain: Domain) -> f64 {
+        match domain {
+            // Only what a float64 can hold.
+            Domain::Interval(i) => {
+                let x = self.interval(i.lo, i.hi);
+                let cut = (64 - x.unsigned_abs().leading_zeros()).saturating_sub(53);
+                ((x >> cut) << cut) as f64
+            }
+            Domain::PowerOfTwo { hi } => match self.below(usize::from(hi) + 2) {
+                0 => 0.0,
+                k => 2f64.powi(k as i32 - 1),
+            },
+            Domain::Ids(set) => {
+                let ids = &network.certificate.id_sets[usize::from(set)].ids;
+                let i = self.below(ids.len() + 1);
+                ids.get(i).map_or(0.0, |id| f64::from(*id))
+            }
+        }
+    }
+}
+
+/// A `z` that satisfies all that is declared for an expert, if one is found.
+fn sample(network: &Network, e: ExpertId, random: &mut Random) -> Option<Vec<f64>> {
+    let certificate = &network.certificate;
+    let mut z: Vec<f64> = (0..network.ports.fields()).map(|_| random.interval(-9, 1 << 40) as f64).collect();
+    for &(field, domain) in certificate.fields(e) {
+        z[usize::from(field)] = random.domain(network, domain);
+    }
+    for _ in 0..8 {
+        if breaks(network, e, &z).is_none() {
+            return Some(z);
+        }
+        // Repair each ghost by one of its variables.
+        for ghost in certificate.ghosts(e).filter(|ghost| !ghost.terms.is_empty()) {
+            let value = |z: &[f64]| -> i128 {
+                ghost.terms.iter().map(|&(f, c)| i128::from(c) * z[usize::from(f)] as i128).sum()
+            };
+            let (lo, hi) = (i128::from(ghost.range.lo), i128::from(ghost.range.hi));
+            let now = value(&z);
+            if lo <= now && now <= hi {
+                continue;
+            }
+            let (field, c) = ghost.terms[random.below(ghost.terms.len())];
+            if c != 0 {
+                let rest = now - i128::from(c) * z[usize::from(field)] as i128;
+                let (lo, hi) = (lo.max(hi - (1 << 40)), hi.min(lo.saturating_add(1 << 40)));
+                let target = random.interval(lo.min(hi) as i64, hi.max(lo) as i64);
+                z[usize::from(field)] = (i128::from(target) - rest).div_euclid(c.into()) as f64;
+            }
+        }
+    }
+    None
+}
+
+/// Steps from random states of each expert.
+fn try_steps(network: &Network, states: usize, random: &mut Random) -> Result<usize, String> {
+    let mut taken = 0;
+    for e in network.terminals.len() as ExpertId..network.experts.len() as ExpertId {
+        for _ in 0..states {
+            if let Some(z) = sample(network, e, random) {
+                step(network, e, &z, random)?;
+                taken += 1;
+            }
+        }
+    }
+    // And from the entry to the end, or for some steps.
+    for entry in network.entries.values() {
+        let mut z = vec![0.0; network.ports.fields()];
+        for place in &entry.param_places {
+            if let Place::Field(field) = place {
+                z[usize::from(*field)] = random.interval(0, 0xffff_ffff) as f64;
+            }
+        }
+        if let Some(broken) = breaks(network, entry.expert, &z) {
+            return Err(broken);
+        }
+        let mut e = entry.expert;
+        for _ in 0..20 {
+            if network.is_terminal(e) {
+                break;
+            }
+            (e, z) = step(network, e, &z, random)?;
+            taken += 1;
+        }
+    }
+    Ok(taken)
+}
+
+/// Changes an integer a little, or by a lot.
+fn change(x: i64, random: &mut Random) -> i64 {
+    match random.below(8) {
+        0 => x.saturating_add(1),
+        1 => x.saturating_sub(1),
+        2 => x.saturating_mul(2),
+        3 => x / 2,
+        4 => x.saturating_neg(),
+        5 => 0,
+        6 => x.saturating_add(1 << random.below(40)),
+        _ => x.saturating_sub(1 << random.below(40)),
+    }
+}
+
+fn change_domain(domain: &mut Domain, random: &mut Random) {
+    match domain {
+        Domain::Interval(i) => match random.below(4) {
+            0 | 1 => i.lo = change(i.lo, random),
+            2 => i.hi = change(i.hi, random),
+            _ => *domain = Domain::PowerOfTwo { hi: random.below(40) as u8 },
+        },
+        Domain::PowerOfTwo { hi } => *hi = change((*hi).into(), random) as u8,
+        Domain::Ids(_) => *domain = Domain::Interval(Interval::new(0, random.interval(0, 10))),
+    }
+}
+
+/// One random change of a network or its certificate.
+fn mutate(network: &mut Network, random: &mut Random) {
+    match random.below(12) {
+        0..=4 => {
+            let i = random.below(network.experts.weights.len());
+            let w = &mut network.experts.weights[i];
+            let (_, exponent) = super::super::form::dyadic(*w);
+            let finest = if random.below(2) == 0 { 2f64.powi(exponent) } else { 1.0 };
+            *w = match random.below(6) {
+                0 => *w + finest,
+                1 => *w - finest,
+                2 => *w * 2.0,
+                3 => *w * 0.5,
+                4 => -*w,
+                _ => *w + (random.interval(-9, 9) as f64) * finest,
+            };
+            if *w == 0.0 {
+                *w = 1.0;
+            }
+        }
+        5..=6 => {
+            let i = random.below(network.certificate.fields.len());
+            change_domain(&mut network.certificate.fields[i].1, random);
+        }
+        7..=8 => {
+            let ghosts = network.certificate.ghost_range.len();
+            if ghosts > 0 {
+                let range = &mut network.certificate.ghost_range[random.below(ghosts)];
+                let bound = if random.below(2) == 0 { &mut range.lo } else { &mut range.hi };
+                *bound = change(*bound, random);
+            }
+        }
+        9 => {
+            let terms = network.certificate.ghost_terms.len();
+            if terms > 0 {
+                let term = &mut network.certificate.ghost_terms[random.below(terms)];
+                match random.below(3) {
+                    0 => term.0 = random.below(network.ports.fields()) as Field,
+                    _ => term.1 = change(term.1, random),
+                }
+            }
+        }
+        10 => {
+            // Sources of a row, another order of rows and terms is refused.
+            let i = random.below(network.experts.sources.len());
+            network.experts.sources[i] = random.below(network.ports.sources()) as Source;
+        }
+        _ => {
+            let (regions, lookup) = (network.regions.len(), network.lookup.len());
+            match random.below(4) {
+                0 if regions > 0 => change_domain(&mut network.regions[random.below(regions)].values, random),
+                1 if regions > 0 => {
+                    let region = &mut network.regions[random.below(regions)];
+                    region.count = change(region.count as i64, random).unsigned_abs();
+                }
+                2 if lookup > 0 => {
+                    let x = &mut network.lookup[random.below(lookup)];
+                    *x = change(*x as i64, random) as f64;
+                }
+                _ => {
+                    if let Some(table) = network.tables.first_mut() {
+                        change_domain(&mut table.domain, random);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn certified_circuits_keep_their_promises() {
+    for (name, network) in all() {
+        let mut random = Random::new(1);
+        let steps = try_steps(&network, 300, &mut random).unwrap_or_else(|broken| panic!("{name}: {broken}"));
+        assert!(steps >= 300, "{name}: only {steps} states found");
+    }
+}
+
+/// Changes one to three things at random. Prints the seed of a counterexample.
+#[test]
+fn accepted_changes_keep_all_promises() {
+    let rounds = std::env::var("CERTIFY_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(400u64);
+    let (mut accepted, mut changed, mut steps) = (0, 0, 0);
+    for (name, original) in all() {
+        for seed in 0..rounds {
+            let mut random = Random::new(seed);
+            let mut network = original.clone();
+            for _ in 0..=random.below(3) {
+                mutate(&mut network, &mut random);
+            }
+            changed += u64::from(network != original);
+            if network == original || check(&network).is_err() {
+                continue;
+            }
+            accepted += 1;
+            match try_steps(&network, 40, &mut random) {
+                Ok(taken) => steps += taken,
+                Err(broken) => panic!("{name}, seed {seed}: {broken}"),
+            }
+        }
+    }
+    println!("{accepted} of {changed} changed networks accepted, {steps} steps");
+    assert!(accepted >= changed / 40, "only {accepted} of {changed} changes were accepted");
+}

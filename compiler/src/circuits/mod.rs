@@ -1,0 +1,419 @@
+//! Word operations → reads, units and linear forms.
+//!
+//! A [`Circuit`] is the content of one packet while it is being made: *atoms*, which are what rows of
+//! maps can refer to, each with the step from which it is available. Values of the program are
+//! linear forms over atoms, as late as possible wrapped to 32 bits ([`words`]). The map of step t
+//! (from 0) multiplies y_t; what it makes is available from y_{t+1} on. Step −1 stands for the last
+//! map of whatever packet came before: what depends only on values that the packet begins with can
+//! be *prefetched* there.
+
+pub mod form;
+pub mod packet;
+pub mod words;
+
+use form::{AtomId, Form, FormKey, Range, finest};
+use rustc_hash::FxHashMap;
+
+/// Most ports of each kind that a step of this compiler uses.
+pub mod limits {
+    /// Carried values.
+    pub const CARRIED: u16 = 64;
+    /// Units of a step.
+    pub const UNITS: u16 = 48;
+    /// Reads of the trace of a step.
+    pub const READS: u16 = 24;
+    /// Reads of the tables of a step.
+    pub const LOOKUPS: u16 = 24;
+    /// Rows remembered by a step.
+    pub const ROWS: u16 = 24;
+    /// Units, reads and lookups that a packet may have prefetched, each.
+    pub const PREFETCHED: u16 = 16;
+}
+
+/// What a value that a packet begins with is to the packets before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EntrySource {
+    /// The frame pointer.
+    FramePointer,
+    /// The block parameter with that index.
+    Param(u32),
+    /// A value that lives on.
+    Live(crate::ir::Value),
+    /// An argument or a result: entered by a computed id, so it is where it always is.
+    Fixed,
+}
+
+/// What an atom is.
+#[derive(Clone, Debug)]
+pub enum AtomKind {
+    /// A carried field that the packet begins with.
+    Entry {
+        /// Which field.
+        field: u16,
+        /// What it is to the packets before.
+        source: EntrySource,
+    },
+    /// A read of the trace.
+    Read {
+        /// Its key.
+        query: Form,
+        /// Its port.
+        port: u16,
+    },
+    /// A read of the tables.
+    Lookup {
+        /// Its key.
+        query: Form,
+        /// Its port.
+        port: u16,
+    },
+    /// ⌊relu(gate)⌋ · value.
+    Unit {
+        /// Its gate before it is quantized.
+        gate: Form,
+        /// Its value.
+        value: Form,
+        /// Its port.
+        port: u16,
+    },
+    /// A named form: expanded in the step where all of it is available, carried after that.
+    Linear(Form),
+}
+
+/// An atom.
+#[derive(Clone, Debug)]
+pub struct Atom {
+    /// What it is.
+    pub kind: AtomKind,
+    /// First t with the atom in y_t.
+    pub avail: i32,
+    /// Where it lies.
+    pub range: Range,
+    /// Whether it depends only on what the packet begins with, linearly.
+    pub entry_only: bool,
+}
+
+/// A term of a ghost.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GhostTerm {
+    /// The gate of a unit.
+    Gate(AtomId),
+    /// The value of a unit.
+    Value(AtomId),
+    /// A form of what is available at the ghost's step; its units are gates (if their values are
+    /// constant) or values (their gates are then taken to be 1).
+    Form(Form),
+}
+
+/// A fact about z_t that the checker would not see by itself.
+#[derive(Clone, Debug)]
+pub struct GhostFact {
+    /// Which z: the one that y_t is made from.
+    pub at: i32,
+    /// Last z that it holds for; it is declared as long as all of it is there.
+    pub until: i32,
+    /// The form.
+    pub terms: Vec<(GhostTerm, f64)>,
+    /// Where it lies; infinite where nothing is claimed.
+    pub range: Range,
+}
+
+/// A row that a map appends to the trace.
+#[derive(Clone, Debug)]
+pub struct RowOut {
+    /// Which map makes it.
+    pub at: i32,
+    /// Its key, 0 for none.
+    pub key: Form,
+    /// Its value.
+    pub value: RowValue,
+}
+
+/// Value of a row.
+#[derive(Clone, Debug)]
+pub enum RowValue {
+    /// A form.
+    Form(Form),
+    /// The first expert of a packet of the same function, by index.
+    Packet(u32),
+}
+
+/// The content of a packet.
+#[derive(Debug, Default)]
+pub struct Circuit {
+    /// Atoms, by id.
+    pub atoms: Vec<Atom>,
+    /// Facts to declare.
+    pub ghosts: Vec<GhostFact>,
+    /// Rows to remember.
+    pub rows: Vec<RowOut>,
+    /// Whether predecessors may make step −1.
+    pub prefetch: bool,
+    units: FxHashMap<(FormKey, FormKey), AtomId>,
+    reads: FxHashMap<(FormKey, i32), AtomId>,
+    lookups: FxHashMap<FormKey, AtomId>,
+    ports: Vec<[u16; 4]>,
+}
+
+const UNIT: usize = 0;
+const READ: usize = 1;
+const LOOKUP: usize = 2;
+const ROW: usize = 3;
+const PORT_LIMITS: [u16; 4] = [limits::UNITS, limits::READS, limits::LOOKUPS, limits::ROWS];
+
+impl Circuit {
+    /// An empty circuit.
+    pub fn new(prefetch: bool) -> Circuit {
+        Circuit { prefetch, ..Circuit::default() }
+    }
+
+    fn atom(&mut self, atom: Atom) -> AtomId {
+        self.atoms.push(atom);
+        self.atoms.len() as AtomId - 1
+    }
+
+    /// A field that the packet begins with.
+    pub fn entry(&mut self, field: u16, source: EntrySource, range: Range) -> Form {
+        let found = self.atoms.iter().position(|a| matches!(a.kind, AtomKind::Entry { field: f, .. } if f == field));
+        let atom = match found {
+            Some(atom) => atom as AtomId,
+            None => self.atom(Atom { kind: AtomKind::Entry { field, source }, avail: 0, range, entry_only: true }),
+        };
+        Form::atom(atom)
+    }
+
+    /// Where a form lies, from where its atoms lie.
+    pub fn range(&self, form: &Form) -> Range {
+        let mut range = Range::new(form.constant, form.constant);
+        for &(atom, c) in &form.terms {
+            let a = self.atoms[atom as usize].range;
+            let (x, y) = (c * a.lo, c * a.hi);
+            range.lo += x.min(y);
+            range.hi += x.max(y);
+        }
+        range
+    }
+
+    /// First t at which all atoms of the form are in y_t.
+    pub fn ready(&self, form: &Form) -> i32 {
+        form.terms.iter().map(|t| self.atoms[t.0 as usize].avail).max().unwrap_or(0).max(0)
+    }
+
+    fn entry_only(&self, form: &Form) -> bool {
+        form.terms.iter().all(|t| self.atoms[t.0 as usize].entry_only)
+    }
+
+    /// The form in terms of what y_t holds: named forms that become available only then are
+    /// multiplied out, older ones are carried.
+    pub fn expand(&self, form: &Form, t: i32) -> Form {
+        let is_open = |a: &AtomId| {
+            let atom = &self.atoms[*a as usize];
+            matches!(atom.kind, AtomKind::Linear(_)) && (atom.avail == t || t < 0)
+        };
+        if !form.terms.iter().any(|term| is_open(&term.0)) {
+            return form.clone();
+        }
+        let mut result = Form::constant(form.constant);
+        for (atom, c) in &form.terms {
+            if is_open(atom) {
+                let AtomKind::Linear(inner) = &self.atoms[*atom as usize].kind else { unreachable!() };
+                result = result.plus(*c, &self.expand(inner, t));
+            } else {
+                result = result.plus(*c, &Form::atom(*atom));
+            }
+        }
+        result
+    }
+
+    /// Whether the sum of an expanded form is exact whatever the order (rule 1 of the certificate).
+    pub fn is_exact(&self, form: &Form) -> bool {
+        let mut sum = form.constant.abs();
+        let mut unit = if form.constant == 0.0 { f64::INFINITY } else { finest(form.constant) };
+        for &(atom, c) in &form.terms {
+            sum += c.abs() * self.atoms[atom as usize].range.magnitude();
+            unit = unit.min(finest(c));
+        }
+        sum <= 9007199254740992.0 * unit
+    }
+
+    /// Whether the gate is that of a division by a constant, (x + ½)·fl(1/s), which has its own rule.
+    fn is_reciprocal(gate: &Form) -> bool {
+        matches!(gate.terms[..], [(_, w)] if gate.constant == 0.5 * w && w < 1.0 && finest(w) != w)
+    }
+
+    /// First t ≥ `from` at whose map the form can be a row.
+    pub fn place(&self, form: &Form, from: i32) -> i32 {
+        if from < 0 && self.prefetch && self.entry_only(form) {
+            let open = self.expand(form, -1);
+            if self.is_exact(&open) {
+                return -1;
+            }
+        }
+        let mut t = self.ready(form).max(from);
+        while !Self::is_reciprocal(form) && !self.is_exact(&self.expand(form, t)) {
+            t += 1;
+            assert!(t < 100_000, "no exact form: {form:?}");
+        }
+        if Self::is_reciprocal(form) && matches!(self.atoms[form.terms[0].0 as usize].kind, AtomKind::Linear(_)) {
+            // The rule is about one variable: the named form must have been made.
+            t = t.max(self.atoms[form.terms[0].0 as usize].avail + 1);
+        }
+        t
+    }
+
+    /// Takes a port of a kind at the first step from `t` on that has one left.
+    fn port(&mut self, kind: usize, mut t: i32) -> (i32, u16) {
+        loop {
+            let i = (t + 1) as usize;
+            if self.ports.len() <= i {
+                self.ports.resize(i + 1, [0; 4]);
+            }
+            let limit = if t < 0 { limits::PREFETCHED } else { PORT_LIMITS[kind] };
+            if self.ports[i][kind] < limit {
+                self.ports[i][kind] += 1;
+                return (t, self.ports[i][kind] - 1);
+            }
+            t += 1;
+        }
+    }
+
+    /// ⌊relu(gate)⌋ · value, as early as possible.
+    pub fn unit(&mut self, gate: &Form, value: &Form) -> Form {
+        self.unit_from(gate, value, -1)
+    }
+
+    /// ⌊relu(gate)⌋ · value, its rows not in an earlier map than `from`.
+    pub fn unit_from(&mut self, gate: &Form, value: &Form, from: i32) -> Form {
+        let g = self.range(gate);
+        let (lo, hi) = (g.lo.max(0.0).floor(), g.hi.max(0.0).floor());
+        if lo == hi {
+            return value.times(lo);
+        }
+        let v = self.range(value);
+        if v.lo == 0.0 && v.hi == 0.0 {
+            return Form::default();
+        }
+        let key = (gate.key(), value.key());
+        if let Some(&atom) = self.units.get(&key) {
+            if self.atoms[atom as usize].avail > from {
+                return Form::atom(atom);
+            }
+        }
+        let mut t = self.place(gate, from);
+        let t2 = self.place(value, t);
+        t = if t2 > t { self.place(gate, t2) } else { t };
+        let (t, port) = self.port(UNIT, t);
+        let corners = [lo * v.lo, lo * v.hi, hi * v.lo, hi * v.hi];
+        let range = Range::new(
+            corners.iter().copied().fold(f64::INFINITY, f64::min),
+            corners.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        );
+        let kind = AtomKind::Unit { gate: gate.clone(), value: value.clone(), port };
+        let atom = self.atom(Atom { kind, avail: t + 1, range, entry_only: false });
+        self.units.insert(key, atom);
+        Form::atom(atom)
+    }
+
+    /// A read of the trace in a map not before `from`; `range` is what its region declares.
+    pub fn read(&mut self, query: &Form, range: Range, from: i32) -> Form {
+        if let Some(&atom) = self.reads.get(&(query.key(), from)) {
+            return Form::atom(atom);
+        }
+        let t = self.place(query, from);
+        let (t, port) = self.port(READ, t);
+        let kind = AtomKind::Read { query: query.clone(), port };
+        let atom = self.atom(Atom { kind, avail: t + 1, range, entry_only: false });
+        self.reads.insert((query.key(), from), atom);
+        Form::atom(atom)
+    }
+
+    /// A read of the tables; `range` is that of the entries that the query can name.
+    pub fn lookup(&mut self, query: &Form, range: Range) -> Form {
+        self.lookup_from(query, range, -1)
+    }
+
+    /// A read of the tables in a map not before `from`.
+    pub fn lookup_from(&mut self, query: &Form, range: Range, from: i32) -> Form {
+        if let Some(&atom) = self.lookups.get(&query.key()) {
+            return Form::atom(atom);
+        }
+        let t = self.place(query, from);
+        let (t, port) = self.port(LOOKUP, t);
+        let kind = AtomKind::Lookup { query: query.clone(), port };
+        let atom = self.atom(Atom { kind, avail: t + 1, range, entry_only: false });
+        self.lookups.insert(query.key(), atom);
+        Form::atom(atom)
+    }
+
+    /// Units that gate the keys of rows, all made for one map: a masked key that is carried would
+    /// lose the proof of where it is. Returns the units of `keys` and the map, which has ports for
+    /// `rows` rows.
+    pub fn masked(&mut self, gate: &Form, keys: &[Form], rows: u16, from: i32) -> (Vec<Form>, i32) {
+        let mut t = from.max(0);
+        loop {
+            while self.ports.get(t as usize + 1).is_some_and(|p| p[ROW] + rows > limits::ROWS) {
+                t += 1;
+            }
+            let units: Vec<Form> = keys.iter().map(|key| self.unit_from(gate, key, t - 1)).collect();
+            let ready = units.iter().map(|u| self.ready(u)).max().unwrap_or(t).max(t);
+            let fits = self.ports.get(ready as usize + 1).is_none_or(|p| p[ROW] + rows <= limits::ROWS);
+            if fits && units.iter().all(|u| u.terms.is_empty() || self.ready(u) == ready) {
+                return (units, ready);
+            }
+            t = ready.max(t + 1);
+        }
+    }
+
+    /// Appends a row in the first map from `from` on that can. Returns which.
+    pub fn row(&mut self, key: &Form, value: RowValue, from: i32) -> i32 {
+        let mut t = self.place(key, from.max(0));
+        if let RowValue::Form(value) = &value {
+            t = self.place(key, self.place(value, t));
+        }
+        let (t, _) = self.port(ROW, t);
+        self.rows.push(RowOut { at: t, key: key.clone(), value });
+        t
+    }
+
+    /// Names a form of several terms, so that it is carried as one value. `claim` is where it lies
+    /// if that is narrower than its terms say; a ghost then tells the checker.
+    pub fn linear(&mut self, form: Form, claim: Option<Range>) -> Form {
+        if form.terms.len() < 2 && claim.is_none() || form.terms.is_empty() || form.as_atom().is_some() {
+            return form;
+        }
+        let natural = self.range(&form);
+        let range = claim.map_or(natural, |c| c.meet(natural));
+        let t = self.place(&form, 0).max(0);
+        let entry_only = self.entry_only(&form);
+        if claim.is_some_and(|c| c.lo > natural.lo || c.hi < natural.hi) {
+            let claimed = claim.expect("just tested");
+            self.ghosts.push(GhostFact { at: t, until: t, terms: vec![(GhostTerm::Form(form.clone()), 1.0)], range: claimed });
+        }
+        let atom = self.atom(Atom { kind: AtomKind::Linear(form), avail: t, range, entry_only });
+        Form::atom(atom)
+    }
+
+    /// Names a form whose range follows from ghosts that are declared already.
+    pub fn asserted(&mut self, form: Form, range: Range) -> Form {
+        let range = range.meet(self.range(&form));
+        let avail = self.place(&form, 0);
+        Form::atom(self.atom(Atom { kind: AtomKind::Linear(form), avail, range, entry_only: false }))
+    }
+
+    /// Names a form even if it is short, for rules that need a single variable.
+    pub fn named(&mut self, form: Form) -> Form {
+        if form.as_atom().is_some() || form.terms.is_empty() {
+            return form;
+        }
+        let range = self.range(&form);
+        let avail = self.place(&form, 0);
+        let entry_only = self.entry_only(&form);
+        Form::atom(self.atom(Atom { kind: AtomKind::Linear(form), avail, range, entry_only }))
+    }
+
+    /// Quantized gate and value of a unit's z, for what a checker is told of them.
+    pub fn unit_avail(&self, unit: &Form) -> Option<(AtomId, i32)> {
+        let atom = unit.as_atom()?;
+        matches!(self.atoms[atom as usize].kind, AtomKind::Unit { .. }).then(|| (atom, self.atoms[atom as usize].avail))
+    }
+}

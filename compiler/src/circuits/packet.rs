@@ -1,0 +1,795 @@
+//! One packet as a circuit: its words, its effects in program order, and where it goes.
+
+use super::form::{Form, Range, pow2};
+use super::words::{Gate, Tables, WordId, Words};
+use super::{Circuit, EntrySource, GhostFact, GhostTerm, RowValue};
+use crate::ir::{Callee, Cell, Func, Inst, Module, Op, Space, Value};
+use crate::layout::{ARGUMENT_FIELDS, Layout, STACK_LIMIT, STACK_SPAN, STREAM_BYTES};
+use crate::packetize::{EntryKind, Packet, Packets, ParamRange, Place, Places, Target, Term};
+use rustc_hash::FxHashMap;
+use wasm2onnx_runtime::TrapCode;
+
+/// Where a packet can go by a constant id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dest {
+    /// Jump number `.0` of the packet's [`Code::jumps`].
+    Jump(u32),
+    /// The entry of a function.
+    Function(Func),
+    /// The terminal expert of a trap at an offset of the function.
+    Trap(TrapCode, u32),
+    /// The packet's own resolver, which finds out which of several checks failed first.
+    Resolver,
+}
+
+/// What the next expert's id is.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// `default`, or the choice whose bit is 1; at most one is.
+    Choice {
+        /// Where to if no bit is 1.
+        default: Dest,
+        /// Bits and where they lead.
+        choices: Vec<(Form, Dest)>,
+    },
+    /// An id that was read: from `control`, a table of functions or a jump table.
+    Read(Form),
+}
+
+/// A jump to a packet of the same function, with the forms of the arguments.
+#[derive(Clone, Debug)]
+pub struct Jump {
+    /// Index of the packet.
+    pub packet: u32,
+    /// For each parameter, its form; none for those that are handed over in the frame.
+    pub args: Vec<Option<Form>>,
+}
+
+/// A packet, lowered.
+#[derive(Debug)]
+pub struct Code {
+    /// Its atoms, rows and facts.
+    pub circuit: Circuit,
+    /// Where it goes.
+    pub next: Next,
+    /// Jumps within the function.
+    pub jumps: Vec<Jump>,
+    /// Forms of the values that live on in fields.
+    pub live: FxHashMap<Value, Form>,
+    /// Fields that the next packet finds by convention.
+    pub fixed: Vec<(u16, Form)>,
+    /// The frame pointer.
+    pub frame_pointer: Form,
+    /// Checks that can fail, if there are several: bits and sites for the resolver.
+    pub failures: Vec<(Form, Dest)>,
+    /// Entries of the jump table, if that is not a `Switch`'s.
+    pub table: Vec<Dest>,
+    /// Offset of the first instruction in the module.
+    pub offset: u32,
+}
+
+/// What lowering needs to know of the module and the function.
+pub struct Context<'a> {
+    /// The module.
+    pub module: &'a Module,
+    /// Keys of everything.
+    pub layout: &'a Layout,
+    /// Frozen tables.
+    pub tables: &'a Tables,
+    /// The function's packets.
+    pub packets: &'a Packets,
+    /// Places of its values.
+    pub places: &'a Places,
+    /// What is known of parameters.
+    pub params: &'a FxHashMap<Value, ParamRange>,
+    /// Size of its frame: how far the callee's frame is.
+    pub frame: u32,
+    /// Whether packets that can be prefetched are.
+    pub prefetch: bool,
+}
+
+/// A check: its bit is 1 where the program goes on.
+struct Guard {
+    ok: Gate,
+    dest: Dest,
+}
+
+/// An access to bytes, for finding out which may touch the same.
+struct Access {
+    key: Form,
+    bytes: u8,
+    at: i32,
+}
+
+struct Lowering<'a> {
+    cx: &'a Context<'a>,
+    packet: &'a Packet,
+    words: Words<'a>,
+    values: FxHashMap<Value, WordId>,
+    defined: FxHashMap<Value, usize>,
+    crossing: &'a FxHashMap<Value, Range>,
+    guards: Vec<Guard>,
+    loads: Vec<Access>,
+    stores: Vec<Access>,
+    cells: FxHashMap<Cell, WordId>,
+    cell_reads: FxHashMap<Cell, i32>,
+    cell_writes: FxHashMap<Cell, i32>,
+    slot_reads: FxHashMap<u32, i32>,
+    checked_frame_pointer: Option<Form>,
+}
+
+/// Values that fields of other packets may hold unwrapped.
+pub const CROSSING: Range = Range { lo: -8589934592.0, hi: 17179869184.0 };
+const CHECK: i32 = 34;
+
+/// Lowers packet `index`. `crossing` has the ranges of values defined in earlier packets and gets those of this one.
+pub fn lower(cx: &Context, index: usize, crossing: &mut FxHashMap<Value, Range>) -> Code {
+    let packet = &cx.packets.packets[index];
+    let circuit = Circuit::new(cx.prefetch && packet.entry == EntryKind::Normal);
+    let mut defined = FxHashMap::default();
+    for (i, inst) in packet.insts.iter().enumerate() {
+        if let Some(result) = inst.result {
+            defined.insert(result, i);
+        }
+    }
+    let mut lowering = Lowering {
+        cx,
+        packet,
+        words: Words::new(circuit, cx.tables),
+        values: FxHashMap::default(),
+        defined,
+        crossing,
+        guards: Vec::new(),
+        loads: Vec::new(),
+        stores: Vec::new(),
+        cells: FxHashMap::default(),
+        cell_reads: FxHashMap::default(),
+        cell_writes: FxHashMap::default(),
+        slot_reads: FxHashMap::default(),
+        checked_frame_pointer: None,
+    };
+    lowering.enter(index);
+    for inst in &packet.insts {
+        lowering.effect(inst);
+    }
+    let (code, new) = lowering.leave(index);
+    crossing.extend(new);
+    code
+}
+
+impl<'a> Lowering<'a> {
+    fn circuit(&mut self) -> &mut Circuit {
+        &mut self.words.circuit
+    }
+
+    /// The frame pointer as the packet finds it.
+    fn raw_frame_pointer(&mut self) -> Form {
+        let entry = self.packet.entry == EntryKind::Function;
+        let normal = matches!(self.packet.entry, EntryKind::Normal | EntryKind::Switched);
+        let hi = if entry || self.cx.packets.leaf { STACK_SPAN } else { STACK_LIMIT };
+        let source = if normal { EntrySource::FramePointer } else { EntrySource::Fixed };
+        self.circuit().entry(0, source, Range::new(0.0, hi as f64))
+    }
+
+    /// The frame pointer, within the limit once the entry has checked it.
+    fn frame_pointer(&mut self) -> Form {
+        match &self.checked_frame_pointer {
+            Some(form) => form.clone(),
+            None => self.raw_frame_pointer(),
+        }
+    }
+
+    fn enter(&mut self, index: usize) {
+        match self.packet.entry {
+            EntryKind::Function => {
+                for (i, param) in self.packet.params.iter().enumerate() {
+                    let form = self.argument(i, 0);
+                    let word = self.words.from_form(form);
+                    self.values.insert(*param, word);
+                }
+                if !self.cx.packets.leaf {
+                    self.check_stack();
+                }
+            }
+            EntryKind::Landing => {
+                for (i, param) in self.packet.params.iter().enumerate() {
+                    let form = self.argument(i, self.cx.frame);
+                    let word = self.words.from_form(form);
+                    self.values.insert(*param, word);
+                }
+            }
+            EntryKind::Normal | EntryKind::Switched => {}
+        }
+        let _ = index;
+    }
+
+    /// Word `i` of arguments or results: in a field, or in slot `base` + … of the frame.
+    fn argument(&mut self, i: usize, base: u32) -> Form {
+        if i < ARGUMENT_FIELDS as usize {
+            self.circuit().entry(1 + i as u16, EntrySource::Fixed, Range::WORD)
+        } else {
+            self.read_slot(base + (i - ARGUMENT_FIELDS as usize) as u32)
+        }
+    }
+
+    fn slot_key(&mut self, slot: u32) -> Form {
+        let fp = self.raw_frame_pointer();
+        fp.offset(self.cx.layout.frame as f64 + slot as f64)
+    }
+
+    fn read_slot(&mut self, slot: u32) -> Form {
+        let key = self.slot_key(slot);
+        let form = self.circuit().read(&key, Range::WORD, -1);
+        let at = self.circuit().ready(&form) - 1;
+        let last = self.slot_reads.entry(slot).or_insert(at);
+        *last = (*last).max(at);
+        form
+    }
+
+    /// fp ≤ limit, or the call stack is exhausted. What goes on is a frame pointer that is 0 if not.
+    fn check_stack(&mut self) {
+        let fp = self.raw_frame_pointer();
+        let scale = pow2(22);
+        let gate = fp.times(-1.0 / scale).offset(STACK_LIMIT as f64 / scale + 1.0);
+        let checked = self.circuit().unit(&gate, &fp);
+        if let Some((unit, at)) = self.circuit().unit_avail(&checked) {
+            self.circuit().ghosts.push(GhostFact {
+                at,
+                until: at,
+                terms: vec![(GhostTerm::Value(unit), 1.0), (GhostTerm::Gate(unit), scale)],
+                range: Range::new(f64::NEG_INFINITY, STACK_LIMIT as f64 + scale),
+            });
+        }
+        let checked = self.circuit().asserted(checked, Range::new(0.0, STACK_LIMIT as f64));
+        self.checked_frame_pointer = Some(checked);
+        let dest = Dest::Trap(TrapCode::CallStackExhausted, self.packet.offset());
+        self.guards.push(Guard { ok: Gate { form: gate, negated: false }, dest });
+    }
+
+    /// The word of a value: of this packet, or one that the packet begins with.
+    fn word(&mut self, value: Value) -> WordId {
+        if let Some(word) = self.values.get(&value) {
+            return *word;
+        }
+        let word = if let Some(c) = self.cx.packets.constants.get(&value) {
+            self.words.constant(*c)
+        } else if let Some(&i) = self.defined.get(&value) {
+            self.pure(&self.packet.insts[i])
+        } else {
+            self.live_in(value)
+        };
+        self.values.insert(value, word);
+        word
+    }
+
+    fn live_in(&mut self, value: Value) -> WordId {
+        let param = self.packet.params.iter().position(|p| *p == value);
+        match self.cx.places.of.get(&value) {
+            Some(Place::Field(field)) => {
+                let (source, range) = match param {
+                    Some(i) => (EntrySource::Param(i as u32), self.param_range(value)),
+                    None => (
+                        EntrySource::Live(value),
+                        self.crossing.get(&value).copied().unwrap_or_else(|| self.param_range(value)),
+                    ),
+                };
+                let form = self.circuit().entry(*field, source, range);
+                let word = self.words.from_form(form);
+                if param.is_some() && !range.within(Range::WORD) {
+                    let form = self.words.canonical(word);
+                    return self.words.from_form(form);
+                }
+                word
+            }
+            Some(Place::Slot(slot)) => {
+                let form = self.read_slot(*slot);
+                self.words.from_form(form)
+            }
+            None => unreachable!("{value} has no place"),
+        }
+    }
+
+    /// What is declared of the field of a parameter.
+    fn param_range(&self, value: Value) -> Range {
+        match self.cx.params.get(&value) {
+            Some(p) if p.loose => CROSSING,
+            Some(p) => Range::new(0.0, p.hi as f64),
+            None => Range::WORD,
+        }
+    }
+
+    fn pure(&mut self, inst: &Inst) -> WordId {
+        match &inst.op {
+            Op::Const(bits) => self.words.constant(*bits as u32),
+            Op::Unary(op) => {
+                let a = self.word(inst.args[0]);
+                self.words.unary(*op, a)
+            }
+            Op::Binary(op) => {
+                let (a, b) = (self.word(inst.args[0]), self.word(inst.args[1]));
+                self.words.binary(*op, a, b)
+            }
+            Op::Select => {
+                let [c, a, b] = [0, 1, 2].map(|i| self.word(inst.args[i]));
+                self.words.select(c, a, b)
+            }
+            Op::TableFunc(table) | Op::TableType(table) => {
+                let is_type = matches!(inst.op, Op::TableType(_));
+                let index = self.word(inst.args[0]);
+                let size = self.cx.module.tables[*table].size as f64;
+                let index = self.words.canonical(index);
+                let past = self.circuit().unit(&index.clone().offset(-size), &Form::constant(1.0));
+                let inside = self.circuit().linear(index.plus(-1.0, &past), Some(Range::new(0.0, size)));
+                let keys = &self.cx.layout.tables[*table];
+                let (first, range) = if is_type { (keys.types, Range::WORD) } else { (keys.functions, IDS) };
+                let form = self.circuit().read(&inside.offset(first as f64), range, -1);
+                self.words.from_form(form)
+            }
+            op => unreachable!("{op:?} is an effect"),
+        }
+    }
+
+    fn effect(&mut self, inst: &Inst) {
+        match &inst.op {
+            Op::Load { space, bytes, signed, offset } => {
+                let word = self.load(inst.args[0], *space, *bytes, *offset);
+                let word = if *signed { self.words.extend(word, 8 * *bytes as i32) } else { word };
+                self.values.insert(inst.result.expect("loads have results"), word);
+            }
+            Op::Store { space, bytes, offset } => self.store(inst, *space, *bytes, *offset),
+            Op::Bounds { offset, bytes } => {
+                if let Some(gate) = self.bounds(inst.args[0], *offset, *bytes) {
+                    let dest = Dest::Trap(TrapCode::MemoryOutOfBounds, inst.offset);
+                    self.guard(Gate { form: gate, negated: false }, dest);
+                }
+            }
+            Op::TrapIf(code) => {
+                let word = self.word(inst.args[0]);
+                let truth = self.words.truth(word);
+                self.guard(Gate { form: truth.form, negated: !truth.negated }, Dest::Trap(*code, inst.offset));
+            }
+            Op::CellGet(cell) => {
+                let word = match self.cells.get(cell) {
+                    Some(word) => *word,
+                    None => {
+                        let place = self.cx.layout.cells[*cell];
+                        let key = Form::constant(place.key as f64);
+                        let form = self.circuit().read(&key, Range::new(0.0, place.max), -1);
+                        let at = self.circuit().ready(&form) - 1;
+                        self.cell_reads.insert(*cell, at);
+                        self.words.from_form(form)
+                    }
+                };
+                self.cells.insert(*cell, word);
+                self.values.insert(inst.result.expect("reads have results"), word);
+            }
+            Op::CellSet(cell) => self.set_cell(*cell, inst.args[0]),
+            _ => {}
+        }
+    }
+
+    fn guard(&mut self, ok: Gate, dest: Dest) {
+        let range = self.words.circuit.range(&ok.form);
+        let constant = if range.lo >= 1.0 { Some(true) } else if range.hi < 1.0 { Some(false) } else { None };
+        if constant.is_some_and(|bit| bit != ok.negated) {
+            return;
+        }
+        self.guards.push(Guard { ok, dest });
+    }
+
+    /// The gate that is 1 where `address + offset + bytes` is within memory; none if it always is.
+    fn bounds(&mut self, address: Value, offset: u64, bytes: u8) -> Option<Form> {
+        let word = self.word(address);
+        let address = self.words.canonical(word);
+        let end = offset as f64 + bytes as f64;
+        let gate = match self.cx.layout.memory_size {
+            crate::ir::MemorySize::Constant(pages) => {
+                let size = pages as f64 * 65536.0;
+                if self.circuit().range(&address).hi + end <= size {
+                    return None;
+                }
+                address.times(-1.0).offset(size - end)
+            }
+            crate::ir::MemorySize::Cell { cell, .. } => {
+                let pages = self.read_cell(cell);
+                pages.times(65536.0).plus(-1.0, &address).offset(-end)
+            }
+        };
+        Some(gate.times(pow2(-CHECK)).offset(1.0))
+    }
+
+    fn read_cell(&mut self, cell: Cell) -> Form {
+        if let Some(word) = self.cells.get(&cell) {
+            return self.words.canonical(*word);
+        }
+        let place = self.cx.layout.cells[cell];
+        let form = self.circuit().read(&Form::constant(place.key as f64), Range::new(0.0, place.max), -1);
+        let at = self.circuit().ready(&form) - 1;
+        self.cell_reads.insert(cell, at);
+        let word = self.words.from_form(form.clone());
+        self.cells.insert(cell, word);
+        form
+    }
+
+    /// The bit of a check that failed.
+    fn failed(&mut self, i: usize) -> Form {
+        let ok = self.guards[i].ok.clone();
+        self.words.bit(&Gate { form: ok.form, negated: !ok.negated })
+    }
+
+    /// A gate that is in [1, 2) only if all checks so far passed, and `own` (below 2) is 1 or more.
+    fn all_ok(&mut self, own: Option<Form>) -> Option<Form> {
+        let mut failures = Form::default();
+        let mut gate = own;
+        for i in (0..self.guards.len()).rev() {
+            let ok = self.guards[i].ok.clone();
+            if gate.as_ref().is_some_and(|g| *g == ok.form) && !ok.negated {
+                continue;
+            }
+            if gate.is_none() && !ok.negated {
+                gate = Some(ok.form);
+                continue;
+            }
+            failures = failures.plus(1.0, &self.failed(i));
+        }
+        match gate {
+            Some(gate) => Some(gate.plus(-1.0, &failures)),
+            None if self.guards.is_empty() => None,
+            None => Some(Form::constant(1.0).plus(-1.0, &failures)),
+        }
+    }
+
+    fn first_key(&mut self, address: Value, space: Space, offset: u64) -> Form {
+        let word = self.word(address);
+        let base = match space {
+            Space::Memory => self.cx.layout.memory,
+            Space::Prompt => self.cx.layout.prompt,
+            Space::Output => self.cx.layout.output,
+        };
+        let mut form = self.words.canonical(word);
+        if space == Space::Output && self.circuit().range(&form).hi >= STREAM_BYTES as f64 {
+            // The program checks the limit; this shows the checker that the key is in the region.
+            form = self.words.bits(word, 0, STREAM_BYTES.ilog2() as u8);
+        }
+        form.offset(base as f64 + offset as f64)
+    }
+
+    /// Latest step among the accesses that may touch the same bytes.
+    fn latest(accesses: &[Access], key: &Form, bytes: u8) -> Option<i32> {
+        let apart = |a: &Access| {
+            key.distance(&a.key).is_some_and(|d| d >= a.bytes as f64 || d <= -(bytes as f64))
+        };
+        accesses.iter().filter(|a| !apart(a)).map(|a| a.at).max()
+    }
+
+    fn load(&mut self, address: Value, space: Space, bytes: u8, offset: u64) -> WordId {
+        let key = self.first_key(address, space, offset);
+        // Own rows are seen by own reads.
+        let from = Self::latest(&self.stores, &key, bytes).unwrap_or(-1);
+        let mut forms = smallvec::SmallVec::<[Form; 4]>::new();
+        let mut at = from;
+        for j in 0..bytes {
+            let form = self.circuit().read(&key.clone().offset(j as f64), Range::BYTE, from);
+            at = at.max(self.circuit().ready(&form) - 1);
+            forms.push(form);
+        }
+        self.loads.push(Access { key, bytes, at });
+        self.words.from_bytes(&forms)
+    }
+
+    fn store(&mut self, inst: &Inst, space: Space, bytes: u8, offset: u64) {
+        let key = self.first_key(inst.args[0], space, offset);
+        let value = self.word(inst.args[1]);
+        let own = if space == Space::Memory { self.bounds(inst.args[0], offset, bytes) } else { None };
+        let earlier = Self::latest(&self.loads, &key, bytes).max(Self::latest(&self.stores, &key, bytes));
+        let mut from = earlier.map_or(0, |t| t + 1);
+        let values: smallvec::SmallVec<[Form; 4]> = (0..bytes as usize).map(|j| self.words.byte(value, j)).collect();
+        let (first, step) = match self.all_ok(own.clone()) {
+            None => (key.clone(), Form::constant(1.0)),
+            Some(gate) => {
+                // Masked stores of one step would need proof that their keys differ.
+                from = self.stores.iter().map(|s| s.at + 1).fold(from, i32::max);
+                from = values.iter().map(|v| self.words.circuit.place(v, 0)).fold(from, i32::max);
+                let keys = [key.clone(), Form::constant(1.0)];
+                let (units, at) = self.circuit().masked(&gate, &keys, bytes as u16, from);
+                from = at;
+                self.declare_mask(&units[0], &units[1], own.is_some(), bytes);
+                (units[0].clone(), units[1].clone())
+            }
+        };
+        let mut at = from;
+        for (j, byte) in values.into_iter().enumerate() {
+            let key = first.plus(j as f64, &step);
+            at = at.max(self.circuit().row(&key, RowValue::Form(byte), from));
+        }
+        self.stores.push(Access { key, bytes, at });
+    }
+
+    /// Tells the checker that a masked key is in bounds where it is not 0, and that two units of
+    /// one gate go together.
+    fn declare_mask(&mut self, masked: &Form, ok: &Form, own: bool, bytes: u8) {
+        let (Some((key_unit, at)), Some((ok_unit, ok_at))) =
+            (self.circuit().unit_avail(masked), self.circuit().unit_avail(ok))
+        else {
+            return;
+        };
+        if own {
+            let limit = (self.cx.layout.memory + self.cx.layout.memory_bytes) as f64 - bytes as f64;
+            self.circuit().ghosts.push(GhostFact {
+                at,
+                until: at,
+                terms: vec![(GhostTerm::Value(key_unit), 1.0), (GhostTerm::Gate(key_unit), pow2(CHECK))],
+                range: Range::new(f64::NEG_INFINITY, limit + pow2(CHECK)),
+            });
+        }
+        if at == ok_at {
+            self.circuit().ghosts.push(GhostFact {
+                at,
+                until: at,
+                terms: vec![(GhostTerm::Gate(key_unit), 1.0), (GhostTerm::Gate(ok_unit), -1.0)],
+                range: Range::new(0.0, 0.0),
+            });
+        }
+    }
+
+    fn set_cell(&mut self, cell: Cell, value: Value) {
+        let place = self.cx.layout.cells[cell];
+        let word = self.word(value);
+        let mut form = self.words.canonical(word);
+        if self.circuit().range(&form).hi > place.max {
+            // Cells with a limit hold 2^k − 1 at most; the program never stores more.
+            let bits = (place.max + 1.0).log2() as u8;
+            form = self.words.bits(word, 0, bits);
+        }
+        let from = self.cell_reads.get(&cell).map_or(0, |t| t + 1);
+        let from = self.cell_writes.get(&cell).map_or(from, |t| from.max(t + 1));
+        let (key, from) = match self.all_ok(None) {
+            None => (Form::constant(place.key as f64), from),
+            Some(gate) => {
+                let from = from.max(self.words.circuit.place(&form, 0));
+                let (units, at) = self.circuit().masked(&gate, &[Form::constant(place.key as f64)], 1, from);
+                (units[0].clone(), at)
+            }
+        };
+        let at = self.circuit().row(&key, RowValue::Form(form.clone()), from);
+        self.cell_writes.insert(cell, at);
+        let word = self.words.from_form(form);
+        self.cells.insert(cell, word);
+    }
+
+    /// Forms of a jump's arguments, each as its parameter's field or slot wants it.
+    fn jump(&mut self, target: &Target, slots: &mut Vec<(u32, Form)>) -> Jump {
+        let next = &self.cx.packets.packets[target.packet as usize];
+        let mut args = Vec::new();
+        for (param, arg) in next.params.iter().zip(&target.args) {
+            let Some(place) = self.cx.places.of.get(param) else {
+                args.push(None);
+                continue;
+            };
+            let word = self.word(*arg);
+            args.push(match *place {
+                Place::Field(_) => {
+                    let range = self.param_range(*param);
+                    let form = self.words.form(word);
+                    let fits = self.circuit().range(&form).within(range);
+                    Some(if fits { form } else { self.words.canonical(word) })
+                }
+                Place::Slot(slot) => {
+                    slots.push((slot, self.words.canonical(word)));
+                    None
+                }
+            });
+        }
+        Jump { packet: target.packet, args }
+    }
+
+    fn leave(mut self, index: usize) -> (Code, Vec<(Value, Range)>) {
+        let mut jumps: Vec<Jump> = Vec::new();
+        let mut slots: Vec<(u32, Form)> = Vec::new();
+        let mut fixed = Vec::new();
+        let term = self.packet.term.clone();
+        for target in term.targets() {
+            let jump = self.jump(target, &mut slots);
+            jumps.push(jump);
+        }
+        // Values that live on.
+        let mut live = FxHashMap::default();
+        let mut new = Vec::new();
+        let next_packets = term.targets().map(|t| t.packet).chain(match term {
+            Term::Call { next, .. } => Some(next),
+            _ => None,
+        });
+        let next_packets: Vec<u32> = next_packets.collect();
+        for next in next_packets {
+            for value in &self.cx.places.live_in[next as usize] {
+                if live.contains_key(value) {
+                    continue;
+                }
+                let is_own = self.defined.contains_key(value)
+                    || self.packet.entry != EntryKind::Normal
+                        && self.packet.entry != EntryKind::Switched
+                        && self.packet.params.contains(value);
+                match self.cx.places.of[value] {
+                    Place::Field(_) => {
+                        let word = self.word(*value);
+                        let mut form = self.words.form(word);
+                        if is_own {
+                            if !self.circuit().range(&form).within(CROSSING) {
+                                form = self.words.canonical(word);
+                            }
+                            new.push((*value, self.words.circuit.range(&form)));
+                        } else {
+                            form = self.entry_form(*value);
+                        }
+                        live.insert(*value, form);
+                    }
+                    Place::Slot(slot) => {
+                        if is_own && !slots.iter().any(|s| s.0 == slot) {
+                            let word = self.word(*value);
+                            slots.push((slot, self.words.canonical(word)));
+                        }
+                    }
+                }
+            }
+        }
+        let mut fp = self.frame_pointer();
+        let next = match &term {
+            Term::Jump(_) => self.choose(Dest::Jump(0), None),
+            Term::Branch { cond, .. } => {
+                let word = self.word(*cond);
+                let truth = self.words.truth(word);
+                let (then, otherwise) = if truth.negated { (1, 0) } else { (0, 1) };
+                self.choose(Dest::Jump(otherwise), Some((truth.form, Dest::Jump(then))))
+            }
+            Term::Trap(code) => self.choose(Dest::Trap(*code, self.packet.term_offset), None),
+            Term::Switch { index, targets } => {
+                let word = self.word(*index);
+                let canonical = self.words.canonical(word);
+                let last = targets.len() as f64 - 1.0;
+                let past = self.circuit().unit(&canonical.clone().offset(-last), &Form::constant(1.0));
+                let inside = self.circuit().linear(canonical.plus(-1.0, &past), Some(Range::new(0.0, last)));
+                // The jump table's own place is known only when all are; see `JUMP_TABLE`.
+                Next::Read(self.circuit().lookup_from(&inside.offset(JUMP_TABLE), IDS, 0))
+            }
+            Term::Call { callee, args, next } => {
+                let frame = self.cx.frame as f64;
+                let raw = self.raw_frame_pointer();
+                let layout = self.cx.layout;
+                let return_key = raw.clone().offset(layout.returns as f64 + frame);
+                let frame_key = raw.offset(layout.frame_pointers as f64 + frame);
+                let (return_key, frame_key, at) = match self.all_ok(None) {
+                    None => (return_key, frame_key, 0),
+                    Some(gate) => {
+                        let from = self.words.circuit.place(&fp, 0);
+                        let (units, at) = self.circuit().masked(&gate, &[return_key, frame_key], 2, from);
+                        (units[0].clone(), units[1].clone(), at)
+                    }
+                };
+                self.circuit().row(&return_key, RowValue::Packet(*next), at);
+                self.circuit().row(&frame_key, RowValue::Form(fp.clone()), at);
+                for (i, arg) in args.iter().enumerate() {
+                    let word = self.word(*arg);
+                    let form = self.words.canonical(word);
+                    if i < ARGUMENT_FIELDS as usize {
+                        fixed.push((1 + i as u16, form));
+                    } else {
+                        slots.push((self.cx.frame + i as u32 - ARGUMENT_FIELDS as u32, form));
+                    }
+                }
+                fp = fp.offset(frame);
+                match callee {
+                    Callee::Direct(func) => self.choose(Dest::Function(*func), None),
+                    Callee::Reference(value) => {
+                        let word = self.word(*value);
+                        Next::Read(self.words.form(word))
+                    }
+                    Callee::Indirect { .. } => unreachable!("legalized"),
+                }
+            }
+            Term::Return(values) => {
+                let raw = self.raw_frame_pointer();
+                let layout = self.cx.layout;
+                let next = self.circuit().read(&raw.clone().offset(layout.returns as f64), IDS, -1);
+                let limit = Range::new(0.0, STACK_LIMIT as f64);
+                fp = self.circuit().read(&raw.offset(layout.frame_pointers as f64), limit, -1);
+                for (i, value) in values.iter().enumerate() {
+                    let word = self.word(*value);
+                    let form = self.words.canonical(word);
+                    if i < ARGUMENT_FIELDS as usize {
+                        fixed.push((1 + i as u16, form));
+                    } else {
+                        slots.push((i as u32 - ARGUMENT_FIELDS as u32, form));
+                    }
+                }
+                Next::Read(next)
+            }
+        };
+        for (slot, form) in slots {
+            let key = self.slot_key(slot);
+            let from = self.slot_reads.get(&slot).map_or(0, |t| t + 1);
+            self.circuit().row(&key, RowValue::Form(form), from);
+        }
+        if matches!(term, Term::Call { .. } | Term::Return(_)) {
+            fixed.push((0, fp.clone()));
+        }
+        let mut failures = Vec::new();
+        if self.guards.len() > 1 {
+            for i in 0..self.guards.len() {
+                failures.push((self.failed(i), self.guards[i].dest));
+            }
+        }
+        let _ = index;
+        let code = Code {
+            circuit: self.words.circuit,
+            next,
+            jumps,
+            live,
+            fixed,
+            frame_pointer: fp,
+            failures,
+            table: Vec::new(),
+            offset: self.packet.offset(),
+        };
+        (code, new)
+    }
+
+    /// A value that only passes through, as it came.
+    fn entry_form(&mut self, value: Value) -> Form {
+        let Some(Place::Field(field)) = self.cx.places.of.get(&value).copied() else { unreachable!("in a field") };
+        let param = self.packet.params.iter().position(|p| *p == value);
+        let (source, range) = match param {
+            Some(i) => (EntrySource::Param(i as u32), self.param_range(value)),
+            None => (
+                EntrySource::Live(value),
+                self.crossing.get(&value).copied().unwrap_or_else(|| self.param_range(value)),
+            ),
+        };
+        self.circuit().entry(field, source, range)
+    }
+
+    /// The next id: a trap if a check failed, otherwise `branch.1` if its gate is 1, otherwise `default`.
+    fn choose(&mut self, default: Dest, branch: Option<(Form, Dest)>) -> Next {
+        let mut choices = Vec::new();
+        let trap = match self.guards.len() {
+            0 => None,
+            1 => Some((self.failed(0), self.guards[0].dest)),
+            _ => {
+                let mut sum = Form::constant(1.0);
+                for i in 0..self.guards.len() {
+                    sum = sum.plus(-1.0, &self.failed(i));
+                }
+                let ok = self.circuit().unit(&sum, &Form::constant(1.0));
+                Some((Form::constant(1.0).plus(-1.0, &ok), Dest::Resolver))
+            }
+        };
+        if let Some((gate, dest)) = branch {
+            let mut gate = gate;
+            let mut failures = Form::default();
+            for i in 0..self.guards.len() {
+                failures = failures.plus(1.0, &self.failed(i));
+            }
+            gate = gate.plus(-1.0, &failures);
+            let taken = self.circuit().unit(&gate, &Form::constant(1.0));
+            if let Some((failed, _)) = &trap {
+                // A branch is taken only if no check failed.
+                let at = self.circuit().ready(&taken).max(self.words.circuit.ready(failed));
+                let both = taken.plus(1.0, failed);
+                self.circuit().ghosts.push(GhostFact {
+                    at,
+                    until: i32::MAX,
+                    terms: vec![(GhostTerm::Form(both), 1.0)],
+                    range: Range::BIT,
+                });
+            }
+            choices.push((taken, dest));
+        }
+        choices.extend(trap);
+        Next::Choice { default, choices }
+    }
+}
+
+/// Stands for the range of an expert id; no range of numbers is like it.
+pub const IDS: Range = Range { lo: 0.0, hi: 16777215.25 };
+
+/// Stands in a query's constant for the first entry of the packet's own jump table.
+pub const JUMP_TABLE: f64 = 1099511627776.0; // 2^40

@@ -1,0 +1,801 @@
+//! Words of the program as forms, and the circuits of all operations without side effects.
+//!
+//! A word is a form that is congruent to it modulo 2^32, with the range in which the form lies:
+//! additions and the like do not wrap. Where more is needed, a *view* of the word is made and kept:
+//! canonical in [0, 2^32), signed in [−2^31, 2^31), its bytes, or, for a comparison, a gate.
+
+use super::form::{Form, Range, pow2};
+use super::{Circuit, GhostFact, GhostTerm};
+use crate::ir::{BinaryOp, UnaryOp};
+use smallvec::SmallVec;
+
+const TWO32: f64 = 4294967296.0;
+/// Forms beyond this are wrapped before anything else is done with them.
+const LOOSE: f64 = 35184372088832.0; // 2^45
+const SIGNED: Range = Range { lo: -2147483648.0, hi: 2147483647.0 };
+
+/// Index of a word in [`Words`].
+pub type WordId = u32;
+
+/// Bits `from … from + len` of a word, at bit `to` of another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Segment {
+    word: WordId,
+    from: u8,
+    len: u8,
+    to: u8,
+}
+
+/// A bit ⌊relu(gate)⌋, or its complement.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// Below 2.
+    pub form: Form,
+    /// Whether the bit is 0 where the gate is 1.
+    pub negated: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Word {
+    form: Form,
+    canonical: Option<Form>,
+    signed: Option<Form>,
+    bytes: [Option<Form>; 4],
+    /// Made of pieces of other words, by shifts, rotations and masks by constants.
+    segments: Option<SmallVec<[Segment; 4]>>,
+    gate: Option<Gate>,
+    /// A word whose form has not been needed yet; made from `segments`.
+    lazy: bool,
+}
+
+/// First keys of the frozen tables that circuits look things up in.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// `and`, `or`, `xor` of bytes a and b at 256·a + b.
+    pub bitwise: [u32; 3],
+    /// For shl, shr_u, shr_s, rotl: for byte j of the word and shift n: 8192·j + 256·n + byte.
+    pub shifts: [u32; 4],
+    /// clz, ctz, popcnt of a byte; 8 for the zero byte's clz and ctz.
+    pub counts: [u32; 3],
+}
+
+/// The words of a packet.
+#[derive(Debug)]
+pub struct Words<'a> {
+    /// What they are made of.
+    pub circuit: Circuit,
+    tables: &'a Tables,
+    words: Vec<Word>,
+}
+
+impl<'a> Words<'a> {
+    /// No words yet.
+    pub fn new(circuit: Circuit, tables: &'a Tables) -> Self {
+        Words { circuit, tables, words: Vec::new() }
+    }
+
+    fn push(&mut self, word: Word) -> WordId {
+        self.words.push(word);
+        self.words.len() as WordId - 1
+    }
+
+    /// A word that a form is congruent to.
+    pub fn from_form(&mut self, form: Form) -> WordId {
+        let form = self.circuit.linear(form, None);
+        self.push(Word { form, ..Word::default() })
+    }
+
+    /// A word from its bytes, lowest first, each in [0, 255].
+    pub fn from_bytes(&mut self, bytes: &[Form]) -> WordId {
+        let mut form = Form::default();
+        let mut word = Word::default();
+        for (j, byte) in bytes.iter().enumerate() {
+            form = form.plus(pow2(8 * j as i32), byte);
+            word.bytes[j] = Some(byte.clone());
+        }
+        for byte in &mut word.bytes[bytes.len()..] {
+            *byte = Some(Form::default());
+        }
+        word.form = self.circuit.linear(form, None);
+        self.push(word)
+    }
+
+    fn from_gate(&mut self, form: Form, negated: bool) -> WordId {
+        if let Some(bit) = self.constant_gate(&form) {
+            return self.constant((bit != negated) as u32);
+        }
+        self.push(Word { gate: Some(Gate { form, negated }), lazy: true, ..Word::default() })
+    }
+
+    fn constant_gate(&self, gate: &Form) -> Option<bool> {
+        let range = self.circuit.range(gate);
+        if range.hi < 1.0 {
+            Some(false)
+        } else if range.lo >= 1.0 {
+            Some(true)
+        } else {
+            None
+        }
+    }
+
+    fn from_segments(&mut self, segments: SmallVec<[Segment; 4]>) -> WordId {
+        self.push(Word { segments: Some(segments), lazy: true, ..Word::default() })
+    }
+
+    /// A constant.
+    pub fn constant(&mut self, value: u32) -> WordId {
+        self.from_form(Form::constant(value as f64))
+    }
+
+    /// The constant that a word is, if it is one.
+    pub fn as_constant(&self, word: WordId) -> Option<u32> {
+        let w = &self.words[word as usize];
+        if w.lazy {
+            return None;
+        }
+        w.form.as_constant().map(|c| c.rem_euclid(TWO32) as u32)
+    }
+
+    /// A form congruent to the word.
+    pub fn form(&mut self, word: WordId) -> Form {
+        let w = &self.words[word as usize];
+        if !w.lazy {
+            return w.form.clone();
+        }
+        let form = if let Some(segments) = w.segments.clone() {
+            let mut form = Form::default();
+            for s in segments {
+                let piece = self.bits(s.word, s.from, s.len);
+                form = form.plus(pow2(s.to as i32), &piece);
+            }
+            self.circuit.linear(form, None)
+        } else {
+            let gate = w.gate.clone().expect("a lazy word has segments or a gate");
+            let unit = self.circuit.unit(&gate.form, &Form::constant(1.0));
+            if gate.negated { Form::constant(1.0).plus(-1.0, &unit) } else { unit }
+        };
+        let w = &mut self.words[word as usize];
+        w.lazy = false;
+        w.form = form.clone();
+        form
+    }
+
+    /// Where [`Words::form`] lies.
+    pub fn range(&mut self, word: WordId) -> Range {
+        let form = self.form(word);
+        self.circuit.range(&form)
+    }
+
+    /// The word itself: a form in [0, 2^32).
+    pub fn canonical(&mut self, word: WordId) -> Form {
+        if let Some(form) = &self.words[word as usize].canonical {
+            return form.clone();
+        }
+        let form = self.form(word);
+        let canonical = self.wrap(form, 0.0);
+        self.words[word as usize].canonical = Some(canonical.clone());
+        canonical
+    }
+
+    /// The word as a signed number: a form in [−2^31, 2^31).
+    pub fn signed(&mut self, word: WordId) -> Form {
+        if let Some(form) = &self.words[word as usize].signed {
+            return form.clone();
+        }
+        let mut form = self.form(word);
+        if !self.circuit.range(&form).within(SIGNED) {
+            if let Some(canonical) = self.words[word as usize].canonical.clone() {
+                form = canonical;
+            }
+        }
+        let signed = self.wrap(form, -2147483648.0);
+        self.words[word as usize].signed = Some(signed.clone());
+        signed
+    }
+
+    /// The number congruent to the form in [lo, lo + 2^32).
+    fn wrap(&mut self, form: Form, lo: f64) -> Form {
+        let range = self.circuit.range(&form);
+        if range.lo >= lo && range.hi < lo + TWO32 {
+            return form;
+        }
+        let bias = ((lo - range.lo).max(0.0) / TWO32).ceil() * TWO32;
+        let raised = form.offset(bias - lo);
+        let carry = self.circuit.unit(&raised.times(1.0 / TWO32), &Form::constant(1.0));
+        let wrapped = raised.plus(-TWO32, &carry).offset(lo);
+        self.circuit.linear(wrapped, Some(Range::new(lo, lo + TWO32 - 1.0)))
+    }
+
+    /// A form congruent to the word that is not negative, for taking bits from.
+    fn raised(&mut self, word: WordId) -> Form {
+        if let Some(form) = &self.words[word as usize].canonical {
+            return form.clone();
+        }
+        let form = self.form(word);
+        let range = self.circuit.range(&form);
+        if range.lo >= 0.0 { form } else { form.offset((-range.lo / TWO32).ceil() * TWO32) }
+    }
+
+    /// The form if it is not too large to do more arithmetic with, otherwise the canonical one.
+    fn loose(&mut self, word: WordId) -> Form {
+        let form = self.form(word);
+        if self.circuit.range(&form).magnitude() <= LOOSE { form } else { self.canonical(word) }
+    }
+
+    /// Bits `from … from + len` as a number.
+    pub fn bits(&mut self, word: WordId, from: u8, len: u8) -> Form {
+        if let (8, 0, Some(Some(byte))) = (len, from % 8, self.words[word as usize].bytes.get(from as usize / 8)) {
+            return byte.clone();
+        }
+        if let Some(segments) = self.words[word as usize].segments.clone() {
+            let mut form = Form::default();
+            for s in segments {
+                let (lo, hi) = (s.to.max(from), (s.to + s.len).min(from + len));
+                if lo < hi {
+                    let piece = self.bits(s.word, s.from + (lo - s.to), hi - lo);
+                    form = form.plus(pow2((lo - from) as i32), &piece);
+                }
+            }
+            return self.circuit.linear(form, None);
+        }
+        let x = self.raised(word);
+        if len == 32 {
+            return self.canonical(word);
+        }
+        let hi = self.circuit.range(&x).hi;
+        let one = Form::constant(1.0);
+        let upper = if from == 0 { x.clone() } else { self.circuit.unit(&x.times(pow2(-(from as i32))), &one) };
+        let end = (from + len) as i32;
+        if hi < pow2(end) {
+            return upper;
+        }
+        let above = self.circuit.unit(&x.times(pow2(-end)), &one);
+        let form = upper.plus(-pow2(len as i32), &above);
+        self.circuit.linear(form, Some(Range::new(0.0, pow2(len as i32) - 1.0)))
+    }
+
+    /// Byte `j` of the word.
+    pub fn byte(&mut self, word: WordId, j: usize) -> Form {
+        let byte = self.bits(word, 8 * j as u8, 8);
+        self.words[word as usize].bytes[j] = Some(byte.clone());
+        byte
+    }
+
+    /// Where the word lies as far as its form says.
+    fn word_range(&mut self, word: WordId) -> Range {
+        if self.words[word as usize].gate.is_some() {
+            return Range::BIT;
+        }
+        if self.words[word as usize].lazy {
+            let segments = self.words[word as usize].segments.as_ref().expect("lazy");
+            let hi = segments.iter().map(|s| pow2((s.to + s.len) as i32) - 1.0).fold(0.0, f64::max);
+            return Range::new(0.0, hi);
+        }
+        let range = self.range(word);
+        if range.within(Range::WORD) { range } else { Range::WORD }
+    }
+
+    fn is_bit(&mut self, word: WordId) -> bool {
+        self.word_range(word).within(Range::BIT)
+    }
+
+    fn segments(&mut self, word: WordId) -> SmallVec<[Segment; 4]> {
+        if let Some(segments) = &self.words[word as usize].segments {
+            return segments.clone();
+        }
+        let hi = self.word_range(word).hi;
+        let mut len = 32;
+        while len > 0 && hi < pow2(len as i32 - 1) {
+            len -= 1;
+        }
+        let all = Segment { word, from: 0, len, to: 0 };
+        if len == 0 { SmallVec::new() } else { SmallVec::from_slice(&[all]) }
+    }
+
+    /// The word shifted left by `by` (right if negative), bits outside dropped.
+    fn shifted(&mut self, word: WordId, by: i32) -> SmallVec<[Segment; 4]> {
+        let mut out = SmallVec::new();
+        for s in self.segments(word) {
+            let lo = s.to as i32 + by;
+            let hi = (lo + s.len as i32).min(32);
+            let cut = (-lo).max(0);
+            if lo + cut < hi {
+                out.push(Segment {
+                    word: s.word,
+                    from: s.from + cut as u8,
+                    len: (hi - lo - cut) as u8,
+                    to: (lo + cut) as u8,
+                });
+            }
+        }
+        out
+    }
+
+    /// The bits of the word where `mask` is 1.
+    fn masked(&mut self, word: WordId, mask: u32) -> SmallVec<[Segment; 4]> {
+        let mut out = SmallVec::new();
+        for s in self.segments(word) {
+            let mut bit = s.to;
+            let end = s.to + s.len;
+            while bit < end {
+                let rest = mask >> bit;
+                let zeros = (rest.trailing_zeros() as u8).min(end - bit);
+                bit += zeros;
+                if bit == end {
+                    break;
+                }
+                let ones = ((mask >> bit).trailing_ones() as u8).min(end - bit);
+                out.push(Segment { word: s.word, from: s.from + (bit - s.to), len: ones, to: bit });
+                bit += ones;
+            }
+        }
+        out
+    }
+
+    /// The bit `word != 0`, as something that can gate.
+    pub fn truth(&mut self, word: WordId) -> Gate {
+        if let Some(gate) = &self.words[word as usize].gate {
+            return gate.clone();
+        }
+        if self.is_bit(word) {
+            return Gate { form: self.form(word), negated: false };
+        }
+        let zero = self.constant(0);
+        let equal = self.equal(word, zero);
+        let gate = self.truth(equal);
+        Gate { form: gate.form, negated: !gate.negated }
+    }
+
+    /// The bit of a gate, as a form.
+    pub fn bit(&mut self, gate: &Gate) -> Form {
+        let unit = self.circuit.unit(&gate.form, &Form::constant(1.0));
+        if gate.negated { Form::constant(1.0).plus(-1.0, &unit) } else { unit }
+    }
+
+    fn complement(&mut self, word: WordId) -> WordId {
+        match self.words[word as usize].gate.clone() {
+            Some(gate) => self.from_gate(gate.form, !gate.negated),
+            None => {
+                let bit = self.form(word);
+                self.from_form(Form::constant(1.0).plus(-1.0, &bit))
+            }
+        }
+    }
+
+    fn equal(&mut self, a: WordId, b: WordId) -> WordId {
+        let fits = |r: Range| r.lo > -TWO32 && r.hi < TWO32;
+        let mut difference = self.form(a).plus(-1.0, &self.form(b));
+        if !fits(self.circuit.range(&difference)) {
+            difference = self.canonical(a).plus(-1.0, &self.canonical(b));
+        }
+        let range = self.circuit.range(&difference);
+        if range.lo > 0.0 || range.hi < 0.0 {
+            return self.constant(0);
+        }
+        let at_least = difference.times(1.0 / TWO32).offset(1.0);
+        let at_most = difference.times(-1.0 / TWO32).offset(1.0);
+        if range.lo >= 0.0 {
+            return self.from_gate(at_most, false);
+        }
+        if range.hi <= 0.0 {
+            return self.from_gate(at_least, false);
+        }
+        let one = Form::constant(1.0);
+        let sum = self.circuit.unit(&at_least, &one).plus(1.0, &self.circuit.unit(&at_most, &one)).offset(-1.0);
+        let bit = self.circuit.linear(sum, Some(Range::BIT));
+        self.from_form(bit)
+    }
+
+    fn at_least(&mut self, a: Form, b: Form, negated: bool) -> WordId {
+        let difference = a.plus(-1.0, &b);
+        self.from_gate(difference.times(1.0 / TWO32).offset(1.0), negated)
+    }
+
+    /// `condition != 0 ? a : b`.
+    pub fn select(&mut self, condition: WordId, a: WordId, b: WordId) -> WordId {
+        let gate = self.truth(condition);
+        if let Some(bit) = self.constant_gate(&gate.form) {
+            return if bit != gate.negated { a } else { b };
+        }
+        let (a, b) = if gate.negated { (b, a) } else { (a, b) };
+        let (x, y) = (self.loose(a), self.loose(b));
+        let unit = self.circuit.unit(&gate.form, &x.plus(-1.0, &y));
+        let claim = self.circuit.range(&x).hull(self.circuit.range(&y));
+        let form = self.circuit.linear(y.plus(1.0, &unit), Some(claim));
+        self.from_form(form)
+    }
+
+    /// The circuit of an operation on one word.
+    pub fn unary(&mut self, op: UnaryOp, a: WordId) -> WordId {
+        match op {
+            UnaryOp::Eqz => {
+                if self.is_bit(a) {
+                    return self.complement(a);
+                }
+                let zero = self.constant(0);
+                self.equal(a, zero)
+            }
+            UnaryOp::Extend8S => self.extend(a, 8),
+            UnaryOp::Extend16S => self.extend(a, 16),
+            UnaryOp::Popcnt => {
+                let mut sum = Form::default();
+                for j in 0..4 {
+                    sum = sum.plus(1.0, &self.count(2, a, j));
+                }
+                self.from_form(sum)
+            }
+            UnaryOp::Clz => self.leading(0, a, [3, 2, 1, 0]),
+            UnaryOp::Ctz => self.leading(1, a, [0, 1, 2, 3]),
+            UnaryOp::Extend32S | UnaryOp::Wrap | UnaryOp::ExtendU | UnaryOp::ExtendS => {
+                unreachable!("legalized")
+            }
+        }
+    }
+
+    fn count(&mut self, table: usize, a: WordId, byte: usize) -> Form {
+        let byte = self.byte(a, byte);
+        self.circuit.lookup(&byte.offset(self.tables.counts[table] as f64), Range::new(0.0, 8.0))
+    }
+
+    /// Counts zeros byte by byte: the next byte counts only if all before it were 0, that is, if
+    /// their counts add up to 8 each.
+    fn leading(&mut self, table: usize, a: WordId, order: [usize; 4]) -> WordId {
+        let mut before = self.count(table, a, order[0]);
+        let mut sum = before.clone();
+        for (i, byte) in order.into_iter().enumerate().skip(1) {
+            let count = self.count(table, a, byte);
+            let gate = before.clone().offset(1.0 - 8.0 * i as f64);
+            sum = sum.plus(1.0, &self.circuit.unit(&gate, &count));
+            before = before.plus(1.0, &count);
+        }
+        self.from_form(sum)
+    }
+
+    /// Sign extension of the lowest `bits` bits.
+    pub fn extend(&mut self, a: WordId, bits: i32) -> WordId {
+        let half = pow2(bits - 1);
+        let form = self.form(a);
+        if self.circuit.range(&form).within(Range::new(-half, half - 1.0)) {
+            return a;
+        }
+        let raised = self.raised(a).offset(half);
+        let above = self.circuit.unit(&raised.times(pow2(-bits)), &Form::constant(1.0));
+        let form = raised.plus(-2.0 * half, &above).offset(-half);
+        let form = self.circuit.linear(form, Some(Range::new(-half, half - 1.0)));
+        self.from_form(form)
+    }
+
+    /// The circuit of an operation on two words.
+    pub fn binary(&mut self, op: BinaryOp, a: WordId, b: WordId) -> WordId {
+        use BinaryOp::*;
+        match op {
+            Add => {
+                let form = self.loose(a).plus(1.0, &self.loose(b));
+                self.from_form(form)
+            }
+            Sub => {
+                let form = self.loose(a).plus(-1.0, &self.loose(b));
+                self.from_form(form)
+            }
+            Mul => self.multiply(a, b),
+            MulHi => self.multiply_high(a, b),
+            Carry => {
+                let sum = self.canonical(a).plus(1.0, &self.canonical(b));
+                self.from_gate(sum.times(1.0 / TWO32), false)
+            }
+            And | Or | Xor => self.bitwise(op, a, b),
+            Shl | ShrU | ShrS | Rotl | Rotr => match self.as_constant(b) {
+                Some(n) => self.shift_by(op, a, n & 31),
+                None => self.shift(op, a, b),
+            },
+            Eq => self.equal(a, b),
+            Ne => {
+                let equal = self.equal(a, b);
+                self.complement(equal)
+            }
+            GeU | LtU => {
+                let (x, y) = (self.canonical(a), self.canonical(b));
+                self.at_least(x, y, op == LtU)
+            }
+            GeS | LtS => {
+                let (x, y) = (self.signed(a), self.signed(b));
+                self.at_least(x, y, op == LtS)
+            }
+            DivU | RemU => self.divide(op == RemU, a, b),
+            DivS | RemS => unreachable!("legalized"),
+        }
+    }
+
+    fn multiply(&mut self, a: WordId, b: WordId) -> WordId {
+        let (a, b) = if self.as_constant(a).is_some() { (b, a) } else { (a, b) };
+        if let Some(c) = self.as_constant(b) {
+            return self.multiply_by(a, c);
+        }
+        let (ra, rb) = (self.word_range(a), self.word_range(b));
+        if ra.hi * rb.hi <= pow2(50) {
+            // The factor that gates has to be positive; both are.
+            let (x, y) = (self.canonical(a), self.canonical(b));
+            let (x, y) = if ra.hi <= rb.hi { (x, y) } else { (y, x) };
+            let product = self.circuit.unit(&x, &y);
+            return self.from_form(product);
+        }
+        let [high, low] = self.halves(a);
+        let (x, y0) = (self.canonical(b), self.bits(b, 0, 16));
+        let form = self.circuit.unit(&low, &x).plus(65536.0, &self.circuit.unit(&high, &y0));
+        self.from_form(form)
+    }
+
+    fn halves(&mut self, a: WordId) -> [Form; 2] {
+        [self.bits(a, 16, 16), self.bits(a, 0, 16)]
+    }
+
+    fn multiply_by(&mut self, a: WordId, c: u32) -> WordId {
+        if c == 0 {
+            return self.constant(0);
+        }
+        if c.is_power_of_two() {
+            return self.shift_by(BinaryOp::Shl, a, c.trailing_zeros());
+        }
+        let factor = c as i32 as f64;
+        let form = self.form(a);
+        if self.circuit.range(&form).magnitude() * factor.abs() <= LOOSE {
+            return self.from_form(form.times(factor));
+        }
+        let x = self.canonical(a);
+        if self.circuit.range(&x).magnitude() * factor.abs() <= pow2(50) {
+            return self.from_form(x.times(factor));
+        }
+        // c·x ≡ c·x0 + 2^16·(c mod 2^16)·x1, both below 2^48.
+        let [high, low] = self.halves(a);
+        let (high, low) = (self.circuit.named(high), self.circuit.named(low));
+        let form = low.times(c as f64).plus(65536.0 * (c & 0xffff) as f64, &high);
+        self.from_form(form)
+    }
+
+    fn multiply_high(&mut self, a: WordId, b: WordId) -> WordId {
+        let [a1, a0] = self.halves(a);
+        let [b1, b0] = self.halves(b);
+        let high = self.circuit.unit(&a1, &b1);
+        let cross = self.circuit.unit(&a1, &b0).plus(1.0, &self.circuit.unit(&a0, &b1));
+        let low = self.circuit.unit(&a0, &b0);
+        let gate = cross.times(pow2(-16)).plus(pow2(-32), &low);
+        let form = high.plus(1.0, &self.circuit.unit(&gate, &Form::constant(1.0)));
+        self.from_form(form)
+    }
+
+    fn bitwise(&mut self, op: BinaryOp, a: WordId, b: WordId) -> WordId {
+        let (a, b) = if self.as_constant(a).is_some() { (b, a) } else { (a, b) };
+        if let Some(c) = self.as_constant(b) {
+            if let Some(word) = self.bitwise_constant(op, a, c) {
+                return word;
+            }
+        }
+        if self.is_bit(a) && self.is_bit(b) {
+            let (x, y) = (self.form(a), self.form(b));
+            let sum = x.plus(1.0, &y);
+            let one = Form::constant(1.0);
+            let form = match op {
+                BinaryOp::And => self.circuit.unit(&sum.offset(-1.0), &one),
+                BinaryOp::Or => self.circuit.unit(&sum.offset(1.0).times(0.5), &one),
+                _ => {
+                    let both = self.circuit.unit(&sum.times(0.5), &one);
+                    self.circuit.linear(sum.plus(-2.0, &both), Some(Range::BIT))
+                }
+            };
+            return self.from_form(form);
+        }
+        if op != BinaryOp::And {
+            let (x, y) = (self.segments(a), self.segments(b));
+            let apart = |s: &Segment| y.iter().all(|t| s.to + s.len <= t.to || t.to + t.len <= s.to);
+            if x.iter().all(apart) {
+                let mut all = x;
+                all.extend(y);
+                return self.from_segments(all);
+            }
+        }
+        let (ra, rb) = (self.word_range(a).hi, self.word_range(b).hi);
+        let widest = if op == BinaryOp::And { ra.min(rb) } else { ra.max(rb) };
+        let count = (1..4).find(|n| widest < pow2(8 * n)).unwrap_or(4) as usize;
+        let table = self.tables.bitwise[(op as usize) - (BinaryOp::And as usize)] as f64;
+        let mut bytes = SmallVec::<[Form; 4]>::new();
+        for j in 0..count {
+            let (x, y) = (self.byte(a, j), self.byte(b, j));
+            bytes.push(self.circuit.lookup(&x.times(256.0).plus(1.0, &y).offset(table), Range::BYTE));
+        }
+        self.from_bytes(&bytes)
+    }
+
+    fn bitwise_constant(&mut self, op: BinaryOp, a: WordId, c: u32) -> Option<WordId> {
+        let runs = |m: u32| (m & !(m << 1)).count_ones();
+        match op {
+            BinaryOp::And if runs(c) <= 3 => {
+                let segments = self.masked(a, c);
+                Some(if segments.is_empty() { self.constant(0) } else { self.from_segments(segments) })
+            }
+            BinaryOp::Or if runs(!c) <= 3 => {
+                let segments = self.masked(a, !c);
+                let kept = self.from_segments(segments);
+                let form = self.form(kept).offset(c as f64);
+                Some(self.from_form(form))
+            }
+            BinaryOp::Xor if c == u32::MAX => {
+                let form = self.loose(a).times(-1.0).offset(c as f64);
+                Some(self.from_form(form))
+            }
+            BinaryOp::Xor if c == 1 && self.is_bit(a) => Some(self.complement(a)),
+            BinaryOp::Xor if runs(c) <= 2 => {
+                let (flipped, kept) = (self.masked(a, c), self.masked(a, !c));
+                let (flipped, kept) = (self.from_segments(flipped), self.from_segments(kept));
+                let form = self.form(kept).plus(-1.0, &self.form(flipped)).offset(c as f64);
+                Some(self.from_form(form))
+            }
+            _ => None,
+        }
+    }
+
+    fn shift_by(&mut self, op: BinaryOp, a: WordId, n: u32) -> WordId {
+        let n = n as i32;
+        if n == 0 {
+            return a;
+        }
+        let segments = match op {
+            BinaryOp::Shl => {
+                let form = self.form(a);
+                if self.circuit.range(&form).magnitude() * pow2(n) <= LOOSE && self.words[a as usize].segments.is_none() {
+                    return self.from_form(form.times(pow2(n)));
+                }
+                self.shifted(a, n)
+            }
+            BinaryOp::ShrU => self.shifted(a, -n),
+            BinaryOp::ShrS => {
+                let form = self.form(a);
+                let range = self.circuit.range(&form);
+                if range.lo >= 0.0 && range.hi <= SIGNED.hi {
+                    self.shifted(a, -n)
+                } else if range.within(SIGNED) || self.words[a as usize].signed.is_some() {
+                    let raised = self.signed(a).offset(pow2(31));
+                    let unit = self.circuit.unit(&raised.times(pow2(-n)), &Form::constant(1.0));
+                    return self.from_form(unit.offset(-pow2(31 - n)));
+                } else {
+                    let upper = self.bits(a, n as u8, (32 - n) as u8);
+                    let sign = self.bits(a, 31, 1);
+                    return self.from_form(upper.plus(-pow2(32 - n), &sign));
+                }
+            }
+            BinaryOp::Rotl | BinaryOp::Rotr => {
+                let n = if op == BinaryOp::Rotl { n } else { 32 - n };
+                let mut all = self.shifted(a, n);
+                all.extend(self.shifted(a, n - 32));
+                all
+            }
+            _ => unreachable!("not a shift"),
+        };
+        if segments.is_empty() { self.constant(0) } else { self.from_segments(segments) }
+    }
+
+    /// Shifts by a variable: a table for each byte of the word, entry 256·n + byte; bits of
+    /// different bytes do not meet, so the results add up.
+    fn shift(&mut self, op: BinaryOp, a: WordId, b: WordId) -> WordId {
+        if op == BinaryOp::Rotr {
+            let form = self.loose(b).times(-1.0);
+            let negative = self.from_form(form);
+            return self.shift(BinaryOp::Rotl, a, negative);
+        }
+        let which = match op {
+            BinaryOp::Shl => 0,
+            BinaryOp::ShrU => 1,
+            BinaryOp::ShrS => 2,
+            _ => 3,
+        };
+        let n = self.bits(b, 0, 5);
+        let mut form = Form::default();
+        for j in 0..4 {
+            let base = self.tables.shifts[which] as f64 + 8192.0 * j as f64;
+            let byte = self.byte(a, j);
+            let query = n.times(256.0).plus(1.0, &byte).offset(base);
+            let range = match (op, j) {
+                (BinaryOp::ShrU, _) => Range::new(0.0, 255.0 * pow2(8 * j as i32)),
+                (BinaryOp::ShrS, 3) => Range::new(-pow2(31), 127.0 * pow2(24)),
+                (BinaryOp::ShrS, _) => Range::new(0.0, 255.0 * pow2(8 * j as i32)),
+                _ => Range::WORD,
+            };
+            form = form.plus(1.0, &self.circuit.lookup(&query, range));
+        }
+        self.from_form(form)
+    }
+
+    fn divide(&mut self, remainder: bool, a: WordId, b: WordId) -> WordId {
+        if let Some(s) = self.as_constant(b) {
+            return self.divide_by(remainder, a, s);
+        }
+        let [quotient, rest] = self.long_division(a, b);
+        self.from_form(if remainder { rest } else { quotient })
+    }
+
+    fn divide_by(&mut self, remainder: bool, a: WordId, s: u32) -> WordId {
+        if s <= 1 {
+            return if remainder { self.constant(0) } else { a };
+        }
+        if s.is_power_of_two() {
+            let n = s.trailing_zeros();
+            return if remainder {
+                self.bitwise_constant(BinaryOp::And, a, s - 1).expect("one run")
+            } else {
+                self.shift_by(BinaryOp::ShrU, a, n)
+            };
+        }
+        let x = self.canonical(a);
+        let x = self.circuit.named(x);
+        let reciprocal = 1.0 / s as f64;
+        let gate = x.times(reciprocal).offset(0.5 * reciprocal);
+        let quotient = self.circuit.unit(&gate, &Form::constant(1.0));
+        if !remainder {
+            return self.from_form(quotient);
+        }
+        let rest = x.plus(-(s as f64), &quotient);
+        let rest = self.circuit.linear(rest, Some(Range::new(0.0, s as f64 - 1.0)));
+        self.from_form(rest)
+    }
+
+    /// Quotient and remainder, two bits a step: of the divisor's multiples 1, 2 and 3 those that fit
+    /// are taken away, by comparisons that gate the divisor itself. A divisor of 0 counts as 1, so
+    /// that the circuit stays in range when the trap before it decides.
+    fn long_division(&mut self, a: WordId, b: WordId) -> [Form; 2] {
+        let one = Form::constant(1.0);
+        let b = self.canonical(b);
+        let is_zero = self.circuit.unit(&b.times(-1.0 / TWO32).offset(1.0), &one);
+        let divisor = self.circuit.linear(b.plus(1.0, &is_zero), Some(Range::new(1.0, TWO32 - 1.0)));
+        let divisor = self.circuit.named(divisor);
+        let (mut quotient, mut rest) = (Form::default(), Form::default());
+        let scale = pow2(35);
+        for digit in (0..16).rev() {
+            let next = self.bits(a, 2 * digit, 2);
+            let partial = rest.times(4.0).plus(1.0, &next);
+            let partial = self.circuit.named(partial);
+            let (mut left, mut taken) = (partial.clone(), Form::default());
+            let mut units = SmallVec::<[_; 3]>::new();
+            for j in 1..4 {
+                let gate = partial.plus(-(j as f64), &divisor).times(1.0 / scale).offset(1.0);
+                if self.circuit.range(&gate).hi < 1.0 {
+                    continue;
+                }
+                let unit = self.circuit.unit(&gate, &divisor);
+                left = left.plus(-1.0, &unit);
+                taken = taken.plus(1.0, &self.circuit.unit(&gate, &one));
+                units.extend(self.circuit.unit_avail(&unit).map(|u| (j, u)));
+            }
+            for (i, &(j, (unit, at))) in units.iter().enumerate() {
+                // What the gate says of partial and divisor (rule 2), and which value it gates.
+                self.circuit.ghosts.push(GhostFact {
+                    at,
+                    until: at,
+                    terms: vec![
+                        (GhostTerm::Form(partial.clone()), 1.0),
+                        (GhostTerm::Form(divisor.clone()), -(j as f64)),
+                        (GhostTerm::Gate(unit), -scale),
+                    ],
+                    range: Range::new(-scale, -1.0),
+                });
+                self.circuit.ghosts.push(GhostFact {
+                    at,
+                    until: at,
+                    terms: vec![(GhostTerm::Value(unit), 1.0), (GhostTerm::Form(divisor.clone()), -1.0)],
+                    range: Range::new(0.0, 0.0),
+                });
+                if i > 0 {
+                    let before = units[i - 1].1.0;
+                    self.circuit.ghosts.push(GhostFact {
+                        at,
+                        until: at,
+                        terms: vec![(GhostTerm::Gate(before), 1.0), (GhostTerm::Gate(unit), -1.0)],
+                        range: Range::BIT,
+                    });
+                }
+            }
+            // The facts above prove this; it needs no ghost of its own.
+            rest = self.circuit.asserted(left, Range::new(0.0, TWO32 - 2.0));
+            quotient = self.circuit.named(quotient.times(4.0).plus(1.0, &taken));
+        }
+        [quotient, rest]
+    }
+}

@@ -1,0 +1,103 @@
+//! Why a module could not be compiled.
+
+/// Why a module could not be compiled. Small; [`CompileError::kind`] says what it is.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct CompileError(Box<ErrorKind>);
+
+impl CompileError {
+    /// What it is.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+}
+
+impl From<ErrorKind> for CompileError {
+    fn from(kind: ErrorKind) -> Self {
+        CompileError(Box::new(kind))
+    }
+}
+
+impl From<wasmparser::Error> for CompileError {
+    fn from(error: wasmparser::Error) -> Self {
+        ErrorKind::Invalid { message: error.message().to_string(), offset: error.offset() }.into()
+    }
+}
+
+/// The kinds of [`CompileError`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The input is neither a WebAssembly binary nor text.
+    #[error("not a WebAssembly module: {0}")]
+    NotWasm(String),
+    /// The text format could not be parsed; the message has the place.
+    #[error("{0}")]
+    Text(String),
+    /// The validator refuses the module.
+    #[error("invalid module: {message} (at offset 0x{offset:x})")]
+    Invalid {
+        /// The validator's message.
+        message: String,
+        /// Where, in bytes.
+        offset: u64,
+    },
+    /// The module uses something valid that this compiler does not support.
+    #[error("unsupported: {what}{} (at offset 0x{offset:x})", in_function(.function))]
+    Unsupported {
+        /// An instruction by its name in the text format, or a declaration.
+        what: String,
+        /// Name and index of the function that it occurs in.
+        function: Option<(String, u32)>,
+        /// Where, in bytes.
+        offset: u64,
+    },
+    /// An imported function has no role.
+    #[error(
+        "unknown import: `{module}.{name}` of type {ty}; give it a role with --import {module}.{name}=ROLE \
+         (stdout-byte, stdin-byte, nop, trap)"
+    )]
+    UnknownImport {
+        /// First part of its name.
+        module: String,
+        /// Second part.
+        name: String,
+        /// Its type, as `(i32) -> (i64)`.
+        ty: String,
+    },
+    /// The type of an imported function does not fit its role.
+    #[error("import `{module}.{name}` has type {ty}, but role {role} is {expected}")]
+    ImportType {
+        /// First part of its name.
+        module: String,
+        /// Second part.
+        name: String,
+        /// Its type.
+        ty: String,
+        /// The role given to it.
+        role: crate::options::Role,
+        /// The type of functions with this role.
+        expected: &'static str,
+    },
+    /// Something is larger than an implementation limit.
+    #[error("{what} is {value}, more than the limit of {limit}")]
+    Limit {
+        /// What.
+        what: String,
+        /// How large it is.
+        value: u64,
+        /// How large it may be.
+        limit: u64,
+    },
+    /// The network could not be certified. A defect of the compiler, never of the module.
+    #[error("the network could not be certified: {0}")]
+    Certificate(String),
+}
+
+fn in_function(function: &Option<(String, u32)>) -> String {
+    match function {
+        Some((name, index)) if *name == format!("func[{index}]") => format!(" in function {name}"),
+        Some((name, index)) => format!(" in function `{name}` (func[{index}])"),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,381 @@
+//! The reference evaluator of the IR, typed or of words: what the phases are compared by.
+//!
+//! It does what the IR's documentation says, one instruction after the other, and keeps its own
+//! stack of frames, so that deep recursion of a program is a trap and not a crash.
+
+#[cfg(test)]
+mod tests;
+
+use cranelift_entity::SecondaryMap;
+use smallvec::SmallVec;
+use wasm2onnx_runtime::TrapCode;
+
+use crate::ir::*;
+
+const PAGE: usize = 65536;
+
+/// A module being run.
+pub struct Machine<'a> {
+    module: &'a Module,
+    /// Linear memory.
+    pub memory: Vec<u8>,
+    /// Values of the cells.
+    pub cells: SecondaryMap<Cell, u32>,
+    /// Bytes of standard input; set with [`Machine::set_stdin`].
+    stdin: Vec<u8>,
+    /// Bytes of standard output.
+    stdout: Vec<u8>,
+    /// Instructions and terminators that may still be evaluated.
+    pub fuel: u64,
+    /// Most calls that may be open.
+    pub max_depth: usize,
+}
+
+/// Why a call has no results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The program traps.
+    Trap(TrapCode),
+    /// The fuel is used up.
+    Fuel,
+    /// There is no such export.
+    NoSuchExport,
+}
+
+struct Frame<'a> {
+    func: &'a Function,
+    values: Vec<u64>,
+    block: Block,
+    /// Block that the results of the call in progress go to.
+    next: Option<Block>,
+}
+
+impl<'a> Machine<'a> {
+    /// Creates an instance and runs the start function.
+    pub fn new(module: &'a Module) -> Result<Self, Failure> {
+        Self::with_fuel(module, u64::MAX)
+    }
+
+    /// The same with a limit of instructions.
+    pub fn with_fuel(module: &'a Module, fuel: u64) -> Result<Self, Failure> {
+        let mut cells = SecondaryMap::new();
+        for (cell, data) in &module.cells {
+            cells[cell] = data.init;
+        }
+        let pages = match module.memory {
+            MemorySize::Constant(pages) => pages,
+            MemorySize::Cell { cell, .. } => cells[cell],
+        };
+        let mut memory = vec![0; pages as usize * PAGE];
+        for (address, bytes) in &module.data {
+            memory[*address as usize..][..bytes.len()].copy_from_slice(bytes);
+        }
+        let (stdin, stdout) = (Vec::new(), Vec::new());
+        let mut machine = Machine { module, memory, cells, stdin, stdout, fuel, max_depth: 1000 };
+        if let Some(code) = module.creation_trap {
+            return Err(Failure::Trap(code));
+        }
+        if let Some(start) = module.start {
+            machine.call_function(start, &[])?;
+        }
+        Ok(machine)
+    }
+
+    /// Sets standard input.
+    pub fn set_stdin(&mut self, bytes: &[u8]) {
+        self.stdin = bytes.to_vec();
+        if let Some(cell) = self.module.stdin_length {
+            self.cells[cell] = bytes.len() as u32;
+        }
+    }
+
+    /// Bytes written to standard output.
+    pub fn stdout(&self) -> &[u8] {
+        let length = self.module.stdout_length.map_or(0, |cell| self.cells[cell]);
+        &self.stdout[..length as usize]
+    }
+
+    /// Calls an exported function. Arguments and results are of the function's types at the
+    /// boundary, whether the module is legalized or not.
+    pub fn call(&mut self, name: &str, args: &[u64]) -> Result<Vec<u64>, Failure> {
+        let (_, func, signature) =
+            self.module.exports.iter().find(|export| export.0 == name).ok_or(Failure::NoSuchExport)?;
+        let legalized = {
+            let words: usize = signature.params.iter().chain(&signature.results).map(|ty| ty.words()).sum();
+            let function = &self.module.functions[*func];
+            words == function.blocks[function.entry].params.len() + function.results.len()
+        };
+        if !legalized {
+            return self.call_function(*func, args);
+        }
+        let mut words = Vec::new();
+        for (ty, arg) in signature.params.iter().zip(args) {
+            words.push(*arg & 0xffff_ffff);
+            if ty.words() == 2 {
+                words.push(*arg >> 32);
+            }
+        }
+        let mut words = self.call_function(*func, &words)?.into_iter();
+        let mut word = || words.next().expect("as many words as the type has");
+        Ok(signature.results.iter().map(|ty| word() | if ty.words() == 2 { word() << 32 } else { 0 }).collect())
+    }
+
+    /// Calls a function with arguments of its own parameters' types.
+    pub fn call_function(&mut self, func: Func, args: &[u64]) -> Result<Vec<u64>, Failure> {
+        let mut frames = vec![self.enter(func, args)];
+        loop {
+            let depth = frames.len();
+            let frame = frames.last_mut().expect("returns before it is empty");
+            let data = &frame.func.blocks[frame.block];
+            self.fuel = self.fuel.checked_sub(data.insts.len() as u64 + 1).ok_or(Failure::Fuel)?;
+            for inst in &data.insts {
+                let args: SmallVec<[u64; 4]> = inst.args.iter().map(|v| frame.values[v.as_u32() as usize]).collect();
+                if let Some(value) = self.inst(inst, &args)? {
+                    frame.values[inst.result.expect("it has one").as_u32() as usize] = value;
+                }
+            }
+            let get = |frame: &Frame, v: &Value| frame.values[v.as_u32() as usize];
+            match &data.term {
+                Terminator::Jump(call) => frame.goto(call),
+                Terminator::Branch { cond, then, otherwise } => {
+                    let call = if get(frame, cond) != 0 { then } else { otherwise };
+                    frame.goto(call);
+                }
+                Terminator::Switch { index, targets, default } => {
+                    let call = targets.get(get(frame, index) as usize).unwrap_or(default);
+                    frame.goto(call);
+                }
+                Terminator::Call { callee, args, next } => {
+                    frame.next = Some(*next);
+                    let args: Vec<u64> = args.iter().map(|v| get(frame, v)).collect();
+                    let func = match callee {
+                        Callee::Direct(func) => *func,
+                        Callee::Reference(v) => Func::from_u32(get(frame, v) as u32 - 1),
+                        Callee::Indirect { table, ty, index } => {
+                            let index = get(frame, index) as u32;
+                            self.indirect(*table, *ty, index).map_err(Failure::Trap)?
+                        }
+                    };
+                    if depth >= self.max_depth {
+                        return Err(Failure::Trap(TrapCode::CallStackExhausted));
+                    }
+                    frames.push(self.enter(func, &args));
+                }
+                Terminator::Return(values) => {
+                    let results: Vec<u64> = values.iter().map(|v| get(frame, v)).collect();
+                    frames.pop();
+                    let Some(caller) = frames.last_mut() else { return Ok(results) };
+                    caller.block = caller.next.take().expect("set by the call");
+                    caller.set_params(&results);
+                }
+                Terminator::Trap(code) => return Err(Failure::Trap(*code)),
+            }
+        }
+    }
+
+    fn enter(&self, func: Func, args: &[u64]) -> Frame<'a> {
+        let func = &self.module.functions[func];
+        let mut frame = Frame { func, values: vec![0; func.values.len()], block: func.entry, next: None };
+        frame.set_params(args);
+        frame
+    }
+
+    fn indirect(&self, table: TableId, ty: u32, index: u32) -> Result<Func, TrapCode> {
+        let data = &self.module.tables[table];
+        if index >= data.size {
+            return Err(TrapCode::UndefinedElement);
+        }
+        let func = self.table_entry(table, index).ok_or(TrapCode::UninitializedElement)?;
+        if self.module.function_types[func] != ty {
+            return Err(TrapCode::IndirectCallTypeMismatch);
+        }
+        Ok(func)
+    }
+
+    fn table_entry(&self, table: TableId, index: u32) -> Option<Func> {
+        let entries = &self.module.tables[table].entries;
+        entries.binary_search_by_key(&index, |entry| entry.0).ok().map(|i| entries[i].1)
+    }
+
+    fn inst(&mut self, inst: &Inst, args: &[u64]) -> Result<Option<u64>, Failure> {
+        let value = match &inst.op {
+            Op::Const(bits) => *bits,
+            Op::Unary(op) => unary(*op, inst.ty, args[0]),
+            Op::Binary(op) => binary(*op, inst.ty, args[0], args[1]),
+            Op::Select => {
+                if args[0] != 0 {
+                    args[1]
+                } else {
+                    args[2]
+                }
+            }
+            Op::Load { space, bytes, signed, offset } => {
+                let bytes_of = self.space(*space);
+                let address = args[0] + offset;
+                let mut value = 0;
+                for i in 0..*bytes as u64 {
+                    let byte = usize::try_from(address + i).ok().and_then(|a| bytes_of.get(a));
+                    value |= (*byte.unwrap_or(&0) as u64) << (8 * i);
+                }
+                if *signed {
+                    let shift = 64 - 8 * *bytes as u32;
+                    value = (((value << shift) as i64) >> shift) as u64;
+                }
+                truncate(inst.ty, value)
+            }
+            Op::Store { space, bytes, offset } => {
+                let address = (args[0] + offset) as usize;
+                let end = address + *bytes as usize;
+                let grows = *space == Space::Output;
+                let bytes_of = self.space(*space);
+                if grows && bytes_of.len() < end {
+                    bytes_of.resize(end, 0);
+                }
+                // A store is behind a bounds check; one that is not is an error of the compiler.
+                bytes_of[address..end].copy_from_slice(&args[1].to_le_bytes()[..*bytes as usize]);
+                return Ok(None);
+            }
+            Op::Bounds { offset, bytes } => {
+                if args[0] + offset + *bytes as u64 > self.memory.len() as u64 {
+                    return Err(Failure::Trap(TrapCode::MemoryOutOfBounds));
+                }
+                return Ok(None);
+            }
+            Op::TrapIf(code) => {
+                if args[0] != 0 {
+                    return Err(Failure::Trap(*code));
+                }
+                return Ok(None);
+            }
+            Op::CellGet(cell) => self.cells[*cell] as u64,
+            Op::CellSet(cell) => {
+                let value = args[0] as u32;
+                assert!(value <= self.module.cells[*cell].max, "{cell} is {value}");
+                self.cells[*cell] = value;
+                if let MemorySize::Cell { cell: pages, .. } = self.module.memory
+                    && pages == *cell
+                {
+                    self.memory.resize(value as usize * PAGE, 0);
+                }
+                return Ok(None);
+            }
+            Op::TableFunc(table) => {
+                self.table_entry(*table, args[0] as u32).map_or(0, |func| func.as_u32() as u64 + 1)
+            }
+            Op::TableType(table) => {
+                let func = self.table_entry(*table, args[0] as u32);
+                func.map_or(0, |func| self.module.function_types[func] as u64 + 1)
+            }
+        };
+        Ok(Some(value))
+    }
+
+    fn space(&mut self, space: Space) -> &mut Vec<u8> {
+        match space {
+            Space::Memory => &mut self.memory,
+            Space::Prompt => &mut self.stdin,
+            Space::Output => &mut self.stdout,
+        }
+    }
+}
+
+impl Frame<'_> {
+    fn goto(&mut self, call: &BlockCall) {
+        let args: SmallVec<[u64; 8]> = call.args.iter().map(|v| self.values[v.as_u32() as usize]).collect();
+        self.block = call.block;
+        self.set_params(&args);
+    }
+
+    fn set_params(&mut self, args: &[u64]) {
+        for (param, arg) in self.func.blocks[self.block].params.iter().zip(args) {
+            self.values[param.as_u32() as usize] = *arg;
+        }
+    }
+}
+
+fn truncate(ty: Type, value: u64) -> u64 {
+    match ty {
+        Type::I32 => value as u32 as u64,
+        Type::I64 => value,
+    }
+}
+
+/// A unary operation on a value of type `ty`.
+pub fn unary(op: UnaryOp, ty: Type, a: u64) -> u64 {
+    let word = ty == Type::I32;
+    let value = match op {
+        UnaryOp::Eqz => (a == 0) as u64,
+        UnaryOp::Clz => (a.leading_zeros() - if word { 32 } else { 0 }) as u64,
+        UnaryOp::Ctz => a.trailing_zeros().min(if word { 32 } else { 64 }) as u64,
+        UnaryOp::Popcnt => a.count_ones() as u64,
+        UnaryOp::Extend8S => a as i8 as u64,
+        UnaryOp::Extend16S => a as i16 as u64,
+        UnaryOp::Extend32S | UnaryOp::ExtendS => return a as i32 as u64,
+        UnaryOp::Wrap | UnaryOp::ExtendU => return a as u32 as u64,
+    };
+    truncate(ty, value)
+}
+
+/// A binary operation on values of type `ty`.
+pub fn binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> u64 {
+    use BinaryOp::*;
+    if ty == Type::I64 {
+        let (sa, sb) = (a as i64, b as i64);
+        return match op {
+            Add => a.wrapping_add(b),
+            Sub => a.wrapping_sub(b),
+            Mul => a.wrapping_mul(b),
+            MulHi | Carry => unreachable!("{op:?} is an operation on words"),
+            And => a & b,
+            Or => a | b,
+            Xor => a ^ b,
+            Shl => a.wrapping_shl(b as u32),
+            ShrU => a.wrapping_shr(b as u32),
+            ShrS => sa.wrapping_shr(b as u32) as u64,
+            Rotl => a.rotate_left(b as u32 % 64),
+            Rotr => a.rotate_right(b as u32 % 64),
+            Eq => (a == b) as u64,
+            Ne => (a != b) as u64,
+            LtU => (a < b) as u64,
+            LtS => (sa < sb) as u64,
+            GeU => (a >= b) as u64,
+            GeS => (sa >= sb) as u64,
+            DivU => a.checked_div(b).unwrap_or(0),
+            RemU => a.checked_rem(b).unwrap_or(a),
+            DivS if b == 0 => 0,
+            RemS if b == 0 => a,
+            DivS => sa.wrapping_div(sb) as u64,
+            RemS => sa.wrapping_rem(sb) as u64,
+        };
+    }
+    let (a, b) = (a as u32, b as u32);
+    let (sa, sb) = (a as i32, b as i32);
+    let value = match op {
+        Add => a.wrapping_add(b),
+        Sub => a.wrapping_sub(b),
+        Mul => a.wrapping_mul(b),
+        MulHi => ((a as u64 * b as u64) >> 32) as u32,
+        Carry => a.checked_add(b).is_none() as u32,
+        And => a & b,
+        Or => a | b,
+        Xor => a ^ b,
+        Shl => a.wrapping_shl(b),
+        ShrU => a.wrapping_shr(b),
+        ShrS => sa.wrapping_shr(b) as u32,
+        Rotl => a.rotate_left(b % 32),
+        Rotr => a.rotate_right(b % 32),
+        Eq => (a == b) as u32,
+        Ne => (a != b) as u32,
+        LtU => (a < b) as u32,
+        LtS => (sa < sb) as u32,
+        GeU => (a >= b) as u32,
+        GeS => (sa >= sb) as u32,
+        DivU => a.checked_div(b).unwrap_or(0),
+        RemU => a.checked_rem(b).unwrap_or(a),
+        DivS if b == 0 => 0,
+        RemS if b == 0 => a,
+        DivS => sa.wrapping_div(sb) as u32,
+        RemS => sa.wrapping_rem(sb) as u32,
+    };
+    value as u64
+}

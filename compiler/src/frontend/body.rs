@@ -1,0 +1,622 @@
+//! Function bodies: the operand stack and structured control become values and blocks, in one pass
+//! with validation.
+//!
+//! Code that cannot be reached is validated and otherwise skipped: no block of the result is made
+//! from it.
+
+use smallvec::smallvec;
+use wasm2onnx_runtime::TrapCode;
+use wasmparser::{
+    BlockType, FuncToValidate, FuncValidatorAllocations, FunctionBody, MemArgTarget, Operator, OperatorsReader,
+    OperatorsReaderAllocations, ValidatorResources,
+};
+
+use super::module::{Callable, Context, TypeList, Types, value_type};
+use super::names::operator_name;
+use super::numeric::{FloatOp, Numeric, access, numeric};
+use super::ssa::Ssa;
+use super::{Stop, host};
+use crate::builder::Builder;
+use crate::ir::*;
+
+/// What one function's translation can reuse of the last one's.
+#[derive(Default)]
+pub struct Allocations {
+    validator: FuncValidatorAllocations,
+    reader: OperatorsReaderAllocations,
+    stack: Vec<Value>,
+    frames: Vec<Frame>,
+}
+
+/// Validates a body and translates it.
+pub fn translate(
+    context: &mut Context,
+    allocations: &mut Allocations,
+    index: u32,
+    to_validate: FuncToValidate<ValidatorResources>,
+    body: FunctionBody,
+) -> Result<Function, Stop> {
+    let mut validator = to_validate.into_validator(std::mem::take(&mut allocations.validator));
+    let mut reader = body.get_binary_reader();
+    let start = reader.original_position();
+    validator.read_locals(&mut reader)?;
+    let mut reader = OperatorsReader::new_with_allocs(reader, std::mem::take(&mut allocations.reader));
+
+    let name = context.names[index as usize].clone();
+    let mut func = Function::new(name, index, Vec::new());
+    // An unsupported instruction does not end validation: an invalid module is always refused.
+    let mut stop = None;
+    let mut body = match Body::new(context, allocations, &mut func, index, &validator) {
+        Ok(body) => Some(body),
+        Err(what) => {
+            stop = Some(Stop::Unsupported { what, offset: start });
+            None
+        }
+    };
+    while !reader.eof() {
+        let offset = reader.original_position();
+        let op = reader.read()?;
+        validator.op(offset, &op)?;
+        let Some(body) = &mut body else { continue };
+        body.b.offset = offset as u32;
+        if stop.is_none()
+            && let Err(what) = body.operator(&op)
+        {
+            stop = Some(Stop::Unsupported { what, offset });
+        }
+    }
+    reader.finish()?;
+    if let Some(body) = body
+        && stop.is_none()
+    {
+        body.ssa.finish(body.b.func);
+    }
+    allocations.validator = validator.into_allocations();
+    allocations.reader = reader.into_allocations();
+    match stop {
+        Some(stop) => Err(stop),
+        None => Ok(func),
+    }
+}
+
+/// A construct that is open: a block, loop, if or the function itself.
+struct Frame {
+    kind: FrameKind,
+    /// Height of the operand stack below its parameters.
+    height: usize,
+    /// Where its end is. (Of the function: nowhere, its end returns.)
+    end: Block,
+    /// How many values its end has.
+    results: usize,
+}
+
+enum FrameKind {
+    /// Entered in unreachable code.
+    Dead,
+    Function,
+    Block,
+    /// The header has the loop's parameters first.
+    Loop {
+        header: Block,
+        params: usize,
+    },
+    /// Parameters are saved for the other arm, whose block is there already.
+    If {
+        otherwise: Block,
+        params: Values,
+    },
+    Else,
+}
+
+struct Body<'a> {
+    context: &'a mut Context,
+    b: Builder<'a>,
+    ssa: Ssa,
+    stack: &'a mut Vec<Value>,
+    frames: &'a mut Vec<Frame>,
+    reachable: bool,
+}
+
+/// Something unsupported, by name.
+type Step<T = ()> = Result<T, String>;
+
+impl<'a> Body<'a> {
+    fn new(
+        context: &'a mut Context,
+        allocations: &'a mut Allocations,
+        func: &'a mut Function,
+        index: u32,
+        validator: &wasmparser::FuncValidator<ValidatorResources>,
+    ) -> Step<Self> {
+        let signature = context.signature(context.function_type(index))?;
+        let results = signature.results.len();
+        func.results = signature.results.to_vec();
+        let mut ssa = Ssa::default();
+        for local in 0..validator.len_locals() {
+            ssa.types.push(value_type(validator.get_local_type(local).expect("in range"))?);
+        }
+        for (local, ty) in signature.params.iter().enumerate() {
+            let param = func.add_param(func.entry, *ty);
+            ssa.define(func.entry, local as u32, param);
+        }
+        let Allocations { stack, frames, .. } = allocations;
+        stack.clear();
+        frames.clear();
+        frames.push(Frame { kind: FrameKind::Function, height: 0, end: func.entry, results });
+        let block = func.entry;
+        Ok(Body { context, b: Builder { func, block, offset: 0 }, ssa, stack, frames, reachable: true })
+    }
+
+    fn pop(&mut self) -> Value {
+        self.stack.pop().expect("validated")
+    }
+
+    fn push(&mut self, value: Value) {
+        self.stack.push(value);
+    }
+
+    /// The topmost values, taken from the stack.
+    fn pop_many(&mut self, count: usize) -> Values {
+        let rest = self.stack.len() - count;
+        self.stack.drain(rest..).collect()
+    }
+
+    /// The topmost values, left there.
+    fn top(&self, count: usize) -> Values {
+        Values::from_slice(&self.stack[self.stack.len() - count..])
+    }
+
+    fn operator(&mut self, op: &Operator) -> Step {
+        match op {
+            Operator::End => self.end(),
+            Operator::Else => self.otherwise(),
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } if !self.reachable => {
+                let (height, end) = (self.stack.len(), self.b.block);
+                self.frames.push(Frame { kind: FrameKind::Dead, height, end, results: 0 });
+            }
+            _ if !self.reachable => {}
+            Operator::Block { blockty } => {
+                let (params, results) = self.block_type(*blockty)?;
+                let end = self.join(&results);
+                let height = self.stack.len() - params.len();
+                self.frames.push(Frame { kind: FrameKind::Block, height, end, results: results.len() });
+            }
+            Operator::Loop { blockty } => self.enter_loop(*blockty)?,
+            Operator::If { blockty } => self.enter_if(*blockty)?,
+            Operator::Br { relative_depth } => {
+                let args = self.top(self.label_arity(*relative_depth));
+                self.branch(*relative_depth, args);
+                self.reachable = false;
+            }
+            Operator::BrIf { relative_depth } => self.br_if(*relative_depth),
+            Operator::BrTable { targets } => self.br_table(targets),
+            Operator::Return => {
+                let args = self.top(self.frames[0].results);
+                self.b.terminate(Terminator::Return(args));
+                self.reachable = false;
+            }
+            Operator::Unreachable => self.trap(TrapCode::Unreachable),
+            Operator::Call { function_index } => self.call(*function_index)?,
+            Operator::CallIndirect { type_index, table_index } => {
+                let types = self.context.signature(*type_index)?;
+                let index = self.pop();
+                let ty = self.context.canonical(*type_index);
+                self.emit_call(Callee::Indirect { table: TableId::from_u32(*table_index), ty, index }, types);
+            }
+            _ => self.simple(op)?,
+        }
+        Ok(())
+    }
+
+    /// Instructions that are not control.
+    fn simple(&mut self, op: &Operator) -> Step {
+        if let Some(numeric) = numeric(op) {
+            self.numeric(numeric);
+            return Ok(());
+        }
+        match op {
+            Operator::Nop => {}
+            Operator::Drop => drop(self.pop()),
+            Operator::Select | Operator::TypedSelect { .. } => {
+                let cond = self.pop();
+                let (b, a) = (self.pop(), self.pop());
+                let ty = self.b.func.values[a];
+                let value = self.b.select(ty, cond, a, b);
+                self.push(value);
+            }
+            Operator::LocalGet { local_index } => {
+                let value = self.ssa.read(self.b.func, self.b.block, *local_index);
+                self.push(value);
+            }
+            Operator::LocalSet { local_index } => {
+                let value = self.pop();
+                self.ssa.define(self.b.block, *local_index, value);
+            }
+            Operator::LocalTee { local_index } => {
+                let value = *self.stack.last().expect("validated");
+                self.ssa.define(self.b.block, *local_index, value);
+            }
+            Operator::GlobalGet { global_index } => self.global_get(*global_index)?,
+            Operator::GlobalSet { global_index } => self.global_set(*global_index)?,
+            Operator::MemorySize { .. } => {
+                let cell = self.context.memory_cell();
+                let pages = self.b.value(Op::CellGet(cell), Type::I32, &[]);
+                self.push(pages);
+            }
+            Operator::MemoryGrow { .. } => self.memory_grow(),
+            _ => return self.memory_access(op),
+        }
+        Ok(())
+    }
+
+    fn numeric(&mut self, numeric: Numeric) {
+        let value = match numeric {
+            Numeric::Reinterpret => {
+                // A word stays a word: the types of the IR do not tell floats from integers.
+                return;
+            }
+            Numeric::Const(ty, bits) => self.b.constant(ty, bits),
+            Numeric::Unary(op, ty) => {
+                let a = self.pop();
+                self.b.unary(op, ty, a)
+            }
+            Numeric::Binary(op, ty) => {
+                let (b, a) = (self.pop(), self.pop());
+                self.b.binary(op, ty, a, b)
+            }
+            Numeric::Swapped(op, ty) => {
+                let (b, a) = (self.pop(), self.pop());
+                self.b.binary(op, ty, b, a)
+            }
+            Numeric::Division(op, ty) => self.division(op, ty),
+            Numeric::Float(op, ty) => self.float(op, ty),
+        };
+        self.push(value);
+    }
+
+    fn division(&mut self, op: BinaryOp, ty: Type) -> Value {
+        let (b, a) = (self.pop(), self.pop());
+        let zero = self.b.unary(UnaryOp::Eqz, ty, b);
+        self.b.trap_if(TrapCode::IntegerDivideByZero, zero);
+        if op == BinaryOp::DivS {
+            let (min, minus_one) = match ty {
+                Type::I32 => (i32::MIN as u32 as u64, u32::MAX as u64),
+                Type::I64 => (i64::MIN as u64, u64::MAX),
+            };
+            let min = self.b.constant(ty, min);
+            let minus_one = self.b.constant(ty, minus_one);
+            let is_min = self.b.binary(BinaryOp::Eq, ty, a, min);
+            let is_minus_one = self.b.binary(BinaryOp::Eq, ty, b, minus_one);
+            let none = self.b.word(0);
+            let overflow = self.b.select(Type::I32, is_min, is_minus_one, none);
+            self.b.trap_if(TrapCode::IntegerOverflow, overflow);
+        }
+        self.b.binary(op, ty, a, b)
+    }
+
+    fn float(&mut self, op: FloatOp, ty: Type) -> Value {
+        let sign = match ty {
+            Type::I32 => 1 << 31,
+            Type::I64 => 1 << 63,
+        };
+        let magnitude = sign - 1;
+        let b = if matches!(op, FloatOp::Copysign) { Some(self.pop()) } else { None };
+        let a = self.pop();
+        let mut with = |op, v, bits| {
+            let mask = self.b.constant(ty, bits);
+            self.b.binary(op, ty, v, mask)
+        };
+        match op {
+            FloatOp::Neg => with(BinaryOp::Xor, a, sign),
+            FloatOp::Abs => with(BinaryOp::And, a, magnitude),
+            FloatOp::Copysign => {
+                let a = with(BinaryOp::And, a, magnitude);
+                let b = with(BinaryOp::And, b.expect("two operands"), sign);
+                self.b.binary(BinaryOp::Or, ty, a, b)
+            }
+        }
+    }
+
+    fn global_get(&mut self, index: u32) -> Step {
+        let global = self.context.global(index)?;
+        let value = match (global.constant, &global.cells[..]) {
+            (Some(bits), _) => self.b.constant(global.ty, bits),
+            (None, [cell]) => self.b.value(Op::CellGet(*cell), Type::I32, &[]),
+            (None, cells) => {
+                let low = self.b.value(Op::CellGet(cells[0]), Type::I32, &[]);
+                let high = self.b.value(Op::CellGet(cells[1]), Type::I32, &[]);
+                let low = self.b.unary(UnaryOp::ExtendU, Type::I32, low);
+                let high = self.b.unary(UnaryOp::ExtendU, Type::I32, high);
+                let shift = self.b.constant(Type::I64, 32);
+                let high = self.b.binary(BinaryOp::Shl, Type::I64, high, shift);
+                self.b.binary(BinaryOp::Or, Type::I64, low, high)
+            }
+        };
+        self.push(value);
+        Ok(())
+    }
+
+    fn global_set(&mut self, index: u32) -> Step {
+        let value = self.pop();
+        let global = self.context.global(index)?;
+        match global.cells[..] {
+            [cell] => self.b.effect(Op::CellSet(cell), Type::I32, &[value]),
+            [low_cell, high_cell] => {
+                let low = self.b.unary(UnaryOp::Wrap, Type::I64, value);
+                let shift = self.b.constant(Type::I64, 32);
+                let high = self.b.binary(BinaryOp::ShrU, Type::I64, value, shift);
+                let high = self.b.unary(UnaryOp::Wrap, Type::I64, high);
+                self.b.effect(Op::CellSet(low_cell), Type::I32, &[low]);
+                self.b.effect(Op::CellSet(high_cell), Type::I32, &[high]);
+            }
+            _ => unreachable!("a mutable global has one or two cells"),
+        }
+        Ok(())
+    }
+
+    fn memory_grow(&mut self) {
+        let cell = self.context.memory_cell();
+        self.context.memory_grows = true;
+        let delta = self.pop();
+        let old = self.b.value(Op::CellGet(cell), Type::I32, &[]);
+        let max = self.b.word(self.context.memory_max);
+        let room = self.b.word_op(BinaryOp::Sub, max, old);
+        let fits = self.b.word_op(BinaryOp::GeU, room, delta);
+        let grown = self.b.word_op(BinaryOp::Add, old, delta);
+        let new = self.b.select(Type::I32, fits, grown, old);
+        self.b.effect(Op::CellSet(cell), Type::I32, &[new]);
+        let failed = self.b.word(u32::MAX);
+        let result = self.b.select(Type::I32, fits, old, failed);
+        self.push(result);
+    }
+
+    fn memory_access(&mut self, op: &Operator) -> Step {
+        let Some(access) = access(op) else { return Err(operator_name(op)) };
+        if access.memarg.target != MemArgTarget::Memory(0) {
+            return Err(format!("{} of another memory", operator_name(op)));
+        }
+        let (bytes, ty, offset) = (access.bytes, access.ty, access.memarg.offset);
+        let value = access.store.then(|| self.pop());
+        let address = self.pop();
+        self.b.effect(Op::Bounds { offset, bytes }, Type::I32, &[address]);
+        let space = Space::Memory;
+        match value {
+            Some(value) => self.b.effect(Op::Store { space, bytes, offset }, ty, &[address, value]),
+            None => {
+                let value = self.b.value(Op::Load { space, bytes, signed: access.signed, offset }, ty, &[address]);
+                self.push(value);
+            }
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, index: u32) -> Step {
+        let types = self.context.signature(self.context.function_type(index))?;
+        match self.context.callable(index) {
+            Callable::Func(func) => self.emit_call(Callee::Direct(func), types),
+            Callable::Import(role) => {
+                let args = self.pop_many(types.params.len());
+                match host::emit(self.context, &mut self.b, role, &args, &types.results) {
+                    Some(results) => self.stack.extend(results),
+                    None => self.trap(TrapCode::UnsupportedHostCall),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn emit_call(&mut self, callee: Callee, types: Types) {
+        let args = self.pop_many(types.params.len());
+        let next = self.b.func.add_block();
+        for ty in &types.results {
+            let result = self.b.func.add_param(next, *ty);
+            self.push(result);
+        }
+        self.b.terminate(Terminator::Call { callee, args, next });
+        self.ssa.edge(self.b.block, 0, next);
+        self.b.block = next;
+    }
+
+    fn trap(&mut self, code: TrapCode) {
+        self.b.terminate(Terminator::Trap(code));
+        self.reachable = false;
+    }
+
+    // Control.
+
+    fn block_type(&self, ty: BlockType) -> Step<(TypeList, TypeList)> {
+        Ok(match ty {
+            BlockType::Empty => (smallvec![], smallvec![]),
+            BlockType::Type(ty) => (smallvec![], smallvec![value_type(ty)?]),
+            BlockType::FuncType(index) => {
+                let types = self.context.signature(index)?;
+                (types.params, types.results)
+            }
+        })
+    }
+
+    /// A block with parameters of these types.
+    fn join(&mut self, types: &[Type]) -> Block {
+        let block = self.b.func.add_block();
+        for ty in types {
+            self.b.func.add_param(block, *ty);
+        }
+        block
+    }
+
+    fn enter_loop(&mut self, ty: BlockType) -> Step {
+        let (params, results) = self.block_type(ty)?;
+        let header = self.join(&params);
+        let end = self.join(&results);
+        let args = self.pop_many(params.len());
+        let height = self.stack.len();
+        self.ssa.header(header);
+        self.b.terminate(Terminator::Jump(BlockCall { block: header, args }));
+        self.ssa.edge(self.b.block, 0, header);
+        self.stack.extend(&self.b.func.blocks[header].params);
+        self.b.block = header;
+        let kind = FrameKind::Loop { header, params: params.len() };
+        self.frames.push(Frame { kind, height, end, results: results.len() });
+        Ok(())
+    }
+
+    fn enter_if(&mut self, ty: BlockType) -> Step {
+        let (params, results) = self.block_type(ty)?;
+        let cond = self.pop();
+        let (then, otherwise) = (self.b.func.add_block(), self.b.func.add_block());
+        let end = self.join(&results);
+        self.b.terminate(Terminator::Branch {
+            cond,
+            then: BlockCall::to(then),
+            otherwise: BlockCall::to(otherwise),
+        });
+        self.ssa.edge(self.b.block, 0, then);
+        self.ssa.edge(self.b.block, 1, otherwise);
+        self.b.block = then;
+        let height = self.stack.len() - params.len();
+        let kind = FrameKind::If { otherwise, params: self.top(params.len()) };
+        self.frames.push(Frame { kind, height, end, results: results.len() });
+        Ok(())
+    }
+
+    /// `else`
+    fn otherwise(&mut self) {
+        let frame = self.frames.last_mut().expect("validated");
+        if let FrameKind::Dead = frame.kind {
+            return;
+        }
+        let FrameKind::If { otherwise, params } = std::mem::replace(&mut frame.kind, FrameKind::Else) else {
+            unreachable!("validated")
+        };
+        let (height, end, results) = (frame.height, frame.end, frame.results);
+        if self.reachable {
+            let args = self.top(results);
+            self.jump(end, args);
+        }
+        self.stack.truncate(height);
+        self.stack.extend(params);
+        self.b.block = otherwise;
+        self.reachable = true;
+    }
+
+    fn end(&mut self) {
+        let frame = self.frames.pop().expect("validated");
+        match frame.kind {
+            FrameKind::Dead => return,
+            FrameKind::Function => {
+                if self.reachable {
+                    let args = self.top(frame.results);
+                    self.b.terminate(Terminator::Return(args));
+                }
+                return;
+            }
+            FrameKind::Block | FrameKind::Else => {}
+            FrameKind::Loop { header, .. } => self.ssa.seal(self.b.func, header),
+            // Without an `else`, the other arm passes the parameters on.
+            FrameKind::If { otherwise, params } => {
+                if self.reachable {
+                    let args = self.top(frame.results);
+                    self.jump(frame.end, args);
+                }
+                self.b.block = otherwise;
+                self.reachable = true;
+                self.stack.truncate(frame.height);
+                self.stack.extend(params);
+            }
+        }
+        if self.reachable {
+            let args = self.top(frame.results);
+            self.jump(frame.end, args);
+        }
+        self.stack.truncate(frame.height);
+        self.reachable = self.ssa.has_preds(frame.end);
+        if self.reachable {
+            self.b.block = frame.end;
+            // Only results yet: parameters for locals come when these are read.
+            self.stack.extend(&self.b.func.blocks[frame.end].params[..frame.results]);
+        }
+    }
+
+    fn jump(&mut self, block: Block, args: Values) {
+        self.b.terminate(Terminator::Jump(BlockCall { block, args }));
+        self.ssa.edge(self.b.block, 0, block);
+    }
+
+    fn frame(&self, depth: u32) -> &Frame {
+        &self.frames[self.frames.len() - 1 - depth as usize]
+    }
+
+    /// How many values a branch to a label takes.
+    fn label_arity(&self, depth: u32) -> usize {
+        match self.frame(depth) {
+            Frame { kind: FrameKind::Loop { params, .. }, .. } => *params,
+            frame => frame.results,
+        }
+    }
+
+    /// Block of a label; none for the function's, which returns.
+    fn label_block(&self, depth: u32) -> Option<Block> {
+        match &self.frame(depth).kind {
+            FrameKind::Function => None,
+            FrameKind::Loop { header, .. } => Some(*header),
+            _ => Some(self.frame(depth).end),
+        }
+    }
+
+    /// Ends the block with a branch to a label.
+    fn branch(&mut self, depth: u32, args: Values) {
+        match self.label_block(depth) {
+            Some(block) => self.jump(block, args),
+            None => self.b.terminate(Terminator::Return(args)),
+        }
+    }
+
+    /// A block call for one edge of a terminator; a branch to the function's label goes to a new
+    /// block that returns.
+    fn label_call(&mut self, depth: u32, args: &Values, edge: usize) -> BlockCall {
+        match self.label_block(depth) {
+            Some(block) => {
+                self.ssa.edge(self.b.block, edge, block);
+                BlockCall { block, args: args.clone() }
+            }
+            None => {
+                let block = self.b.func.add_block();
+                let data = &mut self.b.func.blocks[block];
+                data.term = Terminator::Return(args.clone());
+                data.term_offset = self.b.offset;
+                BlockCall::to(block)
+            }
+        }
+    }
+
+    fn br_if(&mut self, depth: u32) {
+        let cond = self.pop();
+        let args = self.top(self.label_arity(depth));
+        let then = self.label_call(depth, &args, 0);
+        let next = self.b.func.add_block();
+        self.ssa.edge(self.b.block, 1, next);
+        self.b.terminate(Terminator::Branch { cond, then, otherwise: BlockCall::to(next) });
+        self.b.block = next;
+    }
+
+    fn br_table(&mut self, table: &wasmparser::BrTable) {
+        let index = self.pop();
+        let args = self.top(self.label_arity(table.default()));
+        let mut targets = Vec::with_capacity(table.len() as usize);
+        // All entries that return share one block.
+        let mut returns: Option<BlockCall> = None;
+        let depths = table.targets().chain(std::iter::once(Ok(table.default())));
+        for (edge, depth) in depths.enumerate() {
+            let depth = depth.expect("validated");
+            let call = match (self.label_block(depth), &returns) {
+                (None, Some(call)) => call.clone(),
+                (None, None) => returns.insert(self.label_call(depth, &args, edge)).clone(),
+                (Some(_), _) => self.label_call(depth, &args, edge),
+            };
+            targets.push(call);
+        }
+        let default = targets.pop().expect("the default");
+        self.b.terminate(Terminator::Switch { index, targets, default });
+        self.reachable = false;
+    }
+}

@@ -1,0 +1,63 @@
+//! Imported functions: a few operations each, put in place of the call.
+
+use smallvec::smallvec;
+use wasm2onnx_runtime::TrapCode;
+
+use super::module::Context;
+use crate::builder::Builder;
+use crate::ir::*;
+use crate::options::Role;
+
+/// Bytes that standard output can hold; the next one is an unsupported host call.
+pub const MAX_OUTPUT: u32 = 1 << 28;
+/// Bytes that standard input can hold.
+pub const MAX_INPUT: u32 = 1 << 30;
+
+/// What functions with a role have to look like; nothing for those that can have any type.
+pub fn expected_type(role: Role) -> Option<&'static str> {
+    match role {
+        Role::StdoutByte => Some("(i32) -> ()"),
+        Role::StdinByte => Some("() -> (i32)"),
+        Role::Nop | Role::Trap => None,
+    }
+}
+
+/// Emits a call of an import. The results; none if it always traps, which is left to the caller.
+pub fn emit(
+    context: &mut Context,
+    b: &mut Builder,
+    role: Role,
+    args: &[Value],
+    results: &[Type],
+) -> Option<Values> {
+    Some(match role {
+        Role::Trap => return None,
+        Role::Nop => results.iter().map(|ty| b.constant(*ty, 0)).collect(),
+        Role::StdoutByte => {
+            let length = context.stdout_length();
+            let position = b.value(Op::CellGet(length), Type::I32, &[]);
+            let limit = b.word(MAX_OUTPUT);
+            let full = b.word_op(BinaryOp::GeU, position, limit);
+            b.trap_if(TrapCode::UnsupportedHostCall, full);
+            let store = Op::Store { space: Space::Output, bytes: 1, offset: 0 };
+            b.effect(store, Type::I32, &[position, args[0]]);
+            let one = b.word(1);
+            let next = b.word_op(BinaryOp::Add, position, one);
+            b.effect(Op::CellSet(length), Type::I32, &[next]);
+            smallvec![]
+        }
+        Role::StdinByte => {
+            let (position_cell, length_cell) = context.stdin();
+            let position = b.value(Op::CellGet(position_cell), Type::I32, &[]);
+            let length = b.value(Op::CellGet(length_cell), Type::I32, &[]);
+            let more = b.word_op(BinaryOp::LtU, position, length);
+            let load = Op::Load { space: Space::Prompt, bytes: 1, signed: false, offset: 0 };
+            let byte = b.value(load, Type::I32, &[position]);
+            let end = b.word(u32::MAX);
+            let result = b.select(Type::I32, more, byte, end);
+            let next = b.word_op(BinaryOp::Add, position, more);
+            b.effect(Op::CellSet(position_cell), Type::I32, &[next]);
+            smallvec![result]
+        }
+    })
+}

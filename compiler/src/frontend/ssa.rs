@@ -1,0 +1,237 @@
+//! SSA construction for the locals of a function, while its control flow graph is being made.
+//!
+//! The algorithm of Braun et al., "Simple and Efficient Construction of Static Single Assignment
+//! Form" (2013), without recursion. Structured control makes two things simpler: only loop headers
+//! are read before all their predecessors are known, and every cycle goes through a loop header.
+//! So a block parameter is made in advance only at loop headers; at other joins the values of all
+//! predecessors are known first, and there is a parameter only where they differ.
+
+use cranelift_entity::SecondaryMap;
+use cranelift_entity::packed_option::PackedOption;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use crate::ir::*;
+
+/// Definitions of locals in the blocks of one function.
+#[derive(Default)]
+pub struct Ssa {
+    /// Types of the locals.
+    pub types: Vec<Type>,
+    /// Value of a local at the end of a block, as far as it was set or asked for.
+    defs: FxHashMap<(Block, u32), Value>,
+    blocks: SecondaryMap<Block, State>,
+    /// Loop parameters that turned out to be another value.
+    aliases: SecondaryMap<Value, PackedOption<Value>>,
+    any_alias: bool,
+    zeros: [PackedOption<Value>; 2],
+}
+
+#[derive(Clone, Default)]
+struct State {
+    /// Edges into the block: which block, and which of its terminator's edges.
+    preds: SmallVec<[(Block, u32); 2]>,
+    /// A loop header, whose predecessors are not all known before it is sealed.
+    header: bool,
+    /// Whether all predecessors are known (of blocks that are not headers they always are).
+    sealed: bool,
+    /// Parameters made before the header was sealed, with their locals.
+    incomplete: Vec<(u32, Value)>,
+}
+
+enum Task {
+    /// Find the value at the end of a block.
+    Find(Block),
+    /// The last result is also the value at the end of that block.
+    Memo(Block),
+    /// The last results are the values at the end of the predecessors of a join.
+    Join(Block),
+    /// The same for a loop header, for which there is a parameter already.
+    Header(Block, Value),
+}
+
+impl Ssa {
+    /// Marks a block as a loop header.
+    pub fn header(&mut self, block: Block) {
+        self.blocks[block].header = true;
+    }
+
+    /// Records an edge into a block.
+    pub fn edge(&mut self, from: Block, index: usize, to: Block) {
+        self.blocks[to].preds.push((from, index as u32));
+    }
+
+    /// Whether anything jumps to a block.
+    pub fn has_preds(&self, block: Block) -> bool {
+        !self.blocks[block].preds.is_empty()
+    }
+
+    /// Sets a local in a block that is being filled.
+    pub fn define(&mut self, block: Block, local: u32, value: Value) {
+        self.defs.insert((block, local), value);
+    }
+
+    /// The value of a local in a block that is being filled.
+    pub fn read(&mut self, func: &mut Function, block: Block, local: u32) -> Value {
+        if let Some(value) = self.defs.get(&(block, local)) {
+            return *value;
+        }
+        let mut tasks: SmallVec<[Task; 8]> = SmallVec::new();
+        let mut results: SmallVec<[Value; 8]> = SmallVec::new();
+        tasks.push(Task::Find(block));
+        while let Some(task) = tasks.pop() {
+            match task {
+                Task::Find(block) => self.find(func, block, local, &mut tasks, &mut results),
+                Task::Memo(block) => self.define(block, local, *results.last().expect("a result")),
+                Task::Join(block) => {
+                    let first = results.len() - self.blocks[block].preds.len();
+                    let value = match same(&results[first..], None) {
+                        Some(value) => value,
+                        None => {
+                            let param = func.add_param(block, self.types[local as usize]);
+                            self.pass_arguments(func, block, &results[first..]);
+                            param
+                        }
+                    };
+                    self.define(block, local, value);
+                    results.truncate(first);
+                    results.push(value);
+                }
+                Task::Header(block, param) => {
+                    let first = results.len() - self.blocks[block].preds.len();
+                    let value = self.complete(func, block, param, &results[first..]);
+                    self.define(block, local, value);
+                    results.truncate(first);
+                    results.push(value);
+                }
+            }
+        }
+        results[0]
+    }
+
+    fn find(
+        &mut self,
+        func: &mut Function,
+        start: Block,
+        local: u32,
+        tasks: &mut SmallVec<[Task; 8]>,
+        results: &mut SmallVec<[Value; 8]>,
+    ) {
+        let mut block = start;
+        let value = loop {
+            if let Some(value) = self.defs.get(&(block, local)) {
+                break self.resolve(*value);
+            }
+            let ty = self.types[local as usize];
+            let state = &mut self.blocks[block];
+            if state.header && !state.sealed {
+                let param = func.values.push(ty);
+                state.incomplete.push((local, param));
+                self.define(block, local, param);
+                break param;
+            }
+            match &state.preds[..] {
+                [] => {
+                    debug_assert_eq!(block, func.entry, "only reachable blocks are filled");
+                    break self.zero(func, ty);
+                }
+                [(pred, _)] => block = *pred,
+                preds => {
+                    if block != start {
+                        tasks.push(Task::Memo(start));
+                    }
+                    if state.header {
+                        let param = func.values.push(ty);
+                        tasks.push(Task::Header(block, param));
+                        // The first predecessor's result has to come first: tasks are a stack.
+                        tasks.extend(preds.iter().rev().map(|(pred, _)| Task::Find(*pred)));
+                        self.define(block, local, param);
+                    } else {
+                        tasks.push(Task::Join(block));
+                        tasks.extend(preds.iter().rev().map(|(pred, _)| Task::Find(*pred)));
+                    }
+                    return;
+                }
+            }
+        };
+        self.define(start, local, value);
+        results.push(value);
+    }
+
+    /// All predecessors of a loop header are known now.
+    pub fn seal(&mut self, func: &mut Function, block: Block) {
+        self.blocks[block].sealed = true;
+        for (local, param) in std::mem::take(&mut self.blocks[block].incomplete) {
+            let preds = self.blocks[block].preds.clone();
+            let values: SmallVec<[Value; 4]> =
+                preds.iter().map(|(pred, _)| self.read(func, *pred, local)).collect();
+            self.complete(func, block, param, &values);
+        }
+    }
+
+    /// Makes `param` a parameter of the loop header, or an alias if it is always the same value.
+    fn complete(&mut self, func: &mut Function, block: Block, param: Value, values: &[Value]) -> Value {
+        let values: SmallVec<[Value; 4]> = values.iter().map(|v| self.resolve(*v)).collect();
+        match same(&values, Some(param)) {
+            Some(value) => {
+                self.aliases[param] = value.into();
+                self.any_alias = true;
+                value
+            }
+            None => {
+                func.blocks[block].params.push(param);
+                self.pass_arguments(func, block, &values);
+                param
+            }
+        }
+    }
+
+    fn pass_arguments(&self, func: &mut Function, block: Block, values: &[Value]) {
+        for ((pred, index), value) in self.blocks[block].preds.iter().zip(values) {
+            func.blocks[*pred].term.edge_mut(*index as usize).args.push(*value);
+        }
+    }
+
+    fn zero(&mut self, func: &mut Function, ty: Type) -> Value {
+        let zero = &mut self.zeros[(ty == Type::I64) as usize];
+        if zero.is_none() {
+            *zero = func.values.push(ty).into();
+        }
+        zero.unwrap()
+    }
+
+    fn resolve(&self, mut value: Value) -> Value {
+        while let Some(other) = self.aliases[value].expand() {
+            value = other;
+        }
+        value
+    }
+
+    /// Puts the constants 0 of locals into the entry block and replaces aliases. The last step.
+    pub fn finish(mut self, func: &mut Function) {
+        if self.any_alias {
+            for value in func.values.keys() {
+                if self.aliases[value].is_some() {
+                    self.aliases[value] = self.resolve(value).into(); // Shortens chains for later ones.
+                }
+            }
+            for block in func.blocks.values_mut() {
+                let replace = |v: &mut Value| *v = self.aliases[*v].expand().unwrap_or(*v);
+                block.insts.iter_mut().for_each(|inst| inst.args.iter_mut().for_each(replace));
+                block.term.for_each_use_mut(replace);
+            }
+        }
+        let zeros = [Type::I32, Type::I64].into_iter().zip(self.zeros).filter_map(|(ty, zero)| {
+            let result = Some(zero.expand()?);
+            Some(Inst { op: Op::Const(0), ty, args: Values::new(), result, offset: 0 })
+        });
+        func.blocks[func.entry].insts.splice(0..0, zeros);
+    }
+}
+
+/// The one value that all are, those aside that are `param` itself.
+fn same(values: &[Value], param: Option<Value>) -> Option<Value> {
+    let mut others = values.iter().copied().filter(|v| Some(*v) != param);
+    let first = others.next()?;
+    others.all(|v| v == first).then_some(first)
+}

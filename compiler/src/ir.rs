@@ -1,0 +1,358 @@
+//! The intermediate representation: functions in SSA form with block parameters.
+//!
+//! `frontend` makes it with 32- and 64-bit values; `legalize` leaves only words (`Type::I32`), and
+//! from there on every value is one number in [0, 2^32). Floats are bit patterns from the start.
+//!
+//! Calls end a block: their results are the first parameters of the block that they return to (its
+//! only predecessor is the call). Memory accesses are unchecked; a [`Op::Bounds`] before them traps
+//! where WebAssembly says so. Everything that has a side effect or can trap happens in program
+//! order, within a block in the order of its instructions.
+
+use cranelift_entity::{PrimaryMap, entity_impl};
+use smallvec::SmallVec;
+use wasm2onnx_runtime::TrapCode;
+
+/// A function of the module: an index into [`Module::functions`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Func(u32);
+entity_impl!(Func, "fn");
+
+/// A basic block of a function.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Block(u32);
+entity_impl!(Block, "block");
+
+/// An SSA value of a function.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Value(u32);
+entity_impl!(Value, "v");
+
+/// A cell of the `global` region: a word of a global, or one of the compiler's own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cell(u32);
+entity_impl!(Cell, "cell");
+
+/// A table of functions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableId(u32);
+entity_impl!(TableId, "table");
+
+/// Type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// A word, also the bit pattern of an f32.
+    I32,
+    /// Two words, also the bit pattern of an f64. Only before `legalize`.
+    I64,
+}
+
+/// Arguments of an instruction or of a jump.
+pub type Values = SmallVec<[Value; 4]>;
+
+/// Operations without side effects on one operand. `Eqz` gives an I32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum UnaryOp {
+    Eqz,
+    Clz,
+    Ctz,
+    Popcnt,
+    Extend8S,
+    Extend16S,
+    /// Only before `legalize`: i64.extend32_s.
+    Extend32S,
+    /// Only before `legalize`: i32.wrap_i64.
+    Wrap,
+    /// Only before `legalize`: i64.extend_i32_u, extend_i32_s.
+    ExtendU,
+    ExtendS,
+}
+
+/// Operations without side effects on two operands of one type. Comparisons give an I32, 0 or 1.
+/// All are total: division by zero gives 0 with remainder = dividend (the trap is a [`Op::TrapIf`] before it), and
+/// the signed division of the minimum by −1 gives the minimum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    /// Only after `legalize`: high word of the unsigned product.
+    MulHi,
+    /// Only after `legalize`: 1 if the sum of two words is 2^32 or more.
+    Carry,
+    And,
+    Or,
+    Xor,
+    Shl,
+    ShrU,
+    ShrS,
+    Rotl,
+    Rotr,
+    Eq,
+    Ne,
+    LtU,
+    LtS,
+    GeU,
+    GeS,
+    DivU,
+    RemU,
+    DivS,
+    RemS,
+}
+
+/// Address spaces of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Space {
+    /// Linear memory.
+    Memory,
+    /// Bytes of standard input.
+    Prompt,
+    /// Bytes of standard output.
+    Output,
+}
+
+/// What an instruction does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// A constant: its bits, of the instruction's type.
+    Const(u64),
+    /// One operand, of the instruction's type.
+    Unary(UnaryOp),
+    /// Two operands, of the instruction's type.
+    Binary(BinaryOp),
+    /// `args[0] != 0 ? args[1] : args[2]`.
+    Select,
+    /// Reads `bytes` little-endian bytes at `args[0] + offset` (not wrapped). Reads 0 where there is nothing; never traps.
+    Load {
+        /// Where.
+        space: Space,
+        /// 1, 2, 4, or 8 before `legalize`.
+        bytes: u8,
+        /// Whether the most significant bit is extended to the instruction's type.
+        signed: bool,
+        /// Added to the address.
+        offset: u64,
+    },
+    /// Writes the lowest `bytes` bytes of `args[1]` at `args[0] + offset`.
+    Store {
+        /// Where.
+        space: Space,
+        /// 1, 2, 4, or 8 before `legalize`.
+        bytes: u8,
+        /// Added to the address.
+        offset: u64,
+    },
+    /// Traps with `MemoryOutOfBounds` unless `args[0] + offset + bytes <=` size of the memory in bytes.
+    Bounds {
+        /// Added to the address.
+        offset: u64,
+        /// Number of bytes accessed.
+        bytes: u8,
+    },
+    /// Traps if `args[0] != 0`.
+    TrapIf(TrapCode),
+    /// Reads a cell.
+    CellGet(Cell),
+    /// Writes a cell.
+    CellSet(Cell),
+    /// Entry `args[0]` of a table, as an opaque function reference (0 where there is none). Reads 0 out of range.
+    TableFunc(TableId),
+    /// Type id of entry `args[0]` of a table: 1 + index of the canonical type, 0 where there is none.
+    TableType(TableId),
+}
+
+/// An instruction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inst {
+    /// What it does.
+    pub op: Op,
+    /// Type that it works on: for loads, stores, constants, arithmetic and selects that of the values.
+    pub ty: Type,
+    /// Operands.
+    pub args: Values,
+    /// Its result, if it has one.
+    pub result: Option<Value>,
+    /// Offset of the wasm instruction in the module, in bytes.
+    pub offset: u32,
+}
+
+impl Inst {
+    /// Whether it has an effect or can trap, so that it must stay even if its result is unused.
+    pub fn has_effect(&self) -> bool {
+        matches!(self.op, Op::Store { .. } | Op::Bounds { .. } | Op::TrapIf(_) | Op::CellSet(_))
+    }
+    /// Whether it depends on nothing but its operands, so that equal ones are interchangeable.
+    pub fn is_pure(&self) -> bool {
+        matches!(self.op, Op::Const(_) | Op::Unary(_) | Op::Binary(_) | Op::Select)
+    }
+}
+
+/// A jump with arguments for the parameters of the block.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BlockCall {
+    /// Where to.
+    pub block: Block,
+    /// One for each parameter.
+    pub args: Values,
+}
+
+/// What is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callee {
+    /// A function of the module.
+    Direct(Func),
+    /// Only before `legalize`: table entry `index` of canonical type `ty`.
+    Indirect {
+        /// Which table.
+        table: TableId,
+        /// Canonical type index (equal types have equal indices).
+        ty: u32,
+        /// Entry.
+        index: Value,
+    },
+    /// Only after `legalize`: a function reference read by [`Op::TableFunc`].
+    Reference(Value),
+}
+
+/// How a block ends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Terminator {
+    /// Goes there.
+    Jump(BlockCall),
+    /// `cond != 0` goes to `then`, else to `otherwise`.
+    Branch {
+        /// A word.
+        cond: Value,
+        /// Where to if it is not 0.
+        then: BlockCall,
+        /// Where to if it is 0.
+        otherwise: BlockCall,
+    },
+    /// `br_table`.
+    Switch {
+        /// A word.
+        index: Value,
+        /// Where to for 0, 1, ….
+        targets: Vec<BlockCall>,
+        /// Where to for all others.
+        default: BlockCall,
+    },
+    /// Calls, and goes on at `next` with the results as its parameters.
+    Call {
+        /// What is called.
+        callee: Callee,
+        /// Arguments.
+        args: Values,
+        /// Where to afterwards. Its only predecessor is this call.
+        next: Block,
+    },
+    /// Returns from the function.
+    Return(Values),
+    /// Traps.
+    Trap(TrapCode),
+}
+
+/// A basic block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlockData {
+    /// Parameters (of the entry block: the function's).
+    pub params: Vec<Value>,
+    /// Instructions in program order.
+    pub insts: Vec<Inst>,
+    /// How it ends.
+    pub term: Terminator,
+    /// Offset of the terminator's instruction in the module, in bytes.
+    pub term_offset: u32,
+}
+
+/// A function in SSA form.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its name, for people: from the name section, an export, or `func[i]`.
+    pub name: String,
+    /// Index of the wasm function, `u32::MAX` for library routines.
+    pub index: u32,
+    /// Types of the results.
+    pub results: Vec<Type>,
+    /// Blocks. Blocks that are not reachable from `entry` may be there and mean nothing.
+    pub blocks: PrimaryMap<Block, BlockData>,
+    /// Type of every value.
+    pub values: PrimaryMap<Value, Type>,
+    /// Where it begins.
+    pub entry: Block,
+}
+
+/// Size of the memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemorySize {
+    /// It never changes: pages of 65,536 bytes.
+    Constant(u32),
+    /// The number of pages is in a cell, at most `max`.
+    Cell {
+        /// Which cell.
+        cell: Cell,
+        /// Largest number of pages.
+        max: u32,
+    },
+}
+
+/// A table of functions that does not change while the program runs.
+#[derive(Clone, Debug)]
+pub struct TableData {
+    /// Number of entries.
+    pub size: u32,
+    /// Entries that are not null: index and function, ascending.
+    pub entries: Vec<(u32, Func)>,
+}
+
+/// What a cell holds.
+#[derive(Clone, Debug)]
+pub struct CellData {
+    /// For people.
+    pub name: String,
+    /// First value.
+    pub init: u32,
+    /// Largest value that it can ever hold.
+    pub max: u32,
+}
+
+/// A module.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// Functions, in the order of the wasm index space without imports; library routines come last.
+    pub functions: PrimaryMap<Func, Function>,
+    /// Canonical type index of each function, for `call_indirect`.
+    pub function_types: PrimaryMap<Func, u32>,
+    /// Cells of the `global` region.
+    pub cells: PrimaryMap<Cell, CellData>,
+    /// Tables.
+    pub tables: PrimaryMap<TableId, TableData>,
+    /// The memory's size; `Constant(0)` where there is none.
+    pub memory: MemorySize,
+    /// Bytes that the memory begins with: disjoint, ascending by address; zero bytes may be left out.
+    pub data: Vec<(u32, Vec<u8>)>,
+    /// Instance creation traps with this code (a segment that does not fit; `data` then holds what comes before).
+    pub creation_trap: Option<TrapCode>,
+    /// The start function.
+    pub start: Option<Func>,
+    /// Exported functions with their wasm types.
+    pub exports: Vec<(String, Func, Signature)>,
+    /// Exported globals: words, low first.
+    pub exported_globals: Vec<(String, wasm2onnx_runtime::ValueType, bool, Vec<Cell>)>,
+    /// Names under which the memory is exported.
+    pub exported_memories: Vec<String>,
+    /// Cell with the number of bytes of standard input, if it is read.
+    pub stdin_length: Option<Cell>,
+    /// Cell with the number of bytes written to standard output, if there are any.
+    pub stdout_length: Option<Cell>,
+    /// Names of all wasm functions, imports included, for messages.
+    pub function_names: Vec<String>,
+}
+
+/// A function type at the boundary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Parameters.
+    pub params: Vec<wasm2onnx_runtime::ValueType>,
+    /// Results.
+    pub results: Vec<wasm2onnx_runtime::ValueType>,
+}

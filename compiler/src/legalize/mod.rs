@@ -1,0 +1,229 @@
+//! Everything becomes 32-bit words: 64-bit values pairs of them, division calls of routines,
+//! indirect calls checks and a reference.
+//!
+//! Each function is made anew, block by block in reverse postorder, so that every value is known
+//! as words before it is used. What a 64-bit operation becomes is in `wide`.
+
+mod divide;
+mod wide;
+#[cfg(test)]
+mod tests;
+
+use cranelift_entity::SecondaryMap;
+use wasm2onnx_runtime::TrapCode;
+
+use crate::builder::Builder;
+use crate::cfg::reverse_postorder;
+use crate::ir::*;
+use crate::library::Linker;
+pub use crate::library::UDIVREM32;
+
+/// Legalizes a module and links the routines that it needs.
+pub fn run(module: &mut Module) {
+    let mut linker = Linker::new(module.functions.len());
+    let functions = std::mem::take(&mut module.functions);
+    for (_, func) in functions {
+        let func = Legalizer::run(module, &mut linker, func);
+        module.functions.push(func);
+    }
+    for i in 0.. {
+        let Some(func) = linker.routine(i) else { break };
+        let func = Legalizer::run(module, &mut linker, func);
+        module.functions.push(func);
+        // No table has a routine, so that its type is never asked for.
+        module.function_types.push(u32::MAX);
+    }
+}
+
+/// A value as words, low first; the second of a word is itself.
+type Pair = [Value; 2];
+
+struct Legalizer<'a> {
+    module: &'a Module,
+    linker: &'a mut Linker,
+    /// The function being read: its values' types and its blocks.
+    old: &'a Function,
+    /// Words of the old function's values.
+    words: SecondaryMap<Value, Pair>,
+    /// Constants of the old function.
+    constants: SecondaryMap<Value, Option<u64>>,
+    blocks: SecondaryMap<Block, Block>,
+    b: Builder<'a>,
+    /// Divisions of this block: a division and its remainder are computed together.
+    divisions: Vec<divide::Done>,
+}
+
+impl<'a> Legalizer<'a> {
+    fn run(module: &Module, linker: &mut Linker, old: Function) -> Function {
+        let results = old.results.iter().flat_map(|ty| vec![Type::I32; words_of(*ty)]).collect();
+        let mut func = Function::new(old.name.clone(), old.index, results);
+        let order = reverse_postorder(&old);
+        let mut words = SecondaryMap::with_default([Value::from_u32(0); 2]);
+        words.resize(old.values.len());
+        let mut blocks = SecondaryMap::with_default(func.entry);
+        for block in &order {
+            let new = if *block == old.entry { func.entry } else { func.add_block() };
+            blocks[*block] = new;
+            for param in &old.blocks[*block].params {
+                let low = func.add_param(new, Type::I32);
+                let wide = old.values[*param] == Type::I64;
+                words[*param] = [low, if wide { func.add_param(new, Type::I32) } else { low }];
+            }
+        }
+        let b = Builder { block: func.entry, func: &mut func, offset: 0 };
+        let constants = SecondaryMap::new();
+        let divisions = Vec::new();
+        let mut legalizer = Legalizer { module, linker, old: &old, words, constants, blocks, b, divisions };
+        for block in order {
+            legalizer.block(block);
+        }
+        func
+    }
+
+    fn block(&mut self, block: Block) {
+        self.b.block = self.blocks[block];
+        self.divisions.clear();
+        let data = &self.old.blocks[block];
+        for inst in &data.insts {
+            self.b.offset = inst.offset;
+            self.inst(inst);
+        }
+        self.b.offset = data.term_offset;
+        let term = self.terminator(&data.term);
+        self.b.terminate(term);
+    }
+
+    fn word(&self, value: Value) -> Value {
+        self.words[value][0]
+    }
+
+    /// All words of the values.
+    fn flat(&self, values: &[Value]) -> Values {
+        let mut flat = Values::new();
+        for value in values {
+            flat.extend_from_slice(&self.words[*value][..words_of(self.old.values[*value])]);
+        }
+        flat
+    }
+
+    fn inst(&mut self, inst: &Inst) {
+        if let (Op::Const(bits), Some(result)) = (&inst.op, inst.result) {
+            self.constants[result] = Some(*bits);
+        }
+        let pair = match (&inst.op, inst.ty) {
+            (Op::Binary(op @ (BinaryOp::DivU | BinaryOp::DivS | BinaryOp::RemU | BinaryOp::RemS)), ty)
+                if self.old.name != UDIVREM32 =>
+            {
+                Some(self.division(*op, ty, inst.args[0], inst.args[1]))
+            }
+            (Op::Unary(UnaryOp::Wrap), _) => Some([self.word(inst.args[0]); 2]),
+            (Op::Unary(UnaryOp::ExtendU), _) => Some([self.word(inst.args[0]), self.b.word(0)]),
+            (Op::Unary(UnaryOp::ExtendS), _) => {
+                let low = self.word(inst.args[0]);
+                Some([low, self.sign(low)])
+            }
+            (Op::Binary(BinaryOp::Rotr), Type::I32) => {
+                let amount = match self.constants[inst.args[1]] {
+                    Some(bits) => self.b.word((bits as u32).wrapping_neg() % 32),
+                    None => {
+                        let zero = self.b.word(0);
+                        let amount = self.word(inst.args[1]);
+                        self.b.word_op(BinaryOp::Sub, zero, amount)
+                    }
+                };
+                let word = self.word(inst.args[0]);
+                Some([self.b.word_op(BinaryOp::Rotl, word, amount); 2])
+            }
+            (_, Type::I64) => self.wide(inst),
+            (op, Type::I32) => {
+                let args: Values = inst.args.iter().map(|v| self.word(*v)).collect();
+                let mut op = op.clone();
+                if let Op::Load { bytes: 4, signed, .. } = &mut op {
+                    *signed = false;
+                }
+                match inst.result {
+                    Some(_) => Some([self.b.value(op, Type::I32, &args); 2]),
+                    None => {
+                        self.b.effect(op, Type::I32, &args);
+                        None
+                    }
+                }
+            }
+        };
+        if let (Some(pair), Some(result)) = (pair, inst.result) {
+            self.words[result] = pair;
+        }
+    }
+
+    fn terminator(&mut self, term: &Terminator) -> Terminator {
+        let call = |this: &Self, call: &BlockCall| BlockCall {
+            block: this.blocks[call.block],
+            args: this.flat(&call.args),
+        };
+        match term {
+            Terminator::Jump(to) => Terminator::Jump(call(self, to)),
+            Terminator::Branch { cond, then, otherwise } => Terminator::Branch {
+                cond: self.word(*cond),
+                then: call(self, then),
+                otherwise: call(self, otherwise),
+            },
+            Terminator::Switch { index, targets, default } => Terminator::Switch {
+                index: self.word(*index),
+                targets: targets.iter().map(|target| call(self, target)).collect(),
+                default: call(self, default),
+            },
+            Terminator::Call { callee, args, next } => {
+                let args = self.flat(args);
+                let callee = match *callee {
+                    Callee::Indirect { table, ty, index } => {
+                        let index = self.word(index);
+                        self.indirect(table, ty, index)
+                    }
+                    Callee::Direct(_) | Callee::Reference(_) => *callee,
+                };
+                Terminator::Call { callee, args, next: self.blocks[*next] }
+            }
+            Terminator::Return(args) => Terminator::Return(self.flat(args)),
+            Terminator::Trap(code) => Terminator::Trap(*code),
+        }
+    }
+
+    /// The checks of an indirect call, in their order.
+    fn indirect(&mut self, table: TableId, ty: u32, index: Value) -> Callee {
+        let size = self.b.word(self.module.tables[table].size);
+        let outside = self.b.word_op(BinaryOp::GeU, index, size);
+        self.b.trap_if(TrapCode::UndefinedElement, outside);
+        let reference = self.b.value(Op::TableFunc(table), Type::I32, &[index]);
+        let found = self.b.value(Op::TableType(table), Type::I32, &[index]);
+        let null = self.b.unary(UnaryOp::Eqz, Type::I32, found);
+        self.b.trap_if(TrapCode::UninitializedElement, null);
+        let expected = self.b.word(1 + ty);
+        let other = self.b.word_op(BinaryOp::Ne, found, expected);
+        self.b.trap_if(TrapCode::IndirectCallTypeMismatch, other);
+        Callee::Reference(reference)
+    }
+
+    /// Calls a routine and goes on behind the call, in a new block.
+    fn call_routine(&mut self, name: &str, args: Values, results: usize) -> Values {
+        let callee = Callee::Direct(self.linker.link(name));
+        let next = self.b.func.add_block();
+        let results = (0..results).map(|_| self.b.func.add_param(next, Type::I32)).collect();
+        self.b.terminate(Terminator::Call { callee, args, next });
+        self.b.block = next;
+        results
+    }
+
+    /// The high word of a word with sign.
+    fn sign(&mut self, word: Value) -> Value {
+        let shift = self.b.word(31);
+        self.b.word_op(BinaryOp::ShrS, word, shift)
+    }
+}
+
+/// How many words a value takes.
+fn words_of(ty: Type) -> usize {
+    match ty {
+        Type::I32 => 1,
+        Type::I64 => 2,
+    }
+}

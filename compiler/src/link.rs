@@ -1,0 +1,335 @@
+//! Packets of all functions → one network: ids, port numbers, regions, tables, entries.
+
+use crate::circuits::words::Tables;
+use crate::ir::{BinaryOp, Func, MemorySize, Module, Op, UnaryOp};
+use crate::layout::{ARGUMENT_FIELDS, Layout, STACK_KEYS, STACK_LIMIT, STACK_SPAN, STREAM_BYTES};
+use crate::schedule::assembly::{FUNCTIONS, RETURNS, Terms, decode, decode_source};
+use crate::schedule::{Assembly, ExpertRef, NextOut};
+use cranelift_entity::SecondaryMap;
+use wasm2onnx_runtime::{
+    Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, IdSet, Interval, Io, MemoryExport,
+    MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal,
+};
+
+/// Contents of the frozen tables that the module's operations need, and where they are.
+pub fn plan_tables(module: &Module) -> (Tables, Vec<Table>, Vec<f64>) {
+    let mut needed = [false; 10];
+    for function in module.functions.values() {
+        for inst in function.blocks.values().flat_map(|b| &b.insts) {
+            match inst.op {
+                Op::Binary(BinaryOp::And) => needed[0] = true,
+                Op::Binary(BinaryOp::Or) => needed[1] = true,
+                Op::Binary(BinaryOp::Xor) => needed[2] = true,
+                Op::Binary(BinaryOp::Shl) => needed[3] = true,
+                Op::Binary(BinaryOp::ShrU) => needed[4] = true,
+                Op::Binary(BinaryOp::ShrS) => needed[5] = true,
+                Op::Binary(BinaryOp::Rotl | BinaryOp::Rotr) => needed[6] = true,
+                Op::Unary(UnaryOp::Clz) => needed[7] = true,
+                Op::Unary(UnaryOp::Ctz) => needed[8] = true,
+                Op::Unary(UnaryOp::Popcnt) => needed[9] = true,
+                _ => {}
+            }
+        }
+    }
+    let mut places = Tables::default();
+    let mut tables = Vec::new();
+    let mut lookup = Vec::new();
+    let mut add = |name: &str, entries: Vec<f64>| {
+        let first = lookup.len() as u32;
+        let lo = entries.iter().copied().fold(f64::INFINITY, f64::min) as i64;
+        let hi = entries.iter().copied().fold(f64::NEG_INFINITY, f64::max) as i64;
+        let domain = Domain::Interval(Interval::new(lo, hi));
+        tables.push(Table { name: name.to_string(), first, count: entries.len() as u32, domain });
+        lookup.extend(entries);
+        first
+    };
+    let pairs = |f: fn(u32, u32) -> u32| (0..65536u32).map(|i| f(i >> 8, i & 255) as f64).collect::<Vec<_>>();
+    let bitwise: [(&str, fn(u32, u32) -> u32); 3] = [("and", |a, b| a & b), ("or", |a, b| a | b), ("xor", |a, b| a ^ b)];
+    for (i, (name, f)) in bitwise.into_iter().enumerate() {
+        if needed[i] {
+            places.bitwise[i] = add(name, pairs(f));
+        }
+    }
+    let shifts: [(&str, fn(u32, u32) -> f64); 4] = [
+        ("shl", |a, n| (a << n) as f64),
+        ("shr_u", |a, n| (a >> n) as f64),
+        ("shr_s", |a, n| ((a as i32) >> n) as f64),
+        ("rotl", |a, n| a.rotate_left(n) as f64),
+    ];
+    for (i, (name, f)) in shifts.into_iter().enumerate() {
+        if needed[3 + i] {
+            let byte = |j: u32| (0..8192u32).map(move |k| f((k & 255) << (8 * j), k >> 8)).collect::<Vec<_>>();
+            places.shifts[i] = add(&format!("{name} of byte 0"), byte(0));
+            (1..4).for_each(|j| {
+                add(&format!("{name} of byte {j}"), byte(j));
+            });
+        }
+    }
+    let counts: [(&str, fn(u32) -> u32); 3] = [
+        ("clz", |a| (a as u8).leading_zeros()),
+        ("ctz", |a| (a as u8).trailing_zeros()),
+        ("popcnt", |a| a.count_ones()),
+    ];
+    for (i, (name, f)) in counts.into_iter().enumerate() {
+        if needed[7 + i] {
+            places.counts[i] = add(name, (0..256).map(|a| f(a) as f64).collect());
+        }
+    }
+    (places, tables, lookup)
+}
+
+/// Puts everything together.
+pub fn run(
+    module: &Module,
+    layout: &Layout,
+    mut assembly: Assembly,
+    entries: &SecondaryMap<Func, u32>,
+    (mut tables, mut lookup): (Vec<Table>, Vec<f64>),
+) -> Network {
+    let start = start(module, &mut assembly);
+    let terminals = std::mem::take(&mut assembly.terminals);
+    let first = terminals.len() as u32;
+    let mut ports = assembly.ports;
+    ports.carried = ports.carried.max(1 + ARGUMENT_FIELDS);
+    let packet_id = |p: u32| first + assembly.packets[p as usize];
+    let id = |r: ExpertRef| match r {
+        ExpertRef::Packet(p) => packet_id(p),
+        ExpertRef::Function(f) => packet_id(entries[f]),
+        ExpertRef::Terminal(t) => t,
+    };
+    for (term, packet) in &assembly.packet_values {
+        assembly.experts.weights[*term] = packet_id(*packet) as f64;
+    }
+    // Experts: terminal ones are empty; every other one gets its row of e.
+    let mut experts = Experts::default();
+    experts.weights.reserve_exact(assembly.experts.weights.len() + 2 * assembly.next.len());
+    experts.sources.reserve_exact(assembly.experts.weights.len() + 2 * assembly.next.len());
+    for _ in &terminals {
+        experts.end_expert();
+    }
+    for (e, next) in assembly.next.iter().enumerate() {
+        for row in assembly.experts.rows(e as ExpertId) {
+            for (source, weight) in row.sources.iter().zip(row.weights) {
+                experts.push_term(decode_source(*source, &ports), *weight);
+            }
+            experts.end_row(decode(row.field, &ports));
+        }
+        for (source, weight) in next_row(next, first + e as u32 + 1, &id) {
+            experts.push_term(decode_source(source, &ports), weight);
+        }
+        experts.end_row(ports.e());
+        experts.end_expert();
+    }
+    let mut certificate = Certificate {
+        field_end: vec![0; terminals.len()],
+        ghost_end: vec![0; terminals.len()],
+        ..Certificate::default()
+    };
+    certificate.field_end.append(&mut assembly.certificate.field_end);
+    certificate.ghost_end.append(&mut assembly.certificate.ghost_end);
+    certificate.ghost_term_end = std::mem::take(&mut assembly.certificate.ghost_term_end);
+    certificate.ghost_range = std::mem::take(&mut assembly.certificate.ghost_range);
+    certificate.fields = assembly.certificate.fields.iter().map(|(f, d)| (decode(*f, &ports), *d)).collect();
+    certificate.ghost_terms = assembly.certificate.ghost_terms.iter().map(|(f, c)| (decode(*f, &ports), *c)).collect();
+
+    let functions = function_ids(module, &id);
+    certificate.id_sets = vec![
+        id_set("returns", assembly.landings.iter().map(|p| packet_id(*p)).chain([1]).collect(), STACK_LIMIT),
+        id_set("functions", functions.iter().map(|f| f.1).collect(), STACK_SPAN),
+    ];
+    for (i, refs) in assembly.jump_tables.iter().enumerate() {
+        let ids: Vec<ExpertId> = refs.iter().map(|r| id(*r)).collect();
+        let name = format!("jump {i}");
+        let domain = Domain::Ids(2 + i as u16);
+        tables.push(Table { name: name.clone(), first: lookup.len() as u32, count: ids.len() as u32, domain });
+        lookup.extend(ids.iter().map(|e| *e as f64));
+        let interface = common_interface(&certificate, &ids);
+        let mut ids = ids;
+        ids.sort_unstable();
+        ids.dedup();
+        certificate.id_sets.push(IdSet { name, ids, interface });
+    }
+
+    let mut network = Network {
+        ports,
+        experts,
+        tables,
+        lookup,
+        regions: regions(module, layout),
+        first_rows: first_rows(module, layout, &functions),
+        start: start.map(id),
+        entries: Default::default(),
+        globals: Default::default(),
+        memories: Default::default(),
+        io: Io::default(),
+        certificate,
+        function_names: module.function_names.clone(),
+        packets: assembly.debug.iter().map(|p| PacketDebug { expert: p.expert + first, ..*p }).collect(),
+        terminals,
+    };
+    exports(module, layout, &mut network, &|f| id(ExpertRef::Function(f)));
+    network
+}
+
+fn start(module: &Module, assembly: &mut Assembly) -> Option<ExpertRef> {
+    if let Some(code) = module.creation_trap {
+        assembly.terminals.push(Terminal::Trap { code, function: u32::MAX, offset: 0 });
+        return Some(ExpertRef::Terminal(assembly.terminals.len() as u32 - 1));
+    }
+    module.start.map(ExpertRef::Function)
+}
+
+/// The row of e: D + Σ (X − D) · bit.
+fn next_row(next: &NextOut, following: u32, id: &impl Fn(ExpertRef) -> u32) -> Terms {
+    match next {
+        NextOut::Following => Terms::from_slice(&[(0, following as f64)]),
+        NextOut::Read(terms) => terms.clone(),
+        NextOut::Choice { default, choices } => {
+            let default = id(*default) as f64;
+            let mut row = Terms::from_slice(&[(0, default)]);
+            for (terms, dest) in choices {
+                let difference = id(*dest) as f64 - default;
+                for (source, weight) in terms {
+                    match row.iter_mut().find(|t| t.0 == *source) {
+                        Some(term) => term.1 += difference * weight,
+                        None => row.push((*source, difference * weight)),
+                    }
+                }
+            }
+            row.retain(|t| t.1 != 0.0);
+            row.sort_unstable_by_key(|t| t.0);
+            row
+        }
+    }
+}
+
+fn function_ids(module: &Module, id: &impl Fn(ExpertRef) -> u32) -> Vec<(Func, ExpertId)> {
+    let mut functions: Vec<Func> = module.tables.values().flat_map(|t| t.entries.iter().map(|e| e.1)).collect();
+    functions.sort_unstable();
+    functions.dedup();
+    functions.into_iter().map(|f| (f, id(ExpertRef::Function(f)))).collect()
+}
+
+fn id_set(name: &str, mut ids: Vec<ExpertId>, frame_pointer: u64) -> IdSet {
+    ids.sort_unstable();
+    ids.dedup();
+    let mut interface = vec![(0, Domain::Interval(Interval::new(0, frame_pointer as i64)))];
+    interface.extend((1..=ARGUMENT_FIELDS).map(|f| (f, Domain::Interval(Interval::WORD))));
+    IdSet { name: name.to_string(), ids, interface }
+}
+
+/// What all targets of a jump table may assume: each field as narrow as any declares it.
+fn common_interface(certificate: &Certificate, ids: &[ExpertId]) -> Vec<(Field, Domain)> {
+    let mut interface: Vec<(Field, Domain)> = Vec::new();
+    for &e in ids {
+        for &(field, domain) in certificate.fields(e) {
+            match interface.binary_search_by_key(&field, |d| d.0) {
+                Err(i) => interface.insert(i, (field, domain)),
+                Ok(i) => {
+                    if let (Domain::Interval(a), Domain::Interval(b)) = (interface[i].1, domain) {
+                        interface[i].1 = Domain::Interval(Interval::new(a.lo.max(b.lo), a.hi.min(b.hi)));
+                    }
+                }
+            }
+        }
+    }
+    interface
+}
+
+fn regions(module: &Module, layout: &Layout) -> Vec<Region> {
+    let mut regions = Vec::new();
+    let mut add = |name: String, first: u64, count: u64, cell: Cell, values: Domain| {
+        if count > 0 {
+            regions.push(Region { name, first, count, cell, values });
+        }
+    };
+    let interval = |hi: u64| Domain::Interval(Interval::new(0, hi as i64));
+    let word = interval(u32::MAX as u64);
+    add("control.fp".into(), layout.frame_pointers, STACK_KEYS, Cell::Number, interval(STACK_LIMIT));
+    add("control.return".into(), layout.returns, STACK_KEYS, Cell::Number, Domain::Ids(RETURNS));
+    add("frame".into(), layout.frame, STACK_KEYS, Cell::Number, word);
+    add("global".into(), layout.words.start, layout.words.end - layout.words.start, Cell::Number, word);
+    for (cell, data) in module.cells.iter() {
+        if data.max != u32::MAX {
+            let place = layout.cells[cell];
+            add(format!("global.{}", data.name), place.key, 1, Cell::Number, interval(place.max as u64));
+        }
+    }
+    for (table, data) in module.tables.iter() {
+        let keys = layout.tables[table];
+        let count = data.size as u64 + 1;
+        add(format!("{table}.function"), keys.functions, count, Cell::Number, Domain::Ids(FUNCTIONS));
+        add(format!("{table}.type"), keys.types, count, Cell::Number, word);
+    }
+    add("memory".into(), layout.memory, layout.memory_bytes, Cell::Byte, interval(255));
+    if module.stdin_length.is_some() {
+        add("prompt".into(), layout.prompt, STREAM_BYTES, Cell::Byte, interval(255));
+    }
+    if module.stdout_length.is_some() {
+        add("output".into(), layout.output, STREAM_BYTES, Cell::Byte, interval(255));
+    }
+    regions
+}
+
+fn first_rows(module: &Module, layout: &Layout, functions: &[(Func, ExpertId)]) -> Vec<(u64, f64)> {
+    // Whatever returns from the outermost call has halted.
+    let mut rows = vec![(layout.returns, 1.0)];
+    for (cell, data) in module.cells.iter() {
+        if data.init != 0 {
+            rows.push((layout.cells[cell].key, data.init as f64));
+        }
+    }
+    for (table, data) in module.tables.iter() {
+        let keys = layout.tables[table];
+        for &(index, func) in &data.entries {
+            let i = functions.binary_search_by_key(&func, |f| f.0).expect("all table entries are there");
+            rows.push((keys.functions + index as u64, functions[i].1 as f64));
+            rows.push((keys.types + index as u64, 1.0 + module.function_types[func] as f64));
+        }
+    }
+    for (address, bytes) in &module.data {
+        for (i, byte) in bytes.iter().enumerate().filter(|b| *b.1 != 0) {
+            rows.push((layout.memory + *address as u64 + i as u64, *byte as f64));
+        }
+    }
+    rows.sort_by_key(|r| r.0);
+    rows
+}
+
+fn exports(module: &Module, layout: &Layout, network: &mut Network, id: &impl Fn(Func) -> ExpertId) {
+    let place = |i: usize| {
+        if i < ARGUMENT_FIELDS as usize {
+            Place::Field(1 + i as u16)
+        } else {
+            Place::Row(layout.frame + (i - ARGUMENT_FIELDS as usize) as u64)
+        }
+    };
+    for (name, func, signature) in &module.exports {
+        let words = |types: &[wasm2onnx_runtime::ValueType]| types.iter().map(|t| t.words()).sum::<usize>();
+        let entry = Entry {
+            expert: id(*func),
+            params: signature.params.clone(),
+            results: signature.results.clone(),
+            param_places: (0..words(&signature.params)).map(place).collect(),
+            result_places: (0..words(&signature.results)).map(place).collect(),
+        };
+        network.entries.insert(name.clone(), entry);
+    }
+    for (name, ty, mutable, cells) in &module.exported_globals {
+        let keys = cells.iter().map(|c| layout.cells[*c].key).collect();
+        network.globals.insert(name.clone(), GlobalExport { ty: *ty, mutable: *mutable, keys });
+    }
+    if let Some(region) = network.regions.iter().position(|r| r.name == "memory") {
+        let pages = match module.memory {
+            MemorySize::Constant(pages) => MemoryPages::Constant(pages),
+            MemorySize::Cell { cell, .. } => MemoryPages::Row(layout.cells[cell].key),
+        };
+        for name in &module.exported_memories {
+            network.memories.insert(name.clone(), MemoryExport { region, pages });
+        }
+    }
+    let region = |name: &str| network.regions.iter().position(|r| r.name == name);
+    let stdin = module.stdin_length.and_then(|c| Some((region("prompt")?, layout.cells[c].key)));
+    let stdout = module.stdout_length.and_then(|c| Some((region("output")?, layout.cells[c].key)));
+    network.io = Io { stdin, stdout };
+}

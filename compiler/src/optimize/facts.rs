@@ -1,0 +1,81 @@
+//! What is known of the whole module while its functions are simplified.
+
+use cranelift_entity::{EntitySet, SecondaryMap};
+
+use crate::ir::*;
+use crate::library::UDIVREM32;
+
+/// Facts about cells, memory and functions.
+pub struct Facts {
+    /// Values of cells that nothing ever writes.
+    pub cells: SecondaryMap<Cell, Option<u32>>,
+    /// The memory has at least that many bytes.
+    pub memory_bytes: u64,
+    /// First bytes of a memory that nothing ever writes.
+    pub constant_memory: Option<Vec<(u32, Vec<u8>)>>,
+    /// The routine that divides words.
+    pub udivrem32: Option<Func>,
+}
+
+impl Facts {
+    /// Looks at all instructions of a module.
+    pub fn new(module: &Module) -> Self {
+        let mut written = written_cells(module);
+        let mut stores = false;
+        for func in module.functions.values() {
+            for block in func.blocks.values() {
+                stores |= block.insts.iter().any(|i| matches!(i.op, Op::Store { space: Space::Memory, .. }));
+            }
+        }
+        // The host writes these.
+        written.extend(module.stdin_length);
+        for (_, _, mutable, cells) in &module.exported_globals {
+            if *mutable {
+                written.extend(cells.iter().copied());
+            }
+        }
+        let constant = |cell: Cell| (!written.contains(cell)).then(|| module.cells[cell].init);
+        let mut cells = SecondaryMap::new();
+        for cell in module.cells.keys() {
+            cells[cell] = constant(cell);
+        }
+        let pages = match module.memory {
+            MemorySize::Constant(pages) => pages,
+            MemorySize::Cell { cell, .. } => module.cells[cell].init,
+        };
+        let constant_memory = (!stores && module.exported_memories.is_empty()).then(|| module.data.clone());
+        let udivrem32 = module.functions.iter().find(|(_, func)| func.name == UDIVREM32).map(|(id, _)| id);
+        Facts { cells, memory_bytes: pages as u64 * 65536, constant_memory, udivrem32 }
+    }
+
+    /// A little-endian word of constant memory.
+    pub fn load(&self, address: u64, bytes: u8) -> Option<u32> {
+        let segments = self.constant_memory.as_ref()?;
+        let byte = |address: u64| {
+            let i = segments.partition_point(|(first, _)| *first as u64 <= address).checked_sub(1)?;
+            segments[i].1.get((address - segments[i].0 as u64) as usize).copied()
+        };
+        Some((0..bytes as u64).fold(0, |word, i| word | (byte(address + i).unwrap_or(0) as u32) << (8 * i)))
+    }
+}
+
+fn written_cells(module: &Module) -> EntitySet<Cell> {
+    let mut written = EntitySet::with_capacity(module.cells.len());
+    for func in module.functions.values() {
+        for inst in func.blocks.values().flat_map(|block| &block.insts) {
+            if let Op::CellSet(cell) = inst.op {
+                written.insert(cell);
+            }
+        }
+    }
+    written
+}
+
+/// A memory that no function grows has a constant size.
+pub fn constant_memory_size(module: &mut Module) {
+    if let MemorySize::Cell { cell, .. } = module.memory
+        && !written_cells(module).contains(cell)
+    {
+        module.memory = MemorySize::Constant(module.cells[cell].init);
+    }
+}

@@ -1,0 +1,437 @@
+//! Constant folding and algebraic identities of single operations.
+//!
+//! A rule looks at an operation, at the operations that made its operands, and at bounds of their
+//! values; it gives a constant, a value that is there already, or another operation.
+
+use smallvec::smallvec;
+
+use crate::evaluate;
+use crate::ir::*;
+
+use BinaryOp::*;
+use UnaryOp::*;
+
+/// What made a value, as far as the rules ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Def {
+    /// A parameter, a load, ….
+    #[default]
+    Other,
+    /// A constant.
+    Const(u32),
+    /// An operation.
+    Unary(UnaryOp, Value),
+    /// An operation.
+    Binary(BinaryOp, Value, Value),
+    /// A select.
+    Select(Value, Value, Value),
+}
+
+/// What becomes of an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Folded {
+    /// A constant.
+    Const(u32),
+    /// A value that is there.
+    Value(Value),
+    /// An operation, perhaps another one, which no rule applies to any more.
+    Op(Op, Values),
+}
+
+/// What the rules may ask.
+pub trait Context {
+    /// What made a value.
+    fn def(&self, value: Value) -> Def;
+    /// Largest value that it can have.
+    fn max(&self, value: Value) -> u32;
+    /// A value for a constant.
+    fn constant(&mut self, bits: u32) -> Value;
+    /// Whether a value is known to be 0, or known not to be, at this place.
+    fn known(&self, value: Value) -> Option<bool>;
+}
+
+/// Result of one rule.
+enum Step {
+    /// None applies.
+    Keep,
+    Const(u32),
+    Value(Value),
+    /// Try again with this operation.
+    Again(Op, Values),
+}
+
+fn again(op: BinaryOp, a: Value, b: Value) -> Step {
+    Step::Again(Op::Binary(op), smallvec![a, b])
+}
+
+fn again_unary(op: UnaryOp, a: Value) -> Step {
+    Step::Again(Op::Unary(op), smallvec![a])
+}
+
+/// Applies rules until none applies. Only for operations without side effects.
+pub fn fold(cx: &mut impl Context, mut op: Op, mut args: Values) -> Folded {
+    // Each rule makes an operation simpler; the limit is against mistakes in them.
+    for _ in 0..16 {
+        let step = match op {
+            Op::Const(bits) => Step::Const(bits as u32),
+            Op::Unary(unary) => fold_unary(cx, unary, args[0]),
+            Op::Binary(binary) => {
+                let (mut a, mut b) = (args[0], args[1]);
+                let (first, second) = (constant_of(cx, a), constant_of(cx, b));
+                // Constants last; otherwise the older value first, so that equal operations look equal.
+                let swap = first.is_some() && second.is_none() || first.is_some() == second.is_some() && a > b;
+                if binary.is_commutative() && swap {
+                    std::mem::swap(&mut a, &mut b);
+                    args = smallvec![a, b];
+                }
+                fold_binary(cx, binary, a, b)
+            }
+            Op::Select => fold_select(cx, args[0], args[1], args[2]),
+            _ => Step::Keep,
+        };
+        match step {
+            Step::Keep => break,
+            Step::Const(bits) => return Folded::Const(bits),
+            Step::Value(value) => return Folded::Value(value),
+            Step::Again(new_op, new_args) => (op, args) = (new_op, new_args),
+        }
+    }
+    Folded::Op(op, args)
+}
+
+fn constant_of(cx: &impl Context, value: Value) -> Option<u32> {
+    match cx.def(value) {
+        Def::Const(bits) => Some(bits),
+        _ => None,
+    }
+}
+
+/// Largest value of an operation's result.
+pub fn max_of(cx: &impl Context, op: &Op, args: &[Value]) -> u32 {
+    let max = |i: usize| cx.max(args[i]);
+    let constant = |i: usize| constant_of(cx, args[i]);
+    match op {
+        Op::Const(bits) => *bits as u32,
+        Op::Unary(Eqz) => 1,
+        Op::Unary(Clz | Ctz | Popcnt) => 32,
+        Op::Binary(op) if op.is_comparison() => 1,
+        Op::Binary(op) => match op {
+            Carry => 1,
+            And => max(0).min(max(1)),
+            Or | Xor => ones(max(0)) | ones(max(1)),
+            Add => max(0).checked_add(max(1)).unwrap_or(u32::MAX),
+            Mul => max(0).checked_mul(max(1)).unwrap_or(u32::MAX),
+            MulHi => ((max(0) as u64 * max(1) as u64) >> 32) as u32,
+            ShrU => constant(1).map_or(max(0), |n| max(0) >> (n % 32)),
+            Shl => match constant(1) {
+                Some(n) if max(0).leading_zeros() >= n % 32 => max(0) << (n % 32),
+                _ => u32::MAX,
+            },
+            DivU => max(0) / constant(1).unwrap_or(1).max(1),
+            RemU => constant(1).map_or(max(0), |n| max(0).min(n.wrapping_sub(1))),
+            _ => u32::MAX,
+        },
+        Op::Select => max(1).max(max(2)),
+        Op::Load { bytes: 1, signed: false, .. } => 0xff,
+        Op::Load { bytes: 2, signed: false, .. } => 0xffff,
+        _ => u32::MAX,
+    }
+}
+
+fn fold_unary(cx: &mut impl Context, op: UnaryOp, a: Value) -> Step {
+    let def = cx.def(a);
+    if let Def::Const(bits) = def {
+        return Step::Const(evaluate::unary(op, Type::I32, bits as u64) as u32);
+    }
+    match (op, def) {
+        (Eqz, Def::Unary(Eqz, x)) if cx.max(x) <= 1 => Step::Value(x),
+        (Eqz, Def::Unary(Eqz, x)) => {
+            let zero = cx.constant(0);
+            again(Ne, x, zero)
+        }
+        (Eqz, Def::Unary(Popcnt, x)) => again_unary(Eqz, x),
+        (Eqz, Def::Binary(op, x, y)) => match (op, constant_of(cx, y)) {
+            (Eq, _) => again(Ne, x, y),
+            (Ne, _) => again(Eq, x, y),
+            (LtU, _) => again(GeU, x, y),
+            (GeU, _) => again(LtU, x, y),
+            (LtS, _) => again(GeS, x, y),
+            (GeS, _) => again(LtS, x, y),
+            (Sub | Xor, _) => again(Eq, x, y),
+            (Add, Some(c)) => {
+                let c = cx.constant(c.wrapping_neg());
+                again(Eq, x, c)
+            }
+            (Rotl, _) => again_unary(Eqz, x),
+            _ => Step::Keep,
+        },
+        (Eqz, _) => match cx.known(a) {
+            Some(zero) => Step::Const(zero as u32),
+            None => Step::Keep,
+        },
+        (Extend8S, _) if cx.max(a) <= 0x7f => Step::Value(a),
+        (Extend16S, _) if cx.max(a) <= 0x7fff => Step::Value(a),
+        (Extend8S, Def::Binary(And, x, y)) if constant_of(cx, y).is_some_and(|c| c & 0xff == 0xff) => {
+            again_unary(op, x)
+        }
+        (Extend16S, Def::Binary(And, x, y)) if constant_of(cx, y).is_some_and(|c| c & 0xffff == 0xffff) => {
+            again_unary(op, x)
+        }
+        (Extend8S | Extend16S, Def::Unary(Extend8S, _)) | (Extend16S, Def::Unary(Extend16S, _)) => Step::Value(a),
+        _ => Step::Keep,
+    }
+}
+
+fn fold_binary(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value) -> Step {
+    let (first, second) = (constant_of(cx, a), constant_of(cx, b));
+    if let (Some(x), Some(y)) = (first, second) {
+        return Step::Const(evaluate::binary(op, Type::I32, x as u64, y as u64) as u32);
+    }
+    if a == b {
+        match op {
+            Sub | Xor | Ne | LtU | LtS => return Step::Const(0),
+            Eq | GeU | GeS => return Step::Const(1),
+            And | Or => return Step::Value(a),
+            _ => {}
+        }
+    }
+    if op.is_comparison() {
+        return compare(cx, op, a, b, first, second);
+    }
+    let step = match second {
+        Some(c) => with_constant(cx, op, a, b, c),
+        None => Step::Keep,
+    };
+    if !matches!(step, Step::Keep) {
+        return step;
+    }
+    match (op, cx.def(a), cx.def(b)) {
+        (Add, _, Def::Binary(Sub, zero, y)) if constant_of(cx, zero) == Some(0) => again(Sub, a, y),
+        (Sub, Def::Binary(Add, x, y), _) if y == b => Step::Value(x),
+        (Sub, Def::Binary(Add, x, y), _) if x == b => Step::Value(y),
+        // What a left shift moves out, as `legalize` makes it for amounts that it does not know.
+        (Sub, Def::Binary(Rotl, x, n), Def::Binary(Shl, y, m)) if x == y && n == m => match constant_of(cx, n) {
+            Some(n) if n % 32 == 0 => Step::Const(0),
+            Some(n) => {
+                let n = cx.constant(32 - n % 32);
+                again(ShrU, x, n)
+            }
+            None => Step::Keep,
+        },
+        (Sub, Def::Binary(Rotl, x, n), Def::Binary(ShrU, y, m)) if x == y => {
+            match (constant_of(cx, n), constant_of(cx, m)) {
+                (Some(n), Some(m)) if n % 32 == 0 && m % 32 == 0 => Step::Const(0),
+                (Some(n), Some(m)) if (n + m) % 32 == 0 => again(Shl, x, cx.constant(n)),
+                _ => Step::Keep,
+            }
+        }
+        (Shl | ShrU | ShrS | Rotl, Def::Const(0), _) => Step::Const(0),
+        (Shl | ShrU | ShrS | Rotl, _, Def::Binary(And, n, mask))
+            if constant_of(cx, mask).is_some_and(|mask| mask & 31 == 31) =>
+        {
+            again(op, a, n)
+        }
+        (ShrS, ..) if cx.max(a) < 1 << 31 => again(ShrU, a, b),
+        _ => Step::Keep,
+    }
+}
+
+/// `a op c` for a constant c, and a that is none. `b` is the value of c.
+fn with_constant(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value, c: u32) -> Step {
+    let def = cx.def(a);
+    // The other operand's constant if it is the same operation: both can be one.
+    let inner = match def {
+        Def::Binary(inner, x, y) if inner == op => constant_of(cx, y).map(|c| (x, c)),
+        _ => None,
+    };
+    let mut combined = |x, c| {
+        let c = cx.constant(c);
+        again(op, x, c)
+    };
+    match (op, c, inner) {
+        (Add | Or | Xor | Shl | ShrU | ShrS | Rotl, 0, _) => Step::Value(a),
+        (Sub, c, _) => {
+            let c = cx.constant(c.wrapping_neg());
+            again(Add, a, c)
+        }
+        (Add, c, Some((x, d))) => combined(x, c.wrapping_add(d)),
+        (Mul | MulHi | Carry | And, 0, _) | (MulHi, 1, _) => Step::Const(0),
+        (Mul, 1, _) => Step::Value(a),
+        (Mul, c, Some((x, d))) => combined(x, c.wrapping_mul(d)),
+        (Mul | MulHi, c, _) if c.is_power_of_two() => {
+            let shift = c.trailing_zeros();
+            let amount = cx.constant(if op == Mul { shift } else { 32 - shift });
+            again(if op == Mul { Shl } else { ShrU }, a, amount)
+        }
+        (Mul, u32::MAX, _) => {
+            let zero = cx.constant(0);
+            again(Sub, zero, a)
+        }
+        (MulHi, c, _) if (cx.max(a) as u64 * c as u64) >> 32 == 0 => Step::Const(0),
+        (Carry, c, _) if cx.max(a).checked_add(c).is_some() => Step::Const(0),
+        (And, c, Some((x, d))) => combined(x, c & d),
+        // All bits that the value can have.
+        (And, c, _) if c & ones(cx.max(a)) == ones(cx.max(a)) => Step::Value(a),
+        (Or, u32::MAX, _) => Step::Const(u32::MAX),
+        (Or, c, Some((x, d))) => combined(x, c | d),
+        (Xor, c, Some((x, d))) => combined(x, c ^ d),
+        (Xor, 1, _) if cx.max(a) <= 1 => again_unary(Eqz, a),
+        (Shl | ShrU | ShrS | Rotl, c, _) if c >= 32 => combined(a, c % 32),
+        (Shl | ShrU, c, Some((x, d))) if d < 32 => {
+            if c + d >= 32 {
+                Step::Const(0)
+            } else {
+                combined(x, c + d)
+            }
+        }
+        (ShrS, c, Some((x, d))) if d < 32 => combined(x, (c + d).min(31)),
+        (Rotl, c, Some((x, d))) if d < 32 => combined(x, (c + d) % 32),
+        (ShrU, c, _) if cx.max(a) >> c == 0 => Step::Const(0),
+        (ShrS | ShrU | Shl, c, _) => shift_back(cx, op, def, c),
+        (DivU, 1, _) => Step::Value(a),
+        (RemU, 1, _) => Step::Const(0),
+        (DivU, c, _) if cx.max(a) < c => Step::Const(0),
+        (RemU, c, _) if cx.max(a) < c => Step::Value(a),
+        (DivU, c, _) if c.is_power_of_two() => {
+            let amount = cx.constant(c.trailing_zeros());
+            again(ShrU, a, amount)
+        }
+        (RemU, c, _) if c.is_power_of_two() => {
+            let mask = cx.constant(c - 1);
+            again(And, a, mask)
+        }
+        _ => {
+            debug_assert_eq!(constant_of(cx, b), Some(c));
+            Step::Keep
+        }
+    }
+}
+
+/// All ones up to the highest bit of `max`.
+fn ones(max: u32) -> u32 {
+    u32::MAX.checked_shr(max.leading_zeros()).unwrap_or(0)
+}
+
+/// A shift by c of a shift by the same amount the other way.
+fn shift_back(cx: &mut impl Context, op: BinaryOp, def: Def, c: u32) -> Step {
+    let Def::Binary(inner, x, y) = def else { return Step::Keep };
+    if constant_of(cx, y) != Some(c) {
+        return Step::Keep;
+    }
+    match (op, inner) {
+        (ShrU, Shl) => {
+            let mask = cx.constant(u32::MAX >> c);
+            again(And, x, mask)
+        }
+        (Shl, ShrU | ShrS) => {
+            let mask = cx.constant(u32::MAX << c);
+            again(And, x, mask)
+        }
+        (ShrS, Shl) if c == 24 => again_unary(Extend8S, x),
+        (ShrS, Shl) if c == 16 => again_unary(Extend16S, x),
+        _ => Step::Keep,
+    }
+}
+
+fn compare(
+    cx: &mut impl Context,
+    op: BinaryOp,
+    a: Value,
+    b: Value,
+    first: Option<u32>,
+    second: Option<u32>,
+) -> Step {
+    let (max_a, max_b) = (cx.max(a), cx.max(b));
+    match (op, first, second) {
+        (Eq, _, Some(0)) => again_unary(Eqz, a),
+        (Eq, _, Some(1)) | (Ne, _, Some(0)) if max_a <= 1 => Step::Value(a),
+        (Ne, _, Some(1)) if max_a <= 1 => again_unary(Eqz, a),
+        (Eq, _, Some(c)) if c > max_a => Step::Const(0),
+        (Ne, _, Some(c)) if c > max_a => Step::Const(1),
+        (Ne, _, Some(0)) => match cx.known(a) {
+            Some(zero) => Step::Const(!zero as u32),
+            None => match cx.def(a) {
+                Def::Binary(Sub | Xor, x, y) => again(Ne, x, y),
+                _ => Step::Keep,
+            },
+        },
+        (Eq | Ne, _, Some(c)) => match cx.def(a) {
+            Def::Binary(Add, x, y) if constant_of(cx, y).is_some() => {
+                let d = constant_of(cx, y).expect("just checked");
+                let c = cx.constant(c.wrapping_sub(d));
+                again(op, x, c)
+            }
+            Def::Binary(Xor, x, y) if constant_of(cx, y).is_some() => {
+                let d = constant_of(cx, y).expect("just checked");
+                let c = cx.constant(c ^ d);
+                again(op, x, c)
+            }
+            _ => Step::Keep,
+        },
+        (LtU, _, Some(1)) => again_unary(Eqz, a),
+        (GeU, _, Some(1)) | (LtU, Some(0), _) => {
+            let (value, zero) = (if op == GeU { a } else { b }, cx.constant(0));
+            again(Ne, value, zero)
+        }
+        (GeU, Some(0), _) => again_unary(Eqz, b),
+        (LtU, _, Some(c)) if max_a < c => Step::Const(1),
+        (GeU, _, Some(c)) if max_a < c => Step::Const(0),
+        (LtU, Some(c), _) if max_b <= c => Step::Const(0),
+        (GeU, Some(c), _) if max_b <= c => Step::Const(1),
+        (LtU, _, Some(0)) => Step::Const(0),
+        (GeU, _, Some(0)) => Step::Const(1),
+        // Without sign bits it is the same, and cheaper.
+        (LtS, ..) if max_a.max(max_b) < 1 << 31 => again(LtU, a, b),
+        (GeS, ..) if max_a.max(max_b) < 1 << 31 => again(GeU, a, b),
+        _ => Step::Keep,
+    }
+}
+
+fn fold_select(cx: &mut impl Context, cond: Value, a: Value, b: Value) -> Step {
+    let select = |cond, a, b| Step::Again(Op::Select, smallvec![cond, a, b]);
+    if a == b {
+        return Step::Value(a);
+    }
+    if let Some(c) = constant_of(cx, cond) {
+        return Step::Value(if c != 0 { a } else { b });
+    }
+    if let Some(zero) = cx.known(cond) {
+        return Step::Value(if zero { b } else { a });
+    }
+    match cx.def(cond) {
+        Def::Unary(Eqz, x) => return select(x, b, a),
+        Def::Binary(Ne, x, y) if constant_of(cx, y) == Some(0) => return select(x, a, b),
+        _ => {}
+    }
+    let boolean = cx.max(cond) <= 1;
+    match (constant_of(cx, a), constant_of(cx, b)) {
+        (Some(1), Some(0)) if boolean => return Step::Value(cond),
+        (Some(1), Some(0)) => {
+            let zero = cx.constant(0);
+            return again(Ne, cond, zero);
+        }
+        (Some(0), Some(1)) => return again_unary(Eqz, cond),
+        _ => {}
+    }
+    // The condition decides inner selects too.
+    if let Def::Select(inner, x, _) = cx.def(a)
+        && inner == cond
+    {
+        return select(cond, x, b);
+    }
+    if let Def::Select(inner, _, y) = cx.def(b)
+        && inner == cond
+    {
+        return select(cond, a, y);
+    }
+    if b == cond && constant_of(cx, a).is_none() {
+        // Where it matters, the condition is 0.
+        let zero = cx.constant(0);
+        return select(cond, a, zero);
+    }
+    if a == cond && boolean {
+        let one = cx.constant(1);
+        return select(cond, one, b);
+    }
+    Step::Keep
+}

@@ -1,0 +1,94 @@
+//! Drops functions and cells that nothing refers to.
+
+use cranelift_entity::packed_option::PackedOption;
+use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap};
+
+use crate::ir::*;
+
+/// Drops functions that no export, table or start function leads to, and renumbers the others.
+pub fn drop_functions(module: &mut Module) {
+    let mut reached = EntitySet::with_capacity(module.functions.len());
+    let mut work: Vec<Func> = module.exports.iter().map(|export| export.1).chain(module.start).collect();
+    let mut tables = EntitySet::with_capacity(module.tables.len());
+    while let Some(id) = work.pop() {
+        if !reached.insert(id) {
+            continue;
+        }
+        for block in module.functions[id].blocks.values() {
+            for inst in &block.insts {
+                // A table counts only once something reads it.
+                if let Op::TableFunc(table) | Op::TableType(table) = inst.op
+                    && tables.insert(table)
+                {
+                    work.extend(module.tables[table].entries.iter().map(|entry| entry.1));
+                }
+            }
+            if let Terminator::Call { callee: Callee::Direct(callee), .. } = block.term {
+                work.push(callee);
+            }
+        }
+    }
+    for (id, table) in module.tables.iter_mut() {
+        if !tables.contains(id) {
+            table.entries.clear();
+        }
+    }
+    if reached.len() == module.functions.len() {
+        return;
+    }
+    let mut map: SecondaryMap<Func, PackedOption<Func>> = SecondaryMap::new();
+    let mut types = PrimaryMap::new();
+    let functions = std::mem::take(&mut module.functions);
+    for (id, func) in functions {
+        if reached.contains(id) {
+            map[id] = module.functions.push(func).into();
+            types.push(module.function_types[id]);
+        }
+    }
+    module.function_types = types;
+    let new = |func: &mut Func| *func = map[*func].expect("reached");
+    module.exports.iter_mut().for_each(|export| new(&mut export.1));
+    module.start.iter_mut().for_each(new);
+    module.tables.values_mut().flat_map(|table| &mut table.entries).for_each(|entry| new(&mut entry.1));
+    for block in module.functions.values_mut().flat_map(|func| func.blocks.values_mut()) {
+        if let Terminator::Call { callee: Callee::Direct(callee), .. } = &mut block.term {
+            new(callee);
+        }
+    }
+}
+
+/// Drops cells that neither the program nor the host uses, and renumbers the others.
+pub fn drop_cells(module: &mut Module) {
+    let mut used = EntitySet::with_capacity(module.cells.len());
+    used.extend(module.stdin_length);
+    used.extend(module.stdout_length);
+    used.extend(module.exported_globals.iter().flat_map(|global| global.3.iter().copied()));
+    if let MemorySize::Cell { cell, .. } = module.memory {
+        used.insert(cell);
+    }
+    for inst in module.functions.values().flat_map(|func| func.blocks.values()).flat_map(|block| &block.insts) {
+        if let Op::CellGet(cell) | Op::CellSet(cell) = inst.op {
+            used.insert(cell);
+        }
+    }
+    let mut map: SecondaryMap<Cell, PackedOption<Cell>> = SecondaryMap::new();
+    for (cell, data) in std::mem::take(&mut module.cells) {
+        if used.contains(cell) {
+            map[cell] = module.cells.push(data).into();
+        }
+    }
+    let new = |cell: &mut Cell| *cell = map[*cell].expect("used");
+    module.stdin_length.iter_mut().for_each(new);
+    module.stdout_length.iter_mut().for_each(new);
+    module.exported_globals.iter_mut().flat_map(|global| &mut global.3).for_each(new);
+    if let MemorySize::Cell { cell, .. } = &mut module.memory {
+        new(cell);
+    }
+    for func in module.functions.values_mut() {
+        for inst in func.blocks.values_mut().flat_map(|block| &mut block.insts) {
+            if let Op::CellGet(cell) | Op::CellSet(cell) = &mut inst.op {
+                new(cell);
+            }
+        }
+    }
+}

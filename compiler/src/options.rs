@@ -1,0 +1,93 @@
+//! What the compiler accepts and how a module's imports are served.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use wasmparser::WasmFeatures;
+
+/// Settings of a compilation.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Features that the validator accepts. An accepted instruction that cannot be compiled is
+    /// treated as [`Options::unsupported`] says.
+    pub features: WasmFeatures,
+    /// What becomes of a function with an instruction that cannot be compiled.
+    pub unsupported: Unsupported,
+    /// Roles of imported functions, by `module.name`.
+    pub imports: BTreeMap<String, Role>,
+    /// Pages that the memory may grow to; `None` is the declared maximum, at most
+    /// [`DEFAULT_MAX_MEMORY_PAGES`] unless the initial size is larger.
+    pub max_memory_pages: Option<u32>,
+}
+
+/// Pages that a memory may grow to unless [`Options::max_memory_pages`] says otherwise.
+pub const DEFAULT_MAX_MEMORY_PAGES: u32 = 256;
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            features: WasmFeatures::WASM2.union(WasmFeatures::EXTENDED_CONST),
+            unsupported: Unsupported::Refuse,
+            imports: BTreeMap::from([
+                ("env.output_byte".to_string(), Role::StdoutByte),
+                ("env.input_byte".to_string(), Role::StdinByte),
+            ]),
+            max_memory_pages: None,
+        }
+    }
+}
+
+/// What becomes of a function that contains an instruction that cannot be compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unsupported {
+    /// The module is refused.
+    #[default]
+    Refuse,
+    /// The function traps with `UnsupportedHostCall` when it is called: for test-suite runners.
+    Trap,
+}
+
+/// How an imported function is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Appends the lowest byte of its i32 parameter to standard output.
+    StdoutByte,
+    /// The next byte of standard input as an i32, −1 at the end.
+    StdinByte,
+    /// Does nothing; results are 0.
+    Nop,
+    /// Traps with `UnsupportedHostCall`.
+    Trap,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Role; 4] = [Role::StdoutByte, Role::StdinByte, Role::Nop, Role::Trap];
+
+    /// Its name at the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::StdoutByte => "stdout-byte",
+            Role::StdinByte => "stdin-byte",
+            Role::Nop => "nop",
+            Role::Trap => "trap",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        Role::ALL.into_iter().find(|role| role.name() == s).ok_or_else(|| {
+            format!("unknown role `{s}`, expected one of {}", Role::ALL.map(Role::name).join(", "))
+        })
+    }
+}

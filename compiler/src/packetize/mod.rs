@@ -1,0 +1,276 @@
+//! Blocks → packets, and where the values that cross packets live.
+
+mod places;
+mod ranges;
+
+pub use places::{Place, Places, run as places};
+pub use ranges::{ParamRange, param_ranges};
+
+use crate::ir::{self, BinaryOp, Block, Callee, Function, Inst, Op, Terminator, Value, Values};
+use cranelift_entity::SecondaryMap;
+use rustc_hash::FxHashMap;
+use wasm2onnx_runtime::TrapCode;
+
+/// How a packet is entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// By jumps of its own function that know it.
+    Normal,
+    /// By a jump table of its own function: nothing can be prefetched.
+    Switched,
+    /// By calls: arguments are in the argument fields.
+    Function,
+    /// By a return: results are in the result fields.
+    Landing,
+}
+
+/// A jump to a packet of the same function.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its index.
+    pub packet: u32,
+    /// Arguments for its parameters.
+    pub args: Values,
+}
+
+/// How a packet ends.
+#[derive(Clone, Debug)]
+pub enum Term {
+    /// Goes there.
+    Jump(Target),
+    /// Goes to one of two.
+    Branch {
+        /// Not 0: `then`.
+        cond: Value,
+        /// Where to if it is not 0.
+        then: Target,
+        /// Where to if it is 0.
+        otherwise: Target,
+    },
+    /// Goes where a jump table says; the last target is for all other indices.
+    Switch {
+        /// Which target.
+        index: Value,
+        /// Targets, the default last.
+        targets: Vec<Target>,
+    },
+    /// Calls.
+    Call {
+        /// What.
+        callee: Callee,
+        /// Arguments.
+        args: Values,
+        /// The landing packet.
+        next: u32,
+    },
+    /// Returns.
+    Return(Values),
+    /// Traps.
+    Trap(TrapCode),
+}
+
+impl Term {
+    /// Jumps within the function, calls' landings not among them.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        let (few, many): ([Option<&Target>; 2], &[Target]) = match self {
+            Term::Jump(t) => ([Some(t), None], &[]),
+            Term::Branch { then, otherwise, .. } => ([Some(then), Some(otherwise)], &[]),
+            Term::Switch { targets, .. } => ([None, None], targets),
+            _ => ([None, None], &[]),
+        };
+        few.into_iter().flatten().chain(many)
+    }
+}
+
+/// A packet: straight-line code, one token.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// How it is entered.
+    pub entry: EntryKind,
+    /// Its parameters.
+    pub params: Vec<Value>,
+    /// What it does.
+    pub insts: Vec<Inst>,
+    /// How it ends.
+    pub term: Term,
+    /// Offset of the terminator in the module.
+    pub term_offset: u32,
+}
+
+impl Packet {
+    /// Offset of its first instruction in the module.
+    pub fn offset(&self) -> u32 {
+        self.insts.first().map_or(self.term_offset, |i| i.offset)
+    }
+}
+
+/// A function as packets, in an order in which definitions come before uses.
+#[derive(Clone, Debug)]
+pub struct Packets {
+    /// Packets; the first is the function's entry.
+    pub packets: Vec<Packet>,
+    /// Values that are constants; they are made anew where they are used.
+    pub constants: FxHashMap<Value, u32>,
+    /// Whether the function calls nothing.
+    pub leaf: bool,
+}
+
+/// How much of a step an instruction takes, roughly.
+fn weight(inst: &Inst) -> usize {
+    match inst.op {
+        Op::Binary(BinaryOp::Mul | BinaryOp::And | BinaryOp::Or | BinaryOp::Xor) => 3,
+        Op::Binary(BinaryOp::MulHi | BinaryOp::Shl | BinaryOp::ShrU | BinaryOp::ShrS | BinaryOp::Rotl) => 4,
+        Op::Load { .. } => 2,
+        Op::Store { .. } => 3,
+        _ => 1,
+    }
+}
+
+fn can_trap(inst: &Inst) -> bool {
+    matches!(inst.op, Op::Bounds { .. } | Op::TrapIf(_))
+}
+
+/// Most checks in one packet.
+const CHECKS: usize = 6;
+
+/// Makes the packets of a function. No packet weighs more than `limit`.
+pub fn run(function: &Function, limit: usize) -> Packets {
+    let order = reverse_postorder(function);
+    let mut constants = FxHashMap::default();
+    let mut references = FxHashMap::default();
+    for &block in &order {
+        for inst in &function.blocks[block].insts {
+            match (&inst.op, inst.result) {
+                (Op::Const(bits), Some(result)) => {
+                    constants.insert(result, *bits as u32);
+                }
+                (Op::TableFunc(_), Some(result)) => {
+                    references.insert(result, inst.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+    let leaf = !order.iter().any(|b| matches!(function.blocks[*b].term, Terminator::Call { .. }));
+    let mut first: SecondaryMap<Block, u32> = SecondaryMap::new();
+    let mut packets: Vec<Packet> = Vec::new();
+    let mut pending: Vec<(usize, Block)> = Vec::new();
+    for &block in &order {
+        first[block] = packets.len() as u32;
+        let data = &function.blocks[block];
+        let mut packet = Packet {
+            entry: if block == function.entry { EntryKind::Function } else { EntryKind::Normal },
+            params: data.params.clone(),
+            insts: Vec::new(),
+            term: Term::Trap(TrapCode::Unreachable),
+            term_offset: data.term_offset,
+        };
+        let (mut total, mut checks) = (0, 0);
+        let cut = |packet: &mut Packet, packets: &mut Vec<Packet>, offset: u32| {
+            let next = Packet {
+                entry: EntryKind::Normal,
+                params: Vec::new(),
+                insts: Vec::new(),
+                term: Term::Trap(TrapCode::Unreachable),
+                term_offset: data.term_offset,
+            };
+            let mut done = std::mem::replace(packet, next);
+            done.term = Term::Jump(Target { packet: packets.len() as u32 + 1, args: Values::new() });
+            done.term_offset = offset;
+            packets.push(done);
+        };
+        for inst in &data.insts {
+            if matches!(inst.op, Op::Const(_)) {
+                continue;
+            }
+            let check = can_trap(inst) as usize;
+            if total + weight(inst) > limit || checks + check > CHECKS {
+                cut(&mut packet, &mut packets, inst.offset);
+                (total, checks) = (0, 0);
+            }
+            total += weight(inst);
+            checks += check;
+            packet.insts.push(inst.clone());
+        }
+        // A computed next packet cannot also be a trap's terminal: the checks get a packet of their own.
+        let computed = match &data.term {
+            Terminator::Return(_) | Terminator::Switch { .. } => true,
+            Terminator::Call { callee, .. } => matches!(callee, Callee::Reference(_)),
+            _ => false,
+        };
+        let stack_check = block == function.entry && first[block] as usize == packets.len() && !leaf;
+        if computed && (checks > 0 || stack_check) {
+            cut(&mut packet, &mut packets, data.term_offset);
+        }
+        if let Terminator::Call { callee: Callee::Reference(reference), .. } = &data.term {
+            if !packet.insts.iter().any(|i| i.result == Some(*reference)) {
+                let inst = references.get(reference).expect("references come from tables");
+                packet.insts.push(inst.clone());
+            }
+        }
+        pending.push((packets.len(), block));
+        packets.push(packet);
+    }
+    for (index, block) in pending {
+        let target = |call: &ir::BlockCall| Target { packet: first[call.block], args: call.args.clone() };
+        packets[index].term = match &function.blocks[block].term {
+            Terminator::Jump(call) => Term::Jump(target(call)),
+            Terminator::Branch { cond, then, otherwise } => {
+                Term::Branch { cond: *cond, then: target(then), otherwise: target(otherwise) }
+            }
+            Terminator::Switch { index, targets, default } => {
+                let targets: Vec<Target> = targets.iter().chain([default]).map(target).collect();
+                Term::Switch { index: *index, targets }
+            }
+            Terminator::Call { callee, args, next } => {
+                Term::Call { callee: *callee, args: args.clone(), next: first[*next] }
+            }
+            Terminator::Return(values) => Term::Return(values.clone()),
+            Terminator::Trap(code) => Term::Trap(*code),
+        };
+        match packets[index].term.clone() {
+            Term::Switch { targets, .. } => {
+                for t in targets {
+                    packets[t.packet as usize].entry = EntryKind::Switched;
+                }
+            }
+            Term::Call { next, .. } => packets[next as usize].entry = EntryKind::Landing,
+            _ => {}
+        }
+    }
+    Packets { packets, constants, leaf }
+}
+
+/// Reachable blocks, every block after those that dominate it.
+fn reverse_postorder(function: &Function) -> Vec<Block> {
+    let mut seen: SecondaryMap<Block, bool> = SecondaryMap::new();
+    let mut order = Vec::new();
+    let mut stack = vec![(function.entry, successors(function, function.entry))];
+    seen[function.entry] = true;
+    while let Some((block, rest)) = stack.last_mut() {
+        match rest.pop() {
+            Some(next) => {
+                if !seen[next] {
+                    seen[next] = true;
+                    stack.push((next, successors(function, next)));
+                }
+            }
+            None => {
+                order.push(*block);
+                stack.pop();
+            }
+        }
+    }
+    order.reverse();
+    order
+}
+
+fn successors(function: &Function, block: Block) -> Vec<Block> {
+    match &function.blocks[block].term {
+        Terminator::Jump(call) => vec![call.block],
+        Terminator::Branch { then, otherwise, .. } => vec![then.block, otherwise.block],
+        Terminator::Switch { targets, default, .. } => targets.iter().chain([default]).map(|t| t.block).collect(),
+        Terminator::Call { next, .. } => vec![*next],
+        Terminator::Return(_) | Terminator::Trap(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,164 @@
+//! The IR as text, for people and file tests.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::ir::*;
+
+impl Display for Type {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Type::I32 => "i32",
+            Type::I64 => "i64",
+        })
+    }
+}
+
+/// `DivideByZero` as `divide_by_zero`.
+fn snake(name: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in name.chars().enumerate() {
+        if c.is_ascii_uppercase() && i > 0 {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+struct List<'a, T>(&'a [T]);
+
+impl<T: Display> Display for List<'_, T> {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        for (i, item) in self.0.iter().enumerate() {
+            write!(f, "{}{item}", if i > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for BlockCall {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        write!(f, "{}", self.block)?;
+        if !self.args.is_empty() {
+            write!(f, "({})", List(&self.args))?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Inst {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        if let Some(result) = self.result {
+            write!(f, "{result} = ")?;
+        }
+        let (ty, args) = (self.ty, List(&self.args));
+        match &self.op {
+            Op::Const(bits) if *bits < 1024 => write!(f, "const.{ty} {bits}"),
+            Op::Const(bits) => write!(f, "const.{ty} 0x{bits:x}"),
+            Op::Unary(op) => write!(f, "{}.{ty} {args}", snake(&format!("{op:?}"))),
+            Op::Binary(op) => write!(f, "{}.{ty} {args}", snake(&format!("{op:?}"))),
+            Op::Select => write!(f, "select.{ty} {args}"),
+            Op::Load { space, bytes, signed, offset } => {
+                let (sign, space) = (if *signed { "_s" } else { "" }, snake(&format!("{space:?}")));
+                write!(f, "load{bytes}{sign}.{ty} {space}[{args} + {offset}]")
+            }
+            Op::Store { space, bytes, offset } => {
+                let (address, value) = (self.args[0], self.args[1]);
+                write!(f, "store{bytes}.{ty} {}[{address} + {offset}], {value}", snake(&format!("{space:?}")))
+            }
+            Op::Bounds { offset, bytes } => write!(f, "bounds{bytes} [{args} + {offset}]"),
+            Op::TrapIf(code) => write!(f, "trap_if {args}, {}", snake(&format!("{code:?}"))),
+            Op::CellGet(cell) => write!(f, "get {cell}"),
+            Op::CellSet(cell) => write!(f, "set {cell}, {args}"),
+            Op::TableFunc(table) => write!(f, "table_func {table}[{args}]"),
+            Op::TableType(table) => write!(f, "table_type {table}[{args}]"),
+        }
+    }
+}
+
+impl Display for Terminator {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Terminator::Jump(call) => write!(f, "jump {call}"),
+            Terminator::Branch { cond, then, otherwise } => write!(f, "branch {cond}, {then}, {otherwise}"),
+            Terminator::Switch { index, targets, default } => {
+                write!(f, "switch {index}, [{}], {default}", List(targets))
+            }
+            Terminator::Call { callee, args, next } => {
+                match callee {
+                    Callee::Direct(func) => write!(f, "call {func}")?,
+                    Callee::Indirect { table, ty, index } => write!(f, "call_indirect {table}[{index}] type {ty}")?,
+                    Callee::Reference(value) => write!(f, "call_reference {value}")?,
+                }
+                write!(f, "({}), {next}", List(args))
+            }
+            Terminator::Return(args) if args.is_empty() => f.write_str("return"),
+            Terminator::Return(args) => write!(f, "return {}", List(args)),
+            Terminator::Trap(code) => write!(f, "trap {}", snake(&format!("{code:?}"))),
+        }
+    }
+}
+
+impl Display for Function {
+    /// Reachable blocks in reverse postorder.
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let params = |values: &[Value]| -> Vec<String> {
+            values.iter().map(|v| format!("{v}: {}", self.values[*v])).collect()
+        };
+        let entry = params(&self.blocks[self.entry].params);
+        writeln!(f, "function {:?}({}) -> ({}) {{", self.name, List(&entry), List(&self.results))?;
+        for block in crate::cfg::reverse_postorder(self) {
+            let data = &self.blocks[block];
+            if data.params.is_empty() || block == self.entry {
+                writeln!(f, "{block}:")?;
+            } else {
+                writeln!(f, "{block}({}):", List(&params(&data.params)))?;
+            }
+            for inst in &data.insts {
+                writeln!(f, "    {inst}")?;
+            }
+            writeln!(f, "    {}", data.term)?;
+        }
+        writeln!(f, "}}")
+    }
+}
+
+impl Display for Module {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        for (cell, data) in &self.cells {
+            writeln!(f, "{cell} {:?} = {}, at most {}", data.name, data.init, data.max)?;
+        }
+        match self.memory {
+            MemorySize::Constant(0) => {}
+            MemorySize::Constant(pages) => writeln!(f, "memory {pages}")?,
+            MemorySize::Cell { cell, max } => writeln!(f, "memory {cell}, at most {max}")?,
+        }
+        for (address, bytes) in &self.data {
+            writeln!(f, "data {address}: {} bytes", bytes.len())?;
+        }
+        for (table, data) in &self.tables {
+            let entries: Vec<String> = data.entries.iter().map(|(i, func)| format!("{i}: {func}")).collect();
+            writeln!(f, "{table} of {}: {}", data.size, List(&entries))?;
+        }
+        if let Some(code) = self.creation_trap {
+            writeln!(f, "creation traps: {}", snake(&format!("{code:?}")))?;
+        }
+        if let Some(start) = self.start {
+            writeln!(f, "start {start}")?;
+        }
+        for (name, func, _) in &self.exports {
+            writeln!(f, "export {name:?} {func}")?;
+        }
+        for (name, _, mutable, cells) in &self.exported_globals {
+            let kind = if *mutable { "mutable" } else { "immutable" };
+            writeln!(f, "export {name:?} {kind} {}", List(cells))?;
+        }
+        for name in &self.exported_memories {
+            writeln!(f, "export {name:?} memory")?;
+        }
+        for (func, function) in &self.functions {
+            write!(f, "\n; {func}\n{function}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,750 @@
+//! Circuits → steps: the maps of a packet, fields for what is carried from step to step, and what is
+//! declared of each z.
+//!
+//! Everything is made as early as possible. The last map of a packet makes what the next one
+//! begins with: carried values in their fields, and the gates, values and queries that the next
+//! packet has prefetched, multiplied out over this packet's forms.
+
+pub mod assembly;
+
+pub use assembly::{Assembly, ExpertRef, NextOut, encode};
+
+use crate::circuits::form::{Form, Range};
+use crate::circuits::packet::{Code, Dest, IDS, JUMP_TABLE, Next};
+use crate::circuits::{AtomKind, Circuit, EntrySource, GhostTerm, RowValue, limits};
+use crate::packetize::Packets;
+use assembly::Terms;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use wasm2onnx_runtime::{Domain, FieldKind, Interval, SourceKind};
+
+/// Fields of the bits that a resolver gets.
+const FAILURE_FIELDS: u16 = limits::CARRIED - 8;
+
+/// Why a function has to be lowered again with smaller packets or without prefetching.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// More is carried than there are fields.
+    Fields,
+    /// Prefetched ports of packets that follow the same packets do not fit beside each other.
+    Prefetch,
+}
+
+/// What a packet asks of the packets before it, beyond its fields.
+struct Interface {
+    /// For each atom of the packet, whether it is an entry field that is needed.
+    needed: Vec<bool>,
+    /// First ports of prefetched units, reads and lookups.
+    base: [u16; 3],
+    /// Numbers of ports.
+    count: [u16; 3],
+    /// Prefetched atoms with their forms over entry fields: gate and value, or query.
+    prefetched: Vec<(u32, Form, Form)>,
+}
+
+/// Emits all packets of a function.
+pub fn run(packets: &Packets, mut codes: Vec<Code>, function: u32, out: &mut Assembly) -> Result<(), Retry> {
+    let first = out.begin_function(codes.len());
+    for i in 0..codes.len() {
+        if !codes[i].failures.is_empty() {
+            let resolver = resolver(&codes[i]);
+            codes.push(resolver);
+            out.add_packet();
+        }
+    }
+    let resolvers: Vec<u32> = {
+        let mut next = packets.packets.len() as u32;
+        codes[..packets.packets.len()]
+            .iter()
+            .map(|c| {
+                let has = !c.failures.is_empty();
+                next += has as u32;
+                if has { next - 1 } else { u32::MAX }
+            })
+            .collect()
+    };
+    let live: Vec<Vec<bool>> = codes.iter().map(live_atoms).collect();
+    let interfaces = interfaces(packets, &codes, &live)?;
+    for (i, code) in codes.iter().enumerate() {
+        let resolver = resolvers.get(i).copied().unwrap_or(u32::MAX);
+        Emitter { code, live: &live[i], own: &interfaces[i], codes: &codes, interfaces: &interfaces, first, resolver }
+            .emit(i, packets, function, out)?;
+    }
+    Ok(())
+}
+
+/// A packet that is entered when one of several checks failed and finds the first: it counts
+/// the checks before it, and a table has the traps.
+fn resolver(code: &Code) -> Code {
+    let mut circuit = Circuit::new(false);
+    let one = Form::constant(1.0);
+    let mut passed = Form::constant(1.0);
+    let mut index = Form::default();
+    for i in 0..code.failures.len() - 1 {
+        let bit = circuit.entry(FAILURE_FIELDS + i as u16, EntrySource::Fixed, Range::BIT);
+        passed = passed.plus(-1.0, &bit);
+        index = index.plus(1.0, &circuit.unit(&passed, &one));
+    }
+    let next = Next::Read(circuit.lookup_from(&index.offset(JUMP_TABLE), IDS, 0));
+    Code {
+        circuit,
+        next,
+        jumps: Vec::new(),
+        live: FxHashMap::default(),
+        fixed: Vec::new(),
+        frame_pointer: Form::default(),
+        failures: Vec::new(),
+        offset: code.offset,
+        table: code.failures.iter().map(|f| f.1).collect(),
+    }
+}
+
+/// Which atoms a packet's rows, jumps and next id depend on.
+fn live_atoms(code: &Code) -> Vec<bool> {
+    let mut live = vec![false; code.circuit.atoms.len()];
+    let mut work: Vec<u32> = Vec::new();
+    for_each_root(code, &mut |form| work.extend(form.terms.iter().map(|t| t.0)));
+    while let Some(atom) = work.pop() {
+        if std::mem::replace(&mut live[atom as usize], true) {
+            continue;
+        }
+        let mut add = |form: &Form| work.extend(form.terms.iter().map(|t| t.0));
+        match &code.circuit.atoms[atom as usize].kind {
+            AtomKind::Entry { .. } => {}
+            AtomKind::Read { query, .. } | AtomKind::Lookup { query, .. } => add(query),
+            AtomKind::Unit { gate, value, .. } => {
+                add(gate);
+                add(value);
+            }
+            AtomKind::Linear(form) => add(form),
+        }
+    }
+    live
+}
+
+fn for_each_root(code: &Code, each: &mut impl FnMut(&Form)) {
+    for row in &code.circuit.rows {
+        each(&row.key);
+        if let RowValue::Form(form) = &row.value {
+            each(form);
+        }
+    }
+    match &code.next {
+        Next::Read(form) => each(form),
+        Next::Choice { choices, .. } => choices.iter().for_each(|c| each(&c.0)),
+    }
+    code.jumps.iter().flat_map(|j| j.args.iter().flatten()).for_each(&mut *each);
+    code.live.values().for_each(&mut *each);
+    code.fixed.iter().for_each(|f| each(&f.1));
+    code.failures.iter().for_each(|f| each(&f.0));
+    each(&code.frame_pointer);
+}
+
+fn interfaces(packets: &Packets, codes: &[Code], live: &[Vec<bool>]) -> Result<Vec<Interface>, Retry> {
+    let mut result: Vec<Interface> = Vec::with_capacity(codes.len());
+    for (code, live) in codes.iter().zip(live) {
+        let circuit = &code.circuit;
+        let mut count = [0; 3];
+        let mut prefetched = Vec::new();
+        for (i, atom) in circuit.atoms.iter().enumerate() {
+            if atom.avail != 0 || !live[i] {
+                continue;
+            }
+            let (kind, port, a, b) = match &atom.kind {
+                AtomKind::Unit { gate, value, port } => (0, port, gate, Some(value)),
+                AtomKind::Read { query, port } => (1, port, query, None),
+                AtomKind::Lookup { query, port } => (2, port, query, None),
+                _ => continue,
+            };
+            count[kind] = count[kind].max(port + 1);
+            let b = b.map(|b| circuit.expand(b, -1)).unwrap_or_default();
+            prefetched.push((i as u32, circuit.expand(a, -1), b));
+        }
+        let mut needed = vec![false; circuit.atoms.len()];
+        let mut need = |form: &Form| need_entries(circuit, form, &mut needed);
+        for (i, atom) in circuit.atoms.iter().enumerate() {
+            if atom.avail <= 0 || !live[i] {
+                continue;
+            }
+            match &atom.kind {
+                AtomKind::Unit { gate, value, .. } => {
+                    need(gate);
+                    need(value);
+                }
+                AtomKind::Read { query, .. } | AtomKind::Lookup { query, .. } => need(query),
+                _ => {}
+            }
+        }
+        for row in &circuit.rows {
+            need(&row.key);
+            if let RowValue::Form(form) = &row.value {
+                need(form);
+            }
+        }
+        match &code.next {
+            Next::Read(form) => need(form),
+            Next::Choice { choices, .. } => choices.iter().for_each(|c| need(&c.0)),
+        }
+        code.fixed.iter().for_each(|f| need(&f.1));
+        code.failures.iter().for_each(|f| need(&f.0));
+        result.push(Interface { needed, base: [0; 3], count, prefetched });
+    }
+    // What later packets need has to pass through.
+    let mut predecessors: Vec<SmallVec<[u32; 2]>> = vec![SmallVec::new(); codes.len()];
+    for (i, code) in codes.iter().enumerate() {
+        for jump in &code.jumps {
+            predecessors[jump.packet as usize].push(i as u32);
+        }
+    }
+    let mut queued = vec![true; codes.len()];
+    let mut work: Vec<u32> = (0..codes.len() as u32).collect();
+    while let Some(i) = work.pop() {
+        queued[i as usize] = false;
+        let code = &codes[i as usize];
+        let mut needed = std::mem::take(&mut result[i as usize].needed);
+        let before = needed.iter().filter(|n| **n).count();
+        for (j, jump) in code.jumps.iter().enumerate() {
+            let next = jump.packet as usize;
+            let their = if next == i as usize { needed.clone() } else { result[next].needed.clone() };
+            for (atom, _) in their.iter().enumerate().filter(|n| *n.1) {
+                need_entries(&code.circuit, handed_over(code, j, &codes[next], atom as u32), &mut needed);
+            }
+            for (_, a, b) in &result[next].prefetched {
+                for (atom, _) in a.terms.iter().chain(&b.terms) {
+                    need_entries(&code.circuit, handed_over(code, j, &codes[next], *atom), &mut needed);
+                }
+            }
+        }
+        let changed = needed.iter().filter(|n| **n).count() != before;
+        result[i as usize].needed = needed;
+        if changed {
+            for &p in predecessors[i as usize].iter().chain([&i]) {
+                if !std::mem::replace(&mut queued[p as usize], true) {
+                    work.push(p);
+                }
+            }
+        }
+    }
+    place_ports(packets, codes, &predecessors, &mut result)?;
+    Ok(result)
+}
+
+/// Gives prefetched ports of packets that can follow the same packet different places.
+fn place_ports(
+    packets: &Packets,
+    codes: &[Code],
+    predecessors: &[SmallVec<[u32; 2]>],
+    result: &mut [Interface],
+) -> Result<(), Retry> {
+    let most = [limits::UNITS, limits::READS, limits::LOOKUPS];
+    for i in 0..packets.packets.len() {
+        for kind in 0..3 {
+            let count = result[i].count[kind];
+            if count == 0 {
+                continue;
+            }
+            let mut taken: u64 = 0;
+            for p in &predecessors[i] {
+                for sibling in &codes[*p as usize].jumps {
+                    let s = sibling.packet as usize;
+                    if s < i && result[s].count[kind] > 0 {
+                        taken |= ((1u64 << result[s].count[kind]) - 1) << result[s].base[kind];
+                    }
+                }
+            }
+            let wanted = (1u64 << count) - 1;
+            let base = (0..=most[kind] - count).find(|b| taken & (wanted << b) == 0).ok_or(Retry::Prefetch)?;
+            result[i].base[kind] = base;
+        }
+    }
+    Ok(())
+}
+
+/// Marks the entry fields that a form, computed in the packet, depends on.
+fn need_entries(circuit: &Circuit, form: &Form, needed: &mut [bool]) {
+    for (atom, _) in &form.terms {
+        match &circuit.atoms[*atom as usize].kind {
+            AtomKind::Entry { .. } => needed[*atom as usize] = true,
+            AtomKind::Linear(inner) => {
+                if !std::mem::replace(&mut needed[*atom as usize], true) {
+                    need_entries(circuit, inner, needed);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The form that a packet hands over, by its jump `j`, for an entry field of the next packet.
+fn handed_over<'a>(code: &'a Code, j: usize, next: &Code, atom: u32) -> &'a Form {
+    static ZERO: std::sync::LazyLock<Form> = std::sync::LazyLock::new(Form::default);
+    match &next.circuit.atoms[atom as usize].kind {
+        AtomKind::Entry { source, .. } => match source {
+            EntrySource::FramePointer => &code.frame_pointer,
+            EntrySource::Param(i) => code.jumps[j].args[*i as usize].as_ref().expect("parameter in a field"),
+            EntrySource::Live(value) => &code.live[value],
+            EntrySource::Fixed => unreachable!("not entered by a jump"),
+        },
+        // `needed` marks named forms too while it is being computed.
+        _ => &ZERO,
+    }
+}
+
+/// What a row of the last map makes for the next packet.
+enum ExitField {
+    Carried(u16),
+    Port(FieldKind, u16),
+}
+
+struct Emitter<'a> {
+    code: &'a Code,
+    live: &'a [bool],
+    own: &'a Interface,
+    codes: &'a [Code],
+    interfaces: &'a [Interface],
+    first: u32,
+    resolver: u32,
+}
+
+impl Emitter<'_> {
+    fn circuit(&self) -> &Circuit {
+        &self.code.circuit
+    }
+
+    /// Rows that make what the next packets begin with.
+    fn exits(&self) -> Vec<(ExitField, Form)> {
+        let mut exits: Vec<(ExitField, Form)> = Vec::new();
+        let mut seen: u64 = 0;
+        for (j, jump) in self.code.jumps.iter().enumerate() {
+            let next = &self.codes[jump.packet as usize];
+            let interface = &self.interfaces[jump.packet as usize];
+            if self.code.jumps[..j].iter().any(|other| other.packet == jump.packet) {
+                continue;
+            }
+            for (atom, _) in interface.needed.iter().enumerate().filter(|n| *n.1) {
+                if let AtomKind::Entry { field, .. } = next.circuit.atoms[atom].kind {
+                    if seen & (1 << field) == 0 {
+                        seen |= 1 << field;
+                        let form = handed_over(self.code, j, next, atom as u32).clone();
+                        exits.push((ExitField::Carried(field), form));
+                    }
+                }
+            }
+            let substitute = |form: &Form| {
+                form.terms.iter().fold(Form::constant(form.constant), |sum, (atom, c)| {
+                    sum.plus(*c, handed_over(self.code, j, next, *atom))
+                })
+            };
+            for (atom, a, b) in &interface.prefetched {
+                match &next.circuit.atoms[*atom as usize].kind {
+                    AtomKind::Unit { port, .. } => {
+                        let port = interface.base[0] + port;
+                        exits.push((ExitField::Port(FieldKind::N, port), substitute(a)));
+                        exits.push((ExitField::Port(FieldKind::V, port), substitute(b)));
+                    }
+                    AtomKind::Read { port, .. } => {
+                        exits.push((ExitField::Port(FieldKind::Q, interface.base[1] + port), substitute(a)));
+                    }
+                    AtomKind::Lookup { port, .. } => {
+                        exits.push((ExitField::Port(FieldKind::T, interface.base[2] + port), substitute(a)));
+                    }
+                    _ => unreachable!("not a port"),
+                }
+            }
+        }
+        for (field, form) in &self.code.fixed {
+            exits.push((ExitField::Carried(*field), form.clone()));
+        }
+        for (i, (form, _)) in self.code.failures.iter().enumerate() {
+            exits.push((ExitField::Carried(FAILURE_FIELDS + i as u16), form.clone()));
+        }
+        exits
+    }
+
+    fn emit(&self, index: usize, packets: &Packets, function: u32, out: &mut Assembly) -> Result<(), Retry> {
+        let circuit = self.circuit();
+        let exits = self.exits();
+        let next_forms: Vec<&Form> = match &self.code.next {
+            Next::Read(form) => vec![form],
+            Next::Choice { choices, .. } => choices.iter().map(|c| &c.0).collect(),
+        };
+        let mut last = 0;
+        for (i, atom) in circuit.atoms.iter().enumerate() {
+            if self.live[i] && !matches!(atom.kind, AtomKind::Entry { .. } | AtomKind::Linear(_)) {
+                last = last.max(atom.avail);
+            }
+        }
+        last = circuit.rows.iter().map(|r| r.at).fold(last, i32::max);
+        last = exits.iter().map(|e| circuit.place(&e.1, 0)).fold(last, i32::max);
+        last = next_forms.iter().map(|f| circuit.place(f, 0)).fold(last, i32::max);
+        // A form may be exact at its first step and not later, when what it is made of is multiplied out differently.
+        while !exits.iter().all(|e| {
+            let open = circuit.expand(&e.1, last);
+            circuit.is_exact(&open) || circuit.place(&e.1, last) == last
+        }) {
+            last += 1;
+        }
+
+        let mut plan = Plan::new(circuit, last);
+        // What every map has to make, last map first, so that what must be carried to it is known.
+        let mut rows: Vec<Vec<(FieldKind, u16, Form)>> = vec![Vec::new(); last as usize + 1];
+        for (i, atom) in circuit.atoms.iter().enumerate() {
+            if !self.live[i] || atom.avail <= 0 {
+                continue;
+            }
+            let t = atom.avail as usize - 1;
+            match &atom.kind {
+                AtomKind::Unit { gate, value, port } => {
+                    rows[t].push((FieldKind::N, *port, gate.clone()));
+                    rows[t].push((FieldKind::V, *port, value.clone()));
+                }
+                AtomKind::Read { query, port } => rows[t].push((FieldKind::Q, *port, query.clone())),
+                AtomKind::Lookup { query, port } => rows[t].push((FieldKind::T, *port, self.key(query, out))),
+                _ => {}
+            }
+        }
+        let mut row_ports = vec![0u16; last as usize + 1];
+        let mut packet_values = Vec::new();
+        for row in &circuit.rows {
+            let t = row.at as usize;
+            let port = row_ports[t];
+            row_ports[t] += 1;
+            rows[t].push((FieldKind::K, port, row.key.clone()));
+            match &row.value {
+                RowValue::Form(form) => rows[t].push((FieldKind::X, port, form.clone())),
+                RowValue::Packet(packet) => packet_values.push((t, port, *packet)),
+            }
+        }
+        let mut preferred: FxHashMap<u32, u16> = FxHashMap::default();
+        for (field, form) in exits {
+            match field {
+                ExitField::Carried(field) => {
+                    if let Some(atom) = form.as_atom() {
+                        preferred.entry(atom).or_insert(field);
+                    }
+                    rows[last as usize].push((FieldKind::S, field, form));
+                }
+                ExitField::Port(FieldKind::T, port) => {
+                    rows[last as usize].push((FieldKind::T, port, form));
+                }
+                ExitField::Port(kind, port) => rows[last as usize].push((kind, port, form)),
+            }
+        }
+        for t in (0..=last).rev() {
+            for (_, _, form) in &rows[t as usize] {
+                plan.use_at(&circuit.expand(form, t), t);
+            }
+            if t == last {
+                next_forms.iter().for_each(|f| plan.use_at(&circuit.expand(f, t), t));
+            }
+            plan.make_at(t);
+        }
+        plan.assign_fields(self.own, &preferred)?;
+
+        out.begin_packet(self.first + index as u32, function, self.code.offset);
+        let ids = self.id_domain(index, packets, out);
+        for t in 0..=last {
+            self.declare(&plan, t, ids, out);
+            let mut encoded: Vec<(u16, Terms)> = Vec::new();
+            for (kind, port, form) in &rows[t as usize] {
+                let terms = self.terms(&plan, &circuit.expand(form, t), t);
+                encoded.push((encode(*kind, *port), terms));
+            }
+            for (_, port, packet) in packet_values.iter().filter(|v| v.0 == t as usize) {
+                out.packet_value(encode(FieldKind::X, *port), self.first + packet, &mut encoded);
+            }
+            for (atom, field) in plan.carried_from(t) {
+                let form = match &circuit.atoms[atom as usize].kind {
+                    AtomKind::Linear(form) if circuit.atoms[atom as usize].avail == t => circuit.expand(form, t),
+                    _ => Form::atom(atom),
+                };
+                encoded.push((encode(FieldKind::S, field), self.terms(&plan, &form, t)));
+            }
+            let next = if t < last { NextOut::Following } else { self.next(&plan, last, out) };
+            out.end_expert(encoded, next);
+        }
+        out.end_packet();
+        Ok(())
+    }
+
+    /// A table query; a jump table's place is known now.
+    fn key(&self, query: &Form, out: &Assembly) -> Form {
+        if query.constant >= JUMP_TABLE {
+            query.clone().offset(out.next_jump_table() as f64 - JUMP_TABLE)
+        } else {
+            query.clone()
+        }
+    }
+
+    fn dest(&self, dest: Dest, out: &mut Assembly) -> ExpertRef {
+        match dest {
+            Dest::Jump(j) => ExpertRef::Packet(self.first + self.code.jumps[j as usize].packet),
+            Dest::Function(func) => ExpertRef::Function(func),
+            Dest::Trap(code, offset) => out.terminal(code, offset),
+            Dest::Resolver => ExpertRef::Packet(self.first + self.resolver),
+        }
+    }
+
+    fn next(&self, plan: &Plan, last: i32, out: &mut Assembly) -> NextOut {
+        match &self.code.next {
+            Next::Read(form) => NextOut::Read(self.terms(plan, &self.circuit().expand(form, last), last)),
+            Next::Choice { default, choices } => {
+                let default = self.dest(*default, out);
+                let choices = choices
+                    .iter()
+                    .map(|(form, dest)| {
+                        let terms = self.terms(plan, &self.circuit().expand(form, last), last);
+                        (terms, self.dest(*dest, out))
+                    })
+                    .collect();
+                NextOut::Choice { default, choices }
+            }
+        }
+    }
+
+    /// The set of ids that the packet's computed next id belongs to; makes its jump table.
+    fn id_domain(&self, index: usize, packets: &Packets, out: &mut Assembly) -> Option<assembly::IdDomain> {
+        use crate::packetize::Term;
+        if !self.code.table.is_empty() {
+            let refs = self.code.table.iter().map(|d| self.dest(*d, out)).collect();
+            return Some(out.jump_table(refs));
+        }
+        match &packets.packets.get(index)?.term {
+            Term::Return(_) => Some(assembly::IdDomain::Returns),
+            Term::Call { callee: crate::ir::Callee::Reference(_), .. } => Some(assembly::IdDomain::Functions),
+            Term::Switch { targets, .. } => {
+                let refs = targets.iter().map(|t| ExpertRef::Packet(self.first + t.packet)).collect();
+                Some(out.jump_table(refs))
+            }
+            _ => None,
+        }
+    }
+
+    /// The expanded form in terms of elements of y_t.
+    fn terms(&self, plan: &Plan, form: &Form, t: i32) -> Terms {
+        let mut terms = Terms::new();
+        if form.constant != 0.0 {
+            terms.push((0, form.constant));
+        }
+        for (atom, c) in &form.terms {
+            terms.push((self.source(plan, *atom, t), *c));
+        }
+        terms.sort_unstable_by_key(|term| term.0);
+        terms
+    }
+
+    fn source(&self, plan: &Plan, atom: u32, t: i32) -> u16 {
+        let a = &self.circuit().atoms[atom as usize];
+        let base = if t == 0 { self.own.base } else { [0; 3] };
+        if a.avail == t {
+            match &a.kind {
+                AtomKind::Unit { port, .. } => return assembly::encode_source(SourceKind::U, base[0] + port),
+                AtomKind::Read { port, .. } => return assembly::encode_source(SourceKind::R, base[1] + port),
+                AtomKind::Lookup { port, .. } => return assembly::encode_source(SourceKind::W, base[2] + port),
+                _ => {}
+            }
+        }
+        assembly::encode_source(SourceKind::S, plan.field[atom as usize])
+    }
+
+    /// Declares z_t.
+    fn declare(&self, plan: &Plan, t: i32, ids: Option<assembly::IdDomain>, out: &mut Assembly) {
+        let circuit = self.circuit();
+        let base = if t == 0 { self.own.base } else { [0; 3] };
+        let ids_or = |range: Range| match ids {
+            Some(ids) if range == IDS => assembly::DomainOut::Ids(ids),
+            _ => assembly::DomainOut::Known(Domain::Interval(interval(range))),
+        };
+        for (atom, field) in plan.carried_at(t) {
+            let range = circuit.atoms[atom as usize].range;
+            out.declare(encode(FieldKind::S, field), ids_or(range));
+        }
+        for (i, atom) in circuit.atoms.iter().enumerate() {
+            if atom.avail != t || !self.live[i] {
+                continue;
+            }
+            match &atom.kind {
+                AtomKind::Unit { gate, value, port } => {
+                    let port = base[0] + port;
+                    let g = circuit.range(gate);
+                    let gate = Range::new(g.lo.max(0.0).floor(), g.hi.max(0.0).floor());
+                    out.declare(encode(FieldKind::N, port), ids_or(gate));
+                    out.declare(encode(FieldKind::V, port), ids_or(circuit.range(value)));
+                }
+                AtomKind::Read { query, port } => {
+                    out.declare(encode(FieldKind::Q, base[1] + port), ids_or(circuit.range(query)));
+                }
+                AtomKind::Lookup { query, port } => {
+                    let mut range = circuit.range(query);
+                    if query.constant >= JUMP_TABLE {
+                        let shift = out.last_jump_table() as f64 - JUMP_TABLE;
+                        range = Range::new(range.lo + shift, range.hi + shift);
+                    }
+                    out.declare(encode(FieldKind::T, base[2] + port), ids_or(range));
+                }
+                _ => {}
+            }
+        }
+        for ghost in &circuit.ghosts {
+            if ghost.at <= t && t <= ghost.until {
+                if let Some((terms, constant)) = self.ghost(plan, &ghost.terms, t, base) {
+                    out.declare_ghost(terms, shifted(ghost.range, -constant));
+                }
+            }
+        }
+    }
+
+    /// A ghost's terms as fields of z_t, or none if something in it is not there.
+    fn ghost(
+        &self,
+        plan: &Plan,
+        terms: &[(GhostTerm, f64)],
+        t: i32,
+        base: [u16; 3],
+    ) -> Option<(SmallVec<[(u16, i64); 4]>, f64)> {
+        let circuit = self.circuit();
+        let mut fields: SmallVec<[(u16, i64); 4]> = SmallVec::new();
+        let mut constant = 0.0;
+        let mut add = |field: u16, c: f64| match fields.iter_mut().find(|f| f.0 == field) {
+            Some(f) => f.1 += c as i64,
+            None => fields.push((field, c as i64)),
+        };
+        for (term, c) in terms {
+            match term {
+                GhostTerm::Gate(atom) | GhostTerm::Value(atom) => {
+                    let a = &circuit.atoms[*atom as usize];
+                    if a.avail != t || !self.live[*atom as usize] {
+                        return None;
+                    }
+                    let AtomKind::Unit { port, value, .. } = &a.kind else { return None };
+                    match (term, value.as_constant()) {
+                        (GhostTerm::Gate(_), _) => add(encode(FieldKind::N, base[0] + port), *c),
+                        (_, Some(value)) => constant += c * value,
+                        _ => add(encode(FieldKind::V, base[0] + port), *c),
+                    }
+                }
+                GhostTerm::Form(form) => {
+                    let open = circuit.expand(form, t);
+                    constant += c * open.constant;
+                    // Units first, the latest of them most: it is what the checker eliminates with.
+                    let mut order: SmallVec<[&(u32, f64); 4]> = open.terms.iter().collect();
+                    let is_unit = |a: u32| matches!(circuit.atoms[a as usize].kind, AtomKind::Unit { .. });
+                    order.sort_by_key(|(a, _)| (!is_unit(*a), std::cmp::Reverse(*a)));
+                    for (atom, k) in order {
+                        let a = &circuit.atoms[*atom as usize];
+                        if !self.live[*atom as usize] {
+                            return None;
+                        }
+                        match &a.kind {
+                            AtomKind::Unit { port, value, .. } if a.avail == t => match value.as_constant() {
+                                Some(value) => add(encode(FieldKind::N, base[0] + port), c * k * value),
+                                None => add(encode(FieldKind::V, base[0] + port), c * k),
+                            },
+                            _ => match plan.field_at(*atom, t) {
+                                Some(field) => add(encode(FieldKind::S, field), c * k),
+                                None => return None,
+                            },
+                        }
+                    }
+                }
+            }
+        }
+        fields.retain(|f| f.1 != 0);
+        (!fields.is_empty()).then_some((fields, constant))
+    }
+}
+
+fn shifted(range: Range, by: f64) -> Interval {
+    interval(Range::new(range.lo + by, range.hi + by))
+}
+
+fn interval(range: Range) -> Interval {
+    // Saturating: infinite means unbounded.
+    Interval::new(range.lo.floor() as i64, range.hi.ceil() as i64)
+}
+
+/// Which atoms are carried from step to step, and in which fields.
+struct Plan<'a> {
+    circuit: &'a Circuit,
+    last: i32,
+    /// Last t at which the atom is read from a field; −1 if never.
+    need: Vec<i32>,
+    field: Vec<u16>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(circuit: &'a Circuit, last: i32) -> Self {
+        let n = circuit.atoms.len();
+        Plan { circuit, last, need: vec![-1; n], field: vec![u16::MAX; n] }
+    }
+
+    fn is_entry(&self, atom: usize) -> bool {
+        matches!(self.circuit.atoms[atom].kind, AtomKind::Entry { .. })
+    }
+
+    /// Notes what an expanded form of map t reads.
+    fn use_at(&mut self, form: &Form, t: i32) {
+        for (atom, _) in &form.terms {
+            let a = *atom as usize;
+            if self.is_entry(a) || self.circuit.atoms[a].avail < t {
+                self.need[a] = self.need[a].max(t);
+            }
+        }
+    }
+
+    /// Notes what map t reads to make what later maps need.
+    fn make_at(&mut self, t: i32) {
+        for a in (0..self.need.len()).rev() {
+            if self.need[a] > t && self.circuit.atoms[a].avail == t {
+                if let AtomKind::Linear(form) = &self.circuit.atoms[a].kind {
+                    let open = self.circuit.expand(form, t);
+                    self.use_at(&open, t);
+                }
+            }
+        }
+    }
+
+    fn assign_fields(&mut self, own: &Interface, preferred: &FxHashMap<u32, u16>) -> Result<(), Retry> {
+        // For each field, the last z index at which it is taken.
+        let mut busy = vec![-1; limits::CARRIED as usize];
+        let mut carried = Vec::new();
+        for a in 0..self.need.len() {
+            if let AtomKind::Entry { field, .. } = self.circuit.atoms[a].kind {
+                self.field[a] = field;
+                if own.needed[a] {
+                    busy[field as usize] = self.need[a].max(0);
+                }
+            } else if self.need[a] >= 0 {
+                carried.push(a);
+            }
+        }
+        carried.sort_by_key(|a| self.circuit.atoms[*a].avail);
+        for a in carried {
+            let start = self.circuit.atoms[a].avail + 1;
+            let wanted = preferred.get(&(a as u32)).copied().filter(|f| busy[*f as usize] < start);
+            let any = || (0..limits::CARRIED).rev().find(|f| busy[*f as usize] < start);
+            let field = wanted.or_else(any).ok_or(Retry::Fields)?;
+            busy[field as usize] = self.need[a];
+            self.field[a] = field;
+        }
+        Ok(())
+    }
+
+    /// The field that holds the atom in z_t, if one does.
+    fn field_at(&self, atom: u32, t: i32) -> Option<u16> {
+        let a = atom as usize;
+        let from = if self.is_entry(a) { 0 } else { self.circuit.atoms[a].avail + 1 };
+        (from <= t && t <= self.need[a] && t <= self.last).then_some(self.field[a])
+    }
+
+    /// Atoms in fields of z_t.
+    fn carried_at(&self, t: i32) -> impl Iterator<Item = (u32, u16)> + '_ {
+        (0..self.need.len() as u32).filter_map(move |a| self.field_at(a, t).map(|f| (a, f)))
+    }
+
+    /// Atoms that map t puts into fields for later maps of the packet.
+    fn carried_from(&self, t: i32) -> impl Iterator<Item = (u32, u16)> + '_ {
+        self.carried_at(t + 1)
+    }
+}
+

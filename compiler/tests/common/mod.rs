@@ -1,0 +1,235 @@
+//! Runs a module in wasmi and in the IR evaluator after each phase, and compares.
+
+use std::collections::BTreeMap;
+
+use wasm2onnx_compiler::evaluate::{Failure, Machine};
+use wasm2onnx_compiler::ir::Module;
+use wasm2onnx_compiler::options::Options;
+use wasm2onnx_compiler::verify::{Stage, verify};
+use wasm2onnx_compiler::{frontend, legalize, optimize};
+use wasm2onnx_runtime::{TrapCode, ValueType};
+
+/// Calls of exports, with arguments as bits.
+pub type Calls = Vec<(String, Vec<u64>)>;
+
+/// What can be seen from outside after a call.
+#[derive(Debug, PartialEq, Clone)]
+pub struct Seen {
+    pub outcome: Result<Vec<u64>, Option<TrapCode>>,
+    pub memory: Option<u64>,
+    pub globals: BTreeMap<String, u64>,
+    pub stdout: Vec<u8>,
+}
+
+/// The module after `frontend`, `legalize` and `optimize`, each verified.
+pub fn phases(bytes: &[u8], options: &Options) -> [(Stage, Module); 3] {
+    let typed = frontend::parse(bytes, options).unwrap_or_else(|e| panic!("{e}"));
+    let mut words = typed.clone();
+    legalize::run(&mut words);
+    let mut last = words.clone();
+    optimize::run(&mut last);
+    let phases = [(Stage::Typed, typed), (Stage::Words, words), (Stage::Words, last)];
+    for (stage, module) in &phases {
+        verify(module, *stage).unwrap_or_else(|message| panic!("{stage:?}: {message}"));
+    }
+    phases
+}
+
+/// Compares all phases with wasmi: after instance creation and each of the calls.
+pub fn compare(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) {
+    let phases = phases(bytes, &Options::default());
+    let expected = run_wasmi(bytes, stdin, calls, fuel);
+    for (stage, module) in &phases {
+        let found = run_ir(module, stdin, calls, fuel);
+        for (i, (expected, found)) in expected.iter().zip(&found).enumerate() {
+            // How deep calls may nest and how long a run may take is not the same everywhere.
+            let limits = [Err(None), Err(Some(TrapCode::CallStackExhausted))];
+            if limits.contains(&expected.outcome) || limits.contains(&found.outcome) {
+                break;
+            }
+            if expected != found {
+                let call = if i == 0 { "creation".to_string() } else { format!("{:x?}", calls[i - 1]) };
+                panic!("{stage:?}, {call}:\nexpected {expected:x?}\nfound {found:x?}\n{module}");
+            }
+        }
+    }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(bytes.len() as u64, |h, b| (h ^ *b as u64).wrapping_mul(0x100000001b3))
+}
+
+fn run_ir(module: &Module, stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
+    let see = |machine: &Machine, outcome| {
+        let memory = (!module.exported_memories.is_empty()).then(|| hash(&machine.memory));
+        let globals = module.exported_globals.iter().map(|(name, _, _, cells)| {
+            let bits = cells.iter().rev().fold(0, |bits, cell| bits << 32 | machine.cells[*cell] as u64);
+            (name.clone(), bits)
+        });
+        Seen { outcome, memory, globals: globals.collect(), stdout: machine.stdout().to_vec() }
+    };
+    let failure = |failure| match failure {
+        Failure::Trap(code) => Some(code),
+        Failure::Fuel => None,
+        Failure::NoSuchExport => panic!("no such export"),
+    };
+    let mut machine = match Machine::with_fuel(module, fuel * 20) {
+        Ok(machine) => machine,
+        Err(error) => {
+            let outcome = Err(failure(error));
+            return vec![Seen { outcome, memory: None, globals: BTreeMap::new(), stdout: vec![] }];
+        }
+    };
+    machine.set_stdin(stdin);
+    let mut seen = vec![see(&machine, Ok(vec![]))];
+    for (name, args) in calls {
+        let outcome = machine.call(name, args).map_err(failure);
+        seen.push(see(&machine, outcome));
+    }
+    seen
+}
+
+#[derive(Default)]
+struct Host {
+    stdin: Vec<u8>,
+    position: usize,
+    stdout: Vec<u8>,
+}
+
+fn run_wasmi(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
+    use wasmi::{Caller, Config, Engine, Error, Extern, Linker, Store, Val};
+    let mut config = Config::default();
+    config.consume_fuel(true);
+    let engine = Engine::new(&config);
+    let binary = frontend::to_binary(bytes).unwrap();
+    let module = wasmi::Module::new(&engine, &binary[..]).expect("wasmi takes it");
+    let mut store = Store::new(&engine, Host { stdin: stdin.to_vec(), ..Host::default() });
+    store.set_fuel(fuel).unwrap();
+    let mut linker = Linker::<Host>::new(&engine);
+    linker
+        .func_wrap("env", "output_byte", |mut caller: Caller<Host>, byte: i32| {
+            caller.data_mut().stdout.push(byte as u8);
+        })
+        .unwrap();
+    linker
+        .func_wrap("env", "input_byte", |mut caller: Caller<Host>| -> i32 {
+            let host = caller.data_mut();
+            host.position += 1;
+            host.stdin.get(host.position - 1).map_or(-1, |byte| *byte as i32)
+        })
+        .unwrap();
+    let failure = |error: &Error| match error.as_trap_code() {
+        Some(code) => match code {
+            wasmi::TrapCode::UnreachableCodeReached => Some(TrapCode::Unreachable),
+            wasmi::TrapCode::MemoryOutOfBounds => Some(TrapCode::MemoryOutOfBounds),
+            wasmi::TrapCode::TableOutOfBounds => Some(TrapCode::UndefinedElement),
+            wasmi::TrapCode::IndirectCallToNull => Some(TrapCode::UninitializedElement),
+            wasmi::TrapCode::IntegerDivisionByZero => Some(TrapCode::IntegerDivideByZero),
+            wasmi::TrapCode::IntegerOverflow => Some(TrapCode::IntegerOverflow),
+            wasmi::TrapCode::BadSignature => Some(TrapCode::IndirectCallTypeMismatch),
+            wasmi::TrapCode::StackOverflow => Some(TrapCode::CallStackExhausted),
+            wasmi::TrapCode::OutOfFuel => None,
+            other => panic!("{other:?}"),
+        },
+        None => {
+            // Segments in instance creation; these have no code.
+            let message = error.to_string();
+            assert!(message.contains("out of bounds table access"), "{message}");
+            Some(TrapCode::TableOutOfBounds)
+        }
+    };
+    let instance = match linker.instantiate_and_start(&mut store, &module) {
+        Ok(instance) => instance,
+        Err(error) => {
+            let code = failure(&error);
+            return vec![Seen { outcome: Err(code), memory: None, globals: BTreeMap::new(), stdout: vec![] }];
+        }
+    };
+    let bits = |value: &Val| match value {
+        Val::I32(v) => *v as u32 as u64,
+        Val::I64(v) => *v as u64,
+        Val::F32(v) => v.to_bits() as u64,
+        Val::F64(v) => v.to_bits(),
+        other => panic!("{other:?}"),
+    };
+    let see = |store: &Store<Host>, outcome| {
+        let mut memory = None;
+        let mut globals = BTreeMap::new();
+        for export in module.exports() {
+            match instance.get_export(store, export.name()) {
+                Some(Extern::Memory(m)) => memory = Some(hash(m.data(store))),
+                Some(Extern::Global(g)) => drop(globals.insert(export.name().to_string(), bits(&g.get(store)))),
+                _ => {}
+            }
+        }
+        Seen { outcome, memory, globals, stdout: store.data().stdout.clone() }
+    };
+    let mut seen = vec![see(&store, Ok(vec![]))];
+    for (name, args) in calls {
+        let func = instance.get_func(&store, name).expect("an export");
+        let ty = func.ty(&store);
+        let args: Vec<Val> = args.iter().zip(ty.params()).map(|(arg, ty)| value(*arg, *ty)).collect();
+        let mut results: Vec<Val> = ty.results().iter().map(|ty| value(0, *ty)).collect();
+        let outcome = func.call(&mut store, &args, &mut results);
+        let outcome = match outcome {
+            Ok(()) => Ok(results.iter().map(bits).collect()),
+            Err(error) => Err(failure(&error)),
+        };
+        seen.push(see(&store, outcome));
+    }
+    seen
+}
+
+fn value(bits: u64, ty: wasmi::ValType) -> wasmi::Val {
+    match ty {
+        wasmi::ValType::I32 => wasmi::Val::I32(bits as i32),
+        wasmi::ValType::I64 => wasmi::Val::I64(bits as i64),
+        wasmi::ValType::F32 => wasmi::Val::F32(wasmi::F32::from_bits(bits as u32)),
+        wasmi::ValType::F64 => wasmi::Val::F64(wasmi::F64::from_bits(bits)),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A small generator of numbers: the same everywhere, from a seed.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number that is likely to be an edge case.
+    pub fn interesting(&mut self) -> u64 {
+        let next = self.next();
+        match next % 8 {
+            0 => next >> 61,
+            1 => (next >> 61).wrapping_neg(),
+            2 => 1 << ((next >> 8) % 64),
+            3 => (1u64 << ((next >> 8) % 64)).wrapping_sub(next >> 63),
+            4 => (next >> 8) % 300,
+            5 => (next as i32) as u64,
+            6 => next >> ((next >> 8) % 64),
+            _ => self.next(),
+        }
+    }
+}
+
+/// `rounds` calls of each exported function with interesting arguments.
+pub fn calls_of_all(module: &Module, random: &mut Random, rounds: usize) -> Calls {
+    let mut calls = Calls::new();
+    for _ in 0..rounds {
+        for (name, _, signature) in &module.exports {
+            let args = signature.params.iter().map(|ty| {
+                let bits = random.interesting();
+                if matches!(ty, ValueType::I32 | ValueType::F32) { bits & 0xffff_ffff } else { bits }
+            });
+            calls.push((name.clone(), args.collect()));
+        }
+    }
+    calls
+}

@@ -1,0 +1,73 @@
+//! Random modules made by wasm-smith: the IR after each phase against wasmi.
+
+mod common;
+
+use arbitrary::Unstructured;
+use common::{Random, calls_of_all, compare, phases};
+use wasm2onnx_compiler::options::Options;
+
+fn config(seed: u64) -> wasm_smith::Config {
+    wasm_smith::Config {
+        allow_floats: false,
+        bulk_memory_enabled: false,
+        compact_imports_enabled: false,
+        exceptions_enabled: false,
+        export_everything: true,
+        extended_const_enabled: seed.is_multiple_of(7),
+        gc_enabled: false,
+        max_data_segments: 4,
+        max_imports: 0,
+        max_instructions: [30, 100, 500, 1500][(seed % 4) as usize],
+        max_funcs: 12,
+        min_funcs: 1,
+        max_memory32_bytes: 1 << 20,
+        max_table_elements: 60,
+        memory64_enabled: false,
+        memory_max_size_required: true,
+        max_memories: 1,
+        min_memories: (seed % 2) as u32,
+        multi_value_enabled: true,
+        reference_types_enabled: false,
+        relaxed_simd_enabled: false,
+        saturating_float_to_int_enabled: false,
+        simd_enabled: false,
+        tail_call_enabled: false,
+        threads_enabled: false,
+        wide_arithmetic_enabled: false,
+        memory_offset_choices: wasm_smith::MemoryOffsetChoices(90, 9, 1),
+        ..wasm_smith::Config::default()
+    }
+}
+
+/// A random module, if the seed gives a valid one.
+fn module(seed: u64) -> Option<Vec<u8>> {
+    let mut random = Random(seed);
+    let length = [500, 2000, 8000, 30000][(seed / 4 % 4) as usize];
+    let bytes: Vec<u8> = (0..length / 8).flat_map(|_| random.next().to_le_bytes()).collect();
+    let mut module = wasm_smith::Module::new(config(seed), &mut Unstructured::new(&bytes)).ok()?;
+    module.ensure_termination(300).ok()?;
+    Some(module.to_bytes())
+}
+
+fn check(seed: u64) {
+    let Some(bytes) = module(seed) else { return };
+    let path = std::env::temp_dir().join(format!("wasm2onnx-random-{seed}.wasm"));
+    std::fs::write(&path, &bytes).unwrap();
+    let [(_, typed), ..] = phases(&bytes, &Options::default());
+    let calls = calls_of_all(&typed, &mut Random(seed), 3);
+    compare(&bytes, b"input", &calls, 1_000_000);
+    std::fs::remove_file(&path).unwrap();
+}
+
+/// `WASM2ONNX_SEEDS=1000..2000` chooses others.
+#[test]
+fn random_modules() {
+    let seeds = std::env::var("WASM2ONNX_SEEDS").unwrap_or_else(|_| "0..200".into());
+    let (first, end) = seeds.split_once("..").expect("FIRST..END");
+    for seed in first.parse::<u64>().unwrap()..end.parse().unwrap() {
+        if std::env::var("WASM2ONNX_VERBOSE").is_ok() {
+            eprintln!("seed {seed}");
+        }
+        check(seed);
+    }
+}

@@ -1,0 +1,5 @@
+//! The subcommands.
+
+pub mod compile;
+pub mod inspect;
+pub mod run;

@@ -1,0 +1,192 @@
+//! `wasm2onnx inspect`: what is in the network that a module becomes.
+
+use std::fmt::{self, Display, Formatter};
+use std::io::{self, Write};
+
+use anyhow::Context;
+use wasm2onnx_compiler::certify::{self, Summary};
+use wasm2onnx_runtime::{Cell, Domain, ExpertId, FieldKind, Interval, MemoryPages, Network, Region, Table, Terminal};
+
+use crate::display::{Count, Exports};
+use crate::failure::Failure;
+use crate::input::{self, Input, ModuleOptions};
+
+/// Show what is in a module's network: exports, packets, steps, regions, sizes, certificate
+#[derive(Debug, clap::Args)]
+pub struct Inspect {
+    #[command(flatten)]
+    module: ModuleOptions,
+
+    #[command(flatten)]
+    input: Input,
+}
+
+impl Inspect {
+    pub fn execute(self) -> Result<(), Failure> {
+        let network = input::compile(&self.input.path, &self.module)?;
+        let certificate = certify::check(&network).context("the network cannot be certified")?;
+        let report = Report { network: &network, certificate }.to_string();
+        match io::stdout().lock().write_all(report.as_bytes()) {
+            // The reader has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            outcome => Ok(outcome.context("standard output cannot be written")?),
+        }
+    }
+}
+
+/// Everything that `inspect` prints.
+struct Report<'n> {
+    network: &'n Network,
+    certificate: Summary,
+}
+
+impl Display for Report<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Report { network, certificate } = self;
+        writeln!(f, "functions exported{}", Exports(network))?;
+        exported_state(f, network)?;
+        writeln!(f, "\nnetwork")?;
+        for (name, value) in sizes(network) {
+            writeln!(f, "  {name:<12} {value}")?;
+        }
+        writeln!(f, "\nregions of the trace")?;
+        writeln!(f, "  {:<16} {:>16} {:>16}  {:<6} values", "name", "first key", "keys", "cell")?;
+        for region in &network.regions {
+            let Region { name, first, count, cell, values } = region;
+            let cell = match cell {
+                Cell::Byte => "byte",
+                Cell::Number => "number",
+            };
+            let values = Values(network, *values);
+            writeln!(f, "  {name:<16} {:>16} {:>16}  {cell:<6} {values}", Count(*first), Count(*count))?;
+        }
+        writeln!(f, "\nfrozen tables")?;
+        writeln!(f, "  {:<16} {:>16}  values", "name", "entries")?;
+        for Table { name, count, domain, .. } in &network.tables {
+            writeln!(f, "  {name:<16} {:>16}  {}", Count(u64::from(*count)), Values(network, *domain))?;
+        }
+
+        let (declared, ghosts) = certificate.declared;
+        let (expert, row) = certificate.largest_at;
+        writeln!(f, "\ncertificate")?;
+        writeln!(f, "  declared     {} intervals, {} ghosts", Count(declared as u64), Count(ghosts as u64))?;
+        writeln!(
+            f,
+            "  largest      {}, {:.1} bits below 2^53: row {row} of {}",
+            Count(certificate.largest_magnitude),
+            certificate.headroom(),
+            Place(network, expert),
+        )?;
+        for (i, (expert, field, interval)) in certificate.widest.iter().enumerate() {
+            let title = if i == 0 { "widest" } else { "" };
+            writeln!(f, "  {title:<12} {}: {field} of {}", Shown(*interval), Place(network, *expert))?;
+        }
+        Ok(())
+    }
+}
+
+/// An expert and what it came from: its packet, function and wasm offset.
+struct Place<'n>(&'n Network, ExpertId);
+
+impl Display for Place<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Place(network, expert) = self;
+        write!(f, "expert {expert}")?;
+        let packets = &network.packets;
+        let after = packets.partition_point(|packet| packet.expert <= *expert);
+        let Some(packet) = after.checked_sub(1).map(|i| packets[i]) else { return Ok(()) };
+        write!(f, " (packet {} of ", after - 1)?;
+        match network.function_names.get(packet.function as usize) {
+            Some(name) => write!(f, "`{name}`, at offset {:#x})", packet.offset),
+            None => f.write_str("a library routine)"),
+        }
+    }
+}
+
+/// An interval as people write it.
+struct Shown(Interval);
+
+impl Display for Shown {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} … {}", self.0.lo, self.0.hi)
+    }
+}
+
+/// Exported globals and memories.
+fn exported_state(f: &mut Formatter<'_>, network: &Network) -> fmt::Result {
+    if !network.globals.is_empty() {
+        writeln!(f, "globals exported")?;
+    }
+    for (name, global) in &network.globals {
+        writeln!(f, "  {name}: {}{}", if global.mutable { "mut " } else { "" }, global.ty)?;
+    }
+    if !network.memories.is_empty() {
+        writeln!(f, "memories exported")?;
+    }
+    for (name, memory) in &network.memories {
+        let largest = network.regions[memory.region].count / 65_536;
+        match memory.pages {
+            MemoryPages::Constant(pages) => writeln!(f, "  {name}: {pages} pages")?,
+            MemoryPages::Row(_) => writeln!(f, "  {name}: grows to {largest} pages")?,
+        }
+    }
+    Ok(())
+}
+
+/// How large it is, by name.
+fn sizes(network: &Network) -> Vec<(&'static str, String)> {
+    let ports = &network.ports;
+    let experts = network.experts.len();
+    let terminals = network.terminals.len();
+    let traps = network.terminals.iter().filter(|terminal| matches!(terminal, Terminal::Trap { .. })).count();
+    let steps = experts - terminals;
+
+    let ends = network.packets.iter().skip(1).map(|packet| packet.expert).chain([experts as ExpertId]);
+    let longest = network.packets.iter().zip(ends).map(|(packet, end)| end - packet.expert).max().unwrap_or(0);
+    let mean = steps as f64 / network.packets.len().max(1) as f64;
+
+    let units = network.experts.fields.iter().filter(|field| ports.kind(**field).0 == FieldKind::N).count();
+    let count = |n: usize| Count(n as u64).to_string();
+    vec![
+        ("packets", count(network.packets.len())),
+        (
+            "experts",
+            format!(
+                "{}: {} steps, {} terminal, {} of them traps",
+                count(experts),
+                count(steps),
+                count(terminals),
+                count(traps)
+            ),
+        ),
+        ("steps", format!("{mean:.2} a packet, at most {longest}")),
+        ("units", count(units)),
+        ("rows", count(network.experts.fields.len())),
+        ("non-zeros", count(network.experts.weights.len())),
+        (
+            "ports",
+            format!(
+                "{} carried, {} units, {} reads, {} table reads, {} rows",
+                ports.carried, ports.units, ports.reads, ports.lookups, ports.rows
+            ),
+        ),
+        ("first rows", count(network.first_rows.len())),
+    ]
+}
+
+/// What values are declared to be.
+struct Values<'n>(&'n Network, Domain);
+
+impl Display for Values<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Values(network, domain) = self;
+        match domain {
+            Domain::Interval(interval) => Shown(*interval).fmt(f),
+            Domain::PowerOfTwo { hi } => write!(f, "powers of two up to 2^{hi}"),
+            Domain::Ids(set) => match network.certificate.id_sets.get(usize::from(*set)) {
+                Some(set) => write!(f, "ids of `{}`", set.name),
+                None => write!(f, "ids of set {set}"),
+            },
+        }
+    }
+}

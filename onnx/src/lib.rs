@@ -1,0 +1,1 @@
+//! Build-script API and ONNX export (next issue).

@@ -1,0 +1,39 @@
+//! The `wasm2onnx` command: one module per subcommand in [`commands`].
+
+mod arguments;
+mod commands;
+mod display;
+mod failure;
+mod input;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Compile WebAssembly to frozen transformer networks and run them.
+#[derive(Debug, Parser)]
+#[command(name = "wasm2onnx", version)]
+struct Command {
+    #[command(subcommand)]
+    subcommand: Subcommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
+    Compile(commands::compile::Compile),
+    Run(commands::run::Run),
+    Inspect(commands::inspect::Inspect),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Command::parse().subcommand {
+        Subcommand::Compile(command) => command.execute(),
+        Subcommand::Run(command) => command.execute(),
+        Subcommand::Inspect(command) => command.execute(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

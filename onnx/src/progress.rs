@@ -1,0 +1,59 @@
+//! A line that shows how far a long run is, on a terminal only.
+
+use std::io::{self, IsTerminal};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use wasm2onnx_runtime::Progress;
+
+/// Runs shorter than this show nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The line. Dropping it clears it.
+pub struct ProgressLine {
+    bar: ProgressBar,
+    /// Hung up when the run is over.
+    running: Option<Sender<()>>,
+    /// Shows the bar once the run has lasted long enough.
+    shower: Option<JoinHandle<()>>,
+}
+
+impl ProgressLine {
+    /// A line on standard error, if that is a terminal.
+    pub fn start() -> Option<Self> {
+        if !io::stderr().is_terminal() {
+            return None;
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let style = "{spinner} {elapsed}, {human_pos} steps, {per_sec}";
+        bar.set_style(ProgressStyle::with_template(style).expect("the template is well-formed"));
+        let (running, over) = mpsc::channel();
+        let shown = bar.clone();
+        let shower = thread::spawn(move || {
+            if over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                shown.set_draw_target(ProgressDrawTarget::stderr());
+                shown.enable_steady_tick(Duration::from_millis(100));
+            }
+        });
+        Some(ProgressLine { bar, running: Some(running), shower: Some(shower) })
+    }
+
+    /// What the runtime calls as the run goes on.
+    pub fn callback(&self) -> Progress {
+        let bar = self.bar.clone();
+        Box::new(move |steps| bar.set_position(steps))
+    }
+}
+
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
+        drop(self.running.take());
+        if let Some(shower) = self.shower.take() {
+            // It cannot have panicked but for indicatif, and then there is no line to clear.
+            let _ = shower.join();
+        }
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,205 @@
+//! Experts, decoded for the interpreter.
+//!
+//! An expert is decoded when it is first visited, into the reads, table reads and units that its
+//! rows use and the terms of those rows. Rows that only carry a value on (`s′ = s`) vanish.
+
+use crate::network::{ExpertId, FieldKind, Network, Ports, SourceKind};
+use crate::trace::RegionHint;
+
+/// Where things are among the interpreter's cells: `z` without `e`; then `[1, r, w, u]`, which makes
+/// `y` with the carried values at the head of `z`; then results of rows that must wait for other rows
+/// to read the carried values that they replace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    ports: Ports,
+    /// The constant 1, after `z`.
+    pub(crate) one: usize,
+    /// The first result that waits.
+    pub(crate) waiting: usize,
+    /// Number of cells.
+    pub(crate) end: usize,
+}
+
+impl Layout {
+    /// The layout for a network's ports.
+    pub(crate) fn new(ports: Ports) -> Self {
+        let one = ports.fields();
+        let waiting = one + usize::from(ports.ys(0));
+        Layout { ports, one, waiting, end: waiting + usize::from(ports.carried) }
+    }
+
+    /// Cell of an element of `y`.
+    fn source(&self, source: u16) -> usize {
+        match self.ports.source_kind(source) {
+            (SourceKind::S, i) => self.ports.s(i).into(),
+            _ => self.one + usize::from(source),
+        }
+    }
+}
+
+/// An expert, decoded. All indices are cells.
+#[derive(Debug, Default)]
+pub(crate) struct Code {
+    /// Reads that the rows use.
+    pub(crate) reads: Box<[CodeRead]>,
+    /// Table reads that the rows use: query and result.
+    pub(crate) lookups: Box<[(u32, u32)]>,
+    /// Units that the rows use: gate, value and result.
+    pub(crate) units: Box<[(u32, u32, u32)]>,
+    /// All rows but `e`'s.
+    pub(crate) rows: Box<[CodeRow]>,
+    /// Terms of the rows, in their order, then of `e`'s.
+    pub(crate) terms: Box<[Term]>,
+    /// Carried fields whose new values wait, one after the other.
+    pub(crate) waiting: Box<[u32]>,
+    /// Carried fields that become 0.
+    pub(crate) zeros: Box<[u32]>,
+    /// Constant of the row of `e`.
+    pub(crate) next: f64,
+    /// Whether only carried fields have rows.
+    #[cfg_attr(not(feature = "jit"), expect(dead_code))]
+    pub(crate) only_carried: bool,
+    /// Regions that the rows to remember met last.
+    pub(crate) row_hints: Box<[RegionHint]>,
+    /// Visits of the packet that begins here.
+    #[cfg_attr(not(feature = "jit"), expect(dead_code))]
+    pub(crate) visits: u32,
+    /// Experts that the interpreter went to from here.
+    #[cfg_attr(not(feature = "jit"), expect(dead_code))]
+    pub(crate) targets: Targets,
+}
+
+/// A read of the trace.
+#[derive(Debug)]
+pub(crate) struct CodeRead {
+    /// Index of the port.
+    #[cfg_attr(not(feature = "jit"), expect(dead_code))]
+    pub(crate) port: u16,
+    /// Region that it met last.
+    pub(crate) hint: RegionHint,
+    /// Cell of the query.
+    pub(crate) query: u32,
+    /// Cell of the result.
+    pub(crate) result: u32,
+}
+
+/// A row of an expert.
+#[derive(Debug)]
+pub(crate) struct CodeRow {
+    /// Weight of the constant 1.
+    pub(crate) constant: f64,
+    /// Cell of the result.
+    pub(crate) target: u32,
+    /// End of its terms.
+    pub(crate) end: u32,
+    /// Whether it is a gate's.
+    pub(crate) gate: bool,
+}
+
+/// A term of a row.
+#[derive(Debug)]
+pub(crate) struct Term {
+    weight: f64,
+    source: u32,
+}
+
+/// A small set of experts, in the order of their first appearance.
+#[derive(Debug, Default)]
+pub(crate) struct Targets {
+    len: u8,
+    experts: [ExpertId; Targets::MAX],
+}
+
+impl Targets {
+    /// More experts than this are not remembered.
+    const MAX: usize = 6;
+
+    /// Adds an expert, if there is place.
+    #[cfg_attr(not(feature = "jit"), expect(dead_code))]
+    pub(crate) fn insert(&mut self, expert: ExpertId) {
+        let len = usize::from(self.len);
+        if len < Self::MAX && !self.experts[..len].contains(&expert) {
+            self.experts[len] = expert;
+            self.len += 1;
+        }
+    }
+
+    /// The experts.
+    #[cfg_attr(not(feature = "jit"), expect(dead_code))]
+    pub(crate) fn as_slice(&self) -> &[ExpertId] {
+        &self.experts[..self.len.into()]
+    }
+}
+
+impl Code {
+    /// Decodes an expert.
+    pub(crate) fn new(network: &Network, layout: &Layout, e: ExpertId) -> Self {
+        let ports = &network.ports;
+        let mut code = Code { only_carried: true, ..Code::default() };
+        let mut rows = Vec::new();
+        let mut terms = Vec::new();
+        let mut last_terms = Vec::new();
+        let mut waiting = Vec::new();
+        let mut kept = vec![false; ports.carried.into()];
+        let mut used = vec![false; ports.sources()];
+        for row in network.experts.rows(e) {
+            let (kind, index) = ports.kind(row.field);
+            if kind == FieldKind::S {
+                kept[usize::from(index)] = true;
+                if row.sources == [ports.ys(index)] && row.weights == [1.0] {
+                    continue;
+                }
+            }
+            let mut constant = 0.0;
+            let to = if kind == FieldKind::E { &mut last_terms } else { &mut terms };
+            for (&source, &weight) in row.sources.iter().zip(row.weights) {
+                if source == Ports::ONE {
+                    constant = weight;
+                } else {
+                    used[usize::from(source)] = true;
+                    to.push(Term { weight, source: layout.source(source) as u32 });
+                }
+            }
+            let target = match kind {
+                FieldKind::E => {
+                    code.next = constant;
+                    continue;
+                }
+                FieldKind::S => {
+                    waiting.push(row.field.into());
+                    layout.waiting + waiting.len() - 1
+                }
+                _ => {
+                    code.only_carried = false;
+                    row.field.into()
+                }
+            };
+            let (target, end) = (target as u32, terms.len() as u32);
+            rows.push(CodeRow { constant, target, end, gate: kind == FieldKind::N });
+        }
+        terms.extend(last_terms);
+        let used = |source: u16| used[usize::from(source)].then_some(layout.source(source) as u32);
+        let read = |port| {
+            let result = used(ports.yr(port))?;
+            Some(CodeRead { port, hint: RegionHint::MAX, query: ports.q(port).into(), result })
+        };
+        let lookup = |i| Some((ports.t(i).into(), used(ports.yw(i))?));
+        let unit = |i| Some((ports.n(i).into(), ports.v(i).into(), used(ports.yu(i))?));
+        Code {
+            reads: (0..ports.reads).filter_map(read).collect(),
+            lookups: (0..ports.lookups).filter_map(lookup).collect(),
+            units: (0..ports.units).filter_map(unit).collect(),
+            rows: rows.into(),
+            terms: terms.into(),
+            waiting: waiting.into(),
+            zeros: (0..u32::from(ports.carried)).filter(|i| !kept[*i as usize]).collect(),
+            row_hints: vec![RegionHint::MAX; ports.rows.into()].into(),
+            ..code
+        }
+    }
+}
+
+/// Adds up a row.
+pub(crate) fn sum(constant: f64, terms: &[Term], cells: &[f64]) -> f64 {
+    terms.iter().fold(constant, |sum, term| sum + term.weight * cells[term.source as usize])
+}

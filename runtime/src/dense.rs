@@ -1,0 +1,153 @@
+//! The dense executor: the definition, literally.
+//!
+//! The trace is append-only and read by hard attention over all of its rows; an expert is a full
+//! matrix, and a step one matrix-vector product. For small programs, and for telling whether faster
+//! executors are right.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array1, Array2};
+
+use crate::attention::Attention;
+use crate::network::{ExpertId, Field, Network, Ports};
+use crate::stepper::{Stepper, TraceSize};
+use crate::tokens::expert_of;
+use crate::trace::key_of;
+
+/// Executes a network as it is defined.
+#[derive(Debug)]
+pub struct Dense<'n> {
+    network: &'n Network,
+    /// Matrices of the experts that were visited, with a row for each field of `z` and for `e`.
+    experts: Vec<Option<Array2<f64>>>,
+    keys: Vec<f64>,
+    values: Vec<f64>,
+    attention: Attention,
+    expert: ExpertId,
+    z: Vec<f64>,
+}
+
+impl<'n> Dense<'n> {
+    /// An executor with an empty trace. The network must be valid (see [`crate::validate`]).
+    pub fn new(network: &'n Network) -> Self {
+        Dense {
+            network,
+            experts: vec![None; network.experts.len()],
+            keys: Vec::new(),
+            values: Vec::new(),
+            attention: Attention::detect(),
+            expert: 0,
+            z: vec![0.0; network.ports.fields()],
+        }
+    }
+
+    /// Value of the trace at a query; a query that is not an integer in a region reads 0.
+    fn attend(&self, query: f64) -> f64 {
+        match key_of(query).and_then(|key| self.network.region_of(key)) {
+            Some(_) => self.attention.winner(query, &self.keys).map_or(0.0, |row| self.values[row]),
+            None => 0.0,
+        }
+    }
+
+    /// Entry of the frozen tables. Their keys are 0, 1, …, so that the key is the index.
+    fn look_up(&self, query: f64) -> f64 {
+        key_of(query).and_then(|key| self.network.lookup.get(key as usize)).copied().unwrap_or(0.0)
+    }
+
+    /// `[1, r, w, u, s]`
+    fn y(&self) -> Array1<f64> {
+        let ports = &self.network.ports;
+        let z = |field: Field| self.z[usize::from(field)];
+        std::iter::once(1.0)
+            .chain((0..ports.reads).map(|i| self.attend(z(ports.q(i)))))
+            .chain((0..ports.lookups).map(|i| self.look_up(z(ports.t(i)))))
+            .chain((0..ports.units).map(|i| z(ports.n(i)) * z(ports.v(i))))
+            .chain((0..ports.carried).map(|i| z(ports.s(i))))
+            .collect()
+    }
+}
+
+/// The full matrix of an expert.
+fn matrix(network: &Network, e: ExpertId) -> Array2<f64> {
+    let mut matrix = Array2::zeros((network.ports.fields() + 1, network.ports.sources()));
+    for row in network.experts.rows(e) {
+        for (source, weight) in row.sources.iter().zip(row.weights) {
+            matrix[[row.field.into(), (*source).into()]] = *weight;
+        }
+    }
+    matrix
+}
+
+/// ⌊relu(g)⌋
+pub(crate) fn quantized_gate(g: f64) -> f64 {
+    g.max(0.0).floor()
+}
+
+/// Fields of the gates.
+pub(crate) fn gates(ports: &Ports) -> std::ops::Range<usize> {
+    ports.n(0).into()..ports.v(0).into()
+}
+
+impl Stepper for Dense<'_> {
+    fn enter(&mut self, expert: ExpertId, fields: &[(Field, f64)]) {
+        assert!((expert as usize) < self.network.experts.len(), "expert {expert} does not exist");
+        self.expert = expert;
+        self.z.fill(0.0);
+        for (field, value) in fields {
+            self.z[usize::from(*field)] = *value;
+        }
+    }
+
+    fn step(&mut self) -> bool {
+        let ports = &self.network.ports;
+        for i in 0..ports.rows {
+            let (key, value) = (self.z[usize::from(ports.k(i))], self.z[usize::from(ports.x(i))]);
+            if let Some(key) = key_of(key) {
+                self.append(key, value);
+            }
+        }
+        if self.network.is_terminal(self.expert) {
+            return false;
+        }
+        let y = self.y();
+        let expert = &mut self.experts[self.expert as usize];
+        let matrix = expert.get_or_insert_with(|| matrix(self.network, self.expert));
+        let mut next = matrix.dot(&y).to_vec();
+        for gate in &mut next[gates(ports)] {
+            *gate = quantized_gate(*gate);
+        }
+        self.expert = expert_of(next.pop().unwrap_or(0.0), self.network.experts.len());
+        self.z = next;
+        true
+    }
+
+    fn z(&self) -> (ExpertId, &[f64]) {
+        (self.expert, &self.z)
+    }
+
+    fn append(&mut self, key: u64, value: f64) {
+        if self.network.region_of(key).is_some() {
+            self.keys.push(key as f64);
+            self.values.push(value);
+        }
+    }
+
+    fn read(&self, key: u64) -> f64 {
+        self.attend(key as f64)
+    }
+
+    fn for_each_row(&self, f: &mut dyn FnMut(u64, f64)) {
+        let rows = self.keys.iter().zip(&self.values);
+        let latest: BTreeMap<u64, f64> = rows.map(|(key, value)| (*key as u64, *value)).collect();
+        for (key, value) in latest {
+            if value != 0.0 {
+                f(key, value);
+            }
+        }
+    }
+
+    fn size(&self) -> TraceSize {
+        let bytes = (self.keys.capacity() + self.values.capacity()) * size_of::<f64>();
+        TraceSize { rows: self.keys.len() as u64, bytes: bytes as u64 }
+    }
+}

@@ -1,0 +1,137 @@
+//! Everything that can go wrong, all of it typed.
+
+use std::fmt;
+
+use crate::network::{TrapCode, ValueType};
+
+/// Why a network could not be instantiated, called or accessed.
+///
+/// Only [`Error::Trap`] is the program's own doing.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The program trapped. The instance stays usable; rows appended before the trap stand.
+    #[error(transparent)]
+    Trap(#[from] Trap),
+    /// The run was stopped: the instance has evaluated as many maps as
+    /// [`Config::max_steps`](crate::Config::max_steps) allows and the program has not ended.
+    #[error("step limit of {0} reached")]
+    StepLimit(u64),
+    /// No export of that kind has that name.
+    #[error("unknown {kind} `{name}`; the {kind}s exported are: {}", List(available))]
+    UnknownExport {
+        /// `function`, `global` or `memory`.
+        kind: &'static str,
+        /// The name that was asked for.
+        name: String,
+        /// The names that exist.
+        available: Vec<String>,
+    },
+    /// The arguments do not fit the function's parameters.
+    #[error("function `{name}` takes ({}), not ({})", Types(expected), Types(found))]
+    Arguments {
+        /// The function.
+        name: String,
+        /// Types of its parameters.
+        expected: Vec<ValueType>,
+        /// Types of the arguments given.
+        found: Vec<ValueType>,
+    },
+    /// A value of the wrong type for a global.
+    #[error("global `{name}` is of type {expected}, not {found}")]
+    GlobalType {
+        /// The global.
+        name: String,
+        /// Its type.
+        expected: ValueType,
+        /// Type of the value given.
+        found: ValueType,
+    },
+    /// The program does not allow the host to change this global.
+    #[error("global `{0}` is immutable")]
+    ImmutableGlobal(String),
+    /// An access of the host beyond the end of a memory.
+    #[error("{len} bytes at address {address:#x} are beyond the memory's size of {size} bytes")]
+    MemoryAccess {
+        /// First byte.
+        address: u64,
+        /// Number of bytes.
+        len: usize,
+        /// Size of the memory now, in bytes.
+        size: u64,
+    },
+    /// Standard input is longer than the region that the network has for it.
+    #[error("standard input of {len} bytes is longer than the {capacity} bytes that the network can read")]
+    StdinTooLong {
+        /// Its length in bytes.
+        len: u64,
+        /// Keys of the region.
+        capacity: u64,
+    },
+    /// There is not enough address space for the regions that the network declares.
+    #[error("no address space for a trace of {bytes} bytes")]
+    OutOfMemory {
+        /// Bytes of all cells.
+        bytes: u64,
+    },
+    /// The network breaks a structural rule, so nothing can be said about running it.
+    #[error("malformed network: {0}")]
+    Malformed(String),
+    /// The run came to expert 0, which no run of a certified network reaches.
+    #[error("the run reached the unreachable state (expert 0): the network is damaged")]
+    UnreachableState,
+    /// A word of a result or of a global is not an integer of 32 bits, which a certified network
+    /// rules out.
+    #[error("the network gave {0} where a 32-bit word belongs: it is damaged")]
+    NotAWord(f64),
+}
+
+/// A trap of the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// Which trap.
+    pub code: TrapCode,
+    /// Index of the wasm function that it happened in, `u32::MAX` in a library routine.
+    pub function: u32,
+    /// Offset of the instruction in the wasm module, in bytes.
+    pub offset: u32,
+    /// Name of the function, if it has one.
+    pub function_name: Option<String>,
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wasm trap: {}", self.code.message())?;
+        match (&self.function_name, self.function) {
+            (Some(name), _) => write!(f, " (in function `{name}`, at offset {:#x})", self.offset),
+            (None, u32::MAX) => Ok(()),
+            (None, index) => write!(f, " (in function {index}, at offset {:#x})", self.offset),
+        }
+    }
+}
+
+impl std::error::Error for Trap {}
+
+/// Names, or `none`.
+struct List<'a>(&'a [String]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+/// Types as in a signature.
+struct Types<'a>(&'a [ValueType]);
+
+impl fmt::Display for Types<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, ty) in self.0.iter().enumerate() {
+            write!(f, "{}{ty}", if i == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}

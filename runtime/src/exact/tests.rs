@@ -1,0 +1,45 @@
+use super::*;
+
+fn row<'a>(sources: &'a [u16], weights: &'a [f64]) -> Row<'a> {
+    Row { field: 0, sources, weights }
+}
+
+#[test]
+fn last_bits() {
+    for (x, bit) in [(1.0, 1.0), (1.5, 0.5), (-12.0, 4.0), (1024.0, 1024.0), (0.75, 0.25)] {
+        assert_eq!(last_bit(x), bit, "{x}");
+    }
+}
+
+#[test]
+fn sums_within_2_to_the_53_units_are_exact() {
+    let y = [1.0, 4294967295.0, 9007199254740991.0];
+    assert!(is_exact(&row(&[0, 1], &[1.0, 1.0]), &y));
+    assert!(is_exact(&row(&[1], &[2f64.powi(-33)]), &y));
+    assert!(is_exact(&row(&[2], &[2f64.powi(40)]), &y));
+    // 2^53 + 1 needs 54 bits with three terms, whatever the sum is.
+    assert!(!is_exact(&row(&[0, 1, 2], &[1.0, 2.0, 3.0]), &y));
+    // A product that needs more than 53 bits.
+    assert!(!is_exact(&row(&[2], &[3.0]), &y));
+}
+
+#[test]
+fn two_terms_may_cancel() {
+    // P − 2^32·q for P = 2^63 + 2^31.
+    let p = 2f64.powi(63) + 2f64.powi(31);
+    let y = [1.0, p, 2f64.powi(31)];
+    assert!(is_exact(&row(&[1, 2], &[1.0, -(2f64.powi(32))]), &y));
+    assert!(!is_exact(&row(&[0, 1], &[1.0, 1.0]), &y));
+}
+
+#[test]
+fn gates_of_rounded_reciprocals_have_stable_floors() {
+    let inverse = 1.0 / 7.0;
+    for x in [0.0, 6.0, 7.0, 4294967295.0, 7.0 * 600_000_000.0] {
+        assert!(has_stable_gate(&row(&[0, 1], &[0.5 * inverse, inverse]), &[1.0, x]));
+    }
+    // Without the half, multiples of 7 are on the edge.
+    assert!(!has_stable_gate(&row(&[1], &[inverse]), &[1.0, 7.0]));
+    // Negative gates are 0 whatever their rounding.
+    assert!(has_stable_gate(&row(&[0, 1], &[-(2f64.powi(60)), inverse]), &[1.0, 7.0]));
+}

@@ -1,0 +1,394 @@
+//! Instances: a network with its state between calls.
+
+use std::collections::BTreeMap;
+
+use crate::dense::Dense;
+use crate::error::{Error, Trap};
+use crate::network::*;
+use crate::sparse::{Sparse, SparseOptions};
+use crate::stepper::{Slice, Stepper, TraceSize};
+use crate::tokens::TokenEnds;
+use crate::trace::key_of;
+use crate::validate::validate;
+use crate::value::Value;
+
+/// Bytes of a page of memory.
+const PAGE: u64 = 65_536;
+
+/// Which executor runs the network. All of them give the same bits at every step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Executor {
+    /// Only the non-zeros, on a direct-mapped trace: time per step and memory do not grow with the
+    /// length of the run.
+    #[default]
+    Sparse,
+    /// The definition, literally: matrix products and attention over the whole trace. Slow, and its
+    /// memory grows with every row.
+    Dense,
+}
+
+/// Called with the number of steps evaluated so far.
+pub type Progress = Box<dyn FnMut(u64) + Send + Sync>;
+
+/// How to run a network.
+pub struct Config {
+    /// Which executor.
+    pub executor: Executor,
+    /// Number of steps that an instance may evaluate in all, instance creation included;
+    /// unlimited by default. [`Instance::set_max_steps`] changes it later.
+    pub max_steps: Option<u64>,
+    /// What the program finds on its standard input. Ignored by a network that reads none.
+    pub stdin: Vec<u8>,
+    /// Whether the sparse executor asserts at each step what the certificate declares, and panics
+    /// if it does not hold. By default only with `debug_assertions`. Only for certified networks.
+    pub assert_declared: bool,
+    /// After how many visits of a packet the sparse executor compiles it to machine code; never if
+    /// `None`, with `assert_declared`, or without the feature `jit`.
+    pub compile_after: Option<u32>,
+    /// Called about every million steps of a run.
+    pub progress: Option<Progress>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let SparseOptions { assert_declared, compile_after } = SparseOptions::default();
+        Config {
+            executor: Executor::default(),
+            max_steps: None,
+            stdin: Vec::new(),
+            assert_declared,
+            compile_after,
+            progress: None,
+        }
+    }
+}
+
+/// A network with the state that persists between calls: its trace.
+pub struct Instance<'n> {
+    network: &'n Network,
+    ends: TokenEnds,
+    machine: Machine<'n>,
+    max_steps: Option<u64>,
+    progress: Option<Progress>,
+    steps: u64,
+    tokens: u64,
+}
+
+enum Machine<'n> {
+    Sparse(Box<Sparse<'n>>),
+    Dense(Box<Dense<'n>>),
+}
+
+impl<'n> Machine<'n> {
+    fn stepper(&self) -> &(dyn Stepper + 'n) {
+        match self {
+            Machine::Sparse(machine) => &**machine,
+            Machine::Dense(machine) => &**machine,
+        }
+    }
+
+    fn stepper_mut(&mut self) -> &mut (dyn Stepper + 'n) {
+        match self {
+            Machine::Sparse(machine) => &mut **machine,
+            Machine::Dense(machine) => &mut **machine,
+        }
+    }
+}
+
+impl<'n> Instance<'n> {
+    /// An instance with the default [`Config`]; runs what the program runs at its creation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Instance::with_config`].
+    pub fn new(network: &'n Network) -> Result<Self, Error> {
+        Self::with_config(network, Config::default())
+    }
+
+    /// An instance; runs what the program runs at its creation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] if the network breaks a structural rule, [`Error::OutOfMemory`],
+    /// [`Error::StdinTooLong`], [`Error::Trap`] if instance creation traps, [`Error::StepLimit`] if it takes too long.
+    pub fn with_config(network: &'n Network, config: Config) -> Result<Self, Error> {
+        validate(network)?;
+        let machine = match config.executor {
+            Executor::Sparse => {
+                let Config { assert_declared, compile_after, .. } = config;
+                let options = SparseOptions { assert_declared, compile_after };
+                Machine::Sparse(Box::new(Sparse::new(network, options)?))
+            }
+            Executor::Dense => Machine::Dense(Box::new(Dense::new(network))),
+        };
+        let mut instance = Instance {
+            network,
+            ends: TokenEnds::new(network),
+            machine,
+            max_steps: config.max_steps,
+            progress: config.progress,
+            steps: 0,
+            tokens: 0,
+        };
+        first_rows(network, &config.stdin, instance.machine.stepper_mut())?;
+        if let Some(start) = network.start {
+            instance.run(start, &[])?;
+        }
+        Ok(instance)
+    }
+
+    /// Calls an exported function.
+    ///
+    /// The state that it leaves persists, also if it traps or is stopped by the step limit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownExport`], [`Error::Arguments`]; [`Error::Trap`] if the program traps;
+    /// [`Error::StepLimit`] if the limit stops it; [`Error::UnreachableState`] and
+    /// [`Error::NotAWord`] only for a damaged network.
+    pub fn invoke(&mut self, name: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
+        let (entry, fields) = prepare(self.network, name, args, self.machine.stepper_mut())?;
+        self.run(entry.expert, &fields)?;
+        results(entry, self.machine.stepper())
+    }
+
+    /// Runs from an expert to the end.
+    fn run(&mut self, expert: ExpertId, fields: &[(Field, f64)]) -> Result<(), Error> {
+        self.machine.stepper_mut().enter(expert, fields);
+        loop {
+            let left = self.max_steps.map_or(u64::MAX, |max| max.saturating_sub(self.steps));
+            let budget = left.min(crate::limits::PROGRESS_STEPS);
+            let Slice { steps, tokens, ended } = self.machine.stepper_mut().run(budget, &self.ends);
+            self.steps += steps;
+            self.tokens += tokens;
+            if ended {
+                return end_of_run(self.network, self.machine.stepper().z().0);
+            }
+            if let Some(max) = self.max_steps
+                && self.steps >= max
+            {
+                return Err(Error::StepLimit(max));
+            }
+            if let Some(progress) = &mut self.progress {
+                progress(self.steps);
+            }
+        }
+    }
+
+    /// The network that it is an instance of.
+    pub fn network(&self) -> &'n Network {
+        self.network
+    }
+
+    /// Changes the number of steps that the instance may evaluate in all, those already evaluated
+    /// included.
+    pub fn set_max_steps(&mut self, max_steps: Option<u64>) {
+        self.max_steps = max_steps;
+    }
+
+    /// Steps evaluated so far: maps, those of instance creation included.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Tokens so far (see the [manual](crate#tokens)).
+    pub fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// How much trace the executor holds now. It may look at all of it.
+    pub fn trace_size(&self) -> TraceSize {
+        self.machine.stepper().size()
+    }
+
+    /// Access to an exported memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownExport`]
+    pub fn memory(&mut self, name: &str) -> Result<Memory<'_>, Error> {
+        let export = find("memory", &self.network.memories, name)?;
+        let stepper = self.machine.stepper_mut();
+        Ok(Memory { region: &self.network.regions[export.region], pages: export.pages, stepper })
+    }
+
+    /// The value of an exported global.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownExport`]; [`Error::NotAWord`] only for a damaged network.
+    pub fn global(&self, name: &str) -> Result<Value, Error> {
+        let export = find("global", &self.network.globals, name)?;
+        let mut words = [0; 2];
+        for (word, key) in words.iter_mut().zip(&export.keys) {
+            *word = word_of(self.machine.stepper().read(*key))?;
+        }
+        Ok(Value::from_words(export.ty, words))
+    }
+
+    /// Changes an exported global.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownExport`], [`Error::ImmutableGlobal`], [`Error::GlobalType`]
+    pub fn set_global(&mut self, name: &str, value: Value) -> Result<(), Error> {
+        let export = find("global", &self.network.globals, name)?;
+        if !export.mutable {
+            return Err(Error::ImmutableGlobal(name.into()));
+        }
+        if export.ty != value.ty() {
+            return Err(Error::GlobalType { name: name.into(), expected: export.ty, found: value.ty() });
+        }
+        for (key, word) in export.keys.iter().zip(value.words()) {
+            self.machine.stepper_mut().append(*key, word.into());
+        }
+        Ok(())
+    }
+
+    /// What the program has printed so far; empty if the network prints nothing.
+    pub fn stdout(&self) -> Vec<u8> {
+        let Some((region, length)) = self.network.io.stdout else { return Vec::new() };
+        let region = &self.network.regions[region];
+        let stepper = self.machine.stepper();
+        let length = key_of(stepper.read(length)).unwrap_or(0).min(region.count);
+        (region.first..region.first + length).map(|key| stepper.read(key) as u8).collect()
+    }
+}
+
+/// An exported memory of an instance.
+pub struct Memory<'i> {
+    region: &'i Region,
+    pages: MemoryPages,
+    stepper: &'i mut dyn Stepper,
+}
+
+impl Memory<'_> {
+    /// Its size now, in pages of 65,536 bytes.
+    pub fn pages(&self) -> u32 {
+        match self.pages {
+            MemoryPages::Constant(pages) => pages,
+            MemoryPages::Row(key) => self.stepper.read(key) as u32,
+        }
+    }
+
+    /// Reads `bytes.len()` bytes from `address`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MemoryAccess`] if they are not all within its size; nothing is read then.
+    pub fn read(&self, address: u64, bytes: &mut [u8]) -> Result<(), Error> {
+        let first = self.locate(address, bytes.len())?;
+        for (key, byte) in (first..).zip(bytes) {
+            *byte = self.stepper.read(key) as u8;
+        }
+        Ok(())
+    }
+
+    /// Writes bytes at `address`: appends a row for each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MemoryAccess`] if they are not all within its size; nothing is written then.
+    pub fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), Error> {
+        let first = self.locate(address, bytes.len())?;
+        for (key, byte) in (first..).zip(bytes) {
+            self.stepper.append(key, f64::from(*byte));
+        }
+        Ok(())
+    }
+
+    /// Key of the byte at `address`, if `len` bytes from there are within the size.
+    fn locate(&self, address: u64, len: usize) -> Result<u64, Error> {
+        let size = (u64::from(self.pages()) * PAGE).min(self.region.count);
+        match address.checked_add(len as u64) {
+            Some(end) if end <= size => Ok(self.region.first + address),
+            _ => Err(Error::MemoryAccess { address, len, size }),
+        }
+    }
+}
+
+/// An export by name.
+fn find<'a, T>(kind: &'static str, exports: &'a BTreeMap<String, T>, name: &str) -> Result<&'a T, Error> {
+    exports.get(name).ok_or_else(|| Error::UnknownExport {
+        kind,
+        name: name.into(),
+        available: exports.keys().cloned().collect(),
+    })
+}
+
+/// The word that a number is, if it is one.
+fn word_of(x: f64) -> Result<u32, Error> {
+    let word = x as u32;
+    if f64::from(word) == x { Ok(word) } else { Err(Error::NotAWord(x)) }
+}
+
+/// Appends the rows that a new instance begins with.
+pub(crate) fn first_rows(network: &Network, stdin: &[u8], stepper: &mut dyn Stepper) -> Result<(), Error> {
+    for (key, value) in &network.first_rows {
+        stepper.append(*key, *value);
+    }
+    if let Some((region, length)) = network.io.stdin {
+        let region = &network.regions[region];
+        if stdin.len() as u64 > region.count {
+            return Err(Error::StdinTooLong { len: stdin.len() as u64, capacity: region.count });
+        }
+        for (key, byte) in (region.first..).zip(stdin) {
+            stepper.append(key, f64::from(*byte));
+        }
+        stepper.append(length, stdin.len() as f64);
+    }
+    Ok(())
+}
+
+/// Finds an entry, checks the arguments, appends those that are rows and returns those that are
+/// fields.
+pub(crate) fn prepare<'n>(
+    network: &'n Network,
+    name: &str,
+    args: &[Value],
+    stepper: &mut dyn Stepper,
+) -> Result<(&'n Entry, Vec<(Field, f64)>), Error> {
+    let entry = find("function", &network.entries, name)?;
+    let found: Vec<_> = args.iter().map(|arg| arg.ty()).collect();
+    if found != entry.params {
+        return Err(Error::Arguments { name: name.into(), expected: entry.params.clone(), found });
+    }
+    let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
+    let mut fields = Vec::new();
+    for (place, word) in entry.param_places.iter().zip(words) {
+        match *place {
+            Place::Field(field) => fields.push((field, word.into())),
+            Place::Row(key) => stepper.append(key, word.into()),
+        }
+    }
+    Ok((entry, fields))
+}
+
+/// What the terminal expert means for the run that came to it.
+pub(crate) fn end_of_run(network: &Network, terminal: ExpertId) -> Result<(), Error> {
+    match network.terminals[terminal as usize] {
+        Terminal::Halt => Ok(()),
+        Terminal::Unreachable => Err(Error::UnreachableState),
+        Terminal::Trap { code, function, offset } => {
+            let name = network.function_names.get(function as usize);
+            let function_name = name.filter(|name| !name.is_empty()).cloned();
+            Err(Trap { code, function, offset, function_name }.into())
+        }
+    }
+}
+
+/// The results of a run that halted.
+pub(crate) fn results(entry: &Entry, stepper: &dyn Stepper) -> Result<Vec<Value>, Error> {
+    let (_, z) = stepper.z();
+    let mut words = entry.result_places.iter().map(|place| match *place {
+        Place::Field(field) => word_of(z[usize::from(field)]),
+        Place::Row(key) => word_of(stepper.read(key)),
+    });
+    let mut next = || words.next().unwrap_or(Ok(0));
+    let value = |ty: &ValueType| {
+        let low = next()?;
+        let high = if ty.words() == 2 { next()? } else { 0 };
+        Ok(Value::from_words(*ty, [low, high]))
+    };
+    entry.results.iter().map(value).collect()
+}

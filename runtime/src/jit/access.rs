@@ -1,0 +1,326 @@
+//! Reads and rows as loads and stores.
+//!
+//! A key is an integer in a float64. Added to 2^52 minus the region's first key, its index in the
+//! region is the low bits of the sum, and whatever is no index of that region, not an integer of that
+//! size or not a number has other high bits: one unsigned comparison tells. That is the fast path, for
+//! the region that the interpreter has met there; everything else is a call of the runtime.
+//! Keys a constant apart share the comparison.
+
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::types::{F64, I64};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Value};
+
+use std::mem::offset_of;
+
+use super::Context;
+use super::emit::{Emitter, MAGIC, TRUSTED};
+use super::symbolic::{Append, Effects, Id, Read, Sym};
+use crate::network::Cell;
+use crate::trace::{Cells, RegionHint, cell_bytes, key_of};
+
+/// Constants up to here can be added to [`MAGIC`] exactly, and a region's first key too.
+const MAX_OFFSET: f64 = MAGIC / 2.0;
+
+/// Accesses of one region at constant distances: those that one comparison can check.
+struct Group<'e, T> {
+    base: Option<Id>,
+    hint: RegionHint,
+    accesses: Vec<&'e T>,
+}
+
+/// A value to read: that of a read, or the word that begins there.
+struct Wanted {
+    read: Read,
+    id: Id,
+    bytes: usize,
+}
+
+impl Access for Wanted {
+    fn key(&self) -> Sym {
+        self.read.query
+    }
+    fn hint(&self) -> RegionHint {
+        self.read.hint
+    }
+}
+
+/// What can be grouped.
+trait Access {
+    fn key(&self) -> Sym;
+    fn hint(&self) -> RegionHint;
+}
+
+impl Access for Append {
+    fn key(&self) -> Sym {
+        self.key
+    }
+    fn hint(&self) -> RegionHint {
+        self.hint
+    }
+}
+
+fn groups<'e, T: Access>(accesses: impl Iterator<Item = &'e T>) -> Vec<Group<'e, T>> {
+    let mut groups: Vec<Group<'e, T>> = Vec::new();
+    for access in accesses {
+        let (base, hint) = (access.key().base, access.hint());
+        match groups.iter_mut().find(|group| group.base == base && group.hint == hint) {
+            Some(group) => group.accesses.push(access),
+            None => groups.push(Group { base, hint, accesses: vec![access] }),
+        }
+    }
+    groups
+}
+
+/// Cells of a region from a computed place on.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Address of the cell of the key `first`.
+    address: Value,
+    first: f64,
+    cell: Cell,
+}
+
+impl Emitter<'_> {
+    /// Reads of a step that anything depends on.
+    pub(super) fn reads(&mut self, effects: &Effects) {
+        let used = |id: Id| self.trail.used[id as usize];
+        let words: Vec<_> = effects.words.iter().filter(|word| used(word.id)).collect();
+        // Each read, and how many bytes of a word begin there.
+        let wanted: Vec<Wanted> = effects
+            .reads
+            .iter()
+            .filter(|read| used(read.id))
+            .map(|read| Wanted { read: *read, id: read.id, bytes: 1 })
+            .chain(words.iter().map(|word| {
+                let read = effects.reads[word.reads[0]];
+                Wanted { read, id: word.id, bytes: word.reads.len() }
+            }))
+            .collect();
+        for group in groups(wanted.iter()) {
+            let values = self.read_group(&group);
+            for (wanted, value) in group.accesses.iter().zip(values) {
+                self.set(wanted.id, value);
+            }
+        }
+    }
+
+    fn read_group(&mut self, group: &Group<'_, Wanted>) -> Vec<Value> {
+        let Some(cells) = self.target.regions.get(usize::from(group.hint)).copied() else {
+            return group.accesses.iter().map(|wanted| self.call_read(wanted)).collect();
+        };
+        let last = |wanted: &Wanted| wanted.read.query.offset + (wanted.bytes - 1) as f64;
+        let Some(base) = group.base else {
+            // Constant keys were found to be in the region.
+            let place = self.constant_place(&cells);
+            return group.accesses.iter().map(|wanted| self.load(place, wanted)).collect();
+        };
+        let first = group.accesses.iter().map(|w| w.read.query.offset).fold(f64::INFINITY, f64::min);
+        let last = group.accesses.iter().map(|w| last(w)).fold(f64::NEG_INFINITY, f64::max);
+        let Some((place, in_region)) = self.place(base, first, last, &cells) else {
+            return group.accesses.iter().map(|wanted| self.call_read(wanted)).collect();
+        };
+        let (fast, slow) = (self.builder.create_block(), self.cold_block());
+        let done = self.builder.create_block();
+        self.builder.ins().brif(in_region, fast, [], slow, []);
+
+        self.go_on(fast);
+        let values: Vec<_> = group.accesses.iter().map(|wanted| self.load(place, wanted)).collect();
+        self.jump_with(done, &values);
+
+        self.go_on(slow);
+        self.begin_cold_code();
+        let values: Vec<_> = group.accesses.iter().map(|wanted| self.call_read(wanted)).collect();
+        self.end_cold_code();
+        self.jump_with(done, &values);
+
+        self.go_on(done);
+        values.iter().map(|_| self.builder.append_block_param(done, F64)).collect()
+    }
+
+    fn jump_with(&mut self, block: Block, values: &[Value]) {
+        let arguments: Vec<_> = values.iter().map(|value| BlockArg::Value(*value)).collect();
+        self.builder.ins().jump(block, &arguments);
+    }
+
+    /// The cell of the key `base + first`, and whether it and all up to `base + last` are in a region.
+    /// `None` if the region is too small for that.
+    fn place(&mut self, base: Id, first: f64, last: f64, cells: &Cells) -> Option<(Place, Value)> {
+        let room = cells.count.checked_sub((last - first) as u64)?;
+        if first.abs() > MAX_OFFSET {
+            return None;
+        }
+        let shifted = self.with_offset(base, first - cells.first as f64 + MAGIC);
+        let bits = self.bits(shifted);
+        let index = self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
+        let in_region = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, index, room as i64);
+        let distance = match cells.cell {
+            Cell::Byte => index,
+            Cell::Number => self.builder.ins().ishl_imm_u(index, 3),
+        };
+        let region = self.region_address(cells);
+        let address = self.builder.ins().iadd(region, distance);
+        Some((Place { address, first, cell: cells.cell }, in_region))
+    }
+
+    fn constant_place(&mut self, cells: &Cells) -> Place {
+        Place { address: self.region_address(cells), first: cells.first as f64, cell: cells.cell }
+    }
+
+    fn region_address(&mut self, cells: &Cells) -> Value {
+        match cells.offset {
+            0 => self.cells,
+            offset => self.builder.ins().iadd_imm_s(self.cells, offset as i64),
+        }
+    }
+
+    /// Address and offset of a key's cell.
+    fn cell(&mut self, place: Place, key: f64) -> (Value, i32) {
+        let offset = (key - place.first) as i64 * cell_bytes(place.cell) as i64;
+        match i32::try_from(offset) {
+            Ok(offset) => (place.address, offset),
+            Err(_) => (self.builder.ins().iadd_imm_s(place.address, offset), 0),
+        }
+    }
+
+    fn load(&mut self, place: Place, wanted: &Wanted) -> Value {
+        let (address, offset) = self.cell(place, wanted.read.query.offset);
+        let unaligned = MemFlagsData::new().with_notrap();
+        let integer = match (place.cell, wanted.bytes) {
+            (Cell::Number, _) => return self.builder.ins().load(F64, TRUSTED, address, offset),
+            (Cell::Byte, 1) => self.builder.ins().uload8(I64, TRUSTED, address, offset),
+            (Cell::Byte, 2) => self.builder.ins().uload16(I64, unaligned, address, offset),
+            (Cell::Byte, _) => self.builder.ins().uload32(unaligned, address, offset),
+        };
+        self.builder.ins().fcvt_from_sint(F64, integer)
+    }
+
+    /// A read by the runtime, byte by byte if it is a word.
+    fn call_read(&mut self, wanted: &Wanted) -> Value {
+        let mut word = None;
+        for byte in 0..wanted.bytes {
+            let query = wanted.read.query;
+            let key = self.value(Sym { offset: query.offset + byte as f64, ..query });
+            self.builder.ins().call(self.read, &[self.context, key]);
+            let value = self.builder.ins().load(F64, TRUSTED, self.context, offset_of!(Context, result) as i32);
+            word = Some(match word {
+                None => value,
+                Some(low) => self.multiply_add(value, 256f64.powi(byte as i32), low),
+            });
+        }
+        word.expect("a word has at least one byte")
+    }
+
+    /// Rows of a step.
+    pub(super) fn appends(&mut self, effects: &Effects) {
+        for group in groups(effects.appends.iter()) {
+            self.append_group(&group);
+        }
+    }
+
+    fn append_group(&mut self, group: &Group<'_, Append>) {
+        let key = |append: &Append| append.key.offset;
+        match group.base {
+            // Constant keys were found to be in a region.
+            None => group.accesses.iter().for_each(|append| self.append_constant_key(append)),
+            Some(base) => {
+                let first = group.accesses.iter().map(|a| key(a)).fold(f64::INFINITY, f64::min);
+                let last = group.accesses.iter().map(|a| key(a)).fold(f64::NEG_INFINITY, f64::max);
+                let cells = self.target.regions.get(usize::from(group.hint)).copied();
+                match cells.and_then(|cells| self.place(base, first, last, &cells)) {
+                    None => group.accesses.iter().for_each(|append| self.call_append(append)),
+                    Some((place, in_region)) => self.append_at(place, Some(in_region), &group.accesses),
+                }
+            }
+        }
+    }
+
+    fn append_constant_key(&mut self, append: &Append) {
+        let key = key_of(append.key.offset);
+        let cells = key.and_then(|key| self.target.regions.iter().find(|r| key.wrapping_sub(r.first) < r.count));
+        let Some(cells) = cells.copied() else { return };
+        let place = self.constant_place(&cells);
+        match place.cell {
+            Cell::Byte => self.append_at(place, None, &[append]),
+            Cell::Number => {
+                let value = self.value(append.value);
+                let (address, offset) = self.cell(place, append.key.offset);
+                self.builder.ins().store(TRUSTED, value, address, offset);
+            }
+        }
+    }
+
+    /// Stores rows if `in_region`, and bytes if all of them are; otherwise leaves all of them to the
+    /// runtime.
+    fn append_at(&mut self, place: Place, in_region: Option<Value>, appends: &[&Append]) {
+        let (slow, done) = (self.cold_block(), self.builder.create_block());
+        let values: Vec<_> = appends.iter().map(|append| self.value(append.value)).collect();
+        let stored: Vec<_> = match place.cell {
+            Cell::Number => values,
+            Cell::Byte => {
+                let magic = self.constant(MAGIC);
+                values.into_iter().map(|value| {
+                    let shifted = self.builder.ins().fadd(value, magic);
+                    let bits = self.bits(shifted);
+                    self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg())
+                }).collect()
+            }
+        };
+        let are_bytes = (place.cell == Cell::Byte).then(|| {
+            let all = stored.iter().copied().reduce(|a, b| self.builder.ins().bor(a, b));
+            let all = all.expect("a group has at least one row");
+            self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, all, 256)
+        });
+        for condition in in_region.into_iter().chain(are_bytes) {
+            let holds = self.builder.create_block();
+            self.builder.ins().brif(condition, holds, [], slow, []);
+            self.go_on(holds);
+        }
+        for (append, value) in appends.iter().zip(stored) {
+            let (address, offset) = self.cell(place, append.key.offset);
+            match place.cell {
+                Cell::Byte => self.builder.ins().istore8(TRUSTED, value, address, offset),
+                Cell::Number => self.builder.ins().store(TRUSTED, value, address, offset),
+            };
+        }
+        self.builder.ins().jump(done, []);
+
+        self.go_on(slow);
+        self.begin_cold_code();
+        appends.iter().for_each(|append| self.call_append(append));
+        self.end_cold_code();
+        self.builder.ins().jump(done, []);
+        self.go_on(done);
+    }
+
+    /// A row appended by the runtime, unless its key is 0.
+    fn call_append(&mut self, append: &Append) {
+        let key = self.value(append.key);
+        let value = self.value(append.value);
+        let (call, done) = (self.cold_block(), self.builder.create_block());
+        let zero = self.constant(0.0);
+        let is_zero = self.builder.ins().fcmp(FloatCC::Equal, key, zero);
+        self.builder.ins().brif(is_zero, done, [], call, []);
+        self.go_on(call);
+        self.builder.ins().call(self.append, &[self.context, key, value]);
+        self.builder.ins().jump(done, []);
+        self.go_on(done);
+    }
+
+    /// An entry of the frozen tables; what is beyond their end reads the 0 there.
+    pub(super) fn look_up(&mut self, query: Sym) -> Value {
+        let shifted = if query.offset.abs() <= MAX_OFFSET {
+            self.value(Sym { offset: query.offset + MAGIC, ..query })
+        } else {
+            let (query, magic) = (self.value(query), self.constant(MAGIC));
+            self.builder.ins().fadd(query, magic)
+        };
+        let bits = self.bits(shifted);
+        let index = self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
+        let end = self.builder.ins().iconst(I64, self.target.lookup.len() as i64 - 1);
+        let index = self.builder.ins().umin(index, end);
+        let distance = self.builder.ins().ishl_imm_u(index, 3);
+        let table = self.builder.ins().iconst(I64, self.target.lookup.as_ptr() as i64);
+        let address = self.builder.ins().iadd(table, distance);
+        self.builder.ins().load(F64, TRUSTED.with_readonly(), address, 0)
+    }
+}

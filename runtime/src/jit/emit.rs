@@ -1,0 +1,528 @@
+//! From chains of symbols to machine code, by Cranelift.
+//!
+//! A region becomes one function. Each chain has a block where the others jump to, and an entry that
+//! takes `z` from memory, if it has the shape that the chain was compiled for. What fields are not
+//! known there are Cranelift variables, so that loops keep `z` in registers. A chain ends in
+//! comparisons of the next expert with the chains that follow, and an exit that puts `z` back.
+
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::types::{F64, I32, I64};
+use cranelift_codegen::ir::{
+    AbiParam, Block, BlockCall, FuncRef, InstBuilder, JumpTableData, MemFlagsData, Signature, UserFuncName, Value,
+};
+use cranelift_codegen::isa::CallConv;
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use cranelift_jit::JITModule;
+use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, ModuleResult};
+use rustc_hash::FxHashMap;
+use std::mem::offset_of;
+
+use super::Context;
+use super::region::{Chain, MAX_CHAIN};
+use super::shape::Known;
+use super::symbolic::{Id, Op, Sym, Trail};
+use crate::network::{FieldKind, Ports};
+use crate::tokens::expert_of;
+use crate::trace::Cells;
+
+/// What code is generated for.
+pub(super) struct Target<'a> {
+    pub(super) ports: &'a Ports,
+    pub(super) vocabulary: u32,
+    /// Regions of the trace.
+    pub(super) regions: &'a [Cells],
+    /// The frozen tables and a final 0. They outlive the code.
+    pub(super) lookup: &'a [f64],
+    /// Whether to multiply and add in one instruction.
+    pub(super) fused: bool,
+}
+
+/// 2^52: adding it to an integer from 0 to 2^52 − 1 makes that integer the float's low bits.
+pub(super) const MAGIC: f64 = (1u64 << 52) as f64;
+
+/// Memory of `z`, the context and the trace: valid and aligned.
+pub(super) const TRUSTED: MemFlagsData = MemFlagsData::trusted();
+
+/// A function that calls one of the runtime's, and clobbers no register, so that calls from cold
+/// code do not disturb hot code around them. Its arguments are the context and so many numbers.
+pub(super) fn helper(
+    module: &mut JITModule,
+    context: &mut FunctionBuilderContext,
+    name: &str,
+    numbers: usize,
+) -> ModuleResult<FuncId> {
+    let mut signature = module.make_signature();
+    signature.params.push(AbiParam::new(I64));
+    signature.params.extend((0..numbers).map(|_| AbiParam::new(F64)));
+    let callee = module.declare_function(name, Linkage::Import, &signature)?;
+    let preserving = Signature { call_conv: CallConv::PreserveAll, ..signature };
+    let id = module.declare_anonymous_function(&preserving)?;
+    let mut function = module.make_context();
+    function.func.signature = preserving;
+    function.func.name = UserFuncName::user(0, id.as_u32());
+    let mut builder = FunctionBuilder::new(&mut function.func, context);
+    let block = builder.create_block();
+    builder.append_block_params_for_function_params(block);
+    builder.switch_to_block(block);
+    let callee = module.declare_func_in_func(callee, builder.func);
+    let arguments = builder.block_params(block).to_vec();
+    builder.ins().call(callee, &arguments);
+    builder.ins().return_(&[]);
+    builder.seal_all_blocks();
+    builder.finalize(module.target_config());
+    module.define_function(id, &mut function)?;
+    Ok(id)
+}
+
+/// Generates the code of a region. `helpers` are the functions that read and append.
+pub(super) fn region(
+    module: &mut JITModule,
+    context: &mut FunctionBuilderContext,
+    target: &Target<'_>,
+    helpers: (FuncId, FuncId),
+    chains: &[Chain],
+    trails: &[Trail],
+) -> ModuleResult<*const u8> {
+    let mut function = module.make_context();
+    let mut signature = module.make_signature();
+    signature.params.extend([AbiParam::new(I64), AbiParam::new(I32)]);
+    signature.returns.push(AbiParam::new(I32));
+    let id = module.declare_anonymous_function(&signature)?;
+    function.func.signature = signature;
+    function.func.name = UserFuncName::user(0, id.as_u32());
+    let pool = module.declare_anonymous_data(false, false)?;
+
+    let builder = FunctionBuilder::new(&mut function.func, context);
+    let mut emitter = Emitter::new(builder, module, target, helpers, pool, chains, trails);
+    for chain in 0..chains.len() {
+        emitter.entry(chain);
+        emitter.chain(chain);
+    }
+    emitter.builder.seal_all_blocks();
+    let constants = emitter.constants;
+    emitter.builder.finalize(module.target_config());
+
+    let mut data = DataDescription::new();
+    data.set_align(8);
+    data.define(constants.iter().flat_map(|x| x.to_ne_bytes()).collect());
+    module.define_data(pool, &data)?;
+    module.define_function(id, &mut function)?;
+    module.finalize_definitions()?;
+    Ok(module.get_finalized_function(id))
+}
+
+pub(super) struct Emitter<'a> {
+    pub(super) builder: FunctionBuilder<'a>,
+    pub(super) target: &'a Target<'a>,
+    chains: &'a [Chain],
+    trails: &'a [Trail],
+    /// The trail of the chain that is being emitted.
+    pub(super) trail: &'a Trail,
+    /// Where chains begin.
+    heads: Vec<Block>,
+    /// Where chains are entered from outside.
+    entries: Vec<Block>,
+    /// A variable for each field of `z`.
+    fields: Vec<Variable>,
+    /// Values of the trail, once they are made.
+    values: Vec<Option<Value>>,
+    /// Values made since cold code began: they do not exist elsewhere.
+    in_cold_code: Option<Vec<Id>>,
+    /// Carried fields that some chain changes.
+    changed: Vec<bool>,
+    pub(super) context: Value,
+    z: Value,
+    incoming: Value,
+    /// First cell of the trace.
+    pub(super) cells: Value,
+    /// Constants, in memory.
+    pool: Value,
+    constants: Vec<f64>,
+    constant_index: FxHashMap<u64, usize>,
+    /// Steps left to run.
+    left: Variable,
+    tokens: Variable,
+    pub(super) read: FuncRef,
+    pub(super) append: FuncRef,
+}
+
+impl<'a> Emitter<'a> {
+    fn new(
+        mut builder: FunctionBuilder<'a>,
+        module: &mut JITModule,
+        target: &'a Target<'a>,
+        (read, append): (FuncId, FuncId),
+        pool: DataId,
+        chains: &'a [Chain],
+        trails: &'a [Trail],
+    ) -> Self {
+        let first = builder.create_block();
+        builder.append_block_params_for_function_params(first);
+        builder.switch_to_block(first);
+        builder.seal_block(first);
+        let (context, index) = (builder.block_params(first)[0], builder.block_params(first)[1]);
+        let mut load = |ty, offset: usize| builder.ins().load(ty, TRUSTED, context, offset as i32);
+        let z = load(I64, offset_of!(Context, z));
+        let incoming = load(I64, offset_of!(Context, incoming));
+        let cells = load(I64, offset_of!(Context, cells));
+        let left_now = load(I64, offset_of!(Context, left));
+        let pool = module.declare_data_in_func(pool, builder.func);
+        let pool = builder.ins().symbol_value(I64, pool);
+        let (left, tokens) = (builder.declare_var(I64), builder.declare_var(I64));
+        builder.def_var(left, left_now);
+        let zero = builder.ins().iconst(I64, 0);
+        builder.def_var(tokens, zero);
+
+        let heads = chains.iter().map(|_| builder.create_block()).collect();
+        let entries: Vec<_> = chains.iter().map(|_| builder.create_block()).collect();
+        let mut call = |block: &Block| BlockCall::new(*block, [], &mut builder.func.dfg.value_lists);
+        let table: Vec<_> = entries.iter().map(&mut call).collect();
+        let table = builder.create_jump_table(JumpTableData::new(table[0], &table));
+        builder.ins().br_table(index, table);
+
+        let mut changed = vec![false; target.ports.fields()];
+        for (chain, trail) in chains.iter().zip(trails) {
+            for ((known, out), changed) in chain.shape.known().iter().zip(&trail.out).zip(&mut changed) {
+                *changed |= !trail.is_field(*out, *known);
+            }
+        }
+        Emitter {
+            target,
+            chains,
+            trails,
+            trail: &trails[0],
+            heads,
+            entries,
+            fields: (0..target.ports.fields()).map(|_| builder.declare_var(F64)).collect(),
+            values: Vec::new(),
+            in_cold_code: None,
+            changed,
+            context,
+            z,
+            incoming,
+            cells,
+            pool,
+            constants: Vec::new(),
+            constant_index: FxHashMap::default(),
+            left,
+            tokens,
+            read: module.declare_func_in_func(read, builder.func),
+            append: module.declare_func_in_func(append, builder.func),
+            builder,
+        }
+    }
+
+    /// Where a chain is entered from outside: checks that `z` has its shape, as far as that matters,
+    /// and takes it from memory.
+    fn entry(&mut self, chain: usize) {
+        self.go_on(self.entries[chain]);
+        let known = self.chains[chain].shape.known();
+        let relevant = &self.chains[chain].relevant;
+        let loads: Vec<_> = (0..known.len()).map(|field| self.load_field(field)).collect();
+        // Bits in which `z` differs from its shape. −0 differs from 0, too, which is harmless: the
+        // interpreter takes what is refused.
+        let mut differences = None;
+        for (field, known) in known.iter().enumerate().filter(|(field, _)| relevant[*field]) {
+            let expected = match *known {
+                Known::Distance(first, _) if usize::from(first) == field => continue,
+                Known::Distance(first, distance) => {
+                    let distance = self.constant(distance);
+                    self.builder.ins().fadd(loads[usize::from(first)], distance)
+                }
+                Known::Constant(value) => self.constant(value),
+            };
+            let [found, expected] = [loads[field], expected].map(|x| self.bits(x));
+            let difference = self.builder.ins().bxor(found, expected);
+            differences = Some(match differences {
+                None => difference,
+                Some(others) => self.builder.ins().bor(others, difference),
+            });
+        }
+        for (field, load) in loads.into_iter().enumerate() {
+            self.builder.def_var(self.fields[field], load);
+        }
+        let Some(differences) = differences else {
+            self.builder.ins().jump(self.heads[chain], []);
+            return;
+        };
+        let refuse = self.cold_block();
+        self.builder.ins().brif(differences, refuse, [], self.heads[chain], []);
+        self.go_on(refuse);
+        let nowhere = self.builder.ins().iconst(I32, 0);
+        self.builder.ins().return_(&[nowhere]);
+    }
+
+    /// A field of `z` as it is on entry.
+    fn load_field(&mut self, field: usize) -> Value {
+        let base = if self.is_carried(field) { self.z } else { self.incoming };
+        self.builder.ins().load(F64, TRUSTED, base, (field * size_of::<f64>()) as i32)
+    }
+
+    fn is_carried(&self, field: usize) -> bool {
+        self.target.ports.kind(field as u16).0 == FieldKind::S
+    }
+
+    fn chain(&mut self, chain: usize) {
+        self.trail = &self.trails[chain];
+        self.values = vec![None; self.trail.ops.len()];
+        // Loops lead back here, so that the head has more predecessors to come.
+        self.builder.switch_to_block(self.heads[chain]);
+        // Fields are taken before any of them changes.
+        for (id, op) in self.trail.ops.iter().enumerate() {
+            if matches!(op, Op::Field(_)) && self.trail.used[id] {
+                self.id(id as Id);
+            }
+        }
+        for effects in &self.trail.effects {
+            self.appends(effects);
+            self.reads(effects);
+        }
+        self.end(chain);
+    }
+
+    /// The end of a chain: on to its successors, or out.
+    fn end(&mut self, chain: usize) {
+        let Chain { experts, tokens, successors, .. } = &self.chains[chain];
+        let left = self.builder.use_var(self.left);
+        let left = self.builder.ins().iadd_imm_s(left, -(experts.len() as i64));
+        let total = self.builder.use_var(self.tokens);
+        let total = self.builder.ins().iadd_imm_s(total, *tokens as i64);
+        let next = self.trail.next;
+        let vocabulary = self.target.vocabulary as usize;
+        let successors: Vec<_> = match next.as_constant() {
+            None => successors.clone(),
+            Some(next) => successors.iter().copied().filter(|(_, e)| *e == expert_of(next, vocabulary)).collect(),
+        };
+        if !successors.is_empty() {
+            self.define_fields(&successors);
+            self.builder.def_var(self.left, left);
+            self.builder.def_var(self.tokens, total);
+        }
+
+        // The exit is reached from more than one place, so its values are made before.
+        let next_value = next.base.map(|_| self.value(next));
+        let exit = self.cold_block();
+        if !successors.is_empty() {
+            let on = self.builder.create_block();
+            let enough = self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, MAX_CHAIN as i64);
+            self.builder.ins().brif(enough, on, [], exit, []);
+            self.go_on(on);
+        }
+        match next_value {
+            None => {
+                let to = successors.first().map_or(exit, |(chain, _)| self.heads[*chain]);
+                self.builder.ins().jump(to, []);
+            }
+            Some(next) => {
+                for (chain, expert) in successors {
+                    let expert = self.constant(expert.into());
+                    let is_next = self.builder.ins().fcmp(FloatCC::Equal, next, expert);
+                    let other = self.builder.create_block();
+                    self.builder.ins().brif(is_next, self.heads[chain], [], other, []);
+                    self.go_on(other);
+                }
+                self.builder.ins().jump(exit, []);
+            }
+        }
+        self.go_on(exit);
+        self.begin_cold_code();
+        self.exit(left, total);
+        self.end_cold_code();
+    }
+
+    /// Gives the variables of the fields that successors do not know their values.
+    fn define_fields(&mut self, successors: &[(usize, u32)]) {
+        let mut wanted = vec![false; self.fields.len()];
+        for (chain, _) in successors {
+            for known in self.chains[*chain].shape.known() {
+                if let Known::Distance(first, _) = known {
+                    wanted[usize::from(first)] = true;
+                }
+            }
+        }
+        // All values are taken before any variable changes.
+        let fields: Vec<_> = (0..wanted.len()).filter(|field| wanted[*field]).collect();
+        let values: Vec<_> = fields.iter().map(|field| self.value(self.trail.out[*field])).collect();
+        for (field, value) in fields.into_iter().zip(values) {
+            self.builder.def_var(self.fields[field], value);
+        }
+    }
+
+    /// Puts `z` back and returns the next expert.
+    fn exit(&mut self, left: Value, tokens: Value) {
+        let mut only_carried = true;
+        for (field, out) in self.trail.out.iter().enumerate() {
+            // Fields that are not carried are 0 in memory while native code runs.
+            let store = if self.is_carried(field) { self.changed[field] } else { *out != Sym::ZERO };
+            if store {
+                only_carried &= self.is_carried(field);
+                let value = self.value(*out);
+                self.builder.ins().store(TRUSTED, value, self.z, (field * size_of::<f64>()) as i32);
+            }
+        }
+        let only_carried = self.builder.ins().iconst(I64, i64::from(only_carried));
+        for (value, offset) in [
+            (left, offset_of!(Context, left)),
+            (tokens, offset_of!(Context, tokens)),
+            (only_carried, offset_of!(Context, only_carried)),
+        ] {
+            self.builder.ins().store(TRUSTED, value, self.context, offset as i32);
+        }
+        let vocabulary = self.target.vocabulary;
+        let next = match self.trail.next.as_constant() {
+            Some(next) => self.builder.ins().iconst(I32, i64::from(expert_of(next, vocabulary as usize))),
+            None => {
+                // As `expert_of` has it: truncated, saturated, 0 for NaN.
+                let next = self.value(self.trail.next);
+                let next = self.builder.ins().fcvt_to_uint_sat(I32, next);
+                let last = self.builder.ins().iconst(I32, i64::from(vocabulary - 1));
+                self.builder.ins().umin(next, last)
+            }
+        };
+        self.builder.ins().return_(&[next]);
+    }
+
+    /// Goes on in a block whose predecessors are all complete.
+    pub(super) fn go_on(&mut self, block: Block) {
+        self.builder.switch_to_block(block);
+        self.builder.seal_block(block);
+    }
+
+    /// Values made from here on are of no use after [`Emitter::end_cold_code`]: they are made in a
+    /// block that does not come before what follows.
+    pub(super) fn begin_cold_code(&mut self) {
+        self.in_cold_code = Some(Vec::new());
+    }
+
+    pub(super) fn end_cold_code(&mut self) {
+        for id in self.in_cold_code.take().into_iter().flatten() {
+            self.values[id as usize] = None;
+        }
+    }
+
+    pub(super) fn cold_block(&mut self) -> Block {
+        let block = self.builder.create_block();
+        self.builder.set_cold_block(block);
+        block
+    }
+
+    /// A constant, from memory: that is cheaper than to make it of an immediate.
+    pub(super) fn constant(&mut self, x: f64) -> Value {
+        if x.to_bits() == 0 {
+            return self.builder.ins().f64const(0.0);
+        }
+        let index = *self.constant_index.entry(x.to_bits()).or_insert_with(|| {
+            self.constants.push(x);
+            self.constants.len() - 1
+        });
+        let flags = TRUSTED.with_readonly().with_can_move();
+        self.builder.ins().load(F64, flags, self.pool, (index * size_of::<f64>()) as i32)
+    }
+
+    pub(super) fn bits(&mut self, x: Value) -> Value {
+        self.builder.ins().bitcast(I64, MemFlagsData::new(), x)
+    }
+
+    /// The number that a symbol is.
+    pub(super) fn value(&mut self, sym: Sym) -> Value {
+        let Some(base) = sym.base else { return self.constant(sym.offset) };
+        if sym.offset == 0.0 {
+            return self.id(base);
+        }
+        self.with_offset(base, sym.offset)
+    }
+
+    /// A value plus a constant. A short sum takes the constant in.
+    pub(super) fn with_offset(&mut self, id: Id, offset: f64) -> Value {
+        match &self.trail.ops[id as usize] {
+            Op::Sum(terms, 0.0) if terms.len() == 1 => self.sum(terms, offset),
+            _ => {
+                let (value, offset) = (self.id(id), self.constant(offset));
+                self.builder.ins().fadd(value, offset)
+            }
+        }
+    }
+
+    /// A value of the trail.
+    pub(super) fn id(&mut self, id: Id) -> Value {
+        if let Some(value) = self.values[id as usize] {
+            return value;
+        }
+        let value = match &self.trail.ops[id as usize] {
+            Op::Field(field) => self.builder.use_var(self.fields[usize::from(*field)]),
+            Op::Read(..) | Op::Word(..) => unreachable!("reads are made in the order of the steps"),
+            Op::Lookup(query) => self.look_up(*query),
+            Op::Product(n, v) => {
+                let (n, v) = (self.id(*n), self.id(*v));
+                self.builder.ins().fmul(n, v)
+            }
+            Op::Sum(terms, constant) => self.sum(terms, *constant),
+            Op::Gate { of, floor, relu } => {
+                let mut gate = self.value(*of);
+                if *relu {
+                    // In this form it is one instruction, and 0 for NaN.
+                    let zero = self.constant(0.0);
+                    let positive = self.builder.ins().fcmp(FloatCC::LessThan, zero, gate);
+                    gate = self.builder.ins().select(positive, gate, zero);
+                }
+                if *floor { self.builder.ins().floor(gate) } else { gate }
+            }
+        };
+        self.set(id, value);
+        value
+    }
+
+    /// Notes the value of a read, or of what depends on nothing but others.
+    pub(super) fn set(&mut self, id: Id, value: Value) {
+        self.values[id as usize] = Some(value);
+        if let Some(ids) = &mut self.in_cold_code {
+            ids.push(id);
+        }
+    }
+
+    /// A sum: two terms at a time, then those sums, for a short critical path.
+    fn sum(&mut self, terms: &[(Id, f64)], constant: f64) -> Value {
+        let mut first = (constant != 0.0).then(|| self.constant(constant));
+        let mut sums: Vec<Value> = Vec::new();
+        for pair in terms.chunks(2) {
+            let mut sum = first.take();
+            for (id, weight) in pair {
+                let value = self.id(*id);
+                sum = Some(match sum {
+                    None if *weight == 1.0 => value,
+                    None => {
+                        let zero = self.constant(0.0);
+                        self.multiply_add(value, *weight, zero)
+                    }
+                    Some(sum) => self.multiply_add(value, *weight, sum),
+                });
+            }
+            sums.extend(sum);
+        }
+        while sums.len() > 1 {
+            sums = sums
+                .chunks(2)
+                .map(|pair| match *pair {
+                    [a, b] => self.builder.ins().fadd(a, b),
+                    _ => pair[0],
+                })
+                .collect();
+        }
+        sums.first().copied().unwrap_or_else(|| self.constant(constant))
+    }
+
+    pub(super) fn multiply_add(&mut self, value: Value, weight: f64, sum: Value) -> Value {
+        if weight == 1.0 {
+            return self.builder.ins().fadd(sum, value);
+        }
+        if weight == -1.0 {
+            return self.builder.ins().fsub(sum, value);
+        }
+        let weight = self.constant(weight);
+        if self.target.fused {
+            return self.builder.ins().fma(value, weight, sum);
+        }
+        let product = self.builder.ins().fmul(value, weight);
+        self.builder.ins().fadd(sum, product)
+    }
+}

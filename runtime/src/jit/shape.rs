@@ -1,0 +1,90 @@
+//! What is known of `z` where a packet begins: which fields are constant, and which differ from one
+//! another by a constant.
+//!
+//! Fields fall into classes. Within a class, fields keep constant distances; class 0 contains a
+//! constant, so that all its fields are known. Where packets meet, what both predecessors know is
+//! kept: the queries of four adjacent bytes stay adjacent, whichever way the packet is reached.
+
+use rustc_hash::FxHashMap;
+
+use crate::network::Field;
+
+/// A partition of the fields of `z` into classes of constant distance.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Shape {
+    /// For each field its class and its distance from the class's first field, in class 0 from 0.
+    fields: Vec<(u32, f64)>,
+}
+
+/// What a shape says of a field.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Known {
+    /// It has this value.
+    Constant(f64),
+    /// It is that field, which is the first of its class, plus a constant.
+    Distance(Field, f64),
+}
+
+/// Class of what is constant.
+pub(super) const CONSTANT: u32 = 0;
+
+/// Distances between integers up to here are exact.
+const MAX_DISTANCE: f64 = (1u64 << 52) as f64;
+
+impl Shape {
+    /// From a class and an offset for each field: fields of a class differ as their offsets do,
+    /// offsets in class 0 are values.
+    pub(super) fn new(offsets: impl IntoIterator<Item = (u32, f64)>) -> Self {
+        Self::from_keys(offsets.into_iter().map(|(class, offset)| {
+            let key = if class == CONSTANT { None } else { Some((class, 0, 0)) };
+            (key, offset)
+        }))
+    }
+
+    /// What holds in both.
+    pub(super) fn meet(&self, other: &Shape) -> Shape {
+        let pairs = self.fields.iter().zip(&other.fields);
+        Self::from_keys(pairs.map(|(&(a, x), &(b, y))| {
+            // Two fields keep their distance if it is the same in both.
+            let difference = x - y;
+            let constant = a == CONSTANT && b == CONSTANT && difference == 0.0;
+            (if constant { None } else { Some((a, b, (difference + 0.0).to_bits())) }, x)
+        }))
+    }
+
+    /// Numbers the classes by first appearance and makes offsets relative to the first field's.
+    fn from_keys(keys: impl Iterator<Item = (Option<(u32, u32, u64)>, f64)>) -> Self {
+        let mut classes = FxHashMap::default();
+        let mut count = CONSTANT;
+        let mut class = |key, offset: f64| {
+            let mut new = || {
+                count += 1;
+                (count, offset)
+            };
+            if offset.abs() > MAX_DISTANCE { new() } else { *classes.entry(key).or_insert_with(new) }
+        };
+        let fields = keys.map(|(key, offset)| match key {
+            None => (CONSTANT, offset),
+            Some(key) => {
+                let (class, first) = class(key, offset);
+                (class, offset - first)
+            }
+        });
+        Shape { fields: fields.collect() }
+    }
+
+    /// What is known of each field, in order.
+    pub(super) fn known(&self) -> Vec<Known> {
+        let mut first = vec![None; self.fields.len() + 1];
+        let known = self.fields.iter().enumerate().map(|(field, &(class, offset))| {
+            if class == CONSTANT {
+                return Known::Constant(offset);
+            }
+            Known::Distance(*first[class as usize].get_or_insert(field as Field), offset)
+        });
+        known.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

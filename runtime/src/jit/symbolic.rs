@@ -1,0 +1,474 @@
+//! A chain of experts as one piece of straight-line code over symbols.
+//!
+//! [`follow`] takes the steps of a chain with symbols in place of numbers: what each row adds up,
+//! which keys are read and written and by which constant they are apart. Constants are folded,
+//! copies vanish, equal sums are one. The weights are all that it looks at; nothing is assumed of
+//! values but that they are integers (see [`is_integral`]), and that sums are exact in any order.
+
+use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
+
+use super::shape::{CONSTANT, Known, Shape};
+use crate::code::Code;
+use crate::dense::quantized_gate;
+use crate::network::{ExpertId, Field, FieldKind, Network, Ports, Row, SourceKind};
+use crate::trace::{RegionHint, key_of};
+
+/// Index of a value of a [`Trail`].
+pub(super) type Id = u32;
+
+/// A constant, or a value plus a constant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sym {
+    /// The value, if it is not constant.
+    pub(super) base: Option<Id>,
+    /// What is added.
+    pub(super) offset: f64,
+}
+
+impl Sym {
+    pub(super) const ZERO: Sym = Sym::constant(0.0);
+
+    pub(super) const fn constant(offset: f64) -> Self {
+        Sym { base: None, offset }
+    }
+
+    pub(super) const fn value(id: Id) -> Self {
+        Sym { base: Some(id), offset: 0.0 }
+    }
+
+    /// Its value if it is constant.
+    pub(super) fn as_constant(self) -> Option<f64> {
+        self.base.is_none().then_some(self.offset)
+    }
+}
+
+/// How a value is made. Its arguments come before it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Op {
+    /// A field of `z` at the beginning of the chain.
+    Field(Field),
+    /// Read number `.1` of step `.0`.
+    Read(usize, usize),
+    /// Word number `.1` of step `.0`.
+    Word(usize, usize),
+    /// A read of the frozen tables.
+    Lookup(Sym),
+    /// A unit.
+    Product(Id, Id),
+    /// A sum of weighted values and a constant.
+    Sum(Box<[(Id, f64)]>, f64),
+    /// ⌊relu(·)⌋; whether the floor and whether the positive part do anything.
+    Gate {
+        /// What is quantized.
+        of: Sym,
+        /// Whether it may be a fraction.
+        floor: bool,
+        /// Whether it may be negative.
+        relu: bool,
+    },
+}
+
+/// A row that a step appends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Append {
+    pub(super) key: Sym,
+    pub(super) value: Sym,
+    pub(super) hint: RegionHint,
+}
+
+/// A read of the trace.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Read {
+    pub(super) id: Id,
+    pub(super) query: Sym,
+    pub(super) hint: RegionHint,
+}
+
+/// Adjacent bytes that rows combine by powers of 256, low byte first: reads of the same step.
+#[derive(Clone, Debug)]
+pub(super) struct Word {
+    pub(super) id: Id,
+    pub(super) reads: Vec<usize>,
+}
+
+/// What a step does to the trace, in this order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Effects {
+    pub(super) appends: Vec<Append>,
+    pub(super) reads: Vec<Read>,
+    pub(super) words: Vec<Word>,
+}
+
+/// A chain's code.
+#[derive(Debug, Default)]
+pub(super) struct Trail {
+    pub(super) ops: Vec<Op>,
+    /// For each step.
+    pub(super) effects: Vec<Effects>,
+    /// All of `z` after the chain.
+    pub(super) out: Vec<Sym>,
+    /// The next expert, not clamped.
+    pub(super) next: Sym,
+    /// Which values anything depends on.
+    pub(super) used: Vec<bool>,
+}
+
+impl Default for Sym {
+    fn default() -> Self {
+        Sym::ZERO
+    }
+}
+
+/// Whether all that a network can compute are integers, infinities and NaN: no row but a gate's
+/// has a fraction for a weight, no table or first row holds one.
+///
+/// Sums and products of integers are integers also where they are rounded, and gates are floors.
+pub(super) fn is_integral(network: &Network) -> bool {
+    let integral = |x: f64| x.fract() == 0.0;
+    let row = |row: Row<'_>| {
+        network.ports.kind(row.field).0 == FieldKind::N || row.weights.iter().all(|w| integral(*w))
+    };
+    network.lookup.iter().all(|x| integral(*x))
+        && network.first_rows.iter().all(|(_, x)| integral(*x))
+        && (0..network.experts.len() as ExpertId).all(|e| network.experts.rows(e).all(row))
+}
+
+/// Follows a chain of experts from a known shape of `z`.
+pub(super) fn follow(
+    network: &Network,
+    code: &[Option<Box<Code>>],
+    shape: &Shape,
+    experts: &[ExpertId],
+    is_byte: &dyn Fn(RegionHint) -> bool,
+) -> Trail {
+    let mut follower = Follower {
+        network,
+        is_byte,
+        trail: Trail::default(),
+        ids: FxHashMap::default(),
+        nonnegative: Vec::new(),
+    };
+    let known = shape.known();
+    let mut z: Vec<_> = known.iter().map(|known| follower.field(*known)).collect();
+    for &e in experts {
+        z = follower.step(&z, e, code[e as usize].as_deref());
+    }
+    follower.finish(z)
+}
+
+/// Key of a value: equal keys make equal values.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    Field(Field),
+    Lookup(Id, u64),
+    Product(Id, Id),
+    Sum(Box<[(Id, u64)]>, u64),
+    Gate(Id, u64),
+}
+
+struct Follower<'a> {
+    network: &'a Network,
+    is_byte: &'a dyn Fn(RegionHint) -> bool,
+    trail: Trail,
+    ids: FxHashMap<Key, Id>,
+    /// For each value, whether it cannot be negative.
+    nonnegative: Vec<bool>,
+}
+
+impl Follower<'_> {
+    fn push(&mut self, op: Op, nonnegative: bool) -> Id {
+        self.trail.ops.push(op);
+        self.nonnegative.push(nonnegative);
+        self.trail.ops.len() as Id - 1
+    }
+
+    fn intern(&mut self, key: Key, op: Op, nonnegative: bool) -> Id {
+        match self.ids.entry(key) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                let id = self.trail.ops.len() as Id;
+                entry.insert(id);
+                self.push(op, nonnegative)
+            }
+        }
+    }
+
+    fn field(&mut self, known: Known) -> Sym {
+        match known {
+            Known::Constant(value) => Sym::constant(value),
+            Known::Distance(field, offset) => {
+                let id = self.intern(Key::Field(field), Op::Field(field), false);
+                Sym { base: Some(id), offset }
+            }
+        }
+    }
+
+    /// One step: the new `z`, with the next expert last.
+    fn step(&mut self, z: &[Sym], e: ExpertId, code: Option<&Code>) -> Vec<Sym> {
+        let ports = &self.network.ports;
+        self.trail.effects.push(Effects::default());
+        self.appends(z, code);
+        let mut y = vec![Sym::ZERO; ports.sources()];
+        y[usize::from(Ports::ONE)] = Sym::constant(1.0);
+        for i in 0..ports.carried {
+            y[usize::from(ports.ys(i))] = z[usize::from(ports.s(i))];
+        }
+        let mut used = vec![false; ports.sources()];
+        for source in self.network.experts.rows(e).flat_map(|row| row.sources) {
+            used[usize::from(*source)] = true;
+        }
+        for (source, y) in y.iter_mut().enumerate().filter(|(source, _)| used[*source]) {
+            match ports.source_kind(source as u16) {
+                (SourceKind::R, i) => *y = self.read(z[usize::from(ports.q(i))], i, code),
+                (SourceKind::W, i) => *y = self.lookup(z[usize::from(ports.t(i))]),
+                (SourceKind::U, i) => *y = self.product(z[usize::from(ports.n(i))], z[usize::from(ports.v(i))]),
+                (SourceKind::One | SourceKind::S, _) => {}
+            }
+        }
+        let words = self.adjacent_bytes();
+        let mut next = vec![Sym::ZERO; ports.fields() + 1];
+        for row in self.network.experts.rows(e) {
+            let is_gate = ports.kind(row.field).0 == FieldKind::N;
+            let sum = self.row(&row, &y, &words);
+            next[usize::from(row.field)] = if is_gate { self.gate(sum, &row) } else { sum };
+        }
+        next
+    }
+
+    fn effects(&mut self) -> &mut Effects {
+        self.trail.effects.last_mut().expect("a step pushes its effects first")
+    }
+
+    fn appends(&mut self, z: &[Sym], code: Option<&Code>) {
+        let ports = &self.network.ports;
+        for i in 0..ports.rows {
+            let key = z[usize::from(ports.k(i))];
+            if key.as_constant().is_some_and(|key| self.region(key).is_none()) {
+                continue;
+            }
+            let hint = code.map_or(RegionHint::MAX, |code| code.row_hints[usize::from(i)]);
+            let value = z[usize::from(ports.x(i))];
+            self.effects().appends.push(Append { key, value, hint });
+        }
+    }
+
+    /// Region of a constant key.
+    fn region(&self, key: f64) -> Option<usize> {
+        key_of(key).and_then(|key| self.network.region_of(key))
+    }
+
+    fn read(&mut self, query: Sym, port: u16, code: Option<&Code>) -> Sym {
+        let mut hint = code
+            .and_then(|code| code.reads.iter().find(|read| read.port == port))
+            .map_or(RegionHint::MAX, |read| read.hint);
+        if let Some(key) = query.as_constant() {
+            match self.region(key) {
+                None => return Sym::ZERO,
+                Some(region) => hint = region.try_into().unwrap_or(RegionHint::MAX),
+            }
+        }
+        if let Some(same) = self.effects().reads.iter().find(|read| read.query == query) {
+            return Sym::value(same.id);
+        }
+        let (step, index) = (self.trail.effects.len() - 1, self.effects().reads.len());
+        let id = self.push(Op::Read(step, index), false);
+        self.effects().reads.push(Read { id, query, hint });
+        Sym::value(id)
+    }
+
+    fn lookup(&mut self, query: Sym) -> Sym {
+        let Some(base) = query.base else {
+            let entry = key_of(query.offset).and_then(|key| self.network.lookup.get(key as usize));
+            return Sym::constant(entry.copied().unwrap_or(0.0));
+        };
+        Sym::value(self.intern(Key::Lookup(base, query.offset.to_bits()), Op::Lookup(query), false))
+    }
+
+    fn product(&mut self, n: Sym, v: Sym) -> Sym {
+        match (n.as_constant(), v.as_constant()) {
+            (Some(n), Some(v)) => Sym::constant(n * v),
+            (Some(0.0), _) | (_, Some(0.0)) => Sym::ZERO,
+            (Some(1.0), _) => v,
+            (_, Some(1.0)) => n,
+            (Some(weight), None) => self.weighted(v, weight),
+            (None, Some(weight)) => self.weighted(n, weight),
+            (None, None) => {
+                let (n, v) = (self.plain(n), self.plain(v));
+                let nonnegative = self.nonnegative[n as usize] && self.nonnegative[v as usize];
+                Sym::value(self.intern(Key::Product(n.min(v), n.max(v)), Op::Product(n, v), nonnegative))
+            }
+        }
+    }
+
+    fn weighted(&mut self, sym: Sym, weight: f64) -> Sym {
+        let id = self.plain(sym);
+        Sym::value(self.sum(vec![(id, weight)], 0.0))
+    }
+
+    /// A value that is a symbol's, constant included.
+    ///
+    /// # Panics
+    ///
+    /// If it is constant.
+    fn plain(&mut self, sym: Sym) -> Id {
+        let base = sym.base.expect("constants are folded");
+        if sym.offset == 0.0 {
+            return base;
+        }
+        // A short sum takes the constant in instead of a further addition.
+        match &self.trail.ops[base as usize] {
+            Op::Sum(terms, 0.0) if terms.len() <= 2 => {
+                let terms = terms.to_vec();
+                self.sum(terms, sym.offset)
+            }
+            _ => self.sum(vec![(base, 1.0)], sym.offset),
+        }
+    }
+
+    fn sum(&mut self, terms: Vec<(Id, f64)>, constant: f64) -> Id {
+        let positive = |(id, w): &(Id, f64)| self.nonnegative[*id as usize] && *w > 0.0;
+        let nonnegative = constant >= 0.0 && terms.iter().all(positive);
+        let key = terms.iter().map(|(id, w)| (*id, w.to_bits())).collect();
+        self.intern(Key::Sum(key, constant.to_bits()), Op::Sum(terms.into(), constant), nonnegative)
+    }
+
+    fn row(&mut self, row: &Row<'_>, y: &[Sym], words: &[(Vec<Id>, Id)]) -> Sym {
+        let mut constant = 0.0;
+        let mut terms = Vec::new();
+        for (source, &weight) in row.sources.iter().zip(row.weights) {
+            let y = y[usize::from(*source)];
+            match y.as_constant() {
+                Some(y) => constant += weight * y,
+                None => terms.push((y, weight)),
+            }
+        }
+        // A copy keeps its distance from the original.
+        if let [(y, 1.0)] = terms[..] {
+            return Sym { base: y.base, offset: y.offset + constant };
+        }
+        let mut terms: Vec<_> = terms.into_iter().map(|(y, weight)| (self.plain(y), weight)).collect();
+        combine_bytes(&mut terms, words);
+        match terms[..] {
+            [] => Sym::constant(constant),
+            [(id, 1.0)] => Sym { base: Some(id), offset: constant },
+            _ => Sym { base: Some(self.sum(terms, 0.0)), offset: constant },
+        }
+    }
+
+    fn gate(&mut self, sum: Sym, row: &Row<'_>) -> Sym {
+        if let Some(sum) = sum.as_constant() {
+            return Sym::constant(quantized_gate(sum));
+        }
+        let base = self.plain(sum);
+        let floor = row.weights.iter().any(|w| w.fract() != 0.0);
+        let relu = !self.nonnegative[base as usize];
+        if !floor && !relu {
+            return Sym::value(base);
+        }
+        // The floor of equal sums is equal: whether it is needed depends on the weights alone.
+        let op = Op::Gate { of: Sym::value(base), floor, relu };
+        Sym::value(self.intern(Key::Gate(base, u64::from(floor)), op, true))
+    }
+
+    /// Runs of adjacent bytes among the reads of the step, as one value each: the reads' values,
+    /// and the value of the word.
+    fn adjacent_bytes(&mut self) -> Vec<(Vec<Id>, Id)> {
+        let effects = self.effects().clone();
+        let mut words = Vec::new();
+        for read in effects.reads.iter().filter(|read| (self.is_byte)(read.hint)) {
+            let after = |distance: usize| {
+                let query = Sym { offset: read.query.offset + distance as f64, ..read.query };
+                effects.reads.iter().position(|r| r.query == query && r.hint == read.hint)
+            };
+            for len in [4, 2] {
+                let Some(reads) = (0..len).map(after).collect::<Option<Vec<_>>>() else { continue };
+                let (step, index) = (self.trail.effects.len() - 1, self.effects().words.len());
+                let id = self.push(Op::Word(step, index), false);
+                words.push((reads.iter().map(|i| effects.reads[*i].id).collect(), id));
+                self.effects().words.push(Word { id, reads });
+            }
+        }
+        words
+    }
+
+    /// Marks what is used and returns the code.
+    fn finish(self, mut z: Vec<Sym>) -> Trail {
+        let mut trail = self.trail;
+        trail.next = z.pop().unwrap_or(Sym::ZERO);
+        trail.out = z;
+        trail.mark();
+        trail
+    }
+}
+
+/// Replaces bytes that are combined by powers of 256 by their word.
+fn combine_bytes(terms: &mut Vec<(Id, f64)>, words: &[(Vec<Id>, Id)]) {
+    for (bytes, word) in words {
+        let weight = |byte: &Id| {
+            let mut found = terms.iter().filter(|(id, _)| id == byte);
+            // A byte with two terms is left alone.
+            found.next().filter(|_| found.next().is_none()).map(|(_, weight)| *weight)
+        };
+        let Some(low) = weight(&bytes[0]) else { continue };
+        let mut scales = bytes.iter().zip([1.0, 256.0, 65_536.0, 16_777_216.0]);
+        if scales.all(|(byte, scale)| weight(byte) == Some(low * scale)) {
+            terms.retain(|(id, _)| !bytes.contains(id));
+            terms.push((*word, low));
+        }
+    }
+}
+
+impl Trail {
+    /// Marks what the chain's results and rows depend on.
+    fn mark(&mut self) {
+        let rows = self.effects.iter().flat_map(|effects| &effects.appends);
+        let roots = rows.flat_map(|row| [row.key, row.value]).chain(self.out.iter().copied()).chain([self.next]);
+        let mut used = vec![false; self.ops.len()];
+        for id in roots.filter_map(|sym| sym.base) {
+            used[id as usize] = true;
+        }
+        // Arguments come before what is made of them.
+        for id in (0..self.ops.len()).rev() {
+            if used[id] {
+                self.arguments(&self.ops[id], &mut |argument| used[argument as usize] = true);
+            }
+        }
+        self.used = used;
+    }
+
+    /// Calls `f` with each value that a value is made of.
+    fn arguments(&self, op: &Op, f: &mut dyn FnMut(Id)) {
+        match op {
+            Op::Field(_) => {}
+            Op::Read(step, index) => self.effects[*step].reads[*index].query.base.into_iter().for_each(f),
+            Op::Word(step, index) => {
+                let effects = &self.effects[*step];
+                effects.reads[effects.words[*index].reads[0]].query.base.into_iter().for_each(f);
+            }
+            Op::Lookup(sym) | Op::Gate { of: sym, .. } => sym.base.into_iter().for_each(f),
+            Op::Product(n, v) => [*n, *v].into_iter().for_each(f),
+            Op::Sum(terms, _) => terms.iter().for_each(|(id, _)| f(*id)),
+        }
+    }
+
+    /// Whether a symbol is a field as it was at the beginning, where it was so known.
+    pub(super) fn is_field(&self, sym: Sym, known: Known) -> bool {
+        match known {
+            Known::Constant(value) => sym.as_constant() == Some(value),
+            Known::Distance(first, offset) => {
+                let base = sym.base.map(|id| &self.ops[id as usize]);
+                base == Some(&Op::Field(first)) && sym.offset == offset
+            }
+        }
+    }
+
+    /// The shape of `z` after the chain.
+    pub(super) fn shape(&self) -> Shape {
+        let class = |sym: &Sym| (sym.base.map_or(CONSTANT, |id| id + 1), sym.offset);
+        Shape::new(self.out.iter().map(class))
+    }
+}
+
+#[cfg(test)]
+mod tests;

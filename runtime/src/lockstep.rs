@@ -1,0 +1,261 @@
+//! Executors side by side: every number of every step compared.
+
+use crate::dense::Dense;
+use crate::error::Error;
+use crate::exact::{Inexact, check_map, check_z};
+use crate::instance::{end_of_run, first_rows, prepare, results};
+use crate::network::{ExpertId, Field, Network};
+use crate::sparse::{Sparse, SparseOptions};
+use crate::stepper::Stepper;
+use crate::trace::key_of;
+use crate::validate::validate;
+use crate::value::Value;
+
+/// What a comparison found: nothing but agreement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Maps evaluated and compared, those of instance creation included.
+    pub steps: u64,
+    /// Why the comparison ended.
+    pub end: End,
+    /// Hash of every number of every step. Two networks whose runs differ at any step have different
+    /// digests, but for chance.
+    pub digest: u64,
+}
+
+/// Why a comparison ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// The run came to its end: its results, or how it failed.
+    Finished(Result<Vec<Value>, Error>),
+    /// So many steps were compared as were allowed.
+    StepLimit,
+    /// From this step on, executors may differ: rule 1 or 7 of the certificate fails.
+    Inexact {
+        /// The expert of that step.
+        expert: ExpertId,
+        /// What fails.
+        what: Inexact,
+    },
+}
+
+/// Executors differ, or cannot be compared.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Divergence {
+    /// The next experts differ.
+    #[error("after step {step} of expert {from}: sparse goes to expert {sparse}, dense to {dense}")]
+    Expert {
+        /// Steps evaluated.
+        step: u64,
+        /// The expert whose map was evaluated.
+        from: ExpertId,
+        /// Next expert of the sparse executor.
+        sparse: ExpertId,
+        /// Next expert of the dense executor.
+        dense: ExpertId,
+    },
+    /// Two numbers of `z` differ.
+    #[error("after step {step} of expert {from}: field {field} is {sparse} sparse, {dense} dense")]
+    Field {
+        /// Steps evaluated.
+        step: u64,
+        /// The expert whose map was evaluated.
+        from: ExpertId,
+        /// The field.
+        field: u16,
+        /// Its value in the sparse executor.
+        sparse: f64,
+        /// Its value in the dense executor.
+        dense: f64,
+    },
+    /// Two traces differ.
+    #[error("after {step} steps: the trace reads {sparse} sparse, {dense} dense at key {key}")]
+    Trace {
+        /// Steps evaluated.
+        step: u64,
+        /// The key.
+        key: u64,
+        /// Value of its latest row in the sparse executor.
+        sparse: f64,
+        /// Value of its latest row in the dense executor.
+        dense: f64,
+    },
+    /// The run could not begin: the network is malformed, the entry unknown, the arguments wrong.
+    #[error(transparent)]
+    Invalid(#[from] Error),
+}
+
+/// Runs an entry on a fresh instance with the dense and the sparse executor, one step of each at a
+/// time, and compares all of `z`, the rows appended and, at the end, the whole traces.
+///
+/// Ends at the first step that is not exact by rule 1 or rule 7 of the certificate, checked on its
+/// numbers; a certified network has none. If instance creation fails, so does the run, in the same
+/// way.
+///
+/// # Errors
+///
+/// The first difference, or why the run could not begin.
+pub fn compare_step_by_step(
+    network: &Network,
+    entry: &str,
+    args: &[Value],
+    max_steps: u64,
+) -> Result<Report, Divergence> {
+    validate(network)?;
+    let mut pair = Pair {
+        network,
+        sparse: Sparse::new(network, INTERPRETER)?,
+        dense: Dense::new(network),
+        steps: 0,
+        max_steps,
+        digest: DIGEST_SEED,
+    };
+    first_rows(network, &[], &mut pair.sparse)?;
+    first_rows(network, &[], &mut pair.dense)?;
+    let end = match pair.run_all(entry, args)? {
+        Ok(results) => End::Finished(results),
+        Err(early) => early,
+    };
+    pair.compare_traces()?;
+    Ok(Report { steps: pair.steps, end, digest: pair.digest })
+}
+
+/// Every step is seen, so there is nothing to compile; what is declared need not hold.
+const INTERPRETER: SparseOptions = SparseOptions { assert_declared: false, compile_after: None };
+
+/// An offset basis: an empty run's digest.
+const DIGEST_SEED: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// What a run gave, or why its comparison ended early.
+type Outcome<T> = Result<Result<T, Error>, End>;
+
+struct Pair<'n> {
+    network: &'n Network,
+    sparse: Sparse<'n>,
+    dense: Dense<'n>,
+    steps: u64,
+    max_steps: u64,
+    digest: u64,
+}
+
+impl Pair<'_> {
+    /// Instance creation, then the entry.
+    fn run_all(&mut self, entry: &str, args: &[Value]) -> Result<Outcome<Vec<Value>>, Divergence> {
+        if let Some(start) = self.network.start {
+            match self.run(start, &[])? {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Ok(Ok(Err(error))),
+                Err(early) => return Ok(Err(early)),
+            }
+        }
+        let (found, fields) = prepare(self.network, entry, args, &mut self.sparse)?;
+        prepare(self.network, entry, args, &mut self.dense)?;
+        let ended = self.run(found.expert, &fields)?;
+        Ok(ended.map(|end| end.and_then(|()| results(found, &self.sparse))))
+    }
+
+    /// Runs both from an expert to the end.
+    fn run(&mut self, expert: ExpertId, fields: &[(Field, f64)]) -> Result<Outcome<()>, Divergence> {
+        self.sparse.enter(expert, fields);
+        self.dense.enter(expert, fields);
+        loop {
+            let (expert, z) = self.sparse.z();
+            let z = z.to_vec();
+            self.digest = digest(self.digest, expert, &z);
+            if let Err(what) = self.check(expert, &z) {
+                return Ok(Err(End::Inexact { expert, what }));
+            }
+            if self.steps == self.max_steps && !self.network.is_terminal(expert) {
+                return Ok(Err(End::StepLimit));
+            }
+            let stepped = self.sparse.step();
+            self.dense.step();
+            self.compare_rows(&z)?;
+            if !stepped {
+                return Ok(Ok(end_of_run(self.network, expert)));
+            }
+            self.steps += 1;
+            self.compare_z(expert)?;
+        }
+    }
+
+    /// Whether the next step is exact.
+    fn check(&self, expert: ExpertId, z: &[f64]) -> Result<(), Inexact> {
+        check_z(self.network, z)?;
+        if self.network.is_terminal(expert) {
+            return Ok(());
+        }
+        check_map(self.network, expert, &self.y(z))
+    }
+
+    /// `[1, r, w, u, s]` of the next step. Its reads see its own rows, which are not appended yet.
+    fn y(&self, z: &[f64]) -> Vec<f64> {
+        let ports = &self.network.ports;
+        let z = |field: Field| z[usize::from(field)];
+        let read = |query: f64| {
+            let own = (0..ports.rows).rev().find(|row| query != 0.0 && z(ports.k(*row)) == query);
+            own.map(|row| z(ports.x(row))).unwrap_or_else(|| key_of(query).map_or(0.0, |key| self.sparse.read(key)))
+        };
+        let look_up = |query: f64| {
+            key_of(query).and_then(|key| self.network.lookup.get(key as usize)).copied().unwrap_or(0.0)
+        };
+        std::iter::once(1.0)
+            .chain((0..ports.reads).map(|i| read(z(ports.q(i)))))
+            .chain((0..ports.lookups).map(|i| look_up(z(ports.t(i)))))
+            .chain((0..ports.units).map(|i| z(ports.n(i)) * z(ports.v(i))))
+            .chain((0..ports.carried).map(|i| z(ports.s(i))))
+            .collect()
+    }
+
+    fn compare_z(&self, from: ExpertId) -> Result<(), Divergence> {
+        let step = self.steps;
+        let ((sparse, sparse_z), (dense, dense_z)) = (self.sparse.z(), self.dense.z());
+        for (field, (&sparse, &dense)) in sparse_z.iter().zip(dense_z).enumerate() {
+            // −0 counts as 0, as `!=` has it. What is not a number is so for both.
+            if sparse != dense && !(sparse.is_nan() && dense.is_nan()) {
+                return Err(Divergence::Field { step, from, field: field as Field, sparse, dense });
+            }
+        }
+        if sparse != dense {
+            return Err(Divergence::Expert { step, from, sparse, dense });
+        }
+        Ok(())
+    }
+
+    /// Compares what the traces read at the keys of a step's rows.
+    fn compare_rows(&self, z: &[f64]) -> Result<(), Divergence> {
+        let ports = &self.network.ports;
+        let keys = (0..ports.rows).filter_map(|row| key_of(z[usize::from(ports.k(row))]));
+        keys.into_iter().try_for_each(|key| self.compare_key(key))
+    }
+
+    fn compare_key(&self, key: u64) -> Result<(), Divergence> {
+        let (sparse, dense) = (self.sparse.read(key), self.dense.read(key));
+        if sparse != dense {
+            return Err(Divergence::Trace { step: self.steps, key, sparse, dense });
+        }
+        Ok(())
+    }
+
+    fn compare_traces(&self) -> Result<(), Divergence> {
+        let mut keys = Vec::new();
+        self.sparse.for_each_row(&mut |key, value| keys.push((key, value)));
+        let mut others = Vec::new();
+        self.dense.for_each_row(&mut |key, value| others.push((key, value)));
+        if keys == others {
+            return Ok(());
+        }
+        keys.into_iter().chain(others).try_for_each(|(key, _)| self.compare_key(key))
+    }
+}
+
+/// Mixes the numbers of a step into a digest.
+fn digest(digest: u64, expert: ExpertId, z: &[f64]) -> u64 {
+    let mix = |digest: u64, word: u64| (digest ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    // Adding 0 makes 0 of −0.
+    z.iter().fold(mix(digest, expert.into()), |digest, x| mix(digest, (x + 0.0).to_bits()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,641 @@
+//! The frozen network: sparse expert matrices, frozen tables, first rows of the trace,
+//! and the certificate that travels with them.
+//!
+//! A [`Network`] holds tensors, names, declared intervals and debug information. Nothing in it
+//! says what an expert *means*; every executor follows the one step described in
+//! [`crate`]'s documentation.
+//!
+//! # The vectors of a step
+//!
+//! `z`, what one step hands to the next, is the expert id `e` and a vector of *fields*, laid out by
+//! [`Ports`] as
+//!
+//! | fields | count | meaning |
+//! | --- | --- | --- |
+//! | `s` | `carried` | carried values |
+//! | `n` | `units` | quantized gates of the units |
+//! | `v` | `units` | values of the units |
+//! | `q` | `reads` | queries of the trace, 0 reads 0 |
+//! | `t` | `lookups` | queries of the frozen tables; out of range reads 0 |
+//! | `k` | `rows` | keys of the rows to remember, 0 is no row |
+//! | `x` | `rows` | values of the rows to remember |
+//! | `e` | 1 | the next expert, last |
+//!
+//! `y`, what the map of an expert multiplies, is `[1, r, w, u, s]`: the constant, the values read
+//! from the trace (`reads`), from the tables (`lookups`), the units (`units`), the carried values.
+
+use std::collections::BTreeMap;
+
+/// Index of an expert: one matrix, one step. Terminal experts come first.
+pub type ExpertId = u32;
+
+/// Numbers of ports of each kind. They appear in a network only as tensor shapes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// Carried values `s`.
+    pub carried: u16,
+    /// Gated units, each a gate `n` and a value `v`.
+    pub units: u16,
+    /// Attention reads of the trace.
+    pub reads: u16,
+    /// Attention reads of the frozen tables.
+    pub lookups: u16,
+    /// Rows `(k, x)` remembered in a step.
+    pub rows: u16,
+}
+
+/// Index of a field of `z`.
+pub type Field = u16;
+/// Index of an element of `y`.
+pub type Source = u16;
+
+impl Ports {
+    /// Field of carried value `i`.
+    pub fn s(&self, i: u16) -> Field {
+        i
+    }
+    /// Field of the gate of unit `i`.
+    pub fn n(&self, i: u16) -> Field {
+        self.carried + i
+    }
+    /// Field of the value of unit `i`.
+    pub fn v(&self, i: u16) -> Field {
+        self.carried + self.units + i
+    }
+    /// Field of trace query `i`.
+    pub fn q(&self, i: u16) -> Field {
+        self.carried + 2 * self.units + i
+    }
+    /// Field of table query `i`.
+    pub fn t(&self, i: u16) -> Field {
+        self.carried + 2 * self.units + self.reads + i
+    }
+    /// Field of the key of row `i`.
+    pub fn k(&self, i: u16) -> Field {
+        self.carried + 2 * self.units + self.reads + self.lookups + i
+    }
+    /// Field of the value of row `i`.
+    pub fn x(&self, i: u16) -> Field {
+        self.k(i) + self.rows
+    }
+    /// Field of the next expert: the last one.
+    pub fn e(&self) -> Field {
+        self.k(0) + 2 * self.rows
+    }
+    /// Number of fields of `z` without `e`.
+    pub fn fields(&self) -> usize {
+        self.e() as usize
+    }
+    /// Which kind of port a field is, and its index among them.
+    pub fn kind(&self, field: Field) -> (FieldKind, u16) {
+        let mut rest = field;
+        for (kind, count) in [
+            (FieldKind::S, self.carried),
+            (FieldKind::N, self.units),
+            (FieldKind::V, self.units),
+            (FieldKind::Q, self.reads),
+            (FieldKind::T, self.lookups),
+            (FieldKind::K, self.rows),
+            (FieldKind::X, self.rows),
+        ] {
+            if rest < count {
+                return (kind, rest);
+            }
+            rest -= count;
+        }
+        (FieldKind::E, rest)
+    }
+
+    /// Element of `y` that is the constant 1.
+    pub const ONE: Source = 0;
+    /// Element of `y` with trace read `i`.
+    pub fn yr(&self, i: u16) -> Source {
+        1 + i
+    }
+    /// Element of `y` with table read `i`.
+    pub fn yw(&self, i: u16) -> Source {
+        1 + self.reads + i
+    }
+    /// Element of `y` with unit `i`.
+    pub fn yu(&self, i: u16) -> Source {
+        1 + self.reads + self.lookups + i
+    }
+    /// Element of `y` with carried value `i`.
+    pub fn ys(&self, i: u16) -> Source {
+        1 + self.reads + self.lookups + self.units + i
+    }
+    /// Number of elements of `y`.
+    pub fn sources(&self) -> usize {
+        self.ys(0) as usize + self.carried as usize
+    }
+    /// Which kind of element of `y` a source is, and its index among them.
+    pub fn source_kind(&self, source: Source) -> (SourceKind, u16) {
+        if source == 0 {
+            return (SourceKind::One, 0);
+        }
+        let mut rest = source - 1;
+        for (kind, count) in [
+            (SourceKind::R, self.reads),
+            (SourceKind::W, self.lookups),
+            (SourceKind::U, self.units),
+        ] {
+            if rest < count {
+                return (kind, rest);
+            }
+            rest -= count;
+        }
+        (SourceKind::S, rest)
+    }
+}
+
+/// The kinds of fields of `z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FieldKind {
+    /// Carried value.
+    S,
+    /// Quantized gate of a unit.
+    N,
+    /// Value of a unit.
+    V,
+    /// Query of the trace.
+    Q,
+    /// Query of the tables.
+    T,
+    /// Key of a row.
+    K,
+    /// Value of a row.
+    X,
+    /// Next expert.
+    E,
+}
+
+/// The kinds of elements of `y`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SourceKind {
+    /// The constant 1.
+    One,
+    /// Value read from the trace.
+    R,
+    /// Value read from the tables.
+    W,
+    /// A unit.
+    U,
+    /// Carried value.
+    S,
+}
+
+/// The matrices of all experts: rows of non-zeros, ragged, concatenated.
+///
+/// A field without a row has the row 0. Rows of an expert are sorted by field, terms of a row by
+/// source, and no weight is 0.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Experts {
+    /// For each expert, the end of its rows in `fields`; the first begins at 0.
+    pub expert_end: Vec<u32>,
+    /// For each row, the field that it makes.
+    pub fields: Vec<Field>,
+    /// For each row, the end of its terms in `sources` and `weights`; the first begins at 0.
+    pub row_end: Vec<u32>,
+    /// For each term, the element of `y`.
+    pub sources: Vec<Source>,
+    /// For each term, its weight.
+    pub weights: Vec<f64>,
+}
+
+/// One row of an expert's matrix: `z'[field] = Σ weights[i] · y[sources[i]]`
+/// (for gates, the floor of its positive part).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row<'a> {
+    /// The field that the row makes.
+    pub field: Field,
+    /// Elements of `y`, ascending.
+    pub sources: &'a [Source],
+    /// Their weights.
+    pub weights: &'a [f64],
+}
+
+impl Experts {
+    /// Number of experts, terminal ones included.
+    pub fn len(&self) -> usize {
+        self.expert_end.len()
+    }
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.expert_end.is_empty()
+    }
+    /// Appends a term to the row being made.
+    pub fn push_term(&mut self, source: Source, weight: f64) {
+        self.sources.push(source);
+        self.weights.push(weight);
+    }
+    /// Ends the row being made: all terms pushed since the last row.
+    pub fn end_row(&mut self, field: Field) {
+        self.fields.push(field);
+        self.row_end.push(self.sources.len() as u32);
+    }
+    /// Ends the expert being made: all rows since the last expert.
+    pub fn end_expert(&mut self) -> ExpertId {
+        self.expert_end.push(self.fields.len() as u32);
+        self.expert_end.len() as ExpertId - 1
+    }
+    /// Range of the rows of an expert, as indices into `fields` and `row_end`.
+    pub fn row_range(&self, e: ExpertId) -> std::ops::Range<usize> {
+        let e = e as usize;
+        let first = if e == 0 { 0 } else { self.expert_end[e - 1] };
+        first as usize..self.expert_end[e] as usize
+    }
+    /// Range of the terms of a row, as indices into `sources` and `weights`.
+    pub fn term_range(&self, row: usize) -> std::ops::Range<usize> {
+        let first = if row == 0 { 0 } else { self.row_end[row - 1] };
+        first as usize..self.row_end[row] as usize
+    }
+    /// The rows of an expert, ascending by field.
+    pub fn rows(&self, e: ExpertId) -> impl DoubleEndedIterator<Item = Row<'_>> + ExactSizeIterator {
+        self.row_range(e).map(move |row| {
+            let terms = self.term_range(row);
+            Row { field: self.fields[row], sources: &self.sources[terms.clone()], weights: &self.weights[terms] }
+        })
+    }
+}
+
+/// A declared region of keys of the trace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Region {
+    /// Its role, for people: `control.fp`, `frame`, `memory`, …
+    pub name: String,
+    /// First key; at least 1.
+    pub first: u64,
+    /// Number of keys.
+    pub count: u64,
+    /// How wide a cell an exact cache needs, from the declared values.
+    pub cell: Cell,
+    /// What the values of its rows are declared to be. Contains 0.
+    pub values: Domain,
+}
+
+/// Width of a cell of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Values 0 … 255.
+    Byte,
+    /// Any exact value.
+    Number,
+}
+
+/// A closed interval of integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Interval {
+    /// Smallest value.
+    pub lo: i64,
+    /// Largest value.
+    pub hi: i64,
+}
+
+impl Interval {
+    /// From `lo` to `hi`, both included.
+    pub const fn new(lo: i64, hi: i64) -> Self {
+        Interval { lo, hi }
+    }
+    /// A word: 0 … 2^32 − 1.
+    pub const WORD: Interval = Interval::new(0, u32::MAX as i64);
+    /// Just one value.
+    pub const fn point(x: i64) -> Self {
+        Interval::new(x, x)
+    }
+    /// Whether `x` is inside.
+    pub fn contains(&self, x: i64) -> bool {
+        self.lo <= x && x <= self.hi
+    }
+    /// The smallest interval that contains both.
+    pub fn hull(self, other: Interval) -> Interval {
+        Interval::new(self.lo.min(other.lo), self.hi.max(other.hi))
+    }
+}
+
+/// Index of a set of expert ids, in [`Certificate::id_sets`].
+pub type IdSetId = u16;
+
+/// What a field, a region's values or a table's entries are declared to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Domain {
+    /// Integers of an interval.
+    Interval(Interval),
+    /// Powers of two up to 2^hi, so that a product with one keeps its other factor's significant
+    /// bits.
+    PowerOfTwo {
+        /// Largest exponent.
+        hi: u8,
+    },
+    /// Expert ids of a set, or 0.
+    Ids(IdSetId),
+}
+
+/// A set of experts that a computed id can name, and what all of them may assume.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IdSet {
+    /// Its role, for people: `returns`, `functions`, …
+    pub name: String,
+    /// Members, ascending. 0 (unreachable state) belongs to every set without being listed.
+    pub ids: Vec<ExpertId>,
+    /// Declared intervals that every jump to the set proves and every member may assume at most.
+    pub interface: Vec<(Field, Domain)>,
+}
+
+/// A frozen table, a slice of [`Network::lookup`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// Its role, for people: `and`, `powers`, `jump`, …
+    pub name: String,
+    /// First key in the space of the tables.
+    pub first: u32,
+    /// Number of entries.
+    pub count: u32,
+    /// What the entries are declared to be, for jump tables ids of a set.
+    pub domain: Domain,
+}
+
+/// A declared interval of a linear form in fields of `z`: a *ghost*.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ghost<'a> {
+    /// Fields and integer coefficients. The first is the one that the checker eliminates with.
+    pub terms: &'a [(Field, i64)],
+    /// Where the form is declared to lie; `i64::MIN` and `i64::MAX` mean unbounded.
+    pub range: Interval,
+}
+
+/// What is declared of every expert's `z`, proved by `certify` at every map that can lead to it.
+///
+/// A field that is not declared for an expert must not be read by its map.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Certificate {
+    /// For each expert, the end of its declared fields in `fields`.
+    pub field_end: Vec<u32>,
+    /// Declared fields, ascending within an expert.
+    pub fields: Vec<(Field, Domain)>,
+    /// For each expert, the end of its ghosts in `ghost_term_end`.
+    pub ghost_end: Vec<u32>,
+    /// For each ghost, the end of its terms in `ghost_terms`.
+    pub ghost_term_end: Vec<u32>,
+    /// For each ghost, its interval.
+    pub ghost_range: Vec<Interval>,
+    /// Terms of ghosts.
+    pub ghost_terms: Vec<(Field, i64)>,
+    /// Sets of ids that regions, tables and fields refer to.
+    pub id_sets: Vec<IdSet>,
+}
+
+impl Certificate {
+    /// Declared fields of an expert.
+    pub fn fields(&self, e: ExpertId) -> &[(Field, Domain)] {
+        let e = e as usize;
+        let first = if e == 0 { 0 } else { self.field_end[e - 1] };
+        &self.fields[first as usize..self.field_end[e] as usize]
+    }
+    /// What one field of an expert is declared to be.
+    pub fn field(&self, e: ExpertId, field: Field) -> Option<Domain> {
+        let fields = self.fields(e);
+        fields.binary_search_by_key(&field, |d| d.0).ok().map(|i| fields[i].1)
+    }
+    /// Ghosts of an expert.
+    pub fn ghosts(&self, e: ExpertId) -> impl DoubleEndedIterator<Item = Ghost<'_>> + ExactSizeIterator {
+        let e = e as usize;
+        let first = if e == 0 { 0 } else { self.ghost_end[e - 1] };
+        (first as usize..self.ghost_end[e] as usize).map(move |g| {
+            let first = if g == 0 { 0 } else { self.ghost_term_end[g - 1] };
+            Ghost {
+                terms: &self.ghost_terms[first as usize..self.ghost_term_end[g] as usize],
+                range: self.ghost_range[g],
+            }
+        })
+    }
+    /// Appends a ghost to the expert being made.
+    pub fn push_ghost(&mut self, terms: impl IntoIterator<Item = (Field, i64)>, range: Interval) {
+        self.ghost_terms.extend(terms);
+        self.ghost_term_end.push(self.ghost_terms.len() as u32);
+        self.ghost_range.push(range);
+    }
+    /// Ends the expert being made: all fields and ghosts since the last one.
+    pub fn end_expert(&mut self) {
+        self.field_end.push(self.fields.len() as u32);
+        self.ghost_end.push(self.ghost_term_end.len() as u32);
+    }
+}
+
+/// Why a run ends: the meaning of a terminal expert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terminal {
+    /// Expert 0: a state that no certified run reaches.
+    Unreachable,
+    /// The program or the call is done.
+    Halt,
+    /// A trap of the program at one site.
+    Trap {
+        /// Which trap.
+        code: TrapCode,
+        /// Index of the wasm function.
+        function: u32,
+        /// Offset of the instruction in the module, in bytes.
+        offset: u32,
+    },
+}
+
+/// Trap codes, numbered as in the models' `trap` output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[allow(missing_docs)] // The names say it; `message` is their text.
+pub enum TrapCode {
+    Unreachable = 1,
+    IntegerDivideByZero = 2,
+    IntegerOverflow = 3,
+    InvalidConversionToInteger = 4,
+    MemoryOutOfBounds = 5,
+    TableOutOfBounds = 6,
+    UndefinedElement = 7,
+    UninitializedElement = 8,
+    IndirectCallTypeMismatch = 9,
+    CallStackExhausted = 10,
+    StepLimit = 11,
+    UnsupportedHostCall = 12,
+}
+
+impl TrapCode {
+    /// All codes, ascending.
+    pub const ALL: [TrapCode; 12] = {
+        use TrapCode::*;
+        [
+            Unreachable,
+            IntegerDivideByZero,
+            IntegerOverflow,
+            InvalidConversionToInteger,
+            MemoryOutOfBounds,
+            TableOutOfBounds,
+            UndefinedElement,
+            UninitializedElement,
+            IndirectCallTypeMismatch,
+            CallStackExhausted,
+            StepLimit,
+            UnsupportedHostCall,
+        ]
+    };
+    /// The code with that number.
+    pub fn from_code(code: u8) -> Option<TrapCode> {
+        Self::ALL.into_iter().find(|c| *c as u8 == code)
+    }
+    /// wasmtime's text for it.
+    pub fn message(self) -> &'static str {
+        match self {
+            TrapCode::Unreachable => "wasm `unreachable` instruction executed",
+            TrapCode::IntegerDivideByZero => "integer divide by zero",
+            TrapCode::IntegerOverflow => "integer overflow",
+            TrapCode::InvalidConversionToInteger => "invalid conversion to integer",
+            TrapCode::MemoryOutOfBounds => "out of bounds memory access",
+            TrapCode::TableOutOfBounds => "undefined element: out of bounds table access",
+            TrapCode::UndefinedElement => "undefined element: out of bounds table access",
+            TrapCode::UninitializedElement => "uninitialized element",
+            TrapCode::IndirectCallTypeMismatch => "indirect call type mismatch",
+            TrapCode::CallStackExhausted => "call stack exhausted",
+            TrapCode::StepLimit => "step limit reached",
+            TrapCode::UnsupportedHostCall => "unsupported host call",
+        }
+    }
+}
+
+/// Types of parameters, results and globals at the boundary. Floats are bit patterns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum ValueType {
+    I32,
+    I64,
+    F32,
+    F64,
+}
+
+impl ValueType {
+    /// How many words a value takes.
+    pub fn words(self) -> usize {
+        match self {
+            ValueType::I32 | ValueType::F32 => 1,
+            ValueType::I64 | ValueType::F64 => 2,
+        }
+    }
+}
+
+/// Where the host puts a word of an argument or finds a word of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A carried field.
+    Field(Field),
+    /// A row of the trace with that key, appended before the run or read after it.
+    Row(u64),
+}
+
+/// An exported function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// First expert.
+    pub expert: ExpertId,
+    /// Parameter types.
+    pub params: Vec<ValueType>,
+    /// Result types.
+    pub results: Vec<ValueType>,
+    /// Where each word of the arguments goes, low word first.
+    pub param_places: Vec<Place>,
+    /// Where each word of the results is when the run halts, low word first.
+    pub result_places: Vec<Place>,
+}
+
+/// An exported global: its cells in the trace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GlobalExport {
+    /// Its type.
+    pub ty: ValueType,
+    /// Whether the host may change it.
+    pub mutable: bool,
+    /// Keys of its words, low word first.
+    pub keys: Vec<u64>,
+}
+
+/// An exported memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemoryExport {
+    /// Index of its region.
+    pub region: usize,
+    /// Key of the row that holds its size in pages, or the size if it never changes.
+    pub pages: MemoryPages,
+}
+
+/// Size of a memory in pages of 65,536 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryPages {
+    /// It never changes.
+    Constant(u32),
+    /// The value of the row with that key.
+    Row(u64),
+}
+
+/// How byte programs read and print: keys that the host fills and reads.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Io {
+    /// Region of the bytes of standard input and the key of the row with their number.
+    pub stdin: Option<(usize, u64)>,
+    /// Region of the bytes of standard output and the key of the row with their number.
+    pub stdout: Option<(usize, u64)>,
+}
+
+/// Where a packet came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketDebug {
+    /// Its first expert; it reaches to the next packet's.
+    pub expert: ExpertId,
+    /// Index of the wasm function, `u32::MAX` for library routines.
+    pub function: u32,
+    /// Offset of its first instruction in the module, in bytes.
+    pub offset: u32,
+}
+
+/// A program as a frozen network.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Network {
+    /// Numbers of ports.
+    pub ports: Ports,
+    /// The experts' matrices. Terminal experts have none.
+    pub experts: Experts,
+    /// The terminal experts, ids 0 …; expert 0 is `Unreachable`, 1 is `Halt`.
+    pub terminals: Vec<Terminal>,
+    /// Frozen tables, one space with keys 0 ….
+    pub lookup: Vec<f64>,
+    /// The tables in it.
+    pub tables: Vec<Table>,
+    /// Regions of the trace, ascending by key, disjoint.
+    pub regions: Vec<Region>,
+    /// First rows of the trace (key, value): data segments, element segments, initial globals.
+    pub first_rows: Vec<(u64, f64)>,
+    /// First expert of instance creation, if anything has to be run.
+    pub start: Option<ExpertId>,
+    /// Exported functions.
+    pub entries: BTreeMap<String, Entry>,
+    /// Exported globals.
+    pub globals: BTreeMap<String, GlobalExport>,
+    /// Exported memories.
+    pub memories: BTreeMap<String, MemoryExport>,
+    /// Standard input and output.
+    pub io: Io,
+    /// Declared intervals.
+    pub certificate: Certificate,
+    /// Names of the wasm functions, for messages.
+    pub function_names: Vec<String>,
+    /// Where packets came from, ascending by expert.
+    pub packets: Vec<PacketDebug>,
+}
+
+impl Network {
+    /// Whether a run ends at `e`.
+    pub fn is_terminal(&self, e: ExpertId) -> bool {
+        (e as usize) < self.terminals.len()
+    }
+    /// The region that a key lies in.
+    pub fn region_of(&self, key: u64) -> Option<usize> {
+        let i = self.regions.partition_point(|r| r.first + r.count <= key);
+        (i < self.regions.len() && self.regions[i].first <= key).then_some(i)
+    }
+}

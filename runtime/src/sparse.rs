@@ -1,0 +1,256 @@
+//! The sparse executor: only the non-zeros, carried values in place, a direct-mapped trace.
+//!
+//! It starts as an interpreter of decoded experts. With the feature `jit`, packets that turn out to
+//! be hot are translated to machine code; the interpreter remains the safe twin that runs everything
+//! else.
+
+use crate::code::{Code, Layout, sum};
+use crate::declared::assert_declared;
+use crate::dense::quantized_gate;
+use crate::error::Error;
+#[cfg(feature = "jit")]
+use crate::jit::Jit;
+use crate::network::{ExpertId, Field, Network};
+use crate::stepper::{Slice, Stepper, TraceSize};
+use crate::tokens::{TokenEnds, expert_of};
+use crate::trace::{Trace, key_of};
+
+/// Executes a network by its non-zeros, with a direct-mapped trace.
+#[derive(Debug)]
+pub struct Sparse<'n> {
+    network: &'n Network,
+    layout: Layout,
+    /// The experts that were visited.
+    code: Vec<Option<Box<Code>>>,
+    trace: Trace,
+    expert: ExpertId,
+    /// All numbers, laid out by [`Layout`].
+    cells: Box<[f64]>,
+    assert_declared: bool,
+    #[cfg(feature = "jit")]
+    jit: Option<Jit>,
+    /// Steps that machine code has done.
+    compiled_steps: u64,
+}
+
+/// How the sparse executor runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SparseOptions {
+    /// Whether each step asserts what the certificate declares. Machine code does not, so nothing
+    /// is compiled then.
+    pub assert_declared: bool,
+    /// After how many visits a packet is compiled to machine code; never if `None`, or without the
+    /// feature `jit`.
+    pub compile_after: Option<u32>,
+}
+
+impl Default for SparseOptions {
+    fn default() -> Self {
+        SparseOptions { assert_declared: cfg!(debug_assertions), compile_after: Some(1000) }
+    }
+}
+
+impl<'n> Sparse<'n> {
+    /// An executor with an empty trace. The network must be valid (see [`crate::validate`]).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`] if there is no address space for its trace.
+    pub fn new(network: &'n Network, options: SparseOptions) -> Result<Self, Error> {
+        let layout = Layout::new(network.ports);
+        let mut cells = vec![0.0; layout.end];
+        cells[layout.one] = 1.0;
+        Ok(Sparse {
+            network,
+            layout,
+            code: std::iter::repeat_with(|| None).take(network.experts.len()).collect(),
+            trace: Trace::new(&network.regions)?,
+            expert: 0,
+            cells: cells.into(),
+            assert_declared: options.assert_declared,
+            compiled_steps: 0,
+            #[cfg(feature = "jit")]
+            jit: options.compile_after.filter(|_| !options.assert_declared).and_then(|after| Jit::new(network, after)),
+        })
+    }
+
+    /// Appends the rows of `z` without an expert's code: those of terminal experts.
+    fn append_last_rows(&mut self) {
+        let ports = &self.network.ports;
+        for i in 0..ports.rows {
+            if let Some(key) = key_of(self.cells[usize::from(ports.k(i))]) {
+                self.trace.append(key, self.cells[usize::from(ports.x(i))]);
+            }
+        }
+    }
+
+    /// Lets machine code run for at most `budget` steps, from here. `None` if there is none for the
+    /// expert, or it does not take `z` as it is.
+    #[cfg(feature = "jit")]
+    fn run_compiled(&mut self, budget: u64) -> Option<Slice> {
+        let jit = self.jit.as_mut()?;
+        jit.run(&mut self.expert, &mut self.cells[..self.layout.one], &mut self.trace, budget)
+    }
+
+    #[cfg(not(feature = "jit"))]
+    fn run_compiled(&mut self, _budget: u64) -> Option<Slice> {
+        None
+    }
+
+    /// Counts a visit of a packet, and compiles it if it is hot.
+    fn visit(&mut self, ends: &TokenEnds) {
+        #[cfg(feature = "jit")]
+        if let (Some(jit), Some(code)) = (&mut self.jit, &mut self.code[self.expert as usize]) {
+            code.visits += 1;
+            if code.visits == jit.compile_after() {
+                let z = &self.cells[..self.layout.one];
+                jit.compile(self.network, ends, &self.code, &mut self.trace, self.expert, z);
+            }
+        }
+        #[cfg(not(feature = "jit"))]
+        let _ = ends;
+    }
+}
+
+impl Stepper for Sparse<'_> {
+    fn enter(&mut self, expert: ExpertId, fields: &[(Field, f64)]) {
+        assert!((expert as usize) < self.network.experts.len(), "expert {expert} does not exist");
+        self.expert = expert;
+        self.cells[..self.layout.one].fill(0.0);
+        for (field, value) in fields {
+            self.cells[..self.layout.one][usize::from(*field)] = *value;
+            #[cfg(feature = "jit")]
+            self.check_integer(*value);
+        }
+        #[cfg(feature = "jit")]
+        if let Some(jit) = &mut self.jit {
+            jit.interpreted(fields.iter().all(|(field, _)| *field < self.network.ports.carried));
+        }
+    }
+
+    fn step(&mut self) -> bool {
+        if self.assert_declared {
+            assert_declared(self.network, self.expert, &self.cells[..self.layout.one]);
+        }
+        if self.network.is_terminal(self.expert) {
+            self.append_last_rows();
+            return false;
+        }
+        let Sparse { network, layout, trace, cells, .. } = self;
+        let ports = &network.ports;
+        let code = &mut **self.code[self.expert as usize]
+            .get_or_insert_with(|| Box::new(Code::new(network, layout, self.expert)));
+
+        let (keys, values) = (usize::from(ports.k(0)), usize::from(ports.x(0)));
+        for (i, hint) in code.row_hints.iter_mut().enumerate() {
+            let key = cells[keys + i];
+            if key != 0.0
+                && let Some(key) = key_of(key)
+            {
+                trace.append_hinted(key, cells[values + i], hint);
+            }
+        }
+        for read in &mut code.reads {
+            let key = key_of(cells[read.query as usize]);
+            cells[read.result as usize] = key.map_or(0.0, |key| trace.read_hinted(key, &mut read.hint));
+        }
+        for &(query, result) in &code.lookups {
+            let entry = key_of(cells[query as usize]).and_then(|key| network.lookup.get(key as usize));
+            cells[result as usize] = entry.copied().unwrap_or(0.0);
+        }
+        for &(gate, value, result) in &code.units {
+            cells[result as usize] = cells[gate as usize] * cells[value as usize];
+        }
+
+        // The rows read neither gates nor values, queries, keys; those make place for their results.
+        cells[ports.n(0).into()..layout.one].fill(0.0);
+        let mut first = 0;
+        for row in &code.rows {
+            let terms = &code.terms[first..row.end as usize];
+            first = row.end as usize;
+            let sum = sum(row.constant, terms, cells);
+            cells[row.target as usize] = if row.gate { quantized_gate(sum) } else { sum };
+        }
+        let next = sum(code.next, &code.terms[first..], cells);
+        for (i, field) in code.waiting.iter().enumerate() {
+            cells[*field as usize] = cells[layout.waiting + i];
+        }
+        for field in &code.zeros {
+            cells[*field as usize] = 0.0;
+        }
+        self.expert = expert_of(next, network.experts.len());
+        #[cfg(feature = "jit")]
+        if let Some(jit) = &mut self.jit {
+            if first < code.terms.len() {
+                code.targets.insert(self.expert);
+            }
+            jit.interpreted(code.only_carried);
+        }
+        true
+    }
+
+    fn z(&self) -> (ExpertId, &[f64]) {
+        (self.expert, &self.cells[..self.layout.one])
+    }
+
+    fn append(&mut self, key: u64, value: f64) {
+        #[cfg(feature = "jit")]
+        self.check_integer(value);
+        self.trace.append(key, value);
+    }
+
+    fn read(&self, key: u64) -> f64 {
+        self.trace.read(key)
+    }
+
+    fn for_each_row(&self, f: &mut dyn FnMut(u64, f64)) {
+        self.trace.for_each(f);
+    }
+
+    fn size(&self) -> TraceSize {
+        self.trace.size()
+    }
+
+    fn run(&mut self, budget: u64, ends: &TokenEnds) -> Slice {
+        let mut slice = Slice::default();
+        let mut at_packet = true;
+        while !ends.is_terminal(self.expert) {
+            if slice.steps == budget {
+                return slice;
+            }
+            if at_packet {
+                if let Some(compiled) = self.run_compiled(budget - slice.steps) {
+                    slice.steps += compiled.steps;
+                    self.compiled_steps += compiled.steps;
+                    slice.tokens += compiled.tokens;
+                    continue;
+                }
+                self.visit(ends);
+            }
+            at_packet = ends.ends_token(self.expert);
+            self.step();
+            slice.steps += 1;
+            slice.tokens += u64::from(at_packet);
+        }
+        self.step();
+        slice.ended = true;
+        slice
+    }
+}
+
+#[cfg(feature = "jit")]
+impl Sparse<'_> {
+    /// Steps that machine code has done.
+    #[cfg(test)]
+    pub(crate) fn compiled_steps(&self) -> u64 {
+        self.compiled_steps
+    }
+
+    /// Machine code relies on integers, which all networks keep to that it accepts; a host that
+    /// brings in anything else gets the interpreter.
+    fn check_integer(&mut self, value: f64) {
+        if value.fract() != 0.0 {
+            self.jit = None;
+        }
+    }
+}

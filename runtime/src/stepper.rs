@@ -1,0 +1,73 @@
+//! What all executors have in common: they can be stepped, observed and compared.
+
+use crate::network::{ExpertId, Field};
+use crate::tokens::TokenEnds;
+
+/// Size of a trace as an executor holds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TraceSize {
+    /// Rows that are kept: all that were appended (dense), or the latest of each key whose value is
+    /// not 0 (sparse).
+    pub rows: u64,
+    /// Bytes that these rows take.
+    pub bytes: u64,
+}
+
+/// What a slice of a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// Maps evaluated.
+    pub steps: u64,
+    /// Tokens ended.
+    pub tokens: u64,
+    /// Whether the run ended: the expert is terminal and its rows are appended.
+    pub ended: bool,
+}
+
+/// An executor of a network, holding `z` and the trace.
+pub trait Stepper {
+    /// Starts a run: `z` is 0 but for the given fields, and `e` is `expert`. The trace stays.
+    ///
+    /// # Panics
+    ///
+    /// If a field is not one of `z` or `expert` is not in the vocabulary.
+    fn enter(&mut self, expert: ExpertId, fields: &[(Field, f64)]);
+
+    /// One step: appends the rows in `z`; then, unless the expert is terminal, evaluates its map.
+    /// Returns whether it did; if not, the run has ended.
+    fn step(&mut self) -> bool;
+
+    /// The expert and the fields of `z` that the next step will use.
+    fn z(&self) -> (ExpertId, &[f64]);
+
+    /// Appends a row from outside. A key in no region is not appended.
+    fn append(&mut self, key: u64, value: f64);
+
+    /// Value of the latest row with that key, 0 if there is none.
+    fn read(&self, key: u64) -> f64;
+
+    /// Calls `f` with the key and the value of each latest row whose value is not 0, ascending by
+    /// key.
+    fn for_each_row(&self, f: &mut dyn FnMut(u64, f64));
+
+    /// How much trace it holds.
+    fn size(&self) -> TraceSize;
+
+    /// Steps until the run has ended or `budget` maps are evaluated. A run whose budget ends on a
+    /// terminal expert has ended.
+    fn run(&mut self, budget: u64, ends: &TokenEnds) -> Slice {
+        let mut slice = Slice::default();
+        loop {
+            let (expert, _) = self.z();
+            if slice.steps == budget && !ends.is_terminal(expert) {
+                return slice;
+            }
+            if !self.step() {
+                slice.ended = true;
+                return slice;
+            }
+            slice.steps += 1;
+            slice.tokens += u64::from(ends.ends_token(expert));
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Random networks with small weights: all executors agree on every number of every step for as
+//! long as values stay exact; and damaged networks never panic.
+
+use super::*;
+
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        // SplitMix64
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % n
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len() as u64) as usize]
+    }
+}
+
+const VOCABULARY: u64 = 12;
+
+/// A row of up to three terms.
+fn row(random: &mut Random, ports: &Ports, kind: FieldKind) -> Vec<(Source, f64)> {
+    let mut terms = std::collections::BTreeMap::new();
+    for _ in 0..random.below(4) {
+        let source = 1 + random.below(ports.sources() as u64 - 1) as Source;
+        let weight = match kind {
+            FieldKind::N => random.pick(&[1.0, -1.0, 0.5, 2f64.powi(-8), 2f64.powi(-32)]),
+            _ => random.pick(&[1.0, 1.0, -1.0, 2.0, 256.0]),
+        };
+        terms.insert(source, weight);
+    }
+    let constant = match kind {
+        FieldKind::E => 2.0 + random.below(VOCABULARY - 2) as f64,
+        FieldKind::Q | FieldKind::K => random.pick(&[1.0, 7.0, 101.0, 110.0, 100_000.0]),
+        FieldKind::T => random.below(8) as f64,
+        _ => random.pick(&[0.0, 1.0, -1.0, 3.0, 255.0]),
+    };
+    if constant != 0.0 && !random.one_in(4) {
+        terms.insert(ONE, constant);
+    }
+    terms.into_iter().collect()
+}
+
+/// A row whose value stays small, if what rows remember does: for long exact runs.
+fn tame_row(random: &mut Random, ports: &Ports, kind: FieldKind, index: u16) -> Vec<(Source, f64)> {
+    let small = |random: &mut Random| match random.below(3) {
+        0 => ports.yr(random.below(ports.reads.into()) as u16),
+        1 => ports.yw(random.below(ports.lookups.into()) as u16),
+        _ => ports.yu(random.below(ports.units.into()) as u16),
+    };
+    let carried = |random: &mut Random| ports.ys(random.below(ports.carried.into()) as u16);
+    let constant = random.below(9) as f64;
+    match kind {
+        FieldKind::S => match random.below(8) {
+            0..=1 => vec![(carried(random), 1.0)],
+            2..=3 => vec![(ports.ys(index), 1.0), (ONE, constant - 4.0)],
+            4 => vec![(ports.yr(0), 1.0), (ports.yr(1), 256.0), (ports.yr(2), 65_536.0), (ports.yr(3), p2(24))],
+            5 => vec![(ports.yr(1), 1.0), (ports.yr(2), 256.0), (carried(random), 1.0)],
+            6 => vec![(small(random), 1.0), (ONE, 1.0)],
+            _ => vec![(small(random), -1.0), (carried(random), 1.0)],
+        },
+        FieldKind::N => match random.below(3) {
+            0 => vec![(carried(random), p2(-10)), (ONE, constant)],
+            1 => vec![(small(random), 1.0), (ONE, constant - 4.0)],
+            _ => vec![(carried(random), -p2(-30)), (ONE, 1.0)],
+        },
+        FieldKind::V => match random.below(3) {
+            0 => vec![(ONE, constant)],
+            1 => vec![(small(random), 1.0), (ONE, constant - 4.0)],
+            _ => vec![(ONE, 1.0)],
+        },
+        // Four adjacent bytes, mostly.
+        FieldKind::Q | FieldKind::K => match random.below(9) {
+            0 => vec![(ONE, random.pick(&[1.0, 9.0, 101.0, 103.0, 100_000.0]))],
+            1 => vec![(ports.ys(1), 1.0)],
+            2 => vec![(small(random), 1.0), (ONE, 101.0)],
+            _ => vec![(ports.ys(2), 1.0), (ONE, random.pick(&[101.0, 101.0, 1.0]) + f64::from(index))],
+        },
+        FieldKind::T => vec![(small(random), 1.0), (ONE, constant)],
+        FieldKind::X => match random.below(3) {
+            0 => vec![(ONE, constant)],
+            _ => vec![(ports.yw(random.below(ports.lookups.into()) as u16), 1.0)],
+        },
+        FieldKind::E => {
+            let next = 2.0 + random.below(VOCABULARY - 2) as f64;
+            match random.below(3) {
+                0 => vec![(ONE, next)],
+                1 => vec![(ONE, next), (ports.yu(random.below(ports.units.into()) as u16), 1.0)],
+                _ => vec![(ONE, next), (ports.yw(0), 1.0), (ports.yw(1), -1.0)],
+            }
+        }
+    }
+}
+
+/// A network of random experts whose runs are long and exact.
+pub(crate) fn tame_network(random: &mut Random) -> Network {
+    let p = PORTS;
+    let mut w = Writer::new(2);
+    for _ in 2..VOCABULARY {
+        let mut rows = Vec::new();
+        for field in 0..=p.e() {
+            let (kind, index) = p.kind(field);
+            let terms = match kind {
+                FieldKind::S if !random.one_in(3) => vec![(p.ys(index), 1.0)],
+                FieldKind::K | FieldKind::X if random.one_in(2) => continue,
+                FieldKind::E => tame_row(random, &p, kind, index),
+                _ if random.one_in(6) => continue,
+                _ => tame_row(random, &p, kind, index),
+            };
+            // Two terms of one source are one.
+            let mut sums = std::collections::BTreeMap::new();
+            terms.into_iter().for_each(|(source, weight)| *sums.entry(source).or_insert(0.0) += weight);
+            rows.push((field, sums.into_iter().filter(|term| term.1 != 0.0).collect::<Vec<_>>()));
+        }
+        let rows: Vec<_> = rows.iter().map(|(field, terms)| (*field, &terms[..])).collect();
+        w.expert(&rows);
+    }
+    let first = 2 + random.below(VOCABULARY - 2) as ExpertId;
+    let mut network = network(w.finish(), &[("f", entry(first, 3, 1))]);
+    network.regions = regions();
+    network.lookup = (0..16).map(|_| random.below(6) as f64).collect();
+    network.first_rows = (0..40).map(|_| (101 + random.below(300), random.below(256) as f64)).collect();
+    network
+}
+
+/// A network of random experts. Most queries and keys are in regions, most values small.
+pub(crate) fn random_network(random: &mut Random) -> Network {
+    let p = PORTS;
+    let mut w = Writer::new(2);
+    for _ in 2..VOCABULARY {
+        let mut rows = Vec::new();
+        for field in 0..=p.e() {
+            let (kind, index) = p.kind(field);
+            let terms = match kind {
+                FieldKind::S if random.one_in(2) => vec![(p.ys(index), 1.0)],
+                FieldKind::S if random.one_in(3) => continue,
+                FieldKind::E if random.one_in(2) => vec![(ONE, 2.0 + random.below(VOCABULARY - 2) as f64)],
+                FieldKind::E if random.one_in(20) => vec![(ONE, 1.0)],
+                _ if random.one_in(3) => continue,
+                _ => row(random, &p, kind),
+            };
+            rows.push((field, terms));
+        }
+        let rows: Vec<_> = rows.iter().map(|(field, terms)| (*field, &terms[..])).collect();
+        w.expert(&rows);
+    }
+    let first = 2 + random.below(VOCABULARY - 2) as ExpertId;
+    let mut network = network(w.finish(), &[("f", entry(first, 3, 1))]);
+    network.regions = regions();
+    for region in &mut network.regions {
+        if region.cell == Cell::Number {
+            region.values = Domain::Interval(Interval::new(-(1 << 53), 1 << 53));
+        }
+    }
+    network.lookup = (0..8).map(|_| random.below(20) as f64).collect();
+    network
+}
+
+pub(crate) fn args(random: &mut Random) -> [Value; 3] {
+    std::array::from_fn(|_| word(random.below(300) as u32))
+}
+
+#[test]
+fn executors_agree_on_random_networks() {
+    let mut steps = 0;
+    for seed in 0..3000 {
+        let mut random = Random(seed);
+        let network = random_network(&mut random);
+        let args = args(&mut random);
+        match compare_step_by_step(&network, "f", &args, 200) {
+            Ok(report) => steps += report.steps,
+            Err(divergence) => panic!("seed {seed}: {divergence}"),
+        }
+    }
+    assert!(steps > 10_000, "only {steps} steps were compared");
+}
+
+#[test]
+fn damaged_networks_never_panic() {
+    for seed in 0..1000 {
+        let mut random = Random(seed);
+        let mut network = random_network(&mut random);
+        for _ in 0..20 {
+            let term = random.below(network.experts.weights.len() as u64) as usize;
+            network.experts.weights[term] = random.pick(&[1e300, -1e300, 0.3, 1e18, -7.5, 2f64.powi(-1074)]);
+        }
+        for executor in [Executor::Sparse, Executor::Dense] {
+            let config = Config { executor, max_steps: Some(100), ..Config::default() };
+            let mut instance = Instance::with_config(&network, config).unwrap();
+            let _ = instance.invoke("f", &args(&mut random));
+        }
+    }
+}
+
+#[test]
+fn malformed_networks_are_refused() {
+    let mut refused = 0;
+    for seed in 0..2000 {
+        let mut random = Random(seed);
+        let mut network = random_network(&mut random);
+        let experts = &mut network.experts;
+        let any = random.below(u64::MAX) as usize;
+        let small = random.below(40);
+        match random.below(12) {
+            0 => experts.expert_end[any % 12] = small as u32,
+            1 => experts.row_end[any % 40] = small as u32,
+            2 => experts.fields[any % 40] = small as Field,
+            3 => experts.sources[any % 60] = small as Source,
+            4 => experts.weights[any % 60] = f64::NAN,
+            5 => network.regions[any % 3].first = small,
+            6 => network.regions[any % 3].count = any as u64,
+            7 => network.first_rows.push((small * 10, 1.0)),
+            8 => network.start = Some(small as ExpertId),
+            9 => network.ports.units = small as u16,
+            10 => network.terminals.truncate(any % 3),
+            _ => network.io.stdout = Some((any % 5, small * 3)),
+        }
+        let config = Config { max_steps: Some(50), ..Config::default() };
+        match Instance::with_config(&network, config) {
+            Err(Error::Malformed(_)) => refused += 1,
+            Err(_) => {}
+            Ok(mut instance) => drop(instance.invoke("f", &args(&mut random))),
+        }
+    }
+    assert!(refused > 500, "only {refused} were refused");
+}

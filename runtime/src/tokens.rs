@@ -1,0 +1,93 @@
+//! Where tokens end, derived from weights alone.
+//!
+//! A token ends at each step whose `e` row is not constant, at a jump by constant to an expert that
+//! more than one other expert leads to by constant, and at the last step of a run.
+
+use crate::limits::MAX_BRANCH_TERMS;
+use crate::network::{ExpertId, Network, Ports, Row};
+
+/// For each expert whether its step ends a token.
+#[derive(Clone, Debug)]
+pub struct TokenEnds {
+    terminals: ExpertId,
+    ends: Box<[bool]>,
+}
+
+impl TokenEnds {
+    /// Derives the token ends of a valid network.
+    pub fn new(network: &Network) -> Self {
+        let vocabulary = network.experts.len() as ExpertId;
+        let mut predecessors = vec![0u8; vocabulary as usize];
+        for e in 0..vocabulary {
+            for target in constant_targets(network, e) {
+                if target != e && !network.is_terminal(e) {
+                    let count = &mut predecessors[target as usize];
+                    *count = count.saturating_add(1);
+                }
+            }
+        }
+        let ends = (0..vocabulary).map(|e| {
+            !network.is_terminal(e)
+                && match constant_next(network, e) {
+                    Some(next) => network.is_terminal(next) || predecessors[next as usize] > 1,
+                    None => true,
+                }
+        });
+        TokenEnds { terminals: network.terminals.len() as ExpertId, ends: ends.collect() }
+    }
+
+    /// Whether a step of expert `e` ends a token.
+    pub fn ends_token(&self, e: ExpertId) -> bool {
+        self.ends[e as usize]
+    }
+
+    /// Whether a run ends at `e`.
+    pub(crate) fn is_terminal(&self, e: ExpertId) -> bool {
+        e < self.terminals
+    }
+}
+
+/// The id that a number names: truncated and clamped to the vocabulary. NaN names 0.
+pub(crate) fn expert_of(x: f64, vocabulary: usize) -> ExpertId {
+    // The cast truncates, saturates and takes NaN to 0.
+    (x as ExpertId).min(vocabulary as ExpertId - 1)
+}
+
+/// The row of an expert that makes the next expert, if it has one.
+pub(crate) fn next_row(network: &Network, e: ExpertId) -> Option<Row<'_>> {
+    network.experts.rows(e).next_back().filter(|row| row.field == network.ports.e())
+}
+
+/// The next expert if the `e` row is constant; no row names 0.
+pub(crate) fn constant_next(network: &Network, e: ExpertId) -> Option<ExpertId> {
+    let vocabulary = network.experts.len();
+    match next_row(network, e) {
+        None => Some(0),
+        Some(Row { sources: [], .. }) => Some(0),
+        Some(Row { sources: [Ports::ONE], weights, .. }) => Some(expert_of(weights[0], vocabulary)),
+        Some(_) => None,
+    }
+}
+
+/// The experts that an `e` row leads to if its sources are 0 or 1, ascending. Rows with too many
+/// terms lead to ids that were computed, not constant.
+fn constant_targets(network: &Network, e: ExpertId) -> Vec<ExpertId> {
+    let Some(row) = next_row(network, e) else { return vec![0] };
+    let (constant, terms) = match row.sources.first() {
+        Some(&Ports::ONE) => (row.weights[0], &row.weights[1..]),
+        _ => (0.0, row.weights),
+    };
+    if terms.len() > MAX_BRANCH_TERMS {
+        return Vec::new();
+    }
+    let sum = |subset: usize| {
+        let chosen = terms.iter().enumerate().filter(|(i, _)| subset >> i & 1 == 1);
+        constant + chosen.map(|(_, w)| w).sum::<f64>()
+    };
+    let in_vocabulary = |x: &f64| *x >= 0.0 && *x < network.experts.len() as f64 && x.fract() == 0.0;
+    let mut targets: Vec<_> =
+        (0..1usize << terms.len()).map(sum).filter(in_vocabulary).map(|x| x as ExpertId).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    targets
+}

@@ -1,0 +1,189 @@
+//! The trace of the sparse executor: a direct map from key to latest value.
+//!
+//! A row overwritten by a later row with the same key can never win an attention read again, so one
+//! cell for each key of a declared region is an exact cache of the whole trace. An absent row and a
+//! cell that holds 0 read alike, as they should: a miss reads 0.
+//!
+//! All cells lie in one anonymous mapping. The operating system gives it memory page by page when
+//! cells are first written: a region of 4 GiB costs address space until it is used.
+
+use memmap2::{MmapMut, MmapOptions};
+
+use crate::error::Error;
+use crate::network::{Cell, Region};
+use crate::stepper::TraceSize;
+
+/// One cell for each key of each region.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    cells: MmapMut,
+    regions: Box<[Cells]>,
+}
+
+/// Where the cells of a region are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cells {
+    /// First key.
+    pub(crate) first: u64,
+    /// Number of keys.
+    pub(crate) count: u64,
+    /// Width of a cell.
+    pub(crate) cell: Cell,
+    /// Offset of the first cell in the mapping, in bytes; a multiple of 8.
+    pub(crate) offset: usize,
+}
+
+/// Bytes of a cell.
+pub(crate) fn cell_bytes(cell: Cell) -> usize {
+    match cell {
+        Cell::Byte => 1,
+        Cell::Number => size_of::<f64>(),
+    }
+}
+
+impl Cells {
+    fn bytes(&self) -> usize {
+        self.count as usize * cell_bytes(self.cell)
+    }
+}
+
+/// The key that a field of `z` names: an exact non-negative integer, if it is one.
+pub(crate) fn key_of(x: f64) -> Option<u64> {
+    let key = x as u64;
+    (key as f64 == x).then_some(key)
+}
+
+/// A region's index, remembered from the last access of one port, and tried first at the next.
+pub(crate) type RegionHint = u8;
+
+impl Trace {
+    /// An empty trace over validated regions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`] if there is not enough address space.
+    pub(crate) fn new(regions: &[Region]) -> Result<Self, Error> {
+        let mut bytes = 0;
+        let mut place = |region: &Region| {
+            let cells = Cells { first: region.first, count: region.count, cell: region.cell, offset: bytes };
+            bytes = (bytes + cells.bytes()).next_multiple_of(size_of::<f64>());
+            cells
+        };
+        let regions = regions.iter().map(&mut place).collect();
+        let mapping = MmapOptions::new().len(bytes.max(1)).no_reserve_swap().map_anon();
+        let cells = mapping.map_err(|_| Error::OutOfMemory { bytes: bytes as u64 })?;
+        Ok(Trace { cells, regions })
+    }
+
+    /// The regions, in the network's order.
+    pub(crate) fn regions(&self) -> &[Cells] {
+        &self.regions
+    }
+
+    /// The first byte of the mapping. It stays valid as long as the trace lives.
+    #[cfg(feature = "jit")]
+    pub(crate) fn base(&mut self) -> *mut u8 {
+        self.cells.as_mut_ptr()
+    }
+
+    /// The region of a key and the key's index in it. The hint is tried first, and updated.
+    fn locate(&self, key: u64, hint: &mut RegionHint) -> Option<(&Cells, usize)> {
+        if let Some(region) = self.regions.get(usize::from(*hint)) {
+            let index = key.wrapping_sub(region.first);
+            if index < region.count {
+                return Some((region, index as usize));
+            }
+        }
+        let i = self.regions.partition_point(|r| r.first + r.count <= key);
+        let region = self.regions.get(i)?;
+        let index = key.checked_sub(region.first)?;
+        *hint = i.try_into().unwrap_or(RegionHint::MAX);
+        Some((region, index as usize))
+    }
+
+    /// Value of the latest row with that key, 0 if there is none.
+    pub(crate) fn read(&self, key: u64) -> f64 {
+        self.read_hinted(key, &mut 0)
+    }
+
+    /// [`Trace::read`] for a port that remembers the region it met.
+    pub(crate) fn read_hinted(&self, key: u64, hint: &mut RegionHint) -> f64 {
+        let Some((region, index)) = self.locate(key, hint) else { return 0.0 };
+        match region.cell {
+            Cell::Byte => self.cells[region.offset + index].into(),
+            Cell::Number => number(&self.cells[region.offset..], index),
+        }
+    }
+
+    /// Appends a row. A key in no region is not appended.
+    ///
+    /// A value that does not fit a byte region's cell breaks rule 7 of the certificate; it is
+    /// truncated and saturated.
+    pub(crate) fn append(&mut self, key: u64, value: f64) {
+        self.append_hinted(key, value, &mut 0);
+    }
+
+    /// [`Trace::append`] for a port that remembers the region it met.
+    pub(crate) fn append_hinted(&mut self, key: u64, value: f64, hint: &mut RegionHint) {
+        let Some((&region, index)) = self.locate(key, hint) else { return };
+        match region.cell {
+            Cell::Byte => self.cells[region.offset + index] = value as u8,
+            Cell::Number => {
+                let first = region.offset + index * size_of::<f64>();
+                self.cells[first..first + size_of::<f64>()].copy_from_slice(&value.to_ne_bytes());
+            }
+        }
+    }
+
+    /// What it holds now; looks at every cell.
+    pub(crate) fn size(&self) -> TraceSize {
+        let mut size = TraceSize::default();
+        for region in &self.regions {
+            self.for_each_in(region, &mut |_, _| {
+                size.rows += 1;
+                size.bytes += cell_bytes(region.cell) as u64;
+            });
+        }
+        size
+    }
+
+    /// Calls `f` with the key and the value of every cell that is not 0, ascending by key.
+    pub(crate) fn for_each(&self, f: &mut dyn FnMut(u64, f64)) {
+        for region in &self.regions {
+            self.for_each_in(region, f);
+        }
+    }
+
+    fn for_each_in(&self, region: &Cells, f: &mut dyn FnMut(u64, f64)) {
+        // Most of a large region was never touched. Comparing blocks skips it fast.
+        const BLOCK: usize = 4096;
+        static ZEROS: [u8; BLOCK] = [0; BLOCK];
+        let bytes = &self.cells[region.offset..region.offset + region.bytes()];
+        let cells = BLOCK / cell_bytes(region.cell);
+        for (first, block) in (region.first..).step_by(cells).zip(bytes.chunks(BLOCK)) {
+            if block == &ZEROS[..block.len()] {
+                continue;
+            }
+            for index in 0..block.len() / cell_bytes(region.cell) {
+                let value = match region.cell {
+                    Cell::Byte => block[index].into(),
+                    Cell::Number => number(block, index),
+                };
+                if value != 0.0 {
+                    f(first + index as u64, value);
+                }
+            }
+        }
+    }
+}
+
+/// Number `index` of an array of numbers given as bytes.
+fn number(bytes: &[u8], index: usize) -> f64 {
+    let first = index * size_of::<f64>();
+    let mut number = [0; size_of::<f64>()];
+    number.copy_from_slice(&bytes[first..first + size_of::<f64>()]);
+    f64::from_ne_bytes(number)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! Shared helpers of the cross-package tests.
+
+pub mod examples;
+pub mod oracle;
+pub mod ours;
+
+/// The random numbers of a test or a benchmark: seeded by the environment's `WASM2ONNX_SEED`, with
+/// `default` without it. Prints the seed, so that a run can be repeated.
+///
+/// # Panics
+///
+/// If the variable is something else than a number.
+pub fn rng(default: u64) -> fastrand::Rng {
+    let seed = match std::env::var("WASM2ONNX_SEED") {
+        Ok(text) => text.parse().expect("WASM2ONNX_SEED is an integer of 64 bits"),
+        Err(_) => default,
+    };
+    println!("WASM2ONNX_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
+}

@@ -1,0 +1,75 @@
+use wasm2onnx_runtime::{TrapCode, Value};
+
+use super::{Oracle, Stop, Wasmi, Wasmtime};
+
+const MODULE: &str = r#"
+    (module
+      (import "env" "input_byte" (func $input (result i32)))
+      (import "env" "output_byte" (func $output (param i32)))
+      (memory 1)
+      (table 2 funcref)
+      (type $i (func (result i32)))
+      (func (export "echo") (result i32)
+        (call $output (call $input))
+        (call $input))
+      (func (export "all") (param i32 i64 f32 f64) (result f64 f32 i64 i32)
+        local.get 3 local.get 2 local.get 1 local.get 0)
+      (func (export "unreachable") unreachable)
+      (func (export "zero") (result i32) (i32.div_u (i32.const 1) (i32.const 0)))
+      (func (export "overflow") (result i32) (i32.div_s (i32.const 0x80000000) (i32.const -1)))
+      (func (export "conversion") (result i32) (i32.trunc_f32_s (f32.const nan)))
+      (func (export "memory") (result i32) (i32.load (i32.const 65533)))
+      (func (export "table") (result i32) (call_indirect (type $i) (i32.const 2)))
+      (func (export "null") (result i32) (call_indirect (type $i) (i32.const 1)))
+      (func $type (export "type") (result i32) (call_indirect (type $i) (i32.const 0)))
+      (elem (i32.const 0) $output)
+      (func $forever (export "forever") (call $forever)))
+"#;
+
+#[test]
+fn values_traps_and_bytes() {
+    let wasm = wat::parse_str(MODULE).unwrap();
+    let wasmi = Wasmi::new(&wasm, b"ab").unwrap();
+    let wasmtime = Wasmtime::new(&wasm, b"ab").unwrap();
+    for mut oracle in [Box::new(wasmi) as Box<dyn Oracle>, Box::new(wasmtime)] {
+        let values = [Value::I32(-5), Value::I64(1 << 40), Value::F32(0x7fa0_0001), Value::F64(1)];
+        let reversed: Vec<_> = values.iter().rev().copied().collect();
+        assert_eq!(oracle.call("all", &values).unwrap(), reversed);
+        assert_eq!(oracle.call("echo", &[]), Ok(vec![Value::I32(i32::from(b'b'))]));
+        assert_eq!(oracle.call("echo", &[]), Ok(vec![Value::I32(-1)]));
+        assert_eq!(oracle.stdout(), b"a\xff");
+        for (entry, code) in [
+            ("unreachable", TrapCode::Unreachable),
+            ("zero", TrapCode::IntegerDivideByZero),
+            ("overflow", TrapCode::IntegerOverflow),
+            ("conversion", TrapCode::InvalidConversionToInteger),
+            ("memory", TrapCode::MemoryOutOfBounds),
+            ("table", TrapCode::TableOutOfBounds),
+            ("null", TrapCode::UninitializedElement),
+            ("type", TrapCode::IndirectCallTypeMismatch),
+            ("forever", TrapCode::CallStackExhausted),
+        ] {
+            assert_eq!(oracle.call(entry, &[]), Err(Stop::Trap(code)), "{entry}");
+        }
+    }
+}
+
+#[test]
+fn instructions_are_counted_and_limited() {
+    let wasm = wat::parse_str(
+        r#"(module (func (export "count") (param i32)
+             (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#,
+    )
+    .unwrap();
+    let mut oracle = Wasmtime::with_fuel(&wasm, b"", 5_000).unwrap();
+    let mut count = |n| {
+        let before = oracle.instructions();
+        let ended = oracle.call("count", &[Value::I32(n)]);
+        (ended, oracle.instructions() - before)
+    };
+    let (ended, one) = count(1);
+    assert_eq!(ended, Ok(vec![]));
+    let (_, hundred) = count(100);
+    assert_eq!(hundred - one, 99 * 5);
+    assert_eq!(count(1000).0, Err(Stop::OutOfFuel));
+}

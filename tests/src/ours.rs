@@ -1,0 +1,53 @@
+//! Calls of [`examples`](crate::examples) on our own executors.
+
+use wasm2onnx_runtime::lockstep::{Divergence, End, compare_step_by_step};
+use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network};
+
+use crate::examples::{Answer, Call};
+
+/// A run that came to its end.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// What it answered.
+    pub answer: Answer,
+    /// Maps evaluated.
+    pub steps: u64,
+    /// Tokens.
+    pub tokens: u64,
+}
+
+/// Runs a call on a fresh instance, for at most so many steps.
+///
+/// # Errors
+///
+/// As [`Instance::with_config`] and [`Instance::invoke`].
+pub fn run(network: &Network, call: &Call, executor: Executor, max_steps: u64) -> Result<Run, Error> {
+    let config = Config { executor, max_steps: Some(max_steps), stdin: call.stdin.clone(), ..Config::default() };
+    let mut instance = Instance::with_config(network, config)?;
+    let results = instance.invoke(call.entry, &call.args)?;
+    let answer = Answer { results, stdout: instance.stdout() };
+    Ok(Run { answer, steps: instance.steps(), tokens: instance.tokens() })
+}
+
+/// Runs a call on the dense and the sparse executor at once and compares every number of at most
+/// `max_steps` steps.
+///
+/// # Errors
+///
+/// The first difference.
+pub fn compare(network: &Network, call: &Call, max_steps: u64) -> Result<End, Divergence> {
+    let network = with_stdin(network, &call.stdin);
+    Ok(compare_step_by_step(&network, call.entry, &call.args, max_steps)?.end)
+}
+
+/// The network with that input among its first rows.
+fn with_stdin(network: &Network, stdin: &[u8]) -> Network {
+    let mut network = network.clone();
+    if let Some((region, length)) = network.io.stdin.take() {
+        let first = network.regions[region].first;
+        let bytes = (first..).zip(stdin).map(|(key, byte)| (key, f64::from(*byte)));
+        network.first_rows.extend(bytes);
+        network.first_rows.push((length, stdin.len() as f64));
+    }
+    network
+}

@@ -1,0 +1,341 @@
+//! Random modules: ours against wasmi.
+//!
+//! `WASM2ONNX_SEEDS` is the number of modules that wasm-smith makes, 1,000 without it. A failure
+//! prints its seed and leaves the module in `target/failures`.
+
+mod support;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+
+use arbitrary::Unstructured;
+use support::{
+    Engine, Oracle, OracleError, Outcome, exported_functions, first_difference, outcome, random_value, save_failure,
+    wasmi_engine,
+};
+use wasm_smith::MemoryOffsetChoices;
+use wasm2onnx_compiler::error::ErrorKind;
+use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_runtime::{Config, Instance, TrapCode};
+
+/// Seeds without the environment variable.
+const DEFAULT_SEEDS: u64 = 1_000;
+
+/// An instruction count from which a call counts as one that did something.
+const BUSY: u64 = 100;
+
+/// Least share of the seeds that have a call without a trap of so many instructions.
+const LEAST_BUSY: f64 = 0.6;
+
+/// What a module generated with `ensure_termination` may burn: a unit for each function entry and
+/// each turn of a loop.
+const TERMINATION_FUEL: u32 = 500;
+
+/// More than any generated module burns. Mutated ones may run on; those are compared up to there.
+const FUEL: u64 = 1 << 24;
+
+/// Pages that a memory may have on both sides.
+const MAX_PAGES: u32 = 16;
+
+/// Steps for each unit of fuel, far above what instructions take, so that a run astray ends.
+const STEPS_PER_FUEL: u64 = 2_000;
+
+/// Calls of each export on one instance.
+const CALLS: usize = 3;
+
+#[test]
+fn random_modules_agree_with_wasmi() {
+    let seeds = match std::env::var("WASM2ONNX_SEEDS") {
+        Ok(text) => text.parse().expect("WASM2ONNX_SEEDS is a number"),
+        Err(_) => DEFAULT_SEEDS,
+    };
+    let total = Mutex::new(Total::default());
+    in_parallel(seeds, |seed| {
+        let wasm = random_module(seed);
+        let comparison = guarded(|| compare(&wasm, seed, Origin::Generated));
+        let mut total = total.lock().expect("no test panics holding it");
+        match comparison {
+            Ok(Comparison::Compared(summary)) => total.add(summary),
+            Ok(Comparison::Neither) => panic!("seed {seed}: wasm-smith made a module that wasmi refuses"),
+            Err(what) => {
+                let path = save_failure(&format!("smith-{seed}.wasm"), &wasm);
+                total.failures.push(format!("seed {seed}: {what}; module: {path}"));
+            }
+        }
+    });
+    let total = total.into_inner().expect("no test panicked holding it");
+    let share = total.busy as f64 / seeds as f64;
+    println!(
+        "{seeds} seeds: {} calls, {} of them trapped, {} instructions; {:.1} % of the seeds executed {BUSY} \
+         instructions or more without a trap",
+        total.calls,
+        total.traps,
+        total.fuel,
+        share * 100.0,
+    );
+    total.check();
+    assert!(share >= LEAST_BUSY, "the generated modules do too little");
+}
+
+#[test]
+fn mutated_modules_agree_with_wasmi_or_are_refused() {
+    const MUTATIONS: u64 = 10_000;
+    let bases: Vec<_> = (0..20).map(random_module).collect();
+    let total = Mutex::new((Total::default(), 0u64, 0u64));
+    in_parallel(MUTATIONS, |seed| {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let wasm = mutated(&bases[seed as usize % bases.len()], &mut rng);
+        let comparison = guarded(|| compare(&wasm, seed, Origin::Mutated));
+        let mut total = total.lock().expect("no test panics holding it");
+        match comparison {
+            Ok(Comparison::Compared(summary)) => {
+                total.0.add(summary);
+                total.1 += 1;
+            }
+            Ok(Comparison::Neither) => total.2 += 1,
+            Err(what) => {
+                let path = save_failure(&format!("mutated-{seed}.wasm"), &wasm);
+                total.0.failures.push(format!("mutation {seed}: {what}; module: {path}"));
+            }
+        }
+    });
+    let (total, compared, refused) = total.into_inner().expect("no test panicked holding it");
+    println!("{MUTATIONS} mutations: {compared} compared in {} calls, {refused} refused", total.calls);
+    total.check();
+    assert!(compared >= MUTATIONS / 20, "too few mutations leave a module to compare");
+}
+
+/// A sum over modules.
+#[derive(Default)]
+struct Total {
+    calls: u64,
+    traps: u64,
+    fuel: u64,
+    busy: u64,
+    failures: Vec<String>,
+}
+
+impl Total {
+    fn add(&mut self, summary: Summary) {
+        self.calls += summary.calls;
+        self.traps += summary.traps;
+        self.fuel += summary.fuel;
+        self.busy += u64::from(summary.longest >= BUSY);
+    }
+
+    fn check(&self) {
+        for failure in self.failures.iter().take(20) {
+            println!("FAILED {failure}");
+        }
+        assert!(self.failures.is_empty(), "{} modules fail", self.failures.len());
+    }
+}
+
+/// What the oracle's side of a comparison did.
+#[derive(Default)]
+struct Summary {
+    calls: u64,
+    traps: u64,
+    fuel: u64,
+    /// Most fuel of a call that did not trap.
+    longest: u64,
+}
+
+enum Comparison {
+    Compared(Summary),
+    /// Ours refuses the module, or wasmi does.
+    Neither,
+}
+
+/// Where a module comes from.
+#[derive(Clone, Copy, PartialEq)]
+enum Origin {
+    /// From wasm-smith: it must compile, and every call ends.
+    Generated,
+    /// It may be refused, and may run on until fuel or stack are used up.
+    Mutated,
+}
+
+/// Calls every export on both sides and compares results, traps, globals and memories.
+fn compare(wasm: &[u8], seed: u64, origin: Origin) -> Result<Comparison, String> {
+    let options = Options { max_memory_pages: Some(MAX_PAGES), ..Options::default() };
+    let network = match compile(wasm, &options) {
+        Ok(network) => network,
+        Err(error) if origin == Origin::Generated || matches!(error.kind(), ErrorKind::Certificate(_)) => {
+            return Err(format!("refused: {error}"));
+        }
+        Err(_) => return Ok(Comparison::Neither),
+    };
+    let engine = wasmi_engine();
+    let Ok(module) = wasmi::Module::new(&engine, wasm) else { return Ok(Comparison::Neither) };
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut summary = Summary::default();
+
+    'exports: for (name, params) in exported_functions(&module) {
+        // An instance of its own for each export, so that one that burns all fuel leaves some to the others.
+        let mut theirs = match Oracle::new(&module, FUEL, MAX_PAGES) {
+            Ok(oracle) => oracle,
+            Err(OracleError::Refused(_)) => return Ok(Comparison::Neither),
+            Err(OracleError::Creation(Outcome::Stopped)) if origin == Origin::Mutated => {
+                return Ok(Comparison::Compared(summary));
+            }
+            Err(OracleError::Creation(expected)) => {
+                let ours = outcome(Instance::with_config(&network, config(FUEL)).map(|_| Vec::new()));
+                if ours != expected {
+                    return Err(format!("creation: {ours:?} instead of {expected:?}"));
+                }
+                return Ok(Comparison::Compared(summary));
+            }
+        };
+        let mut ours = Instance::with_config(&network, config(theirs.fuel())).map_err(|e| format!("creation: {e}"))?;
+
+        for _ in 0..CALLS {
+            let args: Vec<_> = params.iter().map(|ty| random_value(&mut rng, *ty)).collect();
+            let before = theirs.fuel();
+            let expected = theirs.call(&name, &args);
+            let burnt = theirs.fuel() - before;
+            if expected == Outcome::Stopped {
+                match origin {
+                    Origin::Generated => return Err(format!("{name}{args:?} runs too long under wasmi")),
+                    Origin::Mutated => continue 'exports,
+                }
+            }
+            ours.set_max_steps(config(theirs.fuel()).max_steps);
+            let found = ours.call(&name, &args);
+            // The two stacks are not of one size.
+            let exhausted = Outcome::Trap(TrapCode::CallStackExhausted);
+            if origin == Origin::Mutated && (found == exhausted || expected == exhausted) {
+                continue 'exports;
+            }
+            if found != expected {
+                return Err(format!("{name}{args:?}: {found:?} instead of {expected:?}"));
+            }
+            let (found, expected_globals) = (ours.globals(), theirs.globals());
+            if found != expected_globals {
+                return Err(format!("{name}{args:?}: globals {found:?} instead of {expected_globals:?}"));
+            }
+            summary.calls += 1;
+            match expected {
+                Outcome::Trap(_) => summary.traps += 1,
+                _ => summary.longest = summary.longest.max(burnt),
+            }
+        }
+        if let Some(difference) = first_difference(&ours.memories(), &theirs.memories()) {
+            return Err(format!("after {name}: {difference}"));
+        }
+        summary.fuel += theirs.fuel();
+    }
+    Ok(Comparison::Compared(summary))
+}
+
+/// Enough steps for what burnt so much fuel.
+fn config(fuel: u64) -> Config {
+    Config { max_steps: Some((fuel + 1_000) * STEPS_PER_FUEL), ..Config::default() }
+}
+
+/// An integer module without imports that terminates and exports everything.
+fn random_module(seed: u64) -> Vec<u8> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut bytes = vec![0; rng.usize(1_000..6_000)];
+    rng.fill(&mut bytes);
+    let config = wasm_smith::Config {
+        allow_floats: false,
+        bulk_memory_enabled: false,
+        compact_imports_enabled: false,
+        exceptions_enabled: false,
+        extended_const_enabled: false,
+        gc_enabled: false,
+        memory64_enabled: false,
+        reference_types_enabled: false,
+        relaxed_simd_enabled: false,
+        saturating_float_to_int_enabled: false,
+        simd_enabled: false,
+        tail_call_enabled: false,
+        threads_enabled: false,
+        wide_arithmetic_enabled: false,
+        // One in four traps wherever it happens to; the others get to the end more often.
+        disallow_traps: !seed.is_multiple_of(4),
+        export_everything: true,
+        max_imports: 0,
+        min_types: 2,
+        max_types: 8,
+        min_funcs: 2,
+        max_funcs: 6,
+        max_instructions: 120,
+        min_globals: 1,
+        max_globals: 8,
+        min_memories: 1,
+        max_memory32_bytes: 2 * 65_536,
+        memory_max_size_required: true,
+        memory_offset_choices: MemoryOffsetChoices(90, 9, 1),
+        max_data_segments: 4,
+        min_tables: 1,
+        max_table_elements: 20,
+        min_element_segments: 1,
+        max_element_segments: 4,
+        ..wasm_smith::Config::default()
+    };
+    let mut module = wasm_smith::Module::new(config, &mut Unstructured::new(&bytes)).expect("there are bytes enough");
+    module.ensure_termination(TERMINATION_FUEL).expect("the bodies are generated");
+    module.to_bytes()
+}
+
+/// The module with a few bytes changed, moved or missing.
+fn mutated(wasm: &[u8], rng: &mut fastrand::Rng) -> Vec<u8> {
+    let mut wasm = wasm.to_vec();
+    for _ in 0..rng.usize(1..4) {
+        if wasm.is_empty() {
+            break;
+        }
+        let at = rng.usize(..wasm.len());
+        match rng.u8(..12) {
+            0 => wasm.truncate(at),
+            1 => {
+                wasm.remove(at);
+            }
+            2 => wasm.insert(at, rng.u8(..)),
+            3 => {
+                let with = rng.usize(..wasm.len());
+                wasm.swap(at, with);
+            }
+            4 => {
+                let len = rng.usize(1..=16).min(wasm.len() - at);
+                let copy = wasm[at..at + len].to_vec();
+                let to = rng.usize(..=wasm.len() - len);
+                wasm[to..to + len].copy_from_slice(&copy);
+            }
+            // A neighbouring opcode or number is often valid again.
+            5..9 => wasm[at] = wasm[at].wrapping_add_signed(rng.i8(-3..=3)),
+            9 => wasm[at] ^= 1 << rng.u8(..8),
+            _ => wasm[at] = rng.u8(..),
+        }
+    }
+    wasm
+}
+
+/// Runs it; a panic is a failure with its message.
+fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(format!("panicked: {}", message.unwrap_or("with no message")))
+    })
+}
+
+/// Calls `f` with all numbers below `count`, on all cores.
+fn in_parallel(count: u64, f: impl Fn(u64) + Sync) {
+    let next = std::sync::atomic::AtomicU64::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if i >= count {
+                        return;
+                    }
+                    f(i);
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,131 @@
+//! The programs of `examples/` on fresh random inputs: wasmi, wasmtime, the sparse and the dense
+//! executor answer alike, and rightly.
+
+use fastrand::Rng;
+use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_runtime::lockstep::End;
+use wasm2onnx_runtime::{Executor, Network};
+use wasm2onnx_tests::examples::{self, Answer, Call, Example};
+use wasm2onnx_tests::oracle::{Wasmi, Wasmtime};
+use wasm2onnx_tests::{ours, rng};
+
+/// Instructions of the calls that the sparse executor runs.
+const SPARSE: [u64; 4] = [5_000, 30_000, 100_000, 300_000];
+
+/// Instructions of the calls that both executors run in lockstep, the sample besides.
+const DENSE: [u64; 3] = [1_000, 5_000, 5_000];
+
+/// Steps that are compared in lockstep, enough for the calls above to end.
+const DENSE_STEPS: u64 = 20_000;
+
+/// Far more steps than an instruction takes, so that a run astray ends.
+const STEPS_PER_INSTRUCTION: u64 = 100;
+
+macro_rules! agree {
+    ($($name:ident)*) => {$(
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn oracles() {
+                with_oracles_only(&example(stringify!($name)));
+            }
+
+            #[test]
+            fn sparse() {
+                on_sparse(&example(stringify!($name)));
+            }
+
+            #[test]
+            fn dense() {
+                on_dense(&example(stringify!($name)));
+            }
+        }
+    )*};
+}
+
+agree!(hungarian interpreter quicksort recursive sha256 sieve sudoku);
+
+fn example(name: &str) -> Example {
+    examples::all().into_iter().find(|example| example.name == name).expect("an example of that name")
+}
+
+/// The sample and its expected output, and larger inputs than our executors have time for.
+fn with_oracles_only(example: &Example) {
+    if let Some(sample) = &example.sample {
+        let (answer, _) = agreed(example, sample);
+        assert_eq!(String::from_utf8_lossy(&answer.stdout), example.expected);
+    }
+    let mut rng = rng(1);
+    for instructions in [1_000, 10_000, 100_000, 1_000_000, 10_000_000] {
+        agreed(example, &(example.generate)(&mut rng, instructions));
+    }
+}
+
+fn on_sparse(example: &Example) {
+    let network = network(example);
+    for call in calls(example, &SPARSE) {
+        let (answer, instructions) = agreed(example, &call);
+        let max_steps = STEPS_PER_INSTRUCTION * (instructions + 1_000);
+        let run = ours::run(&network, &call, Executor::Sparse, max_steps)
+            .unwrap_or_else(|error| panic!("{}: {error}", Shown(&call)));
+        assert_eq!(run.answer, answer, "{}", Shown(&call));
+        println!("{}: {instructions} instructions, {} tokens, {} steps", example.name, run.tokens, run.steps);
+    }
+}
+
+fn on_dense(example: &Example) {
+    let network = network(example);
+    let mut finished = 0;
+    for call in calls(example, &DENSE) {
+        let (answer, _) = agreed(example, &call);
+        let end = ours::compare(&network, &call, DENSE_STEPS)
+            .unwrap_or_else(|divergence| panic!("{}: {divergence}", Shown(&call)));
+        match end {
+            End::Finished(results) => {
+                assert_eq!(results.as_ref(), Ok(&answer.results), "{}", Shown(&call));
+                let run = ours::run(&network, &call, Executor::Dense, DENSE_STEPS)
+                    .unwrap_or_else(|error| panic!("{}: {error}", Shown(&call)));
+                assert_eq!(run.answer, answer, "{}", Shown(&call));
+                println!("{}: {} steps in lockstep", example.name, run.steps);
+                finished += 1;
+            }
+            End::StepLimit => {}
+            End::Inexact { expert, what } => panic!("{}: expert {expert}: {what:?}", Shown(&call)),
+        }
+    }
+    assert!(finished > 0, "no call was small enough to end on the dense executor");
+}
+
+fn network(example: &Example) -> Network {
+    compile(example.wasm, &Options::default()).unwrap_or_else(|error| panic!("{}: {error}", example.name))
+}
+
+/// The sample, and a fresh call of each size.
+fn calls<'e>(example: &'e Example, sizes: &'e [u64]) -> impl Iterator<Item = Call> + 'e {
+    let mut rng: Rng = rng(1);
+    let fresh = sizes.iter().map(move |instructions| (example.generate)(&mut rng, *instructions));
+    example.sample.clone().into_iter().chain(fresh)
+}
+
+/// What wasmi and wasmtime agree on, after a check of our own, and the number of instructions.
+fn agreed(example: &Example, call: &Call) -> (Answer, u64) {
+    let mut wasmtime = Wasmtime::new(example.wasm, &call.stdin).expect("no start function");
+    let mut wasmi = Wasmi::new(example.wasm, &call.stdin).expect("no start function");
+    let answer = call.answer(&mut wasmtime);
+    assert_eq!(call.answer(&mut wasmi), answer, "{}", Shown(call));
+    let answer = answer.unwrap_or_else(|stop| panic!("{}: {stop:?}", Shown(call)));
+    assert!((example.check)(call, &answer), "{}: wrong answer {answer:?}", Shown(call));
+    (answer, wasmtime.instructions())
+}
+
+/// A call in a failure's message: long inputs are cut.
+struct Shown<'c>(&'c Call);
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Call { entry, args, stdin } = self.0;
+        let shown = String::from_utf8_lossy(&stdin[..stdin.len().min(2_000)]);
+        write!(f, "{entry}{args:?} on {} bytes {shown:?}", stdin.len())
+    }
+}

@@ -1,0 +1,707 @@
+//! Each supported instruction alone: ours against wasmi on edge values and random ones.
+//!
+//! Beside the plain instruction, each is tried where the compiler may choose another circuit for it:
+//! with one constant operand, as a condition, and on its own result.
+
+mod support;
+
+use std::fmt::Write;
+
+use support::{EDGES, Engine, Oracle, first_difference, random_value, save_failure, wasmi_engine};
+use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_runtime::{Instance, Value, ValueType};
+
+/// Random operands of the plain instruction.
+const RANDOM: usize = 3_000;
+
+/// Random operands of each variant.
+const RANDOM_VARIANT: usize = 300;
+
+/// Fuel enough for all calls of a module.
+const FUEL: u64 = 1 << 40;
+
+const MAX_PAGES: u32 = 16;
+
+/// All values next to which something changes, as bits of the type.
+fn all_edges(ty: ValueType) -> Vec<Value> {
+    let mut bits = EDGES.to_vec();
+    for k in 0..64 {
+        for delta in -1..=1 {
+            let power = (1u64 << k).wrapping_add_signed(delta);
+            bits.extend([power, power.wrapping_neg()]);
+        }
+    }
+    let mut values: Vec<_> = bits.into_iter().map(|bits| value(ty, bits)).collect();
+    values.sort_by_key(|value| value.words());
+    values.dedup();
+    values
+}
+
+/// The most important of them.
+fn core_edges(ty: ValueType) -> Vec<Value> {
+    let mut values: Vec<_> = EDGES.iter().map(|bits| value(ty, *bits)).collect();
+    // Shift amounts that wrap around.
+    values.extend([31, 32, 33, 63, 64, 65].map(|bits| value(ty, bits)));
+    values.sort_by_key(|value| value.words());
+    values.dedup();
+    values
+}
+
+fn value(ty: ValueType, bits: u64) -> Value {
+    Value::from_words(ty, [bits as u32, (bits >> 32) as u32])
+}
+
+/// An operand as text, floats by their bits.
+fn constant(value: Value) -> String {
+    match value {
+        Value::I32(x) => format!("(i32.const {x})"),
+        Value::I64(x) => format!("(i64.const {x})"),
+        Value::F32(bits) => format!("(f32.reinterpret_i32 (i32.const {}))", bits as i32),
+        Value::F64(bits) => format!("(f64.reinterpret_i64 (i64.const {}))", bits as i64),
+    }
+}
+
+/// A module under test and the calls to make.
+#[derive(Default)]
+struct Test {
+    wat: String,
+    calls: Vec<(String, Vec<Value>)>,
+}
+
+impl Test {
+    /// Adds an exported function with parameters `$0`, `$1`, ….
+    fn function(&mut self, name: &str, params: &[ValueType], results: &str, body: &str) {
+        let params: String =
+            params.iter().enumerate().fold(String::new(), |text, (i, ty)| text + &format!(" (param ${i} {ty})"));
+        writeln!(self.wat, "(func (export \"{name}\"){params} (result {results}) {body})")
+            .expect("strings can be written");
+    }
+
+    fn call(&mut self, name: &str, args: &[Value]) {
+        self.calls.push((name.to_owned(), args.to_vec()));
+    }
+
+    /// Calls a function on edge values and so many random ones.
+    fn call_on_values(&mut self, name: &str, params: &[ValueType], random: usize, edges: fn(ValueType) -> Vec<Value>) {
+        let mut rng = fastrand::Rng::with_seed(self.calls.len() as u64);
+        match *params {
+            [] => self.call(name, &[]),
+            [ty] => edges(ty).iter().for_each(|a| self.call(name, &[*a])),
+            [first, second, ref rest @ ..] => {
+                let rest: Vec<_> = rest.iter().map(|ty| random_value(&mut rng, *ty)).collect();
+                let (core, all) = (core_edges(first), edges(first));
+                let (core2, all2) = (core_edges(second), edges(second));
+                let pairs = core.iter().flat_map(|a| all2.iter().map(move |b| (*a, *b)));
+                let more = all.iter().flat_map(|a| core2.iter().map(move |b| (*a, *b)));
+                for (a, b) in pairs.chain(more) {
+                    self.call(name, &[&[a, b], &rest[..]].concat());
+                }
+            }
+        }
+        if !params.is_empty() {
+            for _ in 0..random {
+                let args: Vec<_> = params.iter().map(|ty| random_value(&mut rng, *ty)).collect();
+                self.call(name, &args);
+            }
+        }
+    }
+
+    /// Makes all calls on both engines, in order, on one instance each.
+    fn run(&self, what: &str) {
+        let wasm = wat::parse_str(&self.wat).unwrap_or_else(|error| panic!("{what}: {error}\n{}", self.wat));
+        let saved = || save_failure(&format!("instruction-{what}.wasm"), &wasm);
+        let network = compile(&wasm, &Options { max_memory_pages: Some(MAX_PAGES), ..Options::default() });
+        let network = network.unwrap_or_else(|error| panic!("{what}: {error}; module: {}", saved()));
+        let mut ours = Instance::new(&network).unwrap_or_else(|error| panic!("{what}: {error}; module: {}", saved()));
+        let module = wasmi::Module::new(&wasmi_engine(), &wasm).expect("wasmi accepts the module");
+        let mut theirs = Oracle::new(&module, FUEL, MAX_PAGES).expect("wasmi instantiates the module");
+        for (i, (name, args)) in self.calls.iter().enumerate() {
+            let (found, expected) = (ours.call(name, args), theirs.call(name, args));
+            assert!(
+                found == expected,
+                "{what}: {name}{args:?} gave {found:?} instead of {expected:?}; module: {}",
+                saved()
+            );
+            if i % 256 == 0 || i + 1 == self.calls.len() {
+                let (found, expected) = (ours.globals(), theirs.globals());
+                assert!(
+                    found == expected,
+                    "{what}: after {name}{args:?}, globals are {found:?} instead of {expected:?}"
+                );
+                if let Some(difference) = first_difference(&ours.memories(), &theirs.memories()) {
+                    panic!("{what}: after {name}{args:?} {difference}; module: {}", saved());
+                }
+            }
+        }
+    }
+}
+
+/// Parameters and result of a numeric instruction, from its name.
+fn signature(name: &str) -> (Vec<ValueType>, ValueType) {
+    use ValueType::*;
+    let ty = |name: &str| match name {
+        "i32" => I32,
+        "i64" => I64,
+        "f32" => F32,
+        "f64" => F64,
+        _ => panic!("no type: {name}"),
+    };
+    let (prefix, operation) = name.split_once('.').expect("numeric instructions have a type");
+    let own = ty(prefix);
+    let parts: Vec<_> = operation.split('_').collect();
+    match parts[..] {
+        ["wrap" | "reinterpret", from] | ["extend", from, _] => (vec![ty(from)], own),
+        ["eqz"] => (vec![own], I32),
+        ["eq" | "ne" | "lt" | "gt" | "le" | "ge", ..] => (vec![own; 2], I32),
+        ["clz" | "ctz" | "popcnt" | "neg" | "abs" | "extend8" | "extend16" | "extend32", ..] => (vec![own], own),
+        [
+            "add" | "sub" | "mul" | "div" | "rem" | "and" | "or" | "xor" | "shl" | "shr" | "rotl" | "rotr" | "copysign",
+            ..,
+        ] => (vec![own; 2], own),
+        _ => panic!("the tests do not know the signature of {name}"),
+    }
+}
+
+/// Tests a numeric instruction in all its places.
+fn numeric(name: &str) {
+    let (params, result) = signature(name);
+    let own = params[0];
+    let operands = if params.len() == 1 { "(local.get $0)" } else { "(local.get $0) (local.get $1)" };
+    let plain = format!("({name} {operands})");
+    let mut test = Test::default();
+
+    test.function("plain", &params, &result.to_string(), &plain);
+    test.call_on_values("plain", &params, RANDOM, all_edges);
+
+    if result == ValueType::I32 {
+        test.function(
+            "if",
+            &params,
+            "i32",
+            &format!("(if (result i32) {plain} (then (i32.const 5)) (else (i32.const 7)))"),
+        );
+        test.function("select", &params, "i32", &format!("(select (i32.const 5) (i32.const 7) {plain})"));
+        test.function("eqz", &params, "i32", &format!("(i32.eqz {plain})"));
+        test.function(
+            "br_if",
+            &params,
+            "i32",
+            &format!("(block (br_if 0 {plain}) (return (i32.const 1))) (i32.const 2)"),
+        );
+        for place in ["if", "select", "eqz", "br_if"] {
+            test.call_on_values(place, &params, RANDOM_VARIANT, core_edges);
+        }
+    }
+    if let (ValueType::I32 | ValueType::I64, true) = (own, result == own && params.len() == 2) {
+        // On its own result, which may not have been wrapped, and among sums of it.
+        test.function("chain", &params, &own.to_string(), &format!("({name} {plain} (local.get $0))"));
+        test.function("chain2", &params, &own.to_string(), &format!("({name} (local.get $1) {plain})"));
+        test.function(
+            "sums",
+            &params,
+            &own.to_string(),
+            &format!("({name} ({own}.add (local.get $0) (local.get $1)) ({own}.sub (local.get $0) (local.get $1)))"),
+        );
+        test.function("same", &params, &own.to_string(), &format!("({name} (local.get $0) (local.get $0))"));
+        for place in ["chain", "chain2", "sums", "same"] {
+            test.call_on_values(place, &params, RANDOM_VARIANT, core_edges);
+        }
+    }
+    test.run(name);
+
+    if params.len() == 2 {
+        constant_operand(name, own, result);
+    }
+}
+
+/// Tests a numeric instruction with either operand constant.
+fn constant_operand(name: &str, ty: ValueType, result: ValueType) {
+    let mut rng = fastrand::Rng::with_seed(7);
+    let mut constants = core_edges(ty);
+    // Shift amounts, small divisors, powers of two, and any.
+    constants.extend([5, 7, 10, 12, 16, 24, 48, 100, 641, 1000, 1 << 20].map(|bits| value(ty, bits)));
+    constants.extend([-2i64, -3, -7, -10].map(|x| value(ty, x as u64)));
+    constants.extend((0..6).map(|_| random_value(&mut rng, ty)));
+    let mut test = Test::default();
+    for (i, x) in constants.iter().enumerate() {
+        let constant = constant(*x);
+        test.function(
+            &format!("right {i}"),
+            &[ty],
+            &result.to_string(),
+            &format!("({name} (local.get $0) {constant})"),
+        );
+        test.function(&format!("left {i}"), &[ty], &result.to_string(), &format!("({name} {constant} (local.get $0))"));
+        for side in ["right", "left"] {
+            test.call_on_values(&format!("{side} {i}"), &[ty], RANDOM_VARIANT / 4, core_edges);
+        }
+        // Values next to multiples of the constant, where quotients and remainders turn.
+        let (Value::I32(_) | Value::I64(_)) = x else { continue };
+        let [low, high] = x.words();
+        let bits = u64::from(low) | u64::from(high) << 32;
+        for factor in [1, 2, 3, 1000, 0x1234_5678] {
+            for delta in -1..=1 {
+                let near = bits.wrapping_mul(factor).wrapping_add_signed(delta);
+                test.call(&format!("right {i}"), &[value(ty, near)]);
+            }
+        }
+    }
+    test.run(&format!("{name}-constant"));
+}
+
+/// Offsets of loads and stores in their instruction.
+const OFFSETS: [u64; 9] = [0, 1, 2, 3, 4, 255, 65_535, 65_536, 0xffff_ffff];
+
+/// Addresses around the ends of one and of two pages.
+fn addresses() -> Vec<Value> {
+    let mut addresses: Vec<u32> = (0..12).chain(65_536 - 12..65_536 + 4).chain(131_072 - 12..131_072 + 4).collect();
+    addresses.extend([255, 256, 257, 1000, 0x7fff_ffff, 0x8000_0000]);
+    addresses.extend(u32::MAX - 12..=u32::MAX);
+    addresses.into_iter().map(Value::from).collect()
+}
+
+/// A memory with something in it: one that never grows and one that may.
+fn memory(declaration: &str) -> String {
+    let mut rng = fastrand::Rng::with_seed(3);
+    let mut bytes = || (0..64).fold(String::new(), |text, _| text + &format!("\\{:02x}", rng.u8(..)));
+    format!(
+        "(memory (export \"memory\") {declaration})\n(data (i32.const 0) \"{}\")\n(data (i32.const 65472) \"{}\")\n",
+        bytes(),
+        bytes(),
+    )
+}
+
+/// Tests a load or store at all offsets, on memories of fixed and of changing size.
+fn access(name: &str) {
+    let ty = signature_of_access(name);
+    let is_store = name.contains("store");
+    for declaration in ["1 1", "1 2", "2 3"] {
+        let mut test = Test { wat: memory(declaration), ..Test::default() };
+        test.function("grow", &[], "i32", "(memory.grow (i32.const 1))");
+        let places = OFFSETS.map(|offset| (format!("at {offset}"), offset, "(local.get $0)".to_owned()));
+        let fixed = [0u32, 5, 65_529, 65_532, 65_533, 65_535, 65_536, u32::MAX];
+        let fixed = fixed.map(|at| (format!("fixed {at}"), 1, format!("(i32.const {})", at as i32)));
+        for (export, offset, address) in places.iter().chain(&fixed) {
+            let body = if is_store {
+                format!("({name} offset={offset} {address} (local.get $1)) (i32.const 1)")
+            } else {
+                format!("({name} offset={offset} {address})")
+            };
+            let params = if is_store { vec![ValueType::I32, ty] } else { vec![ValueType::I32] };
+            let result = if is_store { ValueType::I32 } else { ty };
+            test.function(export, &params, &result.to_string(), &body);
+        }
+        // What a store leaves, a load of the same call finds, whole or in part.
+        if is_store {
+            let body = format!(
+                "({name} (local.get $0) (local.get $2)) ({name} (local.get $1) ({ty}.const 1)) (i64.load (local.get $0))"
+            );
+            test.function("overlap", &[ValueType::I32, ValueType::I32, ty], "i64", &body);
+        }
+        let mut rng = fastrand::Rng::with_seed(11);
+        for round in 0..2 {
+            for (export, ..) in places.iter().chain(&fixed) {
+                let random = (0..40).map(|_| Value::from(rng.u32(..140_000)));
+                let addresses: Vec<_> = addresses().into_iter().chain(random).collect();
+                for address in if export.starts_with("fixed") { &addresses[..4] } else { &addresses } {
+                    let args = [*address, random_value(&mut rng, ty)];
+                    test.call(export, if is_store { &args } else { &args[..1] });
+                }
+            }
+            if is_store {
+                for _ in 0..300 {
+                    let at = rng.u32(..65_600);
+                    let near = at.wrapping_add_signed(rng.i32(-9..=9));
+                    test.call("overlap", &[at.into(), near.into(), random_value(&mut rng, ty)]);
+                }
+            }
+            if round == 0 {
+                test.call("grow", &[]);
+            }
+        }
+        test.run(&format!("{name}-{}", declaration.replace(' ', "-")));
+    }
+}
+
+/// Type of the value that a load gives or a store takes.
+fn signature_of_access(name: &str) -> ValueType {
+    let (prefix, _) = name.split_once('.').expect("memory instructions have a type");
+    match prefix {
+        "i32" => ValueType::I32,
+        "i64" => ValueType::I64,
+        "f32" => ValueType::F32,
+        "f64" => ValueType::F64,
+        _ => panic!("no type: {prefix}"),
+    }
+}
+
+#[test]
+fn i32_numeric() {
+    NUMERIC.iter().filter(|name| name.starts_with("i32")).for_each(|name| numeric(name));
+}
+
+#[test]
+fn i64_numeric() {
+    NUMERIC.iter().filter(|name| name.starts_with("i64")).for_each(|name| numeric(name));
+}
+
+#[test]
+fn float_bits() {
+    NUMERIC.iter().filter(|name| name.starts_with('f')).for_each(|name| numeric(name));
+}
+
+#[test]
+fn loads() {
+    ACCESSES.iter().filter(|name| name.contains("load")).for_each(|name| access(name));
+}
+
+#[test]
+fn stores() {
+    ACCESSES.iter().filter(|name| name.contains("store")).for_each(|name| access(name));
+}
+
+#[test]
+fn constants() {
+    for ty in [ValueType::I32, ValueType::I64, ValueType::F32, ValueType::F64] {
+        let mut test = Test::default();
+        for (i, x) in all_edges(ty).into_iter().enumerate() {
+            let text = match x {
+                Value::I32(x) => format!("i32.const {x}"),
+                Value::I64(x) => format!("i64.const {x}"),
+                // By its bits, in the text format's own way.
+                Value::F32(bits) => format!("f32.const {}", float_text(bits.into(), 8, 23)),
+                Value::F64(bits) => format!("f64.const {}", float_text(bits, 11, 52)),
+            };
+            test.function(&i.to_string(), &[], &ty.to_string(), &format!("({text})"));
+            test.call(&i.to_string(), &[]);
+        }
+        test.run(&format!("{ty}.const"));
+    }
+}
+
+/// A float by its bits as the text format writes it: `-0x1.8p+3`, `nan:0x200`, `inf`.
+fn float_text(bits: u64, exponent_bits: u32, fraction_bits: u32) -> String {
+    let sign = if bits >> (exponent_bits + fraction_bits) & 1 == 1 { "-" } else { "" };
+    let fraction = bits & ((1 << fraction_bits) - 1);
+    let largest = (1u64 << exponent_bits) - 1;
+    let exponent = bits >> fraction_bits & largest;
+    let bias = (largest >> 1) as i64;
+    match (exponent, fraction) {
+        (e, 0) if e == largest => format!("{sign}inf"),
+        (e, _) if e == largest => format!("{sign}nan:{fraction:#x}"),
+        (0, _) => format!("{sign}{fraction:#x}p{}", 1 - bias - i64::from(fraction_bits)),
+        (e, _) => format!("{sign}{:#x}p{}", fraction | 1 << fraction_bits, e as i64 - bias - i64::from(fraction_bits)),
+    }
+}
+
+#[test]
+fn memory_size_and_grow() {
+    for declaration in ["0", "0 0", "1 1", "1 5", "0 3", "2", "1 65536"] {
+        let mut test = Test { wat: format!("(memory (export \"memory\") {declaration})\n"), ..Test::default() };
+        test.function("size", &[], "i32", "memory.size");
+        test.function("grow", &[ValueType::I32], "i32", "(memory.grow (local.get $0))");
+        test.function("grow by 1", &[], "i32", "(memory.grow (i32.const 1))");
+        test.function("grow by 0", &[], "i32", "(memory.grow (i32.const 0))");
+        test.function(
+            "grow and see",
+            &[ValueType::I32],
+            "i32",
+            "(i32.add (i32.shl (memory.grow (local.get $0)) (i32.const 8)) (memory.size))",
+        );
+        test.function(
+            "last",
+            &[],
+            "i32",
+            "(i32.load8_u (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 1)))",
+        );
+        let pages = [0, 1, 0, 2, u32::MAX, 65_535, 65_536, 65_537, 0x8000_0000, 1, 3, 1, 20, 1, 1, 8, 1, 100];
+        for pages in pages {
+            for (name, args) in [
+                ("size", &[][..]),
+                ("grow by 0", &[]),
+                ("grow", &[Value::from(pages)]),
+                ("last", &[]),
+                ("grow and see", &[Value::from(pages)]),
+                ("grow by 1", &[]),
+            ] {
+                test.call(name, args);
+            }
+        }
+        test.run(&format!("memory-{}", declaration.replace(' ', "-")));
+    }
+}
+
+/// Tests functions written out, on their parameters' edge values.
+fn written(what: &str, wat: &str, functions: &[(&str, &[ValueType])]) {
+    let mut test = Test { wat: wat.to_owned(), ..Test::default() };
+    for (name, params) in functions {
+        test.call_on_values(name, params, RANDOM_VARIANT, core_edges);
+    }
+    test.run(what);
+}
+
+#[test]
+fn locals_and_globals() {
+    for ty in ["i32", "i64", "f32", "f64"] {
+        let own = signature_of_access(&format!("{ty}.load"));
+        let wat = format!(
+            r#"
+            (global $g (export "mutable") (mut {ty}) ({ty}.const 1))
+            (global $c (export "constant") {ty} ({ty}.const 2))
+            (func (export "local.set") (param {ty} {ty}) (result {ty}) (local {ty})
+                (local.set 2 (local.get 0)) (local.set 0 (local.get 1)) (local.set 1 (local.get 2)) (local.get 0))
+            (func (export "local.tee") (param {ty} {ty}) (result {ty} {ty})
+                (local.tee 1 (local.get 0)) (local.get 1))
+            (func (export "zero") (result {ty}) (local {ty}) (local.get 0))
+            (func (export "global.get") (result {ty} {ty}) (global.get $g) (global.get $c))
+            (func (export "global.set") (param {ty}) (result {ty})
+                (global.get $g) (global.set $g (local.get 0)))
+            (func (export "drop") (param {ty} {ty}) (result {ty}) (local.get 0) (drop (local.get 1)))
+            (func (export "select") (param {ty} i32) (result {ty})
+                (select (local.get 0) (global.get $g) (local.get 1)))
+            (func (export "swap") (param {ty} {ty}) (result {ty} {ty})
+                (local.get 0) (local.get 1)
+                (block (param {ty} {ty}) (result {ty} {ty})
+                    (local.set 0) (local.set 1) (br 0 (local.get 0) (local.get 1))))
+            "#
+        );
+        let (both, none): (&[_], &[_]) = (&[own, own], &[]);
+        written(
+            &format!("variables-{ty}"),
+            &wat,
+            &[
+                ("global.get", none),
+                ("local.set", both),
+                ("local.tee", both),
+                ("zero", none),
+                ("global.set", &[own]),
+                ("global.get", none),
+                ("drop", both),
+                ("select", &[own, ValueType::I32]),
+                ("swap", both),
+            ],
+        );
+    }
+}
+
+#[test]
+fn control() {
+    use ValueType::{I32, I64};
+    let wat = r#"
+        (func (export "nop") (param i32) (result i32) nop (local.get 0) nop)
+        (func (export "unreachable") (param i32) (result i32)
+            (if (i32.gt_s (local.get 0) (i32.const 0)) (then unreachable)) (i32.const 1))
+        (func (export "block") (param i32) (result i32)
+            (block (result i32) (drop (br_if 0 (i32.const 3) (local.get 0))) (i32.const 4)))
+        (func (export "if") (param i32) (result i32) (local i32)
+            (if (local.get 0) (then (local.set 1 (i32.const 9)))) (local.get 1))
+        (func (export "if else") (param i32 i64) (result i64)
+            (if (result i64) (local.get 0) (then (local.get 1)) (else (i64.const -1))))
+        (func (export "loop") (param i32) (result i32) (local i32)
+            (local.set 0 (i32.and (local.get 0) (i32.const 63)))
+            (loop (result i32)
+                (local.set 1 (i32.add (local.get 1) (local.get 0)))
+                (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.and (i32.const 1) (i32.ne (local.get 0) (i32.const 0))))))
+                (local.get 1)))
+        (func (export "br_table") (param i32) (result i32)
+            (block (block (block (block (br_table 0 1 2 1 3 (local.get 0))) (return (i32.const 10)))
+                (return (i32.const 11))) (return (i32.const 12))) (i32.const 13))
+        (func (export "br_table with value") (param i32 i32) (result i32)
+            (block (result i32)
+                (i32.add (i32.const 1) (block (result i32)
+                    (i32.add (i32.const 2) (block (result i32) (br_table 0 1 2 (local.get 1) (local.get 0))))))))
+        (func (export "br_table of one") (param i32) (result i32)
+            (block (br_table 0 (local.get 0))) (i32.const 8))
+        (func (export "br_table in a loop") (param i32) (result i32) (local i32)
+            (loop $again
+                (local.set 1 (i32.add (i32.mul (local.get 1) (i32.const 3)) (i32.and (local.get 0) (i32.const 3))))
+                (local.set 0 (i32.shr_u (local.get 0) (i32.const 2)))
+                (block $out (br_table $again $again $again $again $out (i32.sub (local.get 0) (i32.const 1)))))
+            (local.get 1))
+        (func (export "return") (param i32) (result i32)
+            (loop (if (local.get 0) (then (return (i32.const 1))))) (i32.const 2))
+        (func (export "select") (param i64 i32) (result i64)
+            (select (local.get 0) (i64.const 77) (local.get 1)))
+    "#;
+    written(
+        "control",
+        wat,
+        &[
+            ("nop", &[I32]),
+            ("unreachable", &[I32]),
+            ("block", &[I32]),
+            ("if", &[I32]),
+            ("if else", &[I32, I64]),
+            ("loop", &[I32]),
+            ("br_table", &[I32]),
+            ("br_table with value", &[I32, I32]),
+            ("br_table of one", &[I32]),
+            ("br_table in a loop", &[I32]),
+            ("return", &[I32]),
+            ("select", &[I64, I32]),
+        ],
+    );
+    // A table with more entries than fit any chain of comparisons.
+    let targets = (0..300).map(|i| (i * 7 % 4).to_string()).collect::<Vec<_>>().join(" ");
+    let wat = format!(
+        r#"(func (export "large") (param i32) (result i32)
+            (block (block (block (block (br_table {targets} (local.get 0))) (return (i32.const 0)))
+                (return (i32.const 1))) (return (i32.const 2))) (i32.const 3))"#
+    );
+    let mut test = Test { wat, ..Test::default() };
+    (0..310u32).chain([u32::MAX, 1 << 31]).for_each(|i| test.call("large", &[i.into()]));
+    test.run("br_table-large");
+}
+
+#[test]
+fn calls() {
+    use ValueType::{I32, I64};
+    let wat = r#"
+        (type $binary (func (param i32 i32) (result i32)))
+        (type $unary (func (param i64) (result i64)))
+        (type $same (func (param i32 i32) (result i32)))
+        (table 8 8 funcref)
+        (elem (i32.const 1) $add $sub $neg $fac)
+        (elem (i32.const 6) $add)
+        (global $count (export "count") (mut i32) (i32.const 0))
+        (func $add (type $binary)
+            (global.set $count (i32.add (global.get $count) (i32.const 1)))
+            (i32.add (local.get 0) (local.get 1)))
+        (func $sub (type $same) (i32.sub (local.get 0) (local.get 1)))
+        (func $neg (type $unary) (i64.sub (i64.const 0) (local.get 0)))
+        (func $fac (type $unary)
+            (if (result i64) (i64.le_s (local.get 0) (i64.const 1)) (then (i64.const 1))
+                (else (i64.mul (local.get 0) (call $fac (i64.sub (local.get 0) (i64.const 1)))))))
+        (func $two (param i32 i64) (result i64 i32) (local.get 1) (local.get 0))
+        (func (export "call") (param i32 i32) (result i32)
+            (i32.mul (call $add (local.get 0) (local.get 1)) (call $sub (local.get 0) (local.get 1))))
+        (func (export "multi-value") (param i32 i64) (result i64 i32)
+            (call $two (local.get 0) (local.get 1)))
+        (func (export "call_indirect") (param i32 i32 i32) (result i32)
+            (call_indirect (type $binary) (local.get 1) (local.get 2) (local.get 0)))
+        (func (export "call_indirect unary") (param i32 i64) (result i64)
+            (call_indirect (type $unary) (i64.and (local.get 1) (i64.const 31)) (local.get 0)))
+        (func (export "fac") (param i64) (result i64) (call $fac (i64.and (local.get 0) (i64.const 63))))
+        (func $even (param i32) (result i32)
+            (if (result i32) (local.get 0) (then (call $odd (i32.sub (local.get 0) (i32.const 1)))) (else (i32.const 1))))
+        (func $odd (param i32) (result i32)
+            (if (result i32) (local.get 0) (then (call $even (i32.sub (local.get 0) (i32.const 1)))) (else (i32.const 0))))
+        (func (export "even") (param i32) (result i32) (call $even (i32.and (local.get 0) (i32.const 127))))
+    "#;
+    let mut test = Test { wat: wat.to_owned(), ..Test::default() };
+    for index in (0..10u32).chain([u32::MAX, 1 << 31]) {
+        test.call("call_indirect", &[index.into(), 100u32.into(), 7u32.into()]);
+        test.call("call_indirect unary", &[index.into(), 9u64.into()]);
+    }
+    for (name, params) in [("call", &[I32, I32][..]), ("multi-value", &[I32, I64]), ("fac", &[I64]), ("even", &[I32])] {
+        test.call_on_values(name, params, RANDOM_VARIANT, core_edges);
+    }
+    test.run("calls");
+}
+
+/// Numeric instructions, by their names in the text format.
+const NUMERIC: &[&str] = &[
+    "i32.eqz",
+    "i32.eq",
+    "i32.ne",
+    "i32.lt_s",
+    "i32.lt_u",
+    "i32.gt_s",
+    "i32.gt_u",
+    "i32.le_s",
+    "i32.le_u",
+    "i32.ge_s",
+    "i32.ge_u",
+    "i32.clz",
+    "i32.ctz",
+    "i32.popcnt",
+    "i32.add",
+    "i32.sub",
+    "i32.mul",
+    "i32.div_s",
+    "i32.div_u",
+    "i32.rem_s",
+    "i32.rem_u",
+    "i32.and",
+    "i32.or",
+    "i32.xor",
+    "i32.shl",
+    "i32.shr_s",
+    "i32.shr_u",
+    "i32.rotl",
+    "i32.rotr",
+    "i32.wrap_i64",
+    "i32.reinterpret_f32",
+    "i32.extend8_s",
+    "i32.extend16_s",
+    "i64.eqz",
+    "i64.eq",
+    "i64.ne",
+    "i64.lt_s",
+    "i64.lt_u",
+    "i64.gt_s",
+    "i64.gt_u",
+    "i64.le_s",
+    "i64.le_u",
+    "i64.ge_s",
+    "i64.ge_u",
+    "i64.clz",
+    "i64.ctz",
+    "i64.popcnt",
+    "i64.add",
+    "i64.sub",
+    "i64.mul",
+    "i64.div_s",
+    "i64.div_u",
+    "i64.rem_s",
+    "i64.rem_u",
+    "i64.and",
+    "i64.or",
+    "i64.xor",
+    "i64.shl",
+    "i64.shr_s",
+    "i64.shr_u",
+    "i64.rotl",
+    "i64.rotr",
+    "i64.extend_i32_s",
+    "i64.extend_i32_u",
+    "i64.reinterpret_f64",
+    "i64.extend8_s",
+    "i64.extend16_s",
+    "i64.extend32_s",
+    "f32.neg",
+    "f32.abs",
+    "f32.copysign",
+    "f32.reinterpret_i32",
+    "f64.neg",
+    "f64.abs",
+    "f64.copysign",
+    "f64.reinterpret_i64",
+];
+
+/// Loads and stores, by their names in the text format.
+const ACCESSES: &[&str] = &[
+    "i32.load",
+    "i64.load",
+    "f32.load",
+    "f64.load",
+    "i32.load8_s",
+    "i32.load8_u",
+    "i32.load16_s",
+    "i32.load16_u",
+    "i64.load8_s",
+    "i64.load8_u",
+    "i64.load16_s",
+    "i64.load16_u",
+    "i64.load32_s",
+    "i64.load32_u",
+    "i32.store",
+    "i64.store",
+    "f32.store",
+    "f64.store",
+    "i32.store8",
+    "i32.store16",
+    "i64.store8",
+    "i64.store16",
+    "i64.store32",
+];

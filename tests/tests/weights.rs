@@ -1,0 +1,315 @@
+//! The program is in the weights: changed weights change the run, for all executors alike.
+//!
+//! Both tests run every change step by step on the executors side by side and compare every number
+//! up to the first step that is not exact any more.
+
+use std::collections::BTreeSet;
+
+use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_runtime::lockstep::{End, Report, compare_step_by_step};
+use wasm2onnx_runtime::{ExpertId, Experts, Network, Place, Sparse, Stepper, Value};
+
+/// Changes of one weight for each program.
+const CHANGES: usize = 120;
+
+/// Least share of the changes that have an effect.
+const LEAST_EFFECT: f64 = 0.3;
+
+/// Steps of an unchanged run at most: the dense executor is slow.
+const MAX_STEPS: u64 = 1_000;
+
+/// Small programs that together use most circuits. Each exports `run`.
+const PROGRAMS: [(&str, &str, &[i32]); 6] = [
+    (
+        "recursion",
+        r#"(func $fib (export "run") (param i32) (result i32)
+            (if (result i32) (i32.lt_u (local.get 0) (i32.const 2))
+                (then (local.get 0))
+                (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1)))
+                               (call $fib (i32.sub (local.get 0) (i32.const 2)))))))"#,
+        &[6],
+    ),
+    (
+        "sorting",
+        r#"(memory 1) (data (i32.const 100) "\07\03\ff\00\2a\13")
+        (func (export "run") (param $n i32) (result i32) (local $i i32) (local $j i32) (local $x i32) (local $y i32)
+            (loop $outer
+                (local.set $j (i32.const 100))
+                (loop $inner
+                    (local.set $x (i32.load8_u (local.get $j)))
+                    (local.set $y (i32.load8_u offset=1 (local.get $j)))
+                    (if (i32.gt_u (local.get $x) (local.get $y)) (then
+                        (i32.store8 (local.get $j) (local.get $y))
+                        (i32.store8 offset=1 (local.get $j) (local.get $x))))
+                    (local.set $j (i32.add (local.get $j) (i32.const 1)))
+                    (br_if $inner (i32.lt_u (local.get $j) (i32.add (i32.const 99) (local.get $n)))))
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br_if $outer (i32.lt_u (local.get $i) (local.get $n))))
+            (i32.load offset=100 (i32.const 0)))"#,
+        &[6],
+    ),
+    (
+        "bits",
+        r#"(func (export "run") (param $x i32) (param $n i32) (result i32)
+            (loop $next
+                (local.set $x (i32.xor (local.get $x) (i32.shl (local.get $x) (i32.const 13))))
+                (local.set $x (i32.xor (local.get $x) (i32.shr_u (local.get $x) (local.get $n))))
+                (local.set $x (i32.rotl (i32.and (local.get $x) (i32.const 0x7ffffff1)) (i32.popcnt (local.get $x))))
+                (local.set $x (i32.or (local.get $x) (i32.clz (local.get $x))))
+                (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            (local.get $x))"#,
+        &[0x1234_5678, 7],
+    ),
+    (
+        "division",
+        r#"(func (export "run") (param $a i32) (param $b i32) (result i32) (local $t i32)
+            (loop $next
+                (local.set $t (i32.rem_u (local.get $a) (local.get $b)))
+                (local.set $a (i32.add (i32.div_s (local.get $b) (i32.const 3)) (i32.mul (local.get $b) (i32.const 5))))
+                (local.set $b (local.get $t))
+                (br_if $next (i32.gt_s (local.get $b) (i32.const 1))))
+            (local.get $a))"#,
+        &[123_456_789, 98_765],
+    ),
+    (
+        "wide",
+        r#"(func (export "run") (param $n i32) (result i64) (local $h i64)
+            (local.set $h (i64.const 0xcbf29ce484222325))
+            (loop $next
+                (local.set $h (i64.mul (i64.xor (local.get $h) (i64.extend_i32_u (local.get $n))) (i64.const 0x100000001b3)))
+                (local.set $h (i64.sub (i64.rotr (local.get $h) (i64.const 11)) (i64.extend_i32_s (local.get $n))))
+                (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            (select (local.get $h) (i64.const -1) (i64.lt_s (local.get $h) (i64.const 0))))"#,
+        &[5],
+    ),
+    (
+        "interpreter",
+        r#"(memory 1) (data (i32.const 0) "\01\03\01\04\02\01\05\03\00")
+        (type $op (func (param i32 i32) (result i32)))
+        (table funcref (elem $add $mul))
+        (func $add (type $op) (i32.add (local.get 0) (local.get 1)))
+        (func $mul (type $op) (i32.mul (local.get 0) (local.get 1)))
+        (global $sp (mut i32) (i32.const 1024))
+        (func $push (param i32)
+            (i32.store (global.get $sp) (local.get 0))
+            (global.set $sp (i32.add (global.get $sp) (i32.const 4))))
+        (func $pop (result i32)
+            (global.set $sp (i32.sub (global.get $sp) (i32.const 4)))
+            (i32.load (global.get $sp)))
+        (func (export "run") (param $pc i32) (result i32) (local $op i32)
+            (loop $next
+                (local.set $op (i32.load8_u (local.get $pc)))
+                (local.set $pc (i32.add (local.get $pc) (i32.const 1)))
+                (block $halt (block $constant (block $binary
+                    (br_table $halt $constant $binary $binary (local.get $op)))
+                    (call $push (call_indirect (type $op) (call $pop) (call $pop) (i32.sub (local.get $op) (i32.const 2))))
+                    (br $next))
+                    (call $push (i32.load8_u (local.get $pc)))
+                    (local.set $pc (i32.add (local.get $pc) (i32.const 1)))
+                    (br $next)))
+            (call $pop))"#,
+        &[0],
+    ),
+];
+
+/// A network and the run that is looked at.
+struct Program {
+    name: &'static str,
+    network: Network,
+    args: Vec<Value>,
+    /// Experts evaluated, in order.
+    path: Vec<ExpertId>,
+    /// Entries of the frozen tables that were read.
+    looked_up: BTreeSet<usize>,
+}
+
+impl Program {
+    fn all() -> Vec<Program> {
+        let program = |(name, wat, args): (_, &str, &[i32])| {
+            let wasm = wat::parse_str(wat).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let network = compile(&wasm, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let args: Vec<_> = args.iter().map(|x| Value::I32(*x)).collect();
+            let (path, looked_up) = follow(&network, &args);
+            Program { name, network, args, path, looked_up }
+        };
+        PROGRAMS.into_iter().map(program).collect()
+    }
+
+    /// Runs a changed network on all executors, so many steps at most. They must agree.
+    fn compare(&self, network: &Network, max_steps: u64, what: &str) -> Report {
+        compare_step_by_step(network, "run", &self.args, max_steps)
+            .unwrap_or_else(|divergence| panic!("{}, {what}: {divergence}", self.name))
+    }
+}
+
+/// Follows a run of the sparse executor.
+fn follow(network: &Network, args: &[Value]) -> (Vec<ExpertId>, BTreeSet<usize>) {
+    let mut sparse = Sparse::new(network, true).expect("the network is valid");
+    network.first_rows.iter().for_each(|(key, value)| sparse.append(*key, *value));
+    assert_eq!(network.start, None, "the programs need no start");
+    let entry = &network.entries["run"];
+    let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
+    let mut fields = Vec::new();
+    for (place, word) in entry.param_places.iter().zip(words) {
+        match place {
+            Place::Field(field) => fields.push((*field, word.into())),
+            Place::Row(key) => sparse.append(*key, word.into()),
+        }
+    }
+    sparse.enter(entry.expert, &fields);
+    let (mut path, mut looked_up) = (Vec::new(), BTreeSet::new());
+    loop {
+        let (expert, z) = sparse.z();
+        let queries = (0..network.ports.lookups).map(|i| z[usize::from(network.ports.t(i))]);
+        let entries: Vec<_> = queries.map(|query| query as usize).filter(|i| *i < network.lookup.len()).collect();
+        if !sparse.step() {
+            return (path, looked_up);
+        }
+        path.push(expert);
+        looked_up.extend(entries);
+        assert!(path.len() as u64 <= MAX_STEPS, "the program runs too long for the dense executor");
+    }
+}
+
+#[test]
+fn changed_weights_change_the_run_of_all_executors_alike() {
+    let mut rng = wasm2onnx_tests::rng();
+    let (mut changes, mut effects, mut inexact) = (0, 0, 0);
+    for mut program in Program::all() {
+        let Program { name, path, looked_up, .. } = &program;
+        let (name, steps) = (*name, path.len() as u64);
+        let looked_up: Vec<_> = looked_up.iter().copied().collect();
+        let visited: BTreeSet<_> = path.iter().copied().collect();
+        // All terms of visited experts: row and index among the weights.
+        let experts = &program.network.experts;
+        let rows = visited.iter().flat_map(|e| experts.row_range(*e));
+        let terms: Vec<_> = rows.flat_map(|row| experts.term_range(row).map(move |term| (row, term))).collect();
+
+        let unchanged = program.compare(&program.network, MAX_STEPS, "unchanged");
+        assert!(matches!(unchanged.end, End::Finished(Ok(_))), "{name}: {:?}", unchanged.end);
+        assert_eq!(unchanged.steps, steps);
+
+        let (mut with_effect, mut broken_off) = (0, 0);
+        for _ in 0..CHANGES {
+            // One change in eight is of a table's entry, if the run reads tables.
+            let change = match rng.u8(..8) {
+                0 if !looked_up.is_empty() => Change::Entry(looked_up[rng.usize(..looked_up.len())]),
+                _ => {
+                    let (row, term) = terms[rng.usize(..terms.len())];
+                    Change::Weight { row, term }
+                }
+            };
+            let factor = *[-3, -2, -1, 1, 2, 3].get(rng.usize(..6)).expect("there are six");
+            let Some(undo) = change.apply(&mut program.network, f64::from(factor)) else { continue };
+            let report = program.compare(&program.network, 2 * steps, &format!("{change:?} by {factor}"));
+            undo.apply(&mut program.network);
+
+            // A run broken off because it is not exact any more is compared as far as it got.
+            let expected = match report.end {
+                End::Inexact { .. } => {
+                    broken_off += 1;
+                    program.compare(&program.network, report.steps, "unchanged").digest
+                }
+                _ => unchanged.digest,
+            };
+            changes += 1;
+            with_effect += usize::from(report.digest != expected);
+        }
+        println!(
+            "{name}: {steps} steps, {with_effect} of {CHANGES} changes with an effect, {broken_off} inexact after"
+        );
+        effects += with_effect;
+        inexact += broken_off;
+    }
+    let share = effects as f64 / changes as f64;
+    println!("{effects} of {changes} changes had an effect: {:.1} %; {inexact} ended inexact", share * 100.0);
+    assert!(changes >= 300, "only {changes} changes");
+    assert!(share >= LEAST_EFFECT);
+}
+
+/// A place in the tensors.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Weight { row: usize, term: usize },
+    Entry(usize),
+}
+
+/// The number that was at a place.
+struct Undo(Change, f64);
+
+impl Change {
+    /// Adds so many times the row's finest weight, or 1 to a table's entry. Nothing if that would
+    /// take the term away.
+    fn apply(self, network: &mut Network, factor: f64) -> Option<Undo> {
+        let (place, by) = match self {
+            Change::Weight { row, term } => {
+                let weights = &network.experts.weights[network.experts.term_range(row)];
+                let finest = weights.iter().fold(f64::INFINITY, |finest, weight| finest.min(weight.abs()));
+                (&mut network.experts.weights[term], finest)
+            }
+            Change::Entry(entry) => (&mut network.lookup[entry], 1.0),
+        };
+        let old = *place;
+        let new = old + factor * by;
+        if new == 0.0 && matches!(self, Change::Weight { .. }) {
+            return None;
+        }
+        *place = new;
+        Some(Undo(self, old))
+    }
+}
+
+impl Undo {
+    fn apply(self, network: &mut Network) {
+        match self.0 {
+            Change::Weight { term, .. } => network.experts.weights[term] = self.1,
+            Change::Entry(entry) => network.lookup[entry] = self.1,
+        }
+    }
+}
+
+#[test]
+fn an_erased_packet_ends_the_run_where_it_begins() {
+    let (mut erased, mut unvisited) = (0, 0);
+    for program in Program::all() {
+        let Program { network, path, .. } = &program;
+        let unchanged = program.compare(network, MAX_STEPS, "unchanged");
+        let ends = network.packets.iter().skip(1).map(|packet| packet.expert);
+        let ends = ends.chain([network.experts.len() as ExpertId]);
+        for (packet, end) in network.packets.iter().zip(ends) {
+            let experts = packet.expert..end;
+            let without = Network { experts: erase(&network.experts, experts.clone()), ..network.clone() };
+            let what = format!("experts {experts:?} erased");
+            let Some(first) = path.iter().position(|e| experts.contains(e)) else {
+                let report = program.compare(&without, MAX_STEPS, &what);
+                assert_eq!(report, unchanged, "{}, {what}", program.name);
+                unvisited += 1;
+                continue;
+            };
+            let first = first as u64;
+            let digest = |network, steps| program.compare(network, steps, &what).digest;
+            assert_eq!(digest(&without, first), digest(network, first), "{}, {what}: differs before", program.name);
+            let report = program.compare(&without, MAX_STEPS, &what);
+            assert_eq!(report.steps, first + 1, "{}, {what}: goes on", program.name);
+            assert_ne!(report.digest, digest(network, first + 1), "{}, {what}: no difference", program.name);
+            erased += 1;
+        }
+    }
+    println!("{erased} packets erased that runs come to, {unvisited} that they do not");
+    assert!(erased >= 20, "only {erased} packets were visited");
+}
+
+/// The matrices with those of some experts 0.
+fn erase(experts: &Experts, erased: std::ops::Range<ExpertId>) -> Experts {
+    let mut copy = Experts::default();
+    for e in 0..experts.len() as ExpertId {
+        for row in experts.rows(e).filter(|_| !erased.contains(&e)) {
+            for (source, weight) in row.sources.iter().zip(row.weights) {
+                copy.push_term(*source, *weight);
+            }
+            copy.end_row(row.field);
+        }
+        copy.end_expert();
+    }
+    copy
+}

@@ -9,7 +9,7 @@ use crate::layout::{ARGUMENT_FIELDS, Layout, MAX_FRAME};
 use crate::packetize::{self, Packets};
 use crate::schedule::{self, Assembly, Retry};
 use crate::{certify, link};
-use cranelift_entity::SecondaryMap;
+use cranelift_entity::{EntityRef, SecondaryMap};
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::Network;
 
@@ -18,21 +18,54 @@ const CROSSING_FIELDS: u16 = 36;
 /// Most weight of a packet, and what is tried when it turns out to carry too much.
 const PACKET_WEIGHTS: [usize; 4] = [48, 20, 8, 2];
 
+/// Functions that may be made anew one at a time before all are.
+const CAREFUL_RETRIES: usize = 8;
+
 /// Packetizes, lowers, schedules and links a module, and certifies the result.
+///
+/// A function in which the checker does not see why something holds is made anew, with every claim
+/// in a field of its own; see [`Context::careful`].
 pub fn run(module: &Module) -> Result<Network, CompileError> {
+    let mut careful: Vec<Func> = Vec::new();
+    loop {
+        let (network, packets) = assemble(module, &careful);
+        let network = network?;
+        let failure = match certify::check(&network) {
+            Ok(_) => return Ok(network),
+            Err(failure) => failure,
+        };
+        let expert = match *failure.place {
+            certify::Location::Row { expert, .. } | certify::Location::Expert(expert) => Some(expert),
+            _ => None,
+        };
+        let func = expert.and_then(|e| {
+            let packet = network.packets.partition_point(|p| p.expert <= e).checked_sub(1)?;
+            packets.iter().rposition(|first| *first as usize <= packet).map(Func::new)
+        });
+        match func {
+            Some(func) if !careful.contains(&func) && careful.len() < CAREFUL_RETRIES => careful.push(func),
+            _ if careful.len() < module.functions.len() => careful = module.functions.keys().collect(),
+            _ => return Err(ErrorKind::Certificate(failure.to_string()).into()),
+        }
+    }
+}
+
+/// The network, not certified yet, and the first packet of each function.
+fn assemble(module: &Module, careful: &[Func]) -> (Result<Network, CompileError>, Vec<u32>) {
     let layout = Layout::new(module);
     let (tables, table_list, lookup) = link::plan_tables(module);
     let mut assembly = Assembly::new(lookup.len() as u32);
     let mut entries: SecondaryMap<Func, u32> = SecondaryMap::new();
+    let mut packets = Vec::new();
     for func in module.functions.keys() {
         entries[func] = assembly.packets.len() as u32;
-        function(module, &layout, &tables, func, &mut assembly)?;
+        packets.push(assembly.packets.len() as u32);
+        let careful = careful.contains(&func);
+        if let Err(error) = function(module, &layout, &tables, func, careful, &mut assembly) {
+            return (Err(error), packets);
+        }
     }
-    let network = link::run(module, &layout, assembly, &entries, (table_list, lookup));
-    match certify::check(&network) {
-        Ok(_) => Ok(network),
-        Err(failure) => Err(ErrorKind::Certificate(failure.to_string()).into()),
-    }
+    (Ok(link::run(module, &layout, assembly, &entries, (table_list, lookup))), packets)
 }
 
 fn function(
@@ -40,6 +73,7 @@ fn function(
     layout: &Layout,
     tables: &Tables,
     func: Func,
+    careful: bool,
     assembly: &mut Assembly,
 ) -> Result<(), CompileError> {
     let function = &module.functions[func];
@@ -68,6 +102,7 @@ fn function(
             params: &params,
             frame: places.slots.max(1),
             prefetch,
+            careful,
         };
         let mut crossing = FxHashMap::default();
         let codes: Vec<Code> = (0..packets.packets.len()).map(|i| lower(&cx, i, &mut crossing)).collect();

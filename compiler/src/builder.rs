@@ -47,6 +47,14 @@ impl Function {
     }
 }
 
+impl Module {
+    /// Index of the wasm function that an instruction comes from, by its offset in the module.
+    pub fn function_at(&self, offset: u32) -> Option<u32> {
+        let i = self.function_offsets.partition_point(|(first, _)| *first <= offset);
+        Some(self.function_offsets[i.checked_sub(1)?].1)
+    }
+}
+
 impl BlockData {
     /// A block without parameters or instructions that traps.
     pub fn new() -> Self {

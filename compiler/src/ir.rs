@@ -346,6 +346,9 @@ pub struct Module {
     pub stdout_length: Option<Cell>,
     /// Names of all wasm functions, imports included, for messages.
     pub function_names: Vec<String>,
+    /// Where each function's body begins in the module, and its wasm index, ascending. After inlining
+    /// it is by its offset that an instruction's function is found: see [`Module::function_at`].
+    pub function_offsets: Vec<(u32, u32)>,
 }
 
 /// A function type at the boundary.

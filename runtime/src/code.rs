@@ -25,7 +25,12 @@ impl Layout {
     pub(crate) fn new(ports: Ports) -> Self {
         let one = ports.fields();
         let waiting = one + usize::from(ports.ys(0));
-        Layout { ports, one, waiting, end: waiting + usize::from(ports.carried) }
+        Layout {
+            ports,
+            one,
+            waiting,
+            end: waiting + usize::from(ports.carried),
+        }
     }
 
     /// Cell of an element of `y`.
@@ -135,7 +140,10 @@ impl Code {
     /// Decodes an expert.
     pub(crate) fn new(network: &Network, layout: &Layout, e: ExpertId) -> Self {
         let ports = &network.ports;
-        let mut code = Code { only_carried: true, ..Code::default() };
+        let mut code = Code {
+            only_carried: true,
+            ..Code::default()
+        };
         let mut rows = Vec::new();
         let mut terms = Vec::new();
         let mut last_terms = Vec::new();
@@ -151,13 +159,20 @@ impl Code {
                 }
             }
             let mut constant = 0.0;
-            let to = if kind == FieldKind::E { &mut last_terms } else { &mut terms };
+            let to = if kind == FieldKind::E {
+                &mut last_terms
+            } else {
+                &mut terms
+            };
             for (&source, &weight) in row.sources.iter().zip(row.weights) {
                 if source == Ports::ONE {
                     constant = weight;
                 } else {
                     used[usize::from(source)] = true;
-                    to.push(Term { weight, source: layout.source(source) as u32 });
+                    to.push(Term {
+                        weight,
+                        source: layout.source(source) as u32,
+                    });
                 }
             }
             let target = match kind {
@@ -175,13 +190,23 @@ impl Code {
                 }
             };
             let (target, end) = (target as u32, terms.len() as u32);
-            rows.push(CodeRow { constant, target, end, gate: kind == FieldKind::N });
+            rows.push(CodeRow {
+                constant,
+                target,
+                end,
+                gate: kind == FieldKind::N,
+            });
         }
         terms.extend(last_terms);
         let used = |source: u16| used[usize::from(source)].then_some(layout.source(source) as u32);
         let read = |port| {
             let result = used(ports.yr(port))?;
-            Some(CodeRead { port, hint: RegionHint::MAX, query: ports.q(port).into(), result })
+            Some(CodeRead {
+                port,
+                hint: RegionHint::MAX,
+                query: ports.q(port).into(),
+                result,
+            })
         };
         let lookup = |i| Some((ports.t(i).into(), used(ports.yw(i))?));
         let unit = |i| Some((ports.n(i).into(), ports.v(i).into(), used(ports.yu(i))?));
@@ -192,7 +217,9 @@ impl Code {
             rows: rows.into(),
             terms: terms.into(),
             waiting: waiting.into(),
-            zeros: (0..u32::from(ports.carried)).filter(|i| !kept[*i as usize]).collect(),
+            zeros: (0..u32::from(ports.carried))
+                .filter(|i| !kept[*i as usize])
+                .collect(),
             row_hints: vec![RegionHint::MAX; ports.rows.into()].into(),
             ..code
         }
@@ -201,5 +228,7 @@ impl Code {
 
 /// Adds up a row.
 pub(crate) fn sum(constant: f64, terms: &[Term], cells: &[f64]) -> f64 {
-    terms.iter().fold(constant, |sum, term| sum + term.weight * cells[term.source as usize])
+    terms.iter().fold(constant, |sum, term| {
+        sum + term.weight * cells[term.source as usize]
+    })
 }

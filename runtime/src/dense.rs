@@ -44,14 +44,20 @@ impl<'n> Dense<'n> {
     /// Value of the trace at a query; a query that is not an integer in a region reads 0.
     fn attend(&self, query: f64) -> f64 {
         match key_of(query).and_then(|key| self.network.region_of(key)) {
-            Some(_) => self.attention.winner(query, &self.keys).map_or(0.0, |row| self.values[row]),
+            Some(_) => self
+                .attention
+                .winner(query, &self.keys)
+                .map_or(0.0, |row| self.values[row]),
             None => 0.0,
         }
     }
 
     /// Entry of the frozen tables. Their keys are 0, 1, …, so that the key is the index.
     fn look_up(&self, query: f64) -> f64 {
-        key_of(query).and_then(|key| self.network.lookup.get(key as usize)).copied().unwrap_or(0.0)
+        key_of(query)
+            .and_then(|key| self.network.lookup.get(key as usize))
+            .copied()
+            .unwrap_or(0.0)
     }
 
     /// `[1, r, w, u, s]`
@@ -90,7 +96,10 @@ pub(crate) fn gates(ports: &Ports) -> std::ops::Range<usize> {
 
 impl Stepper for Dense<'_> {
     fn enter(&mut self, expert: ExpertId, fields: &[(Field, f64)]) {
-        assert!((expert as usize) < self.network.experts.len(), "expert {expert} does not exist");
+        assert!(
+            (expert as usize) < self.network.experts.len(),
+            "expert {expert} does not exist"
+        );
         self.expert = expert;
         self.z.fill(0.0);
         for (field, value) in fields {
@@ -101,7 +110,10 @@ impl Stepper for Dense<'_> {
     fn step(&mut self) -> bool {
         let ports = &self.network.ports;
         for i in 0..ports.rows {
-            let (key, value) = (self.z[usize::from(ports.k(i))], self.z[usize::from(ports.x(i))]);
+            let (key, value) = (
+                self.z[usize::from(ports.k(i))],
+                self.z[usize::from(ports.x(i))],
+            );
             if let Some(key) = key_of(key) {
                 self.append(key, value);
             }
@@ -148,6 +160,9 @@ impl Stepper for Dense<'_> {
 
     fn size(&self) -> TraceSize {
         let bytes = (self.keys.capacity() + self.values.capacity()) * size_of::<f64>();
-        TraceSize { rows: self.keys.len() as u64, bytes: bytes as u64 }
+        TraceSize {
+            rows: self.keys.len() as u64,
+            bytes: bytes as u64,
+        }
     }
 }

@@ -38,6 +38,10 @@ mod region;
 mod shape;
 mod symbolic;
 
+/// How often a packet may be compiled. It is compiled again as part of the region of a neighbour that
+/// becomes hot later, or if its code does not take `z` as it often is.
+const MAX_TIMES: u8 = 4;
+
 /// What native code works on. Its fields are at the offsets that [`emit`] takes from here.
 #[derive(Debug)]
 #[repr(C)]
@@ -80,6 +84,8 @@ pub(crate) struct Jit {
     compiled: Box<[Option<Compiled>]>,
     /// The frozen tables, and a 0 for keys beyond their end.
     lookup: Box<[f64]>,
+    /// How often each packet was compiled.
+    times: Box<[u8]>,
     compile_after: u32,
     /// Number of carried fields.
     carried: usize,
@@ -100,7 +106,9 @@ unsafe impl Sync for Jit {}
 impl std::fmt::Debug for Jit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let packets = self.compiled.iter().flatten().count();
-        f.debug_struct("Jit").field("packets", &packets).finish_non_exhaustive()
+        f.debug_struct("Jit")
+            .field("packets", &packets)
+            .finish_non_exhaustive()
     }
 }
 
@@ -154,6 +162,7 @@ impl Jit {
             append: FuncId::from_u32(0),
             compiled: vec![None; network.experts.len()].into(),
             lookup: network.lookup.iter().copied().chain([0.0]).collect(),
+            times: vec![0; network.experts.len()].into(),
             compile_after,
             carried: network.ports.carried.into(),
             only_carried: false,
@@ -204,7 +213,11 @@ impl Jit {
         let z_pointer = z.as_mut_ptr();
         let mut context = Context {
             z: z_pointer,
-            incoming: if was_only_carried { z_pointer } else { self.incoming.as_ptr() },
+            incoming: if was_only_carried {
+                z_pointer
+            } else {
+                self.incoming.as_ptr()
+            },
             cells: trace.base(),
             trace,
             left: budget,
@@ -225,7 +238,11 @@ impl Jit {
         }
         *expert = next;
         self.only_carried = context.only_carried != 0;
-        Some(Slice { steps: (budget - context.left) as u64, tokens: context.tokens as u64, ended: false })
+        Some(Slice {
+            steps: (budget - context.left) as u64,
+            tokens: context.tokens as u64,
+            ended: false,
+        })
     }
 
     /// Compiles the region of the hot packet at `expert`, where `z` is now as given.
@@ -238,7 +255,7 @@ impl Jit {
         expert: ExpertId,
         z: &[f64],
     ) {
-        if self.compiled[expert as usize].is_some() {
+        if self.times[expert as usize] >= MAX_TIMES {
             return;
         }
         // Bytes are combined to words by loads that are little-endian.
@@ -251,11 +268,14 @@ impl Jit {
             ends,
             code,
             is_byte: &is_byte,
-            is_compiled: &|e| self.compiled[e as usize].is_some(),
+            may_compile: &|e| self.times[e as usize] < MAX_TIMES,
             warm: self.compile_after / 8,
         };
         let chains = program.region(expert, z);
-        let trails = chains.iter().map(|chain| program.trail(chain)).collect::<Vec<_>>();
+        let trails = chains
+            .iter()
+            .map(|chain| program.trail(chain))
+            .collect::<Vec<_>>();
         let target = Target {
             ports: &network.ports,
             vocabulary: network.experts.len() as u32,
@@ -264,14 +284,26 @@ impl Jit {
             fused: self.fused,
         };
         let helpers = (self.read, self.append);
-        let entry = emit::region(&mut self.module, &mut self.builder, &target, helpers, &chains, &trails);
+        let entry = emit::region(
+            &mut self.module,
+            &mut self.builder,
+            &target,
+            helpers,
+            &chains,
+            &trails,
+        );
         debug_assert!(entry.is_ok(), "{entry:?}");
         // What cannot be compiled is left to the interpreter.
         if let Ok(entry) = entry {
             // Safety: the pointer is that of a function which was generated with this signature.
             let entry = unsafe { std::mem::transmute::<*const u8, Entry>(entry) };
             for (index, chain) in chains.iter().enumerate() {
-                self.compiled[chain.experts[0] as usize] = Some(Compiled { entry, index: index as u32 });
+                let packet = chain.experts[0] as usize;
+                self.compiled[packet] = Some(Compiled {
+                    entry,
+                    index: index as u32,
+                });
+                self.times[packet] += 1;
             }
         }
     }
@@ -296,13 +328,23 @@ fn module() -> Option<JITModule> {
         ("opt_level", "speed"),
         ("is_pic", "false"),
         ("use_colocated_libcalls", "false"),
-        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+        (
+            "enable_verifier",
+            if cfg!(debug_assertions) {
+                "true"
+            } else {
+                "false"
+            },
+        ),
         ("unwind_info", "false"),
         ("enable_probestack", "false"),
     ] {
         flags.set(name, value).ok()?;
     }
-    let isa = cranelift_native::builder().ok()?.finish(settings::Flags::new(flags)).ok()?;
+    let isa = cranelift_native::builder()
+        .ok()?
+        .finish(settings::Flags::new(flags))
+        .ok()?;
     let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
     builder.symbol("read", read as *const u8);
     builder.symbol("append", append as *const u8);

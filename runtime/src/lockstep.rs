@@ -118,11 +118,18 @@ pub fn compare_step_by_step(
         Err(early) => early,
     };
     pair.compare_traces()?;
-    Ok(Report { steps: pair.steps, end, digest: pair.digest })
+    Ok(Report {
+        steps: pair.steps,
+        end,
+        digest: pair.digest,
+    })
 }
 
 /// Every step is seen, so there is nothing to compile; what is declared need not hold.
-const INTERPRETER: SparseOptions = SparseOptions { assert_declared: false, compile_after: None };
+const INTERPRETER: SparseOptions = SparseOptions {
+    assert_declared: false,
+    compile_after: None,
+};
 
 /// An offset basis: an empty run's digest.
 const DIGEST_SEED: u64 = 0xcbf2_9ce4_8422_2325;
@@ -156,7 +163,11 @@ impl Pair<'_> {
     }
 
     /// Runs both from an expert to the end.
-    fn run(&mut self, expert: ExpertId, fields: &[(Field, f64)]) -> Result<Outcome<()>, Divergence> {
+    fn run(
+        &mut self,
+        expert: ExpertId,
+        fields: &[(Field, f64)],
+    ) -> Result<Outcome<()>, Divergence> {
         self.sparse.enter(expert, fields);
         self.dense.enter(expert, fields);
         loop {
@@ -194,11 +205,17 @@ impl Pair<'_> {
         let ports = &self.network.ports;
         let z = |field: Field| z[usize::from(field)];
         let read = |query: f64| {
-            let own = (0..ports.rows).rev().find(|row| query != 0.0 && z(ports.k(*row)) == query);
-            own.map(|row| z(ports.x(row))).unwrap_or_else(|| key_of(query).map_or(0.0, |key| self.sparse.read(key)))
+            let own = (0..ports.rows)
+                .rev()
+                .find(|row| query != 0.0 && z(ports.k(*row)) == query);
+            own.map(|row| z(ports.x(row)))
+                .unwrap_or_else(|| key_of(query).map_or(0.0, |key| self.sparse.read(key)))
         };
         let look_up = |query: f64| {
-            key_of(query).and_then(|key| self.network.lookup.get(key as usize)).copied().unwrap_or(0.0)
+            key_of(query)
+                .and_then(|key| self.network.lookup.get(key as usize))
+                .copied()
+                .unwrap_or(0.0)
         };
         std::iter::once(1.0)
             .chain((0..ports.reads).map(|i| read(z(ports.q(i)))))
@@ -214,11 +231,22 @@ impl Pair<'_> {
         for (field, (&sparse, &dense)) in sparse_z.iter().zip(dense_z).enumerate() {
             // −0 counts as 0, as `!=` has it. What is not a number is so for both.
             if sparse != dense && !(sparse.is_nan() && dense.is_nan()) {
-                return Err(Divergence::Field { step, from, field: field as Field, sparse, dense });
+                return Err(Divergence::Field {
+                    step,
+                    from,
+                    field: field as Field,
+                    sparse,
+                    dense,
+                });
             }
         }
         if sparse != dense {
-            return Err(Divergence::Expert { step, from, sparse, dense });
+            return Err(Divergence::Expert {
+                step,
+                from,
+                sparse,
+                dense,
+            });
         }
         Ok(())
     }
@@ -233,28 +261,43 @@ impl Pair<'_> {
     fn compare_key(&self, key: u64) -> Result<(), Divergence> {
         let (sparse, dense) = (self.sparse.read(key), self.dense.read(key));
         if sparse != dense {
-            return Err(Divergence::Trace { step: self.steps, key, sparse, dense });
+            return Err(Divergence::Trace {
+                step: self.steps,
+                key,
+                sparse,
+                dense,
+            });
         }
         Ok(())
     }
 
     fn compare_traces(&self) -> Result<(), Divergence> {
         let mut keys = Vec::new();
-        self.sparse.for_each_row(&mut |key, value| keys.push((key, value)));
+        self.sparse
+            .for_each_row(&mut |key, value| keys.push((key, value)));
         let mut others = Vec::new();
-        self.dense.for_each_row(&mut |key, value| others.push((key, value)));
+        self.dense
+            .for_each_row(&mut |key, value| others.push((key, value)));
         if keys == others {
             return Ok(());
         }
-        keys.into_iter().chain(others).try_for_each(|(key, _)| self.compare_key(key))
+        keys.into_iter()
+            .chain(others)
+            .try_for_each(|(key, _)| self.compare_key(key))
     }
 }
 
 /// Mixes the numbers of a step into a digest.
 fn digest(digest: u64, expert: ExpertId, z: &[f64]) -> u64 {
-    let mix = |digest: u64, word: u64| (digest ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let mix = |digest: u64, word: u64| {
+        (digest ^ word)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29)
+    };
     // Adding 0 makes 0 of −0.
-    z.iter().fold(mix(digest, expert.into()), |digest, x| mix(digest, (x + 0.0).to_bits()))
+    z.iter().fold(mix(digest, expert.into()), |digest, x| {
+        mix(digest, (x + 0.0).to_bits())
+    })
 }
 
 #[cfg(test)]

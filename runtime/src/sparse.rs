@@ -46,7 +46,10 @@ pub struct SparseOptions {
 
 impl Default for SparseOptions {
     fn default() -> Self {
-        SparseOptions { assert_declared: cfg!(debug_assertions), compile_after: Some(1000) }
+        SparseOptions {
+            assert_declared: cfg!(debug_assertions),
+            compile_after: Some(1000),
+        }
     }
 }
 
@@ -63,14 +66,19 @@ impl<'n> Sparse<'n> {
         Ok(Sparse {
             network,
             layout,
-            code: std::iter::repeat_with(|| None).take(network.experts.len()).collect(),
+            code: std::iter::repeat_with(|| None)
+                .take(network.experts.len())
+                .collect(),
             trace: Trace::new(&network.regions)?,
             expert: 0,
             cells: cells.into(),
             assert_declared: options.assert_declared,
             compiled_steps: 0,
             #[cfg(feature = "jit")]
-            jit: options.compile_after.filter(|_| !options.assert_declared).and_then(|after| Jit::new(network, after)),
+            jit: options
+                .compile_after
+                .filter(|_| !options.assert_declared)
+                .and_then(|after| Jit::new(network, after.max(1))),
         })
     }
 
@@ -89,7 +97,12 @@ impl<'n> Sparse<'n> {
     #[cfg(feature = "jit")]
     fn run_compiled(&mut self, budget: u64) -> Option<Slice> {
         let jit = self.jit.as_mut()?;
-        jit.run(&mut self.expert, &mut self.cells[..self.layout.one], &mut self.trace, budget)
+        jit.run(
+            &mut self.expert,
+            &mut self.cells[..self.layout.one],
+            &mut self.trace,
+            budget,
+        )
     }
 
     #[cfg(not(feature = "jit"))]
@@ -102,9 +115,17 @@ impl<'n> Sparse<'n> {
         #[cfg(feature = "jit")]
         if let (Some(jit), Some(code)) = (&mut self.jit, &mut self.code[self.expert as usize]) {
             code.visits += 1;
-            if code.visits == jit.compile_after() {
+            // Again if it is interpreted as often again.
+            if code.visits.is_multiple_of(jit.compile_after()) {
                 let z = &self.cells[..self.layout.one];
-                jit.compile(self.network, ends, &self.code, &mut self.trace, self.expert, z);
+                jit.compile(
+                    self.network,
+                    ends,
+                    &self.code,
+                    &mut self.trace,
+                    self.expert,
+                    z,
+                );
             }
         }
         #[cfg(not(feature = "jit"))]
@@ -114,7 +135,10 @@ impl<'n> Sparse<'n> {
 
 impl Stepper for Sparse<'_> {
     fn enter(&mut self, expert: ExpertId, fields: &[(Field, f64)]) {
-        assert!((expert as usize) < self.network.experts.len(), "expert {expert} does not exist");
+        assert!(
+            (expert as usize) < self.network.experts.len(),
+            "expert {expert} does not exist"
+        );
         self.expert = expert;
         self.cells[..self.layout.one].fill(0.0);
         for (field, value) in fields {
@@ -124,7 +148,11 @@ impl Stepper for Sparse<'_> {
         }
         #[cfg(feature = "jit")]
         if let Some(jit) = &mut self.jit {
-            jit.interpreted(fields.iter().all(|(field, _)| *field < self.network.ports.carried));
+            jit.interpreted(
+                fields
+                    .iter()
+                    .all(|(field, _)| *field < self.network.ports.carried),
+            );
         }
     }
 
@@ -136,7 +164,13 @@ impl Stepper for Sparse<'_> {
             self.append_last_rows();
             return false;
         }
-        let Sparse { network, layout, trace, cells, .. } = self;
+        let Sparse {
+            network,
+            layout,
+            trace,
+            cells,
+            ..
+        } = self;
         let ports = &network.ports;
         let code = &mut **self.code[self.expert as usize]
             .get_or_insert_with(|| Box::new(Code::new(network, layout, self.expert)));
@@ -152,10 +186,12 @@ impl Stepper for Sparse<'_> {
         }
         for read in &mut code.reads {
             let key = key_of(cells[read.query as usize]);
-            cells[read.result as usize] = key.map_or(0.0, |key| trace.read_hinted(key, &mut read.hint));
+            cells[read.result as usize] =
+                key.map_or(0.0, |key| trace.read_hinted(key, &mut read.hint));
         }
         for &(query, result) in &code.lookups {
-            let entry = key_of(cells[query as usize]).and_then(|key| network.lookup.get(key as usize));
+            let entry =
+                key_of(cells[query as usize]).and_then(|key| network.lookup.get(key as usize));
             cells[result as usize] = entry.copied().unwrap_or(0.0);
         }
         for &(gate, value, result) in &code.units {

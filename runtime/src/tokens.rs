@@ -33,7 +33,10 @@ impl TokenEnds {
                     None => true,
                 }
         });
-        TokenEnds { terminals: network.terminals.len() as ExpertId, ends: ends.collect() }
+        TokenEnds {
+            terminals: network.terminals.len() as ExpertId,
+            ends: ends.collect(),
+        }
     }
 
     /// Whether a step of expert `e` ends a token.
@@ -55,7 +58,11 @@ pub(crate) fn expert_of(x: f64, vocabulary: usize) -> ExpertId {
 
 /// The row of an expert that makes the next expert, if it has one.
 pub(crate) fn next_row(network: &Network, e: ExpertId) -> Option<Row<'_>> {
-    network.experts.rows(e).next_back().filter(|row| row.field == network.ports.e())
+    network
+        .experts
+        .rows(e)
+        .next_back()
+        .filter(|row| row.field == network.ports.e())
 }
 
 /// The next expert if the `e` row is constant; no row names 0.
@@ -64,7 +71,11 @@ pub(crate) fn constant_next(network: &Network, e: ExpertId) -> Option<ExpertId> 
     match next_row(network, e) {
         None => Some(0),
         Some(Row { sources: [], .. }) => Some(0),
-        Some(Row { sources: [Ports::ONE], weights, .. }) => Some(expert_of(weights[0], vocabulary)),
+        Some(Row {
+            sources: [Ports::ONE],
+            weights,
+            ..
+        }) => Some(expert_of(weights[0], vocabulary)),
         Some(_) => None,
     }
 }
@@ -72,7 +83,9 @@ pub(crate) fn constant_next(network: &Network, e: ExpertId) -> Option<ExpertId> 
 /// The experts that an `e` row leads to if its sources are 0 or 1, ascending. Rows with too many
 /// terms lead to ids that were computed, not constant.
 fn constant_targets(network: &Network, e: ExpertId) -> Vec<ExpertId> {
-    let Some(row) = next_row(network, e) else { return vec![0] };
+    let Some(row) = next_row(network, e) else {
+        return vec![0];
+    };
     let (constant, terms) = match row.sources.first() {
         Some(&Ports::ONE) => (row.weights[0], &row.weights[1..]),
         _ => (0.0, row.weights),
@@ -81,12 +94,19 @@ fn constant_targets(network: &Network, e: ExpertId) -> Vec<ExpertId> {
         return Vec::new();
     }
     let sum = |subset: usize| {
-        let chosen = terms.iter().enumerate().filter(|(i, _)| subset >> i & 1 == 1);
+        let chosen = terms
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| subset >> i & 1 == 1);
         constant + chosen.map(|(_, w)| w).sum::<f64>()
     };
-    let in_vocabulary = |x: &f64| *x >= 0.0 && *x < network.experts.len() as f64 && x.fract() == 0.0;
-    let mut targets: Vec<_> =
-        (0..1usize << terms.len()).map(sum).filter(in_vocabulary).map(|x| x as ExpertId).collect();
+    let in_vocabulary =
+        |x: &f64| *x >= 0.0 && *x < network.experts.len() as f64 && x.fract() == 0.0;
+    let mut targets: Vec<_> = (0..1usize << terms.len())
+        .map(sum)
+        .filter(in_vocabulary)
+        .map(|x| x as ExpertId)
+        .collect();
     targets.sort_unstable();
     targets.dedup();
     targets

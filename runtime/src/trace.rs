@@ -65,13 +65,23 @@ impl Trace {
     pub(crate) fn new(regions: &[Region]) -> Result<Self, Error> {
         let mut bytes = 0;
         let mut place = |region: &Region| {
-            let cells = Cells { first: region.first, count: region.count, cell: region.cell, offset: bytes };
+            let cells = Cells {
+                first: region.first,
+                count: region.count,
+                cell: region.cell,
+                offset: bytes,
+            };
             bytes = (bytes + cells.bytes()).next_multiple_of(size_of::<f64>());
             cells
         };
         let regions = regions.iter().map(&mut place).collect();
-        let mapping = MmapOptions::new().len(bytes.max(1)).no_reserve_swap().map_anon();
-        let cells = mapping.map_err(|_| Error::OutOfMemory { bytes: bytes as u64 })?;
+        let mapping = MmapOptions::new()
+            .len(bytes.max(1))
+            .no_reserve_swap()
+            .map_anon();
+        let cells = mapping.map_err(|_| Error::OutOfMemory {
+            bytes: bytes as u64,
+        })?;
         Ok(Trace { cells, regions })
     }
 
@@ -108,7 +118,9 @@ impl Trace {
 
     /// [`Trace::read`] for a port that remembers the region it met.
     pub(crate) fn read_hinted(&self, key: u64, hint: &mut RegionHint) -> f64 {
-        let Some((region, index)) = self.locate(key, hint) else { return 0.0 };
+        let Some((region, index)) = self.locate(key, hint) else {
+            return 0.0;
+        };
         match region.cell {
             Cell::Byte => self.cells[region.offset + index].into(),
             Cell::Number => number(&self.cells[region.offset..], index),
@@ -125,7 +137,9 @@ impl Trace {
 
     /// [`Trace::append`] for a port that remembers the region it met.
     pub(crate) fn append_hinted(&mut self, key: u64, value: f64, hint: &mut RegionHint) {
-        let Some((&region, index)) = self.locate(key, hint) else { return };
+        let Some((&region, index)) = self.locate(key, hint) else {
+            return;
+        };
         match region.cell {
             Cell::Byte => self.cells[region.offset + index] = value as u8,
             Cell::Number => {

@@ -283,12 +283,13 @@ fn random_module(seed: u64) -> Vec<u8> {
 /// The module with a few bytes changed, moved or missing.
 fn mutated(wasm: &[u8], rng: &mut fastrand::Rng) -> Vec<u8> {
     let mut wasm = wasm.to_vec();
-    for _ in 0..rng.usize(1..4) {
+    let changes = if rng.bool() { 1 } else { rng.usize(2..=4) };
+    for _ in 0..changes {
         if wasm.is_empty() {
             break;
         }
         let at = rng.usize(..wasm.len());
-        match rng.u8(..12) {
+        match rng.u8(..16) {
             0 => wasm.truncate(at),
             1 => {
                 wasm.remove(at);
@@ -305,8 +306,8 @@ fn mutated(wasm: &[u8], rng: &mut fastrand::Rng) -> Vec<u8> {
                 wasm[to..to + len].copy_from_slice(&copy);
             }
             // A neighbouring opcode or number is often valid again.
-            5..9 => wasm[at] = wasm[at].wrapping_add_signed(rng.i8(-3..=3)),
-            9 => wasm[at] ^= 1 << rng.u8(..8),
+            5..13 => wasm[at] = wasm[at].wrapping_add_signed(rng.i8(-3..=3)),
+            13 => wasm[at] ^= 1 << rng.u8(..8),
             _ => wasm[at] = rng.u8(..),
         }
     }

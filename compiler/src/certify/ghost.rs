@@ -51,10 +51,8 @@ impl Prover<'_> {
         }
         let field = ghost.terms.first().map_or(self.net.ports.e(), |term| term.0);
         let ghost_name = ghost_name(self.net, ghost.terms);
-        Err(self.fail_row(
-            field,
-            Broken::Ghost { next, ghost: ghost_name, declared: ghost.range, proved: found },
-        ))
+        Err(self
+            .fail_row(field, Broken::Ghost { next, ghost: ghost_name, declared: ghost.range, proved: found }))
     }
 
     /// Its bounds on the box of the fields.
@@ -127,11 +125,16 @@ impl Prover<'_> {
         let mut all = composed.sources.clone();
         for gate in &composed.gates {
             let factor = composed.scale / self.rows[gate.row].scale;
-            if factor.checked_mul(gate.coefficient).and_then(|c| self.add_row(&mut all, gate.row, c)).is_none() {
+            if factor
+                .checked_mul(gate.coefficient)
+                .and_then(|c| self.add_row(&mut all, gate.row, c))
+                .is_none()
+            {
                 return Bounds::ALL;
             }
         }
-        let remaining: SmallVec<[Source; 8]> = all.iter().filter(|term| term.1 != 0).map(|term| term.0).collect();
+        let remaining: SmallVec<[Source; 8]> =
+            all.iter().filter(|term| term.1 != 0).map(|term| term.0).collect();
         let mut vars = Splits::new();
         self.state.splits(&remaining, false, &mut vars);
         for gate in composed.gates.iter().filter(|gate| self.rows[gate.row].form.lo < 0) {

@@ -142,7 +142,8 @@ const BLOCK: u32 = 256;
 pub fn check(network: &Network) -> Result<Summary, Failure> {
     let world = World::new(network)?;
     let experts = network.experts.len() as u32;
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(experts.div_ceil(BLOCK) as usize);
+    let threads =
+        std::thread::available_parallelism().map_or(1, NonZero::get).min(experts.div_ceil(BLOCK) as usize);
 
     // Blocks are handed out in ascending order and all blocks before a failure are finished, so the
     // failure with the smallest expert does not depend on the threads.

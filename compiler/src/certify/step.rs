@@ -143,7 +143,9 @@ impl<'a> Prover<'a> {
         if rows.is_empty() {
             return Ok(());
         }
-        for &source in &experts.sources[experts.term_range(rows.start).start..experts.row_end[rows.end - 1] as usize] {
+        for &source in
+            &experts.sources[experts.term_range(rows.start).start..experts.row_end[rows.end - 1] as usize]
+        {
             if self.state.range(self.state.layout.source(source)).is_none() {
                 let (domain, range) = self.source(source)?;
                 self.state.declare(self.state.layout.source(source), domain, range);
@@ -292,9 +294,11 @@ impl<'a> Prover<'a> {
             *source == Ports::ONE || w.is_power_of_two() || u128::from(w) * u128::from(x) <= MAX_EXACT as u128
         };
         let exact = sources.iter().zip(self.weights(index)).all(is_exact_product);
+        // The finest weight may be a power of two above 1: every partial sum is a multiple of it.
+        let grid = self.weights(index).iter().map(|w| w.trailing_zeros()).min().unwrap_or(0);
         match sources.len() {
             1 if exact => Ok(0),
-            2 if exact => {
+            n if n == 2 && exact || total >> grid <= MAX_EXACT => {
                 // A negative gate may be rounded: it stays negative.
                 let is_gate = self.net.ports.kind(field).0 == FieldKind::N;
                 let want = Bounds { lo: if is_gate { -INFINITE } else { -MAX_EXACT }, hi: MAX_EXACT };
@@ -453,7 +457,8 @@ impl<'a> Prover<'a> {
                 if self.state.assume(&vars, case) {
                     let form = self.form(key);
                     if form.as_ref().and_then(Form::as_constant) != Some(0) {
-                        let (region, found) = form.map_or((None, Bounds::ALL), |form| self.find_region(&form));
+                        let (region, found) =
+                            form.map_or((None, Bounds::ALL), |form| self.find_region(&form));
                         let Some(region) = region else {
                             return Err(self.fail_row(ports.k(i), Broken::Key(proved(found, 1))));
                         };

@@ -97,7 +97,11 @@ fn corrupted_tables_are_refused() {
     refused!(jump_table(), |n: &mut _| weight(n, 2, N0, ONE, -4.0), Broken::Ghost { .. });
     refused!(jump_table(), |n: &mut _| weight(n, 3, T0, ONE, 1.0), Broken::Field { .. });
     refused!(jump_table(), |n: &mut _| declare(n, 4, T0, 0, 4), Broken::Next(_));
-    refused!(jump_table(), |n: &mut Network| n.certificate.id_sets[0].interface.clear(), Broken::Initial { .. });
+    refused!(
+        jump_table(),
+        |n: &mut Network| n.certificate.id_sets[0].interface.clear(),
+        Broken::Initial { .. }
+    );
     refused!(jump_table(), |n: &mut _| weight(n, 4, S1, S1S, 2.0), Broken::Interface { .. });
 }
 
@@ -155,16 +159,24 @@ fn corrupted_rows_are_refused() {
 #[test]
 fn corrupted_arithmetic_is_refused() {
     refused!(mul(), |n: &mut _| weight(n, 4, S1, U1, 65535.0), Broken::Ghost { .. });
-    refused!(mul(), |n: &mut _| weight(n, 4, S1, U1, 2097152.0), Broken::Sum { .. });
+    refused!(mul(), |n: &mut _| weight(n, 4, S1, U1, 2097152.0), Broken::Range(_));
+    refused!(mul(), |n: &mut _| weight(n, 4, S1, U1, 2097999.0), Broken::Sum { .. });
     refused!(mul(), |n: &mut _| declare(n, 4, V0, 0, 1 << 22), Broken::Product { .. });
     refused!(mul(), |n: &mut _| weight(n, 3, V0, U0, -65535.0), Broken::Field { .. });
     refused!(mul(), |n: &mut _| weight(n, 3, V0, U1, -1.0), Broken::Field { .. });
     refused!(signed_less(), |n: &mut _| weight(n, 2, N1, Y.s2, 2f64.powi(-30)), Broken::Field { .. });
-    refused!(signed_less(), |n: &mut _| weight(n, 3, N0, ONE, 1.0), Broken::Field { .. });
+    refused!(signed_less(), |n: &mut _| weight(n, 3, N0, ONE, 2.0), Broken::Field { .. });
+    refused!(signed_less(), |n: &mut _| weight(n, 5, E, S1S, -3.0), Broken::Field { .. });
+    refused!(signed_less(), |n: &mut _| declare(n, 5, S1, 0, 2), Broken::Next(_));
+    refused!(signed_less(), |n: &mut _| declare(n, 6, S1, 1, 1), Broken::Field { .. });
     refused!(signed_less(), |n: &mut _| drop_ghosts(n, 3), Broken::Field { .. });
     refused!(counted(), |n: &mut _| weight(n, 3, N0, ONE, 1.0 + 999.0 / 1024.0), Broken::Ghost { .. });
     refused!(counted(), |n: &mut _| declare(n, 3, S1, 0, 998), Broken::Field { .. });
-    refused!(counted(), |n: &mut _| ghost(n, 4, 0, Interval::new(i64::MIN, 1000 + 1024)), Broken::Field { .. });
+    refused!(
+        counted(),
+        |n: &mut _| ghost(n, 4, 0, Interval::new(i64::MIN, 1000 + 1024)),
+        Broken::Field { .. }
+    );
     refused!(counted(), |n: &mut _| weight(n, 4, E, ONE, 3.0), Broken::Field { .. });
 }
 
@@ -189,8 +201,16 @@ fn corrupted_calls_are_refused() {
     refused!(call(), |n: &mut _| weight(n, 5, E, Y.r0, 2.0), Broken::Next(_));
     refused!(call(), |n: &mut _| declare(n, 5, Q0, 0, 1 << 20), Broken::Next(_));
     refused!(call(), |n: &mut _| declare(n, 6, S1, 0, 7), Broken::Initial { .. });
-    refused!(call(), |n: &mut Network| n.certificate.id_sets[0].interface[1].1 = Domain::Ids(0), Broken::Interface { .. } | Broken::Initial { .. });
-    refused!(call(), |n: &mut Network| n.regions[1].values = Domain::Interval(Interval::new(0, 5)), Broken::Value { .. });
+    refused!(
+        call(),
+        |n: &mut Network| n.certificate.id_sets[0].interface[1].1 = Domain::Ids(0),
+        Broken::Interface { .. } | Broken::Initial { .. }
+    );
+    refused!(
+        call(),
+        |n: &mut Network| n.regions[1].values = Domain::Interval(Interval::new(0, 5)),
+        Broken::Value { .. }
+    );
     refused!(call(), |n: &mut Network| n.certificate.id_sets[0].ids.push(7), Broken::Malformed(_));
     refused!(call(), |n: &mut _| weight(n, 4, Q0, ONE, 1.0), Broken::Field { .. });
     refused!(indirect(), |n: &mut _| drop_ghosts(n, 3), Broken::Next(_));

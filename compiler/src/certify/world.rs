@@ -120,7 +120,11 @@ impl<'a> World<'a> {
                 for &(field, domain) in declared {
                     if !promised[usize::from(field)].is_some_and(|p| self.implies(p, domain)) {
                         let name = FieldName::new(&net.ports, field);
-                        return Err(initial(place(), format!("what the interface says of {name} of {id}"), domain));
+                        return Err(initial(
+                            place(),
+                            format!("what the interface says of {name} of {id}"),
+                            domain,
+                        ));
                     }
                 }
                 let range = |field: Field| promised[usize::from(field)].map(|d| self.range(d));
@@ -255,9 +259,7 @@ impl<'a> World<'a> {
     fn region(&self, key: u64, place: impl Fn() -> Location) -> Result<Domain, Failure> {
         match self.net.region_of(key) {
             Some(region) => Ok(self.net.regions[region].values),
-            None => {
-                Err(Failure::new(place(), Broken::Malformed(format!("key {key} lies in no region"))))
-            }
+            None => Err(Failure::new(place(), Broken::Malformed(format!("key {key} lies in no region")))),
         }
     }
 

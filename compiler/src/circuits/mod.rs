@@ -78,6 +78,8 @@ pub enum AtomKind {
     },
     /// A named form: expanded in the step where all of it is available, carried after that.
     Linear(Form),
+    /// A named form that is always carried: made by the map before the first that reads it.
+    Pinned(Form),
 }
 
 /// An atom.
@@ -149,6 +151,9 @@ pub struct Circuit {
     pub rows: Vec<RowOut>,
     /// Whether predecessors may make step −1.
     pub prefetch: bool,
+    /// Whether forms with a claim are carried before they are used, so that every row that uses
+    /// them is a sum of fields with ranges of their own: longer, and easy to certify.
+    pub careful: bool,
     units: FxHashMap<(FormKey, FormKey), AtomId>,
     reads: FxHashMap<(FormKey, i32), AtomId>,
     lookups: FxHashMap<FormKey, AtomId>,
@@ -163,8 +168,8 @@ const PORT_LIMITS: [u16; 4] = [limits::UNITS, limits::READS, limits::LOOKUPS, li
 
 impl Circuit {
     /// An empty circuit.
-    pub fn new(prefetch: bool) -> Circuit {
-        Circuit { prefetch, ..Circuit::default() }
+    pub fn new(prefetch: bool, careful: bool) -> Circuit {
+        Circuit { prefetch, careful, ..Circuit::default() }
     }
 
     fn atom(&mut self, atom: Atom) -> AtomId {
@@ -387,7 +392,12 @@ impl Circuit {
         let entry_only = self.entry_only(&form);
         if claim.is_some_and(|c| c.lo > natural.lo || c.hi < natural.hi) {
             let claimed = claim.expect("just tested");
-            self.ghosts.push(GhostFact { at: t, until: t, terms: vec![(GhostTerm::Form(form.clone()), 1.0)], range: claimed });
+            let terms = vec![(GhostTerm::Form(form.clone()), 1.0)];
+            self.ghosts.push(GhostFact { at: t, until: t, terms, range: claimed });
+        }
+        if self.careful {
+            let kind = AtomKind::Pinned(form);
+            return Form::atom(self.atom(Atom { kind, avail: t + 1, range, entry_only: false }));
         }
         let atom = self.atom(Atom { kind: AtomKind::Linear(form), avail: t, range, entry_only });
         Form::atom(atom)

@@ -86,6 +86,8 @@ pub struct Context<'a> {
     pub frame: u32,
     /// Whether packets that can be prefetched are.
     pub prefetch: bool,
+    /// Whether circuits are made longer and easier to certify.
+    pub careful: bool,
 }
 
 /// A check: its bit is 1 where the program goes on.
@@ -125,7 +127,7 @@ const CHECK: i32 = 34;
 /// Lowers packet `index`. `crossing` has the ranges of values defined in earlier packets and gets those of this one.
 pub fn lower(cx: &Context, index: usize, crossing: &mut FxHashMap<Value, Range>) -> Code {
     let packet = &cx.packets.packets[index];
-    let circuit = Circuit::new(cx.prefetch && packet.entry == EntryKind::Normal);
+    let circuit = Circuit::new(cx.prefetch && packet.entry == EntryKind::Normal, cx.careful);
     let mut defined = FxHashMap::default();
     for (i, inst) in packet.insts.iter().enumerate() {
         if let Some(result) = inst.result {
@@ -264,7 +266,11 @@ impl<'a> Lowering<'a> {
 
     fn live_in(&mut self, value: Value) -> WordId {
         let param = self.packet.params.iter().position(|p| *p == value);
-        match self.cx.places.of.get(&value) {
+        let place = match param {
+            Some(_) => self.cx.places.of_param(value),
+            None => self.cx.places.of.get(&value).copied(),
+        };
+        match place {
             Some(Place::Field(field)) => {
                 let (source, range) = match param {
                     Some(i) => (EntrySource::Param(i as u32), self.param_range(value)),
@@ -273,7 +279,7 @@ impl<'a> Lowering<'a> {
                         self.crossing.get(&value).copied().unwrap_or_else(|| self.param_range(value)),
                     ),
                 };
-                let form = self.circuit().entry(*field, source, range);
+                let form = self.circuit().entry(field, source, range);
                 let word = self.words.from_form(form);
                 if param.is_some() && !range.within(Range::WORD) {
                     let form = self.words.canonical(word);
@@ -282,7 +288,7 @@ impl<'a> Lowering<'a> {
                 word
             }
             Some(Place::Slot(slot)) => {
-                let form = self.read_slot(*slot);
+                let form = self.read_slot(slot);
                 self.words.from_form(form)
             }
             None => unreachable!("{value} has no place"),
@@ -562,12 +568,12 @@ impl<'a> Lowering<'a> {
         let next = &self.cx.packets.packets[target.packet as usize];
         let mut args = Vec::new();
         for (param, arg) in next.params.iter().zip(&target.args) {
-            let Some(place) = self.cx.places.of.get(param) else {
+            let Some(place) = self.cx.places.of_param(*param) else {
                 args.push(None);
                 continue;
             };
             let word = self.word(*arg);
-            args.push(match *place {
+            args.push(match place {
                 Place::Field(_) => {
                     let range = self.param_range(*param);
                     let form = self.words.form(word);
@@ -605,11 +611,11 @@ impl<'a> Lowering<'a> {
                 if live.contains_key(value) {
                     continue;
                 }
-                let is_own = self.defined.contains_key(value)
-                    || self.packet.entry != EntryKind::Normal
-                        && self.packet.entry != EntryKind::Switched
-                        && self.packet.params.contains(value);
-                match self.cx.places.of[value] {
+                let place = self.cx.places.of[value];
+                let jumped_to = matches!(self.packet.entry, EntryKind::Normal | EntryKind::Switched);
+                let moves = || !jumped_to || self.cx.places.of_param(*value) != Some(place);
+                let is_own = self.defined.contains_key(value) || self.packet.params.contains(value) && moves();
+                match place {
                     Place::Field(_) => {
                         let word = self.word(*value);
                         let mut form = self.words.form(word);
@@ -750,25 +756,32 @@ impl<'a> Lowering<'a> {
     /// The next id: a trap if a check failed, otherwise `branch.1` if its gate is 1, otherwise `default`.
     fn choose(&mut self, default: Dest, branch: Option<(Form, Dest)>) -> Next {
         let mut choices = Vec::new();
-        let trap = match self.guards.len() {
-            0 => None,
-            1 => Some((self.failed(0), self.guards[0].dest)),
+        let one = Form::constant(1.0);
+        let mut failures = Form::default();
+        for i in 0..self.guards.len() {
+            failures = failures.plus(1.0, &self.failed(i));
+        }
+        let all = one.plus(-1.0, &failures);
+        let (mut branch, mut trap) = (branch, None);
+        match self.guards.len() {
+            0 => {}
+            1 => trap = Some((failures.clone(), self.guards[0].dest)),
             _ => {
-                let mut sum = Form::constant(1.0);
-                for i in 0..self.guards.len() {
-                    sum = sum.plus(-1.0, &self.failed(i));
+                // The checker has to see that nothing is taken where a check failed: both bits come
+                // from the same failures in one map, or the later one from the earlier one.
+                let circuit = &mut self.words.circuit;
+                let wanted = branch.as_ref().map_or(0, |(gate, _)| circuit.place(gate, 0));
+                let ok = circuit.unit_from(&all, &one, wanted.min(circuit.place(&all, 0)));
+                if let Some((gate, _)) = &mut branch {
+                    if wanted >= circuit.ready(&ok) {
+                        *gate = gate.plus(1.0, &ok).offset(-1.0).plus(1.0, &failures);
+                    }
                 }
-                let ok = self.circuit().unit(&sum, &Form::constant(1.0));
-                Some((Form::constant(1.0).plus(-1.0, &ok), Dest::Resolver))
+                trap = Some((one.plus(-1.0, &ok), Dest::Resolver));
             }
-        };
+        }
         if let Some((gate, dest)) = branch {
-            let mut gate = gate;
-            let mut failures = Form::default();
-            for i in 0..self.guards.len() {
-                failures = failures.plus(1.0, &self.failed(i));
-            }
-            gate = gate.plus(-1.0, &failures);
+            let gate = gate.plus(-1.0, &failures);
             let taken = self.circuit().unit(&gate, &Form::constant(1.0));
             if let Some((failed, _)) = &trap {
                 // A branch is taken only if no check failed.

@@ -623,11 +623,18 @@ impl<'a> Words<'a> {
                 Some(self.from_form(form))
             }
             BinaryOp::Xor if c == 1 && self.is_bit(a) => Some(self.complement(a)),
-            BinaryOp::Xor if runs(c) <= 2 => {
-                let (flipped, kept) = (self.masked(a, c), self.masked(a, !c));
-                let (flipped, kept) = (self.from_segments(flipped), self.from_segments(kept));
-                let form = self.form(kept).plus(-1.0, &self.form(flipped)).offset(c as f64);
+            BinaryOp::Xor if c == 1 << 31 => {
+                let form = self.loose(a).offset(c as f64);
                 Some(self.from_form(form))
+            }
+            BinaryOp::Xor if c.to_le_bytes().contains(&0) => {
+                let mut bytes = SmallVec::<[Form; 4]>::new();
+                for (j, c) in c.to_le_bytes().into_iter().enumerate() {
+                    let byte = self.byte(a, j);
+                    let query = byte.times(256.0).offset(c as f64 + self.tables.bitwise[2] as f64);
+                    bytes.push(if c == 0 { byte } else { self.circuit.lookup(&query, Range::BYTE) });
+                }
+                Some(self.from_bytes(&bytes))
             }
             _ => None,
         }
@@ -764,6 +771,7 @@ impl<'a> Words<'a> {
                 taken = taken.plus(1.0, &self.circuit.unit(&gate, &one));
                 units.extend(self.circuit.unit_avail(&unit).map(|u| (j, u)));
             }
+            let first = units.first().map_or(0, |u| u.1.0);
             for (i, &(j, (unit, at))) in units.iter().enumerate() {
                 // What the gate says of partial and divisor (rule 2), and which value it gates.
                 self.circuit.ghosts.push(GhostFact {
@@ -771,18 +779,18 @@ impl<'a> Words<'a> {
                     until: at,
                     terms: vec![
                         (GhostTerm::Form(partial.clone()), 1.0),
-                        (GhostTerm::Form(divisor.clone()), -(j as f64)),
+                        (GhostTerm::Value(first), -(j as f64)),
                         (GhostTerm::Gate(unit), -scale),
                     ],
                     range: Range::new(-scale, -1.0),
                 });
-                self.circuit.ghosts.push(GhostFact {
-                    at,
-                    until: at,
-                    terms: vec![(GhostTerm::Value(unit), 1.0), (GhostTerm::Form(divisor.clone()), -1.0)],
-                    range: Range::new(0.0, 0.0),
-                });
                 if i > 0 {
+                    self.circuit.ghosts.push(GhostFact {
+                        at,
+                        until: at,
+                        terms: vec![(GhostTerm::Value(unit), 1.0), (GhostTerm::Value(first), -1.0)],
+                        range: Range::new(0.0, 0.0),
+                    });
                     let before = units[i - 1].1.0;
                     self.circuit.ghosts.push(GhostFact {
                         at,

@@ -276,6 +276,7 @@ impl Context {
             stdin_length: None,
             stdout_length: None,
             function_names: Vec::new(),
+            function_offsets: Vec::new(),
         };
         Context {
             names: Vec::new(),
@@ -643,6 +644,7 @@ fn translate_bodies(context: &mut Context, sections: Sections, options: &Options
     let imports = context.imports.len() as u32;
     for (i, (to_validate, body)) in sections.bodies.into_iter().enumerate() {
         let index = imports + i as u32;
+        context.module.function_offsets.push((body.range().start as u32, index));
         let func = match body::translate(context, &mut allocations, index, to_validate, body) {
             Ok(func) => func,
             Err(Stop::Invalid(error)) => return Err(error.into()),

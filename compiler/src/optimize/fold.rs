@@ -38,12 +38,47 @@ pub enum Folded {
     Op(Op, Values),
 }
 
+/// What is known of a value's bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Largest value.
+    pub max: u32,
+    /// Bits that can be 1.
+    pub bits: u32,
+}
+
+impl Bound {
+    /// Nothing is known.
+    pub const ANY: Bound = Bound::up_to(u32::MAX);
+
+    /// Any value up to `max`.
+    pub const fn up_to(max: u32) -> Self {
+        Bound { max, bits: if max == 0 { 0 } else { u32::MAX >> max.leading_zeros() } }
+    }
+
+    /// Just one value.
+    pub const fn exactly(value: u32) -> Self {
+        Bound { max: value, bits: value }
+    }
+
+    /// Any value made of these bits.
+    pub const fn of_bits(bits: u32) -> Self {
+        Bound { max: bits, bits }
+    }
+
+    /// What both say.
+    fn and(self, other: Bound) -> Self {
+        let bits = self.bits & other.bits;
+        Bound { max: self.max.min(other.max).min(bits), bits: bits & Bound::up_to(self.max.min(other.max)).bits }
+    }
+}
+
 /// What the rules may ask.
 pub trait Context {
     /// What made a value.
     fn def(&self, value: Value) -> Def;
-    /// Largest value that it can have.
-    fn max(&self, value: Value) -> u32;
+    /// What is known of its bits.
+    fn bound(&self, value: Value) -> Bound;
     /// A value for a constant.
     fn constant(&mut self, bits: u32) -> Value;
     /// Whether a value is known to be 0, or known not to be, at this place.
@@ -106,35 +141,49 @@ fn constant_of(cx: &impl Context, value: Value) -> Option<u32> {
     }
 }
 
-/// Largest value of an operation's result.
-pub fn max_of(cx: &impl Context, op: &Op, args: &[Value]) -> u32 {
-    let max = |i: usize| cx.max(args[i]);
-    let constant = |i: usize| constant_of(cx, args[i]);
+/// What is known of the bits of an operation's result.
+pub fn bound_of(cx: &impl Context, op: &Op, args: &[Value]) -> Bound {
+    let bound = |i: usize| cx.bound(args[i]);
+    let max = |i: usize| cx.bound(args[i]).max;
+    let amount = || constant_of(cx, args[1]);
     match op {
-        Op::Const(bits) => *bits as u32,
-        Op::Unary(Eqz) => 1,
-        Op::Unary(Clz | Ctz | Popcnt) => 32,
-        Op::Binary(op) if op.is_comparison() => 1,
+        Op::Const(bits) => Bound::exactly(*bits as u32),
+        Op::Unary(Eqz) => Bound::up_to(1),
+        Op::Unary(Clz | Ctz | Popcnt) => Bound::up_to(32),
+        Op::Binary(op) if op.is_comparison() => Bound::up_to(1),
         Op::Binary(op) => match op {
-            Carry => 1,
-            And => max(0).min(max(1)),
-            Or | Xor => ones(max(0)) | ones(max(1)),
-            Add => max(0).checked_add(max(1)).unwrap_or(u32::MAX),
-            Mul => max(0).checked_mul(max(1)).unwrap_or(u32::MAX),
-            MulHi => ((max(0) as u64 * max(1) as u64) >> 32) as u32,
-            ShrU => constant(1).map_or(max(0), |n| max(0) >> (n % 32)),
-            Shl => match constant(1) {
-                Some(n) if max(0).leading_zeros() >= n % 32 => max(0) << (n % 32),
-                _ => u32::MAX,
+            Carry => Bound::up_to(1),
+            And => bound(0).and(bound(1)),
+            Or | Xor => Bound::of_bits(bound(0).bits | bound(1).bits),
+            Add => match max(0).checked_add(max(1)) {
+                // Without carries this is `or`.
+                Some(max) if bound(0).bits & bound(1).bits == 0 => {
+                    Bound { max, bits: bound(0).bits | bound(1).bits }
+                }
+                Some(max) => Bound::up_to(max),
+                None => Bound::ANY,
             },
-            DivU => max(0) / constant(1).unwrap_or(1).max(1),
-            RemU => constant(1).map_or(max(0), |n| max(0).min(n.wrapping_sub(1))),
-            _ => u32::MAX,
+            Mul => max(0).checked_mul(max(1)).map_or(Bound::ANY, Bound::up_to),
+            MulHi => Bound::up_to(((max(0) as u64 * max(1) as u64) >> 32) as u32),
+            ShrU => match amount() {
+                Some(n) => Bound { max: max(0) >> (n % 32), bits: bound(0).bits >> (n % 32) },
+                None => Bound::up_to(max(0)),
+            },
+            Shl => match amount() {
+                Some(n) if max(0).leading_zeros() >= n % 32 => {
+                    Bound { max: max(0) << (n % 32), bits: bound(0).bits << (n % 32) }
+                }
+                Some(n) => Bound::of_bits(bound(0).bits << (n % 32)),
+                None => Bound::ANY,
+            },
+            DivU => Bound::up_to(max(0) / amount().unwrap_or(1).max(1)),
+            RemU => Bound::up_to(amount().map_or(max(0), |n| max(0).min(n.wrapping_sub(1)))),
+            _ => Bound::ANY,
         },
-        Op::Select => max(1).max(max(2)),
-        Op::Load { bytes: 1, signed: false, .. } => 0xff,
-        Op::Load { bytes: 2, signed: false, .. } => 0xffff,
-        _ => u32::MAX,
+        Op::Select => Bound { max: max(1).max(max(2)), bits: bound(1).bits | bound(2).bits },
+        Op::Load { bytes: 1, signed: false, .. } => Bound::up_to(0xff),
+        Op::Load { bytes: 2, signed: false, .. } => Bound::up_to(0xffff),
+        _ => Bound::ANY,
     }
 }
 
@@ -144,7 +193,7 @@ fn fold_unary(cx: &mut impl Context, op: UnaryOp, a: Value) -> Step {
         return Step::Const(evaluate::unary(op, Type::I32, bits as u64) as u32);
     }
     match (op, def) {
-        (Eqz, Def::Unary(Eqz, x)) if cx.max(x) <= 1 => Step::Value(x),
+        (Eqz, Def::Unary(Eqz, x)) if cx.bound(x).max <= 1 => Step::Value(x),
         (Eqz, Def::Unary(Eqz, x)) => {
             let zero = cx.constant(0);
             again(Ne, x, zero)
@@ -169,8 +218,8 @@ fn fold_unary(cx: &mut impl Context, op: UnaryOp, a: Value) -> Step {
             Some(zero) => Step::Const(zero as u32),
             None => Step::Keep,
         },
-        (Extend8S, _) if cx.max(a) <= 0x7f => Step::Value(a),
-        (Extend16S, _) if cx.max(a) <= 0x7fff => Step::Value(a),
+        (Extend8S, _) if cx.bound(a).max <= 0x7f => Step::Value(a),
+        (Extend16S, _) if cx.bound(a).max <= 0x7fff => Step::Value(a),
         (Extend8S, Def::Binary(And, x, y)) if constant_of(cx, y).is_some_and(|c| c & 0xff == 0xff) => {
             again_unary(op, x)
         }
@@ -207,6 +256,14 @@ fn fold_binary(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value) -> Step 
     }
     match (op, cx.def(a), cx.def(b)) {
         (Add, _, Def::Binary(Sub, zero, y)) if constant_of(cx, zero) == Some(0) => again(Sub, a, y),
+        (Or | Xor, ..) if cx.bound(a).bits & cx.bound(b).bits == 0 => again(Add, a, b),
+        // a - a / c * c, which is how compilers write a remainder.
+        (Sub, _, Def::Binary(Mul, quotient, y)) => match (cx.def(quotient), constant_of(cx, y)) {
+            (Def::Binary(DivU, x, divisor), Some(c)) if x == a && constant_of(cx, divisor) == Some(c) => {
+                again(RemU, a, divisor)
+            }
+            _ => Step::Keep,
+        },
         (Sub, Def::Binary(Add, x, y), _) if y == b => Step::Value(x),
         (Sub, Def::Binary(Add, x, y), _) if x == b => Step::Value(y),
         // What a left shift moves out, as `legalize` makes it for amounts that it does not know.
@@ -231,7 +288,9 @@ fn fold_binary(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value) -> Step 
         {
             again(op, a, n)
         }
-        (ShrS, ..) if cx.max(a) < 1 << 31 => again(ShrU, a, b),
+        (ShrS, ..) if cx.bound(a).max < 1 << 31 => again(ShrU, a, b),
+        (Carry, ..) if cx.bound(a).max.checked_add(cx.bound(b).max).is_some() => Step::Const(0),
+        (MulHi, ..) if (cx.bound(a).max as u64 * cx.bound(b).max as u64) >> 32 == 0 => Step::Const(0),
         _ => Step::Keep,
     }
 }
@@ -244,6 +303,7 @@ fn with_constant(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value, c: u32
         Def::Binary(inner, x, y) if inner == op => constant_of(cx, y).map(|c| (x, c)),
         _ => None,
     };
+    let Bound { max, bits } = cx.bound(a);
     let mut combined = |x, c| {
         let c = cx.constant(c);
         again(op, x, c)
@@ -267,15 +327,16 @@ fn with_constant(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value, c: u32
             let zero = cx.constant(0);
             again(Sub, zero, a)
         }
-        (MulHi, c, _) if (cx.max(a) as u64 * c as u64) >> 32 == 0 => Step::Const(0),
-        (Carry, c, _) if cx.max(a).checked_add(c).is_some() => Step::Const(0),
         (And, c, Some((x, d))) => combined(x, c & d),
-        // All bits that the value can have.
-        (And, c, _) if c & ones(cx.max(a)) == ones(cx.max(a)) => Step::Value(a),
+        (And, c, _) if bits & !c == 0 => Step::Value(a),
+        (And, c, _) if bits & c == 0 => Step::Const(0),
+        // A mask of bits that are 0 anyway is written in one way.
+        (And, c, _) if bits & c != c && max != u32::MAX => combined(a, bits & c),
+        (Or | Xor, c, _) if bits & c == 0 => again(Add, a, b),
         (Or, u32::MAX, _) => Step::Const(u32::MAX),
         (Or, c, Some((x, d))) => combined(x, c | d),
         (Xor, c, Some((x, d))) => combined(x, c ^ d),
-        (Xor, 1, _) if cx.max(a) <= 1 => again_unary(Eqz, a),
+        (Xor, 1, _) if max <= 1 => again_unary(Eqz, a),
         (Shl | ShrU | ShrS | Rotl, c, _) if c >= 32 => combined(a, c % 32),
         (Shl | ShrU, c, Some((x, d))) if d < 32 => {
             if c + d >= 32 {
@@ -286,12 +347,12 @@ fn with_constant(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value, c: u32
         }
         (ShrS, c, Some((x, d))) if d < 32 => combined(x, (c + d).min(31)),
         (Rotl, c, Some((x, d))) if d < 32 => combined(x, (c + d) % 32),
-        (ShrU, c, _) if cx.max(a) >> c == 0 => Step::Const(0),
+        (ShrU, c, _) if max >> c == 0 => Step::Const(0),
         (ShrS | ShrU | Shl, c, _) => shift_back(cx, op, def, c),
         (DivU, 1, _) => Step::Value(a),
         (RemU, 1, _) => Step::Const(0),
-        (DivU, c, _) if cx.max(a) < c => Step::Const(0),
-        (RemU, c, _) if cx.max(a) < c => Step::Value(a),
+        (DivU, c, _) if max < c => Step::Const(0),
+        (RemU, c, _) if max < c => Step::Value(a),
         (DivU, c, _) if c.is_power_of_two() => {
             let amount = cx.constant(c.trailing_zeros());
             again(ShrU, a, amount)
@@ -305,11 +366,6 @@ fn with_constant(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value, c: u32
             Step::Keep
         }
     }
-}
-
-/// All ones up to the highest bit of `max`.
-fn ones(max: u32) -> u32 {
-    u32::MAX.checked_shr(max.leading_zeros()).unwrap_or(0)
 }
 
 /// A shift by c of a shift by the same amount the other way.
@@ -341,7 +397,7 @@ fn compare(
     first: Option<u32>,
     second: Option<u32>,
 ) -> Step {
-    let (max_a, max_b) = (cx.max(a), cx.max(b));
+    let (max_a, max_b) = (cx.bound(a).max, cx.bound(b).max);
     match (op, first, second) {
         (Eq, _, Some(0)) => again_unary(Eqz, a),
         (Eq, _, Some(1)) | (Ne, _, Some(0)) if max_a <= 1 => Step::Value(a),
@@ -374,6 +430,19 @@ fn compare(
             again(Ne, value, zero)
         }
         (GeU, Some(0), _) => again_unary(Eqz, b),
+        // Constants last.
+        (LtU, Some(c), _) if c < max_b => {
+            let c = cx.constant(c + 1);
+            again(GeU, b, c)
+        }
+        (GeU, Some(c), _) if c < max_b => {
+            let c = cx.constant(c + 1);
+            again(LtU, b, c)
+        }
+        (LtS | GeS, Some(c), _) if c != i32::MAX as u32 => {
+            let c = cx.constant(c.wrapping_add(1));
+            again(if op == LtS { GeS } else { LtS }, b, c)
+        }
         (LtU, _, Some(c)) if max_a < c => Step::Const(1),
         (GeU, _, Some(c)) if max_a < c => Step::Const(0),
         (LtU, Some(c), _) if max_b <= c => Step::Const(0),
@@ -403,7 +472,7 @@ fn fold_select(cx: &mut impl Context, cond: Value, a: Value, b: Value) -> Step {
         Def::Binary(Ne, x, y) if constant_of(cx, y) == Some(0) => return select(x, a, b),
         _ => {}
     }
-    let boolean = cx.max(cond) <= 1;
+    let boolean = cx.bound(cond).max <= 1;
     match (constant_of(cx, a), constant_of(cx, b)) {
         (Some(1), Some(0)) if boolean => return Step::Value(cond),
         (Some(1), Some(0)) => {
@@ -424,7 +493,7 @@ fn fold_select(cx: &mut impl Context, cond: Value, a: Value, b: Value) -> Step {
     {
         return select(cond, a, y);
     }
-    if b == cond && constant_of(cx, a).is_none() {
+    if b == cond {
         // Where it matters, the condition is 0.
         let zero = cx.constant(0);
         return select(cond, a, zero);

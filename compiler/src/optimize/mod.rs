@@ -13,8 +13,6 @@ mod prune;
 mod reach;
 mod shape;
 mod simplify;
-#[cfg(test)]
-mod tests;
 
 use crate::ir::{Function, Module};
 use facts::Facts;

@@ -33,7 +33,7 @@ pub fn drop_functions(module: &mut Module) {
             table.entries.clear();
         }
     }
-    if reached.len() == module.functions.len() {
+    if module.functions.keys().all(|id| reached.contains(id)) {
         return;
     }
     let mut map: SecondaryMap<Func, PackedOption<Func>> = SecondaryMap::new();

@@ -113,6 +113,8 @@ pub struct Packets {
     pub constants: FxHashMap<Value, u32>,
     /// Whether the function calls nothing.
     pub leaf: bool,
+    /// Number of values of the function.
+    pub values: u32,
 }
 
 /// How much of a step an instruction takes, roughly.
@@ -238,7 +240,7 @@ pub fn run(function: &Function, limit: usize) -> Packets {
             _ => {}
         }
     }
-    Packets { packets, constants, leaf }
+    Packets { packets, constants, leaf, values: function.values.len() as u32 }
 }
 
 /// Reachable blocks, every block after those that dominate it.

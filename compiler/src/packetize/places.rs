@@ -23,10 +23,19 @@ pub enum Place {
 pub struct Places {
     /// Where a value is; values that do not cross are missing.
     pub of: FxHashMap<Value, Place>,
+    /// Parameters that are handed over elsewhere, as values of their own.
+    handed_over: FxHashMap<Value, Value>,
     /// For each packet, what it needs from the packets before, parameters not included.
     pub live_in: Vec<Vec<Value>>,
     /// Number of frame slots.
     pub slots: u32,
+}
+
+impl Places {
+    /// Where a parameter is handed over.
+    pub fn of_param(&self, param: Value) -> Option<Place> {
+        self.of.get(self.handed_over.get(&param).unwrap_or(&param)).copied()
+    }
 }
 
 /// First field for values: field 0 is the frame pointer.
@@ -36,6 +45,7 @@ const FIRST_FIELD: u16 = 1;
 /// `reserved_slots` slots of the frame are taken.
 pub fn run(packets: &Packets, fields: u16, reserved_slots: u32) -> Places {
     let live_in = live_in(packets);
+    let handed_over = handed_over(packets, &live_in);
     // Points: what is alive together at the end of a packet.
     let mut points: Vec<Vec<Value>> = Vec::with_capacity(packets.packets.len());
     let mut in_frame: FxHashMap<Value, ()> = FxHashMap::default();
@@ -44,7 +54,8 @@ pub fn run(packets: &Packets, fields: u16, reserved_slots: u32) -> Places {
         for target in packet.term.targets() {
             let next = target.packet as usize;
             point.extend_from_slice(&live_in[next]);
-            point.extend_from_slice(&packets.packets[next].params);
+            let params = &packets.packets[next].params;
+            point.extend(params.iter().map(|p| handed_over.get(p).unwrap_or(p)));
         }
         if let Term::Call { next, .. } = packet.term {
             point.extend_from_slice(&live_in[next as usize]);
@@ -60,7 +71,7 @@ pub fn run(packets: &Packets, fields: u16, reserved_slots: u32) -> Places {
             at.entry(*v).or_default().push(i as u32);
         }
     }
-    let mut places = Places { live_in, slots: reserved_slots, ..Places::default() };
+    let mut places = Places { live_in, handed_over, slots: reserved_slots, ..Places::default() };
     let mut used_fields = vec![0u64; points.len()];
     let mut used_slots: Vec<SmallVec<[u64; 2]>> = vec![SmallVec::new(); points.len()];
     let mut taken: SmallVec<[u64; 8]> = SmallVec::new();
@@ -103,6 +114,27 @@ pub fn run(packets: &Packets, fields: u16, reserved_slots: u32) -> Places {
         }
     }
     places
+}
+
+/// Parameters that need a second place, with the values that stand for it.
+fn handed_over(packets: &Packets, live_in: &[Vec<Value>]) -> FxHashMap<Value, Value> {
+    let list = &packets.packets;
+    let mut result = FxHashMap::default();
+    let mut next = packets.values;
+    for packet in list {
+        for target in packet.term.targets() {
+            for param in &list[target.packet as usize].params {
+                let lives_on = |t: &super::Target| live_in[t.packet as usize].binary_search(param).is_ok();
+                if packet.term.targets().any(lives_on) {
+                    result.entry(*param).or_insert_with(|| {
+                        next += 1;
+                        Value::from_u32(next - 1)
+                    });
+                }
+            }
+        }
+    }
+    result
 }
 
 /// For each packet the values that it uses or passes on but does not define, ascending.

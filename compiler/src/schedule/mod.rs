@@ -76,7 +76,7 @@ pub fn run(packets: &Packets, mut codes: Vec<Code>, function: u32, out: &mut Ass
 /// A packet that is entered when one of several checks failed and finds the first: it counts
 /// the checks before it, and a table has the traps.
 fn resolver(code: &Code) -> Code {
-    let mut circuit = Circuit::new(false);
+    let mut circuit = Circuit::new(false, false);
     let one = Form::constant(1.0);
     let mut passed = Form::constant(1.0);
     let mut index = Form::default();
@@ -116,7 +116,7 @@ fn live_atoms(code: &Code) -> Vec<bool> {
                 add(gate);
                 add(value);
             }
-            AtomKind::Linear(form) => add(form),
+            AtomKind::Linear(form) | AtomKind::Pinned(form) => add(form),
         }
     }
     live
@@ -171,7 +171,7 @@ fn interfaces(packets: &Packets, codes: &[Code], live: &[Vec<bool>]) -> Result<V
                     need(gate);
                     need(value);
                 }
-                AtomKind::Read { query, .. } | AtomKind::Lookup { query, .. } => need(query),
+                AtomKind::Read { query, .. } | AtomKind::Lookup { query, .. } | AtomKind::Pinned(query) => need(query),
                 _ => {}
             }
         }
@@ -455,7 +455,9 @@ impl Emitter<'_> {
             }
             for (atom, field) in plan.carried_from(t) {
                 let form = match &circuit.atoms[atom as usize].kind {
-                    AtomKind::Linear(form) if circuit.atoms[atom as usize].avail == t => circuit.expand(form, t),
+                    AtomKind::Linear(form) | AtomKind::Pinned(form) if plan.first_in_field(atom as usize) == t + 1 => {
+                        circuit.expand(form, t)
+                    }
                     _ => Form::atom(atom),
                 };
                 encoded.push((encode(FieldKind::S, field), self.terms(&plan, &form, t)));
@@ -682,11 +684,24 @@ impl<'a> Plan<'a> {
         matches!(self.circuit.atoms[atom].kind, AtomKind::Entry { .. })
     }
 
+    fn is_pinned(&self, atom: usize) -> bool {
+        matches!(self.circuit.atoms[atom].kind, AtomKind::Pinned(_))
+    }
+
+    /// First z that can hold the atom in a field.
+    fn first_in_field(&self, atom: usize) -> i32 {
+        match self.circuit.atoms[atom].kind {
+            AtomKind::Entry { .. } => 0,
+            AtomKind::Pinned(_) => self.circuit.atoms[atom].avail,
+            _ => self.circuit.atoms[atom].avail + 1,
+        }
+    }
+
     /// Notes what an expanded form of map t reads.
     fn use_at(&mut self, form: &Form, t: i32) {
         for (atom, _) in &form.terms {
             let a = *atom as usize;
-            if self.is_entry(a) || self.circuit.atoms[a].avail < t {
+            if self.is_entry(a) || self.is_pinned(a) || self.circuit.atoms[a].avail < t {
                 self.need[a] = self.need[a].max(t);
             }
         }
@@ -695,8 +710,8 @@ impl<'a> Plan<'a> {
     /// Notes what map t reads to make what later maps need.
     fn make_at(&mut self, t: i32) {
         for a in (0..self.need.len()).rev() {
-            if self.need[a] > t && self.circuit.atoms[a].avail == t {
-                if let AtomKind::Linear(form) = &self.circuit.atoms[a].kind {
+            if self.need[a] > t && self.first_in_field(a) == t + 1 {
+                if let AtomKind::Linear(form) | AtomKind::Pinned(form) = &self.circuit.atoms[a].kind {
                     let open = self.circuit.expand(form, t);
                     self.use_at(&open, t);
                 }
@@ -718,9 +733,9 @@ impl<'a> Plan<'a> {
                 carried.push(a);
             }
         }
-        carried.sort_by_key(|a| self.circuit.atoms[*a].avail);
+        carried.sort_by_key(|a| self.first_in_field(*a));
         for a in carried {
-            let start = self.circuit.atoms[a].avail + 1;
+            let start = self.first_in_field(a);
             let wanted = preferred.get(&(a as u32)).copied().filter(|f| busy[*f as usize] < start);
             let any = || (0..limits::CARRIED).rev().find(|f| busy[*f as usize] < start);
             let field = wanted.or_else(any).ok_or(Retry::Fields)?;
@@ -733,8 +748,7 @@ impl<'a> Plan<'a> {
     /// The field that holds the atom in z_t, if one does.
     fn field_at(&self, atom: u32, t: i32) -> Option<u16> {
         let a = atom as usize;
-        let from = if self.is_entry(a) { 0 } else { self.circuit.atoms[a].avail + 1 };
-        (from <= t && t <= self.need[a] && t <= self.last).then_some(self.field[a])
+        (self.first_in_field(a) <= t && t <= self.need[a] && t <= self.last).then_some(self.field[a])
     }
 
     /// Atoms in fields of z_t.

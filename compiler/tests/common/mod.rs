@@ -28,7 +28,7 @@ pub fn phases(bytes: &[u8], options: &Options) -> [(Stage, Module); 3] {
     legalize::run(&mut words);
     let mut last = words.clone();
     optimize::run(&mut last);
-    let phases = [(Stage::Typed, typed), (Stage::Words, words), (Stage::Words, last)];
+    let phases = [(Stage::Typed, typed), (Stage::Words, words), (Stage::Final, last)];
     for (stage, module) in &phases {
         verify(module, *stage).unwrap_or_else(|message| panic!("{stage:?}: {message}"));
     }

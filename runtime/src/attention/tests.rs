@@ -16,16 +16,24 @@ fn definition(query: f64, keys: &[f64]) -> Option<usize> {
 fn all_kernels_follow_the_definition() {
     let mut seed = 1u64;
     let mut random = |n: u64| {
-        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        seed = seed
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         (seed >> 33) % n
     };
     for len in (0..4 * BLOCK).chain([1000, 4096]) {
-        let keys: Vec<f64> = (0..len).map(|_| 1.0 + random(1 + len as u64) as f64).collect();
+        let keys: Vec<f64> = (0..len)
+            .map(|_| 1.0 + random(1 + len as u64) as f64)
+            .collect();
         for _ in 0..8 {
             let query = random(2 + len as u64) as f64;
             let expected = definition(query, &keys);
             for attention in Attention::available() {
-                assert_eq!(attention.winner(query, &keys), expected, "{attention:?}, {len} rows, query {query}");
+                assert_eq!(
+                    attention.winner(query, &keys),
+                    expected,
+                    "{attention:?}, {len} rows, query {query}"
+                );
             }
         }
     }
@@ -36,7 +44,10 @@ fn large_keys_are_told_apart() {
     let key = (1u64 << 53) as f64;
     let keys = [key - 1.0, key, key - 2.0];
     for attention in Attention::available() {
-        assert_eq!([key - 1.0, key, key - 2.0].map(|q| attention.winner(q, &keys)), [Some(0), Some(1), Some(2)]);
+        assert_eq!(
+            [key - 1.0, key, key - 2.0].map(|q| attention.winner(q, &keys)),
+            [Some(0), Some(1), Some(2)]
+        );
         assert_eq!(attention.winner(key - 3.0, &keys), None);
         assert_eq!(attention.winner(f64::NAN, &keys), None);
     }

@@ -63,9 +63,16 @@ fn groups<'e, T: Access>(accesses: impl Iterator<Item = &'e T>) -> Vec<Group<'e,
     let mut groups: Vec<Group<'e, T>> = Vec::new();
     for access in accesses {
         let (base, hint) = (access.key().base, access.hint());
-        match groups.iter_mut().find(|group| group.base == base && group.hint == hint) {
+        match groups
+            .iter_mut()
+            .find(|group| group.base == base && group.hint == hint)
+        {
             Some(group) => group.accesses.push(access),
-            None => groups.push(Group { base, hint, accesses: vec![access] }),
+            None => groups.push(Group {
+                base,
+                hint,
+                accesses: vec![access],
+            }),
         }
     }
     groups
@@ -90,10 +97,18 @@ impl Emitter<'_> {
             .reads
             .iter()
             .filter(|read| used(read.id))
-            .map(|read| Wanted { read: *read, id: read.id, bytes: 1 })
+            .map(|read| Wanted {
+                read: *read,
+                id: read.id,
+                bytes: 1,
+            })
             .chain(words.iter().map(|word| {
                 let read = effects.reads[word.reads[0]];
-                Wanted { read, id: word.id, bytes: word.reads.len() }
+                Wanted {
+                    read,
+                    id: word.id,
+                    bytes: word.reads.len(),
+                }
             }))
             .collect();
         for group in groups(wanted.iter()) {
@@ -106,35 +121,66 @@ impl Emitter<'_> {
 
     fn read_group(&mut self, group: &Group<'_, Wanted>) -> Vec<Value> {
         let Some(cells) = self.target.regions.get(usize::from(group.hint)).copied() else {
-            return group.accesses.iter().map(|wanted| self.call_read(wanted)).collect();
+            return group
+                .accesses
+                .iter()
+                .map(|wanted| self.call_read(wanted))
+                .collect();
         };
         let last = |wanted: &Wanted| wanted.read.query.offset + (wanted.bytes - 1) as f64;
         let Some(base) = group.base else {
             // Constant keys were found to be in the region.
             let place = self.constant_place(&cells);
-            return group.accesses.iter().map(|wanted| self.load(place, wanted)).collect();
+            return group
+                .accesses
+                .iter()
+                .map(|wanted| self.load(place, wanted))
+                .collect();
         };
-        let first = group.accesses.iter().map(|w| w.read.query.offset).fold(f64::INFINITY, f64::min);
-        let last = group.accesses.iter().map(|w| last(w)).fold(f64::NEG_INFINITY, f64::max);
+        let first = group
+            .accesses
+            .iter()
+            .map(|w| w.read.query.offset)
+            .fold(f64::INFINITY, f64::min);
+        let last = group
+            .accesses
+            .iter()
+            .map(|w| last(w))
+            .fold(f64::NEG_INFINITY, f64::max);
         let Some((place, in_region)) = self.place(base, first, last, &cells) else {
-            return group.accesses.iter().map(|wanted| self.call_read(wanted)).collect();
+            return group
+                .accesses
+                .iter()
+                .map(|wanted| self.call_read(wanted))
+                .collect();
         };
         let (fast, slow) = (self.builder.create_block(), self.cold_block());
         let done = self.builder.create_block();
         self.builder.ins().brif(in_region, fast, [], slow, []);
 
         self.go_on(fast);
-        let values: Vec<_> = group.accesses.iter().map(|wanted| self.load(place, wanted)).collect();
+        let values: Vec<_> = group
+            .accesses
+            .iter()
+            .map(|wanted| self.load(place, wanted))
+            .collect();
         self.jump_with(done, &values);
 
         self.go_on(slow);
         self.begin_cold_code();
-        let values: Vec<_> = group.accesses.iter().map(|wanted| self.call_read(wanted)).collect();
+        let values: Vec<_> = group
+            .accesses
+            .iter()
+            .map(|wanted| self.call_read(wanted))
+            .collect();
         self.end_cold_code();
         self.jump_with(done, &values);
 
         self.go_on(done);
-        values.iter().map(|_| self.builder.append_block_param(done, F64)).collect()
+        values
+            .iter()
+            .map(|_| self.builder.append_block_param(done, F64))
+            .collect()
     }
 
     fn jump_with(&mut self, block: Block, values: &[Value]) {
@@ -151,19 +197,36 @@ impl Emitter<'_> {
         }
         let shifted = self.with_offset(base, first - cells.first as f64 + MAGIC);
         let bits = self.bits(shifted);
-        let index = self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
-        let in_region = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, index, room as i64);
+        let index = self
+            .builder
+            .ins()
+            .iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
+        let in_region = self
+            .builder
+            .ins()
+            .icmp_imm_u(IntCC::UnsignedLessThan, index, room as i64);
         let distance = match cells.cell {
             Cell::Byte => index,
             Cell::Number => self.builder.ins().ishl_imm_u(index, 3),
         };
         let region = self.region_address(cells);
         let address = self.builder.ins().iadd(region, distance);
-        Some((Place { address, first, cell: cells.cell }, in_region))
+        Some((
+            Place {
+                address,
+                first,
+                cell: cells.cell,
+            },
+            in_region,
+        ))
     }
 
     fn constant_place(&mut self, cells: &Cells) -> Place {
-        Place { address: self.region_address(cells), first: cells.first as f64, cell: cells.cell }
+        Place {
+            address: self.region_address(cells),
+            first: cells.first as f64,
+            cell: cells.cell,
+        }
     }
 
     fn region_address(&mut self, cells: &Cells) -> Value {
@@ -199,9 +262,17 @@ impl Emitter<'_> {
         let mut word = None;
         for byte in 0..wanted.bytes {
             let query = wanted.read.query;
-            let key = self.value(Sym { offset: query.offset + byte as f64, ..query });
+            let key = self.value(Sym {
+                offset: query.offset + byte as f64,
+                ..query
+            });
             self.builder.ins().call(self.read, &[self.context, key]);
-            let value = self.builder.ins().load(F64, TRUSTED, self.context, offset_of!(Context, result) as i32);
+            let value = self.builder.ins().load(
+                F64,
+                TRUSTED,
+                self.context,
+                offset_of!(Context, result) as i32,
+            );
             word = Some(match word {
                 None => value,
                 Some(low) => self.multiply_add(value, 256f64.powi(byte as i32), low),
@@ -221,14 +292,30 @@ impl Emitter<'_> {
         let key = |append: &Append| append.key.offset;
         match group.base {
             // Constant keys were found to be in a region.
-            None => group.accesses.iter().for_each(|append| self.append_constant_key(append)),
+            None => group
+                .accesses
+                .iter()
+                .for_each(|append| self.append_constant_key(append)),
             Some(base) => {
-                let first = group.accesses.iter().map(|a| key(a)).fold(f64::INFINITY, f64::min);
-                let last = group.accesses.iter().map(|a| key(a)).fold(f64::NEG_INFINITY, f64::max);
+                let first = group
+                    .accesses
+                    .iter()
+                    .map(|a| key(a))
+                    .fold(f64::INFINITY, f64::min);
+                let last = group
+                    .accesses
+                    .iter()
+                    .map(|a| key(a))
+                    .fold(f64::NEG_INFINITY, f64::max);
                 let cells = self.target.regions.get(usize::from(group.hint)).copied();
                 match cells.and_then(|cells| self.place(base, first, last, &cells)) {
-                    None => group.accesses.iter().for_each(|append| self.call_append(append)),
-                    Some((place, in_region)) => self.append_at(place, Some(in_region), &group.accesses),
+                    None => group
+                        .accesses
+                        .iter()
+                        .for_each(|append| self.call_append(append)),
+                    Some((place, in_region)) => {
+                        self.append_at(place, Some(in_region), &group.accesses)
+                    }
                 }
             }
         }
@@ -236,7 +323,12 @@ impl Emitter<'_> {
 
     fn append_constant_key(&mut self, append: &Append) {
         let key = key_of(append.key.offset);
-        let cells = key.and_then(|key| self.target.regions.iter().find(|r| key.wrapping_sub(r.first) < r.count));
+        let cells = key.and_then(|key| {
+            self.target
+                .regions
+                .iter()
+                .find(|r| key.wrapping_sub(r.first) < r.count)
+        });
         let Some(cells) = cells.copied() else { return };
         let place = self.constant_place(&cells);
         match place.cell {
@@ -253,22 +345,35 @@ impl Emitter<'_> {
     /// runtime.
     fn append_at(&mut self, place: Place, in_region: Option<Value>, appends: &[&Append]) {
         let (slow, done) = (self.cold_block(), self.builder.create_block());
-        let values: Vec<_> = appends.iter().map(|append| self.value(append.value)).collect();
+        let values: Vec<_> = appends
+            .iter()
+            .map(|append| self.value(append.value))
+            .collect();
         let stored: Vec<_> = match place.cell {
             Cell::Number => values,
             Cell::Byte => {
                 let magic = self.constant(MAGIC);
-                values.into_iter().map(|value| {
-                    let shifted = self.builder.ins().fadd(value, magic);
-                    let bits = self.bits(shifted);
-                    self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg())
-                }).collect()
+                values
+                    .into_iter()
+                    .map(|value| {
+                        let shifted = self.builder.ins().fadd(value, magic);
+                        let bits = self.bits(shifted);
+                        self.builder
+                            .ins()
+                            .iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg())
+                    })
+                    .collect()
             }
         };
         let are_bytes = (place.cell == Cell::Byte).then(|| {
-            let all = stored.iter().copied().reduce(|a, b| self.builder.ins().bor(a, b));
+            let all = stored
+                .iter()
+                .copied()
+                .reduce(|a, b| self.builder.ins().bor(a, b));
             let all = all.expect("a group has at least one row");
-            self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, all, 256)
+            self.builder
+                .ins()
+                .icmp_imm_u(IntCC::UnsignedLessThan, all, 256)
         });
         for condition in in_region.into_iter().chain(are_bytes) {
             let holds = self.builder.create_block();
@@ -301,7 +406,9 @@ impl Emitter<'_> {
         let is_zero = self.builder.ins().fcmp(FloatCC::Equal, key, zero);
         self.builder.ins().brif(is_zero, done, [], call, []);
         self.go_on(call);
-        self.builder.ins().call(self.append, &[self.context, key, value]);
+        self.builder
+            .ins()
+            .call(self.append, &[self.context, key, value]);
         self.builder.ins().jump(done, []);
         self.go_on(done);
     }
@@ -309,18 +416,32 @@ impl Emitter<'_> {
     /// An entry of the frozen tables; what is beyond their end reads the 0 there.
     pub(super) fn look_up(&mut self, query: Sym) -> Value {
         let shifted = if query.offset.abs() <= MAX_OFFSET {
-            self.value(Sym { offset: query.offset + MAGIC, ..query })
+            self.value(Sym {
+                offset: query.offset + MAGIC,
+                ..query
+            })
         } else {
             let (query, magic) = (self.value(query), self.constant(MAGIC));
             self.builder.ins().fadd(query, magic)
         };
         let bits = self.bits(shifted);
-        let index = self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
-        let end = self.builder.ins().iconst(I64, self.target.lookup.len() as i64 - 1);
+        let index = self
+            .builder
+            .ins()
+            .iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
+        let end = self
+            .builder
+            .ins()
+            .iconst(I64, self.target.lookup.len() as i64 - 1);
         let index = self.builder.ins().umin(index, end);
         let distance = self.builder.ins().ishl_imm_u(index, 3);
-        let table = self.builder.ins().iconst(I64, self.target.lookup.as_ptr() as i64);
+        let table = self
+            .builder
+            .ins()
+            .iconst(I64, self.target.lookup.as_ptr() as i64);
         let address = self.builder.ins().iadd(table, distance);
-        self.builder.ins().load(F64, TRUSTED.with_readonly(), address, 0)
+        self.builder
+            .ins()
+            .load(F64, TRUSTED.with_readonly(), address, 0)
     }
 }

@@ -8,7 +8,8 @@
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F64, I32, I64};
 use cranelift_codegen::ir::{
-    AbiParam, Block, BlockCall, FuncRef, InstBuilder, JumpTableData, MemFlagsData, Signature, UserFuncName, Value,
+    AbiParam, Block, BlockCall, FuncRef, InstBuilder, JumpTableData, MemFlagsData, Signature,
+    UserFuncName, Value,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -53,9 +54,14 @@ pub(super) fn helper(
 ) -> ModuleResult<FuncId> {
     let mut signature = module.make_signature();
     signature.params.push(AbiParam::new(I64));
-    signature.params.extend((0..numbers).map(|_| AbiParam::new(F64)));
+    signature
+        .params
+        .extend((0..numbers).map(|_| AbiParam::new(F64)));
     let callee = module.declare_function(name, Linkage::Import, &signature)?;
-    let preserving = Signature { call_conv: CallConv::PreserveAll, ..signature };
+    let preserving = Signature {
+        call_conv: CallConv::PreserveAll,
+        ..signature
+    };
     let id = module.declare_anonymous_function(&preserving)?;
     let mut function = module.make_context();
     function.func.signature = preserving;
@@ -85,7 +91,9 @@ pub(super) fn region(
 ) -> ModuleResult<*const u8> {
     let mut function = module.make_context();
     let mut signature = module.make_signature();
-    signature.params.extend([AbiParam::new(I64), AbiParam::new(I32)]);
+    signature
+        .params
+        .extend([AbiParam::new(I64), AbiParam::new(I32)]);
     signature.returns.push(AbiParam::new(I32));
     let id = module.declare_anonymous_function(&signature)?;
     function.func.signature = signature;
@@ -160,7 +168,10 @@ impl<'a> Emitter<'a> {
         builder.append_block_params_for_function_params(first);
         builder.switch_to_block(first);
         builder.seal_block(first);
-        let (context, index) = (builder.block_params(first)[0], builder.block_params(first)[1]);
+        let (context, index) = (
+            builder.block_params(first)[0],
+            builder.block_params(first)[1],
+        );
         let mut load = |ty, offset: usize| builder.ins().load(ty, TRUSTED, context, offset as i32);
         let z = load(I64, offset_of!(Context, z));
         let incoming = load(I64, offset_of!(Context, incoming));
@@ -175,14 +186,17 @@ impl<'a> Emitter<'a> {
 
         let heads = chains.iter().map(|_| builder.create_block()).collect();
         let entries: Vec<_> = chains.iter().map(|_| builder.create_block()).collect();
-        let mut call = |block: &Block| BlockCall::new(*block, [], &mut builder.func.dfg.value_lists);
+        let mut call =
+            |block: &Block| BlockCall::new(*block, [], &mut builder.func.dfg.value_lists);
         let table: Vec<_> = entries.iter().map(&mut call).collect();
         let table = builder.create_jump_table(JumpTableData::new(table[0], &table));
         builder.ins().br_table(index, table);
 
         let mut changed = vec![false; target.ports.fields()];
         for (chain, trail) in chains.iter().zip(trails) {
-            for ((known, out), changed) in chain.shape.known().iter().zip(&trail.out).zip(&mut changed) {
+            for ((known, out), changed) in
+                chain.shape.known().iter().zip(&trail.out).zip(&mut changed)
+            {
                 *changed |= !trail.is_field(*out, *known);
             }
         }
@@ -193,7 +207,9 @@ impl<'a> Emitter<'a> {
             trail: &trails[0],
             heads,
             entries,
-            fields: (0..target.ports.fields()).map(|_| builder.declare_var(F64)).collect(),
+            fields: (0..target.ports.fields())
+                .map(|_| builder.declare_var(F64))
+                .collect(),
             values: Vec::new(),
             in_cold_code: None,
             changed,
@@ -218,35 +234,54 @@ impl<'a> Emitter<'a> {
         self.go_on(self.entries[chain]);
         let known = self.chains[chain].shape.known();
         let relevant = &self.chains[chain].relevant;
-        let loads: Vec<_> = (0..known.len()).map(|field| self.load_field(field)).collect();
+        let mut needed = relevant.clone();
+        for known in &known {
+            if let Known::Distance(first, _) = known {
+                needed[usize::from(*first)] = true;
+            }
+        }
+        let loads: Vec<_> = needed
+            .iter()
+            .enumerate()
+            .map(|(field, needed)| needed.then(|| self.load_field(field)))
+            .collect();
+        let load = |field: usize| loads[field].expect("what is needed is loaded");
         // Bits in which `z` differs from its shape. −0 differs from 0, too, which is harmless: the
         // interpreter takes what is refused.
         let mut differences = None;
-        for (field, known) in known.iter().enumerate().filter(|(field, _)| relevant[*field]) {
+        for (field, known) in known
+            .iter()
+            .enumerate()
+            .filter(|(field, _)| relevant[*field])
+        {
             let expected = match *known {
                 Known::Distance(first, _) if usize::from(first) == field => continue,
                 Known::Distance(first, distance) => {
                     let distance = self.constant(distance);
-                    self.builder.ins().fadd(loads[usize::from(first)], distance)
+                    self.builder.ins().fadd(load(first.into()), distance)
                 }
                 Known::Constant(value) => self.constant(value),
             };
-            let [found, expected] = [loads[field], expected].map(|x| self.bits(x));
+            let [found, expected] = [load(field), expected].map(|x| self.bits(x));
             let difference = self.builder.ins().bxor(found, expected);
             differences = Some(match differences {
                 None => difference,
                 Some(others) => self.builder.ins().bor(others, difference),
             });
         }
-        for (field, load) in loads.into_iter().enumerate() {
-            self.builder.def_var(self.fields[field], load);
+        for (variable, load) in self.fields.iter().zip(loads) {
+            if let Some(load) = load {
+                self.builder.def_var(*variable, load);
+            }
         }
         let Some(differences) = differences else {
             self.builder.ins().jump(self.heads[chain], []);
             return;
         };
         let refuse = self.cold_block();
-        self.builder.ins().brif(differences, refuse, [], self.heads[chain], []);
+        self.builder
+            .ins()
+            .brif(differences, refuse, [], self.heads[chain], []);
         self.go_on(refuse);
         let nowhere = self.builder.ins().iconst(I32, 0);
         self.builder.ins().return_(&[nowhere]);
@@ -254,8 +289,14 @@ impl<'a> Emitter<'a> {
 
     /// A field of `z` as it is on entry.
     fn load_field(&mut self, field: usize) -> Value {
-        let base = if self.is_carried(field) { self.z } else { self.incoming };
-        self.builder.ins().load(F64, TRUSTED, base, (field * size_of::<f64>()) as i32)
+        let base = if self.is_carried(field) {
+            self.z
+        } else {
+            self.incoming
+        };
+        self.builder
+            .ins()
+            .load(F64, TRUSTED, base, (field * size_of::<f64>()) as i32)
     }
 
     fn is_carried(&self, field: usize) -> bool {
@@ -282,7 +323,12 @@ impl<'a> Emitter<'a> {
 
     /// The end of a chain: on to its successors, or out.
     fn end(&mut self, chain: usize) {
-        let Chain { experts, tokens, successors, .. } = &self.chains[chain];
+        let Chain {
+            experts,
+            tokens,
+            successors,
+            ..
+        } = &self.chains[chain];
         let left = self.builder.use_var(self.left);
         let left = self.builder.ins().iadd_imm_s(left, -(experts.len() as i64));
         let total = self.builder.use_var(self.tokens);
@@ -291,7 +337,11 @@ impl<'a> Emitter<'a> {
         let vocabulary = self.target.vocabulary as usize;
         let successors: Vec<_> = match next.as_constant() {
             None => successors.clone(),
-            Some(next) => successors.iter().copied().filter(|(_, e)| *e == expert_of(next, vocabulary)).collect(),
+            Some(next) => successors
+                .iter()
+                .copied()
+                .filter(|(_, e)| *e == expert_of(next, vocabulary))
+                .collect(),
         };
         if !successors.is_empty() {
             self.define_fields(&successors);
@@ -304,13 +354,19 @@ impl<'a> Emitter<'a> {
         let exit = self.cold_block();
         if !successors.is_empty() {
             let on = self.builder.create_block();
-            let enough = self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, MAX_CHAIN as i64);
+            let enough = self.builder.ins().icmp_imm_s(
+                IntCC::SignedGreaterThanOrEqual,
+                left,
+                MAX_CHAIN as i64,
+            );
             self.builder.ins().brif(enough, on, [], exit, []);
             self.go_on(on);
         }
         match next_value {
             None => {
-                let to = successors.first().map_or(exit, |(chain, _)| self.heads[*chain]);
+                let to = successors
+                    .first()
+                    .map_or(exit, |(chain, _)| self.heads[*chain]);
                 self.builder.ins().jump(to, []);
             }
             Some(next) => {
@@ -318,7 +374,9 @@ impl<'a> Emitter<'a> {
                     let expert = self.constant(expert.into());
                     let is_next = self.builder.ins().fcmp(FloatCC::Equal, next, expert);
                     let other = self.builder.create_block();
-                    self.builder.ins().brif(is_next, self.heads[chain], [], other, []);
+                    self.builder
+                        .ins()
+                        .brif(is_next, self.heads[chain], [], other, []);
                     self.go_on(other);
                 }
                 self.builder.ins().jump(exit, []);
@@ -342,7 +400,10 @@ impl<'a> Emitter<'a> {
         }
         // All values are taken before any variable changes.
         let fields: Vec<_> = (0..wanted.len()).filter(|field| wanted[*field]).collect();
-        let values: Vec<_> = fields.iter().map(|field| self.value(self.trail.out[*field])).collect();
+        let values: Vec<_> = fields
+            .iter()
+            .map(|field| self.value(self.trail.out[*field]))
+            .collect();
         for (field, value) in fields.into_iter().zip(values) {
             self.builder.def_var(self.fields[field], value);
         }
@@ -353,11 +414,17 @@ impl<'a> Emitter<'a> {
         let mut only_carried = true;
         for (field, out) in self.trail.out.iter().enumerate() {
             // Fields that are not carried are 0 in memory while native code runs.
-            let store = if self.is_carried(field) { self.changed[field] } else { *out != Sym::ZERO };
+            let store = if self.is_carried(field) {
+                self.changed[field]
+            } else {
+                *out != Sym::ZERO
+            };
             if store {
                 only_carried &= self.is_carried(field);
                 let value = self.value(*out);
-                self.builder.ins().store(TRUSTED, value, self.z, (field * size_of::<f64>()) as i32);
+                self.builder
+                    .ins()
+                    .store(TRUSTED, value, self.z, (field * size_of::<f64>()) as i32);
             }
         }
         let only_carried = self.builder.ins().iconst(I64, i64::from(only_carried));
@@ -366,11 +433,16 @@ impl<'a> Emitter<'a> {
             (tokens, offset_of!(Context, tokens)),
             (only_carried, offset_of!(Context, only_carried)),
         ] {
-            self.builder.ins().store(TRUSTED, value, self.context, offset as i32);
+            self.builder
+                .ins()
+                .store(TRUSTED, value, self.context, offset as i32);
         }
         let vocabulary = self.target.vocabulary;
         let next = match self.trail.next.as_constant() {
-            Some(next) => self.builder.ins().iconst(I32, i64::from(expert_of(next, vocabulary as usize))),
+            Some(next) => self
+                .builder
+                .ins()
+                .iconst(I32, i64::from(expert_of(next, vocabulary as usize))),
             None => {
                 // As `expert_of` has it: truncated, saturated, 0 for NaN.
                 let next = self.value(self.trail.next);
@@ -416,7 +488,9 @@ impl<'a> Emitter<'a> {
             self.constants.len() - 1
         });
         let flags = TRUSTED.with_readonly().with_can_move();
-        self.builder.ins().load(F64, flags, self.pool, (index * size_of::<f64>()) as i32)
+        self.builder
+            .ins()
+            .load(F64, flags, self.pool, (index * size_of::<f64>()) as i32)
     }
 
     pub(super) fn bits(&mut self, x: Value) -> Value {
@@ -425,7 +499,9 @@ impl<'a> Emitter<'a> {
 
     /// The number that a symbol is.
     pub(super) fn value(&mut self, sym: Sym) -> Value {
-        let Some(base) = sym.base else { return self.constant(sym.offset) };
+        let Some(base) = sym.base else {
+            return self.constant(sym.offset);
+        };
         if sym.offset == 0.0 {
             return self.id(base);
         }
@@ -465,7 +541,11 @@ impl<'a> Emitter<'a> {
                     let positive = self.builder.ins().fcmp(FloatCC::LessThan, zero, gate);
                     gate = self.builder.ins().select(positive, gate, zero);
                 }
-                if *floor { self.builder.ins().floor(gate) } else { gate }
+                if *floor {
+                    self.builder.ins().floor(gate)
+                } else {
+                    gate
+                }
             }
         };
         self.set(id, value);
@@ -480,22 +560,16 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// A sum: two terms at a time, then those sums, for a short critical path.
+    /// A sum: two terms at a time, then those sums, for a short critical path. The terms come in the
+    /// order in which their values are made; an odd one, the last, is added to the sum of the others.
     fn sum(&mut self, terms: &[(Id, f64)], constant: f64) -> Value {
         let mut first = (constant != 0.0).then(|| self.constant(constant));
+        let (pairs, last) = terms.split_at(terms.len() & !1);
         let mut sums: Vec<Value> = Vec::new();
-        for pair in terms.chunks(2) {
+        for pair in pairs.chunks(2) {
             let mut sum = first.take();
             for (id, weight) in pair {
-                let value = self.id(*id);
-                sum = Some(match sum {
-                    None if *weight == 1.0 => value,
-                    None => {
-                        let zero = self.constant(0.0);
-                        self.multiply_add(value, *weight, zero)
-                    }
-                    Some(sum) => self.multiply_add(value, *weight, sum),
-                });
+                sum = Some(self.add_term(sum, *id, *weight));
             }
             sums.extend(sum);
         }
@@ -508,7 +582,25 @@ impl<'a> Emitter<'a> {
                 })
                 .collect();
         }
-        sums.first().copied().unwrap_or_else(|| self.constant(constant))
+        let sum = sums.pop().or(first);
+        match last {
+            [(id, weight)] => self.add_term(sum, *id, *weight),
+            _ => sum.unwrap_or_else(|| self.constant(0.0)),
+        }
+    }
+
+    /// A sum, if there is one already, and another term.
+    fn add_term(&mut self, sum: Option<Value>, id: Id, weight: f64) -> Value {
+        let value = self.id(id);
+        match sum {
+            None if weight == 1.0 => value,
+            // From 0 on, so that −0 does not appear.
+            None => {
+                let zero = self.constant(0.0);
+                self.multiply_add(value, weight, zero)
+            }
+            Some(sum) => self.multiply_add(value, weight, sum),
+        }
     }
 
     pub(super) fn multiply_add(&mut self, value: Value, weight: f64, sum: Value) -> Value {

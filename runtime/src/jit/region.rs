@@ -43,8 +43,8 @@ pub(super) struct Program<'a> {
     pub(super) code: &'a [Option<Box<Code>>],
     /// Whether a region of the trace has cells of bytes.
     pub(super) is_byte: &'a dyn Fn(RegionHint) -> bool,
-    /// Whether a packet is compiled already.
-    pub(super) is_compiled: &'a dyn Fn(ExpertId) -> bool,
+    /// Whether a packet may be compiled (again).
+    pub(super) may_compile: &'a dyn Fn(ExpertId) -> bool,
     /// Visits from which a packet next to a hot one is hot itself.
     pub(super) warm: u32,
 }
@@ -59,12 +59,20 @@ impl Program<'_> {
 
     /// The code of a chain.
     pub(super) fn trail(&self, chain: &Chain) -> Trail {
-        follow(self.network, self.code, &chain.shape, &chain.experts, self.is_byte)
+        follow(
+            self.network,
+            self.code,
+            &chain.shape,
+            &chain.experts,
+            self.is_byte,
+        )
     }
 
     fn is_warm(&self, e: ExpertId) -> bool {
         let visited = |code: &Code| code.visits >= self.warm;
-        !self.ends.is_terminal(e) && !(self.is_compiled)(e) && self.code[e as usize].as_deref().is_some_and(visited)
+        !self.ends.is_terminal(e)
+            && (self.may_compile)(e)
+            && self.code[e as usize].as_deref().is_some_and(visited)
     }
 
     fn chains(&self, expert: ExpertId) -> Vec<Chain> {
@@ -85,11 +93,20 @@ impl Program<'_> {
             }
             let tokens = experts.iter().filter(|e| self.ends.ends_token(**e)).count() as u64;
             let relevant = self.relevant(head);
-            chains.push(Chain { experts, tokens, successors: Vec::new(), shape: Shape::new([]), relevant });
+            chains.push(Chain {
+                experts,
+                tokens,
+                successors: Vec::new(),
+                shape: Shape::new([]),
+                relevant,
+            });
             targets.push(next);
         }
         for (chain, targets) in chains.iter_mut().zip(targets) {
-            chain.successors = targets.into_iter().filter_map(|e| Some((*index_of.get(&e)?, e))).collect();
+            chain.successors = targets
+                .into_iter()
+                .filter_map(|e| Some((*index_of.get(&e)?, e)))
+                .collect();
         }
         chains
     }
@@ -119,7 +136,9 @@ impl Program<'_> {
         let mut last = head;
         loop {
             let Some(next) = constant_next(self.network, last) else {
-                let seen = self.code[last as usize].as_deref().map_or(&[][..], |code| code.targets.as_slice());
+                let seen = self.code[last as usize]
+                    .as_deref()
+                    .map_or(&[][..], |code| code.targets.as_slice());
                 return (experts, seen.to_vec());
             };
             if self.ends.ends_token(last) || experts.len() == MAX_CHAIN {
@@ -133,16 +152,29 @@ impl Program<'_> {
     /// Finds what is known of `z` at the beginning of each chain: the weakest of what holds after
     /// its predecessors, until nothing changes.
     fn shapes(&self, chains: &mut [Chain], z: &[f64]) {
-        let entered = chains.iter().any(|chain| chain.successors.iter().any(|(to, _)| *to == 0));
+        let entered = chains
+            .iter()
+            .any(|chain| chain.successors.iter().any(|(to, _)| *to == 0));
         let mut shapes = vec![None; chains.len()];
         shapes[0] = Some(self.first_shape(z, entered));
         let mut changed = vec![0];
         while let Some(i) = changed.pop() {
             let chain = &mut chains[i];
-            chain.shape = shapes[i].clone().expect("a chain is followed once its shape is known");
-            let after = follow(self.network, self.code, &chain.shape, &chain.experts, self.is_byte).shape();
+            chain.shape = shapes[i]
+                .clone()
+                .expect("a chain is followed once its shape is known");
+            let after = follow(
+                self.network,
+                self.code,
+                &chain.shape,
+                &chain.experts,
+                self.is_byte,
+            )
+            .shape();
             for &(to, _) in &chain.successors {
-                let met = shapes[to].as_ref().map_or(after.clone(), |shape: &Shape| shape.meet(&after));
+                let met = shapes[to]
+                    .as_ref()
+                    .map_or(after.clone(), |shape: &Shape| shape.meet(&after));
                 if shapes[to].as_ref() != Some(&met) {
                     shapes[to] = Some(met);
                     if !changed.contains(&to) {
@@ -159,7 +191,11 @@ impl Program<'_> {
     fn first_shape(&self, z: &[f64], entered: bool) -> Shape {
         Shape::new(z.iter().enumerate().map(|(field, &value)| {
             let carried = self.network.ports.kind(field as u16).0 == FieldKind::S;
-            if carried || value != 0.0 && !entered { (1 + field as u32, 0.0) } else { (CONSTANT, value) }
+            if carried || value != 0.0 && !entered {
+                (1 + field as u32, 0.0)
+            } else {
+                (CONSTANT, value)
+            }
         }))
     }
 }

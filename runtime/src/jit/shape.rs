@@ -36,7 +36,11 @@ impl Shape {
     /// offsets in class 0 are values.
     pub(super) fn new(offsets: impl IntoIterator<Item = (u32, f64)>) -> Self {
         Self::from_keys(offsets.into_iter().map(|(class, offset)| {
-            let key = if class == CONSTANT { None } else { Some((class, 0, 0)) };
+            let key = if class == CONSTANT {
+                None
+            } else {
+                Some((class, 0, 0))
+            };
             (key, offset)
         }))
     }
@@ -48,7 +52,14 @@ impl Shape {
             // Two fields keep their distance if it is the same in both.
             let difference = x - y;
             let constant = a == CONSTANT && b == CONSTANT && difference == 0.0;
-            (if constant { None } else { Some((a, b, (difference + 0.0).to_bits())) }, x)
+            (
+                if constant {
+                    None
+                } else {
+                    Some((a, b, (difference + 0.0).to_bits()))
+                },
+                x,
+            )
         }))
     }
 
@@ -61,7 +72,11 @@ impl Shape {
                 count += 1;
                 (count, offset)
             };
-            if offset.abs() > MAX_DISTANCE { new() } else { *classes.entry(key).or_insert_with(new) }
+            if offset.abs() > MAX_DISTANCE {
+                new()
+            } else {
+                *classes.entry(key).or_insert_with(new)
+            }
         };
         let fields = keys.map(|(key, offset)| match key {
             None => (CONSTANT, offset),
@@ -70,18 +85,24 @@ impl Shape {
                 (class, offset - first)
             }
         });
-        Shape { fields: fields.collect() }
+        Shape {
+            fields: fields.collect(),
+        }
     }
 
     /// What is known of each field, in order.
     pub(super) fn known(&self) -> Vec<Known> {
         let mut first = vec![None; self.fields.len() + 1];
-        let known = self.fields.iter().enumerate().map(|(field, &(class, offset))| {
-            if class == CONSTANT {
-                return Known::Constant(offset);
-            }
-            Known::Distance(*first[class as usize].get_or_insert(field as Field), offset)
-        });
+        let known = self
+            .fields
+            .iter()
+            .enumerate()
+            .map(|(field, &(class, offset))| {
+                if class == CONSTANT {
+                    return Known::Constant(offset);
+                }
+                Known::Distance(*first[class as usize].get_or_insert(field as Field), offset)
+            });
         known.collect()
     }
 }

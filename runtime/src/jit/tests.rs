@@ -3,11 +3,24 @@ use crate::*;
 
 /// Runs with the interpreter alone and with machine code, in slices, for `steps` steps, and compares
 /// everything after each. Returns how many steps machine code did.
-fn compare(network: &Network, expert: ExpertId, fields: &[(Field, f64)], steps: u64, after: u32, slice: u64) -> u64 {
+fn compare(
+    network: &Network,
+    expert: ExpertId,
+    fields: &[(Field, f64)],
+    steps: u64,
+    after: u32,
+    slice: u64,
+) -> u64 {
     let executor = |compile_after| {
-        let options = SparseOptions { assert_declared: false, compile_after };
+        let options = SparseOptions {
+            assert_declared: false,
+            compile_after,
+        };
         let mut sparse = Sparse::new(network, options).unwrap();
-        network.first_rows.iter().for_each(|(key, value)| sparse.append(*key, *value));
+        network
+            .first_rows
+            .iter()
+            .for_each(|(key, value)| sparse.append(*key, *value));
         sparse.enter(expert, fields);
         sparse
     };
@@ -41,12 +54,19 @@ fn machine_code_agrees_on_tame_networks() {
         let mut random = Random(seed);
         let network = tame_network(&mut random);
         let args = args(&mut random);
-        let exact = lockstep::compare_step_by_step(&network, "f", &args, 1000).unwrap().steps;
+        let exact = lockstep::compare_step_by_step(&network, "f", &args, 1000)
+            .unwrap()
+            .steps;
         let entry = &network.entries["f"];
-        let fields: Vec<_> = entry.param_places.iter().zip(&args).map(|(place, arg)| match place {
-            Place::Field(field) => (*field, f64::from(arg.words()[0])),
-            Place::Row(_) => unreachable!("the network was made with places in fields"),
-        }).collect();
+        let fields: Vec<_> = entry
+            .param_places
+            .iter()
+            .zip(&args)
+            .map(|(place, arg)| match place {
+                Place::Field(field) => (*field, f64::from(arg.words()[0])),
+                Place::Row(_) => unreachable!("the network was made with places in fields"),
+            })
+            .collect();
         all += exact;
         for (after, slice) in [(1, 64), (3, 70), (8, 1000)] {
             steps += compare(&network, entry.expert, &fields, exact, after, slice);

@@ -18,18 +18,8 @@ pub(super) struct Sources {
     pub s4: Source,
 }
 
-pub(super) const Y: Sources = Sources {
-    r0: 1,
-    r1: 2,
-    w0: 3,
-    w1: 4,
-    u: [7, 8, 9, 10, 11, 12],
-    s0: 13,
-    s1: 14,
-    s2: 15,
-    s3: 16,
-    s4: 17,
-};
+pub(super) const Y: Sources =
+    Sources { r0: 1, r1: 2, w0: 3, w1: 4, u: [7, 8, 9, 10, 11, 12], s0: 13, s1: 14, s2: 15, s3: 16, s4: 17 };
 pub(super) const ONE: Source = 0;
 pub(super) const U0: Source = Y.u[0];
 pub(super) const U1: Source = Y.u[1];
@@ -101,7 +91,11 @@ fn expert() -> Expert {
 
 /// The network of experts 2, 3, … after `unreachable` and `halt`; `f` enters at 2 with `args` words.
 fn network(args: u16, experts: Vec<Expert>) -> Network {
-    let mut network = Network { ports: PORTS, terminals: vec![Terminal::Unreachable, Terminal::Halt], ..Network::default() };
+    let mut network = Network {
+        ports: PORTS,
+        terminals: vec![Terminal::Unreachable, Terminal::Halt],
+        ..Network::default()
+    };
     let certificate = &mut network.certificate;
     for _ in 0..2 {
         network.experts.end_expert();
@@ -201,8 +195,9 @@ pub(super) fn and() -> Network {
         sum = sum.has(PORTS.t(j as u16), to(0, 65535));
     }
     sum = sum.row(S1, &[(Y.w0, 1.0), (Y.w1, 256.0), (5, 65536.0), (6, 16777216.0)]);
-    let mut network = network(2, vec![split, queries, sum, expert().has(S1, WORD).carry(S1).constant(E, 1.0)]);
-    network.lookup = (0..65536).map(|i| f64::from(i / 256 & i % 256)).collect();
+    let mut network =
+        network(2, vec![split, queries, sum, expert().has(S1, WORD).carry(S1).constant(E, 1.0)]);
+    network.lookup = (0..65536).map(|i| f64::from((i / 256) & (i % 256))).collect();
     network.tables = vec![Table { name: "and".into(), first: 0, count: 65536, domain: to(0, 255) }];
     network
 }
@@ -237,7 +232,8 @@ const BYTES: i64 = 65536;
 /// Stores `s2` at address `s1`, if that is in bounds.
 pub(super) fn masked_store() -> Network {
     let mask = [(ONE, 1.0 - p2(-32)), (Y.r0, p2(-34)), (Y.s1, -p2(-34))];
-    let mut load = expert().has(S1, WORD).has(S2, WORD).carry(S1).carry(S2).constant(Q0, 1.0).constant(E, 3.0);
+    let mut load =
+        expert().has(S1, WORD).has(S2, WORD).carry(S1).carry(S2).constant(Q0, 1.0).constant(E, 3.0);
     let mut masks = expert().has(S1, WORD).has(S2, WORD).has(Q0, point(1)).constant(E, 4.0);
     let mut store = expert()
         .has(N0, to(0, 1))
@@ -324,7 +320,8 @@ pub(super) fn shl() -> Network {
         ],
     );
     network.lookup = (0..32).map(p2).collect();
-    network.tables = vec![Table { name: "powers".into(), first: 0, count: 32, domain: Domain::PowerOfTwo { hi: 31 } }];
+    network.tables =
+        vec![Table { name: "powers".into(), first: 0, count: 32, domain: Domain::PowerOfTwo { hi: 31 } }];
     network
 }
 
@@ -353,9 +350,11 @@ pub(super) fn call() -> Network {
             continue;
         };
         enter = enter.row(v, &[(ONE, (base + FRAME) as f64), (Y.s0, 1.0)]);
-        push = push
-            .has(v, to(base + FRAME, base + FRAME + last))
-            .ghost(&[(v, 1), (n, 1 << 17)], i64::MIN, base + last + (1 << 17));
+        push = push.has(v, to(base + FRAME, base + FRAME + last)).ghost(
+            &[(v, 1), (n, 1 << 17)],
+            i64::MIN,
+            base + last + (1 << 17),
+        );
     }
     push = push
         .row(S0, &[(U0, 1.0)])
@@ -423,7 +422,12 @@ pub(super) fn divide() -> Network {
     network(
         1,
         vec![
-            expert().has(S1, WORD).row(N0, &[(ONE, 0.5 * w), (Y.s1, w)]).constant(V0, 1.0).carry(S1).constant(E, 3.0),
+            expert()
+                .has(S1, WORD)
+                .row(N0, &[(ONE, 0.5 * w), (Y.s1, w)])
+                .constant(V0, 1.0)
+                .carry(S1)
+                .constant(E, 3.0),
             expert()
                 .has(S1, WORD)
                 .has(N0, to(0, 613_566_756))
@@ -544,7 +548,9 @@ pub(super) fn signed_less() -> Network {
             split,
             compare.row(N0, &less),
             expert().has(N0, to(0, 1)).has(V0, point(1)).row(S1, &[(U0, 1.0)]).constant(E, 5.0),
-            expert().has(S1, to(0, 1)).carry(S1).constant(E, 1.0),
+            // A branch on a carried value: where it goes to, the value is known.
+            expert().has(S1, to(0, 1)).carry(S1).row(E, &[(ONE, 6.0), (Y.s1, -5.0)]),
+            expert().has(S1, point(0)).carry(S1).constant(E, 1.0),
         ],
     )
 }
@@ -639,7 +645,9 @@ fn rebuild(network: &mut Network, e: ExpertId, change: impl FnOnce(&mut Rows)) {
             .rows(i)
             .map(|row| (row.field, row.sources.iter().copied().zip(row.weights.iter().copied()).collect()))
             .collect();
-        if i == e && let Some(change) = change.take() {
+        if i == e
+            && let Some(change) = change.take()
+        {
             change(&mut rows);
         }
         for (field, terms) in rows {

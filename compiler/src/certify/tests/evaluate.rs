@@ -22,7 +22,10 @@ fn domain_contains(network: &Network, domain: Domain, x: f64) -> bool {
 pub(super) fn breaks(network: &Network, e: ExpertId, z: &[f64]) -> Option<String> {
     for &(field, domain) in network.certificate.fields(e) {
         if !domain_contains(network, domain, z[usize::from(field)]) {
-            return Some(format!("field {field} of expert {e} is {}, declared {domain:?}", z[usize::from(field)]));
+            return Some(format!(
+                "field {field} of expert {e} is {}, declared {domain:?}",
+                z[usize::from(field)]
+            ));
         }
     }
     for ghost in network.certificate.ghosts(e) {
@@ -50,7 +53,12 @@ fn exact_sum(row: &Row<'_>, y: &[f64]) -> Option<i128> {
 
 /// Takes a step from `z`, where reads of the trace give values that their regions declare.
 /// The error says which promise was broken.
-pub(super) fn step(network: &Network, e: ExpertId, z: &[f64], random: &mut Random) -> Result<(ExpertId, Vec<f64>), String> {
+pub(super) fn step(
+    network: &Network,
+    e: ExpertId,
+    z: &[f64],
+    random: &mut Random,
+) -> Result<(ExpertId, Vec<f64>), String> {
     let ports = &network.ports;
     let at = |field: Field| z[usize::from(field)];
     let mut y = vec![1.0];
@@ -91,7 +99,8 @@ pub(super) fn step(network: &Network, e: ExpertId, z: &[f64], random: &mut Rando
             let value = quantize(sum);
             if let Some(exact) = exact {
                 let exact = if is_gate { (exact.max(0) >> GRID) << GRID } else { exact };
-                let is_equal = value.fract() == 0.0 && value as i128 == exact >> GRID && exact & ((1 << GRID) - 1) == 0;
+                let is_equal =
+                    value.fract() == 0.0 && value as i128 == exact >> GRID && exact & ((1 << GRID) - 1) == 0;
                 if !is_equal {
                     return Err(format!("expert {e}, field {}: {value} is not exact", row.field));
                 }

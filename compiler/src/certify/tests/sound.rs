@@ -123,7 +123,9 @@ fn try_steps(network: &Network, states: usize, random: &mut Random) -> Result<us
 
 /// Changes an integer a little, or by a lot.
 fn change(x: i64, random: &mut Random) -> i64 {
-    match random.below(8) {
+    match random.below(10) {
+        8 => i64::MAX,
+        9 => i64::MIN + 1,
         0 => x.saturating_add(1),
         1 => x.saturating_sub(1),
         2 => x.saturating_mul(2),

@@ -64,7 +64,8 @@ fn chain(count: u32) -> Network {
         (vec![(v(4), 1), (n(4), 1 << 34)], i64::MIN, 1000 + 65534 + (1 << 34)),
         (vec![(n(4), 1), (n(5), -1)], 0, 0),
     ];
-    let mut network = Network { ports: p, terminals: vec![Terminal::Unreachable, Terminal::Halt], ..Network::default() };
+    let mut network =
+        Network { ports: p, terminals: vec![Terminal::Unreachable, Terminal::Halt], ..Network::default() };
     for e in 0..count + 2 {
         if e >= 2 {
             for (field, terms) in &rows {
@@ -81,9 +82,12 @@ fn chain(count: u32) -> Network {
         network.experts.end_expert();
         network.certificate.end_expert();
     }
-    let region = |name: &str, first, count, cell, values| Region { name: name.into(), first, count, cell, values };
-    network.regions =
-        vec![region("global", 1, 1, Cell::Number, to(0, 65536)), region("memory", 1000, 65536, Cell::Byte, to(0, 255))];
+    let region =
+        |name: &str, first, count, cell, values| Region { name: name.into(), first, count, cell, values };
+    network.regions = vec![
+        region("global", 1, 1, Cell::Number, to(0, 65536)),
+        region("memory", 1000, 65536, Cell::Byte, to(0, 255)),
+    ];
     network.lookup = (0..256).map(f64::from).collect();
     network
 }

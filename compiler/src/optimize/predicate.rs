@@ -1,0 +1,131 @@
+//! If-conversion: short arms without side effects are computed both, and selects choose.
+
+use cranelift_entity::SecondaryMap;
+use smallvec::smallvec;
+
+use crate::cfg::Cfg;
+use crate::ir::*;
+
+/// Most operations of an arm; constants are free.
+const MAX_OPERATIONS: usize = 8;
+/// Most values that the arms may choose between.
+const MAX_SELECTS: usize = 6;
+
+/// Replaces branches by selects where that is cheap. Whether there were any.
+pub fn run(func: &mut Function) -> bool {
+    let cfg = Cfg::new(func);
+    let mut preds: SecondaryMap<Block, u32> = SecondaryMap::new();
+    for block in &cfg.order {
+        preds[*block] = cfg.preds[*block].len() as u32;
+    }
+    let mut changed = false;
+    // Inner branches first: what they were is then part of an arm.
+    for block in cfg.order.iter().rev() {
+        while let Some((then, otherwise)) = arms(func, &preds, *block) {
+            convert(func, *block, then.is_some(), otherwise.is_some());
+            let Terminator::Jump(call) = &func.blocks[*block].term else { unreachable!("just made") };
+            preds[call.block] -= 1;
+            changed = true;
+            // A join of two arms is part of this block if nothing else goes there.
+            let (join, args) = (call.block, call.args.clone());
+            if preds[join] != 1 || join == func.entry || join == *block {
+                break;
+            }
+            append(func, *block, join, args);
+        }
+    }
+    changed
+}
+
+/// The blocks that are arms of the branch that ends a block: none for an arm without a block of
+/// its own. Nothing if it cannot be converted.
+#[allow(clippy::type_complexity)]
+fn arms(
+    func: &Function,
+    preds: &SecondaryMap<Block, u32>,
+    block: Block,
+) -> Option<(Option<Block>, Option<Block>)> {
+    let Terminator::Branch { then, otherwise, .. } = &func.blocks[block].term else { return None };
+    let arm = |call: &BlockCall| -> Option<BlockCall> {
+        let data = &func.blocks[call.block];
+        let operations = data.insts.iter().filter(|inst| !matches!(inst.op, Op::Const(_))).count();
+        let short = operations <= MAX_OPERATIONS && data.insts.iter().all(Inst::is_pure);
+        match &data.term {
+            Terminator::Jump(join) if short && preds[call.block] == 1 && join.block != call.block => {
+                Some(join.clone())
+            }
+            _ => None,
+        }
+    };
+    let (first, second) = (arm(then), arm(otherwise));
+    let joined = |a: &BlockCall, b: &BlockCall| {
+        let differing = a.args.iter().zip(&b.args).filter(|(a, b)| a != b).count();
+        a.block == b.block && differing <= MAX_SELECTS
+    };
+    if joined(then, otherwise) {
+        return Some((None, None));
+    }
+    match (first, second) {
+        (Some(a), Some(b)) if joined(&a, &b) => Some((Some(then.block), Some(otherwise.block))),
+        (Some(a), _) if joined(&a, otherwise) => Some((Some(then.block), None)),
+        (_, Some(b)) if joined(then, &b) => Some((None, Some(otherwise.block))),
+        _ => None,
+    }
+}
+
+/// Makes the arms part of the block.
+fn convert(func: &mut Function, block: Block, take_then: bool, take_otherwise: bool) {
+    let data = &mut func.blocks[block];
+    let offset = data.term_offset;
+    let term = std::mem::replace(&mut data.term, Terminator::Return(Values::new()));
+    let Terminator::Branch { cond, then, otherwise } = term else { unreachable!("checked by the caller") };
+    let mut arm = |take: bool, call: BlockCall| {
+        if !take {
+            return call;
+        }
+        append(func, block, call.block, call.args);
+        match std::mem::replace(&mut func.blocks[block].term, Terminator::Return(Values::new())) {
+            Terminator::Jump(join) => join,
+            _ => unreachable!("checked by the caller"),
+        }
+    };
+    let (a, b) = (arm(take_then, then), arm(take_otherwise, otherwise));
+    let mut args = Values::new();
+    for (a, b) in a.args.iter().zip(&b.args) {
+        args.push(if a == b {
+            *a
+        } else {
+            let result = func.values.push(Type::I32);
+            let inst = Inst {
+                op: Op::Select,
+                ty: Type::I32,
+                args: smallvec![cond, *a, *b],
+                result: Some(result),
+                offset,
+            };
+            func.blocks[block].insts.push(inst);
+            result
+        });
+    }
+    func.blocks[block].term = Terminator::Jump(BlockCall { block: a.block, args });
+    func.blocks[block].term_offset = offset;
+}
+
+/// Puts a block with one predecessor at that one's end.
+fn append(func: &mut Function, block: Block, next: Block, args: Values) {
+    // Its parameters keep their names: uses elsewhere need not be looked for.
+    let data = std::mem::take(&mut func.blocks[next]);
+    let block = &mut func.blocks[block];
+    for (param, arg) in data.params.into_iter().zip(args) {
+        block.insts.push(Inst {
+            op: Op::Select,
+            ty: Type::I32,
+            args: smallvec![arg, arg, arg],
+            result: Some(param),
+            offset: data.term_offset,
+        });
+    }
+    block.insts.extend(data.insts);
+    block.term = data.term;
+    block.term_offset = data.term_offset;
+}

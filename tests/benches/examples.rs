@@ -38,7 +38,11 @@ fn main() {
     if let Some(at) = args.iter().position(|arg| arg == SLOPE_CHILD) {
         return slope_of(args[at + 1].parse().expect("a number of tokens"));
     }
-    let names: Vec<&str> = args.iter().filter(|arg| !arg.starts_with('-')).map(String::as_str).collect();
+    let names: Vec<&str> = args
+        .iter()
+        .filter(|arg| !arg.starts_with('-'))
+        .map(String::as_str)
+        .collect();
     let wanted = |name: &str| names.is_empty() || names.contains(&name);
 
     compare(&wanted);
@@ -62,7 +66,9 @@ struct Row {
 fn compare(wanted: &dyn Fn(&str) -> bool) {
     let mut rng = rng(fastrand::u64(..));
     let instructions = match std::env::var("WASM2ONNX_BENCH_INSTRUCTIONS") {
-        Ok(text) => text.parse().expect("WASM2ONNX_BENCH_INSTRUCTIONS is a number"),
+        Ok(text) => text
+            .parse()
+            .expect("WASM2ONNX_BENCH_INSTRUCTIONS is a number"),
         Err(_) => INSTRUCTIONS,
     };
 
@@ -71,7 +77,9 @@ fn compare(wanted: &dyn Fn(&str) -> bool) {
     for example in examples::all() {
         let call = (example.generate)(&mut rng, instructions);
         if wanted(example.name) {
-            let row = measure(example.name, example.wasm, &call, |answer| (example.check)(&call, answer));
+            let row = measure(example.name, example.wasm, &call, |answer| {
+                (example.check)(&call, answer)
+            });
             row.print();
             rows.push(row);
         }
@@ -84,13 +92,18 @@ fn compare(wanted: &dyn Fn(&str) -> bool) {
     let args = [(instructions / 230) as i32, rng.i32(1..)].map(Value::I32);
     if wanted("division") {
         let wasm = wat::parse_str(include_str!("division.wat")).expect("a valid module");
-        let call = Call { entry: "run", args: args.to_vec(), stdin: Vec::new() };
+        let call = Call {
+            entry: "run",
+            args: args.to_vec(),
+            stdin: Vec::new(),
+        };
         measure("division", &wasm, &call, |_| true).print();
     }
 }
 
 fn measure(name: &'static str, wasm: &[u8], call: &Call, check: impl Fn(&Answer) -> bool) -> Row {
-    let network = compile(wasm, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let network =
+        compile(wasm, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
     let mut counting = Wasmtime::new(wasm, &call.stdin).expect("no start function");
     let expected = call.answer(&mut counting).expect("no trap");
     assert!(check(&expected), "{name}: wrong answer");
@@ -104,13 +117,27 @@ fn measure(name: &'static str, wasm: &[u8], call: &Call, check: impl Fn(&Answer)
         wasmi: f64::INFINITY,
     };
     for _ in 0..RUNS {
-        let config = Config { stdin: call.stdin.clone(), assert_declared: false, ..Config::default() };
-        let mut instance = Instance::with_config(&network, config).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let config = Config {
+            stdin: call.stdin.clone(),
+            assert_declared: false,
+            ..Config::default()
+        };
+        let mut instance = Instance::with_config(&network, config)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         let (created_steps, created_tokens) = (instance.steps(), instance.tokens());
         let start = Instant::now();
-        let results = instance.invoke(call.entry, &call.args).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let results = instance
+            .invoke(call.entry, &call.args)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         row.ours = row.ours.min(start.elapsed().as_secs_f64());
-        assert_eq!(Answer { results, stdout: instance.stdout() }, expected, "{name}");
+        assert_eq!(
+            Answer {
+                results,
+                stdout: instance.stdout()
+            },
+            expected,
+            "{name}"
+        );
         row.steps = instance.steps() - created_steps;
         row.tokens = instance.tokens() - created_tokens;
 
@@ -124,11 +151,22 @@ fn measure(name: &'static str, wasm: &[u8], call: &Call, check: impl Fn(&Answer)
 }
 
 /// Columns of the table, of which the means make sense too.
-const COLUMNS: [&str; 8] =
-    ["ratio", "ns/token", "ns/step", "instr/token", "instr/step", "steps/token", "ns/instr", "wasmi ns/instr"];
+const COLUMNS: [&str; 8] = [
+    "ratio",
+    "ns/token",
+    "ns/step",
+    "instr/token",
+    "instr/step",
+    "steps/token",
+    "ns/instr",
+    "wasmi ns/instr",
+];
 
 fn print_heading() {
-    print!("{:12} {:>10} {:>10} {:>10} {:>8} {:>8}", "", "instr", "tokens", "steps", "ms", "wasmi ms");
+    print!(
+        "{:12} {:>10} {:>10} {:>10} {:>8} {:>8}",
+        "", "instr", "tokens", "steps", "ms", "wasmi ms"
+    );
     for column in COLUMNS {
         print!(" {column:>11}");
     }
@@ -137,7 +175,11 @@ fn print_heading() {
 
 impl Row {
     fn columns(&self) -> [f64; 8] {
-        let (tokens, steps, instructions) = (self.tokens as f64, self.steps as f64, self.instructions as f64);
+        let (tokens, steps, instructions) = (
+            self.tokens as f64,
+            self.steps as f64,
+            self.instructions as f64,
+        );
         [
             self.ours / self.wasmi,
             self.ours * 1e9 / tokens,
@@ -151,7 +193,13 @@ impl Row {
     }
 
     fn print(&self) {
-        let Row { name, instructions, tokens, steps, .. } = self;
+        let Row {
+            name,
+            instructions,
+            tokens,
+            steps,
+            ..
+        } = self;
         print!("{name:12} {instructions:10} {tokens:10} {steps:10}");
         print!(" {:8.1} {:8.1}", self.ours * 1e3, self.wasmi * 1e3);
         print_columns(self.columns());
@@ -180,24 +228,52 @@ fn print_columns(values: [f64; COLUMNS.len()]) {
 
 /// Runs each length in processes of its own, so that each has its own peak of memory.
 fn slope() {
-    println!("\nslope: one program, longer and longer; resident memory before the call, after it, at its peak");
-    let heading = ["tokens", "steps", "s", "ns/token", "ns/step", "before MB", "after MB", "peak MB"];
-    println!("{}", heading.map(|column| format!("{column:>11}")).join(" "));
+    println!(
+        "\nslope: one program, longer and longer; resident memory before the call, after it, at its peak"
+    );
+    let heading = [
+        "tokens",
+        "steps",
+        "s",
+        "ns/token",
+        "ns/step",
+        "before MB",
+        "after MB",
+        "peak MB",
+    ];
+    println!(
+        "{}",
+        heading.map(|column| format!("{column:>11}")).join(" ")
+    );
     let this = std::env::current_exe().expect("the path of this program");
     let mut fastest = Vec::new();
     for tokens in SLOPE {
         let mut times = Vec::new();
         for _ in 0..SLOPE_RUNS {
-            let output =
-                Command::new(&this).args([SLOPE_CHILD, &tokens.to_string()]).output().expect("this program starts");
+            let output = Command::new(&this)
+                .args([SLOPE_CHILD, &tokens.to_string()])
+                .output()
+                .expect("this program starts");
             let line = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(output.status.success(), "{line}{}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "{line}{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             print!("{line}");
-            times.push(line.split_ascii_whitespace().nth(3).and_then(|time| time.parse().ok()).unwrap_or(f64::NAN));
+            times.push(
+                line.split_ascii_whitespace()
+                    .nth(3)
+                    .and_then(|time| time.parse().ok())
+                    .unwrap_or(f64::NAN),
+            );
         }
         fastest.push(times.into_iter().fold(f64::INFINITY, f64::min));
     }
-    let growth = fastest.last().zip(fastest.first()).map_or(f64::NAN, |(last, first)| last / first);
+    let growth = fastest
+        .last()
+        .zip(fastest.first())
+        .map_or(f64::NAN, |(last, first)| last / first);
     println!("ns/token, longest by shortest: {growth:.3}");
 }
 
@@ -207,10 +283,15 @@ fn slope_of(tokens: u64) {
     let network = compile(&wasm, &Options::default()).expect("a supported module");
 
     let run = |rounds| {
-        let config = Config { assert_declared: false, ..Config::default() };
+        let config = Config {
+            assert_declared: false,
+            ..Config::default()
+        };
         let mut instance = Instance::with_config(&network, config).expect("an instance");
         let start = Instant::now();
-        instance.invoke("run", &[Value::I32(rounds)]).expect("no trap");
+        instance
+            .invoke("run", &[Value::I32(rounds)])
+            .expect("no trap");
         (instance, start.elapsed().as_secs_f64())
     };
     const TRIAL: i32 = 10_000;
@@ -232,7 +313,9 @@ fn slope_of(tokens: u64) {
 /// A line of Linux's `/proc/self/status`, in megabytes; not a number elsewhere.
 fn memory(field: &str) -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     let kilobytes = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<f64>().ok());
     kilobytes.map_or(f64::NAN, |kilobytes| kilobytes / 1024.0)
 }

@@ -21,12 +21,29 @@ pub struct Run {
 /// # Errors
 ///
 /// As [`Instance::with_config`] and [`Instance::invoke`].
-pub fn run(network: &Network, call: &Call, executor: Executor, max_steps: u64) -> Result<Run, Error> {
-    let config = Config { executor, max_steps: Some(max_steps), stdin: call.stdin.clone(), ..Config::default() };
+pub fn run(
+    network: &Network,
+    call: &Call,
+    executor: Executor,
+    max_steps: u64,
+) -> Result<Run, Error> {
+    let config = Config {
+        executor,
+        max_steps: Some(max_steps),
+        stdin: call.stdin.clone(),
+        ..Config::default()
+    };
     let mut instance = Instance::with_config(network, config)?;
     let results = instance.invoke(call.entry, &call.args)?;
-    let answer = Answer { results, stdout: instance.stdout() };
-    Ok(Run { answer, steps: instance.steps(), tokens: instance.tokens() })
+    let answer = Answer {
+        results,
+        stdout: instance.stdout(),
+    };
+    Ok(Run {
+        answer,
+        steps: instance.steps(),
+        tokens: instance.tokens(),
+    })
 }
 
 /// Runs a call on the dense and the sparse executor at once and compares every number of at most
@@ -45,7 +62,9 @@ fn with_stdin(network: &Network, stdin: &[u8]) -> Network {
     let mut network = network.clone();
     if let Some((region, length)) = network.io.stdin.take() {
         let first = network.regions[region].first;
-        let bytes = (first..).zip(stdin).map(|(key, byte)| (key, f64::from(*byte)));
+        let bytes = (first..)
+            .zip(stdin)
+            .map(|(key, byte)| (key, f64::from(*byte)));
         network.first_rows.extend(bytes);
         network.first_rows.push((length, stdin.len() as f64));
     }

@@ -47,7 +47,10 @@ macro_rules! agree {
 agree!(hungarian interpreter quicksort recursive sha256 sieve sudoku);
 
 fn example(name: &str) -> Example {
-    examples::all().into_iter().find(|example| example.name == name).expect("an example of that name")
+    examples::all()
+        .into_iter()
+        .find(|example| example.name == name)
+        .expect("an example of that name")
 }
 
 /// The sample and its expected output, and larger inputs than our executors have time for.
@@ -70,7 +73,10 @@ fn on_sparse(example: &Example) {
         let run = ours::run(&network, &call, Executor::Sparse, max_steps)
             .unwrap_or_else(|error| panic!("{}: {error}", Shown(&call)));
         assert_eq!(run.answer, answer, "{}", Shown(&call));
-        println!("{}: {instructions} instructions, {} tokens, {} steps", example.name, run.tokens, run.steps);
+        println!(
+            "{}: {instructions} instructions, {} tokens, {} steps",
+            example.name, run.tokens, run.steps
+        );
     }
 }
 
@@ -94,17 +100,23 @@ fn on_dense(example: &Example) {
             End::Inexact { expert, what } => panic!("{}: expert {expert}: {what:?}", Shown(&call)),
         }
     }
-    assert!(finished > 0, "no call was small enough to end on the dense executor");
+    assert!(
+        finished > 0,
+        "no call was small enough to end on the dense executor"
+    );
 }
 
 fn network(example: &Example) -> Network {
-    compile(example.wasm, &Options::default()).unwrap_or_else(|error| panic!("{}: {error}", example.name))
+    compile(example.wasm, &Options::default())
+        .unwrap_or_else(|error| panic!("{}: {error}", example.name))
 }
 
 /// The sample, and a fresh call of each size.
 fn calls<'e>(example: &'e Example, sizes: &'e [u64]) -> impl Iterator<Item = Call> + 'e {
     let mut rng: Rng = rng(1);
-    let fresh = sizes.iter().map(move |instructions| (example.generate)(&mut rng, *instructions));
+    let fresh = sizes
+        .iter()
+        .map(move |instructions| (example.generate)(&mut rng, *instructions));
     example.sample.clone().into_iter().chain(fresh)
 }
 
@@ -115,7 +127,11 @@ fn agreed(example: &Example, call: &Call) -> (Answer, u64) {
     let answer = call.answer(&mut wasmtime);
     assert_eq!(call.answer(&mut wasmi), answer, "{}", Shown(call));
     let answer = answer.unwrap_or_else(|stop| panic!("{}: {stop:?}", Shown(call)));
-    assert!((example.check)(call, &answer), "{}: wrong answer {answer:?}", Shown(call));
+    assert!(
+        (example.check)(call, &answer),
+        "{}: wrong answer {answer:?}",
+        Shown(call)
+    );
     (answer, wasmtime.instructions())
 }
 

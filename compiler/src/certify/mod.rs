@@ -30,7 +30,7 @@
 //!   expert with all 0; `D` of these experts is checked on that box. First rows and all that the host
 //!   may write are in their regions' values.
 //! - *Step.* Assume `D(e)`. Whatever is read is in the values of a region, in a table, or 0.
-//!   [`step`] proves all rows exact (rule 1), rows to remember in their regions (rule 7), and for each
+//!   `step.rs` proves all rows exact (rule 1), rows to remember in their regions (rule 7), and for each
 //!   expert `e2` that may follow, in the case in which it does, `D(e2)` of the next `z` (rule 8).
 //! - *Computed ids.* A set of ids promises an `interface`. A jump to the set proves it; that each
 //!   member declares no more is checked once.

@@ -169,7 +169,7 @@ fn corrupted_arithmetic_is_refused() {
     refused!(signed_less(), |n: &mut _| weight(n, 5, E, S1S, -3.0), Broken::Field { .. });
     refused!(signed_less(), |n: &mut _| declare(n, 5, S1, 0, 2), Broken::Next(_));
     refused!(signed_less(), |n: &mut _| declare(n, 6, S1, 1, 1), Broken::Field { .. });
-    refused!(signed_less(), |n: &mut _| drop_ghosts(n, 3), Broken::Field { .. });
+    refused!(signed_less(), |n: &mut _| weight(n, 2, N1, Y.s2, 2f64.powi(-32)), Broken::Ghost { .. });
     refused!(counted(), |n: &mut _| weight(n, 3, N0, ONE, 1.0 + 999.0 / 1024.0), Broken::Ghost { .. });
     refused!(counted(), |n: &mut _| declare(n, 3, S1, 0, 998), Broken::Field { .. });
     refused!(

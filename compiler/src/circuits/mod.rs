@@ -13,6 +13,7 @@ pub mod words;
 
 use form::{AtomId, Form, FormKey, Range, finest};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 /// Most ports of each kind that a step of this compiler uses.
 pub mod limits {
@@ -154,7 +155,8 @@ pub struct Circuit {
     /// Whether forms with a claim are carried before they are used, so that every row that uses
     /// them is a sum of fields with ranges of their own: longer, and easy to certify.
     pub careful: bool,
-    units: FxHashMap<(FormKey, FormKey), AtomId>,
+    /// Equal units, made at different steps.
+    units: FxHashMap<(FormKey, FormKey), SmallVec<[AtomId; 1]>>,
     reads: FxHashMap<(FormKey, i32), AtomId>,
     lookups: FxHashMap<FormKey, AtomId>,
     ports: Vec<[u16; 4]>,
@@ -299,14 +301,14 @@ impl Circuit {
             return Form::default();
         }
         let key = (gate.key(), value.key());
-        if let Some(&atom) = self.units.get(&key) {
-            if self.atoms[atom as usize].avail > from {
-                return Form::atom(atom);
-            }
-        }
         let mut t = self.place(gate, from);
         let t2 = self.place(value, t);
         t = if t2 > t { self.place(gate, t2) } else { t };
+        // An equal unit of a later step would make whatever needs this one wait.
+        let made = self.units.get(&key).into_iter().flatten();
+        if let Some(&atom) = made.filter(|a| (from + 1..=t + 1).contains(&self.atoms[**a as usize].avail)).min() {
+            return Form::atom(atom);
+        }
         let (t, port) = self.port(UNIT, t);
         let corners = [lo * v.lo, lo * v.hi, hi * v.lo, hi * v.hi];
         let range = Range::new(
@@ -315,7 +317,7 @@ impl Circuit {
         );
         let kind = AtomKind::Unit { gate: gate.clone(), value: value.clone(), port };
         let atom = self.atom(Atom { kind, avail: t + 1, range, entry_only: false });
-        self.units.insert(key, atom);
+        self.units.entry(key).or_default().push(atom);
         Form::atom(atom)
     }
 

@@ -13,6 +13,8 @@ mod prune;
 mod reach;
 mod shape;
 mod simplify;
+#[cfg(test)]
+mod tests;
 
 use crate::ir::{Function, Module};
 use facts::Facts;

@@ -77,7 +77,7 @@ fn function(
     assembly: &mut Assembly,
 ) -> Result<(), CompileError> {
     let function = &module.functions[func];
-    let mut prefetch = true;
+    let (mut prefetch, mut tight) = (true, true);
     let mut weights = PACKET_WEIGHTS.iter().copied();
     let mut weight = weights.next().expect("there are some");
     loop {
@@ -92,7 +92,7 @@ fn function(
             }
             .into());
         }
-        let params = packetize::param_ranges(&packets, true);
+        let params = packetize::param_ranges(&packets, tight);
         let cx = Context {
             module,
             layout,
@@ -106,6 +106,10 @@ fn function(
         };
         let mut crossing = FxHashMap::default();
         let codes: Vec<Code> = (0..packets.packets.len()).map(|i| lower(&cx, i, &mut crossing)).collect();
+        if tight && codes.iter().any(|c| c.misfit) {
+            tight = false;
+            continue;
+        }
         let mark = assembly.mark();
         match schedule::run(&packets, codes, function.index, assembly) {
             Ok(()) => return Ok(()),

@@ -1,4 +1,4 @@
-//! Each feature that is supported, in a small module: the IR after each phase against wasmi.
+//! Each feature that is supported, in a small module: the IR after each phase against wasmtime.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Random modules made by wasm-smith: the IR after each phase against wasmi.
+//! Random modules made by wasm-smith: the IR after each phase against wasmtime.
 
 mod common;
 
@@ -16,10 +16,12 @@ fn config(seed: u64) -> wasm_smith::Config {
         extended_const_enabled: seed.is_multiple_of(7),
         gc_enabled: false,
         max_data_segments: 4,
+        max_types: 20,
         max_imports: 0,
-        max_instructions: [30, 100, 500, 1500][(seed % 4) as usize],
+        max_instructions: [100, 300, 1000, 3000][(seed % 4) as usize],
         max_funcs: 12,
-        min_funcs: 1,
+        min_funcs: 4,
+        disallow_traps: seed % 3 != 0,
         max_memory32_bytes: 1 << 20,
         max_table_elements: 60,
         memory64_enabled: false,
@@ -42,10 +44,10 @@ fn config(seed: u64) -> wasm_smith::Config {
 /// A random module, if the seed gives a valid one.
 fn module(seed: u64) -> Option<Vec<u8>> {
     let mut random = Random(seed);
-    let length = [500, 2000, 8000, 30000][(seed / 4 % 4) as usize];
+    let length = [2000, 8000, 30000, 60000][(seed / 4 % 4) as usize];
     let bytes: Vec<u8> = (0..length / 8).flat_map(|_| random.next().to_le_bytes()).collect();
     let mut module = wasm_smith::Module::new(config(seed), &mut Unstructured::new(&bytes)).ok()?;
-    module.ensure_termination(300).ok()?;
+    module.ensure_termination(2000).ok()?;
     Some(module.to_bytes())
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use wasm2onnx_runtime::{Error, Trap};
+use wasm2onnx_runtime::{Error, Trap, TrapCode};
 
 /// An error with the exit status that belongs to it.
 #[derive(Debug)]
@@ -33,8 +33,14 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
+            // Not the program's doing: what it needs is not there.
+            Error::Trap(trap) if trap.code == TrapCode::UnsupportedHostCall => {
+                Failure::Other(trap.into())
+            }
             Error::Trap(trap) => Failure::Trap(trap),
-            Error::UnknownExport { .. } | Error::Arguments { .. } => Failure::Usage(error.to_string()),
+            Error::UnknownExport { .. } | Error::Arguments { .. } => {
+                Failure::Usage(error.to_string())
+            }
             other => Failure::Other(other.into()),
         }
     }

@@ -6,34 +6,38 @@
 //! 1. [`region`] collects the chains of experts, by constants and by where the interpreter was seen
 //!    to go, and what is known of `z` where each begins ([`shape`]);
 //! 2. [`symbolic`] turns each chain into straight-line code over symbols;
-//! 3. [`emit`] and [`access`] translate that into Cranelift's IR, sums and gates in `f64` registers,
+//! 3. [`liveness`] finds what of `z` the region changes and needs;
+//! 4. [`emit`] and [`access`] translate that into Cranelift's IR, sums and gates in `f64` registers,
 //!    reads and rows as loads and stores with a range check.
 //!
 //! Nothing here knows what a packet computes. The code does in float64 what the definition says, with
 //! the network's weights; only its order of summation and its use of fused multiply-add are free, as
 //! they are by rule 1 of the certificate.
 //!
-//! Native code is entered where a packet begins, takes `z` from memory and leaves it there, and counts
-//! steps and tokens. It leaves for packets that are not in its region, and when fewer than
+//! Native code is entered where a packet begins, if `z` has the shape that it was compiled for; it takes
+//! `z` from memory and leaves it there, and counts steps and tokens. It leaves for packets that are not in its region, and when fewer than
 //! [`MAX_CHAIN`] steps are left to run: the interpreter does the last ones.
 
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
-use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, default_libcall_names};
 use std::mem::ManuallyDrop;
 
 use crate::code::Code;
-use crate::network::{Cell, ExpertId, Network};
+use crate::network::{Cell, ExpertId, Field, Network};
 use crate::stepper::Slice;
 use crate::tokens::TokenEnds;
 use crate::trace::{RegionHint, Trace, key_of};
 use emit::Target;
-use region::{MAX_CHAIN, Program};
+use liveness::Liveness;
+use region::{Chain, MAX_CHAIN, Program};
+use shape::Known;
 use symbolic::is_integral;
 
 mod access;
 mod emit;
+mod liveness;
 mod region;
 mod shape;
 mod symbolic;
@@ -42,36 +46,125 @@ mod symbolic;
 /// becomes hot later, or if its code does not take `z` as it often is.
 const MAX_TIMES: u8 = 4;
 
+/// Address space for native code and its constants, in bytes. When it is used up, nothing more is
+/// compiled.
+const CODE_SPACE: usize = 64 << 20;
+
 /// What native code works on. Its fields are at the offsets that [`emit`] takes from here.
 #[derive(Debug)]
 #[repr(C)]
 struct Context {
-    /// `z`. Its fields that are not carried are all 0 on entry.
+    /// `z`.
     z: *mut f64,
-    /// The fields of `z` that are not carried, as they are on entry, at the same offsets.
+    /// The fields of `z` that are not carried, as they are on entry, at the same offsets. In `z` they
+    /// are all 0 then.
     incoming: *const f64,
     /// The cells of the trace.
     cells: *mut u8,
+    /// Notes on where large regions were written, a byte for each block.
+    touched: *mut u8,
     /// The trace itself, for accesses that native code does not do itself.
     trace: *mut Trace,
     /// Steps left to run.
     left: i64,
     /// Tokens that ended.
     tokens: i64,
+    /// The carried fields ([`live_bit`]) that are in `z`; the others are 0, whatever is there.
+    live: u64,
     /// Whether all fields of `z` that are not carried are 0, on exit.
     only_carried: i64,
     /// What [`read`] has read. (Functions that clobber no register cannot return anything.)
     result: f64,
 }
 
+/// Bit of a carried field in [`Context::live`]; none for those beyond the first 64, which always are
+/// in `z`.
+fn live_bit(field: usize) -> u64 {
+    1u64.checked_shl(field as u32).unwrap_or(0)
+}
+
+/// The fields whose bits are set.
+fn fields_of(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let field = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(field)
+    })
+}
+
 /// Signature of native code: the context and the index of the packet to begin with; the next expert.
 type Entry = unsafe extern "C" fn(*mut Context, u32) -> u32;
 
-/// Native code of a packet.
-#[derive(Clone, Copy, Debug)]
-struct Compiled {
+/// Native code of a packet, and what it takes `z` to be.
+#[derive(Debug)]
+struct Packet {
     entry: Entry,
     index: u32,
+    /// Carried fields that must be 0.
+    zero: u64,
+    /// Carried fields that it takes from `z`.
+    taken: u64,
+    /// What else must hold.
+    checks: Box<[(Field, Known)]>,
+    /// Whether all checks hold if the fields that are not carried are 0.
+    for_only_carried: bool,
+}
+
+impl Packet {
+    fn new(entry: Entry, index: usize, chain: &Chain, needed: &[bool], carried: usize) -> Self {
+        let mut packet = Packet {
+            entry,
+            index: index as u32,
+            zero: 0,
+            taken: 0,
+            checks: Box::new([]),
+            for_only_carried: true,
+        };
+        let mut checks = Vec::new();
+        let is_carried = |field: Field| usize::from(field) < carried;
+        let mut take = |field: Field| {
+            if is_carried(field) {
+                packet.taken |= live_bit(field.into());
+            }
+        };
+        for (field, known) in (0..).zip(chain.shape.known()) {
+            if needed[usize::from(field)] {
+                take(field);
+            }
+            match known {
+                _ if !chain.relevant[usize::from(field)] => {}
+                Known::Constant(0.0) if is_carried(field) && live_bit(field.into()) != 0 => {
+                    packet.zero |= live_bit(field.into());
+                }
+                Known::Distance(first, _) if first == field => {}
+                Known::Constant(value) => {
+                    take(field);
+                    checks.push((field, known));
+                    packet.for_only_carried &= !is_carried(field) && value == 0.0;
+                }
+                Known::Distance(first, distance) => {
+                    take(field);
+                    take(first);
+                    checks.push((field, known));
+                    packet.for_only_carried &=
+                        !is_carried(field) && !is_carried(first) && distance == 0.0;
+                }
+            }
+        }
+        packet.checks = checks.into();
+        packet
+    }
+
+    /// Whether `z` has the packet's shape, as far as its checks tell.
+    fn accepts(&self, z: &[f64]) -> bool {
+        self.checks.iter().all(|&(field, known)| {
+            let expected = match known {
+                Known::Constant(value) => value,
+                Known::Distance(first, distance) => z[usize::from(first)] + distance,
+            };
+            z[usize::from(field)] == expected
+        })
+    }
 }
 
 /// The compiler and what it has compiled.
@@ -80,12 +173,13 @@ pub(crate) struct Jit {
     builder: FunctionBuilderContext,
     read: FuncId,
     append: FuncId,
-    /// Native code by the packet's expert.
-    compiled: Box<[Option<Compiled>]>,
+    packets: Vec<Packet>,
+    /// For each expert, its packet's index in `packets`, [`NONE`] if it has none.
+    packet_of: Box<[u32]>,
+    /// For each expert, how often its packet was compiled and then refused.
+    history: Box<[History]>,
     /// The frozen tables, and a 0 for keys beyond their end.
     lookup: Box<[f64]>,
-    /// How often each packet was compiled.
-    times: Box<[u8]>,
     compile_after: u32,
     /// Number of carried fields.
     carried: usize,
@@ -94,6 +188,18 @@ pub(crate) struct Jit {
     /// Place for fields that are not carried, while native code is entered.
     incoming: Box<[f64]>,
     fused: bool,
+}
+
+/// No packet.
+const NONE: u32 = u32::MAX;
+
+/// What became of a packet's code.
+#[derive(Clone, Copy, Debug, Default)]
+struct History {
+    /// How often it was compiled.
+    compiled: u8,
+    /// How often its code did not take `z` as it was.
+    refused: u32,
 }
 
 // Safety: the module is not `Send` or `Sync` only because of its memory provider and its symbol
@@ -105,7 +211,7 @@ unsafe impl Sync for Jit {}
 
 impl std::fmt::Debug for Jit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let packets = self.compiled.iter().flatten().count();
+        let packets = self.packets.len();
         f.debug_struct("Jit")
             .field("packets", &packets)
             .finish_non_exhaustive()
@@ -160,9 +266,10 @@ impl Jit {
         let mut jit = Jit {
             read: FuncId::from_u32(0),
             append: FuncId::from_u32(0),
-            compiled: vec![None; network.experts.len()].into(),
+            packets: Vec::new(),
+            packet_of: vec![NONE; network.experts.len()].into(),
+            history: vec![History::default(); network.experts.len()].into(),
             lookup: network.lookup.iter().copied().chain([0.0]).collect(),
-            times: vec![0; network.experts.len()].into(),
             compile_after,
             carried: network.ports.carried.into(),
             only_carried: false,
@@ -181,9 +288,17 @@ impl Jit {
         Some(jit)
     }
 
-    /// After how many visits a packet is to be compiled.
-    pub(crate) fn compile_after(&self) -> u32 {
-        self.compile_after
+    /// Counts a visit of the interpreter at a packet. Whether the packet is to be compiled now: it is
+    /// visited often, or its code refuses often.
+    pub(crate) fn visit(&mut self, expert: ExpertId, visits: &mut u32) -> bool {
+        let history = &mut self.history[expert as usize];
+        let count = if self.packet_of[expert as usize] == NONE {
+            visits
+        } else {
+            &mut history.refused
+        };
+        *count = count.saturating_add(1);
+        *count == self.compile_after && history.compiled < MAX_TIMES
     }
 
     /// Notes that the interpreter has made `z`, and whether it has made carried fields only.
@@ -200,46 +315,57 @@ impl Jit {
         trace: &mut Trace,
         budget: u64,
     ) -> Option<Slice> {
-        let compiled = self.compiled[*expert as usize]?;
         let budget = i64::try_from(budget).unwrap_or(i64::MAX);
-        if budget < MAX_CHAIN as i64 {
-            return None;
-        }
-        let was_only_carried = self.only_carried;
-        if !was_only_carried {
-            self.incoming[self.carried..].copy_from_slice(&z[self.carried..]);
-            z[self.carried..].fill(0.0);
-        }
-        let z_pointer = z.as_mut_ptr();
+        let (cells, touched) = trace.pointers();
         let mut context = Context {
-            z: z_pointer,
-            incoming: if was_only_carried {
-                z_pointer
-            } else {
-                self.incoming.as_ptr()
-            },
-            cells: trace.base(),
+            z: std::ptr::null_mut(),
+            incoming: std::ptr::null(),
+            cells,
+            touched,
             trace,
             left: budget,
             tokens: 0,
-            only_carried: 1,
+            live: u64::MAX,
+            only_carried: i64::from(self.only_carried),
             result: 0.0,
         };
-        // Safety: the code was generated for this network and this signature, and `index` is one of
-        // its packets. All pointers are valid while it runs: `z` and `incoming` have all fields,
-        // `cells` is the mapping of the trace that the code was generated for, and nothing else uses
-        // any of them, as they come from exclusive references.
-        let next = unsafe { (compiled.entry)(&mut context, compiled.index) };
-        if context.left == budget {
-            if !was_only_carried {
-                z[self.carried..].copy_from_slice(&self.incoming[self.carried..]);
+        while context.left >= MAX_CHAIN as i64
+            && let Some(packet) = self.packets.get(self.packet_of[*expert as usize] as usize)
+        {
+            if fields_of(context.live & packet.zero).any(|field| z[field] != 0.0) {
+                break;
             }
-            return None;
+            for field in fields_of(packet.taken & !context.live) {
+                z[field] = 0.0;
+            }
+            context.live |= packet.taken;
+            let only_carried = context.only_carried != 0;
+            if !(only_carried && packet.for_only_carried || packet.accepts(z)) {
+                break;
+            }
+            if !only_carried {
+                self.incoming[self.carried..].copy_from_slice(&z[self.carried..]);
+                z[self.carried..].fill(0.0);
+            }
+            context.z = z.as_mut_ptr();
+            context.incoming = if only_carried {
+                context.z
+            } else {
+                self.incoming.as_ptr()
+            };
+            // Safety: the code was generated for this network and this signature, and `index` is one
+            // of its packets. All pointers are valid while it runs: `z` and `incoming` have all
+            // fields, `cells` is the mapping of the trace that the code was generated for, and nothing
+            // else uses any of them, as they come from exclusive references.
+            *expert = unsafe { (packet.entry)(&mut context, packet.index) };
         }
-        *expert = next;
+        for field in fields_of(!context.live).take_while(|field| *field < self.carried) {
+            z[field] = 0.0;
+        }
         self.only_carried = context.only_carried != 0;
-        Some(Slice {
-            steps: (budget - context.left) as u64,
+        let steps = (budget - context.left) as u64;
+        (steps > 0).then_some(Slice {
+            steps,
             tokens: context.tokens as u64,
             ended: false,
         })
@@ -255,9 +381,6 @@ impl Jit {
         expert: ExpertId,
         z: &[f64],
     ) {
-        if self.times[expert as usize] >= MAX_TIMES {
-            return;
-        }
         // Bytes are combined to words by loads that are little-endian.
         let is_byte = |hint: RegionHint| {
             let region = trace.regions().get(usize::from(hint));
@@ -268,14 +391,15 @@ impl Jit {
             ends,
             code,
             is_byte: &is_byte,
-            may_compile: &|e| self.times[e as usize] < MAX_TIMES,
+            may_compile: &|e| self.history[e as usize].compiled < MAX_TIMES,
             warm: self.compile_after / 8,
         };
         let chains = program.region(expert, z);
-        let trails = chains
+        let mut trails = chains
             .iter()
             .map(|chain| program.trail(chain))
             .collect::<Vec<_>>();
+        let liveness = Liveness::new(&chains, &mut trails, self.carried);
         let target = Target {
             ports: &network.ports,
             vocabulary: network.experts.len() as u32,
@@ -284,6 +408,7 @@ impl Jit {
             fused: self.fused,
         };
         let helpers = (self.read, self.append);
+        let t = std::time::Instant::now(); // DEBUG
         let entry = emit::region(
             &mut self.module,
             &mut self.builder,
@@ -291,19 +416,48 @@ impl Jit {
             helpers,
             &chains,
             &trails,
+            &liveness,
         );
         debug_assert!(entry.is_ok(), "{entry:?}");
+        if std::env::var_os("JIT_LOG").is_some() {
+            // DEBUG
+            eprintln!(
+                "compiled {} chains {:?}, {} steps in {:?}: {}",
+                chains.len(),
+                chains
+                    .iter()
+                    .map(|c| (
+                        c.experts[0],
+                        c.experts.len(),
+                        c.successors.iter().map(|s| s.1).collect::<Vec<_>>(),
+                        code[*c.experts.last().unwrap() as usize]
+                            .as_ref()
+                            .map(|c| c.targets.as_slice().to_vec())
+                    ))
+                    .collect::<Vec<_>>(),
+                chains.iter().map(|c| c.experts.len()).sum::<usize>(),
+                t.elapsed(),
+                entry.is_ok()
+            ); // DEBUG
+        } // DEBUG
         // What cannot be compiled is left to the interpreter.
         if let Ok(entry) = entry {
             // Safety: the pointer is that of a function which was generated with this signature.
             let entry = unsafe { std::mem::transmute::<*const u8, Entry>(entry) };
             for (index, chain) in chains.iter().enumerate() {
-                let packet = chain.experts[0] as usize;
-                self.compiled[packet] = Some(Compiled {
+                let expert = chain.experts[0] as usize;
+                self.packet_of[expert] = self.packets.len() as u32;
+                self.packets.push(Packet::new(
                     entry,
-                    index: index as u32,
-                });
-                self.times[packet] += 1;
+                    index,
+                    chain,
+                    &liveness.needed[index],
+                    self.carried,
+                ));
+                self.history[expert] = History {
+                    compiled: self.history[expert].compiled + 1,
+                    refused: 0,
+                };
             }
         }
     }
@@ -346,6 +500,10 @@ fn module() -> Option<JITModule> {
         .finish(settings::Flags::new(flags))
         .ok()?;
     let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
+    // Code reaches its constants and helpers by 32-bit distances, so all must be close together.
+    builder.memory_provider(Box::new(
+        ArenaMemoryProvider::new_with_size(CODE_SPACE).ok()?,
+    ));
     builder.symbol("read", read as *const u8);
     builder.symbol("append", append as *const u8);
     Some(JITModule::new(builder))

@@ -114,9 +114,7 @@ impl<'n> Sparse<'n> {
     fn visit(&mut self, ends: &TokenEnds) {
         #[cfg(feature = "jit")]
         if let (Some(jit), Some(code)) = (&mut self.jit, &mut self.code[self.expert as usize]) {
-            code.visits += 1;
-            // Again if it is interpreted as often again.
-            if code.visits.is_multiple_of(jit.compile_after()) {
+            if jit.visit(self.expert, &mut code.visits) {
                 let z = &self.cells[..self.layout.one];
                 jit.compile(
                     self.network,
@@ -269,6 +267,9 @@ impl Stepper for Sparse<'_> {
             slice.tokens += u64::from(at_packet);
         }
         self.step();
+        if std::env::var_os("JIT_LOG").is_some() {
+            eprintln!("compiled steps {}", self.compiled_steps);
+        } // DEBUG
         slice.ended = true;
         slice
     }

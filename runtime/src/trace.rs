@@ -5,7 +5,8 @@
 //! cell that holds 0 read alike, as they should: a miss reads 0.
 //!
 //! All cells lie in one anonymous mapping. The operating system gives it memory page by page when
-//! cells are first written: a region of 4 GiB costs address space until it is used.
+//! cells are first written: a region of 4 GiB costs address space until it is used. Where large
+//! regions were written is noted, so that nobody has to look through all of it.
 
 use memmap2::{MmapMut, MmapOptions};
 
@@ -18,7 +19,18 @@ use crate::stepper::TraceSize;
 pub(crate) struct Trace {
     cells: MmapMut,
     regions: Box<[Cells]>,
+    /// For each block of the mapping, 1 if a tracked region was written there.
+    touched: Box<[u8]>,
 }
+
+/// Regions of more bytes than this are tracked.
+const MAX_UNTRACKED: usize = 16 << 20;
+
+/// Binary logarithm of the bytes of a tracked block.
+pub(crate) const BLOCK_BITS: u32 = 20;
+
+/// Bytes that are looked at together; tracked regions are aligned to them.
+const CHUNK: usize = 4096;
 
 /// Where the cells of a region are.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +43,8 @@ pub(crate) struct Cells {
     pub(crate) cell: Cell,
     /// Offset of the first cell in the mapping, in bytes; a multiple of 8.
     pub(crate) offset: usize,
+    /// Whether it is noted where rows are written.
+    pub(crate) tracked: bool,
 }
 
 /// Bytes of a cell.
@@ -65,14 +79,20 @@ impl Trace {
     pub(crate) fn new(regions: &[Region]) -> Result<Self, Error> {
         let mut bytes = 0;
         let mut place = |region: &Region| {
-            let cells = Cells {
+            let size = region.count as usize * cell_bytes(region.cell);
+            let tracked = size > MAX_UNTRACKED;
+            if tracked {
+                bytes = usize::next_multiple_of(bytes, CHUNK);
+            }
+            let offset = bytes;
+            bytes = (bytes + size).next_multiple_of(size_of::<f64>());
+            Cells {
                 first: region.first,
                 count: region.count,
                 cell: region.cell,
-                offset: bytes,
-            };
-            bytes = (bytes + cells.bytes()).next_multiple_of(size_of::<f64>());
-            cells
+                offset,
+                tracked,
+            }
         };
         let regions = regions.iter().map(&mut place).collect();
         let mapping = MmapOptions::new()
@@ -82,7 +102,11 @@ impl Trace {
         let cells = mapping.map_err(|_| Error::OutOfMemory {
             bytes: bytes as u64,
         })?;
-        Ok(Trace { cells, regions })
+        Ok(Trace {
+            cells,
+            regions,
+            touched: vec![0; (bytes >> BLOCK_BITS) + 1].into(),
+        })
     }
 
     /// The regions, in the network's order.
@@ -90,10 +114,11 @@ impl Trace {
         &self.regions
     }
 
-    /// The first byte of the mapping. It stays valid as long as the trace lives.
+    /// The mapping's first byte and the first of the notes on its blocks, valid for as long as nobody
+    /// else uses the trace.
     #[cfg(feature = "jit")]
-    pub(crate) fn base(&mut self) -> *mut u8 {
-        self.cells.as_mut_ptr()
+    pub(crate) fn pointers(&mut self) -> (*mut u8, *mut u8) {
+        (self.cells.as_mut_ptr(), self.touched.as_mut_ptr())
     }
 
     /// The region of a key and the key's index in it. The hint is tried first, and updated.
@@ -140,16 +165,19 @@ impl Trace {
         let Some((&region, index)) = self.locate(key, hint) else {
             return;
         };
+        let first = region.offset + index * cell_bytes(region.cell);
         match region.cell {
-            Cell::Byte => self.cells[region.offset + index] = value as u8,
+            Cell::Byte => self.cells[first] = value as u8,
             Cell::Number => {
-                let first = region.offset + index * size_of::<f64>();
                 self.cells[first..first + size_of::<f64>()].copy_from_slice(&value.to_ne_bytes());
             }
         }
+        if region.tracked {
+            self.touched[first >> BLOCK_BITS] = 1;
+        }
     }
 
-    /// What it holds now; looks at every cell.
+    /// What it holds now; looks at every cell that was written.
     pub(crate) fn size(&self) -> TraceSize {
         let mut size = TraceSize::default();
         for region in &self.regions {
@@ -169,22 +197,23 @@ impl Trace {
     }
 
     fn for_each_in(&self, region: &Cells, f: &mut dyn FnMut(u64, f64)) {
-        // Most of a large region was never touched. Comparing blocks skips it fast.
-        const BLOCK: usize = 4096;
-        static ZEROS: [u8; BLOCK] = [0; BLOCK];
+        static ZEROS: [u8; CHUNK] = [0; CHUNK];
         let bytes = &self.cells[region.offset..region.offset + region.bytes()];
-        let cells = BLOCK / cell_bytes(region.cell);
-        for (first, block) in (region.first..).step_by(cells).zip(bytes.chunks(BLOCK)) {
-            if block == &ZEROS[..block.len()] {
+        let cells = CHUNK / cell_bytes(region.cell);
+        for (i, chunk) in bytes.chunks(CHUNK).enumerate() {
+            let untouched =
+                region.tracked && self.touched[(region.offset + i * CHUNK) >> BLOCK_BITS] == 0;
+            // Most of what was touched is 0 still. Comparing chunks skips it fast.
+            if untouched || chunk == &ZEROS[..chunk.len()] {
                 continue;
             }
-            for index in 0..block.len() / cell_bytes(region.cell) {
+            for index in 0..chunk.len() / cell_bytes(region.cell) {
                 let value = match region.cell {
-                    Cell::Byte => block[index].into(),
-                    Cell::Number => number(block, index),
+                    Cell::Byte => chunk[index].into(),
+                    Cell::Number => number(chunk, index),
                 };
                 if value != 0.0 {
-                    f(first + index as u64, value);
+                    f(region.first + (i * cells + index) as u64, value);
                 }
             }
         }

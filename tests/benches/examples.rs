@@ -4,14 +4,14 @@
 //! arguments run those only. Inputs are fresh unless `WASM2ONNX_SEED` is set;
 //! `WASM2ONNX_BENCH_INSTRUCTIONS` sets about how many instructions each takes.
 //!
-//! Times are those of the call alone, without compiling and instantiating, the fastest of five. The
-//! two engines take turns. wasmi runs in its default configuration, without fuel; instructions are
+//! Times are those of the call alone, without compiling and instantiating: processor time of the
+//! thread, the least of seven runs. The two engines take turns. wasmi runs in its default configuration, without fuel; instructions are
 //! those that wasmtime counts on the same call.
 
 use std::fs;
 use std::process::Command;
-use std::time::Instant;
 
+use rustix::time::{ClockId, clock_gettime};
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::{Config, Instance, Value};
 use wasm2onnx_tests::examples::{self, Answer, Call};
@@ -19,7 +19,7 @@ use wasm2onnx_tests::oracle::{Wasmi, Wasmtime};
 use wasm2onnx_tests::rng;
 
 /// Runs of each engine, of which the fastest counts.
-const RUNS: usize = 5;
+const RUNS: usize = 7;
 
 /// About so many instructions a call, without the environment variable.
 const INSTRUCTIONS: u64 = 20_000_000;

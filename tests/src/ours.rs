@@ -6,7 +6,7 @@ use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network};
 use crate::examples::{Answer, Call};
 
 /// A run that came to its end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     /// What it answered.
     pub answer: Answer,

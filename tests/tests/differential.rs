@@ -5,18 +5,19 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
 use arbitrary::Unstructured;
 use support::{
-    Engine, Oracle, OracleError, Outcome, exported_functions, first_difference, outcome, random_value, save_failure,
-    wasmi_engine,
+    Engine, Oracle, OracleError, Outcome, Way, exported_functions, first_difference, outcome,
+    random_value, save_failure, wasmi_engine,
 };
 use wasm_smith::MemoryOffsetChoices;
 use wasm2onnx_compiler::error::ErrorKind;
 use wasm2onnx_compiler::{Options, compile};
-use wasm2onnx_runtime::{Config, Instance, TrapCode};
+use wasm2onnx_runtime::{Instance, Network, TrapCode, Value, ValueType};
 
 /// Seeds without the environment variable.
 const DEFAULT_SEEDS: u64 = 1_000;
@@ -56,10 +57,14 @@ fn random_modules_agree_with_wasmi() {
         let mut total = total.lock().expect("no test panics holding it");
         match comparison {
             Ok(Comparison::Compared(summary)) => total.add(summary),
-            Ok(Comparison::Neither) => panic!("seed {seed}: wasm-smith made a module that wasmi refuses"),
+            Ok(Comparison::Neither) => {
+                panic!("seed {seed}: wasm-smith made a module that wasmi refuses")
+            }
             Err(what) => {
                 let path = save_failure(&format!("smith-{seed}.wasm"), &wasm);
-                total.failures.push(format!("seed {seed}: {what}; module: {path}"));
+                total
+                    .failures
+                    .push(format!("seed {seed}: {what}; module: {path}"));
             }
         }
     });
@@ -95,14 +100,23 @@ fn mutated_modules_agree_with_wasmi_or_are_refused() {
             Ok(Comparison::Neither) => total.2 += 1,
             Err(what) => {
                 let path = save_failure(&format!("mutated-{seed}.wasm"), &wasm);
-                total.0.failures.push(format!("mutation {seed}: {what}; module: {path}"));
+                total
+                    .0
+                    .failures
+                    .push(format!("mutation {seed}: {what}; module: {path}"));
             }
         }
     });
     let (total, compared, refused) = total.into_inner().expect("no test panicked holding it");
-    println!("{MUTATIONS} mutations: {compared} compared in {} calls, {refused} refused", total.calls);
+    println!(
+        "{MUTATIONS} mutations: {compared} compared in {} calls, {refused} refused",
+        total.calls
+    );
     total.check();
-    assert!(compared >= MUTATIONS / 20, "too few mutations leave a module to compare");
+    assert!(
+        compared >= MUTATIONS / 20,
+        "too few mutations leave a module to compare"
+    );
 }
 
 /// A sum over modules.
@@ -127,7 +141,11 @@ impl Total {
         for failure in self.failures.iter().take(20) {
             println!("FAILED {failure}");
         }
-        assert!(self.failures.is_empty(), "{} modules fail", self.failures.len());
+        assert!(
+            self.failures.is_empty(),
+            "{} modules fail",
+            self.failures.len()
+        );
     }
 }
 
@@ -139,6 +157,19 @@ struct Summary {
     fuel: u64,
     /// Most fuel of a call that did not trap.
     longest: u64,
+}
+
+impl Summary {
+    fn add(&mut self, transcript: &Transcript) {
+        self.fuel += transcript.fuel;
+        for call in &transcript.calls {
+            self.calls += 1;
+            match call.outcome {
+                Outcome::Trap(_) => self.traps += 1,
+                _ => self.longest = self.longest.max(call.fuel),
+            }
+        }
+    }
 }
 
 enum Comparison {
@@ -156,81 +187,156 @@ enum Origin {
     Mutated,
 }
 
+/// What an export did on an instance of its own under wasmi, so that one that burns all fuel leaves
+/// some to the others.
+struct Transcript {
+    name: String,
+    calls: Vec<RecordedCall>,
+    memories: BTreeMap<String, Vec<u8>>,
+    fuel: u64,
+}
+
+struct RecordedCall {
+    args: Vec<Value>,
+    outcome: Outcome,
+    globals: BTreeMap<String, Value>,
+    fuel: u64,
+}
+
 /// Calls every export on both sides and compares results, traps, globals and memories.
 fn compare(wasm: &[u8], seed: u64, origin: Origin) -> Result<Comparison, String> {
-    let options = Options { max_memory_pages: Some(MAX_PAGES), ..Options::default() };
+    let options = Options {
+        max_memory_pages: Some(MAX_PAGES),
+        ..Options::default()
+    };
     let network = match compile(wasm, &options) {
         Ok(network) => network,
-        Err(error) if origin == Origin::Generated || matches!(error.kind(), ErrorKind::Certificate(_)) => {
+        Err(error)
+            if origin == Origin::Generated || matches!(error.kind(), ErrorKind::Certificate(_)) =>
+        {
             return Err(format!("refused: {error}"));
         }
         Err(_) => return Ok(Comparison::Neither),
     };
-    let engine = wasmi_engine();
-    let Ok(module) = wasmi::Module::new(&engine, wasm) else { return Ok(Comparison::Neither) };
+    let Ok(module) = wasmi::Module::new(&wasmi_engine(), wasm) else {
+        return Ok(Comparison::Neither);
+    };
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut summary = Summary::default();
-
-    'exports: for (name, params) in exported_functions(&module) {
-        // An instance of its own for each export, so that one that burns all fuel leaves some to the others.
-        let mut theirs = match Oracle::new(&module, FUEL, MAX_PAGES) {
+    for (name, params) in exported_functions(&module) {
+        let oracle = match Oracle::new(&module, FUEL, MAX_PAGES) {
             Ok(oracle) => oracle,
             Err(OracleError::Refused(_)) => return Ok(Comparison::Neither),
-            Err(OracleError::Creation(Outcome::Stopped)) if origin == Origin::Mutated => {
-                return Ok(Comparison::Compared(summary));
-            }
             Err(OracleError::Creation(expected)) => {
-                let ours = outcome(Instance::with_config(&network, config(FUEL)).map(|_| Vec::new()));
-                if ours != expected {
-                    return Err(format!("creation: {ours:?} instead of {expected:?}"));
-                }
-                return Ok(Comparison::Compared(summary));
+                compare_creation(&network, &expected, origin)?;
+                break;
             }
         };
-        let mut ours = Instance::with_config(&network, config(theirs.fuel())).map_err(|e| format!("creation: {e}"))?;
-
-        for _ in 0..CALLS {
-            let args: Vec<_> = params.iter().map(|ty| random_value(&mut rng, *ty)).collect();
-            let before = theirs.fuel();
-            let expected = theirs.call(&name, &args);
-            let burnt = theirs.fuel() - before;
-            if expected == Outcome::Stopped {
-                match origin {
-                    Origin::Generated => return Err(format!("{name}{args:?} runs too long under wasmi")),
-                    Origin::Mutated => continue 'exports,
-                }
-            }
-            ours.set_max_steps(config(theirs.fuel()).max_steps);
-            let found = ours.call(&name, &args);
-            // The two stacks are not of one size.
-            let exhausted = Outcome::Trap(TrapCode::CallStackExhausted);
-            if origin == Origin::Mutated && (found == exhausted || expected == exhausted) {
-                continue 'exports;
-            }
-            if found != expected {
-                return Err(format!("{name}{args:?}: {found:?} instead of {expected:?}"));
-            }
-            let (found, expected_globals) = (ours.globals(), theirs.globals());
-            if found != expected_globals {
-                return Err(format!("{name}{args:?}: globals {found:?} instead of {expected_globals:?}"));
-            }
-            summary.calls += 1;
-            match expected {
-                Outcome::Trap(_) => summary.traps += 1,
-                _ => summary.longest = summary.longest.max(burnt),
-            }
+        let transcript = record(oracle, name, &params, &mut rng, origin)?;
+        for way in Way::ALL {
+            replay(&network, &transcript, way, origin)
+                .map_err(|what| format!("{way:?}: {}: {what}", transcript.name))?;
         }
-        if let Some(difference) = first_difference(&ours.memories(), &theirs.memories()) {
-            return Err(format!("after {name}: {difference}"));
-        }
-        summary.fuel += theirs.fuel();
+        summary.add(&transcript);
     }
     Ok(Comparison::Compared(summary))
 }
 
+/// Compares how instance creation fails.
+fn compare_creation(network: &Network, expected: &Outcome, origin: Origin) -> Result<(), String> {
+    if *expected == Outcome::Stopped && origin == Origin::Mutated {
+        return Ok(());
+    }
+    for way in Way::ALL {
+        let instance = Instance::with_config(network, way.config(max_steps(FUEL)));
+        let found = outcome(instance.map(|_| Vec::new()));
+        if found != *expected {
+            return Err(format!(
+                "{way:?}: creation gave {found:?} instead of {expected:?}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Calls an export a few times, with values that persist between the calls.
+fn record(
+    mut oracle: Oracle,
+    name: String,
+    params: &[ValueType],
+    rng: &mut fastrand::Rng,
+    origin: Origin,
+) -> Result<Transcript, String> {
+    let mut calls = Vec::new();
+    for _ in 0..CALLS {
+        let args: Vec<_> = params.iter().map(|ty| random_value(rng, *ty)).collect();
+        let before = oracle.fuel();
+        let outcome = oracle.call(&name, &args);
+        if outcome == Outcome::Stopped {
+            match origin {
+                Origin::Generated => return Err(format!("{name}{args:?} runs too long in wasmi")),
+                Origin::Mutated => break,
+            }
+        }
+        let fuel = oracle.fuel() - before;
+        calls.push(RecordedCall {
+            args,
+            outcome,
+            globals: oracle.globals(),
+            fuel,
+        });
+    }
+    let (memories, fuel) = (oracle.memories(), oracle.fuel());
+    Ok(Transcript {
+        name,
+        calls,
+        memories,
+        fuel,
+    })
+}
+
+/// Makes the same calls and compares.
+fn replay(
+    network: &Network,
+    transcript: &Transcript,
+    way: Way,
+    origin: Origin,
+) -> Result<(), String> {
+    let config = way.config(max_steps(transcript.fuel));
+    let mut ours = Instance::with_config(network, config).map_err(|e| format!("creation: {e}"))?;
+    for RecordedCall {
+        args,
+        outcome: expected,
+        globals,
+        ..
+    } in &transcript.calls
+    {
+        let found = ours.call(&transcript.name, args);
+        // The two stacks are not of one size.
+        let exhausted = Outcome::Trap(TrapCode::CallStackExhausted);
+        if origin == Origin::Mutated && (found == exhausted || *expected == exhausted) {
+            return Ok(());
+        }
+        if found != *expected {
+            return Err(format!("{args:?} gave {found:?} instead of {expected:?}"));
+        }
+        let found = ours.globals();
+        if found != *globals {
+            return Err(format!(
+                "after {args:?} globals are {found:?} instead of {globals:?}"
+            ));
+        }
+    }
+    // A call of wasmi's that its fuel ended may have left something, and is not repeated.
+    match first_difference(&ours.memories(), &transcript.memories) {
+        Some(difference) if transcript.calls.len() == CALLS => Err(difference),
+        _ => Ok(()),
+    }
+}
+
 /// Enough steps for what burnt so much fuel.
-fn config(fuel: u64) -> Config {
-    Config { max_steps: Some((fuel + 1_000) * STEPS_PER_FUEL), ..Config::default() }
+fn max_steps(fuel: u64) -> u64 {
+    (fuel + 1_000) * STEPS_PER_FUEL
 }
 
 /// An integer module without imports that terminates and exports everything.
@@ -275,8 +381,11 @@ fn random_module(seed: u64) -> Vec<u8> {
         max_element_segments: 4,
         ..wasm_smith::Config::default()
     };
-    let mut module = wasm_smith::Module::new(config, &mut Unstructured::new(&bytes)).expect("there are bytes enough");
-    module.ensure_termination(TERMINATION_FUEL).expect("the bodies are generated");
+    let mut module = wasm_smith::Module::new(config, &mut Unstructured::new(&bytes))
+        .expect("there are bytes enough");
+    module
+        .ensure_termination(TERMINATION_FUEL)
+        .expect("the bodies are generated");
     module.to_bytes()
 }
 
@@ -317,8 +426,14 @@ fn mutated(wasm: &[u8], rng: &mut fastrand::Rng) -> Vec<u8> {
 /// Runs it; a panic is a failure with its message.
 fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
-        let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        Err(format!("panicked: {}", message.unwrap_or("with no message")))
+        let message = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or(panic.downcast_ref::<&str>().copied());
+        Err(format!(
+            "panicked: {}",
+            message.unwrap_or("with no message")
+        ))
     })
 }
 

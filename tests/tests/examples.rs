@@ -90,10 +90,13 @@ fn on_dense(example: &Example) {
         match end {
             End::Finished(results) => {
                 assert_eq!(results.as_ref(), Ok(&answer.results), "{}", Shown(&call));
-                let run = ours::run(&network, &call, Executor::Dense, DENSE_STEPS)
-                    .unwrap_or_else(|error| panic!("{}: {error}", Shown(&call)));
-                assert_eq!(run.answer, answer, "{}", Shown(&call));
-                println!("{}: {} steps in lockstep", example.name, run.steps);
+                let [dense, sparse] = [Executor::Dense, Executor::Sparse].map(|executor| {
+                    ours::run(&network, &call, executor, DENSE_STEPS)
+                        .unwrap_or_else(|error| panic!("{}: {error}", Shown(&call)))
+                });
+                assert_eq!(dense.answer, answer, "{}", Shown(&call));
+                assert_eq!(sparse, dense, "{}", Shown(&call));
+                println!("{}: {} steps in lockstep", example.name, dense.steps);
                 finished += 1;
             }
             End::StepLimit => {}

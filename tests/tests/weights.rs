@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::lockstep::{End, Report, compare_step_by_step};
-use wasm2onnx_runtime::{ExpertId, Experts, Network, Place, Sparse, Stepper, Value};
+use wasm2onnx_runtime::{ExpertId, Experts, Network, Place, Sparse, SparseOptions, Stepper, Value};
 
 /// Changes of one weight for each program.
 const CHANGES: usize = 120;
@@ -17,6 +17,11 @@ const LEAST_EFFECT: f64 = 0.3;
 
 /// Steps of an unchanged run at most: the dense executor is slow.
 const MAX_STEPS: u64 = 1_000;
+
+const INTERPRETER: SparseOptions = SparseOptions {
+    assert_declared: false,
+    compile_after: None,
+};
 
 /// Small programs that together use most circuits. Each exports `run`.
 const PROGRAMS: [(&str, &str, &[i32]); 6] = [
@@ -127,10 +132,17 @@ impl Program {
     fn all() -> Vec<Program> {
         let program = |(name, wat, args): (_, &str, &[i32])| {
             let wasm = wat::parse_str(wat).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let network = compile(&wasm, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let network = compile(&wasm, &Options::default())
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             let args: Vec<_> = args.iter().map(|x| Value::I32(*x)).collect();
             let (path, looked_up) = follow(&network, &args);
-            Program { name, network, args, path, looked_up }
+            Program {
+                name,
+                network,
+                args,
+                path,
+                looked_up,
+            }
         };
         PROGRAMS.into_iter().map(program).collect()
     }
@@ -144,11 +156,16 @@ impl Program {
 
 /// Follows a run of the sparse executor.
 fn follow(network: &Network, args: &[Value]) -> (Vec<ExpertId>, BTreeSet<usize>) {
-    let mut sparse = Sparse::new(network, true).expect("the network is valid");
-    network.first_rows.iter().for_each(|(key, value)| sparse.append(*key, *value));
+    let mut sparse = Sparse::new(network, INTERPRETER).expect("the network is valid");
+    network
+        .first_rows
+        .iter()
+        .for_each(|(key, value)| sparse.append(*key, *value));
     assert_eq!(network.start, None, "the programs need no start");
     let entry = &network.entries["run"];
-    let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
+    let words = args
+        .iter()
+        .flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
     let mut fields = Vec::new();
     for (place, word) in entry.param_places.iter().zip(words) {
         match place {
@@ -161,54 +178,83 @@ fn follow(network: &Network, args: &[Value]) -> (Vec<ExpertId>, BTreeSet<usize>)
     loop {
         let (expert, z) = sparse.z();
         let queries = (0..network.ports.lookups).map(|i| z[usize::from(network.ports.t(i))]);
-        let entries: Vec<_> = queries.map(|query| query as usize).filter(|i| *i < network.lookup.len()).collect();
+        let entries: Vec<_> = queries
+            .map(|query| query as usize)
+            .filter(|i| *i < network.lookup.len())
+            .collect();
         if !sparse.step() {
             return (path, looked_up);
         }
         path.push(expert);
         looked_up.extend(entries);
-        assert!(path.len() as u64 <= MAX_STEPS, "the program runs too long for the dense executor");
+        assert!(
+            path.len() as u64 <= MAX_STEPS,
+            "the program runs too long for the dense executor"
+        );
     }
 }
 
 #[test]
 fn changed_weights_change_the_run_of_all_executors_alike() {
-    let mut rng = wasm2onnx_tests::rng();
+    let mut rng = wasm2onnx_tests::rng(1);
     let (mut changes, mut effects, mut inexact) = (0, 0, 0);
     for mut program in Program::all() {
-        let Program { name, path, looked_up, .. } = &program;
+        let Program {
+            name,
+            path,
+            looked_up,
+            ..
+        } = &program;
         let (name, steps) = (*name, path.len() as u64);
         let looked_up: Vec<_> = looked_up.iter().copied().collect();
         let visited: BTreeSet<_> = path.iter().copied().collect();
         // All terms of visited experts: row and index among the weights.
         let experts = &program.network.experts;
         let rows = visited.iter().flat_map(|e| experts.row_range(*e));
-        let terms: Vec<_> = rows.flat_map(|row| experts.term_range(row).map(move |term| (row, term))).collect();
+        let terms: Vec<_> = rows
+            .flat_map(|row| experts.term_range(row).map(move |term| (row, term)))
+            .collect();
 
         let unchanged = program.compare(&program.network, MAX_STEPS, "unchanged");
-        assert!(matches!(unchanged.end, End::Finished(Ok(_))), "{name}: {:?}", unchanged.end);
+        assert!(
+            matches!(unchanged.end, End::Finished(Ok(_))),
+            "{name}: {:?}",
+            unchanged.end
+        );
         assert_eq!(unchanged.steps, steps);
 
         let (mut with_effect, mut broken_off) = (0, 0);
         for _ in 0..CHANGES {
             // One change in eight is of a table's entry, if the run reads tables.
             let change = match rng.u8(..8) {
-                0 if !looked_up.is_empty() => Change::Entry(looked_up[rng.usize(..looked_up.len())]),
+                0 if !looked_up.is_empty() => {
+                    Change::Entry(looked_up[rng.usize(..looked_up.len())])
+                }
                 _ => {
                     let (row, term) = terms[rng.usize(..terms.len())];
                     Change::Weight { row, term }
                 }
             };
-            let factor = *[-3, -2, -1, 1, 2, 3].get(rng.usize(..6)).expect("there are six");
-            let Some(undo) = change.apply(&mut program.network, f64::from(factor)) else { continue };
-            let report = program.compare(&program.network, 2 * steps, &format!("{change:?} by {factor}"));
+            let factor = *[-3, -2, -1, 1, 2, 3]
+                .get(rng.usize(..6))
+                .expect("there are six");
+            let Some(undo) = change.apply(&mut program.network, f64::from(factor)) else {
+                continue;
+            };
+            let report = program.compare(
+                &program.network,
+                2 * steps,
+                &format!("{change:?} by {factor}"),
+            );
             undo.apply(&mut program.network);
 
             // A run broken off because it is not exact any more is compared as far as it got.
             let expected = match report.end {
                 End::Inexact { .. } => {
                     broken_off += 1;
-                    program.compare(&program.network, report.steps, "unchanged").digest
+                    program
+                        .compare(&program.network, report.steps, "unchanged")
+                        .digest
                 }
                 _ => unchanged.digest,
             };
@@ -222,7 +268,10 @@ fn changed_weights_change_the_run_of_all_executors_alike() {
         inexact += broken_off;
     }
     let share = effects as f64 / changes as f64;
-    println!("{effects} of {changes} changes had an effect: {:.1} %; {inexact} ended inexact", share * 100.0);
+    println!(
+        "{effects} of {changes} changes had an effect: {:.1} %; {inexact} ended inexact",
+        share * 100.0
+    );
     assert!(changes >= 300, "only {changes} changes");
     assert!(share >= LEAST_EFFECT);
 }
@@ -244,7 +293,9 @@ impl Change {
         let (place, by) = match self {
             Change::Weight { row, term } => {
                 let weights = &network.experts.weights[network.experts.term_range(row)];
-                let finest = weights.iter().fold(f64::INFINITY, |finest, weight| finest.min(weight.abs()));
+                let finest = weights
+                    .iter()
+                    .fold(f64::INFINITY, |finest, weight| finest.min(weight.abs()));
                 (&mut network.experts.weights[term], finest)
             }
             Change::Entry(entry) => (&mut network.lookup[entry], 1.0),
@@ -278,7 +329,10 @@ fn an_erased_packet_ends_the_run_where_it_begins() {
         let ends = ends.chain([network.experts.len() as ExpertId]);
         for (packet, end) in network.packets.iter().zip(ends) {
             let experts = packet.expert..end;
-            let without = Network { experts: erase(&network.experts, experts.clone()), ..network.clone() };
+            let without = Network {
+                experts: erase(&network.experts, experts.clone()),
+                ..network.clone()
+            };
             let what = format!("experts {experts:?} erased");
             let Some(first) = path.iter().position(|e| experts.contains(e)) else {
                 let report = program.compare(&without, MAX_STEPS, &what);
@@ -288,10 +342,20 @@ fn an_erased_packet_ends_the_run_where_it_begins() {
             };
             let first = first as u64;
             let digest = |network, steps| program.compare(network, steps, &what).digest;
-            assert_eq!(digest(&without, first), digest(network, first), "{}, {what}: differs before", program.name);
+            assert_eq!(
+                digest(&without, first),
+                digest(network, first),
+                "{}, {what}: differs before",
+                program.name
+            );
             let report = program.compare(&without, MAX_STEPS, &what);
             assert_eq!(report.steps, first + 1, "{}, {what}: goes on", program.name);
-            assert_ne!(report.digest, digest(network, first + 1), "{}, {what}: no difference", program.name);
+            assert_ne!(
+                report.digest,
+                digest(network, first + 1),
+                "{}, {what}: no difference",
+                program.name
+            );
             erased += 1;
         }
     }

@@ -66,6 +66,8 @@ pub struct Code {
     pub table: Vec<Dest>,
     /// Offset of the first instruction in the module.
     pub offset: u32,
+    /// Whether an argument's circuit does not show the range that its parameter was taken to have.
+    pub misfit: bool,
 }
 
 /// What lowering needs to know of the module and the function.
@@ -118,6 +120,7 @@ struct Lowering<'a> {
     cell_writes: FxHashMap<Cell, i32>,
     slot_reads: FxHashMap<u32, i32>,
     checked_frame_pointer: Option<Form>,
+    misfit: bool,
 }
 
 /// Values that fields of other packets may hold unwrapped.
@@ -149,6 +152,7 @@ pub fn lower(cx: &Context, index: usize, crossing: &mut FxHashMap<Value, Range>)
         cell_writes: FxHashMap::default(),
         slot_reads: FxHashMap::default(),
         checked_frame_pointer: None,
+        misfit: false,
     };
     lowering.enter(index);
     for inst in &packet.insts {
@@ -578,7 +582,9 @@ impl<'a> Lowering<'a> {
                     let range = self.param_range(*param);
                     let form = self.words.form(word);
                     let fits = self.circuit().range(&form).within(range);
-                    Some(if fits { form } else { self.words.canonical(word) })
+                    let form = if fits { form } else { self.words.canonical(word) };
+                    self.misfit |= !self.circuit().range(&form).within(range);
+                    Some(form)
                 }
                 Place::Slot(slot) => {
                     slots.push((slot, self.words.canonical(word)));
@@ -735,6 +741,7 @@ impl<'a> Lowering<'a> {
             failures,
             table: Vec::new(),
             offset: self.packet.offset(),
+            misfit: self.misfit,
         };
         (code, new)
     }

@@ -3,9 +3,6 @@
 //! It does what the IR's documentation says, one instruction after the other, and keeps its own
 //! stack of frames, so that deep recursion of a program is a trap and not a crash.
 
-#[cfg(test)]
-mod tests;
-
 use cranelift_entity::SecondaryMap;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::TrapCode;

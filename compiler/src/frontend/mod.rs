@@ -9,6 +9,8 @@ mod module;
 mod names;
 mod numeric;
 mod ssa;
+#[cfg(test)]
+mod tests;
 
 
 

@@ -6,10 +6,9 @@
 
 mod divide;
 mod wide;
-#[cfg(test)]
-mod tests;
 
 use cranelift_entity::SecondaryMap;
+use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::TrapCode;
 
 use crate::builder::Builder;
@@ -21,18 +20,35 @@ pub use crate::library::UDIVREM32;
 /// Legalizes a module and links the routines that it needs.
 pub fn run(module: &mut Module) {
     let mut linker = Linker::new(module.functions.len());
+    let only = only_callees(module);
     let functions = std::mem::take(&mut module.functions);
     for (_, func) in functions {
-        let func = Legalizer::run(module, &mut linker, func);
+        let func = Legalizer::run(module, &only, &mut linker, func);
         module.functions.push(func);
     }
     for i in 0.. {
         let Some(func) = linker.routine(i) else { break };
-        let func = Legalizer::run(module, &mut linker, func);
+        let func = Legalizer::run(module, &only, &mut linker, func);
         module.functions.push(func);
         // No table has a routine, so that its type is never asked for.
         module.function_types.push(u32::MAX);
     }
+}
+
+/// Types that just one function in a table has: a call that passes the checks can only be of that one.
+type OnlyCallees = FxHashMap<(TableId, u32), Func>;
+
+fn only_callees(module: &Module) -> OnlyCallees {
+    let mut callees: FxHashMap<(TableId, u32), Option<Func>> = FxHashMap::default();
+    for (table, data) in &module.tables {
+        for (_, func) in &data.entries {
+            let only = callees.entry((table, module.function_types[*func])).or_insert(Some(*func));
+            if *only != Some(*func) {
+                *only = None;
+            }
+        }
+    }
+    callees.into_iter().filter_map(|(key, func)| Some((key, func?))).collect()
 }
 
 /// A value as words, low first; the second of a word is itself.
@@ -40,6 +56,7 @@ type Pair = [Value; 2];
 
 struct Legalizer<'a> {
     module: &'a Module,
+    only: &'a OnlyCallees,
     linker: &'a mut Linker,
     /// The function being read: its values' types and its blocks.
     old: &'a Function,
@@ -54,7 +71,7 @@ struct Legalizer<'a> {
 }
 
 impl<'a> Legalizer<'a> {
-    fn run(module: &Module, linker: &mut Linker, old: Function) -> Function {
+    fn run(module: &Module, only: &OnlyCallees, linker: &mut Linker, old: Function) -> Function {
         let results = old.results.iter().flat_map(|ty| vec![Type::I32; words_of(*ty)]).collect();
         let mut func = Function::new(old.name.clone(), old.index, results);
         let order = reverse_postorder(&old);
@@ -73,7 +90,7 @@ impl<'a> Legalizer<'a> {
         let b = Builder { block: func.entry, func: &mut func, offset: 0 };
         let constants = SecondaryMap::new();
         let divisions = Vec::new();
-        let mut legalizer = Legalizer { module, linker, old: &old, words, constants, blocks, b, divisions };
+        let mut legalizer = Legalizer { module, only, linker, old: &old, words, constants, blocks, b, divisions };
         for block in order {
             legalizer.block(block);
         }
@@ -193,14 +210,16 @@ impl<'a> Legalizer<'a> {
         let size = self.b.word(self.module.tables[table].size);
         let outside = self.b.word_op(BinaryOp::GeU, index, size);
         self.b.trap_if(TrapCode::UndefinedElement, outside);
-        let reference = self.b.value(Op::TableFunc(table), Type::I32, &[index]);
         let found = self.b.value(Op::TableType(table), Type::I32, &[index]);
         let null = self.b.unary(UnaryOp::Eqz, Type::I32, found);
         self.b.trap_if(TrapCode::UninitializedElement, null);
         let expected = self.b.word(1 + ty);
         let other = self.b.word_op(BinaryOp::Ne, found, expected);
         self.b.trap_if(TrapCode::IndirectCallTypeMismatch, other);
-        Callee::Reference(reference)
+        match self.only.get(&(table, ty)) {
+            Some(func) => Callee::Direct(*func),
+            None => Callee::Reference(self.b.value(Op::TableFunc(table), Type::I32, &[index])),
+        }
     }
 
     /// Calls a routine and goes on behind the call, in a new block.

@@ -4,6 +4,9 @@
 //! exported functions are calls of routines. [`UDIVREM32`] is the exception: it is made of the two
 //! operations that the backend has a circuit for nowhere else.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;

@@ -1,6 +1,6 @@
 //! What is known of the whole module while its functions are simplified.
 
-use cranelift_entity::{EntitySet, SecondaryMap};
+use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap};
 
 use crate::ir::*;
 use crate::library::UDIVREM32;
@@ -13,6 +13,10 @@ pub struct Facts {
     pub memory_bytes: u64,
     /// First bytes of a memory that nothing ever writes.
     pub constant_memory: Option<Vec<(u32, Vec<u8>)>>,
+    /// The tables.
+    pub tables: PrimaryMap<TableId, TableData>,
+    /// Type of each function.
+    pub function_types: PrimaryMap<Func, u32>,
     /// The routine that divides words.
     pub udivrem32: Option<Func>,
 }
@@ -45,7 +49,20 @@ impl Facts {
         };
         let constant_memory = (!stores && module.exported_memories.is_empty()).then(|| module.data.clone());
         let udivrem32 = module.functions.iter().find(|(_, func)| func.name == UDIVREM32).map(|(id, _)| id);
-        Facts { cells, memory_bytes: pages as u64 * 65536, constant_memory, udivrem32 }
+        Facts {
+            cells,
+            memory_bytes: pages as u64 * 65536,
+            constant_memory,
+            tables: module.tables.clone(),
+            function_types: module.function_types.clone(),
+            udivrem32,
+        }
+    }
+
+    /// The function in an entry of a table.
+    pub fn table_entry(&self, table: TableId, index: u32) -> Option<Func> {
+        let entries = &self.tables[table].entries;
+        entries.binary_search_by_key(&index, |entry| entry.0).ok().map(|i| entries[i].1)
     }
 
     /// A little-endian word of constant memory.

@@ -37,6 +37,7 @@ pub fn run(func: &mut Function, facts: &Facts) {
         constants: FxHashMap::default(),
         checked: FxHashMap::default(),
         conditions: FxHashMap::default(),
+        references: FxHashMap::default(),
         cells: FxHashMap::default(),
         types: std::mem::take(&mut func.values),
     };
@@ -89,6 +90,8 @@ struct Simplifier<'a> {
     checked: FxHashMap<Value, SmallVec<[(Block, u64); 1]>>,
     /// Conditions known to be 0 (true) or not.
     conditions: FxHashMap<Value, (Block, bool)>,
+    /// Functions that constant entries of tables refer to.
+    references: FxHashMap<Value, Func>,
     /// Known values of cells.
     cells: FxHashMap<Cell, Value>,
     types: cranelift_entity::PrimaryMap<Value, Type>,
@@ -210,7 +213,25 @@ impl Simplifier<'_> {
                     return None;
                 }
             }
-            (Op::TableFunc(_) | Op::TableType(_), Some(result)) => {
+            (op @ (Op::TableFunc(_) | Op::TableType(_)), Some(result)) => {
+                if let Def::Const(index) = self.defs[inst.args[0]] {
+                    match *op {
+                        Op::TableFunc(table) => {
+                            // A function of that type is there, or a check before has trapped.
+                            if let Some(func) = self.facts.table_entry(table, index) {
+                                self.references.insert(result, func);
+                            }
+                        }
+                        Op::TableType(table) => {
+                            let entry = self.facts.table_entry(table, index);
+                            let id = entry.map_or(0, |func| 1 + self.facts.function_types[func]);
+                            let value = self.constant(id);
+                            self.alias[result] = value.into();
+                            return None;
+                        }
+                        _ => {}
+                    }
+                }
                 self.number(inst, result);
                 return None;
             }
@@ -343,6 +364,13 @@ impl Simplifier<'_> {
                     self.terminator(term);
                 } else if targets.is_empty() {
                     *term = Terminator::Jump(default.clone());
+                }
+            }
+            Terminator::Call { callee: callee @ Callee::Reference(_), .. } => {
+                if let Callee::Reference(reference) = *callee
+                    && let Some(func) = self.references.get(&reference)
+                {
+                    *callee = Callee::Direct(*func);
                 }
             }
             Terminator::Call { callee: Callee::Direct(callee), args, next } => {

@@ -95,6 +95,7 @@ fn resolver(code: &Code) -> Code {
         frame_pointer: Form::default(),
         failures: Vec::new(),
         offset: code.offset,
+        misfit: false,
         table: code.failures.iter().map(|f| f.1).collect(),
     }
 }

@@ -1,6 +1,7 @@
-//! Runs a module in wasmi and in the IR evaluator after each phase, and compares.
+//! Runs a module in wasmtime and in the IR evaluator after each phase, and compares.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use wasm2onnx_compiler::evaluate::{Failure, Machine};
 use wasm2onnx_compiler::ir::Module;
@@ -8,6 +9,7 @@ use wasm2onnx_compiler::options::Options;
 use wasm2onnx_compiler::verify::{Stage, verify};
 use wasm2onnx_compiler::{frontend, legalize, optimize};
 use wasm2onnx_runtime::{TrapCode, ValueType};
+use wasmtime::{Caller, Config, Engine, Extern, Linker, Store, Trap, Val};
 
 /// Calls of exports, with arguments as bits.
 pub type Calls = Vec<(String, Vec<u64>)>;
@@ -35,10 +37,10 @@ pub fn phases(bytes: &[u8], options: &Options) -> [(Stage, Module); 3] {
     phases
 }
 
-/// Compares all phases with wasmi: after instance creation and each of the calls.
+/// Compares all phases with wasmtime: after instance creation and each of the calls.
 pub fn compare(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) {
     let phases = phases(bytes, &Options::default());
-    let expected = run_wasmi(bytes, stdin, calls, fuel);
+    let expected = run_wasmtime(bytes, stdin, calls, fuel);
     for (stage, module) in &phases {
         let found = run_ir(module, stdin, calls, fuel);
         for (i, (expected, found)) in expected.iter().zip(&found).enumerate() {
@@ -96,16 +98,22 @@ struct Host {
     stdout: Vec<u8>,
 }
 
-fn run_wasmi(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
-    use wasmi::{Caller, Config, Engine, Error, Extern, Linker, Store, Val};
-    let mut config = Config::default();
-    config.consume_fuel(true);
-    let engine = Engine::new(&config);
+fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let mut config = Config::default();
+        config.consume_fuel(true);
+        Engine::new(&config).expect("a supported configuration")
+    })
+}
+
+fn run_wasmtime(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
+    let engine = engine();
     let binary = frontend::to_binary(bytes).unwrap();
-    let module = wasmi::Module::new(&engine, &binary[..]).expect("wasmi takes it");
-    let mut store = Store::new(&engine, Host { stdin: stdin.to_vec(), ..Host::default() });
+    let module = wasmtime::Module::new(engine, &binary[..]).expect("wasmtime takes it");
+    let mut store = Store::new(engine, Host { stdin: stdin.to_vec(), ..Host::default() });
     store.set_fuel(fuel).unwrap();
-    let mut linker = Linker::<Host>::new(&engine);
+    let mut linker = Linker::<Host>::new(engine);
     linker
         .func_wrap("env", "output_byte", |mut caller: Caller<Host>, byte: i32| {
             caller.data_mut().stdout.push(byte as u8);
@@ -118,74 +126,76 @@ fn run_wasmi(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> 
             host.stdin.get(host.position - 1).map_or(-1, |byte| *byte as i32)
         })
         .unwrap();
-    let failure = |error: &Error| match error.as_trap_code() {
-        Some(code) => match code {
-            wasmi::TrapCode::UnreachableCodeReached => Some(TrapCode::Unreachable),
-            wasmi::TrapCode::MemoryOutOfBounds => Some(TrapCode::MemoryOutOfBounds),
-            wasmi::TrapCode::TableOutOfBounds => Some(TrapCode::UndefinedElement),
-            wasmi::TrapCode::IndirectCallToNull => Some(TrapCode::UninitializedElement),
-            wasmi::TrapCode::IntegerDivisionByZero => Some(TrapCode::IntegerDivideByZero),
-            wasmi::TrapCode::IntegerOverflow => Some(TrapCode::IntegerOverflow),
-            wasmi::TrapCode::BadSignature => Some(TrapCode::IndirectCallTypeMismatch),
-            wasmi::TrapCode::StackOverflow => Some(TrapCode::CallStackExhausted),
-            wasmi::TrapCode::OutOfFuel => None,
-            other => panic!("{other:?}"),
-        },
-        None => {
-            // Segments in instance creation; these have no code.
-            let message = error.to_string();
-            assert!(message.contains("out of bounds table access"), "{message}");
-            Some(TrapCode::TableOutOfBounds)
-        }
-    };
-    let instance = match linker.instantiate_and_start(&mut store, &module) {
+    let instance = match linker.instantiate(&mut store, &module) {
         Ok(instance) => instance,
         Err(error) => {
-            let code = failure(&error);
+            // In instance creation this is about a segment.
+            let code = match failure(&error) {
+                Some(TrapCode::UndefinedElement) => Some(TrapCode::TableOutOfBounds),
+                code => code,
+            };
             return vec![Seen { outcome: Err(code), memory: None, globals: BTreeMap::new(), stdout: vec![] }];
         }
     };
-    let bits = |value: &Val| match value {
-        Val::I32(v) => *v as u32 as u64,
-        Val::I64(v) => *v as u64,
-        Val::F32(v) => v.to_bits() as u64,
-        Val::F64(v) => v.to_bits(),
-        other => panic!("{other:?}"),
-    };
-    let see = |store: &Store<Host>, outcome| {
+    let see = |store: &mut Store<Host>, outcome| {
         let mut memory = None;
         let mut globals = BTreeMap::new();
         for export in module.exports() {
-            match instance.get_export(store, export.name()) {
-                Some(Extern::Memory(m)) => memory = Some(hash(m.data(store))),
-                Some(Extern::Global(g)) => drop(globals.insert(export.name().to_string(), bits(&g.get(store)))),
+            match instance.get_export(&mut *store, export.name()) {
+                Some(Extern::Memory(m)) => memory = Some(hash(m.data(&*store))),
+                Some(Extern::Global(g)) => drop(globals.insert(export.name().to_string(), bits(&g.get(&mut *store)))),
                 _ => {}
             }
         }
         Seen { outcome, memory, globals, stdout: store.data().stdout.clone() }
     };
-    let mut seen = vec![see(&store, Ok(vec![]))];
+    let mut seen = vec![see(&mut store, Ok(vec![]))];
     for (name, args) in calls {
-        let func = instance.get_func(&store, name).expect("an export");
+        let func = instance.get_func(&mut store, name).expect("an export");
         let ty = func.ty(&store);
-        let args: Vec<Val> = args.iter().zip(ty.params()).map(|(arg, ty)| value(*arg, *ty)).collect();
-        let mut results: Vec<Val> = ty.results().iter().map(|ty| value(0, *ty)).collect();
-        let outcome = func.call(&mut store, &args, &mut results);
-        let outcome = match outcome {
+        let args: Vec<Val> = args.iter().zip(ty.params()).map(|(arg, ty)| value(*arg, &ty)).collect();
+        let mut results: Vec<Val> = ty.results().map(|ty| value(0, &ty)).collect();
+        let outcome = match func.call(&mut store, &args, &mut results) {
             Ok(()) => Ok(results.iter().map(bits).collect()),
             Err(error) => Err(failure(&error)),
         };
-        seen.push(see(&store, outcome));
+        seen.push(see(&mut store, outcome));
     }
     seen
 }
 
-fn value(bits: u64, ty: wasmi::ValType) -> wasmi::Val {
+/// The code of a trap; none for a run that used up its fuel.
+fn failure(error: &wasmtime::Error) -> Option<TrapCode> {
+    Some(match error.downcast_ref::<Trap>().unwrap_or_else(|| panic!("{error:?}")) {
+        Trap::UnreachableCodeReached => TrapCode::Unreachable,
+        Trap::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
+        Trap::TableOutOfBounds => TrapCode::UndefinedElement,
+        Trap::IndirectCallToNull => TrapCode::UninitializedElement,
+        Trap::BadSignature => TrapCode::IndirectCallTypeMismatch,
+        Trap::IntegerDivisionByZero => TrapCode::IntegerDivideByZero,
+        Trap::IntegerOverflow => TrapCode::IntegerOverflow,
+        Trap::StackOverflow => TrapCode::CallStackExhausted,
+        Trap::OutOfFuel => return None,
+        other => panic!("{other}"),
+    })
+}
+
+fn bits(value: &Val) -> u64 {
+    match value {
+        Val::I32(v) => *v as u32 as u64,
+        Val::I64(v) => *v as u64,
+        Val::F32(v) => *v as u64,
+        Val::F64(v) => *v,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn value(bits: u64, ty: &wasmtime::ValType) -> Val {
     match ty {
-        wasmi::ValType::I32 => wasmi::Val::I32(bits as i32),
-        wasmi::ValType::I64 => wasmi::Val::I64(bits as i64),
-        wasmi::ValType::F32 => wasmi::Val::F32(wasmi::F32::from_bits(bits as u32)),
-        wasmi::ValType::F64 => wasmi::Val::F64(wasmi::F64::from_bits(bits)),
+        wasmtime::ValType::I32 => Val::I32(bits as i32),
+        wasmtime::ValType::I64 => Val::I64(bits as i64),
+        wasmtime::ValType::F32 => Val::F32(bits as u32),
+        wasmtime::ValType::F64 => Val::F64(bits),
         other => panic!("{other:?}"),
     }
 }

@@ -67,7 +67,10 @@ impl From<ExecutorName> for Executor {
 
 impl Run {
     pub fn execute(self) -> Result<(), Failure> {
-        let (input, arguments) = self.input_and_arguments.split_first().expect("clap requires it");
+        let (input, arguments) = self
+            .input_and_arguments
+            .split_first()
+            .expect("clap requires it");
         let path = Path::new(input);
         let network = input::compile(path, &self.module)?;
         let (name, entry) = choose_entry(&network, self.invoke.as_deref())?;
@@ -99,19 +102,34 @@ impl Run {
 }
 
 /// The export to run and its name.
-fn choose_entry<'n>(network: &'n Network, name: Option<&str>) -> Result<(&'n str, &'n Entry), Failure> {
+fn choose_entry<'n>(
+    network: &'n Network,
+    name: Option<&str>,
+) -> Result<(&'n str, &'n Entry), Failure> {
     let find = |name: &str| network.entries.get_key_value(name);
     let found = match name {
         Some(name) => find(name),
-        None => find("_start").or_else(|| network.entries.iter().next().filter(|_| network.entries.len() == 1)),
+        None => find("_start").or_else(|| {
+            network
+                .entries
+                .iter()
+                .next()
+                .filter(|_| network.entries.len() == 1)
+        }),
     };
     if let Some((name, entry)) = found {
         return Ok((name, entry));
     }
     Err(Failure::Usage(match name {
         _ if network.entries.is_empty() => "the module exports no function".to_owned(),
-        Some(name) => format!("no exported function is called `{name}`; there are:{}", Exports(network)),
-        None => format!("choose one of the exported functions with --invoke:{}", Exports(network)),
+        Some(name) => format!(
+            "no exported function is called `{name}`; there are:{}",
+            Exports(network)
+        ),
+        None => format!(
+            "choose one of the exported functions with --invoke:{}",
+            Exports(network)
+        ),
     }))
 }
 
@@ -130,7 +148,10 @@ fn parse_arguments(name: &str, entry: &Entry, texts: &[OsString]) -> Result<Vec<
         // What is not Unicode is not a number.
         let text = text.to_string_lossy();
         arguments.push(arguments::parse(&text, *ty).map_err(|why| {
-            Failure::Usage(format!("argument {} of {signature}: `{text}` is not an {ty}: {why}", arguments.len() + 1))
+            Failure::Usage(format!(
+                "argument {} of {signature}: `{text}` is not an {ty}: {why}",
+                arguments.len() + 1
+            ))
         })?);
     }
     Ok(arguments)
@@ -141,7 +162,9 @@ fn read_stdin(network: &Network, input: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if network.io.stdin.is_some() && input != Path::new("-") {
         let mut stdin = io::stdin().lock().take(MAX_STDIN + 1);
-        stdin.read_to_end(&mut bytes).context("standard input cannot be read")?;
+        stdin
+            .read_to_end(&mut bytes)
+            .context("standard input cannot be read")?;
         if bytes.len() as u64 > MAX_STDIN {
             return Err(anyhow!("standard input is longer than {MAX_STDIN} bytes"));
         }
@@ -173,7 +196,10 @@ fn stats(instance: &Instance<'_>, elapsed: Duration) -> String {
         ("tokens", format!("{} ({}/s)", Count(tokens), rate(tokens))),
         ("steps", format!("{} ({}/s)", Count(steps), rate(steps))),
         ("time", format!("{seconds:.3} s")),
-        ("live trace", format!("{} rows in {} bytes", Count(size.rows), Count(size.bytes))),
+        (
+            "live trace",
+            format!("{} rows in {} bytes", Count(size.rows), Count(size.bytes)),
+        ),
     ] {
         writeln!(text, "{name:<11} {value}").expect("strings can be written");
     }

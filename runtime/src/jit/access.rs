@@ -16,7 +16,7 @@ use super::Context;
 use super::emit::{Emitter, MAGIC, TRUSTED};
 use super::symbolic::{Append, Effects, Id, Read, Sym};
 use crate::network::Cell;
-use crate::trace::{Cells, RegionHint, cell_bytes, key_of};
+use crate::trace::{BLOCK_BITS, Cells, RegionHint, cell_bytes, key_of};
 
 /// Constants up to here can be added to [`MAGIC`] exactly, and a region's first key too.
 const MAX_OFFSET: f64 = MAGIC / 2.0;
@@ -39,7 +39,7 @@ impl Access for Wanted {
     fn key(&self) -> Sym {
         self.read.query
     }
-    fn hint(&self) -> RegionHint {
+    fn region(&self) -> RegionHint {
         self.read.hint
     }
 }
@@ -47,14 +47,24 @@ impl Access for Wanted {
 /// What can be grouped.
 trait Access {
     fn key(&self) -> Sym;
-    fn hint(&self) -> RegionHint;
+    /// The region that it met last.
+    fn region(&self) -> RegionHint;
+
+    /// The region that the fast path is for, if there is to be one.
+    fn hint(&self) -> RegionHint {
+        if self.key().offset.abs() <= MAX_OFFSET {
+            self.region()
+        } else {
+            RegionHint::MAX
+        }
+    }
 }
 
 impl Access for Append {
     fn key(&self) -> Sym {
         self.key
     }
-    fn hint(&self) -> RegionHint {
+    fn region(&self) -> RegionHint {
         self.hint
     }
 }
@@ -85,6 +95,8 @@ struct Place {
     address: Value,
     first: f64,
     cell: Cell,
+    /// Whether it must be noted where rows are written.
+    tracked: bool,
 }
 
 impl Emitter<'_> {
@@ -189,10 +201,11 @@ impl Emitter<'_> {
     }
 
     /// The cell of the key `base + first`, and whether it and all up to `base + last` are in a region.
-    /// `None` if the region is too small for that.
+    /// `None` if the region is too small for that, or they are too far apart.
     fn place(&mut self, base: Id, first: f64, last: f64, cells: &Cells) -> Option<(Place, Value)> {
         let room = cells.count.checked_sub((last - first) as u64)?;
-        if first.abs() > MAX_OFFSET {
+        let bytes = (last - first) as usize * cell_bytes(cells.cell);
+        if cells.tracked && bytes >> BLOCK_BITS != 0 {
             return None;
         }
         let shifted = self.with_offset(base, first - cells.first as f64 + MAGIC);
@@ -216,6 +229,7 @@ impl Emitter<'_> {
                 address,
                 first,
                 cell: cells.cell,
+                tracked: cells.tracked,
             },
             in_region,
         ))
@@ -226,6 +240,7 @@ impl Emitter<'_> {
             address: self.region_address(cells),
             first: cells.first as f64,
             cell: cells.cell,
+            tracked: cells.tracked,
         }
     }
 
@@ -337,8 +352,32 @@ impl Emitter<'_> {
                 let value = self.value(append.value);
                 let (address, offset) = self.cell(place, append.key.offset);
                 self.builder.ins().store(TRUSTED, value, address, offset);
+                self.note(place, append.key.offset);
             }
         }
+    }
+
+    /// Notes that a cell was written, if that must be noted.
+    fn note(&mut self, place: Place, key: f64) {
+        if !place.tracked {
+            return;
+        }
+        let (address, offset) = self.cell(place, key);
+        let distance = self.builder.ins().isub(address, self.cells);
+        let distance = self.builder.ins().iadd_imm_s(distance, i64::from(offset));
+        let block = self
+            .builder
+            .ins()
+            .ushr_imm_u(distance, i64::from(BLOCK_BITS));
+        let touched = self.builder.ins().load(
+            I64,
+            TRUSTED,
+            self.context,
+            offset_of!(Context, touched) as i32,
+        );
+        let note = self.builder.ins().iadd(touched, block);
+        let one = self.builder.ins().iconst(I64, 1);
+        self.builder.ins().istore8(TRUSTED, one, note, 0);
     }
 
     /// Stores rows if `in_region`, and bytes if all of them are; otherwise leaves all of them to the
@@ -386,6 +425,23 @@ impl Emitter<'_> {
                 Cell::Byte => self.builder.ins().istore8(TRUSTED, value, address, offset),
                 Cell::Number => self.builder.ins().store(TRUSTED, value, address, offset),
             };
+        }
+        // Rows that are far apart were not grouped: what is between first and last is one block or two.
+        self.note(
+            place,
+            appends
+                .iter()
+                .map(|append| append.key.offset)
+                .fold(f64::INFINITY, f64::min),
+        );
+        if appends.len() > 1 {
+            self.note(
+                place,
+                appends
+                    .iter()
+                    .map(|append| append.key.offset)
+                    .fold(f64::NEG_INFINITY, f64::max),
+            );
         }
         self.builder.ins().jump(done, []);
 

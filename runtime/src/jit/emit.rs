@@ -18,10 +18,10 @@ use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, ModuleR
 use rustc_hash::FxHashMap;
 use std::mem::offset_of;
 
-use super::Context;
+use super::liveness::Liveness;
 use super::region::{Chain, MAX_CHAIN};
-use super::shape::Known;
 use super::symbolic::{Id, Op, Sym, Trail};
+use super::{Context, live_bit};
 use crate::network::{FieldKind, Ports};
 use crate::tokens::expert_of;
 use crate::trace::Cells;
@@ -88,6 +88,7 @@ pub(super) fn region(
     helpers: (FuncId, FuncId),
     chains: &[Chain],
     trails: &[Trail],
+    liveness: &Liveness,
 ) -> ModuleResult<*const u8> {
     let mut function = module.make_context();
     let mut signature = module.make_signature();
@@ -101,7 +102,14 @@ pub(super) fn region(
     let pool = module.declare_anonymous_data(false, false)?;
 
     let builder = FunctionBuilder::new(&mut function.func, context);
-    let mut emitter = Emitter::new(builder, module, target, helpers, pool, chains, trails);
+    let mut emitter = Emitter::new(
+        builder,
+        module,
+        target,
+        helpers,
+        pool,
+        (chains, trails, liveness),
+    );
     for chain in 0..chains.len() {
         emitter.entry(chain);
         emitter.chain(chain);
@@ -136,8 +144,7 @@ pub(super) struct Emitter<'a> {
     values: Vec<Option<Value>>,
     /// Values made since cold code began: they do not exist elsewhere.
     in_cold_code: Option<Vec<Id>>,
-    /// Carried fields that some chain changes.
-    changed: Vec<bool>,
+    liveness: &'a Liveness,
     pub(super) context: Value,
     z: Value,
     incoming: Value,
@@ -161,8 +168,7 @@ impl<'a> Emitter<'a> {
         target: &'a Target<'a>,
         (read, append): (FuncId, FuncId),
         pool: DataId,
-        chains: &'a [Chain],
-        trails: &'a [Trail],
+        (chains, trails, liveness): (&'a [Chain], &'a [Trail], &'a Liveness),
     ) -> Self {
         let first = builder.create_block();
         builder.append_block_params_for_function_params(first);
@@ -177,12 +183,12 @@ impl<'a> Emitter<'a> {
         let incoming = load(I64, offset_of!(Context, incoming));
         let cells = load(I64, offset_of!(Context, cells));
         let left_now = load(I64, offset_of!(Context, left));
+        let tokens_now = load(I64, offset_of!(Context, tokens));
         let pool = module.declare_data_in_func(pool, builder.func);
         let pool = builder.ins().symbol_value(I64, pool);
         let (left, tokens) = (builder.declare_var(I64), builder.declare_var(I64));
         builder.def_var(left, left_now);
-        let zero = builder.ins().iconst(I64, 0);
-        builder.def_var(tokens, zero);
+        builder.def_var(tokens, tokens_now);
 
         let heads = chains.iter().map(|_| builder.create_block()).collect();
         let entries: Vec<_> = chains.iter().map(|_| builder.create_block()).collect();
@@ -192,14 +198,6 @@ impl<'a> Emitter<'a> {
         let table = builder.create_jump_table(JumpTableData::new(table[0], &table));
         builder.ins().br_table(index, table);
 
-        let mut changed = vec![false; target.ports.fields()];
-        for (chain, trail) in chains.iter().zip(trails) {
-            for ((known, out), changed) in
-                chain.shape.known().iter().zip(&trail.out).zip(&mut changed)
-            {
-                *changed |= !trail.is_field(*out, *known);
-            }
-        }
         Emitter {
             target,
             chains,
@@ -212,7 +210,7 @@ impl<'a> Emitter<'a> {
                 .collect(),
             values: Vec::new(),
             in_cold_code: None,
-            changed,
+            liveness,
             context,
             z,
             incoming,
@@ -228,63 +226,20 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Where a chain is entered from outside: checks that `z` has its shape, as far as that matters,
-    /// and takes it from memory.
+    /// Where a chain is entered from outside: takes `z` from memory. That it has the chain's shape was
+    /// checked before.
     fn entry(&mut self, chain: usize) {
         self.go_on(self.entries[chain]);
-        let known = self.chains[chain].shape.known();
-        let relevant = &self.chains[chain].relevant;
-        let mut needed = relevant.clone();
-        for known in &known {
-            if let Known::Distance(first, _) = known {
-                needed[usize::from(*first)] = true;
-            }
-        }
-        let loads: Vec<_> = needed
-            .iter()
-            .enumerate()
-            .map(|(field, needed)| needed.then(|| self.load_field(field)))
-            .collect();
-        let load = |field: usize| loads[field].expect("what is needed is loaded");
-        // Bits in which `z` differs from its shape. −0 differs from 0, too, which is harmless: the
-        // interpreter takes what is refused.
-        let mut differences = None;
-        for (field, known) in known
-            .iter()
-            .enumerate()
-            .filter(|(field, _)| relevant[*field])
-        {
-            let expected = match *known {
-                Known::Distance(first, _) if usize::from(first) == field => continue,
-                Known::Distance(first, distance) => {
-                    let distance = self.constant(distance);
-                    self.builder.ins().fadd(load(first.into()), distance)
-                }
-                Known::Constant(value) => self.constant(value),
-            };
-            let [found, expected] = [load(field), expected].map(|x| self.bits(x));
-            let difference = self.builder.ins().bxor(found, expected);
-            differences = Some(match differences {
-                None => difference,
-                Some(others) => self.builder.ins().bor(others, difference),
+        let mut fields = Vec::new();
+        self.liveness
+            .needed_first(chain, &self.chains[chain], |field| {
+                fields.push(usize::from(field))
             });
+        for field in fields {
+            let value = self.load_field(field);
+            self.builder.def_var(self.fields[field], value);
         }
-        for (variable, load) in self.fields.iter().zip(loads) {
-            if let Some(load) = load {
-                self.builder.def_var(*variable, load);
-            }
-        }
-        let Some(differences) = differences else {
-            self.builder.ins().jump(self.heads[chain], []);
-            return;
-        };
-        let refuse = self.cold_block();
-        self.builder
-            .ins()
-            .brif(differences, refuse, [], self.heads[chain], []);
-        self.go_on(refuse);
-        let nowhere = self.builder.ins().iconst(I32, 0);
-        self.builder.ins().return_(&[nowhere]);
+        self.builder.ins().jump(self.heads[chain], []);
     }
 
     /// A field of `z` as it is on entry.
@@ -388,15 +343,13 @@ impl<'a> Emitter<'a> {
         self.end_cold_code();
     }
 
-    /// Gives the variables of the fields that successors do not know their values.
+    /// Gives the variables of the fields that successors need their values.
     fn define_fields(&mut self, successors: &[(usize, u32)]) {
         let mut wanted = vec![false; self.fields.len()];
-        for (chain, _) in successors {
-            for known in self.chains[*chain].shape.known() {
-                if let Known::Distance(first, _) = known {
-                    wanted[usize::from(first)] = true;
-                }
-            }
+        for &(to, _) in successors {
+            self.liveness.needed_first(to, &self.chains[to], |field| {
+                wanted[usize::from(field)] = true
+            });
         }
         // All values are taken before any variable changes.
         let fields: Vec<_> = (0..wanted.len()).filter(|field| wanted[*field]).collect();
@@ -412,25 +365,41 @@ impl<'a> Emitter<'a> {
     /// Puts `z` back and returns the next expert.
     fn exit(&mut self, left: Value, tokens: Value) {
         let mut only_carried = true;
+        let mut live = 0;
+        let mut unchanged = 0;
         for (field, out) in self.trail.out.iter().enumerate() {
-            // Fields that are not carried are 0 in memory while native code runs.
-            let store = if self.is_carried(field) {
-                self.changed[field]
+            let carried = self.is_carried(field);
+            let bit = if carried { live_bit(field) } else { 0 };
+            let store = if carried && !self.liveness.changed[field] {
+                unchanged |= bit;
+                false
+            } else if *out == Sym::ZERO {
+                // Fields that are not carried are 0 in memory while native code runs, carried ones
+                // need not be there if they are marked so.
+                carried && bit == 0
             } else {
-                *out != Sym::ZERO
+                live |= bit;
+                true
             };
             if store {
-                only_carried &= self.is_carried(field);
+                only_carried &= carried;
                 let value = self.value(*out);
                 self.builder
                     .ins()
                     .store(TRUSTED, value, self.z, (field * size_of::<f64>()) as i32);
             }
         }
+        let was_live =
+            self.builder
+                .ins()
+                .load(I64, TRUSTED, self.context, offset_of!(Context, live) as i32);
+        let still_live = self.builder.ins().band_imm_u(was_live, unchanged as i64);
+        let live = self.builder.ins().bor_imm_u(still_live, live as i64);
         let only_carried = self.builder.ins().iconst(I64, i64::from(only_carried));
         for (value, offset) in [
             (left, offset_of!(Context, left)),
             (tokens, offset_of!(Context, tokens)),
+            (live, offset_of!(Context, live)),
             (only_carried, offset_of!(Context, only_carried)),
         ] {
             self.builder

@@ -6,7 +6,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::shape::{CONSTANT, Shape};
+use super::shape::{CONSTANT, Known, Shape};
 use super::symbolic::{Trail, follow};
 use crate::code::Code;
 use crate::network::{ExpertId, FieldKind, Network, SourceKind};
@@ -150,28 +150,36 @@ impl Program<'_> {
     }
 
     /// Finds what is known of `z` at the beginning of each chain: the weakest of what holds after
-    /// its predecessors, until nothing changes.
+    /// its predecessors.
+    ///
+    /// The first chain is also entered from outside. There a constant is assumed if it is one now,
+    /// and all predecessors in the region make it so: that is known once the others' shapes are.
     fn shapes(&self, chains: &mut [Chain], z: &[f64]) {
-        let entered = chains
-            .iter()
-            .any(|chain| chain.successors.iter().any(|(to, _)| *to == 0));
+        let from_outside = self.first_shape(z, None);
+        let Some(from_inside) = self.propagate(chains, from_outside) else {
+            return;
+        };
+        let from_outside = self.first_shape(z, Some(&from_inside));
+        self.propagate(chains, from_outside);
+    }
+
+    /// Gives each chain its shape, for a shape that the first is entered with from outside. Returns
+    /// the shape that it is entered with from inside, if it is.
+    fn propagate(&self, chains: &mut [Chain], first: Shape) -> Option<Shape> {
         let mut shapes = vec![None; chains.len()];
-        shapes[0] = Some(self.first_shape(z, entered));
+        shapes[0] = Some(first);
+        let mut inside: Vec<Option<Shape>> = vec![None; chains.len()];
         let mut changed = vec![0];
         while let Some(i) = changed.pop() {
             let chain = &mut chains[i];
             chain.shape = shapes[i]
                 .clone()
                 .expect("a chain is followed once its shape is known");
-            let after = follow(
-                self.network,
-                self.code,
-                &chain.shape,
-                &chain.experts,
-                self.is_byte,
-            )
-            .shape();
-            for &(to, _) in &chain.successors {
+            let after = self.trail(chain).shape();
+            let mut targets: Vec<_> = chain.successors.iter().map(|(to, _)| *to).collect();
+            targets.dedup();
+            inside[i] = Some(after.clone());
+            for to in targets {
                 let met = shapes[to]
                     .as_ref()
                     .map_or(after.clone(), |shape: &Shape| shape.meet(&after));
@@ -183,18 +191,35 @@ impl Program<'_> {
                 }
             }
         }
+        let into_first = chains
+            .iter()
+            .zip(inside)
+            .filter(|(chain, _)| chain.successors.iter().any(|(to, _)| *to == 0));
+        into_first
+            .filter_map(|(_, after)| after)
+            .reduce(|a, b| a.meet(&b))
     }
 
-    /// The shape of `z` at the beginning of the region, from one example. Carried values may be
-    /// anything. If the packet is entered from within the region, the others may be what they are:
-    /// what the predecessors do not confirm falls away. If it is not, what is not 0 may be anything.
-    fn first_shape(&self, z: &[f64], entered: bool) -> Shape {
+    /// The shape that the region is entered with from outside, from one example, and from the shape
+    /// that its first packet is entered with from inside. Carried values may be anything, unless
+    /// they are confirmed to be 0; of the others, queries may be what they are now: what is not
+    /// confirmed falls away where the two shapes meet.
+    fn first_shape(&self, z: &[f64], inside: Option<&Shape>) -> Shape {
+        let known = inside.map(Shape::known);
         Shape::new(z.iter().enumerate().map(|(field, &value)| {
+            let confirmed = known
+                .as_ref()
+                .is_some_and(|known| known[field] == Known::Constant(value));
             let carried = self.network.ports.kind(field as u16).0 == FieldKind::S;
-            if carried || value != 0.0 && !entered {
-                (1 + field as u32, 0.0)
-            } else {
+            let constant = match (carried, &known) {
+                (true, _) => confirmed && value == 0.0,
+                (false, Some(_)) => true,
+                (false, None) => value == 0.0,
+            };
+            if constant {
                 (CONSTANT, value)
+            } else {
+                (1 + field as u32, 0.0)
             }
         }))
     }

@@ -28,18 +28,28 @@ pub(super) enum Known {
 /// Class of what is constant.
 pub(super) const CONSTANT: u32 = 0;
 
-/// Distances between integers up to here are exact.
-const MAX_DISTANCE: f64 = (1u64 << 52) as f64;
+/// Which fields are of one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Constant,
+    Class(u32, u32, u64),
+    Alone,
+}
+
+/// Whether distances to other such numbers are exact, and not a number if it is none.
+fn is_exact(offset: f64) -> bool {
+    offset.abs() <= (1u64 << 52) as f64
+}
 
 impl Shape {
     /// From a class and an offset for each field: fields of a class differ as their offsets do,
     /// offsets in class 0 are values.
     pub(super) fn new(offsets: impl IntoIterator<Item = (u32, f64)>) -> Self {
         Self::from_keys(offsets.into_iter().map(|(class, offset)| {
-            let key = if class == CONSTANT {
-                None
-            } else {
-                Some((class, 0, 0))
+            let key = match class {
+                CONSTANT => Key::Constant,
+                _ if is_exact(offset) => Key::Class(class, 0, 0),
+                _ => Key::Alone,
             };
             (key, offset)
         }))
@@ -49,41 +59,33 @@ impl Shape {
     pub(super) fn meet(&self, other: &Shape) -> Shape {
         let pairs = self.fields.iter().zip(&other.fields);
         Self::from_keys(pairs.map(|(&(a, x), &(b, y))| {
-            // Two fields keep their distance if it is the same in both.
-            let difference = x - y;
-            let constant = a == CONSTANT && b == CONSTANT && difference == 0.0;
-            (
-                if constant {
-                    None
-                } else {
-                    Some((a, b, (difference + 0.0).to_bits()))
-                },
-                x,
-            )
+            let key = if a == CONSTANT && b == CONSTANT && x == y {
+                Key::Constant
+            } else if is_exact(x) && is_exact(y) {
+                // Two fields keep their distance if it is the same in both.
+                Key::Class(a, b, (x - y + 0.0).to_bits())
+            } else {
+                Key::Alone
+            };
+            (key, x)
         }))
     }
 
     /// Numbers the classes by first appearance and makes offsets relative to the first field's.
-    fn from_keys(keys: impl Iterator<Item = (Option<(u32, u32, u64)>, f64)>) -> Self {
+    fn from_keys(keys: impl Iterator<Item = (Key, f64)>) -> Self {
         let mut classes = FxHashMap::default();
         let mut count = CONSTANT;
-        let mut class = |key, offset: f64| {
-            let mut new = || {
-                count += 1;
-                (count, offset)
-            };
-            if offset.abs() > MAX_DISTANCE {
-                new()
-            } else {
-                *classes.entry(key).or_insert_with(new)
-            }
+        let mut new = |offset: f64| {
+            count += 1;
+            (count, offset)
         };
-        let fields = keys.map(|(key, offset)| match key {
-            None => (CONSTANT, offset),
-            Some(key) => {
-                let (class, first) = class(key, offset);
-                (class, offset - first)
-            }
+        let fields = keys.map(|(key, offset)| {
+            let (class, first) = match key {
+                Key::Constant => (CONSTANT, 0.0),
+                Key::Class(..) => *classes.entry(key).or_insert_with(|| new(offset)),
+                Key::Alone => new(offset),
+            };
+            (class, offset - first)
         });
         Shape {
             fields: fields.collect(),

@@ -448,12 +448,11 @@ impl Follower<'_> {
         words
     }
 
-    /// Marks what is used and returns the code.
+    /// The code. What of it is used is not marked yet.
     fn finish(self, mut z: Vec<Sym>) -> Trail {
         let mut trail = self.trail;
         trail.next = z.pop().unwrap_or(Sym::ZERO);
         trail.out = z;
-        trail.mark();
         trail
     }
 }
@@ -481,12 +480,12 @@ fn combine_bytes(terms: &mut Vec<(Id, f64)>, words: &[(Vec<Id>, Id)]) {
 }
 
 impl Trail {
-    /// Marks what the chain's results and rows depend on.
-    fn mark(&mut self) {
+    /// Marks what rows, the next expert and these further symbols depend on.
+    pub(super) fn mark(&mut self, wanted: impl IntoIterator<Item = Sym>) {
         let rows = self.effects.iter().flat_map(|effects| &effects.appends);
         let roots = rows
             .flat_map(|row| [row.key, row.value])
-            .chain(self.out.iter().copied())
+            .chain(wanted)
             .chain([self.next]);
         let mut used = vec![false; self.ops.len()];
         for id in roots.filter_map(|sym| sym.base) {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use wasm2onnx_runtime::{Error, Instance, TrapCode, Value, ValueType};
+use wasm2onnx_runtime::{Config, Error, Instance, TrapCode, Value, ValueType};
 use wasmi::TrapCode as WasmiTrap;
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{Extern, Val};
@@ -29,13 +29,36 @@ pub trait Engine {
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>>;
 }
 
+/// The ways in which the sparse executor runs: the interpreter, asserting what is declared of every
+/// step, and machine code, made as soon as a packet was seen twice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Way {
+    Checked,
+    Compiled,
+}
+
+impl Way {
+    pub const ALL: [Way; 2] = [Way::Checked, Way::Compiled];
+
+    pub fn config(self, max_steps: u64) -> Config {
+        Config {
+            max_steps: Some(max_steps),
+            assert_declared: self == Way::Checked,
+            compile_after: (self == Way::Compiled).then_some(2),
+            ..Config::default()
+        }
+    }
+}
+
 /// How a call of ours ended. Anything but a trap or the step limit is a defect.
 ///
 /// The two codes for a table access out of bounds have one text and are taken for one.
 pub fn outcome(result: Result<Vec<Value>, Error>) -> Outcome {
     match result {
         Ok(values) => Outcome::Values(values),
-        Err(Error::Trap(trap)) if trap.code == TrapCode::TableOutOfBounds => Outcome::Trap(TrapCode::UndefinedElement),
+        Err(Error::Trap(trap)) if trap.code == TrapCode::TableOutOfBounds => {
+            Outcome::Trap(TrapCode::UndefinedElement)
+        }
         Err(Error::Trap(trap)) => Outcome::Trap(trap.code),
         Err(Error::StepLimit(_)) => Outcome::Stopped,
         Err(other) => panic!("{other}"),
@@ -49,7 +72,9 @@ impl Engine for Instance<'_> {
 
     fn globals(&mut self) -> BTreeMap<String, Value> {
         let names = self.network().globals.keys();
-        names.map(|name| (name.clone(), self.global(name).expect("globals hold words"))).collect()
+        names
+            .map(|name| (name.clone(), self.global(name).expect("globals hold words")))
+            .collect()
     }
 
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
@@ -65,16 +90,26 @@ impl Engine for Instance<'_> {
 }
 
 /// First byte that differs between the memories of two engines, if any.
-pub fn first_difference(ours: &BTreeMap<String, Vec<u8>>, theirs: &BTreeMap<String, Vec<u8>>) -> Option<String> {
+pub fn first_difference(
+    ours: &BTreeMap<String, Vec<u8>>,
+    theirs: &BTreeMap<String, Vec<u8>>,
+) -> Option<String> {
     if ours.keys().ne(theirs.keys()) {
         return Some("they export different memories".to_owned());
     }
     for ((name, ours), theirs) in ours.iter().zip(theirs.values()) {
         if ours.len() != theirs.len() {
-            return Some(format!("memory {name} has {} bytes instead of {}", ours.len(), theirs.len()));
+            return Some(format!(
+                "memory {name} has {} bytes instead of {}",
+                ours.len(),
+                theirs.len()
+            ));
         }
         if let Some(i) = (0..ours.len()).find(|i| ours[*i] != theirs[*i]) {
-            return Some(format!("memory {name} holds {} instead of {} at {i:#x}", ours[i], theirs[i]));
+            return Some(format!(
+                "memory {name} holds {} instead of {} at {i:#x}",
+                ours[i], theirs[i]
+            ));
         }
     }
     None
@@ -115,13 +150,19 @@ impl Oracle {
     /// An instance that may burn so much fuel in all and whose memory may have so many pages.
     pub fn new(module: &wasmi::Module, budget: u64, max_pages: u32) -> Result<Self, OracleError> {
         let engine = module.engine();
-        let limits = wasmi::StoreLimitsBuilder::new().memory_size(max_pages as usize * 65_536).build();
+        let limits = wasmi::StoreLimitsBuilder::new()
+            .memory_size(max_pages as usize * 65_536)
+            .build();
         let mut store = wasmi::Store::new(engine, limits);
         store.limiter(|limits| limits);
         store.set_fuel(budget).expect("fuel is on");
         let linker = wasmi::Linker::new(engine);
         match linker.instantiate_and_start(&mut store, module) {
-            Ok(instance) => Ok(Oracle { store, instance, budget }),
+            Ok(instance) => Ok(Oracle {
+                store,
+                instance,
+                budget,
+            }),
             Err(error) => Err(match wasmi_trap(&error) {
                 Some(outcome) => OracleError::Creation(outcome),
                 None => OracleError::Refused(error),
@@ -137,7 +178,9 @@ impl Oracle {
 
 /// What a wasmi error says of the program, if anything.
 fn wasmi_trap(error: &wasmi::Error) -> Option<Outcome> {
-    if let ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) = error.kind() {
+    if let ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) =
+        error.kind()
+    {
         return Some(Outcome::Trap(TrapCode::UndefinedElement));
     }
     Some(match error.as_trap_code()? {
@@ -157,7 +200,10 @@ fn wasmi_trap(error: &wasmi::Error) -> Option<Outcome> {
 
 impl Engine for Oracle {
     fn call(&mut self, name: &str, args: &[Value]) -> Outcome {
-        let function = self.instance.get_func(&self.store, name).expect("the function is exported");
+        let function = self
+            .instance
+            .get_func(&self.store, name)
+            .expect("the function is exported");
         let args: Vec<_> = args.iter().map(|arg| to_wasmi(*arg)).collect();
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
         match function.call(&mut self.store, &args, &mut results) {
@@ -167,22 +213,32 @@ impl Engine for Oracle {
     }
 
     fn globals(&mut self) -> BTreeMap<String, Value> {
-        let exports: Vec<_> =
-            self.instance.exports(&self.store).map(|export| (export.name().to_owned(), export.into_extern())).collect();
-        let globals = exports.into_iter().filter_map(|(name, export)| match export {
-            Extern::Global(global) => Some((name, from_wasmi(&global.get(&self.store)))),
-            _ => None,
-        });
+        let exports: Vec<_> = self
+            .instance
+            .exports(&self.store)
+            .map(|export| (export.name().to_owned(), export.into_extern()))
+            .collect();
+        let globals = exports
+            .into_iter()
+            .filter_map(|(name, export)| match export {
+                Extern::Global(global) => Some((name, from_wasmi(&global.get(&self.store)))),
+                _ => None,
+            });
         globals.collect()
     }
 
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
-        let exports: Vec<_> =
-            self.instance.exports(&self.store).map(|export| (export.name().to_owned(), export.into_extern())).collect();
-        let memories = exports.into_iter().filter_map(|(name, export)| match export {
-            Extern::Memory(memory) => Some((name, memory.data(&self.store).to_vec())),
-            _ => None,
-        });
+        let exports: Vec<_> = self
+            .instance
+            .exports(&self.store)
+            .map(|export| (export.name().to_owned(), export.into_extern()))
+            .collect();
+        let memories = exports
+            .into_iter()
+            .filter_map(|(name, export)| match export {
+                Extern::Memory(memory) => Some((name, memory.data(&self.store).to_vec())),
+                _ => None,
+            });
         memories.collect()
     }
 }

@@ -1,0 +1,213 @@
+//! What is refused and how that reads, imports by role, limits, the shape of the SSA form.
+
+use std::str::FromStr;
+
+use wasm2onnx_runtime::TrapCode;
+use wasmparser::WasmFeatures;
+
+use super::parse;
+use crate::evaluate::{Failure, Machine};
+use crate::ir::{MemorySize, Module};
+use crate::options::{Options, Role, Unsupported};
+use crate::verify::{Stage, verify};
+
+fn module(wat: &str) -> Module {
+    with(wat, &Options::default())
+}
+
+fn with(wat: &str, options: &Options) -> Module {
+    let module = parse(wat.as_bytes(), options).unwrap_or_else(|error| panic!("{error}"));
+    verify(&module, Stage::Typed).unwrap();
+    module
+}
+
+fn error(input: impl AsRef<[u8]>) -> String {
+    error_with(input, &Options::default())
+}
+
+fn error_with(input: impl AsRef<[u8]>, options: &Options) -> String {
+    parse(input.as_ref(), options).expect_err("refused").to_string()
+}
+
+#[test]
+fn input_that_is_not_wasm() {
+    assert_eq!(error(""), "not a WebAssembly module: the input is empty");
+    assert_eq!(error("\0as"), "not a WebAssembly module: the input ends within the magic number and version");
+    assert_eq!(error("\0asm\x02\0\0\0"), "not a WebAssembly module: unknown binary version 2, expected 1");
+    assert_eq!(error("\0asm\x0d\0\x01\0"), "not a WebAssembly module: it is a component, not a core module");
+    assert!(error("\0elf\x02\0\0\0").contains("neither with the magic number"));
+    assert!(error(b"\xff\xfe").contains("not text either"));
+    let message = error("(module\n  (func (i32.cosnt 1)))");
+    assert!(message.contains("i32.cosnt") && message.contains(":2:"), "{message}");
+}
+
+#[test]
+fn invalid_modules() {
+    let message = error("(module (func (result i32)))");
+    assert!(message.starts_with("invalid module: type mismatch") && message.contains("(at offset 0x"), "{message}");
+    // An unsupported instruction does not hide that the module is invalid.
+    let message = error("(module (func (result i32) (drop (f64.add (f64.const 1) (f64.const 1)))))");
+    assert!(message.starts_with("invalid module"), "{message}");
+    let binary = wat::parse_str("(module (func (export \"f\")))").unwrap();
+    for length in 8..binary.len() {
+        // Whatever is left of a module that was cut off, it is refused or has no function to export.
+        if let Ok(module) = parse(&binary[..length], &Options::default()) {
+            assert!(module.exports.is_empty());
+        }
+    }
+}
+
+#[test]
+fn unsupported_instructions_by_name() {
+    let wat = "(module (func) (func $mean (param f64) (result f64) (f64.add (local.get 0) (local.get 0))))";
+    assert_eq!(error(wat), "unsupported: f64.add in function `mean` (func[1]) (at offset 0x24)");
+    let wat = "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))";
+    assert!(error(wat).starts_with("unsupported: memory.fill in function func[0] (at offset 0x"));
+    for (body, name) in [
+        ("(drop (i32.trunc_sat_f32_s (f32.const 1)))", "i32.trunc_sat_f32_s"),
+        ("(drop (f64.promote_f32 (f32.const 1)))", "f64.promote_f32"),
+        ("(drop (ref.null func))", "ref.null"),
+        ("(drop (v128.const i64x2 0 0))", "v128.const"),
+        ("(drop (f32.lt (f32.const 1) (f32.const 1)))", "f32.lt"),
+    ] {
+        let message = error(format!("(module (func {body}))"));
+        assert!(message.starts_with(&format!("unsupported: {name} in function")), "{message}");
+    }
+    assert!(error("(module (func (param v128)))").starts_with("unsupported: type v128 in function func[0]"));
+    assert!(error("(module (func (local externref)))").contains("type externref"));
+    // Code that cannot be reached may be anything.
+    module("(module (func (unreachable) (drop (f64.add (f64.const 1) (f64.const 1)))))");
+}
+
+#[test]
+fn unsupported_declarations() {
+    assert!(error("(module (import \"env\" \"memory\" (memory 1)))").contains("imported memory `env.memory`"));
+    assert!(error("(module (import \"env\" \"t\" (table 1 funcref)))").contains("imported table `env.t`"));
+    assert!(error("(module (import \"env\" \"g\" (global i32)))").contains("imported global `env.g`"));
+    let wasm3 = Options { features: WasmFeatures::WASM3, ..Options::default() };
+    assert!(error_with("(module (memory i64 1))", &wasm3).contains("a 64-bit memory"));
+    assert!(error_with("(module (memory 1) (memory 1))", &wasm3).contains("a second memory"));
+}
+
+#[test]
+fn unsupported_functions_can_trap_instead() {
+    let wat = r#"(module
+        (func (export "f") (param f64) (result f64) (f64.sqrt (local.get 0)))
+        (func (export "v") (param v128))
+        (func (export "g") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))"#;
+    let module = with(wat, &Options { unsupported: Unsupported::Trap, ..Options::default() });
+    let mut machine = Machine::new(&module).unwrap();
+    assert_eq!(machine.call("f", &[0]), Err(Failure::Trap(TrapCode::UnsupportedHostCall)));
+    assert_eq!(machine.call("g", &[4]), Ok(vec![5]));
+    assert_eq!(machine.call("v", &[]), Err(Failure::NoSuchExport));
+}
+
+#[test]
+fn imports_by_role() {
+    let wat = r#"(module
+        (import "host" "f" (func $f (param i32) (result i64)))
+        (export "again" (func $f))
+        (func (export "g") (result i64) (call $f (i32.const 1))))"#;
+    let message = error(wat);
+    assert!(message.starts_with("unknown import: `host.f` of type (i32) -> (i64)"), "{message}");
+    let role = |role| {
+        let mut options = Options::default();
+        options.imports.insert("host.f".into(), role);
+        options
+    };
+    let message = error_with(wat, &role(Role::StdoutByte));
+    assert_eq!(message, "import `host.f` has type (i32) -> (i64), but role stdout-byte is (i32) -> ()");
+    for (role_, expected) in
+        [(Role::Nop, Ok(vec![0])), (Role::Trap, Err(Failure::Trap(TrapCode::UnsupportedHostCall)))]
+    {
+        let module = with(wat, &role(role_));
+        let mut machine = Machine::new(&module).unwrap();
+        assert_eq!(machine.call("g", &[]), expected);
+        assert_eq!(machine.call("again", &[7]), expected);
+    }
+    for role in Role::ALL {
+        assert_eq!(Role::from_str(role.name()), Ok(role));
+    }
+    assert!(Role::from_str("stdin").unwrap_err().contains("stdin-byte"));
+}
+
+#[test]
+fn memory_limits() {
+    let grow = |limits: &str, max_memory_pages| {
+        let wat = format!("(module (memory {limits}) (func (export \"f\") (result i32) (memory.grow (i32.const 1))))");
+        let options = Options { max_memory_pages, ..Options::default() };
+        parse(wat.as_bytes(), &options).map(|module| module.memory).map_err(|error| error.to_string())
+    };
+    let max = |limits: &str, pages| match grow(limits, pages) {
+        Ok(MemorySize::Cell { max, .. }) => max,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(max("1", None), 256);
+    assert_eq!(max("1 10", None), 10);
+    assert_eq!(max("1 1000", None), 256);
+    assert_eq!(max("300 1000", None), 300);
+    assert_eq!(max("1", Some(1000)), 1000);
+    assert_eq!(max("1 10", Some(1000)), 10);
+    let message = grow("3", Some(2)).unwrap_err();
+    assert_eq!(message, "the initial size of the memory in pages is 3, more than the limit of 2");
+    let constant = module("(module (memory 3 7) (func (export \"f\") (result i32) (memory.size)))");
+    assert_eq!(constant.memory, MemorySize::Constant(3));
+}
+
+#[test]
+fn names() {
+    let module = module(
+        r#"(module
+        (import "env" "output_byte" (func (param i32)))
+        (func $named) (func (export "exported")) (func) (func $both (export "other")))"#,
+    );
+    assert_eq!(module.function_names, ["env.output_byte", "named", "exported", "func[3]", "both"]);
+    let (first, index) = module.function_offsets[1];
+    assert_eq!(index, 2);
+    assert_eq!(module.function_at(first), Some(2));
+    assert_eq!(module.function_at(first - 1), Some(1));
+    assert_eq!(module.function_at(0), None);
+}
+
+#[test]
+fn parameters_only_where_values_meet() {
+    let module = module(
+        r#"(module (func $f (param i32 i32) (result i32)
+          (local i32)
+          (loop
+            (if (local.get 1) (then (local.set 2 (i32.add (local.get 2) (local.get 0)))))
+            (br_if 0 (i32.lt_u (local.get 2) (i32.const 100))))
+          (i32.add (local.get 0) (local.get 2))))"#,
+    );
+    // The sum alone, at the header and behind the `if`; what does not change has none.
+    let func = module.functions.values().next().unwrap();
+    let params: usize = func.blocks.iter().filter(|(b, _)| *b != func.entry).map(|(_, b)| b.params.len()).sum();
+    assert_eq!(params, 2, "{func}");
+}
+
+#[test]
+fn text() {
+    let module = module(
+        r#"(module (memory 1)
+        (func $f (param $p i32) (result i64)
+          (block (br_if 0 (local.get $p)) (i32.store offset=4 (local.get $p) (i32.const 5000)))
+          (i64.load8_s (local.get $p))))"#,
+    );
+    let func = module.functions.values().next().unwrap();
+    let expected = "\
+function \"f\"(v0: i32) -> (i64) {
+block0:
+    branch v0, block1, block2
+block2:
+    v1 = const.i32 0x1388
+    bounds4 [v0 + 4]
+    store4.i32 memory[v0 + 4], v1
+    jump block1
+block1:
+    bounds1 [v0 + 0]
+    v2 = load1_s.i64 memory[v0 + 0]
+    return v2
+}
+";
+    assert_eq!(func.to_string(), expected);
+}

@@ -10,7 +10,7 @@ use crate::packetize::{self, Packets};
 use crate::schedule::{self, Assembly, Retry};
 use crate::{certify, link};
 use cranelift_entity::{EntityRef, SecondaryMap};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use wasm2onnx_runtime::Network;
 
 /// Fields for values that cross packets; the rest is for what a packet carries from step to step.
@@ -18,54 +18,46 @@ const CROSSING_FIELDS: u16 = 36;
 /// Most weight of a packet, and what is tried when it turns out to carry too much.
 const PACKET_WEIGHTS: [usize; 4] = [48, 20, 8, 2];
 
-/// Functions that may be made anew one at a time before all are.
-const CAREFUL_RETRIES: usize = 8;
-
 /// Packetizes, lowers, schedules and links a module, and certifies the result.
 ///
-/// A function in which the checker does not see why something holds is made anew, with every claim
+/// Functions in which the checker does not see why something holds are made anew, with every claim
 /// in a field of its own; see [`Context::careful`].
 pub fn run(module: &Module) -> Result<Network, CompileError> {
-    let mut careful: Vec<Func> = Vec::new();
+    let mut careful: FxHashSet<Func> = FxHashSet::default();
     loop {
-        let (network, packets) = assemble(module, &careful);
-        let network = network?;
-        let failure = match certify::check(&network) {
+        let (network, first_packets) = assemble(module, &careful)?;
+        let failures = match certify::check(&network) {
             Ok(_) => return Ok(network),
-            Err(failure) => failure,
+            Err(_) => certify::failures(&network),
         };
-        let expert = match *failure.place {
-            certify::Location::Row { expert, .. } | certify::Location::Expert(expert) => Some(expert),
-            _ => None,
-        };
-        let func = expert.and_then(|e| {
-            let packet = network.packets.partition_point(|p| p.expert <= e).checked_sub(1)?;
-            packets.iter().rposition(|first| *first as usize <= packet).map(Func::new)
-        });
-        match func {
-            Some(func) if !careful.contains(&func) && careful.len() < CAREFUL_RETRIES => careful.push(func),
-            _ if careful.len() < module.functions.len() => careful = module.functions.keys().collect(),
-            _ => return Err(ErrorKind::Certificate(failure.to_string()).into()),
+        let before = careful.len();
+        careful.extend(failures.iter().filter_map(|failure| {
+            let (certify::Location::Row { expert, .. } | certify::Location::Expert(expert)) = *failure.place else {
+                return None;
+            };
+            let packet = network.packets.partition_point(|p| p.expert <= expert).checked_sub(1)?;
+            first_packets.iter().rposition(|first| *first as usize <= packet).map(Func::new)
+        }));
+        if careful.len() == before {
+            let failure = failures.first().map(ToString::to_string).unwrap_or_default();
+            return Err(ErrorKind::Certificate(failure).into());
         }
     }
 }
 
 /// The network, not certified yet, and the first packet of each function.
-fn assemble(module: &Module, careful: &[Func]) -> (Result<Network, CompileError>, Vec<u32>) {
+fn assemble(module: &Module, careful: &FxHashSet<Func>) -> Result<(Network, Vec<u32>), CompileError> {
     let layout = Layout::new(module);
     let (tables, table_list, lookup) = link::plan_tables(module);
     let mut assembly = Assembly::new(lookup.len() as u32);
     let mut entries: SecondaryMap<Func, u32> = SecondaryMap::new();
-    let mut packets = Vec::new();
+    let mut first_packets = Vec::new();
     for func in module.functions.keys() {
         entries[func] = assembly.packets.len() as u32;
-        packets.push(assembly.packets.len() as u32);
-        let careful = careful.contains(&func);
-        if let Err(error) = function(module, &layout, &tables, func, careful, &mut assembly) {
-            return (Err(error), packets);
-        }
+        first_packets.push(assembly.packets.len() as u32);
+        function(module, &layout, &tables, func, careful.contains(&func), &mut assembly)?;
     }
-    (Ok(link::run(module, &layout, assembly, &entries, (table_list, lookup))), packets)
+    Ok((link::run(module, &layout, assembly, &entries, (table_list, lookup)), first_packets))
 }
 
 fn function(

@@ -353,7 +353,7 @@ fn creation() {
 
 #[test]
 fn deep_nesting() {
-    let depth = 20_000;
+    let depth = 3_000;
     let wat = format!(
         "(module (func (export \"f\") (param i32) (result i32) {} (br_if 100 (local.get 0)) {} (i32.const 3)))",
         "block ".repeat(depth),

@@ -62,15 +62,12 @@ pub(crate) struct Code {
     /// Constant of the row of `e`.
     pub(crate) next: f64,
     /// Whether only carried fields have rows.
-    #[cfg_attr(not(feature = "jit"), expect(dead_code))]
     pub(crate) only_carried: bool,
     /// Regions that the rows to remember met last.
     pub(crate) row_hints: Box<[RegionHint]>,
     /// Visits of the packet that begins here.
-    #[cfg_attr(not(feature = "jit"), expect(dead_code))]
     pub(crate) visits: u32,
     /// Experts that the interpreter went to from here.
-    #[cfg_attr(not(feature = "jit"), expect(dead_code))]
     pub(crate) targets: Targets,
 }
 
@@ -78,7 +75,6 @@ pub(crate) struct Code {
 #[derive(Debug)]
 pub(crate) struct CodeRead {
     /// Index of the port.
-    #[cfg_attr(not(feature = "jit"), expect(dead_code))]
     pub(crate) port: u16,
     /// Region that it met last.
     pub(crate) hint: RegionHint,
@@ -120,7 +116,6 @@ impl Targets {
     const MAX: usize = 6;
 
     /// Adds an expert, if there is place.
-    #[cfg_attr(not(feature = "jit"), expect(dead_code))]
     pub(crate) fn insert(&mut self, expert: ExpertId) {
         let len = usize::from(self.len);
         if len < Self::MAX && !self.experts[..len].contains(&expert) {
@@ -130,7 +125,6 @@ impl Targets {
     }
 
     /// The experts.
-    #[cfg_attr(not(feature = "jit"), expect(dead_code))]
     pub(crate) fn as_slice(&self) -> &[ExpertId] {
         &self.experts[..self.len.into()]
     }

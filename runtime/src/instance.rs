@@ -383,6 +383,9 @@ pub(crate) fn first_rows(
     Ok(())
 }
 
+/// Fields of `z` and their values.
+pub(crate) type Fields = Vec<(Field, f64)>;
+
 /// Finds an entry, checks the arguments, appends those that are rows and returns those that are
 /// fields.
 pub(crate) fn prepare<'n>(
@@ -390,7 +393,7 @@ pub(crate) fn prepare<'n>(
     name: &str,
     args: &[Value],
     stepper: &mut dyn Stepper,
-) -> Result<(&'n Entry, Vec<(Field, f64)>), Error> {
+) -> Result<(&'n Entry, Fields), Error> {
     let entry = find("function", &network.entries, name)?;
     let found: Vec<_> = args.iter().map(|arg| arg.ty()).collect();
     if found != entry.params {

@@ -21,7 +21,7 @@
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
-use cranelift_module::{FuncId, default_libcall_names};
+use cranelift_module::default_libcall_names;
 use std::mem::ManuallyDrop;
 
 use crate::code::Code;
@@ -29,11 +29,11 @@ use crate::network::{Cell, ExpertId, Field, Network};
 use crate::stepper::Slice;
 use crate::tokens::TokenEnds;
 use crate::trace::{RegionHint, Trace, key_of};
-use emit::Target;
+use emit::{Helpers, Target};
 use liveness::Liveness;
 use region::{Chain, MAX_CHAIN, Program};
 use shape::Known;
-use symbolic::is_integral;
+use symbolic::{Trail, is_integral};
 
 mod access;
 mod emit;
@@ -61,8 +61,6 @@ struct Context {
     incoming: *const f64,
     /// The cells of the trace.
     cells: *mut u8,
-    /// Notes on where large regions were written, a byte for each block.
-    touched: *mut u8,
     /// The trace itself, for accesses that native code does not do itself.
     trace: *mut Trace,
     /// Steps left to run.
@@ -167,26 +165,32 @@ impl Packet {
     }
 }
 
-/// The compiler and what it has compiled.
+/// What is hot, and what is compiled of it.
 pub(crate) struct Jit {
-    module: ManuallyDrop<JITModule>,
-    builder: FunctionBuilderContext,
-    read: FuncId,
-    append: FuncId,
+    /// The compiler, from the first hot packet on.
+    compiler: Option<Compiler>,
     packets: Vec<Packet>,
     /// For each expert, its packet's index in `packets`, [`NONE`] if it has none.
     packet_of: Box<[u32]>,
     /// For each expert, how often its packet was compiled and then refused.
     history: Box<[History]>,
-    /// The frozen tables, and a 0 for keys beyond their end.
-    lookup: Box<[f64]>,
-    compile_after: u32,
+    /// After how many visits a packet is compiled; `None` if nothing can be.
+    compile_after: Option<u32>,
     /// Number of carried fields.
     carried: usize,
     /// Whether the fields of `z` that are not carried are 0 now.
     only_carried: bool,
     /// Place for fields that are not carried, while native code is entered.
     incoming: Box<[f64]>,
+}
+
+/// Cranelift, and what all native code refers to.
+struct Compiler {
+    module: ManuallyDrop<JITModule>,
+    builder: FunctionBuilderContext,
+    helpers: Helpers,
+    /// The frozen tables, and a 0 for keys beyond their end.
+    lookup: Box<[f64]>,
     fused: bool,
 }
 
@@ -205,23 +209,22 @@ struct History {
 // Safety: the module is not `Send` or `Sync` only because of its memory provider and its symbol
 // resolvers, trait objects that are not required to be. They are Cranelift's own: the memory
 // provider owns its mappings, the resolvers are stateless. Nothing is reached through a shared
-// reference to `Jit`; native code runs, and the module is used, through an exclusive one.
-unsafe impl Send for Jit {}
-unsafe impl Sync for Jit {}
+// reference to `Compiler`: the module is used through an exclusive one.
+unsafe impl Send for Compiler {}
+unsafe impl Sync for Compiler {}
 
 impl std::fmt::Debug for Jit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let packets = self.packets.len();
         f.debug_struct("Jit")
-            .field("packets", &packets)
+            .field("packets", &self.packets)
             .finish_non_exhaustive()
     }
 }
 
-impl Drop for Jit {
+impl Drop for Compiler {
     fn drop(&mut self) {
-        // Safety: the module is not used again, and no native code is running or can be entered:
-        // that needs the exclusive reference that is held here.
+        // Safety: the module is not used again. No native code is running, and none can be entered:
+        // `Jit`, which is dropped as a whole, has the only pointers to it.
         unsafe { ManuallyDrop::take(&mut self.module).free_memory() }
     }
 }
@@ -253,52 +256,92 @@ unsafe extern "C" fn append(context: *mut Context, key: f64, value: f64) {
     }
 }
 
-impl Jit {
+impl Compiler {
     /// A compiler for a network; `None` if the host is not supported, or the network's numbers need
     /// not be integers.
-    pub(crate) fn new(network: &Network, compile_after: u32) -> Option<Self> {
+    fn new(network: &Network) -> Option<Self> {
         if !is_integral(network) {
             return None;
         }
-        let module = module()?;
-        let builder = FunctionBuilderContext::new();
-        let fields = network.ports.fields();
-        let mut jit = Jit {
-            read: FuncId::from_u32(0),
-            append: FuncId::from_u32(0),
-            packets: Vec::new(),
-            packet_of: vec![NONE; network.experts.len()].into(),
-            history: vec![History::default(); network.experts.len()].into(),
-            lookup: network.lookup.iter().copied().chain([0.0]).collect(),
-            compile_after,
-            carried: network.ports.carried.into(),
-            only_carried: false,
-            incoming: vec![0.0; fields].into(),
-            fused: has_fused_multiply_add(),
-            builder,
-            module: ManuallyDrop::new(module),
-        };
+        let mut module = module()?;
+        let mut builder = FunctionBuilderContext::new();
         let mut helper = |name, numbers| {
-            let helper = emit::helper(&mut jit.module, &mut jit.builder, name, numbers);
+            let helper = emit::helper(&mut module, &mut builder, name, numbers);
             debug_assert!(helper.is_ok(), "{helper:?}");
             helper.ok()
         };
-        jit.read = helper("read", 1)?;
-        jit.append = helper("append", 2)?;
-        Some(jit)
+        let helpers = Helpers {
+            read: helper("read", 1)?,
+            append: helper("append", 2)?,
+        };
+        Some(Compiler {
+            module: ManuallyDrop::new(module),
+            builder,
+            helpers,
+            lookup: network.lookup.iter().copied().chain([0.0]).collect(),
+            fused: has_fused_multiply_add(),
+        })
+    }
+
+    /// Compiles a region.
+    fn compile(
+        &mut self,
+        network: &Network,
+        trace: &Trace,
+        chains: &[Chain],
+        trails: &[Trail],
+        liveness: &Liveness,
+    ) -> Option<Entry> {
+        let target = Target {
+            ports: &network.ports,
+            vocabulary: network.experts.len() as u32,
+            regions: trace.regions(),
+            notes: trace.notes(),
+            lookup: &self.lookup,
+            fused: self.fused,
+        };
+        let Compiler {
+            module,
+            builder,
+            helpers,
+            ..
+        } = self;
+        let entry = emit::region(module, builder, &target, *helpers, chains, trails, liveness);
+        debug_assert!(entry.is_ok(), "{entry:?}");
+        // Safety: the pointer is that of a function which was generated with this signature.
+        entry
+            .ok()
+            .map(|entry| unsafe { std::mem::transmute::<*const u8, Entry>(entry) })
+    }
+}
+
+impl Jit {
+    /// Nothing is hot yet.
+    pub(crate) fn new(network: &Network, compile_after: u32) -> Option<Self> {
+        Some(Jit {
+            compiler: None,
+            packets: Vec::new(),
+            packet_of: vec![NONE; network.experts.len()].into(),
+            history: vec![History::default(); network.experts.len()].into(),
+            compile_after: Some(compile_after.max(1)),
+            carried: network.ports.carried.into(),
+            only_carried: false,
+            incoming: vec![0.0; network.ports.fields()].into(),
+        })
     }
 
     /// Counts a visit of the interpreter at a packet. Whether the packet is to be compiled now: it is
     /// visited often, or its code refuses often.
     pub(crate) fn visit(&mut self, expert: ExpertId, visits: &mut u32) -> bool {
         let history = &mut self.history[expert as usize];
-        let count = if self.packet_of[expert as usize] == NONE {
-            visits
-        } else {
+        let is_compiled = self.packet_of[expert as usize] != NONE;
+        let count = if is_compiled {
             &mut history.refused
+        } else {
+            visits
         };
         *count = count.saturating_add(1);
-        *count == self.compile_after && history.compiled < MAX_TIMES
+        Some(*count) == self.compile_after && history.compiled < MAX_TIMES
     }
 
     /// Notes that the interpreter has made `z`, and whether it has made carried fields only.
@@ -316,12 +359,10 @@ impl Jit {
         budget: u64,
     ) -> Option<Slice> {
         let budget = i64::try_from(budget).unwrap_or(i64::MAX);
-        let (cells, touched) = trace.pointers();
         let mut context = Context {
             z: std::ptr::null_mut(),
             incoming: std::ptr::null(),
-            cells,
-            touched,
+            cells: trace.base(),
             trace,
             left: budget,
             tokens: 0,
@@ -377,10 +418,17 @@ impl Jit {
         network: &Network,
         ends: &TokenEnds,
         code: &[Option<Box<Code>>],
-        trace: &mut Trace,
+        trace: &Trace,
         expert: ExpertId,
         z: &[f64],
     ) {
+        if self.compiler.is_none() {
+            self.compiler = Compiler::new(network);
+        }
+        let (Some(compiler), Some(compile_after)) = (&mut self.compiler, self.compile_after) else {
+            self.compile_after = None;
+            return;
+        };
         // Bytes are combined to words by loads that are little-endian.
         let is_byte = |hint: RegionHint| {
             let region = trace.regions().get(usize::from(hint));
@@ -392,73 +440,29 @@ impl Jit {
             code,
             is_byte: &is_byte,
             may_compile: &|e| self.history[e as usize].compiled < MAX_TIMES,
-            warm: self.compile_after / 8,
+            warm: compile_after / 8,
         };
         let chains = program.region(expert, z);
-        let mut trails = chains
-            .iter()
-            .map(|chain| program.trail(chain))
-            .collect::<Vec<_>>();
+        let mut trails: Vec<_> = chains.iter().map(|chain| program.trail(chain)).collect();
         let liveness = Liveness::new(&chains, &mut trails, self.carried);
-        let target = Target {
-            ports: &network.ports,
-            vocabulary: network.experts.len() as u32,
-            regions: trace.regions(),
-            lookup: &self.lookup,
-            fused: self.fused,
-        };
-        let helpers = (self.read, self.append);
-        let t = std::time::Instant::now(); // DEBUG
-        let entry = emit::region(
-            &mut self.module,
-            &mut self.builder,
-            &target,
-            helpers,
-            &chains,
-            &trails,
-            &liveness,
-        );
-        debug_assert!(entry.is_ok(), "{entry:?}");
-        if std::env::var_os("JIT_LOG").is_some() {
-            // DEBUG
-            eprintln!(
-                "compiled {} chains {:?}, {} steps in {:?}: {}",
-                chains.len(),
-                chains
-                    .iter()
-                    .map(|c| (
-                        c.experts[0],
-                        c.experts.len(),
-                        c.successors.iter().map(|s| s.1).collect::<Vec<_>>(),
-                        code[*c.experts.last().unwrap() as usize]
-                            .as_ref()
-                            .map(|c| c.targets.as_slice().to_vec())
-                    ))
-                    .collect::<Vec<_>>(),
-                chains.iter().map(|c| c.experts.len()).sum::<usize>(),
-                t.elapsed(),
-                entry.is_ok()
-            ); // DEBUG
-        } // DEBUG
         // What cannot be compiled is left to the interpreter.
-        if let Ok(entry) = entry {
-            // Safety: the pointer is that of a function which was generated with this signature.
-            let entry = unsafe { std::mem::transmute::<*const u8, Entry>(entry) };
-            for (index, chain) in chains.iter().enumerate() {
-                let expert = chain.experts[0] as usize;
-                self.packet_of[expert] = self.packets.len() as u32;
-                self.packets.push(Packet::new(
-                    entry,
-                    index,
-                    chain,
-                    &liveness.needed[index],
-                    self.carried,
-                ));
-                self.history[expert] = History {
-                    compiled: self.history[expert].compiled + 1,
-                    refused: 0,
-                };
-            }
+        let Some(entry) = compiler.compile(network, trace, &chains, &trails, &liveness) else {
+            return;
+        };
+        for (index, chain) in chains.iter().enumerate() {
+            let expert = chain.experts[0] as usize;
+            self.packet_of[expert] = self.packets.len() as u32;
+            self.packets.push(Packet::new(
+                entry,
+                index,
+                chain,
+                &liveness.needed[index],
+                self.carried,
+            ));
+            self.history[expert] = History {
+                compiled: self.history[expert].compiled + 1,
+                refused: 0,
+            };
         }
     }
 }

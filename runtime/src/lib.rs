@@ -110,13 +110,15 @@
 #![deny(missing_docs)]
 
 mod attention;
+// What is noted for machine code only is not read without it.
+#[cfg_attr(not(feature = "jit"), allow(dead_code))]
 mod code;
 mod declared;
 mod dense;
 mod error;
 mod exact;
 mod instance;
-#[cfg(feature = "jit")]
+#[cfg_attr(not(feature = "jit"), path = "no_jit.rs")]
 mod jit;
 mod limits;
 pub mod lockstep;
@@ -124,6 +126,7 @@ mod network;
 mod sparse;
 mod stepper;
 mod tokens;
+#[cfg_attr(not(feature = "jit"), allow(dead_code))]
 mod trace;
 mod validate;
 mod value;

@@ -7,6 +7,7 @@ use crate::instance::{end_of_run, first_rows, prepare, results};
 use crate::network::{ExpertId, Field, Network};
 use crate::sparse::{Sparse, SparseOptions};
 use crate::stepper::Stepper;
+use crate::tokens::TokenEnds;
 use crate::trace::key_of;
 use crate::validate::validate;
 use crate::value::Value;
@@ -81,6 +82,14 @@ pub enum Divergence {
         /// Value of its latest row in the dense executor.
         dense: f64,
     },
+    /// Machine code and the interpreter differ.
+    #[error("after {step} steps, machine code and interpreter differ: {what}")]
+    MachineCode {
+        /// Steps evaluated by the interpreter.
+        step: u64,
+        /// What differs.
+        what: String,
+    },
     /// The run could not begin: the network is malformed, the entry unknown, the arguments wrong.
     #[error(transparent)]
     Invalid(#[from] Error),
@@ -123,6 +132,78 @@ pub fn compare_step_by_step(
         end,
         digest: pair.digest,
     })
+}
+
+/// Runs an entry on a fresh instance of a network, whose creation runs nothing, with the sparse executor's
+/// interpreter and with its machine code, `slice` steps at a time, and compares all of `z`, the steps,
+/// the tokens and the traces after each slice.
+///
+/// `steps` bounds the run; for a network that is not certified it must be at most the
+/// [`Report::steps`] that are known to be exact. `compile_after` visits make a packet hot. Machine
+/// code needs slices of at least 64 steps. Returns how many steps machine code did; 0 without the
+/// feature `jit`.
+///
+/// # Errors
+///
+/// The first difference, or why the run could not begin.
+pub fn compare_machine_code(
+    network: &Network,
+    entry: &str,
+    args: &[Value],
+    steps: u64,
+    compile_after: u32,
+    slice: u64,
+) -> Result<u64, Divergence> {
+    validate(network)?;
+    let ends = TokenEnds::new(network);
+    let executor = |compile_after| -> Result<_, Error> {
+        let mut sparse = Sparse::new(
+            network,
+            SparseOptions {
+                compile_after,
+                ..INTERPRETER
+            },
+        )?;
+        first_rows(network, &[], &mut sparse)?;
+        let (entry, fields) = prepare(network, entry, args, &mut sparse)?;
+        sparse.enter(entry.expert, &fields);
+        Ok(sparse)
+    };
+    let (mut interpreter, mut compiled) = (executor(None)?, executor(Some(compile_after))?);
+    let mut done = 0;
+    let mut ended = false;
+    while done < steps && !ended {
+        let slice = slice.clamp(1, steps - done);
+        let (expected, found) = (interpreter.run(slice, &ends), compiled.run(slice, &ends));
+        done += expected.steps;
+        ended = expected.ended;
+        let differ = |what: String| Err(Divergence::MachineCode { step: done, what });
+        if found != expected {
+            return differ(format!("{found:?}, not {expected:?}"));
+        }
+        if compiled.z().0 != interpreter.z().0 {
+            return differ(format!(
+                "next expert {}, not {}",
+                compiled.z().0,
+                interpreter.z().0
+            ));
+        }
+        for (field, (found, expected)) in compiled.z().1.iter().zip(interpreter.z().1).enumerate() {
+            if found != expected {
+                return differ(format!("field {field} is {found}, not {expected}"));
+            }
+        }
+        let (mut rows, mut others) = (Vec::new(), Vec::new());
+        compiled.for_each_row(&mut |key, value| rows.push((key, value)));
+        interpreter.for_each_row(&mut |key, value| others.push((key, value)));
+        if let Some((found, expected)) = rows.iter().zip(&others).find(|(a, b)| a != b) {
+            return differ(format!("row {found:?}, not {expected:?}"));
+        }
+        if rows.len() != others.len() {
+            return differ(format!("{} rows, not {}", rows.len(), others.len()));
+        }
+    }
+    Ok(compiled.compiled_steps())
 }
 
 /// Every step is seen, so there is nothing to compile; what is declared need not hold.

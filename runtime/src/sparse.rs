@@ -8,7 +8,6 @@ use crate::code::{Code, Layout, sum};
 use crate::declared::assert_declared;
 use crate::dense::quantized_gate;
 use crate::error::Error;
-#[cfg(feature = "jit")]
 use crate::jit::Jit;
 use crate::network::{ExpertId, Field, Network};
 use crate::stepper::{Slice, Stepper, TraceSize};
@@ -27,7 +26,6 @@ pub struct Sparse<'n> {
     /// All numbers, laid out by [`Layout`].
     cells: Box<[f64]>,
     assert_declared: bool,
-    #[cfg(feature = "jit")]
     jit: Option<Jit>,
     /// Steps that machine code has done.
     compiled_steps: u64,
@@ -74,12 +72,16 @@ impl<'n> Sparse<'n> {
             cells: cells.into(),
             assert_declared: options.assert_declared,
             compiled_steps: 0,
-            #[cfg(feature = "jit")]
             jit: options
                 .compile_after
                 .filter(|_| !options.assert_declared)
-                .and_then(|after| Jit::new(network, after.max(1))),
+                .and_then(|after| Jit::new(network, after)),
         })
+    }
+
+    /// Steps that machine code has done.
+    pub fn compiled_steps(&self) -> u64 {
+        self.compiled_steps
     }
 
     /// Appends the rows of `z` without an expert's code: those of terminal experts.
@@ -94,7 +96,6 @@ impl<'n> Sparse<'n> {
 
     /// Lets machine code run for at most `budget` steps, from here. `None` if there is none for the
     /// expert, or it does not take `z` as it is.
-    #[cfg(feature = "jit")]
     fn run_compiled(&mut self, budget: u64) -> Option<Slice> {
         let jit = self.jit.as_mut()?;
         jit.run(
@@ -105,29 +106,14 @@ impl<'n> Sparse<'n> {
         )
     }
 
-    #[cfg(not(feature = "jit"))]
-    fn run_compiled(&mut self, _budget: u64) -> Option<Slice> {
-        None
-    }
-
     /// Counts a visit of a packet, and compiles it if it is hot.
     fn visit(&mut self, ends: &TokenEnds) {
-        #[cfg(feature = "jit")]
-        if let (Some(jit), Some(code)) = (&mut self.jit, &mut self.code[self.expert as usize]) {
-            if jit.visit(self.expert, &mut code.visits) {
-                let z = &self.cells[..self.layout.one];
-                jit.compile(
-                    self.network,
-                    ends,
-                    &self.code,
-                    &mut self.trace,
-                    self.expert,
-                    z,
-                );
-            }
+        if let (Some(jit), Some(code)) = (&mut self.jit, &mut self.code[self.expert as usize])
+            && jit.visit(self.expert, &mut code.visits)
+        {
+            let z = &self.cells[..self.layout.one];
+            jit.compile(self.network, ends, &self.code, &self.trace, self.expert, z);
         }
-        #[cfg(not(feature = "jit"))]
-        let _ = ends;
     }
 }
 
@@ -141,10 +127,8 @@ impl Stepper for Sparse<'_> {
         self.cells[..self.layout.one].fill(0.0);
         for (field, value) in fields {
             self.cells[..self.layout.one][usize::from(*field)] = *value;
-            #[cfg(feature = "jit")]
             self.check_integer(*value);
         }
-        #[cfg(feature = "jit")]
         if let Some(jit) = &mut self.jit {
             jit.interpreted(
                 fields
@@ -213,7 +197,6 @@ impl Stepper for Sparse<'_> {
             cells[*field as usize] = 0.0;
         }
         self.expert = expert_of(next, network.experts.len());
-        #[cfg(feature = "jit")]
         if let Some(jit) = &mut self.jit {
             if first < code.terms.len() {
                 code.targets.insert(self.expert);
@@ -228,7 +211,6 @@ impl Stepper for Sparse<'_> {
     }
 
     fn append(&mut self, key: u64, value: f64) {
-        #[cfg(feature = "jit")]
         self.check_integer(value);
         self.trace.append(key, value);
     }
@@ -267,22 +249,12 @@ impl Stepper for Sparse<'_> {
             slice.tokens += u64::from(at_packet);
         }
         self.step();
-        if std::env::var_os("JIT_LOG").is_some() {
-            eprintln!("compiled steps {}", self.compiled_steps);
-        } // DEBUG
         slice.ended = true;
         slice
     }
 }
 
-#[cfg(feature = "jit")]
 impl Sparse<'_> {
-    /// Steps that machine code has done.
-    #[cfg(test)]
-    pub(crate) fn compiled_steps(&self) -> u64 {
-        self.compiled_steps
-    }
-
     /// Machine code relies on integers, which all networks keep to that it accepts; a host that
     /// brings in anything else gets the interpreter.
     fn check_integer(&mut self, value: f64) {

@@ -103,7 +103,7 @@ pub(crate) fn adder() -> Network {
 /// sum(n) = n + (n − 1) + … + 1, one packet of one step that branches to itself.
 ///
 /// The entry makes the gate n ≥ 1 for it.
-fn summing_loop() -> Network {
+pub(crate) fn summing_loop() -> Network {
     let p = PORTS;
     let (n, sum, going) = (p.ys(1), p.ys(2), p.yu(0));
     let mut w = Writer::new(2);
@@ -211,7 +211,7 @@ pub(crate) fn memory() -> Network {
 }
 
 /// table(i, _) = lookup[i], 0 beyond its end.
-fn table() -> Network {
+pub(crate) fn table() -> Network {
     let p = PORTS;
     let mut w = Writer::new(2);
     let first = w.expert(&[(p.t(1), &[(p.ys(1), 1.0)]), (p.e(), &[(ONE, 3.0)])]);

@@ -19,8 +19,9 @@ use crate::stepper::TraceSize;
 pub(crate) struct Trace {
     cells: MmapMut,
     regions: Box<[Cells]>,
-    /// For each block of the mapping, 1 if a tracked region was written there.
-    touched: Box<[u8]>,
+    /// Offset in the mapping of a byte for each block of what is before: 1 if a tracked region was
+    /// written there.
+    notes: usize,
 }
 
 /// Regions of more bytes than this are tracked.
@@ -96,7 +97,7 @@ impl Trace {
         };
         let regions = regions.iter().map(&mut place).collect();
         let mapping = MmapOptions::new()
-            .len(bytes.max(1))
+            .len(bytes + (bytes >> BLOCK_BITS) + 1)
             .no_reserve_swap()
             .map_anon();
         let cells = mapping.map_err(|_| Error::OutOfMemory {
@@ -105,7 +106,7 @@ impl Trace {
         Ok(Trace {
             cells,
             regions,
-            touched: vec![0; (bytes >> BLOCK_BITS) + 1].into(),
+            notes: bytes,
         })
     }
 
@@ -114,11 +115,14 @@ impl Trace {
         &self.regions
     }
 
-    /// The mapping's first byte and the first of the notes on its blocks, valid for as long as nobody
-    /// else uses the trace.
-    #[cfg(feature = "jit")]
-    pub(crate) fn pointers(&mut self) -> (*mut u8, *mut u8) {
-        (self.cells.as_mut_ptr(), self.touched.as_mut_ptr())
+    /// Offset in the mapping of the notes on which blocks were written, a byte for each.
+    pub(crate) fn notes(&self) -> usize {
+        self.notes
+    }
+
+    /// The mapping's first byte. It stays valid as long as the trace lives.
+    pub(crate) fn base(&mut self) -> *mut u8 {
+        self.cells.as_mut_ptr()
     }
 
     /// The region of a key and the key's index in it. The hint is tried first, and updated.
@@ -173,7 +177,7 @@ impl Trace {
             }
         }
         if region.tracked {
-            self.touched[first >> BLOCK_BITS] = 1;
+            self.cells[self.notes + (first >> BLOCK_BITS)] = 1;
         }
     }
 
@@ -201,8 +205,8 @@ impl Trace {
         let bytes = &self.cells[region.offset..region.offset + region.bytes()];
         let cells = CHUNK / cell_bytes(region.cell);
         for (i, chunk) in bytes.chunks(CHUNK).enumerate() {
-            let untouched =
-                region.tracked && self.touched[(region.offset + i * CHUNK) >> BLOCK_BITS] == 0;
+            let untouched = region.tracked
+                && self.cells[self.notes + ((region.offset + i * CHUNK) >> BLOCK_BITS)] == 0;
             // Most of what was touched is 0 still. Comparing chunks skips it fast.
             if untouched || chunk == &ZEROS[..chunk.len()] {
                 continue;

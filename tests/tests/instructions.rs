@@ -8,7 +8,7 @@ mod support;
 use std::fmt::Write;
 
 use support::{
-    EDGES, Engine, Oracle, Way, first_difference, random_value, save_failure, wasmi_engine,
+    EDGES, Engine, Reference, Wasmi, Wasmtime, Way, first_difference, random_value, save_failure,
 };
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::{Instance, Value, ValueType};
@@ -127,17 +127,23 @@ impl Test {
         }
     }
 
-    /// Makes all calls on both engines, in order, on one instance each.
+    /// Makes all calls on ours and on wasmi, in order, on one instance each.
     fn run(&self, what: &str) {
         let wasm = wat::parse_str(&self.wat)
             .unwrap_or_else(|error| panic!("{what}: {error}\n{}", self.wat));
-        if let Err(difference) = self.compare(&wasm) {
-            let module = save_failure(&format!("instruction-{what}.wasm"), &wasm);
-            panic!("{what}: {difference}; module: {module}");
+        let Err(difference) = self.compare::<Wasmi>(&wasm) else {
+            return;
+        };
+        // Two against one.
+        if self.compare::<Wasmtime>(&wasm).is_ok() {
+            println!("{what}: wasmi is wrong, says wasmtime: {difference}");
+            return;
         }
+        let module = save_failure(&format!("instruction-{what}.wasm"), &wasm);
+        panic!("{what}: {difference}; module: {module}");
     }
 
-    fn compare(&self, wasm: &[u8]) -> Result<(), String> {
+    fn compare<R: Reference>(&self, wasm: &[u8]) -> Result<(), String> {
         let options = Options {
             max_memory_pages: Some(MAX_PAGES),
             ..Options::default()
@@ -149,9 +155,9 @@ impl Test {
                 .map_err(|error| error.to_string())?;
             ways.push((way, instance));
         }
-        let module = wasmi::Module::new(&wasmi_engine(), wasm).expect("wasmi accepts the module");
+        let module = R::compile(wasm).expect("the reference accepts the module");
         let mut theirs =
-            Oracle::new(&module, FUEL, MAX_PAGES).expect("wasmi instantiates the module");
+            R::instantiate(&module, FUEL, MAX_PAGES).expect("there is nothing to refuse");
 
         for (i, (name, args)) in self.calls.iter().enumerate() {
             let expected = theirs.call(name, args);

@@ -255,7 +255,7 @@ fn options() -> Options {
         features: WasmFeatures::WASM1,
         unsupported: Unsupported::Trap,
         // The suite grows memories beyond the default.
-        max_memory_pages: Some(65_536),
+        max_memory_pages: Some(1024),
         imports: prints
             .map(|name| (format!("spectest.{name}"), Role::Nop))
             .into(),

@@ -140,45 +140,8 @@ const BLOCK: u32 = 256;
 ///
 /// The first thing that could not be proved: first what is the same for all steps, then by expert.
 pub fn check(network: &Network) -> Result<Summary, Failure> {
-    let world = World::new(network)?;
-    let experts = network.experts.len() as u32;
-    let threads =
-        std::thread::available_parallelism().map_or(1, NonZero::get).min(experts.div_ceil(BLOCK) as usize);
-
-    // Blocks are handed out in ascending order and all blocks before a failure are finished, so the
-    // failure with the smallest expert does not depend on the threads.
-    let next_block = AtomicU32::new(0);
-    let first_failure = Mutex::new(None::<(ExpertId, Failure)>);
-    let work = || {
-        let mut prover = Prover::new(&world);
-        loop {
-            let block = next_block.fetch_add(BLOCK, Ordering::Relaxed);
-            if block >= experts {
-                return (prover.largest, prover.widest);
-            }
-            for e in block..experts.min(block + BLOCK) {
-                if let Err(failure) = prover.check(e) {
-                    // No more blocks for anyone.
-                    next_block.store(experts, Ordering::Relaxed);
-                    let mut first = first_failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                    if first.as_ref().is_none_or(|(other, _)| e < *other) {
-                        *first = Some((e, failure));
-                    }
-                    return (prover.largest, prover.widest);
-                }
-            }
-        }
-    };
-    let found: Vec<(Largest, Widest)> = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mine = work();
-        let others = others.into_iter().map(|other| match other.join() {
-            Ok(found) => found,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        std::iter::once(mine).chain(others).collect()
-    });
-    if let Some((_, failure)) = first_failure.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+    let (found, failures) = prove(network, true)?;
+    if let Some((_, failure)) = failures.into_iter().min_by_key(|f| f.0) {
         return Err(failure);
     }
 
@@ -202,4 +165,62 @@ pub fn check(network: &Network) -> Result<Summary, Failure> {
         largest_at: (largest.expert, name(largest.field)),
         widest: widest.0.into_iter().map(|(e, field, range)| (e, name(field), range)).collect(),
     })
+}
+
+/// The first failure of every expert that has one, ascending; or the one failure of what is the same for all steps.
+pub fn failures(network: &Network) -> Vec<Failure> {
+    match prove(network, false) {
+        Ok((_, mut failures)) => {
+            failures.sort_by_key(|f| f.0);
+            failures.into_iter().map(|f| f.1).collect()
+        }
+        Err(failure) => vec![failure],
+    }
+}
+
+/// What the threads of a check saw, and failures with their experts.
+type Proof = (Vec<(Largest, Widest)>, Vec<(ExpertId, Failure)>);
+
+/// Checks all experts; up to the first that fails (and some more) if `stop`.
+fn prove(network: &Network, stop: bool) -> Result<Proof, Failure> {
+    let world = World::new(network)?;
+    let experts = network.experts.len() as u32;
+    let threads =
+        std::thread::available_parallelism().map_or(1, NonZero::get).min(experts.div_ceil(BLOCK) as usize);
+
+    // Blocks are handed out in ascending order and all blocks before a failure are finished, so the
+    // failure with the smallest expert does not depend on the threads.
+    let next_block = AtomicU32::new(0);
+    let failures = Mutex::new(Vec::new());
+    let work = || {
+        let mut prover = Prover::new(&world);
+        loop {
+            let block = next_block.fetch_add(BLOCK, Ordering::Relaxed);
+            if block >= experts {
+                return (prover.largest, prover.widest);
+            }
+            for e in block..experts.min(block + BLOCK) {
+                if let Err(failure) = prover.check(e) {
+                    failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((e, failure));
+                    if stop {
+                        // No more blocks for anyone.
+                        next_block.store(experts, Ordering::Relaxed);
+                        return (prover.largest, prover.widest);
+                    }
+                    // What a failed proof leaves behind is not to be trusted.
+                    prover = Prover::new(&world);
+                }
+            }
+        }
+    };
+    let found: Vec<(Largest, Widest)> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mine = work();
+        let others = others.into_iter().map(|other| match other.join() {
+            Ok(found) => found,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        std::iter::once(mine).chain(others).collect()
+    });
+    Ok((found, failures.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())))
 }

@@ -352,6 +352,22 @@ impl Circuit {
         Form::atom(atom)
     }
 
+    /// Units that a claim relates to each other: all made by one map, which is where the checker sees
+    /// what they have in common.
+    pub fn together(&mut self, units: &[(Form, Form)], from: i32) -> Vec<Form> {
+        let mut from = from;
+        loop {
+            let made: Vec<Form> = units.iter().map(|(gate, value)| self.unit_from(gate, value, from)).collect();
+            let avail = |form: &Form| form.as_atom().map(|a| self.atoms[a as usize].avail);
+            let is_unit = |form: &&Form| self.unit_avail(form).is_some();
+            let last = made.iter().filter(is_unit).filter_map(avail).max();
+            match last {
+                Some(last) if made.iter().filter(is_unit).any(|u| avail(u) != Some(last)) => from = last - 1,
+                _ => return made,
+            }
+        }
+    }
+
     /// Units that gate the keys of rows, all made for one map: a masked key that is carried would
     /// lose the proof of where it is. Returns the units of `keys` and the map, which has ports for
     /// `rows` rows.
@@ -361,10 +377,11 @@ impl Circuit {
             while self.ports.get(t as usize + 1).is_some_and(|p| p[ROW] + rows > limits::ROWS) {
                 t += 1;
             }
-            let units: Vec<Form> = keys.iter().map(|key| self.unit_from(gate, key, t - 1)).collect();
+            let gated: Vec<(Form, Form)> = keys.iter().map(|key| (gate.clone(), key.clone())).collect();
+            let units = self.together(&gated, t - 1);
             let ready = units.iter().map(|u| self.ready(u)).max().unwrap_or(t).max(t);
             let fits = self.ports.get(ready as usize + 1).is_none_or(|p| p[ROW] + rows <= limits::ROWS);
-            if fits && units.iter().all(|u| u.terms.is_empty() || self.ready(u) == ready) {
+            if fits {
                 return (units, ready);
             }
             t = ready.max(t + 1);

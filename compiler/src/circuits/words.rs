@@ -244,12 +244,17 @@ impl<'a> Words<'a> {
         }
         let hi = self.circuit.range(&x).hi;
         let one = Form::constant(1.0);
-        let upper = if from == 0 { x.clone() } else { self.circuit.unit(&x.times(pow2(-(from as i32))), &one) };
         let end = (from + len) as i32;
+        let shifted = |k: i32| (x.times(pow2(-k)), one.clone());
         if hi < pow2(end) {
-            return upper;
+            return if from == 0 { x } else { self.circuit.unit(&x.times(pow2(-(from as i32))), &one) };
         }
-        let above = self.circuit.unit(&x.times(pow2(-end)), &one);
+        let (upper, above) = if from == 0 {
+            (x.clone(), self.circuit.unit(&x.times(pow2(-end)), &one))
+        } else {
+            let units = self.circuit.together(&[shifted(from as i32), shifted(end)], -1);
+            (units[0].clone(), units[1].clone())
+        };
         let form = upper.plus(-pow2(len as i32), &above);
         self.circuit.linear(form, Some(Range::new(0.0, pow2(len as i32) - 1.0)))
     }
@@ -381,7 +386,8 @@ impl<'a> Words<'a> {
             return self.from_gate(at_least, false);
         }
         let one = Form::constant(1.0);
-        let sum = self.circuit.unit(&at_least, &one).plus(1.0, &self.circuit.unit(&at_most, &one)).offset(-1.0);
+        let units = self.circuit.together(&[(at_least, one.clone()), (at_most, one)], -1);
+        let sum = units[0].plus(1.0, &units[1]).offset(-1.0);
         let bit = self.circuit.linear(sum, Some(Range::BIT));
         self.from_form(bit)
     }

@@ -369,13 +369,11 @@ impl Emitter<'_> {
             .builder
             .ins()
             .ushr_imm_u(distance, i64::from(BLOCK_BITS));
-        let touched = self.builder.ins().load(
-            I64,
-            TRUSTED,
-            self.context,
-            offset_of!(Context, touched) as i32,
-        );
-        let note = self.builder.ins().iadd(touched, block);
+        let note = self.builder.ins().iadd(self.cells, block);
+        let note = self
+            .builder
+            .ins()
+            .iadd_imm_s(note, self.target.notes as i64);
         let one = self.builder.ins().iconst(I64, 1);
         self.builder.ins().istore8(TRUSTED, one, note, 0);
     }

@@ -14,7 +14,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use cranelift_jit::JITModule;
-use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, ModuleResult};
+use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, ModuleError};
 use rustc_hash::FxHashMap;
 use std::mem::offset_of;
 
@@ -32,6 +32,8 @@ pub(super) struct Target<'a> {
     pub(super) vocabulary: u32,
     /// Regions of the trace.
     pub(super) regions: &'a [Cells],
+    /// Offset from the first cell of the trace of the notes on which blocks were written.
+    pub(super) notes: usize,
     /// The frozen tables and a final 0. They outlive the code.
     pub(super) lookup: &'a [f64],
     /// Whether to multiply and add in one instruction.
@@ -44,6 +46,13 @@ pub(super) const MAGIC: f64 = (1u64 << 52) as f64;
 /// Memory of `z`, the context and the trace: valid and aligned.
 pub(super) const TRUSTED: MemFlagsData = MemFlagsData::trusted();
 
+/// Functions that access the trace for native code.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Helpers {
+    pub(super) read: FuncId,
+    pub(super) append: FuncId,
+}
+
 /// A function that calls one of the runtime's, and clobbers no register, so that calls from cold
 /// code do not disturb hot code around them. Its arguments are the context and so many numbers.
 pub(super) fn helper(
@@ -51,7 +60,7 @@ pub(super) fn helper(
     context: &mut FunctionBuilderContext,
     name: &str,
     numbers: usize,
-) -> ModuleResult<FuncId> {
+) -> Result<FuncId, Box<ModuleError>> {
     let mut signature = module.make_signature();
     signature.params.push(AbiParam::new(I64));
     signature
@@ -80,16 +89,16 @@ pub(super) fn helper(
     Ok(id)
 }
 
-/// Generates the code of a region. `helpers` are the functions that read and append.
+/// Generates the code of a region.
 pub(super) fn region(
     module: &mut JITModule,
     context: &mut FunctionBuilderContext,
     target: &Target<'_>,
-    helpers: (FuncId, FuncId),
+    helpers: Helpers,
     chains: &[Chain],
     trails: &[Trail],
     liveness: &Liveness,
-) -> ModuleResult<*const u8> {
+) -> Result<*const u8, Box<ModuleError>> {
     let mut function = module.make_context();
     let mut signature = module.make_signature();
     signature
@@ -166,7 +175,7 @@ impl<'a> Emitter<'a> {
         mut builder: FunctionBuilder<'a>,
         module: &mut JITModule,
         target: &'a Target<'a>,
-        (read, append): (FuncId, FuncId),
+        helpers: Helpers,
         pool: DataId,
         (chains, trails, liveness): (&'a [Chain], &'a [Trail], &'a Liveness),
     ) -> Self {
@@ -220,8 +229,8 @@ impl<'a> Emitter<'a> {
             constant_index: FxHashMap::default(),
             left,
             tokens,
-            read: module.declare_func_in_func(read, builder.func),
-            append: module.declare_func_in_func(append, builder.func),
+            read: module.declare_func_in_func(helpers.read, builder.func),
+            append: module.declare_func_in_func(helpers.append, builder.func),
             builder,
         }
     }

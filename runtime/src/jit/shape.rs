@@ -79,13 +79,13 @@ impl Shape {
             count += 1;
             (count, offset)
         };
-        let fields = keys.map(|(key, offset)| {
-            let (class, first) = match key {
-                Key::Constant => (CONSTANT, 0.0),
-                Key::Class(..) => *classes.entry(key).or_insert_with(|| new(offset)),
-                Key::Alone => new(offset),
-            };
-            (class, offset - first)
+        let fields = keys.map(|(key, offset)| match key {
+            Key::Constant => (CONSTANT, offset),
+            Key::Class(..) => {
+                let (class, first) = *classes.entry(key).or_insert_with(|| new(offset));
+                (class, offset - first)
+            }
+            Key::Alone => (new(offset).0, 0.0),
         });
         Shape {
             fields: fields.collect(),

@@ -160,6 +160,9 @@ pub(super) fn follow(
     follower.finish(z)
 }
 
+/// Distances between values of which each step adds a constant are exact up to here.
+const MAX_DISTANCE: f64 = (1u64 << 52) as f64;
+
 /// Key of a value: equal keys make equal values.
 #[derive(PartialEq, Eq, Hash)]
 enum Key {
@@ -370,7 +373,9 @@ impl Follower<'_> {
             }
         }
         // A copy keeps its distance from the original.
-        if let [(y, 1.0)] = terms[..] {
+        if let [(y, 1.0)] = terms[..]
+            && (y.offset.abs() + constant.abs()) <= MAX_DISTANCE
+        {
             return Sym {
                 base: y.base,
                 offset: y.offset + constant,

@@ -1,77 +1,168 @@
-use crate::tests::random::{Random, args, tame_network};
+//! Machine code against the interpreter. Whole networks; the phases have their own tests.
+
+use crate::lockstep::{compare_machine_code, compare_step_by_step};
+use crate::tests::random::{Random, args, random_network, tame_network};
+use crate::tests::{memory, summing_loop, table, word};
 use crate::*;
 
-/// Runs with the interpreter alone and with machine code, in slices, for `steps` steps, and compares
-/// everything after each. Returns how many steps machine code did.
-fn compare(
-    network: &Network,
-    expert: ExpertId,
-    fields: &[(Field, f64)],
-    steps: u64,
-    after: u32,
-    slice: u64,
-) -> u64 {
-    let executor = |compile_after| {
-        let options = SparseOptions {
-            assert_declared: false,
-            compile_after,
+/// Compares with packets compiled early and late, in short and long slices. Returns how many steps
+/// machine code did.
+fn compare(network: &Network, name: &str, args: &[Value], steps: u64) -> u64 {
+    let compare =
+        |(after, slice)| match compare_machine_code(network, name, args, steps, after, slice) {
+            Ok(compiled) => compiled,
+            Err(divergence) => {
+                panic!("compiled after {after} visits, slices of {slice}: {divergence}")
+            }
         };
-        let mut sparse = Sparse::new(network, options).unwrap();
-        network
-            .first_rows
-            .iter()
-            .for_each(|(key, value)| sparse.append(*key, *value));
-        sparse.enter(expert, fields);
-        sparse
-    };
-    let (mut interpreter, mut compiled) = (executor(None), executor(Some(after)));
-    let ends = TokenEnds::new(network);
-    let mut left = steps;
-    while left > 0 {
-        let slice = slice.min(left);
-        let expected = interpreter.run(slice, &ends);
-        assert_eq!(compiled.run(slice, &ends), expected);
-        assert_eq!(compiled.z(), interpreter.z());
-        let rows = |sparse: &Sparse<'_>| {
-            let mut rows = Vec::new();
-            sparse.for_each_row(&mut |key, value| rows.push((key, value)));
-            rows
-        };
-        assert_eq!(rows(&compiled), rows(&interpreter));
-        left -= slice;
-        if expected.ended {
-            break;
-        }
-    }
-    compiled.compiled_steps()
+    [(1, 64), (3, 70), (8, 1000)].into_iter().map(compare).sum()
 }
 
 #[test]
-fn machine_code_agrees_on_tame_networks() {
-    let mut steps = 0;
-    let mut all = 0;
-    for seed in 0..600 {
+fn machine_code_agrees_on_random_networks() {
+    let (mut compiled, mut all) = (0, 0);
+    for seed in 0..250 {
         let mut random = Random(seed);
         let network = tame_network(&mut random);
         let args = args(&mut random);
-        let exact = lockstep::compare_step_by_step(&network, "f", &args, 1000)
+        let exact = compare_step_by_step(&network, "f", &args, 1000)
             .unwrap()
             .steps;
-        let entry = &network.entries["f"];
-        let fields: Vec<_> = entry
-            .param_places
-            .iter()
-            .zip(&args)
-            .map(|(place, arg)| match place {
-                Place::Field(field) => (*field, f64::from(arg.words()[0])),
-                Place::Row(_) => unreachable!("the network was made with places in fields"),
-            })
-            .collect();
-        all += exact;
-        for (after, slice) in [(1, 64), (3, 70), (8, 1000)] {
-            steps += compare(&network, entry.expert, &fields, exact, after, slice);
+        compiled += compare(&network, "f", &args, exact);
+        all += 3 * exact;
+    }
+    assert!(
+        compiled > all / 4,
+        "machine code did only {compiled} steps of {all}"
+    );
+}
+
+#[test]
+fn a_loop_runs_as_machine_code() {
+    let network = summing_loop();
+    let args = [word(5000)];
+    let steps = compare_step_by_step(&network, "sum", &args, u64::MAX)
+        .unwrap()
+        .steps;
+    assert!(compare(&network, "sum", &args, steps) > steps);
+}
+
+#[test]
+fn results_do_not_depend_on_machine_code() {
+    let network = summing_loop();
+    for compile_after in [None, Some(0), Some(1), Some(2), Some(100)] {
+        let config = Config {
+            compile_after,
+            assert_declared: false,
+            ..Config::default()
+        };
+        let mut instance = Instance::with_config(&network, config).unwrap();
+        for n in [0, 1, 70, 1000, 65_535] {
+            let sum = n * (n + 1) / 2;
+            assert_eq!(instance.invoke("sum", &[word(n)]), Ok(vec![word(sum)]));
         }
     }
-    eprintln!("{steps} of {all}");
-    assert!(steps > 10_000, "machine code did only {steps} steps");
+}
+
+#[test]
+fn the_step_limit_is_exact_in_machine_code() {
+    let network = summing_loop();
+    let steps = 1 + 2 * 1001 + 1;
+    for limit in (0..200).map(|i| i * 7).chain([steps - 1, steps, steps + 1]) {
+        let config = Config {
+            compile_after: Some(2),
+            assert_declared: false,
+            max_steps: Some(limit),
+            ..Config::default()
+        };
+        let mut instance = Instance::with_config(&network, config).unwrap();
+        let result = instance.invoke("sum", &[word(1000)]);
+        if limit < steps {
+            assert_eq!(
+                (result, instance.steps()),
+                (Err(Error::StepLimit(limit)), limit)
+            );
+        } else {
+            assert_eq!((result, instance.steps()), (Ok(vec![word(500_500)]), steps));
+        }
+    }
+}
+
+#[test]
+fn keys_and_queries_out_of_range_are_left_to_the_runtime() {
+    // Calls that make packets hot with keys in range, then others.
+    let (memory, table) = (memory(), table());
+    let mut instances = [Some(3), None].map(|compile_after| {
+        let new = |network| {
+            let config = Config {
+                compile_after,
+                assert_declared: false,
+                ..Config::default()
+            };
+            Instance::with_config(network, config).unwrap()
+        };
+        (new(&memory), new(&table))
+    });
+    let addresses = [
+        0,
+        1,
+        5,
+        9,
+        13,
+        17,
+        21,
+        997,
+        998,
+        999,
+        1000,
+        5000,
+        u32::MAX,
+        2,
+        996,
+    ];
+    for (i, address) in addresses.into_iter().cycle().take(60).enumerate() {
+        for byte in [i as u32, 255, 256, 70_000] {
+            let [a, b] = instances.each_mut().map(|(memory, table)| {
+                let loaded = memory.invoke("store_load", &[word(address), word(byte)]);
+                (
+                    loaded,
+                    memory.global("last"),
+                    table.invoke("table", &[word(address)]),
+                )
+            });
+            assert_eq!(a, b, "address {address}, byte {byte}");
+        }
+    }
+}
+
+#[test]
+fn damaged_networks_do_no_harm() {
+    for seed in 0..120 {
+        let mut random = Random(seed);
+        let mut network = if seed % 3 == 0 {
+            random_network(&mut random)
+        } else {
+            tame_network(&mut random)
+        };
+        for _ in 0..8 {
+            let term = random.below(network.experts.weights.len() as u64) as usize;
+            network.experts.weights[term] =
+                random.pick(&[1e300, -1e300, 1e18, -7.0, 9_007_199_254_740_993.0, 1e17]);
+        }
+        let config = Config {
+            compile_after: Some(1),
+            assert_declared: false,
+            max_steps: Some(1000),
+            ..Config::default()
+        };
+        let mut instance = Instance::with_config(&network, config).unwrap();
+        let _ = instance.invoke("f", &args(&mut random));
+    }
+}
+
+#[test]
+fn fractions_are_left_to_the_interpreter() {
+    let mut network = summing_loop();
+    network.lookup = vec![0.5];
+    assert_eq!(compare(&network, "sum", &[word(1000)], 2000), 0);
 }

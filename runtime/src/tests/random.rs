@@ -6,7 +6,7 @@ use super::*;
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         // SplitMix64
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -19,7 +19,7 @@ impl Random {
         self.below(n) == 0
     }
 
-    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len() as u64) as usize]
     }
 }
@@ -208,6 +208,20 @@ fn executors_agree_on_random_networks() {
         let network = random_network(&mut random);
         let args = args(&mut random);
         match compare_step_by_step(&network, "f", &args, 200) {
+            Ok(report) => steps += report.steps,
+            Err(divergence) => panic!("seed {seed}: {divergence}"),
+        }
+    }
+    assert!(steps > 10_000, "only {steps} steps were compared");
+}
+
+#[test]
+fn executors_agree_on_long_runs() {
+    let mut steps = 0;
+    for seed in 0..100 {
+        let mut random = Random(seed);
+        let network = tame_network(&mut random);
+        match compare_step_by_step(&network, "f", &args(&mut random), 300) {
             Ok(report) => steps += report.steps,
             Err(divergence) => panic!("seed {seed}: {divergence}"),
         }

@@ -164,7 +164,11 @@ impl Program<'_> {
 
     /// Two numbers to one.
     fn binary(&mut self) {
-        const OPS: [Op; 12] = [ADD, SUB, MUL, DIV, REM, AND, OR, XOR, SHL, SHR, LESS, EQUAL];
+        #[rustfmt::skip]
+        const OPS: [Op; 20] = [
+            ADD, ADD, ADD, ADD, SUB, SUB, SUB, MUL, MUL, DIV, REM,
+            AND, OR, XOR, SHL, SHR, LESS, LESS, EQUAL, EQUAL,
+        ];
         let op = OPS[self.rng.usize(..OPS.len())];
         if op == DIV || op == REM {
             self.op(PUSH, 1);

@@ -1,0 +1,47 @@
+//! In the place of the module `jit`, without the feature: nothing is ever compiled.
+
+use crate::code::Code;
+use crate::network::{ExpertId, Network};
+use crate::stepper::Slice;
+use crate::tokens::TokenEnds;
+use crate::trace::Trace;
+
+/// Machine code that does not exist.
+#[derive(Debug)]
+pub(crate) enum Jit {}
+
+impl Jit {
+    pub(crate) fn new(_: &Network, _: u32) -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn visit(&mut self, _: ExpertId, _: &mut u32) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn interpreted(&mut self, _: bool) {
+        match *self {}
+    }
+
+    pub(crate) fn run(
+        &mut self,
+        _: &mut ExpertId,
+        _: &mut [f64],
+        _: &mut Trace,
+        _: u64,
+    ) -> Option<Slice> {
+        match *self {}
+    }
+
+    pub(crate) fn compile(
+        &mut self,
+        _: &Network,
+        _: &TokenEnds,
+        _: &[Option<Box<Code>>],
+        _: &Trace,
+        _: ExpertId,
+        _: &[f64],
+    ) {
+        match *self {}
+    }
+}

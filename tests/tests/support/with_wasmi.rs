@@ -1,0 +1,164 @@
+//! wasmi, with fuel.
+
+use std::collections::BTreeMap;
+
+use wasm2onnx_runtime::{TrapCode, Value, ValueType};
+use wasmi::TrapCode as Trap;
+use wasmi::errors::{ErrorKind, InstantiationError};
+use wasmi::{
+    Config, Error, Extern, Instance, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Val,
+    ValType,
+};
+
+use super::{Engine, NoInstance, Outcome, Reference};
+
+/// An instance in wasmi.
+pub struct Wasmi {
+    store: Store<StoreLimits>,
+    instance: Instance,
+    given: u64,
+}
+
+impl Reference for Wasmi {
+    type Module = Module;
+
+    fn compile(wasm: &[u8]) -> Option<Module> {
+        let mut config = Config::default();
+        config
+            .consume_fuel(true)
+            // Larger than our stack.
+            .set_max_recursion_depth(1 << 20)
+            .set_max_stack_height(1 << 28)
+            .wasm_multi_memory(false)
+            .wasm_memory64(false)
+            .wasm_tail_call(false)
+            .wasm_extended_const(false);
+        Module::new(&wasmi::Engine::new(&config), wasm).ok()
+    }
+
+    fn instantiate(module: &Module, fuel: u64, max_pages: u32) -> Result<Self, NoInstance> {
+        let limits = StoreLimitsBuilder::new()
+            .memory_size(max_pages as usize * 65_536)
+            .build();
+        let mut store = Store::new(module.engine(), limits);
+        store.limiter(|limits| limits);
+        store.set_fuel(fuel).expect("fuel is on");
+        match Linker::new(module.engine()).instantiate_and_start(&mut store, module) {
+            Ok(instance) => Ok(Wasmi {
+                store,
+                instance,
+                given: fuel,
+            }),
+            Err(error) => Err(ended(&error).map_or(NoInstance::Refused, NoInstance::Ended)),
+        }
+    }
+
+    fn fuel(&self) -> u64 {
+        self.given - self.store.get_fuel().expect("fuel is on")
+    }
+}
+
+impl Wasmi {
+    fn exports(&self) -> Vec<(String, Extern)> {
+        let exports = self.instance.exports(&self.store);
+        exports
+            .map(|export| (export.name().to_owned(), export.into_extern()))
+            .collect()
+    }
+}
+
+impl Engine for Wasmi {
+    fn call(&mut self, name: &str, args: &[Value]) -> Outcome {
+        let function = self
+            .instance
+            .get_func(&self.store, name)
+            .expect("the function is exported");
+        let args: Vec<_> = args.iter().map(|arg| to_wasmi(*arg)).collect();
+        let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
+        match function.call(&mut self.store, &args, &mut results) {
+            Ok(()) => Outcome::Values(results.iter().map(from_wasmi).collect()),
+            Err(error) => ended(&error).unwrap_or_else(|| panic!("wasmi: {error}")),
+        }
+    }
+
+    fn globals(&mut self) -> BTreeMap<String, Value> {
+        let globals = self
+            .exports()
+            .into_iter()
+            .filter_map(|(name, export)| match export {
+                Extern::Global(global) => Some((name, from_wasmi(&global.get(&self.store)))),
+                _ => None,
+            });
+        globals.collect()
+    }
+
+    fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
+        let memories = self
+            .exports()
+            .into_iter()
+            .filter_map(|(name, export)| match export {
+                Extern::Memory(memory) => Some((name, memory.data(&self.store).to_vec())),
+                _ => None,
+            });
+        memories.collect()
+    }
+}
+
+/// What an error says of the program, if anything.
+fn ended(error: &Error) -> Option<Outcome> {
+    if let ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) =
+        error.kind()
+    {
+        return Some(Outcome::Trap(TrapCode::UndefinedElement));
+    }
+    Some(Outcome::Trap(match error.as_trap_code()? {
+        Trap::UnreachableCodeReached => TrapCode::Unreachable,
+        Trap::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
+        Trap::TableOutOfBounds => TrapCode::UndefinedElement,
+        Trap::IndirectCallToNull => TrapCode::UninitializedElement,
+        Trap::IntegerDivisionByZero => TrapCode::IntegerDivideByZero,
+        Trap::IntegerOverflow => TrapCode::IntegerOverflow,
+        Trap::BadConversionToInteger => TrapCode::InvalidConversionToInteger,
+        Trap::StackOverflow => TrapCode::CallStackExhausted,
+        Trap::BadSignature => TrapCode::IndirectCallTypeMismatch,
+        Trap::OutOfFuel => return Some(Outcome::Stopped),
+        Trap::GrowthOperationLimited | Trap::OutOfSystemMemory => return None,
+    }))
+}
+
+fn to_wasmi(value: Value) -> Val {
+    match value {
+        Value::I32(x) => Val::I32(x),
+        Value::I64(x) => Val::I64(x),
+        Value::F32(bits) => Val::F32(wasmi::F32::from_bits(bits)),
+        Value::F64(bits) => Val::F64(wasmi::F64::from_bits(bits)),
+    }
+}
+
+fn from_wasmi(value: &Val) -> Value {
+    match value {
+        Val::I32(x) => Value::I32(*x),
+        Val::I64(x) => Value::I64(*x),
+        Val::F32(x) => Value::F32(x.to_bits()),
+        Val::F64(x) => Value::F64(x.to_bits()),
+        other => panic!("a value of type {:?}", other.ty()),
+    }
+}
+
+/// The exported functions of a module with the types of their parameters.
+pub fn exported_functions(wasm: &[u8]) -> Vec<(String, Vec<ValueType>)> {
+    let Some(module) = Wasmi::compile(wasm) else {
+        return Vec::new();
+    };
+    let signature = |export: wasmi::ExportType<'_>| {
+        let params = export.ty().func()?.params().iter().map(|ty| match ty {
+            ValType::I32 => ValueType::I32,
+            ValType::I64 => ValueType::I64,
+            ValType::F32 => ValueType::F32,
+            ValType::F64 => ValueType::F64,
+            other => panic!("a parameter of type {other:?}"),
+        });
+        Some((export.name().to_owned(), params.collect()))
+    };
+    module.exports().filter_map(signature).collect()
+}

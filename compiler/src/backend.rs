@@ -32,7 +32,8 @@ pub fn run(module: &Module) -> Result<Network, CompileError> {
         };
         let before = careful.len();
         careful.extend(failures.iter().filter_map(|failure| {
-            let (certify::Location::Row { expert, .. } | certify::Location::Expert(expert)) = *failure.place else {
+            let (certify::Location::Row { expert, .. } | certify::Location::Expert(expert)) = *failure.place
+            else {
                 return None;
             };
             let packet = network.packets.partition_point(|p| p.expert <= expert).checked_sub(1)?;

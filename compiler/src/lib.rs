@@ -2,8 +2,8 @@
 
 mod backend;
 pub mod builder;
-pub mod cfg;
 pub mod certify;
+pub mod cfg;
 pub mod circuits;
 pub mod error;
 pub mod evaluate;

@@ -7,9 +7,14 @@ use crate::schedule::assembly::{FUNCTIONS, RETURNS, Terms, decode, decode_source
 use crate::schedule::{Assembly, ExpertRef, NextOut};
 use cranelift_entity::SecondaryMap;
 use wasm2onnx_runtime::{
-    Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, IdSet, Interval, Io, MemoryExport,
-    MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal,
+    Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, IdSet, Interval, Io,
+    MemoryExport, MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal,
 };
+
+/// A table of pairs, by its name.
+type Pairs<T> = (&'static str, fn(u32, u32) -> T);
+/// A table of bytes, by its name.
+type Bytes = (&'static str, fn(u32) -> u32);
 
 /// Contents of the frozen tables that the module's operations need, and where they are.
 pub fn plan_tables(module: &Module) -> (Tables, Vec<Table>, Vec<f64>) {
@@ -44,13 +49,13 @@ pub fn plan_tables(module: &Module) -> (Tables, Vec<Table>, Vec<f64>) {
         first
     };
     let pairs = |f: fn(u32, u32) -> u32| (0..65536u32).map(|i| f(i >> 8, i & 255) as f64).collect::<Vec<_>>();
-    let bitwise: [(&str, fn(u32, u32) -> u32); 3] = [("and", |a, b| a & b), ("or", |a, b| a | b), ("xor", |a, b| a ^ b)];
+    let bitwise: [Pairs<u32>; 3] = [("and", |a, b| a & b), ("or", |a, b| a | b), ("xor", |a, b| a ^ b)];
     for (i, (name, f)) in bitwise.into_iter().enumerate() {
         if needed[i] {
             places.bitwise[i] = add(name, pairs(f));
         }
     }
-    let shifts: [(&str, fn(u32, u32) -> f64); 4] = [
+    let shifts: [Pairs<f64>; 4] = [
         ("shl", |a, n| (a << n) as f64),
         ("shr_u", |a, n| (a >> n) as f64),
         ("shr_s", |a, n| ((a as i32) >> n) as f64),
@@ -58,14 +63,15 @@ pub fn plan_tables(module: &Module) -> (Tables, Vec<Table>, Vec<f64>) {
     ];
     for (i, (name, f)) in shifts.into_iter().enumerate() {
         if needed[3 + i] {
-            let byte = |j: u32| (0..8192u32).map(move |k| f((k & 255) << (8 * j), k >> 8)).collect::<Vec<_>>();
+            let byte =
+                |j: u32| (0..8192u32).map(move |k| f((k & 255) << (8 * j), k >> 8)).collect::<Vec<_>>();
             places.shifts[i] = add(&format!("{name} of byte 0"), byte(0));
             (1..4).for_each(|j| {
                 add(&format!("{name} of byte {j}"), byte(j));
             });
         }
     }
-    let counts: [(&str, fn(u32) -> u32); 3] = [
+    let counts: [Bytes; 3] = [
         ("clz", |a| (a as u8).leading_zeros()),
         ("ctz", |a| (a as u8).trailing_zeros()),
         ("popcnt", |a| a.count_ones()),
@@ -130,7 +136,8 @@ pub fn run(
     certificate.ghost_term_end = std::mem::take(&mut assembly.certificate.ghost_term_end);
     certificate.ghost_range = std::mem::take(&mut assembly.certificate.ghost_range);
     certificate.fields = assembly.certificate.fields.iter().map(|(f, d)| (decode(*f, &ports), *d)).collect();
-    certificate.ghost_terms = assembly.certificate.ghost_terms.iter().map(|(f, c)| (decode(*f, &ports), *c)).collect();
+    certificate.ghost_terms =
+        assembly.certificate.ghost_terms.iter().map(|(f, c)| (decode(*f, &ports), *c)).collect();
 
     let functions = function_ids(module, &id);
     certificate.id_sets = vec![
@@ -141,7 +148,12 @@ pub fn run(
         let ids: Vec<ExpertId> = refs.iter().map(|r| id(*r)).collect();
         let name = format!("jump {i}");
         let domain = Domain::Ids(2 + i as u16);
-        tables.push(Table { name: name.clone(), first: lookup.len() as u32, count: ids.len() as u32, domain });
+        tables.push(Table {
+            name: name.clone(),
+            first: lookup.len() as u32,
+            count: ids.len() as u32,
+            domain,
+        });
         lookup.extend(ids.iter().map(|e| *e as f64));
         let interface = common_interface(&certificate, &ids);
         let mut ids = ids;
@@ -204,7 +216,8 @@ fn next_row(next: &NextOut, following: u32, id: &impl Fn(ExpertRef) -> u32) -> T
 }
 
 fn function_ids(module: &Module, id: &impl Fn(ExpertRef) -> u32) -> Vec<(Func, ExpertId)> {
-    let mut functions: Vec<Func> = module.tables.values().flat_map(|t| t.entries.iter().map(|e| e.1)).collect();
+    let mut functions: Vec<Func> =
+        module.tables.values().flat_map(|t| t.entries.iter().map(|e| e.1)).collect();
     functions.sort_unstable();
     functions.dedup();
     functions.into_iter().map(|f| (f, id(ExpertRef::Function(f)))).collect()

@@ -87,7 +87,9 @@ impl Display for Terminator {
             Terminator::Call { callee, args, next } => {
                 match callee {
                     Callee::Direct(func) => write!(f, "call {func}")?,
-                    Callee::Indirect { table, ty, index } => write!(f, "call_indirect {table}[{index}] type {ty}")?,
+                    Callee::Indirect { table, ty, index } => {
+                        write!(f, "call_indirect {table}[{index}] type {ty}")?
+                    }
                     Callee::Reference(value) => write!(f, "call_reference {value}")?,
                 }
                 write!(f, "({}), {next}", List(args))

@@ -115,7 +115,9 @@ impl<'a> Check<'a> {
 
     fn define(&mut self, value: Value, block: Block, place: u32) -> Checked {
         ensure(self.defs[value].is_none(), || format!("{value} is defined twice"))?;
-        ensure(self.stage == Stage::Typed || self.func.values[value] == Type::I32, || format!("{value} is no word"))?;
+        ensure(self.stage == Stage::Typed || self.func.values[value] == Type::I32, || {
+            format!("{value} is no word")
+        })?;
         self.defs[value] = block.into();
         self.places[value] = place;
         Ok(())
@@ -125,7 +127,8 @@ impl<'a> Check<'a> {
         let Some(def) = self.defs[value].expand() else {
             return Err(format!("{block} uses {value}, which is not defined"));
         };
-        let before = if def == block { self.places[value] < place } else { self.dominators.dominates(def, block) };
+        let before =
+            if def == block { self.places[value] < place } else { self.dominators.dominates(def, block) };
         ensure(before, || format!("{block} uses {value} before its definition in {def}"))
     }
 

@@ -30,11 +30,32 @@ fn numeric_instructions() {
                 "(func (export \"{ty}.{op}\") (param {ty} {ty}) (result {result}) \
                  ({ty}.{op} (local.get 0) (local.get 1)))\n"
             );
-            for (i, constant) in
-                [0, 1, 2, 3, 7, 10, 31, 32, 33, 40, 63, 64, 255, 1000, 65535, 65536, -1, -2, -10, -65535, 1 << 31]
-                    .into_iter()
-                    .chain(if ty == "i64" { vec![1 << 32, 10 << 40, i64::MIN, i64::MAX] } else { vec![] })
-                    .enumerate()
+            for (i, constant) in [
+                0,
+                1,
+                2,
+                3,
+                7,
+                10,
+                31,
+                32,
+                33,
+                40,
+                63,
+                64,
+                255,
+                1000,
+                65535,
+                65536,
+                -1,
+                -2,
+                -10,
+                -65535,
+                1 << 31,
+            ]
+            .into_iter()
+            .chain(if ty == "i64" { vec![1 << 32, 10 << 40, i64::MIN, i64::MAX] } else { vec![] })
+            .enumerate()
             {
                 wat += &format!(
                     "(func (export \"{ty}.{op}.{i}\") (param {ty}) (result {result}) \
@@ -45,7 +66,9 @@ fn numeric_instructions() {
             }
         }
         for op in ["clz", "ctz", "popcnt", "extend8_s", "extend16_s"] {
-            wat += &format!("(func (export \"{ty}.{op}\") (param {ty}) (result {ty}) ({ty}.{op} (local.get 0)))\n");
+            wat += &format!(
+                "(func (export \"{ty}.{op}\") (param {ty}) (result {ty}) ({ty}.{op} (local.get 0)))\n"
+            );
         }
         wat += &format!("(func (export \"{ty}.eqz\") (param {ty}) (result i32) ({ty}.eqz (local.get 0)))\n");
     }

@@ -10,14 +10,8 @@ pub fn parse(text: &str, ty: ValueType) -> Result<Value, String> {
     match ty {
         ValueType::I32 => integer(text, 32).map(|bits| Value::I32(bits as i32)),
         ValueType::I64 => integer(text, 64).map(|bits| Value::I64(bits as i64)),
-        ValueType::F32 => text
-            .parse()
-            .map(|x: f32| Value::F32(x.to_bits()))
-            .map_err(|e| e.to_string()),
-        ValueType::F64 => text
-            .parse()
-            .map(|x: f64| Value::F64(x.to_bits()))
-            .map_err(|e| e.to_string()),
+        ValueType::F32 => text.parse().map(|x: f32| Value::F32(x.to_bits())).map_err(|e| e.to_string()),
+        ValueType::F64 => text.parse().map(|x: f64| Value::F64(x.to_bits())).map_err(|e| e.to_string()),
     }
 }
 
@@ -27,10 +21,7 @@ fn integer(text: &str, bits: u32) -> Result<u64, String> {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let (digits, radix) = match magnitude
-        .strip_prefix("0x")
-        .or_else(|| magnitude.strip_prefix("0X"))
-    {
+    let (digits, radix) = match magnitude.strip_prefix("0x").or_else(|| magnitude.strip_prefix("0X")) {
         Some(digits) => (digits, 16),
         None => (magnitude, 10),
     };
@@ -39,20 +30,12 @@ fn integer(text: &str, bits: u32) -> Result<u64, String> {
         return Err("invalid digit found in string".to_owned());
     }
     let magnitude = u128::from_str_radix(digits, radix).map_err(|e| e.to_string())?;
-    let largest = if negative {
-        1 << (bits - 1)
-    } else {
-        (1 << bits) - 1
-    };
+    let largest = if negative { 1 << (bits - 1) } else { (1 << bits) - 1 };
     if magnitude > largest {
         return Err(format!("it does not fit {bits} bits"));
     }
     let magnitude = magnitude as u64;
-    Ok(if negative {
-        magnitude.wrapping_neg()
-    } else {
-        magnitude
-    })
+    Ok(if negative { magnitude.wrapping_neg() } else { magnitude })
 }
 
 #[cfg(test)]
@@ -75,19 +58,7 @@ mod tests {
         ] {
             assert_eq!(i32(text), Ok(Value::I32(value)), "{text}");
         }
-        for text in [
-            "",
-            "-",
-            "0x",
-            "1.0",
-            "4294967296",
-            "-2147483649",
-            "--1",
-            "0x-1",
-            "1_000",
-            "ten",
-            " 1",
-        ] {
+        for text in ["", "-", "0x", "1.0", "4294967296", "-2147483649", "--1", "0x-1", "1_000", "ten", " 1"] {
             assert!(i32(text).is_err(), "{text}");
         }
         let i64 = |text| parse(text, ValueType::I64);
@@ -101,18 +72,9 @@ mod tests {
     #[test]
     fn floats_keep_their_bits() {
         assert_eq!(parse("-0", ValueType::F32), Ok(Value::F32(0x8000_0000)));
-        assert_eq!(
-            parse("0.1", ValueType::F64),
-            Ok(Value::F64(0.1f64.to_bits()))
-        );
-        assert_eq!(
-            parse("-inf", ValueType::F64),
-            Ok(Value::F64(f64::NEG_INFINITY.to_bits()))
-        );
-        assert_eq!(
-            parse("1e40", ValueType::F32),
-            Ok(Value::F32(f32::INFINITY.to_bits()))
-        );
+        assert_eq!(parse("0.1", ValueType::F64), Ok(Value::F64(0.1f64.to_bits())));
+        assert_eq!(parse("-inf", ValueType::F64), Ok(Value::F64(f64::NEG_INFINITY.to_bits())));
+        assert_eq!(parse("1e40", ValueType::F32), Ok(Value::F32(f32::INFINITY.to_bits())));
         assert!(parse("one", ValueType::F32).is_err());
     }
 }

@@ -66,12 +66,7 @@ mod tests {
 
     #[test]
     fn counts_are_grouped() {
-        for (count, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (12_345_678, "12,345,678"),
-        ] {
+        for (count, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (12_345_678, "12,345,678")] {
             assert_eq!(Count(count).to_string(), text);
         }
         assert_eq!(format!("{:>7}", Count(1000)), "  1,000");

@@ -34,13 +34,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             // Not the program's doing: what it needs is not there.
-            Error::Trap(trap) if trap.code == TrapCode::UnsupportedHostCall => {
-                Failure::Other(trap.into())
-            }
+            Error::Trap(trap) if trap.code == TrapCode::UnsupportedHostCall => Failure::Other(trap.into()),
             Error::Trap(trap) => Failure::Trap(trap),
-            Error::UnknownExport { .. } | Error::Arguments { .. } => {
-                Failure::Usage(error.to_string())
-            }
+            Error::UnknownExport { .. } | Error::Arguments { .. } => Failure::Usage(error.to_string()),
             other => Failure::Other(other.into()),
         }
     }

@@ -41,61 +41,36 @@ impl FromStr for Import {
         if !function.contains('.') {
             return Err("expected MODULE.NAME=ROLE".to_owned());
         }
-        Ok(Import {
-            function: function.to_owned(),
-            role: role.parse()?,
-        })
+        Ok(Import { function: function.to_owned(), role: role.parse()? })
     }
 }
 
 /// Reads and compiles a module; `-` is standard input.
 pub fn compile(path: &Path, options: &ModuleOptions) -> Result<Network, Failure> {
     let bytes = read(path)?;
-    let mut compiler = Options {
-        max_memory_pages: options.max_memory_pages,
-        ..Options::default()
-    };
-    compiler.imports.extend(
-        options
-            .imports
-            .iter()
-            .map(|import| (import.function.clone(), import.role)),
-    );
+    let mut compiler = Options { max_memory_pages: options.max_memory_pages, ..Options::default() };
+    compiler.imports.extend(options.imports.iter().map(|import| (import.function.clone(), import.role)));
     let network = wasm2onnx_compiler::compile(&bytes, &compiler).with_context(|| shown(path))?;
     Ok(network)
 }
 
 /// The bytes of a module.
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    if path
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
-    {
-        bail!(
-            "{}: reading ONNX models is not there yet; give the .wasm or .wat file",
-            path.display()
-        );
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
+        bail!("{}: reading ONNX models is not there yet; give the .wasm or .wat file", path.display());
     }
     let mut bytes = Vec::new();
     if path == Path::new("-") {
-        std::io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .context("standard input cannot be read")?;
+        std::io::stdin().lock().read_to_end(&mut bytes).context("standard input cannot be read")?;
     } else {
-        bytes =
-            std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     }
     Ok(bytes)
 }
 
 /// The input's name for messages.
 fn shown(path: &Path) -> String {
-    if path == Path::new("-") {
-        "standard input".to_owned()
-    } else {
-        path.display().to_string()
-    }
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 /// The positional arguments of a subcommand that takes nothing but a module.

@@ -37,11 +37,7 @@ impl ProgressLine {
                 shown.enable_steady_tick(Duration::from_millis(100));
             }
         });
-        Some(ProgressLine {
-            bar,
-            running: Some(running),
-            shower: Some(shower),
-        })
+        Some(ProgressLine { bar, running: Some(running), shower: Some(shower) })
     }
 
     /// What the runtime calls as the run goes on.

@@ -65,34 +65,17 @@ fn wasm2onnx() -> Command {
 
 /// `run` with the module on standard input.
 fn run(wat: &str, options: &[&str], args: &[&str]) -> assert_cmd::assert::Assert {
-    wasm2onnx()
-        .arg("run")
-        .args(options)
-        .arg("-")
-        .args(args)
-        .write_stdin(wat)
-        .assert()
+    wasm2onnx().arg("run").args(options).arg("-").args(args).write_stdin(wat).assert()
 }
 
 #[test]
 fn results_are_printed_one_a_line() {
-    run(ARITHMETIC, &["--invoke", "add"], &["-5", "0x10"])
+    run(ARITHMETIC, &["--invoke", "add"], &["-5", "0x10"]).success().stdout("11\n").stderr(is_empty());
+    run(ARITHMETIC, &["--invoke", "add"], &["4294967295", "0"]).success().stdout("-1\n");
+    run(ARITHMETIC, &["--invoke", "add"], &["-2147483648", "-0x1"]).success().stdout("2147483647\n");
+    run(ARITHMETIC, &["--invoke", "same"], &["-1", "18446744073709551614", "0.1", "-inf"])
         .success()
-        .stdout("11\n")
-        .stderr(is_empty());
-    run(ARITHMETIC, &["--invoke", "add"], &["4294967295", "0"])
-        .success()
-        .stdout("-1\n");
-    run(ARITHMETIC, &["--invoke", "add"], &["-2147483648", "-0x1"])
-        .success()
-        .stdout("2147483647\n");
-    run(
-        ARITHMETIC,
-        &["--invoke", "same"],
-        &["-1", "18446744073709551614", "0.1", "-inf"],
-    )
-    .success()
-    .stdout("-1\n-2\n0.1\n-inf\n");
+        .stdout("-1\n-2\n0.1\n-inf\n");
     run(ARITHMETIC, &["--invoke", "bits"], &["-0", "1.5"])
         .success()
         .stdout("-2147483648\n4609434218613702656\n");
@@ -124,37 +107,19 @@ fn binary_and_text_from_files_and_standard_input() {
 #[test]
 fn both_executors() {
     for executor in ["sparse", "dense"] {
-        run(
-            ARITHMETIC,
-            &["--executor", executor, "--invoke", "div"],
-            &["-7", "2"],
-        )
-        .success()
-        .stdout("-3\n");
+        run(ARITHMETIC, &["--executor", executor, "--invoke", "div"], &["-7", "2"]).success().stdout("-3\n");
     }
 }
 
 #[test]
 fn the_function_to_run_is_start_or_the_only_one() {
     run(SHOUT, &[], &[]).success().stdout("");
-    run(
-        r#"(module (func (export "one") (result i64) (i64.const 7)))"#,
-        &[],
-        &[],
-    )
-    .success()
-    .stdout("7\n");
+    run(r#"(module (func (export "one") (result i64) (i64.const 7)))"#, &[], &[]).success().stdout("7\n");
     run(ARITHMETIC, &[], &["1", "2"])
         .code(2)
         .stdout(is_empty())
-        .stderr(
-            contains("--invoke")
-                .and(contains("add(i32, i32) -> i32"))
-                .and(contains("forever()")),
-        );
-    run("(module (func))", &[], &[])
-        .code(2)
-        .stderr(contains("exports no function"));
+        .stderr(contains("--invoke").and(contains("add(i32, i32) -> i32")).and(contains("forever()")));
+    run("(module (func))", &[], &[]).code(2).stderr(contains("exports no function"));
 }
 
 #[test]
@@ -162,22 +127,14 @@ fn what_follows_the_input_is_an_argument() {
     run(ARITHMETIC, &["--invoke", "add"], &["-5", "--stats"])
         .code(2)
         .stderr(contains("argument 2").and(contains("`--stats` is not an i32")));
-    run(ARITHMETIC, &["--invoke", "add", "--"], &["-5", "-6"])
-        .success()
-        .stdout("-11\n");
+    run(ARITHMETIC, &["--invoke", "add", "--"], &["-5", "-6"]).success().stdout("-11\n");
 }
 
 #[test]
 fn bytes_in_and_out() {
     let folder = Folder::new();
     let shout = folder.file("shout.wat", SHOUT);
-    let echo = |input: &str| {
-        wasm2onnx()
-            .arg("run")
-            .arg(&shout)
-            .write_stdin(input)
-            .assert()
-    };
+    let echo = |input: &str| wasm2onnx().arg("run").arg(&shout).write_stdin(input).assert();
     echo("hello").success().stdout("HELLO").stderr(is_empty());
     echo("").success().stdout("");
     // What was printed before a trap was printed.
@@ -207,38 +164,18 @@ fn imports_take_the_roles_they_are_given() {
     "#;
     let folder = Folder::new();
     let module = folder.file("module.wat", wat);
-    let roles = [
-        "--import",
-        "host.get=stdin-byte",
-        "--import",
-        "host.a.put=stdout-byte",
-        "--import",
-    ];
+    let roles = ["--import", "host.get=stdin-byte", "--import", "host.a.put=stdout-byte", "--import"];
     let command = |last: &str| {
         let mut command = wasm2onnx();
-        command
-            .arg("run")
-            .args(roles)
-            .arg(last)
-            .arg(&module)
-            .write_stdin("xy");
+        command.arg("run").args(roles).arg(last).arg(&module).write_stdin("xy");
         command.assert()
     };
     command("host.log=nop").success().stdout("x0\n121\n");
-    command("host.log=trap")
-        .code(1)
-        .stdout("x")
-        .stderr(contains("unsupported host call"));
-    command("host.log=stdin-byte")
-        .code(1)
-        .stderr(contains("host.log").and(contains("stdin-byte")));
-    command("host.log=shout")
-        .code(2)
-        .stderr(contains("unknown role `shout`"));
+    command("host.log=trap").code(1).stdout("x").stderr(contains("unsupported host call"));
+    command("host.log=stdin-byte").code(1).stderr(contains("host.log").and(contains("stdin-byte")));
+    command("host.log=shout").code(2).stderr(contains("unknown role `shout`"));
     command("log").code(2).stderr(contains("MODULE.NAME=ROLE"));
-    command("host.else=nop")
-        .code(1)
-        .stderr(contains("unknown import: `host.log`"));
+    command("host.else=nop").code(1).stderr(contains("unknown import: `host.log`"));
 }
 
 #[test]
@@ -276,11 +213,7 @@ fn a_reader_that_leaves_is_no_error() {
             .expect("the command can be started");
         drop(child.stdout.take());
         // `inspect` reads none of it, and may be gone.
-        let _ = child
-            .stdin
-            .take()
-            .expect("it is piped")
-            .write_all(&vec![b'a'; 100_000]);
+        let _ = child.stdin.take().expect("it is piped").write_all(&vec![b'a'; 100_000]);
         let output = child.wait_with_output().expect("the command ends");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         assert!(output.status.success(), "{command}");
@@ -294,113 +227,66 @@ fn statistics_go_to_standard_error() {
         r"steps +[1-9]",
         r"live trace +[0-9,]+ rows in [0-9,]+ bytes",
     ];
-    let mut assertion = run(ARITHMETIC, &["--stats", "--invoke", "add"], &["1", "2"])
-        .success()
-        .stdout("3\n");
+    let mut assertion = run(ARITHMETIC, &["--stats", "--invoke", "add"], &["1", "2"]).success().stdout("3\n");
     for pattern in patterns {
         assertion = assertion.stderr(is_match(pattern).expect("the pattern is well-formed"));
     }
     // They say how far a run came that did not get to its end.
-    run(
-        ARITHMETIC,
-        &["--stats", "--max-steps", "1000", "--invoke", "forever"],
-        &[],
-    )
-    .code(1)
-    .stderr(contains("1,000 (").and(contains("error: step limit of 1000 reached")));
+    run(ARITHMETIC, &["--stats", "--max-steps", "1000", "--invoke", "forever"], &[])
+        .code(1)
+        .stderr(contains("1,000 (").and(contains("error: step limit of 1000 reached")));
 }
 
 #[test]
 fn inspect_shows_what_is_there() {
-    let mut assertion = wasm2onnx()
-        .args(["inspect", "-"])
-        .write_stdin(SHOUT)
-        .assert()
-        .success()
-        .stderr(is_empty());
-    for text in [
-        "_start()",
-        "packets",
-        "experts",
-        "units",
-        "non-zeros",
-        "ports",
-        "regions",
-        "certificate",
-        "2^53",
-    ] {
+    let mut assertion =
+        wasm2onnx().args(["inspect", "-"]).write_stdin(SHOUT).assert().success().stderr(is_empty());
+    for text in
+        ["_start()", "packets", "experts", "units", "non-zeros", "ports", "regions", "certificate", "2^53"]
+    {
         assertion = assertion.stdout(contains(text));
     }
-    wasm2onnx()
-        .args(["inspect", "-"])
-        .write_stdin("(module (func (f32.ceil))")
-        .assert()
-        .code(1);
+    wasm2onnx().args(["inspect", "-"]).write_stdin("(module (func (f32.ceil))").assert().code(1);
 }
 
 #[test]
 fn traps_end_with_134_and_their_place() {
     let folder = Folder::new();
     let binary = wat::parse_str(ARITHMETIC).expect("the text is well-formed");
-    let at = binary
-        .iter()
-        .rposition(|byte| *byte == 0x6d)
-        .expect("there is an i32.div_s");
+    let at = binary.iter().rposition(|byte| *byte == 0x6d).expect("there is an i32.div_s");
     let module = folder.file("arithmetic.wasm", &binary);
     let trap = |args: &[&str]| {
-        wasm2onnx()
-            .args(["run", "--invoke"])
-            .arg(args[0])
-            .arg(&module)
-            .args(&args[1..])
-            .assert()
+        wasm2onnx().args(["run", "--invoke"]).arg(args[0]).arg(&module).args(&args[1..]).assert()
     };
     trap(&["div", "1", "0"])
         .code(134)
         .stdout(is_empty())
-        .stderr(format!(
-            "error: wasm trap: integer divide by zero (in function `div`, at offset {at:#x})\n"
-        ));
+        .stderr(format!("error: wasm trap: integer divide by zero (in function `div`, at offset {at:#x})\n"));
     trap(&["div", "-2147483648", "-1"])
         .code(134)
-        .stderr(starts_with(
-            "error: wasm trap: integer overflow (in function `div`",
-        ));
-    trap(&["deep", "1"]).code(134).stderr(starts_with(
-        "error: wasm trap: call stack exhausted (in function `deep`",
-    ));
+        .stderr(starts_with("error: wasm trap: integer overflow (in function `div`"));
+    trap(&["deep", "1"])
+        .code(134)
+        .stderr(starts_with("error: wasm trap: call stack exhausted (in function `deep`"));
 
     for (body, text) in [
         ("unreachable", "wasm `unreachable` instruction executed"),
-        (
-            "(drop (i32.load (i32.const -1)))",
-            "out of bounds memory access",
-        ),
+        ("(drop (i32.load (i32.const -1)))", "out of bounds memory access"),
         ("(call_indirect (i32.const 1))", "uninitialized element"),
-        (
-            "(call_indirect (i32.const 2))",
-            "undefined element: out of bounds table access",
-        ),
-        (
-            "(drop (call_indirect (result i32) (i32.const 0)))",
-            "indirect call type mismatch",
-        ),
+        ("(call_indirect (i32.const 2))", "undefined element: out of bounds table access"),
+        ("(drop (call_indirect (result i32) (i32.const 0)))", "indirect call type mismatch"),
     ] {
         let wat = format!(
             r#"(module (memory 1) (table 2 funcref) (elem (i32.const 0) 0) (func $f (export "f") {body}))"#
         );
-        run(&wat, &[], &[]).code(134).stderr(starts_with(format!(
-            "error: wasm trap: {text} (in function `f`, at offset 0x"
-        )));
+        run(&wat, &[], &[])
+            .code(134)
+            .stderr(starts_with(format!("error: wasm trap: {text} (in function `f`, at offset 0x")));
     }
     // At instance creation.
-    run(
-        "(module (func $main unreachable) (start $main) (func (export \"f\")))",
-        &[],
-        &[],
-    )
-    .code(134)
-    .stderr(contains("in function `main`"));
+    run("(module (func $main unreachable) (start $main) (func (export \"f\")))", &[], &[])
+        .code(134)
+        .stderr(contains("in function `main`"));
 }
 
 #[test]
@@ -411,90 +297,41 @@ fn wrong_arguments_are_wrong_usage() {
             .stdout(is_empty())
             .stderr(starts_with("error: ").and(contains(text)));
     };
-    usage(
-        &["--invoke", "sub"],
-        &[],
-        "no exported function is called `sub`",
-    );
-    usage(
-        &["--invoke", "add"],
-        &["1"],
-        "1 argument given, but the function is add(i32, i32) -> i32",
-    );
+    usage(&["--invoke", "sub"], &[], "no exported function is called `sub`");
+    usage(&["--invoke", "add"], &["1"], "1 argument given, but the function is add(i32, i32) -> i32");
     usage(&["--invoke", "add"], &["1", "2", "3"], "3 arguments given");
-    usage(
-        &["--invoke", "add"],
-        &["1", "two"],
-        "argument 2 of add(i32, i32) -> i32: `two` is not an i32",
-    );
-    usage(
-        &["--invoke", "add"],
-        &["1", "4294967296"],
-        "it does not fit 32 bits",
-    );
+    usage(&["--invoke", "add"], &["1", "two"], "argument 2 of add(i32, i32) -> i32: `two` is not an i32");
+    usage(&["--invoke", "add"], &["1", "4294967296"], "it does not fit 32 bits");
     usage(&["--invoke", "add"], &["1.0", "2"], "argument 1");
     usage(&["--invoke", "bits"], &["x", "2"], "`x` is not an f32");
-    usage(
-        &["--executor", "fast", "--invoke", "add"],
-        &["1", "2"],
-        "fast",
-    );
-    usage(
-        &["--max-steps", "few", "--invoke", "add"],
-        &["1", "2"],
-        "--max-steps",
-    );
-    usage(
-        &["--max-memory-pages", "65537", "--invoke", "add"],
-        &["1", "2"],
-        "65537",
-    );
+    usage(&["--executor", "fast", "--invoke", "add"], &["1", "2"], "fast");
+    usage(&["--max-steps", "few", "--invoke", "add"], &["1", "2"], "--max-steps");
+    usage(&["--max-memory-pages", "65537", "--invoke", "add"], &["1", "2"], "65537");
     usage(&["--no-such-option"], &[], "--no-such-option");
     wasm2onnx().assert().code(2);
-    wasm2onnx()
-        .arg("run")
-        .assert()
-        .code(2)
-        .stderr(contains("INPUT"));
-    wasm2onnx()
-        .args(["walk", "x.wasm"])
-        .assert()
-        .code(2)
-        .stderr(contains("walk"));
+    wasm2onnx().arg("run").assert().code(2).stderr(contains("INPUT"));
+    wasm2onnx().args(["walk", "x.wasm"]).assert().code(2).stderr(contains("walk"));
 }
 
 #[test]
 fn limits_are_named() {
-    run(
-        ARITHMETIC,
-        &["--max-steps", "5000", "--invoke", "forever"],
-        &[],
-    )
-    .code(1)
-    .stdout(is_empty())
-    .stderr("error: step limit of 5000 reached\n");
+    run(ARITHMETIC, &["--max-steps", "5000", "--invoke", "forever"], &[])
+        .code(1)
+        .stdout(is_empty())
+        .stderr("error: step limit of 5000 reached\n");
 
-    let grow = r#"(module (memory 1) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"#;
-    run(grow, &["--max-memory-pages", "3"], &["2"])
-        .success()
-        .stdout("1\n");
-    run(grow, &["--max-memory-pages", "3"], &["3"])
-        .success()
-        .stdout("-1\n");
+    let grow =
+        r#"(module (memory 1) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"#;
+    run(grow, &["--max-memory-pages", "3"], &["2"]).success().stdout("1\n");
+    run(grow, &["--max-memory-pages", "3"], &["3"]).success().stdout("-1\n");
     // Without the option: the declared maximum, at most 256.
     run(grow, &[], &["255"]).success().stdout("1\n");
     run(grow, &[], &["256"]).success().stdout("-1\n");
-    run(&grow.replace("memory 1", "memory 1 5"), &[], &["5"])
-        .success()
-        .stdout("-1\n");
+    run(&grow.replace("memory 1", "memory 1 5"), &[], &["5"]).success().stdout("-1\n");
     // A memory that is larger from the start does not fit.
-    run(
-        &grow.replace("memory 1", "memory 4"),
-        &["--max-memory-pages", "3"],
-        &["0"],
-    )
-    .code(1)
-    .stderr(contains("4").and(contains("limit of 3")));
+    run(&grow.replace("memory 1", "memory 4"), &["--max-memory-pages", "3"], &["0"])
+        .code(1)
+        .stderr(contains("4").and(contains("limit of 3")));
 }
 
 /// Files that are not, or not quite, WebAssembly: a message, status 1, no panic.
@@ -506,29 +343,19 @@ fn is_refused(module: &[u8], text: &str) {
             .assert()
             .code(1)
             .stdout(is_empty())
-            .stderr(
-                starts_with("error: ")
-                    .and(contains(text))
-                    .and(contains("panicked").not()),
-            );
+            .stderr(starts_with("error: ").and(contains(text)).and(contains("panicked").not()));
     }
 }
 
 #[test]
 fn what_is_not_webassembly_is_refused() {
     is_refused(b"", "");
-    is_refused(
-        b"\x7fELF\x02\x01\x01\x00\xff\xfe",
-        "not a WebAssembly module",
-    );
+    is_refused(b"\x7fELF\x02\x01\x01\x00\xff\xfe", "not a WebAssembly module");
     is_refused(b"hello", "");
     is_refused(b"\0asm\x02\0\0\0", "version");
     is_refused(b"\0asm\x0d\0\x01\0", "");
     is_refused(b"(module (func", "");
-    is_refused(
-        br#"(module (func (export "f") (result i32) (i64.const 1)))"#,
-        "type mismatch",
-    );
+    is_refused(br#"(module (func (export "f") (result i32) (i64.const 1)))"#, "type mismatch");
     let binary = wat::parse_str(ARITHMETIC).expect("the text is well-formed");
     for len in [4, 8, 9, 20, binary.len() / 2, binary.len() - 1] {
         // An empty module is a module.
@@ -536,29 +363,16 @@ fn what_is_not_webassembly_is_refused() {
             is_refused(&binary[..len], "");
         }
     }
-    wasm2onnx()
-        .args(["run", "no-such-file.wasm"])
-        .assert()
-        .code(1)
-        .stderr(contains("no-such-file.wasm"));
+    wasm2onnx().args(["run", "no-such-file.wasm"]).assert().code(1).stderr(contains("no-such-file.wasm"));
 }
 
 #[test]
 fn what_is_not_supported_is_named_with_its_place() {
     let wat = r#"(module (func $half (export "half") (param f64) (result f64) (f64.mul (local.get 0) (f64.const 0.5))))"#;
     let binary = wat::parse_str(wat).expect("the text is well-formed");
-    let at = binary
-        .iter()
-        .rposition(|byte| *byte == 0xa2)
-        .expect("there is an f64.mul");
-    is_refused(
-        &binary,
-        &format!("unsupported: f64.mul in function `half` (func[0]) (at offset {at:#x})"),
-    );
-    is_refused(
-        br#"(module (import "env" "what" (func (param i32))))"#,
-        "unknown import: `env.what`",
-    );
+    let at = binary.iter().rposition(|byte| *byte == 0xa2).expect("there is an f64.mul");
+    is_refused(&binary, &format!("unsupported: f64.mul in function `half` (func[0]) (at offset {at:#x})"));
+    is_refused(br#"(module (import "env" "what" (func (param i32))))"#, "unknown import: `env.what`");
     is_refused(br#"(module (import "env" "memory" (memory 1)))"#, "import");
 }
 
@@ -569,11 +383,7 @@ fn models_are_not_there_yet_and_it_says_so() {
         .assert()
         .code(1)
         .stderr(contains("not there yet"));
-    wasm2onnx()
-        .args(["run", "prog.onnx"])
-        .assert()
-        .code(1)
-        .stderr(contains("not there yet"));
+    wasm2onnx().args(["run", "prog.onnx"]).assert().code(1).stderr(contains("not there yet"));
 }
 
 #[test]

@@ -6,13 +6,7 @@
 use std::time::Instant;
 use wasm2onnx_runtime::*;
 
-const PORTS: Ports = Ports {
-    carried: 8,
-    units: 8,
-    reads: 6,
-    lookups: 2,
-    rows: 4,
-};
+const PORTS: Ports = Ports { carried: 8, units: 8, reads: 6, lookups: 2, rows: 4 };
 const ONE: Source = Ports::ONE;
 const MEMORY: f64 = 1000.0;
 const SIZE: f64 = 65_536.0;
@@ -31,9 +25,7 @@ fn expert(experts: &mut Experts, rows: &[Row<'_>]) -> ExpertId {
     for (field, terms) in rows {
         let mut terms = terms.to_vec();
         terms.sort_by_key(|term| term.0);
-        terms
-            .iter()
-            .for_each(|(source, weight)| experts.push_term(*source, *weight));
+        terms.iter().for_each(|(source, weight)| experts.push_term(*source, *weight));
         experts.end_row(field);
     }
     experts.end_expert()
@@ -51,10 +43,7 @@ fn network() -> Network {
     let query = |i: f64| vec![(address, 1.0), (ONE, MEMORY + i)];
 
     // 2: the argument is the number of rounds.
-    let start = expert(
-        &mut experts,
-        &[(p.s(2), &[(address, 1.0)]), (p.e(), &[(ONE, head)])],
-    );
+    let start = expert(&mut experts, &[(p.s(2), &[(address, 1.0)]), (p.e(), &[(ONE, head)])]);
     // 3: bounds check and queries.
     expert(
         &mut experts,
@@ -67,10 +56,7 @@ fn network() -> Network {
                 (p.q(1), &query(1.0)),
                 (p.q(2), &query(2.0)),
                 (p.q(3), &query(3.0)),
-                (
-                    p.n(0),
-                    &[(ONE, (SIZE - 4.0) * p2(-33) + 1.0), (address, -p2(-33))],
-                ),
+                (p.n(0), &[(ONE, (SIZE - 4.0) * p2(-33) + 1.0), (address, -p2(-33))]),
                 (p.v(0), &[(ONE, 1.0)]),
                 (p.e(), &[(ONE, 4.0)]),
             ],
@@ -78,17 +64,8 @@ fn network() -> Network {
         .concat(),
     );
     // 4: the word is added; the next address; out of bounds ends.
-    let word = [
-        (p.yr(0), 1.0),
-        (p.yr(1), p2(8)),
-        (p.yr(2), p2(16)),
-        (p.yr(3), p2(24)),
-    ];
-    let scaled: Vec<_> = word
-        .iter()
-        .map(|(s, w)| (*s, w * p2(-32)))
-        .chain([(sum, p2(-32))])
-        .collect();
+    let word = [(p.yr(0), 1.0), (p.yr(1), p2(8)), (p.yr(2), p2(16)), (p.yr(3), p2(24))];
+    let scaled: Vec<_> = word.iter().map(|(s, w)| (*s, w * p2(-32))).chain([(sum, p2(-32))]).collect();
     let total: Vec<_> = word.into_iter().chain([(sum, 1.0)]).collect();
     expert(
         &mut experts,
@@ -157,9 +134,7 @@ fn network() -> Network {
             cell: Cell::Byte,
             values: Domain::Interval(Interval::new(0, 255)),
         }],
-        first_rows: (0..SIZE as u64)
-            .map(|i| (1000 + i, (i * 37 % 251) as f64))
-            .collect(),
+        first_rows: (0..SIZE as u64).map(|i| (1000 + i, (i * 37 % 251) as f64)).collect(),
         ..Network::default()
     }
 }
@@ -172,30 +147,16 @@ fn main() {
         ("interpreter", Executor::Sparse, None, 2_000_000),
         ("dense", Executor::Dense, None, 500),
     ] {
-        let config = || Config {
-            executor,
-            compile_after,
-            assert_declared: false,
-            ..Config::default()
-        };
+        let config = || Config { executor, compile_after, assert_declared: false, ..Config::default() };
         let run = |rounds| {
-            let mut instance =
-                Instance::with_config(&network, config()).expect("the network is valid");
+            let mut instance = Instance::with_config(&network, config()).expect("the network is valid");
             let start = Instant::now();
-            let result = instance
-                .invoke("run", &[Value::I32(rounds)])
-                .expect("the loop ends");
+            let result = instance.invoke("run", &[Value::I32(rounds)]).expect("the loop ends");
             (result, start.elapsed(), instance.steps())
         };
         results.push(run(400).0);
         let (_, elapsed, steps) = run(rounds);
-        println!(
-            "{name:>13}: {:.2} ns a step, {steps} steps",
-            elapsed.as_nanos() as f64 / steps as f64
-        );
+        println!("{name:>13}: {:.2} ns a step, {steps} steps", elapsed.as_nanos() as f64 / steps as f64);
     }
-    assert!(
-        results.windows(2).all(|pair| pair[0] == pair[1]),
-        "{results:?}"
-    );
+    assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "{results:?}");
 }

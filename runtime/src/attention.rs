@@ -69,9 +69,7 @@ fn winner_avx512(query: f64, keys: &[f64]) -> Option<usize> {
 impl Attention {
     /// The scan for any machine.
     pub(crate) fn scalar() -> Self {
-        Attention {
-            winner: winner_scalar,
-        }
+        Attention { winner: winner_scalar }
     }
 
     /// The scans that this machine can run, the fastest last.
@@ -80,14 +78,10 @@ impl Attention {
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx2") {
-                all.push(Attention {
-                    winner: winner_avx2,
-                });
+                all.push(Attention { winner: winner_avx2 });
             }
             if is_x86_feature_detected!("avx512f") {
-                all.push(Attention {
-                    winner: winner_avx512,
-                });
+                all.push(Attention { winner: winner_avx512 });
             }
         }
         all

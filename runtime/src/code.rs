@@ -25,12 +25,7 @@ impl Layout {
     pub(crate) fn new(ports: Ports) -> Self {
         let one = ports.fields();
         let waiting = one + usize::from(ports.ys(0));
-        Layout {
-            ports,
-            one,
-            waiting,
-            end: waiting + usize::from(ports.carried),
-        }
+        Layout { ports, one, waiting, end: waiting + usize::from(ports.carried) }
     }
 
     /// Cell of an element of `y`.
@@ -57,8 +52,8 @@ pub(crate) struct Code {
     pub(crate) terms: Box<[Term]>,
     /// Carried fields whose new values wait, one after the other.
     pub(crate) waiting: Box<[u32]>,
-    /// Carried fields that become 0.
-    pub(crate) zeros: Box<[u32]>,
+    /// Carried fields that become 0, in runs: first and end.
+    pub(crate) zeros: Box<[(u32, u32)]>,
     /// Constant of the row of `e`.
     pub(crate) next: f64,
     /// Whether only carried fields have rows.
@@ -134,10 +129,7 @@ impl Code {
     /// Decodes an expert.
     pub(crate) fn new(network: &Network, layout: &Layout, e: ExpertId) -> Self {
         let ports = &network.ports;
-        let mut code = Code {
-            only_carried: true,
-            ..Code::default()
-        };
+        let mut code = Code { only_carried: true, ..Code::default() };
         let mut rows = Vec::new();
         let mut terms = Vec::new();
         let mut last_terms = Vec::new();
@@ -153,20 +145,13 @@ impl Code {
                 }
             }
             let mut constant = 0.0;
-            let to = if kind == FieldKind::E {
-                &mut last_terms
-            } else {
-                &mut terms
-            };
+            let to = if kind == FieldKind::E { &mut last_terms } else { &mut terms };
             for (&source, &weight) in row.sources.iter().zip(row.weights) {
                 if source == Ports::ONE {
                     constant = weight;
                 } else {
                     used[usize::from(source)] = true;
-                    to.push(Term {
-                        weight,
-                        source: layout.source(source) as u32,
-                    });
+                    to.push(Term { weight, source: layout.source(source) as u32 });
                 }
             }
             let target = match kind {
@@ -184,23 +169,13 @@ impl Code {
                 }
             };
             let (target, end) = (target as u32, terms.len() as u32);
-            rows.push(CodeRow {
-                constant,
-                target,
-                end,
-                gate: kind == FieldKind::N,
-            });
+            rows.push(CodeRow { constant, target, end, gate: kind == FieldKind::N });
         }
         terms.extend(last_terms);
         let used = |source: u16| used[usize::from(source)].then_some(layout.source(source) as u32);
         let read = |port| {
             let result = used(ports.yr(port))?;
-            Some(CodeRead {
-                port,
-                hint: RegionHint::MAX,
-                query: ports.q(port).into(),
-                result,
-            })
+            Some(CodeRead { port, hint: RegionHint::MAX, query: ports.q(port).into(), result })
         };
         let lookup = |i| Some((ports.t(i).into(), used(ports.yw(i))?));
         let unit = |i| Some((ports.n(i).into(), ports.v(i).into(), used(ports.yu(i))?));
@@ -211,18 +186,37 @@ impl Code {
             rows: rows.into(),
             terms: terms.into(),
             waiting: waiting.into(),
-            zeros: (0..u32::from(ports.carried))
-                .filter(|i| !kept[*i as usize])
-                .collect(),
+            zeros: runs(kept.iter().map(|kept| !kept)),
             row_hints: vec![RegionHint::MAX; ports.rows.into()].into(),
             ..code
         }
     }
 }
 
+/// Runs of what holds: first index and end of each.
+fn runs(holds: impl Iterator<Item = bool>) -> Box<[(u32, u32)]> {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for (i, _) in (0..).zip(holds).filter(|(_, holds)| *holds) {
+        match runs.last_mut() {
+            Some((_, end)) if *end == i => *end = i + 1,
+            _ => runs.push((i, i + 1)),
+        }
+    }
+    runs.into()
+}
+
+/// ⌊relu(·)⌋, without the call of a library that `floor` is on machines of unknown age.
+pub(crate) fn gate(g: f64) -> f64 {
+    /// From here on all numbers are integers.
+    const INTEGERS: f64 = (1u64 << 52) as f64;
+    let positive = g.max(0.0);
+    if positive < INTEGERS { positive as i64 as f64 } else { positive }
+}
+
 /// Adds up a row.
 pub(crate) fn sum(constant: f64, terms: &[Term], cells: &[f64]) -> f64 {
-    terms.iter().fold(constant, |sum, term| {
-        sum + term.weight * cells[term.source as usize]
-    })
+    terms.iter().fold(constant, |sum, term| sum + term.weight * cells[term.source as usize])
 }
+
+#[cfg(test)]
+mod tests;

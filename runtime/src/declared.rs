@@ -39,17 +39,11 @@ pub(crate) fn assert_declared(network: &Network, e: ExpertId, z: &[f64]) {
         }
     }
     for ghost in certificate.ghosts(e) {
-        let term =
-            |&(field, weight): &(u16, i64)| i128::from(weight) * z[usize::from(field)] as i128;
+        let term = |&(field, weight): &(u16, i64)| i128::from(weight) * z[usize::from(field)] as i128;
         let value: i128 = ghost.terms.iter().map(term).sum();
         let bounded = |bound: i64| bound != i64::MIN && bound != i64::MAX;
         let low = !bounded(ghost.range.lo) || i128::from(ghost.range.lo) <= value;
         let high = !bounded(ghost.range.hi) || value <= i128::from(ghost.range.hi);
-        assert!(
-            low && high,
-            "expert {e}: ghost {:?} is {value}, declared {:?}",
-            ghost.terms,
-            ghost.range
-        );
+        assert!(low && high, "expert {e}: ghost {:?} is {value}, declared {:?}", ghost.terms, ghost.range);
     }
 }

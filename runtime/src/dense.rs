@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use ndarray::{Array1, Array2};
 
 use crate::attention::Attention;
+use crate::error::Error;
 use crate::network::{ExpertId, Field, Network, Ports};
 use crate::stepper::{Stepper, TraceSize};
 use crate::tokens::expert_of;
 use crate::trace::key_of;
+use crate::validate::validate;
 
 /// Executes a network as it is defined.
 #[derive(Debug)]
@@ -28,9 +30,14 @@ pub struct Dense<'n> {
 }
 
 impl<'n> Dense<'n> {
-    /// An executor with an empty trace. The network must be valid (see [`crate::validate`]).
-    pub fn new(network: &'n Network) -> Self {
-        Dense {
+    /// An executor with an empty trace.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`]
+    pub fn new(network: &'n Network) -> Result<Self, Error> {
+        validate(network)?;
+        Ok(Dense {
             network,
             experts: vec![None; network.experts.len()],
             keys: Vec::new(),
@@ -38,26 +45,20 @@ impl<'n> Dense<'n> {
             attention: Attention::detect(),
             expert: 0,
             z: vec![0.0; network.ports.fields()],
-        }
+        })
     }
 
     /// Value of the trace at a query; a query that is not an integer in a region reads 0.
     fn attend(&self, query: f64) -> f64 {
         match key_of(query).and_then(|key| self.network.region_of(key)) {
-            Some(_) => self
-                .attention
-                .winner(query, &self.keys)
-                .map_or(0.0, |row| self.values[row]),
+            Some(_) => self.attention.winner(query, &self.keys).map_or(0.0, |row| self.values[row]),
             None => 0.0,
         }
     }
 
     /// Entry of the frozen tables. Their keys are 0, 1, …, so that the key is the index.
     fn look_up(&self, query: f64) -> f64 {
-        key_of(query)
-            .and_then(|key| self.network.lookup.get(key as usize))
-            .copied()
-            .unwrap_or(0.0)
+        key_of(query).and_then(|key| self.network.lookup.get(key as usize)).copied().unwrap_or(0.0)
     }
 
     /// `[1, r, w, u, s]`
@@ -96,10 +97,7 @@ pub(crate) fn gates(ports: &Ports) -> std::ops::Range<usize> {
 
 impl Stepper for Dense<'_> {
     fn enter(&mut self, expert: ExpertId, fields: &[(Field, f64)]) {
-        assert!(
-            (expert as usize) < self.network.experts.len(),
-            "expert {expert} does not exist"
-        );
+        assert!((expert as usize) < self.network.experts.len(), "expert {expert} does not exist");
         self.expert = expert;
         self.z.fill(0.0);
         for (field, value) in fields {
@@ -110,10 +108,7 @@ impl Stepper for Dense<'_> {
     fn step(&mut self) -> bool {
         let ports = &self.network.ports;
         for i in 0..ports.rows {
-            let (key, value) = (
-                self.z[usize::from(ports.k(i))],
-                self.z[usize::from(ports.x(i))],
-            );
+            let (key, value) = (self.z[usize::from(ports.k(i))], self.z[usize::from(ports.x(i))]);
             if let Some(key) = key_of(key) {
                 self.append(key, value);
             }
@@ -160,9 +155,6 @@ impl Stepper for Dense<'_> {
 
     fn size(&self) -> TraceSize {
         let bytes = (self.keys.capacity() + self.values.capacity()) * size_of::<f64>();
-        TraceSize {
-            rows: self.keys.len() as u64,
-            bytes: bytes as u64,
-        }
+        TraceSize { rows: self.keys.len() as u64, bytes: bytes as u64 }
     }
 }

@@ -18,10 +18,7 @@ pub enum Error {
     #[error("step limit of {0} reached")]
     StepLimit(u64),
     /// No export of that kind has that name.
-    #[error(
-        "unknown {kind} `{name}`; the {kind}s exported are: {}",
-        List(available)
-    )]
+    #[error("unknown {kind} `{name}`; the {kind}s exported are: {}", List(available))]
     UnknownExport {
         /// `function`, `global` or `memory`.
         kind: &'static str,
@@ -31,11 +28,7 @@ pub enum Error {
         available: Vec<String>,
     },
     /// The arguments do not fit the function's parameters.
-    #[error(
-        "function `{name}` takes ({}), not ({})",
-        Types(expected),
-        Types(found)
-    )]
+    #[error("function `{name}` takes ({}), not ({})", Types(expected), Types(found))]
     Arguments {
         /// The function.
         name: String,
@@ -68,9 +61,7 @@ pub enum Error {
         size: u64,
     },
     /// Standard input is longer than the region that the network has for it.
-    #[error(
-        "standard input of {len} bytes is longer than the {capacity} bytes that the network can read"
-    )]
+    #[error("standard input of {len} bytes is longer than the {capacity} bytes that the network can read")]
     StdinTooLong {
         /// Its length in bytes.
         len: u64,

@@ -64,10 +64,7 @@ pub enum Inexact {
 pub(crate) fn check_z(network: &Network, z: &[f64]) -> Result<(), Inexact> {
     for (field, &value) in z.iter().enumerate() {
         if value.abs() > MAX_EXACT || value.fract() != 0.0 || value.is_nan() {
-            return Err(Inexact::Field {
-                field: field as u16,
-                value,
-            });
+            return Err(Inexact::Field { field: field as u16, value });
         }
     }
     let ports = &network.ports;
@@ -85,11 +82,7 @@ pub(crate) fn check_z(network: &Network, z: &[f64]) -> Result<(), Inexact> {
         let region = &network.regions[region];
         let value = z[usize::from(ports.x(row))];
         if !is_in(network, region.values, value) {
-            return Err(Inexact::Value {
-                row,
-                value,
-                region: region.name.clone(),
-            });
+            return Err(Inexact::Value { row, value, region: region.name.clone() });
         }
         if let Some(earlier) = (0..row).find(|earlier| key(*earlier) == key(row)) {
             return Err(Inexact::SameKey(earlier, row));
@@ -118,14 +111,8 @@ fn is_exact_product(a: f64, b: f64) -> bool {
 
 /// The products of a row that are not 0.
 fn products<'a>(row: &Row<'a>, y: &'a [f64]) -> impl Iterator<Item = (f64, f64, f64)> + use<'a> {
-    let terms = row
-        .sources
-        .iter()
-        .zip(row.weights)
-        .map(|(s, w)| (*w, y[usize::from(*s)]));
-    terms
-        .map(|(w, y)| (w, y, w * y))
-        .filter(|(.., product)| *product != 0.0)
+    let terms = row.sources.iter().zip(row.weights).map(|(s, w)| (*w, y[usize::from(*s)]));
+    terms.map(|(w, y)| (w, y, w * y)).filter(|(.., product)| *product != 0.0)
 }
 
 /// Whether all orders of summation give the same number, because every partial sum is exact.
@@ -134,9 +121,7 @@ fn is_exact(row: &Row<'_>, y: &[f64]) -> bool {
         return false;
     }
     // All partial sums are multiples of the finest product's last bit.
-    let finest = products(row, y)
-        .map(|(.., p)| last_bit(p))
-        .fold(f64::INFINITY, f64::min);
+    let finest = products(row, y).map(|(.., p)| last_bit(p)).fold(f64::INFINITY, f64::min);
     let magnitude: f64 = products(row, y).map(|(.., p)| p.abs()).sum();
     if magnitude <= finest * MAX_EXACT {
         return true;
@@ -158,20 +143,14 @@ fn last_bit(x: f64) -> f64 {
     let bits = x.abs().to_bits();
     let cleared = bits & (bits - 1);
     // Clearing the last bit of a power of two's significand would reach into the exponent.
-    if bits & ((1 << 52) - 1) == 0 {
-        x.abs()
-    } else {
-        x.abs() - f64::from_bits(cleared)
-    }
+    if bits & ((1 << 52) - 1) == 0 { x.abs() } else { x.abs() - f64::from_bits(cleared) }
 }
 
 /// Whether ⌊relu(·)⌋ of a row is the same for all orders of summation: no integer lies within the
 /// error bound of the sum.
 fn has_stable_gate(row: &Row<'_>, y: &[f64]) -> bool {
     let (sum, magnitude, terms) = products(row, y)
-        .fold((0.0, 0.0, 0.0), |(sum, magnitude, n), (.., p)| {
-            (sum + p, magnitude + p.abs(), n + 1.0)
-        });
+        .fold((0.0, 0.0, 0.0), |(sum, magnitude, n), (.., p)| (sum + p, magnitude + p.abs(), n + 1.0));
     // Each product and each sum errs by half a unit in the last place; twice that for safety.
     let error = magnitude * (terms + 1.0) * f64::EPSILON;
     let quantized = |g: f64| g.max(0.0).floor();

@@ -9,7 +9,6 @@ use crate::sparse::{Sparse, SparseOptions};
 use crate::stepper::{Slice, Stepper, TraceSize};
 use crate::tokens::TokenEnds;
 use crate::trace::key_of;
-use crate::validate::validate;
 use crate::value::Value;
 
 /// Bytes of a page of memory.
@@ -51,10 +50,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let SparseOptions {
-            assert_declared,
-            compile_after,
-        } = SparseOptions::default();
+        let SparseOptions { assert_declared, compile_after } = SparseOptions::default();
         Config {
             executor: Executor::default(),
             max_steps: None,
@@ -115,21 +111,13 @@ impl<'n> Instance<'n> {
     /// [`Error::Malformed`] if the network breaks a structural rule, [`Error::OutOfMemory`],
     /// [`Error::StdinTooLong`], [`Error::Trap`] if instance creation traps, [`Error::StepLimit`] if it takes too long.
     pub fn with_config(network: &'n Network, config: Config) -> Result<Self, Error> {
-        validate(network)?;
         let machine = match config.executor {
             Executor::Sparse => {
-                let Config {
-                    assert_declared,
-                    compile_after,
-                    ..
-                } = config;
-                let options = SparseOptions {
-                    assert_declared,
-                    compile_after,
-                };
+                let Config { assert_declared, compile_after, .. } = config;
+                let options = SparseOptions { assert_declared, compile_after };
                 Machine::Sparse(Box::new(Sparse::new(network, options)?))
             }
-            Executor::Dense => Machine::Dense(Box::new(Dense::new(network))),
+            Executor::Dense => Machine::Dense(Box::new(Dense::new(network)?)),
         };
         let mut instance = Instance {
             network,
@@ -166,15 +154,9 @@ impl<'n> Instance<'n> {
     fn run(&mut self, expert: ExpertId, fields: &[(Field, f64)]) -> Result<(), Error> {
         self.machine.stepper_mut().enter(expert, fields);
         loop {
-            let left = self
-                .max_steps
-                .map_or(u64::MAX, |max| max.saturating_sub(self.steps));
+            let left = self.max_steps.map_or(u64::MAX, |max| max.saturating_sub(self.steps));
             let budget = left.min(crate::limits::PROGRESS_STEPS);
-            let Slice {
-                steps,
-                tokens,
-                ended,
-            } = self.machine.stepper_mut().run(budget, &self.ends);
+            let Slice { steps, tokens, ended } = self.machine.stepper_mut().run(budget, &self.ends);
             self.steps += steps;
             self.tokens += tokens;
             if ended {
@@ -225,11 +207,7 @@ impl<'n> Instance<'n> {
     pub fn memory(&mut self, name: &str) -> Result<Memory<'_>, Error> {
         let export = find("memory", &self.network.memories, name)?;
         let stepper = self.machine.stepper_mut();
-        Ok(Memory {
-            region: &self.network.regions[export.region],
-            pages: export.pages,
-            stepper,
-        })
+        Ok(Memory { region: &self.network.regions[export.region], pages: export.pages, stepper })
     }
 
     /// The value of an exported global.
@@ -257,11 +235,7 @@ impl<'n> Instance<'n> {
             return Err(Error::ImmutableGlobal(name.into()));
         }
         if export.ty != value.ty() {
-            return Err(Error::GlobalType {
-                name: name.into(),
-                expected: export.ty,
-                found: value.ty(),
-            });
+            return Err(Error::GlobalType { name: name.into(), expected: export.ty, found: value.ty() });
         }
         for (key, word) in export.keys.iter().zip(value.words()) {
             self.machine.stepper_mut().append(*key, word.into());
@@ -277,9 +251,7 @@ impl<'n> Instance<'n> {
         let region = &self.network.regions[region];
         let stepper = self.machine.stepper();
         let length = key_of(stepper.read(length)).unwrap_or(0).min(region.count);
-        (region.first..region.first + length)
-            .map(|key| stepper.read(key) as u8)
-            .collect()
+        (region.first..region.first + length).map(|key| stepper.read(key) as u8).collect()
     }
 }
 
@@ -336,11 +308,7 @@ impl Memory<'_> {
 }
 
 /// An export by name.
-fn find<'a, T>(
-    kind: &'static str,
-    exports: &'a BTreeMap<String, T>,
-    name: &str,
-) -> Result<&'a T, Error> {
+fn find<'a, T>(kind: &'static str, exports: &'a BTreeMap<String, T>, name: &str) -> Result<&'a T, Error> {
     exports.get(name).ok_or_else(|| Error::UnknownExport {
         kind,
         name: name.into(),
@@ -351,29 +319,18 @@ fn find<'a, T>(
 /// The word that a number is, if it is one.
 fn word_of(x: f64) -> Result<u32, Error> {
     let word = x as u32;
-    if f64::from(word) == x {
-        Ok(word)
-    } else {
-        Err(Error::NotAWord(x))
-    }
+    if f64::from(word) == x { Ok(word) } else { Err(Error::NotAWord(x)) }
 }
 
 /// Appends the rows that a new instance begins with.
-pub(crate) fn first_rows(
-    network: &Network,
-    stdin: &[u8],
-    stepper: &mut dyn Stepper,
-) -> Result<(), Error> {
+pub(crate) fn first_rows(network: &Network, stdin: &[u8], stepper: &mut dyn Stepper) -> Result<(), Error> {
     for (key, value) in &network.first_rows {
         stepper.append(*key, *value);
     }
     if let Some((region, length)) = network.io.stdin {
         let region = &network.regions[region];
         if stdin.len() as u64 > region.count {
-            return Err(Error::StdinTooLong {
-                len: stdin.len() as u64,
-                capacity: region.count,
-            });
+            return Err(Error::StdinTooLong { len: stdin.len() as u64, capacity: region.count });
         }
         for (key, byte) in (region.first..).zip(stdin) {
             stepper.append(key, f64::from(*byte));
@@ -397,15 +354,9 @@ pub(crate) fn prepare<'n>(
     let entry = find("function", &network.entries, name)?;
     let found: Vec<_> = args.iter().map(|arg| arg.ty()).collect();
     if found != entry.params {
-        return Err(Error::Arguments {
-            name: name.into(),
-            expected: entry.params.clone(),
-            found,
-        });
+        return Err(Error::Arguments { name: name.into(), expected: entry.params.clone(), found });
     }
-    let words = args
-        .iter()
-        .flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
+    let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
     let mut fields = Vec::new();
     for (place, word) in entry.param_places.iter().zip(words) {
         match *place {
@@ -421,20 +372,10 @@ pub(crate) fn end_of_run(network: &Network, terminal: ExpertId) -> Result<(), Er
     match network.terminals[terminal as usize] {
         Terminal::Halt => Ok(()),
         Terminal::Unreachable => Err(Error::UnreachableState),
-        Terminal::Trap {
-            code,
-            function,
-            offset,
-        } => {
+        Terminal::Trap { code, function, offset } => {
             let name = network.function_names.get(function as usize);
             let function_name = name.filter(|name| !name.is_empty()).cloned();
-            Err(Trap {
-                code,
-                function,
-                offset,
-                function_name,
-            }
-            .into())
+            Err(Trap { code, function, offset, function_name }.into())
         }
     }
 }

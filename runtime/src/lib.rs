@@ -82,8 +82,9 @@
 //!
 //! [`Dense`] is the definition, literally: an append-only trace, attention by a scan over all of it,
 //! a matrix-vector product. [`Sparse`] evaluates the non-zeros only and keeps one cell for each key:
-//! a row overwritten by a later one with its key can never be read again. [`Config::executor`]
-//! chooses; [`lockstep`] runs both and compares every number.
+//! a row overwritten by a later one with its key can never be read again. Packets that are visited
+//! often it translates from weights to machine code ([`Config::compile_after`], feature `jit`).
+//! [`Config::executor`] chooses; [`lockstep`] runs them side by side and compares every number.
 //!
 //! # What is exact, and why
 //!
@@ -103,8 +104,8 @@
 //!
 //! # Security
 //!
-//! A network is data, and may come from anyone. [`validate`] checks all indices before anything
-//! runs; then no network can make an executor access memory that is not its own, or the host in any
+//! A network is data, and may come from anyone. [`validate()`] checks all indices before anything
+//! runs, in every executor's constructor; then no network can make an executor access memory that is not its own, or the host in any
 //! way. It can run for ever and fill its regions: [`Config::max_steps`] bounds the first,
 //! the regions that it declares the second.
 #![deny(missing_docs)]

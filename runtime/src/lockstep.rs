@@ -111,11 +111,10 @@ pub fn compare_step_by_step(
     args: &[Value],
     max_steps: u64,
 ) -> Result<Report, Divergence> {
-    validate(network)?;
     let mut pair = Pair {
         network,
         sparse: Sparse::new(network, INTERPRETER)?,
-        dense: Dense::new(network),
+        dense: Dense::new(network)?,
         steps: 0,
         max_steps,
         digest: DIGEST_SEED,
@@ -127,21 +126,17 @@ pub fn compare_step_by_step(
         Err(early) => early,
     };
     pair.compare_traces()?;
-    Ok(Report {
-        steps: pair.steps,
-        end,
-        digest: pair.digest,
-    })
+    Ok(Report { steps: pair.steps, end, digest: pair.digest })
 }
 
-/// Runs an entry on a fresh instance of a network, whose creation runs nothing, with the sparse executor's
-/// interpreter and with its machine code, `slice` steps at a time, and compares all of `z`, the steps,
-/// the tokens and the traces after each slice.
+/// Runs an entry on a fresh instance with the sparse executor's interpreter and with its machine code,
+/// `slice` steps at a time, and compares all of `z`, the steps, the tokens and the traces after each
+/// slice.
 ///
-/// `steps` bounds the run; for a network that is not certified it must be at most the
-/// [`Report::steps`] that are known to be exact. `compile_after` visits make a packet hot. Machine
-/// code needs slices of at least 64 steps. Returns how many steps machine code did; 0 without the
-/// feature `jit`.
+/// `steps` bounds the run, and that of instance creation before it; for a network that is not
+/// certified it must be at most the [`Report::steps`] that are known to be exact. `compile_after`
+/// visits make a packet hot. Machine code needs slices of at least 64 steps. Returns how many steps
+/// machine code did; 0 without the feature `jit`.
 ///
 /// # Errors
 ///
@@ -157,14 +152,15 @@ pub fn compare_machine_code(
     validate(network)?;
     let ends = TokenEnds::new(network);
     let executor = |compile_after| -> Result<_, Error> {
-        let mut sparse = Sparse::new(
-            network,
-            SparseOptions {
-                compile_after,
-                ..INTERPRETER
-            },
-        )?;
+        let mut sparse = Sparse::new(network, SparseOptions { compile_after, ..INTERPRETER })?;
         first_rows(network, &[], &mut sparse)?;
+        if let Some(start) = network.start {
+            sparse.enter(start, &[]);
+            if !sparse.run(steps, &ends).ended {
+                return Err(Error::StepLimit(steps));
+            }
+            end_of_run(network, sparse.z().0)?;
+        }
         let (entry, fields) = prepare(network, entry, args, &mut sparse)?;
         sparse.enter(entry.expert, &fields);
         Ok(sparse)
@@ -182,11 +178,7 @@ pub fn compare_machine_code(
             return differ(format!("{found:?}, not {expected:?}"));
         }
         if compiled.z().0 != interpreter.z().0 {
-            return differ(format!(
-                "next expert {}, not {}",
-                compiled.z().0,
-                interpreter.z().0
-            ));
+            return differ(format!("next expert {}, not {}", compiled.z().0, interpreter.z().0));
         }
         for (field, (found, expected)) in compiled.z().1.iter().zip(interpreter.z().1).enumerate() {
             if found != expected {
@@ -207,10 +199,7 @@ pub fn compare_machine_code(
 }
 
 /// Every step is seen, so there is nothing to compile; what is declared need not hold.
-const INTERPRETER: SparseOptions = SparseOptions {
-    assert_declared: false,
-    compile_after: None,
-};
+const INTERPRETER: SparseOptions = SparseOptions { assert_declared: false, compile_after: None };
 
 /// An offset basis: an empty run's digest.
 const DIGEST_SEED: u64 = 0xcbf2_9ce4_8422_2325;
@@ -244,11 +233,7 @@ impl Pair<'_> {
     }
 
     /// Runs both from an expert to the end.
-    fn run(
-        &mut self,
-        expert: ExpertId,
-        fields: &[(Field, f64)],
-    ) -> Result<Outcome<()>, Divergence> {
+    fn run(&mut self, expert: ExpertId, fields: &[(Field, f64)]) -> Result<Outcome<()>, Divergence> {
         self.sparse.enter(expert, fields);
         self.dense.enter(expert, fields);
         loop {
@@ -286,17 +271,12 @@ impl Pair<'_> {
         let ports = &self.network.ports;
         let z = |field: Field| z[usize::from(field)];
         let read = |query: f64| {
-            let own = (0..ports.rows)
-                .rev()
-                .find(|row| query != 0.0 && z(ports.k(*row)) == query);
+            let own = (0..ports.rows).rev().find(|row| query != 0.0 && z(ports.k(*row)) == query);
             own.map(|row| z(ports.x(row)))
                 .unwrap_or_else(|| key_of(query).map_or(0.0, |key| self.sparse.read(key)))
         };
         let look_up = |query: f64| {
-            key_of(query)
-                .and_then(|key| self.network.lookup.get(key as usize))
-                .copied()
-                .unwrap_or(0.0)
+            key_of(query).and_then(|key| self.network.lookup.get(key as usize)).copied().unwrap_or(0.0)
         };
         std::iter::once(1.0)
             .chain((0..ports.reads).map(|i| read(z(ports.q(i)))))
@@ -312,22 +292,11 @@ impl Pair<'_> {
         for (field, (&sparse, &dense)) in sparse_z.iter().zip(dense_z).enumerate() {
             // −0 counts as 0, as `!=` has it. What is not a number is so for both.
             if sparse != dense && !(sparse.is_nan() && dense.is_nan()) {
-                return Err(Divergence::Field {
-                    step,
-                    from,
-                    field: field as Field,
-                    sparse,
-                    dense,
-                });
+                return Err(Divergence::Field { step, from, field: field as Field, sparse, dense });
             }
         }
         if sparse != dense {
-            return Err(Divergence::Expert {
-                step,
-                from,
-                sparse,
-                dense,
-            });
+            return Err(Divergence::Expert { step, from, sparse, dense });
         }
         Ok(())
     }
@@ -342,43 +311,28 @@ impl Pair<'_> {
     fn compare_key(&self, key: u64) -> Result<(), Divergence> {
         let (sparse, dense) = (self.sparse.read(key), self.dense.read(key));
         if sparse != dense {
-            return Err(Divergence::Trace {
-                step: self.steps,
-                key,
-                sparse,
-                dense,
-            });
+            return Err(Divergence::Trace { step: self.steps, key, sparse, dense });
         }
         Ok(())
     }
 
     fn compare_traces(&self) -> Result<(), Divergence> {
         let mut keys = Vec::new();
-        self.sparse
-            .for_each_row(&mut |key, value| keys.push((key, value)));
+        self.sparse.for_each_row(&mut |key, value| keys.push((key, value)));
         let mut others = Vec::new();
-        self.dense
-            .for_each_row(&mut |key, value| others.push((key, value)));
+        self.dense.for_each_row(&mut |key, value| others.push((key, value)));
         if keys == others {
             return Ok(());
         }
-        keys.into_iter()
-            .chain(others)
-            .try_for_each(|(key, _)| self.compare_key(key))
+        keys.into_iter().chain(others).try_for_each(|(key, _)| self.compare_key(key))
     }
 }
 
 /// Mixes the numbers of a step into a digest.
 fn digest(digest: u64, expert: ExpertId, z: &[f64]) -> u64 {
-    let mix = |digest: u64, word: u64| {
-        (digest ^ word)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(29)
-    };
+    let mix = |digest: u64, word: u64| (digest ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     // Adding 0 makes 0 of −0.
-    z.iter().fold(mix(digest, expert.into()), |digest, x| {
-        mix(digest, (x + 0.0).to_bits())
-    })
+    z.iter().fold(mix(digest, expert.into()), |digest, x| mix(digest, (x + 0.0).to_bits()))
 }
 
 #[cfg(test)]

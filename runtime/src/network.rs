@@ -134,11 +134,9 @@ impl Ports {
             return (SourceKind::One, 0);
         }
         let mut rest = source - 1;
-        for (kind, count) in [
-            (SourceKind::R, self.reads),
-            (SourceKind::W, self.lookups),
-            (SourceKind::U, self.units),
-        ] {
+        for (kind, count) in
+            [(SourceKind::R, self.reads), (SourceKind::W, self.lookups), (SourceKind::U, self.units)]
+        {
             if rest < count {
                 return (kind, rest);
             }
@@ -250,10 +248,7 @@ impl Experts {
         first as usize..self.row_end[row] as usize
     }
     /// The rows of an expert, ascending by field.
-    pub fn rows(
-        &self,
-        e: ExpertId,
-    ) -> impl DoubleEndedIterator<Item = Row<'_>> + ExactSizeIterator {
+    pub fn rows(&self, e: ExpertId) -> impl DoubleEndedIterator<Item = Row<'_>> + ExactSizeIterator {
         self.row_range(e).map(move |row| {
             let terms = self.term_range(row);
             Row {
@@ -401,24 +396,14 @@ impl Certificate {
     /// What one field of an expert is declared to be.
     pub fn field(&self, e: ExpertId, field: Field) -> Option<Domain> {
         let fields = self.fields(e);
-        fields
-            .binary_search_by_key(&field, |d| d.0)
-            .ok()
-            .map(|i| fields[i].1)
+        fields.binary_search_by_key(&field, |d| d.0).ok().map(|i| fields[i].1)
     }
     /// Ghosts of an expert.
-    pub fn ghosts(
-        &self,
-        e: ExpertId,
-    ) -> impl DoubleEndedIterator<Item = Ghost<'_>> + ExactSizeIterator {
+    pub fn ghosts(&self, e: ExpertId) -> impl DoubleEndedIterator<Item = Ghost<'_>> + ExactSizeIterator {
         let e = e as usize;
         let first = if e == 0 { 0 } else { self.ghost_end[e - 1] };
         (first as usize..self.ghost_end[e] as usize).map(move |g| {
-            let first = if g == 0 {
-                0
-            } else {
-                self.ghost_term_end[g - 1]
-            };
+            let first = if g == 0 { 0 } else { self.ghost_term_end[g - 1] };
             Ghost {
                 terms: &self.ghost_terms[first as usize..self.ghost_term_end[g] as usize],
                 range: self.ghost_range[g],

@@ -23,13 +23,7 @@ impl Jit {
         match *self {}
     }
 
-    pub(crate) fn run(
-        &mut self,
-        _: &mut ExpertId,
-        _: &mut [f64],
-        _: &mut Trace,
-        _: u64,
-    ) -> Option<Slice> {
+    pub(crate) fn run(&mut self, _: &mut ExpertId, _: &mut [f64], _: &mut Trace, _: u64) -> Option<Slice> {
         match *self {}
     }
 

@@ -4,15 +4,15 @@
 //! be hot are translated to machine code; the interpreter remains the safe twin that runs everything
 //! else.
 
-use crate::code::{Code, Layout, sum};
+use crate::code::{Code, Layout, gate, sum};
 use crate::declared::assert_declared;
-use crate::dense::quantized_gate;
 use crate::error::Error;
 use crate::jit::Jit;
 use crate::network::{ExpertId, Field, Network};
 use crate::stepper::{Slice, Stepper, TraceSize};
 use crate::tokens::{TokenEnds, expert_of};
 use crate::trace::{Trace, key_of};
+use crate::validate::validate;
 
 /// Executes a network by its non-zeros, with a direct-mapped trace.
 #[derive(Debug)]
@@ -44,29 +44,25 @@ pub struct SparseOptions {
 
 impl Default for SparseOptions {
     fn default() -> Self {
-        SparseOptions {
-            assert_declared: cfg!(debug_assertions),
-            compile_after: Some(1000),
-        }
+        SparseOptions { assert_declared: cfg!(debug_assertions), compile_after: Some(1000) }
     }
 }
 
 impl<'n> Sparse<'n> {
-    /// An executor with an empty trace. The network must be valid (see [`crate::validate`]).
+    /// An executor with an empty trace.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`] if there is no address space for its trace.
+    /// [`Error::Malformed`]; [`Error::OutOfMemory`] if there is no address space for its trace.
     pub fn new(network: &'n Network, options: SparseOptions) -> Result<Self, Error> {
+        validate(network)?;
         let layout = Layout::new(network.ports);
         let mut cells = vec![0.0; layout.end];
         cells[layout.one] = 1.0;
         Ok(Sparse {
             network,
             layout,
-            code: std::iter::repeat_with(|| None)
-                .take(network.experts.len())
-                .collect(),
+            code: std::iter::repeat_with(|| None).take(network.experts.len()).collect(),
             trace: Trace::new(&network.regions)?,
             expert: 0,
             cells: cells.into(),
@@ -98,12 +94,7 @@ impl<'n> Sparse<'n> {
     /// expert, or it does not take `z` as it is.
     fn run_compiled(&mut self, budget: u64) -> Option<Slice> {
         let jit = self.jit.as_mut()?;
-        jit.run(
-            &mut self.expert,
-            &mut self.cells[..self.layout.one],
-            &mut self.trace,
-            budget,
-        )
+        jit.run(&mut self.expert, &mut self.cells[..self.layout.one], &mut self.trace, budget)
     }
 
     /// Counts a visit of a packet, and compiles it if it is hot.
@@ -119,10 +110,7 @@ impl<'n> Sparse<'n> {
 
 impl Stepper for Sparse<'_> {
     fn enter(&mut self, expert: ExpertId, fields: &[(Field, f64)]) {
-        assert!(
-            (expert as usize) < self.network.experts.len(),
-            "expert {expert} does not exist"
-        );
+        assert!((expert as usize) < self.network.experts.len(), "expert {expert} does not exist");
         self.expert = expert;
         self.cells[..self.layout.one].fill(0.0);
         for (field, value) in fields {
@@ -130,11 +118,7 @@ impl Stepper for Sparse<'_> {
             self.check_integer(*value);
         }
         if let Some(jit) = &mut self.jit {
-            jit.interpreted(
-                fields
-                    .iter()
-                    .all(|(field, _)| *field < self.network.ports.carried),
-            );
+            jit.interpreted(fields.iter().all(|(field, _)| *field < self.network.ports.carried));
         }
     }
 
@@ -146,14 +130,8 @@ impl Stepper for Sparse<'_> {
             self.append_last_rows();
             return false;
         }
-        let Sparse {
-            network,
-            layout,
-            trace,
-            cells,
-            ..
-        } = self;
-        let ports = &network.ports;
+        let Sparse { network, layout, trace, cells, .. } = self;
+        let (ports, cells) = (&network.ports, &mut **cells);
         let code = &mut **self.code[self.expert as usize]
             .get_or_insert_with(|| Box::new(Code::new(network, layout, self.expert)));
 
@@ -168,12 +146,10 @@ impl Stepper for Sparse<'_> {
         }
         for read in &mut code.reads {
             let key = key_of(cells[read.query as usize]);
-            cells[read.result as usize] =
-                key.map_or(0.0, |key| trace.read_hinted(key, &mut read.hint));
+            cells[read.result as usize] = key.map_or(0.0, |key| trace.read_hinted(key, &mut read.hint));
         }
         for &(query, result) in &code.lookups {
-            let entry =
-                key_of(cells[query as usize]).and_then(|key| network.lookup.get(key as usize));
+            let entry = key_of(cells[query as usize]).and_then(|key| network.lookup.get(key as usize));
             cells[result as usize] = entry.copied().unwrap_or(0.0);
         }
         for &(gate, value, result) in &code.units {
@@ -187,14 +163,14 @@ impl Stepper for Sparse<'_> {
             let terms = &code.terms[first..row.end as usize];
             first = row.end as usize;
             let sum = sum(row.constant, terms, cells);
-            cells[row.target as usize] = if row.gate { quantized_gate(sum) } else { sum };
+            cells[row.target as usize] = if row.gate { gate(sum) } else { sum };
         }
         let next = sum(code.next, &code.terms[first..], cells);
         for (i, field) in code.waiting.iter().enumerate() {
             cells[*field as usize] = cells[layout.waiting + i];
         }
-        for field in &code.zeros {
-            cells[*field as usize] = 0.0;
+        for &(first, end) in &code.zeros {
+            cells[first as usize..end as usize].fill(0.0);
         }
         self.expert = expert_of(next, network.experts.len());
         if let Some(jit) = &mut self.jit {

@@ -6,13 +6,7 @@ use crate::*;
 pub(crate) mod random;
 
 /// Carried values 0 … 3, three units, four reads, two table reads, two rows.
-const PORTS: Ports = Ports {
-    carried: 4,
-    units: 3,
-    reads: 4,
-    lookups: 2,
-    rows: 2,
-};
+pub(crate) const PORTS: Ports = Ports { carried: 4, units: 3, reads: 4, lookups: 2, rows: 2 };
 
 /// Writes experts row by row.
 #[derive(Default)]
@@ -52,7 +46,7 @@ pub(crate) fn word(x: u32) -> Value {
     Value::I32(x as i32)
 }
 
-fn entry(expert: ExpertId, params: u16, results: u16) -> Entry {
+pub(crate) fn entry(expert: ExpertId, params: u16, results: u16) -> Entry {
     let fields = |n| (0..n).map(|i| Place::Field(PORTS.s(1 + i))).collect();
     Entry {
         expert,
@@ -63,15 +57,12 @@ fn entry(expert: ExpertId, params: u16, results: u16) -> Entry {
     }
 }
 
-fn network(experts: Experts, entries: &[(&str, Entry)]) -> Network {
+pub(crate) fn network(experts: Experts, entries: &[(&str, Entry)]) -> Network {
     Network {
         ports: PORTS,
         experts,
         terminals: vec![Terminal::Unreachable, Terminal::Halt],
-        entries: entries
-            .iter()
-            .map(|(name, entry)| (name.to_string(), entry.clone()))
-            .collect(),
+        entries: entries.iter().map(|(name, entry)| (name.to_string(), entry.clone())).collect(),
         ..Network::default()
     }
 }
@@ -93,10 +84,7 @@ pub(crate) fn adder() -> Network {
         (p.v(0), &[(ONE, 1.0)]),
         (p.e(), &[(ONE, 3.0)]),
     ]);
-    w.expert(&[
-        (p.s(1), &[(a, 1.0), (p.yu(0), -p2(32))]),
-        (p.e(), &[(ONE, 1.0)]),
-    ]);
+    w.expert(&[(p.s(1), &[(a, 1.0), (p.yu(0), -p2(32))]), (p.e(), &[(ONE, 1.0)])]);
     network(w.finish(), &[("add", entry(add, 2, 1))])
 }
 
@@ -148,20 +136,8 @@ fn regions() -> Vec<Region> {
             cell: Cell::Number,
             values: Domain::Interval(Interval::WORD),
         },
-        Region {
-            name: "memory".into(),
-            first: 101,
-            count: 65_536,
-            cell: Cell::Byte,
-            values: values(255),
-        },
-        Region {
-            name: "output".into(),
-            first: 100_000,
-            count: 16,
-            cell: Cell::Byte,
-            values: values(255),
-        },
+        Region { name: "memory".into(), first: 101, count: 65_536, cell: Cell::Byte, values: values(255) },
+        Region { name: "output".into(), first: 100_000, count: 16, cell: Cell::Byte, values: values(255) },
     ]
 }
 
@@ -182,15 +158,7 @@ pub(crate) fn memory() -> Network {
         (p.e(), &[(ONE, 3.0)]),
     ]);
     w.expert(&[
-        (
-            p.s(1),
-            &[
-                (p.yr(0), 1.0),
-                (p.yr(1), p2(8)),
-                (p.yr(2), p2(16)),
-                (p.yr(3), p2(24)),
-            ],
-        ),
+        (p.s(1), &[(p.yr(0), 1.0), (p.yr(1), p2(8)), (p.yr(2), p2(16)), (p.yr(3), p2(24))]),
         (p.k(1), &[(ONE, 7.0)]),
         (p.x(1), &[(p.ys(3), 1.0)]),
         (p.e(), &[(ONE, 1.0)]),
@@ -199,14 +167,7 @@ pub(crate) fn memory() -> Network {
     network.regions = regions();
     network.regions[1].count = 1000;
     network.first_rows = vec![(101, 1.0), (102, 2.0), (104, 4.0), (7, 9.0)];
-    network.globals.insert(
-        "last".into(),
-        GlobalExport {
-            ty: ValueType::I32,
-            mutable: true,
-            keys: vec![7],
-        },
-    );
+    network.globals.insert("last".into(), GlobalExport { ty: ValueType::I32, mutable: true, keys: vec![7] });
     network
 }
 
@@ -228,33 +189,22 @@ fn goto() -> Network {
     let first = w.expert(&[(p.e(), &[(p.ys(1), 1.0)])]);
     w.expert(&[(p.s(1), &[(ONE, 77.0)]), (p.e(), &[(ONE, 1.0)])]);
     let mut network = network(w.finish(), &[("goto", entry(first, 1, 1))]);
-    network.terminals.push(Terminal::Trap {
-        code: TrapCode::IntegerDivideByZero,
-        function: 0,
-        offset: 31,
-    });
+    network.terminals.push(Terminal::Trap { code: TrapCode::IntegerDivideByZero, function: 0, offset: 31 });
     network.function_names = vec!["main".into()];
     network
 }
 
 /// Instances of a network with each executor.
 fn instances(network: &Network) -> Vec<Instance<'_>> {
-    let config = |executor| Config {
-        executor,
-        ..Config::default()
-    };
+    let config = |executor| Config { executor, ..Config::default() };
     let executors = [Executor::Sparse, Executor::Dense];
-    executors
-        .map(|e| Instance::with_config(network, config(e)).unwrap())
-        .into()
+    executors.map(|e| Instance::with_config(network, config(e)).unwrap()).into()
 }
 
 /// Invokes on each executor, checks that they agree, also step by step, and returns what they say.
 fn invoke(network: &Network, name: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
     let report = compare_step_by_step(network, name, args, 1 << 20).unwrap();
-    let End::Finished(expected) = report.end else {
-        panic!("{report:?}")
-    };
+    let End::Finished(expected) = report.end else { panic!("{report:?}") };
     for mut instance in instances(network) {
         assert_eq!(instance.invoke(name, args), expected);
         assert_eq!(instance.steps(), report.steps);
@@ -264,28 +214,15 @@ fn invoke(network: &Network, name: &str, args: &[Value]) -> Result<Vec<Value>, E
 
 #[test]
 fn addition_wraps() {
-    for (a, b) in [
-        (1, 2),
-        (u32::MAX, 1),
-        (u32::MAX, u32::MAX),
-        (1 << 31, 1 << 31),
-        (0, 0),
-    ] {
-        assert_eq!(
-            invoke(&adder(), "add", &[word(a), word(b)]),
-            Ok(vec![word(a.wrapping_add(b))])
-        );
+    for (a, b) in [(1, 2), (u32::MAX, 1), (u32::MAX, u32::MAX), (1 << 31, 1 << 31), (0, 0)] {
+        assert_eq!(invoke(&adder(), "add", &[word(a), word(b)]), Ok(vec![word(a.wrapping_add(b))]));
     }
 }
 
 #[test]
 fn a_loop_sums() {
     for n in [0, 1, 2, 100] {
-        assert_eq!(
-            invoke(&summing_loop(), "sum", &[word(n)]),
-            Ok(vec![word(n * (n + 1) / 2)]),
-            "{n}"
-        );
+        assert_eq!(invoke(&summing_loop(), "sum", &[word(n)]), Ok(vec![word(n * (n + 1) / 2)]), "{n}");
     }
 }
 
@@ -296,10 +233,7 @@ fn tokens_are_counted_from_weights() {
         instance.invoke("sum", &[word(10)]).unwrap();
         // The entry jumps to a packet that others reach; each of 11 rounds ends in a branch; the
         // last step ends the run.
-        assert_eq!(
-            (instance.steps(), instance.tokens()),
-            (1 + 2 * 11 + 1, 1 + 11 + 1)
-        );
+        assert_eq!((instance.steps(), instance.tokens()), (1 + 2 * 11 + 1, 1 + 11 + 1));
     }
 }
 
@@ -320,10 +254,7 @@ fn state_persists_and_terminal_rows_are_appended() {
         assert_eq!(instance.global("last"), Ok(word(9)));
         instance.invoke("store_load", &[word(2), word(3)]).unwrap();
         assert_eq!(instance.global("last"), Ok(word(2)));
-        assert_eq!(
-            instance.invoke("store_load", &[word(0), word(1)]),
-            Ok(vec![word(0x0403_0201)])
-        );
+        assert_eq!(instance.invoke("store_load", &[word(0), word(1)]), Ok(vec![word(0x0403_0201)]));
         instance.set_global("last", word(u32::MAX)).unwrap();
         assert_eq!(instance.global("last"), Ok(word(u32::MAX)));
     }
@@ -341,15 +272,9 @@ fn tables_are_read_in_range() {
 fn experts_beyond_the_vocabulary_are_clamped() {
     let network = goto();
     assert_eq!(invoke(&network, "goto", &[word(4)]), Ok(vec![word(77)]));
-    assert_eq!(
-        invoke(&network, "goto", &[word(4_000_000_000)]),
-        Ok(vec![word(77)])
-    );
+    assert_eq!(invoke(&network, "goto", &[word(4_000_000_000)]), Ok(vec![word(77)]));
     assert_eq!(invoke(&network, "goto", &[word(1)]), Ok(vec![word(0)]));
-    assert_eq!(
-        invoke(&network, "goto", &[word(0)]),
-        Err(Error::UnreachableState)
-    );
+    assert_eq!(invoke(&network, "goto", &[word(0)]), Err(Error::UnreachableState));
 }
 
 #[test]
@@ -371,19 +296,12 @@ fn the_step_limit_counts_maps() {
     let steps = 1 + 2 * 11 + 1;
     for executor in [Executor::Sparse, Executor::Dense] {
         let run = |max| {
-            let config = Config {
-                executor,
-                max_steps: Some(max),
-                ..Config::default()
-            };
+            let config = Config { executor, max_steps: Some(max), ..Config::default() };
             let mut instance = Instance::with_config(&network, config).unwrap();
             (instance.invoke("sum", &[word(10)]), instance.steps())
         };
         assert_eq!(run(steps), (Ok(vec![word(55)]), steps));
-        assert_eq!(
-            run(steps - 1),
-            (Err(Error::StepLimit(steps - 1)), steps - 1)
-        );
+        assert_eq!(run(steps - 1), (Err(Error::StepLimit(steps - 1)), steps - 1));
         assert_eq!(run(0), (Err(Error::StepLimit(0)), 0));
     }
     assert_eq!(Error::StepLimit(7).to_string(), "step limit of 7 reached");
@@ -412,13 +330,7 @@ fn wrong_calls_say_what_was_expected() {
 fn memory_is_accessible_within_its_size() {
     let mut network = memory();
     network.regions = regions();
-    network.memories.insert(
-        "mem".into(),
-        MemoryExport {
-            region: 1,
-            pages: MemoryPages::Row(3),
-        },
-    );
+    network.memories.insert("mem".into(), MemoryExport { region: 1, pages: MemoryPages::Row(3) });
     network.first_rows.push((3, 1.0));
     let network = network;
     for mut instance in instances(&network) {
@@ -431,14 +343,7 @@ fn memory_is_accessible_within_its_size() {
         memory.read(65_532, &mut bytes).unwrap();
         assert_eq!(bytes, [0, 7, 8, 9]);
         let error = memory.write(65_533, &bytes).unwrap_err();
-        assert_eq!(
-            error,
-            Error::MemoryAccess {
-                address: 65_533,
-                len: 4,
-                size: 65_536
-            }
-        );
+        assert_eq!(error, Error::MemoryAccess { address: 65_533, len: 4, size: 65_536 });
         assert!(memory.read(u64::MAX, &mut bytes).is_err());
     }
 }
@@ -447,18 +352,11 @@ fn memory_is_accessible_within_its_size() {
 fn byte_programs_read_and_print() {
     let mut network = memory();
     network.regions = regions();
-    network.io = Io {
-        stdin: Some((1, 1)),
-        stdout: Some((2, 2)),
-    };
+    network.io = Io { stdin: Some((1, 1)), stdout: Some((2, 2)) };
     network.first_rows = vec![(2, 3.0), (100_000, 104.0), (100_001, 105.0)];
     let network = network;
     for executor in [Executor::Sparse, Executor::Dense] {
-        let config = Config {
-            executor,
-            stdin: b"abc".to_vec(),
-            ..Config::default()
-        };
+        let config = Config { executor, stdin: b"abc".to_vec(), ..Config::default() };
         let mut instance = Instance::with_config(&network, config).unwrap();
         assert_eq!(instance.stdout(), b"hi\0");
         assert_eq!(
@@ -467,24 +365,13 @@ fn byte_programs_read_and_print() {
             "nothing follows the input"
         );
         assert_eq!(
-            instance
-                .invoke("store_load", &[word(0), word(b'x'.into())])
-                .unwrap(),
+            instance.invoke("store_load", &[word(0), word(b'x'.into())]).unwrap(),
             [word(u32::from_le_bytes(*b"xbc\0"))]
         );
     }
-    let config = Config {
-        stdin: vec![0; 70_000],
-        ..Config::default()
-    };
+    let config = Config { stdin: vec![0; 70_000], ..Config::default() };
     let error = Instance::with_config(&network, config).err().unwrap();
-    assert_eq!(
-        error,
-        Error::StdinTooLong {
-            len: 70_000,
-            capacity: 65_536
-        }
-    );
+    assert_eq!(error, Error::StdinTooLong { len: 70_000, capacity: 65_536 });
 }
 
 #[test]
@@ -501,38 +388,22 @@ fn creation_runs_the_start_expert() {
     network.experts.end_expert();
     network.start = Some(start);
     let trap = Instance::new(&network).err().unwrap();
-    assert!(matches!(
-        trap,
-        Error::Trap(Trap {
-            code: TrapCode::IntegerDivideByZero,
-            ..
-        })
-    ));
+    assert!(matches!(trap, Error::Trap(Trap { code: TrapCode::IntegerDivideByZero, .. })));
 }
 
 #[test]
-#[should_panic(
-    expected = "expert 2: field 1 ((S, 1)) is 5, declared Interval(Interval { lo: 0, hi: 4 })"
-)]
+#[should_panic(expected = "expert 2: field 1 ((S, 1)) is 5, declared Interval(Interval { lo: 0, hi: 4 })")]
 fn what_is_declared_is_asserted() {
     let mut network = adder();
     let certificate = &mut network.certificate;
     certificate.end_expert();
     certificate.end_expert();
-    certificate
-        .fields
-        .push((PORTS.s(1), Domain::Interval(Interval::new(0, 4))));
+    certificate.fields.push((PORTS.s(1), Domain::Interval(Interval::new(0, 4))));
     certificate.end_expert();
     certificate.end_expert();
-    let config = Config {
-        assert_declared: true,
-        ..Config::default()
-    };
+    let config = Config { assert_declared: true, ..Config::default() };
     let mut instance = Instance::with_config(&network, config).unwrap();
-    assert_eq!(
-        instance.invoke("add", &[word(4), word(5)]),
-        Ok(vec![word(9)])
-    );
+    assert_eq!(instance.invoke("add", &[word(4), word(5)]), Ok(vec![word(9)]));
     let _ = instance.invoke("add", &[word(5), word(5)]);
 }
 
@@ -543,21 +414,12 @@ fn declared_ghosts_are_asserted() {
     let certificate = &mut network.certificate;
     certificate.end_expert();
     certificate.end_expert();
-    certificate.push_ghost(
-        [(PORTS.s(1), 1), (PORTS.s(2), -1)],
-        Interval::new(0, i64::MAX),
-    );
+    certificate.push_ghost([(PORTS.s(1), 1), (PORTS.s(2), -1)], Interval::new(0, i64::MAX));
     certificate.end_expert();
     certificate.end_expert();
-    let config = Config {
-        assert_declared: true,
-        ..Config::default()
-    };
+    let config = Config { assert_declared: true, ..Config::default() };
     let mut instance = Instance::with_config(&network, config).unwrap();
-    assert_eq!(
-        instance.invoke("add", &[word(5), word(5)]),
-        Ok(vec![word(10)])
-    );
+    assert_eq!(instance.invoke("add", &[word(5), word(5)]), Ok(vec![word(10)]));
     let _ = instance.invoke("add", &[word(5), word(6)]);
 }
 

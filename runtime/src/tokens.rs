@@ -14,7 +14,11 @@ pub struct TokenEnds {
 }
 
 impl TokenEnds {
-    /// Derives the token ends of a valid network.
+    /// Derives the token ends of a network.
+    ///
+    /// # Panics
+    ///
+    /// Perhaps, if the network is not valid (see [`validate`](crate::validate())).
     pub fn new(network: &Network) -> Self {
         let vocabulary = network.experts.len() as ExpertId;
         let mut predecessors = vec![0u8; vocabulary as usize];
@@ -33,10 +37,7 @@ impl TokenEnds {
                     None => true,
                 }
         });
-        TokenEnds {
-            terminals: network.terminals.len() as ExpertId,
-            ends: ends.collect(),
-        }
+        TokenEnds { terminals: network.terminals.len() as ExpertId, ends: ends.collect() }
     }
 
     /// Whether a step of expert `e` ends a token.
@@ -58,11 +59,7 @@ pub(crate) fn expert_of(x: f64, vocabulary: usize) -> ExpertId {
 
 /// The row of an expert that makes the next expert, if it has one.
 pub(crate) fn next_row(network: &Network, e: ExpertId) -> Option<Row<'_>> {
-    network
-        .experts
-        .rows(e)
-        .next_back()
-        .filter(|row| row.field == network.ports.e())
+    network.experts.rows(e).next_back().filter(|row| row.field == network.ports.e())
 }
 
 /// The next expert if the `e` row is constant; no row names 0.
@@ -71,11 +68,7 @@ pub(crate) fn constant_next(network: &Network, e: ExpertId) -> Option<ExpertId> 
     match next_row(network, e) {
         None => Some(0),
         Some(Row { sources: [], .. }) => Some(0),
-        Some(Row {
-            sources: [Ports::ONE],
-            weights,
-            ..
-        }) => Some(expert_of(weights[0], vocabulary)),
+        Some(Row { sources: [Ports::ONE], weights, .. }) => Some(expert_of(weights[0], vocabulary)),
         Some(_) => None,
     }
 }
@@ -94,19 +87,12 @@ fn constant_targets(network: &Network, e: ExpertId) -> Vec<ExpertId> {
         return Vec::new();
     }
     let sum = |subset: usize| {
-        let chosen = terms
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| subset >> i & 1 == 1);
+        let chosen = terms.iter().enumerate().filter(|(i, _)| subset >> i & 1 == 1);
         constant + chosen.map(|(_, w)| w).sum::<f64>()
     };
-    let in_vocabulary =
-        |x: &f64| *x >= 0.0 && *x < network.experts.len() as f64 && x.fract() == 0.0;
-    let mut targets: Vec<_> = (0..1usize << terms.len())
-        .map(sum)
-        .filter(in_vocabulary)
-        .map(|x| x as ExpertId)
-        .collect();
+    let in_vocabulary = |x: &f64| *x >= 0.0 && *x < network.experts.len() as f64 && x.fract() == 0.0;
+    let mut targets: Vec<_> =
+        (0..1usize << terms.len()).map(sum).filter(in_vocabulary).map(|x| x as ExpertId).collect();
     targets.sort_unstable();
     targets.dedup();
     targets

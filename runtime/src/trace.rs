@@ -87,27 +87,12 @@ impl Trace {
             }
             let offset = bytes;
             bytes = (bytes + size).next_multiple_of(size_of::<f64>());
-            Cells {
-                first: region.first,
-                count: region.count,
-                cell: region.cell,
-                offset,
-                tracked,
-            }
+            Cells { first: region.first, count: region.count, cell: region.cell, offset, tracked }
         };
         let regions = regions.iter().map(&mut place).collect();
-        let mapping = MmapOptions::new()
-            .len(bytes + (bytes >> BLOCK_BITS) + 1)
-            .no_reserve_swap()
-            .map_anon();
-        let cells = mapping.map_err(|_| Error::OutOfMemory {
-            bytes: bytes as u64,
-        })?;
-        Ok(Trace {
-            cells,
-            regions,
-            notes: bytes,
-        })
+        let mapping = MmapOptions::new().len(bytes + (bytes >> BLOCK_BITS) + 1).no_reserve_swap().map_anon();
+        let cells = mapping.map_err(|_| Error::OutOfMemory { bytes: bytes as u64 })?;
+        Ok(Trace { cells, regions, notes: bytes })
     }
 
     /// The regions, in the network's order.
@@ -205,8 +190,8 @@ impl Trace {
         let bytes = &self.cells[region.offset..region.offset + region.bytes()];
         let cells = CHUNK / cell_bytes(region.cell);
         for (i, chunk) in bytes.chunks(CHUNK).enumerate() {
-            let untouched = region.tracked
-                && self.cells[self.notes + ((region.offset + i * CHUNK) >> BLOCK_BITS)] == 0;
+            let untouched =
+                region.tracked && self.cells[self.notes + ((region.offset + i * CHUNK) >> BLOCK_BITS)] == 0;
             // Most of what was touched is 0 still. Comparing chunks skips it fast.
             if untouched || chunk == &ZEROS[..chunk.len()] {
                 continue;

@@ -26,11 +26,7 @@ pub fn validate(network: &Network) -> Result<(), Error> {
 }
 
 fn check(holds: bool, rule: impl FnOnce() -> String) -> Result<(), Error> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Error::Malformed(rule()))
-    }
+    if holds { Ok(()) } else { Err(Error::Malformed(rule())) }
 }
 
 /// Whether `ends` are the ends of consecutive ranges that cover `0..total`.
@@ -44,62 +40,34 @@ fn ascending<T: PartialOrd>(items: &[T]) -> bool {
 }
 
 fn ports(ports: &Ports) -> Result<(), Error> {
-    let [s, u, r, l, m] = [
-        ports.carried,
-        ports.units,
-        ports.reads,
-        ports.lookups,
-        ports.rows,
-    ]
-    .map(u32::from);
+    let [s, u, r, l, m] = [ports.carried, ports.units, ports.reads, ports.lookups, ports.rows].map(u32::from);
     // One more than the fields for `e`, one more than the reads, … for the constant.
     let largest = (s + 2 * u + r + l + 2 * m + 1).max(1 + r + l + u + s);
-    check(largest <= u16::MAX.into(), || {
-        format!("{largest} fields are too many")
-    })
+    check(largest <= u16::MAX.into(), || format!("{largest} fields are too many"))
 }
 
 fn experts(network: &Network) -> Result<(), Error> {
     let experts = &network.experts;
-    check(covers(&experts.expert_end, experts.fields.len()), || {
-        "experts do not cover the rows".into()
-    })?;
-    check(experts.row_end.len() == experts.fields.len(), || {
-        "not one row end for each row".into()
-    })?;
-    check(covers(&experts.row_end, experts.sources.len()), || {
-        "rows do not cover the terms".into()
-    })?;
-    check(experts.weights.len() == experts.sources.len(), || {
-        "not one weight for each term".into()
-    })?;
-    check(experts.len() < u32::MAX as usize, || {
-        "too many experts".into()
-    })?;
+    check(covers(&experts.expert_end, experts.fields.len()), || "experts do not cover the rows".into())?;
+    check(experts.row_end.len() == experts.fields.len(), || "not one row end for each row".into())?;
+    check(covers(&experts.row_end, experts.sources.len()), || "rows do not cover the terms".into())?;
+    check(experts.weights.len() == experts.sources.len(), || "not one weight for each term".into())?;
+    check(experts.len() < u32::MAX as usize, || "too many experts".into())?;
     for e in 0..experts.len() as ExpertId {
         let fields = &experts.fields[experts.row_range(e)];
-        check(ascending(fields), || {
-            format!("rows of expert {e} are not sorted")
+        check(ascending(fields), || format!("rows of expert {e} are not sorted"))?;
+        check(fields.last().is_none_or(|f| *f <= network.ports.e()), || {
+            format!("expert {e} makes a field that does not exist")
         })?;
-        check(
-            fields.last().is_none_or(|f| *f <= network.ports.e()),
-            || format!("expert {e} makes a field that does not exist"),
-        )?;
         for row in experts.rows(e) {
             let place = || format!("in the row of field {} of expert {e}", row.field);
-            check(ascending(row.sources), || {
-                format!("terms are not sorted {}", place())
+            check(ascending(row.sources), || format!("terms are not sorted {}", place()))?;
+            check(row.sources.last().is_none_or(|s| usize::from(*s) < network.ports.sources()), || {
+                format!("a source does not exist {}", place())
             })?;
-            check(
-                row.sources
-                    .last()
-                    .is_none_or(|s| usize::from(*s) < network.ports.sources()),
-                || format!("a source does not exist {}", place()),
-            )?;
-            check(
-                row.weights.iter().all(|w| w.is_finite() && *w != 0.0),
-                || format!("a weight is 0 or not finite {}", place()),
-            )?;
+            check(row.weights.iter().all(|w| w.is_finite() && *w != 0.0), || {
+                format!("a weight is 0 or not finite {}", place())
+            })?;
         }
     }
     Ok(())
@@ -107,22 +75,14 @@ fn experts(network: &Network) -> Result<(), Error> {
 
 fn terminals(network: &Network) -> Result<(), Error> {
     let terminals = &network.terminals;
-    check(
-        matches!(terminals[..], [Terminal::Unreachable, Terminal::Halt, ..]),
-        || "the first experts are not `unreachable` and `halt`".into(),
-    )?;
-    check(
-        terminals[2..]
-            .iter()
-            .all(|t| matches!(t, Terminal::Trap { .. })),
-        || "a terminal expert after the first two is not a trap".into(),
-    )?;
-    check(terminals.len() <= network.experts.len(), || {
-        "terminal experts beyond the vocabulary".into()
+    check(matches!(terminals[..], [Terminal::Unreachable, Terminal::Halt, ..]), || {
+        "the first experts are not `unreachable` and `halt`".into()
     })?;
-    check(network.experts.expert_end[terminals.len() - 1] == 0, || {
-        "a terminal expert has rows".into()
-    })
+    check(terminals[2..].iter().all(|t| matches!(t, Terminal::Trap { .. })), || {
+        "a terminal expert after the first two is not a trap".into()
+    })?;
+    check(terminals.len() <= network.experts.len(), || "terminal experts beyond the vocabulary".into())?;
+    check(network.experts.expert_end[terminals.len() - 1] == 0, || "a terminal expert has rows".into())
 }
 
 fn regions(network: &Network) -> Result<(), Error> {
@@ -130,13 +90,10 @@ fn regions(network: &Network) -> Result<(), Error> {
     let mut cells = 0;
     for region in &network.regions {
         let place = || format!("region `{}`", region.name);
-        check(region.first >= free, || {
-            format!("{} overlaps the one before it or has key 0", place())
+        check(region.first >= free, || format!("{} overlaps the one before it or has key 0", place()))?;
+        check(region.count <= MAX_CELLS && region.first <= MAX_KEY - MAX_CELLS, || {
+            format!("{} is too large", place())
         })?;
-        check(
-            region.count <= MAX_CELLS && region.first <= MAX_KEY - MAX_CELLS,
-            || format!("{} is too large", place()),
-        )?;
         free = region.first + region.count;
         cells += region.count;
         check(cells <= MAX_CELLS, || "the regions are too large".into())?;
@@ -144,17 +101,13 @@ fn regions(network: &Network) -> Result<(), Error> {
     }
     for (key, value) in &network.first_rows {
         row(network, *key, || "a first row".into())?;
-        check(value.is_finite(), || {
-            format!("first row {key} is not finite")
-        })?;
+        check(value.is_finite(), || format!("first row {key} is not finite"))?;
     }
     Ok(())
 }
 
 fn row(network: &Network, key: u64, place: impl Fn() -> String) -> Result<(), Error> {
-    check(network.region_of(key).is_some(), || {
-        format!("key {key} of {} is in no region", place())
-    })
+    check(network.region_of(key).is_some(), || format!("key {key} of {} is in no region", place()))
 }
 
 fn domain(network: &Network, domain: Domain, place: impl Fn() -> String) -> Result<(), Error> {
@@ -162,28 +115,18 @@ fn domain(network: &Network, domain: Domain, place: impl Fn() -> String) -> Resu
         Domain::Ids(set) => check(usize::from(set) < network.certificate.id_sets.len(), || {
             format!("{} refers to an id set that does not exist", place())
         }),
-        Domain::PowerOfTwo { hi } => check(hi < 64, || {
-            format!("{} has a power of two beyond 2^63", place())
-        }),
-        Domain::Interval(i) => check(i.lo <= i.hi, || {
-            format!("{} has an empty interval", place())
-        }),
+        Domain::PowerOfTwo { hi } => check(hi < 64, || format!("{} has a power of two beyond 2^63", place())),
+        Domain::Interval(i) => check(i.lo <= i.hi, || format!("{} has an empty interval", place())),
     }
 }
 
 fn tables(network: &Network) -> Result<(), Error> {
-    check(network.lookup.iter().all(|x| x.is_finite()), || {
-        "a table entry is not finite".into()
-    })?;
-    check(network.lookup.len() < u32::MAX as usize, || {
-        "the tables are too large".into()
-    })?;
+    check(network.lookup.iter().all(|x| x.is_finite()), || "a table entry is not finite".into())?;
+    check(network.lookup.len() < u32::MAX as usize, || "the tables are too large".into())?;
     for table in &network.tables {
         let place = || format!("table `{}`", table.name);
         let end = u64::from(table.first) + u64::from(table.count);
-        check(end <= network.lookup.len() as u64, || {
-            format!("{} is out of range", place())
-        })?;
+        check(end <= network.lookup.len() as u64, || format!("{} is out of range", place()))?;
         domain(network, table.domain, place)?;
     }
     Ok(())
@@ -192,30 +135,20 @@ fn tables(network: &Network) -> Result<(), Error> {
 /// Entries, globals, memories, standard input and output.
 fn boundary(network: &Network) -> Result<(), Error> {
     let vocabulary = network.experts.len() as ExpertId;
-    check(network.start.is_none_or(|e| e < vocabulary), || {
-        "the start expert does not exist".into()
-    })?;
+    check(network.start.is_none_or(|e| e < vocabulary), || "the start expert does not exist".into())?;
     for (name, entry) in &network.entries {
         let place = || format!("entry `{name}`");
-        check(entry.expert < vocabulary, || {
-            format!("the expert of {} does not exist", place())
-        })?;
-        for (types, places) in [
-            (&entry.params, &entry.param_places),
-            (&entry.results, &entry.result_places),
-        ] {
+        check(entry.expert < vocabulary, || format!("the expert of {} does not exist", place()))?;
+        for (types, places) in [(&entry.params, &entry.param_places), (&entry.results, &entry.result_places)]
+        {
             let words: usize = types.iter().map(|ty| ty.words()).sum();
-            check(places.len() == words, || {
-                format!("{} has not one place for each word", place())
-            })?;
+            check(places.len() == words, || format!("{} has not one place for each word", place()))?;
             for at in places {
                 match *at {
                     Place::Row(key) => row(network, key, place)?,
-                    Place::Field(field) => {
-                        check(usize::from(field) < network.ports.fields(), || {
-                            format!("{} has a place in a field that does not exist", place())
-                        })?
-                    }
+                    Place::Field(field) => check(usize::from(field) < network.ports.fields(), || {
+                        format!("{} has a place in a field that does not exist", place())
+                    })?,
                 }
             }
         }
@@ -225,30 +158,21 @@ fn boundary(network: &Network) -> Result<(), Error> {
         check(global.keys.len() == global.ty.words(), || {
             format!("{} has not one key for each word", place())
         })?;
-        global
-            .keys
-            .iter()
-            .try_for_each(|key| row(network, *key, place))?;
+        global.keys.iter().try_for_each(|key| row(network, *key, place))?;
     }
     for (name, memory) in &network.memories {
         let place = || format!("memory `{name}`");
-        check(memory.region < network.regions.len(), || {
-            format!("{} has no region", place())
-        })?;
+        check(memory.region < network.regions.len(), || format!("{} has no region", place()))?;
         match memory.pages {
             MemoryPages::Row(key) => row(network, key, place)?,
             MemoryPages::Constant(pages) => {
                 let count = network.regions[memory.region].count;
-                check(u64::from(pages) << 16 <= count, || {
-                    format!("{} is larger than its region", place())
-                })?;
+                check(u64::from(pages) << 16 <= count, || format!("{} is larger than its region", place()))?;
             }
         }
     }
     for (region, key) in network.io.stdin.into_iter().chain(network.io.stdout) {
-        check(region < network.regions.len(), || {
-            "standard input or output has no region".into()
-        })?;
+        check(region < network.regions.len(), || "standard input or output has no region".into())?;
         row(network, key, || "standard input or output".into())?;
     }
     Ok(())
@@ -261,26 +185,19 @@ fn certificate(network: &Network) -> Result<(), Error> {
     for set in &certificate.id_sets {
         let place = || format!("id set `{}`", set.name);
         check(ascending(&set.ids), || format!("{} is not sorted", place()))?;
-        check(
-            set.ids.last().is_none_or(|id| (*id as usize) < vocabulary),
-            || format!("{} has an expert that does not exist", place()),
-        )?;
+        check(set.ids.last().is_none_or(|id| (*id as usize) < vocabulary), || {
+            format!("{} has an expert that does not exist", place())
+        })?;
         for (field, declared) in &set.interface {
-            check(*field <= network.ports.e(), || {
-                format!("{} has a field that does not exist", place())
-            })?;
+            check(*field <= network.ports.e(), || format!("{} has a field that does not exist", place()))?;
             domain(network, *declared, place)?;
         }
     }
     let sizes = [certificate.field_end.len(), certificate.ghost_end.len()];
     if sizes == [0, 0] {
-        return check(certificate.fields.is_empty(), || {
-            "declared fields of no expert".into()
-        });
+        return check(certificate.fields.is_empty(), || "declared fields of no expert".into());
     }
-    check(sizes == [vocabulary; 2], || {
-        "the certificate does not cover the experts".into()
-    })?;
+    check(sizes == [vocabulary; 2], || "the certificate does not cover the experts".into())?;
     check(
         covers(&certificate.field_end, certificate.fields.len())
             && covers(&certificate.ghost_end, certificate.ghost_term_end.len())
@@ -291,21 +208,14 @@ fn certificate(network: &Network) -> Result<(), Error> {
     for e in 0..vocabulary as ExpertId {
         let place = || format!("a declaration of expert {e}");
         let fields = certificate.fields(e);
-        check(fields.windows(2).all(|pair| pair[0].0 < pair[1].0), || {
-            format!("{} is not sorted", place())
-        })?;
+        check(fields.windows(2).all(|pair| pair[0].0 < pair[1].0), || format!("{} is not sorted", place()))?;
         for (field, declared) in fields {
-            check(*field <= network.ports.e(), || {
-                format!("{} is of a field that does not exist", place())
-            })?;
+            check(*field <= network.ports.e(), || format!("{} is of a field that does not exist", place()))?;
             domain(network, *declared, place)?;
         }
     }
     check(
-        certificate
-            .ghost_terms
-            .iter()
-            .all(|(field, _)| usize::from(*field) < network.ports.fields()),
+        certificate.ghost_terms.iter().all(|(field, _)| usize::from(*field) < network.ports.fields()),
         || "a ghost has a field that does not exist".into(),
     )
 }
@@ -313,10 +223,7 @@ fn certificate(network: &Network) -> Result<(), Error> {
 fn debug(network: &Network) -> Result<(), Error> {
     let experts: Vec<_> = network.packets.iter().map(|p| p.expert).collect();
     check(ascending(&experts), || "packets are not sorted".into())?;
-    check(
-        experts
-            .last()
-            .is_none_or(|e| (*e as usize) < network.experts.len()),
-        || "a packet's expert does not exist".into(),
-    )
+    check(experts.last().is_none_or(|e| (*e as usize) < network.experts.len()), || {
+        "a packet's expert does not exist".into()
+    })
 }

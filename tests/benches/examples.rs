@@ -38,11 +38,7 @@ fn main() {
     if let Some(at) = args.iter().position(|arg| arg == SLOPE_CHILD) {
         return slope_of(args[at + 1].parse().expect("a number of tokens"));
     }
-    let names: Vec<&str> = args
-        .iter()
-        .filter(|arg| !arg.starts_with('-'))
-        .map(String::as_str)
-        .collect();
+    let names: Vec<&str> = args.iter().filter(|arg| !arg.starts_with('-')).map(String::as_str).collect();
     let wanted = |name: &str| names.is_empty() || names.contains(&name);
 
     compare(&wanted);
@@ -66,9 +62,7 @@ struct Row {
 fn compare(wanted: &dyn Fn(&str) -> bool) {
     let mut rng = rng(fastrand::u64(..));
     let instructions = match std::env::var("WASM2ONNX_BENCH_INSTRUCTIONS") {
-        Ok(text) => text
-            .parse()
-            .expect("WASM2ONNX_BENCH_INSTRUCTIONS is a number"),
+        Ok(text) => text.parse().expect("WASM2ONNX_BENCH_INSTRUCTIONS is a number"),
         Err(_) => INSTRUCTIONS,
     };
 
@@ -77,9 +71,7 @@ fn compare(wanted: &dyn Fn(&str) -> bool) {
     for example in examples::all() {
         let call = (example.generate)(&mut rng, instructions);
         if wanted(example.name) {
-            let row = measure(example.name, example.wasm, &call, |answer| {
-                (example.check)(&call, answer)
-            });
+            let row = measure(example.name, example.wasm, &call, |answer| (example.check)(&call, answer));
             row.print();
             rows.push(row);
         }
@@ -92,18 +84,13 @@ fn compare(wanted: &dyn Fn(&str) -> bool) {
     let args = [(instructions / 230) as i32, rng.i32(1..)].map(Value::I32);
     if wanted("division") {
         let wasm = wat::parse_str(include_str!("division.wat")).expect("a valid module");
-        let call = Call {
-            entry: "run",
-            args: args.to_vec(),
-            stdin: Vec::new(),
-        };
+        let call = Call { entry: "run", args: args.to_vec(), stdin: Vec::new() };
         measure("division", &wasm, &call, |_| true).print();
     }
 }
 
 fn measure(name: &'static str, wasm: &[u8], call: &Call, check: impl Fn(&Answer) -> bool) -> Row {
-    let network =
-        compile(wasm, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let network = compile(wasm, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
     let mut counting = Wasmtime::new(wasm, &call.stdin).expect("no start function");
     let expected = call.answer(&mut counting).expect("no trap");
     assert!(check(&expected), "{name}: wrong answer");
@@ -117,27 +104,15 @@ fn measure(name: &'static str, wasm: &[u8], call: &Call, check: impl Fn(&Answer)
         wasmi: f64::INFINITY,
     };
     for _ in 0..RUNS {
-        let config = Config {
-            stdin: call.stdin.clone(),
-            assert_declared: false,
-            ..Config::default()
-        };
-        let mut instance = Instance::with_config(&network, config)
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let config = Config { stdin: call.stdin.clone(), assert_declared: false, ..Config::default() };
+        let mut instance =
+            Instance::with_config(&network, config).unwrap_or_else(|error| panic!("{name}: {error}"));
         let (created_steps, created_tokens) = (instance.steps(), instance.tokens());
         let start = processor_time();
-        let results = instance
-            .invoke(call.entry, &call.args)
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let results =
+            instance.invoke(call.entry, &call.args).unwrap_or_else(|error| panic!("{name}: {error}"));
         row.ours = row.ours.min(processor_time() - start);
-        assert_eq!(
-            Answer {
-                results,
-                stdout: instance.stdout()
-            },
-            expected,
-            "{name}"
-        );
+        assert_eq!(Answer { results, stdout: instance.stdout() }, expected, "{name}");
         row.steps = instance.steps() - created_steps;
         row.tokens = instance.tokens() - created_tokens;
 
@@ -163,10 +138,7 @@ const COLUMNS: [&str; 8] = [
 ];
 
 fn print_heading() {
-    print!(
-        "{:12} {:>10} {:>10} {:>10} {:>8} {:>8}",
-        "", "instr", "tokens", "steps", "ms", "wasmi ms"
-    );
+    print!("{:12} {:>10} {:>10} {:>10} {:>8} {:>8}", "", "instr", "tokens", "steps", "ms", "wasmi ms");
     for column in COLUMNS {
         print!(" {column:>11}");
     }
@@ -175,11 +147,7 @@ fn print_heading() {
 
 impl Row {
     fn columns(&self) -> [f64; 8] {
-        let (tokens, steps, instructions) = (
-            self.tokens as f64,
-            self.steps as f64,
-            self.instructions as f64,
-        );
+        let (tokens, steps, instructions) = (self.tokens as f64, self.steps as f64, self.instructions as f64);
         [
             self.ours / self.wasmi,
             self.ours * 1e9 / tokens,
@@ -193,13 +161,7 @@ impl Row {
     }
 
     fn print(&self) {
-        let Row {
-            name,
-            instructions,
-            tokens,
-            steps,
-            ..
-        } = self;
+        let Row { name, instructions, tokens, steps, .. } = self;
         print!("{name:12} {instructions:10} {tokens:10} {steps:10}");
         print!(" {:8.1} {:8.1}", self.ours * 1e3, self.wasmi * 1e3);
         print_columns(self.columns());
@@ -231,20 +193,8 @@ fn slope() {
     println!(
         "\nslope: one program, longer and longer; resident memory before the call, after it, at its peak"
     );
-    let heading = [
-        "tokens",
-        "steps",
-        "s",
-        "ns/token",
-        "ns/step",
-        "before MB",
-        "after MB",
-        "peak MB",
-    ];
-    println!(
-        "{}",
-        heading.map(|column| format!("{column:>11}")).join(" ")
-    );
+    let heading = ["tokens", "steps", "s", "ns/token", "ns/step", "before MB", "after MB", "peak MB"];
+    println!("{}", heading.map(|column| format!("{column:>11}")).join(" "));
     let this = std::env::current_exe().expect("the path of this program");
     let mut fastest = Vec::new();
     for tokens in SLOPE {
@@ -255,25 +205,15 @@ fn slope() {
                 .output()
                 .expect("this program starts");
             let line = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(
-                output.status.success(),
-                "{line}{}",
-                String::from_utf8_lossy(&output.stderr)
-            );
+            assert!(output.status.success(), "{line}{}", String::from_utf8_lossy(&output.stderr));
             print!("{line}");
             times.push(
-                line.split_ascii_whitespace()
-                    .nth(3)
-                    .and_then(|time| time.parse().ok())
-                    .unwrap_or(f64::NAN),
+                line.split_ascii_whitespace().nth(3).and_then(|time| time.parse().ok()).unwrap_or(f64::NAN),
             );
         }
         fastest.push(times.into_iter().fold(f64::INFINITY, f64::min));
     }
-    let growth = fastest
-        .last()
-        .zip(fastest.first())
-        .map_or(f64::NAN, |(last, first)| last / first);
+    let growth = fastest.last().zip(fastest.first()).map_or(f64::NAN, |(last, first)| last / first);
     println!("ns/token, longest by shortest: {growth:.3}");
 }
 
@@ -283,15 +223,10 @@ fn slope_of(tokens: u64) {
     let network = compile(&wasm, &Options::default()).expect("a supported module");
 
     let run = |rounds| {
-        let config = Config {
-            assert_declared: false,
-            ..Config::default()
-        };
+        let config = Config { assert_declared: false, ..Config::default() };
         let mut instance = Instance::with_config(&network, config).expect("an instance");
         let start = processor_time();
-        instance
-            .invoke("run", &[Value::I32(rounds)])
-            .expect("no trap");
+        instance.invoke("run", &[Value::I32(rounds)]).expect("no trap");
         (instance, processor_time() - start)
     };
     const TRIAL: i32 = 10_000;
@@ -319,9 +254,7 @@ fn processor_time() -> f64 {
 /// A line of Linux's `/proc/self/status`, in megabytes; not a number elsewhere.
 fn memory(field: &str) -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     let kilobytes = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<f64>().ok());
     kilobytes.map_or(f64::NAN, |kilobytes| kilobytes / 1024.0)
 }

@@ -54,11 +54,7 @@ pub struct Answer {
 impl Call {
     /// A run of a program that reads that input.
     fn start(stdin: impl Into<Vec<u8>>) -> Self {
-        Call {
-            entry: "_start",
-            args: Vec::new(),
-            stdin: stdin.into(),
-        }
+        Call { entry: "_start", args: Vec::new(), stdin: stdin.into() }
     }
 
     /// What another engine answers, given an instance with this call's standard input.
@@ -68,10 +64,7 @@ impl Call {
     /// If the program traps, which no example does.
     pub fn answer(&self, oracle: &mut dyn Oracle) -> Result<Answer, Stop> {
         let results = oracle.call(self.entry, &self.args)?;
-        Ok(Answer {
-            results,
-            stdout: oracle.stdout().to_vec(),
-        })
+        Ok(Answer { results, stdout: oracle.stdout().to_vec() })
     }
 
     /// Standard input as text.
@@ -81,10 +74,7 @@ impl Call {
 
     /// All numbers of the standard input.
     fn numbers(&self) -> Vec<i32> {
-        self.text()
-            .split_ascii_whitespace()
-            .map(|word| word.parse().expect("a number"))
-            .collect()
+        self.text().split_ascii_whitespace().map(|word| word.parse().expect("a number")).collect()
     }
 }
 

@@ -12,9 +12,7 @@ pub mod ours;
 /// If the variable is something else than a number.
 pub fn rng(default: u64) -> fastrand::Rng {
     let seed = match std::env::var("WASM2ONNX_SEED") {
-        Ok(text) => text
-            .parse()
-            .expect("WASM2ONNX_SEED is an integer of 64 bits"),
+        Ok(text) => text.parse().expect("WASM2ONNX_SEED is an integer of 64 bits"),
         Err(_) => default,
     };
     println!("WASM2ONNX_SEED={seed}");

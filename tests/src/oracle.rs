@@ -45,10 +45,7 @@ struct Host {
 
 impl Host {
     fn input_byte(&mut self) -> i32 {
-        let byte = self
-            .stdin
-            .get(self.read)
-            .map_or(-1, |byte| i32::from(*byte));
+        let byte = self.stdin.get(self.read).map_or(-1, |byte| i32::from(*byte));
         self.read += 1;
         byte
     }

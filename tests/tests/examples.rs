@@ -3,11 +3,12 @@
 
 use fastrand::Rng;
 use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_runtime::Network;
 use wasm2onnx_runtime::lockstep::End;
-use wasm2onnx_runtime::{Executor, Network};
 use wasm2onnx_tests::examples::{self, Answer, Call, Example};
 use wasm2onnx_tests::oracle::{Wasmi, Wasmtime};
-use wasm2onnx_tests::{ours, rng};
+use wasm2onnx_tests::ours::{self, Engine, Run};
+use wasm2onnx_tests::rng;
 
 /// Instructions of the calls that the sparse executor runs.
 const SPARSE: [u64; 4] = [5_000, 30_000, 100_000, 300_000];
@@ -47,10 +48,7 @@ macro_rules! agree {
 agree!(hungarian interpreter quicksort recursive sha256 sieve sudoku);
 
 fn example(name: &str) -> Example {
-    examples::all()
-        .into_iter()
-        .find(|example| example.name == name)
-        .expect("an example of that name")
+    examples::all().into_iter().find(|example| example.name == name).expect("an example of that name")
 }
 
 /// The sample and its expected output, and larger inputs than our executors have time for.
@@ -70,12 +68,15 @@ fn on_sparse(example: &Example) {
     for call in calls(example, &SPARSE) {
         let (answer, instructions) = agreed(example, &call);
         let max_steps = STEPS_PER_INSTRUCTION * (instructions + 1_000);
-        let run = ours::run(&network, &call, Executor::Sparse, max_steps)
-            .unwrap_or_else(|error| panic!("{}: {error}", Shown(&call)));
-        assert_eq!(run.answer, answer, "{}", Shown(&call));
+        let sparse = run(&network, &call, Engine::Sparse, max_steps);
+        let compiled = run(&network, &call, Engine::Compiled, max_steps);
+        assert_eq!(sparse.answer, answer, "{}", Shown(&call));
+        assert_eq!(compiled, sparse, "{}", Shown(&call));
+        let by_machine_code = ours::compare_machine_code(&network, &call, sparse.steps)
+            .unwrap_or_else(|divergence| panic!("{}: {divergence}", Shown(&call)));
         println!(
-            "{}: {instructions} instructions, {} tokens, {} steps",
-            example.name, run.tokens, run.steps
+            "{}: {instructions} instructions, {} tokens, {} steps, {by_machine_code} by machine code",
+            example.name, sparse.tokens, sparse.steps
         );
     }
 }
@@ -90,10 +91,8 @@ fn on_dense(example: &Example) {
         match end {
             End::Finished(results) => {
                 assert_eq!(results.as_ref(), Ok(&answer.results), "{}", Shown(&call));
-                let [dense, sparse] = [Executor::Dense, Executor::Sparse].map(|executor| {
-                    ours::run(&network, &call, executor, DENSE_STEPS)
-                        .unwrap_or_else(|error| panic!("{}: {error}", Shown(&call)))
-                });
+                let dense = run(&network, &call, Engine::Dense, DENSE_STEPS);
+                let sparse = run(&network, &call, Engine::Sparse, DENSE_STEPS);
                 assert_eq!(dense.answer, answer, "{}", Shown(&call));
                 assert_eq!(sparse, dense, "{}", Shown(&call));
                 println!("{}: {} steps in lockstep", example.name, dense.steps);
@@ -103,23 +102,22 @@ fn on_dense(example: &Example) {
             End::Inexact { expert, what } => panic!("{}: expert {expert}: {what:?}", Shown(&call)),
         }
     }
-    assert!(
-        finished > 0,
-        "no call was small enough to end on the dense executor"
-    );
+    assert!(finished > 0, "no call was small enough to end on the dense executor");
+}
+
+fn run(network: &Network, call: &Call, engine: Engine, max_steps: u64) -> Run {
+    ours::run(network, call, engine, max_steps)
+        .unwrap_or_else(|error| panic!("{engine:?}, {}: {error}", Shown(call)))
 }
 
 fn network(example: &Example) -> Network {
-    compile(example.wasm, &Options::default())
-        .unwrap_or_else(|error| panic!("{}: {error}", example.name))
+    compile(example.wasm, &Options::default()).unwrap_or_else(|error| panic!("{}: {error}", example.name))
 }
 
 /// The sample, and a fresh call of each size.
 fn calls<'e>(example: &'e Example, sizes: &'e [u64]) -> impl Iterator<Item = Call> + 'e {
     let mut rng: Rng = rng(1);
-    let fresh = sizes
-        .iter()
-        .map(move |instructions| (example.generate)(&mut rng, *instructions));
+    let fresh = sizes.iter().map(move |instructions| (example.generate)(&mut rng, *instructions));
     example.sample.clone().into_iter().chain(fresh)
 }
 
@@ -130,11 +128,7 @@ fn agreed(example: &Example, call: &Call) -> (Answer, u64) {
     let answer = call.answer(&mut wasmtime);
     assert_eq!(call.answer(&mut wasmi), answer, "{}", Shown(call));
     let answer = answer.unwrap_or_else(|stop| panic!("{}: {stop:?}", Shown(call)));
-    assert!(
-        (example.check)(call, &answer),
-        "{}: wrong answer {answer:?}",
-        Shown(call)
-    );
+    assert!((example.check)(call, &answer), "{}: wrong answer {answer:?}", Shown(call));
     (answer, wasmtime.instructions())
 }
 

@@ -7,9 +7,7 @@ mod support;
 
 use std::fmt::Write;
 
-use support::{
-    EDGES, Engine, Reference, Wasmi, Wasmtime, Way, first_difference, random_value, save_failure,
-};
+use support::{EDGES, Engine, Reference, Wasmi, Wasmtime, Way, first_difference, random_value, save_failure};
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::{Instance, Value, ValueType};
 
@@ -79,14 +77,9 @@ impl Test {
         let params: String = params
             .iter()
             .enumerate()
-            .fold(String::new(), |text, (i, ty)| {
-                text + &format!(" (param ${i} {ty})")
-            });
-        writeln!(
-            self.wat,
-            "(func (export \"{name}\"){params} (result {results}) {body})"
-        )
-        .expect("strings can be written");
+            .fold(String::new(), |text, (i, ty)| text + &format!(" (param ${i} {ty})"));
+        writeln!(self.wat, "(func (export \"{name}\"){params} (result {results}) {body})")
+            .expect("strings can be written");
     }
 
     fn call(&mut self, name: &str, args: &[Value]) {
@@ -118,10 +111,7 @@ impl Test {
         }
         if !params.is_empty() {
             for _ in 0..random {
-                let args: Vec<_> = params
-                    .iter()
-                    .map(|ty| random_value(&mut rng, *ty))
-                    .collect();
+                let args: Vec<_> = params.iter().map(|ty| random_value(&mut rng, *ty)).collect();
                 self.call(name, &args);
             }
         }
@@ -129,8 +119,7 @@ impl Test {
 
     /// Makes all calls on ours and on wasmi, in order, on one instance each.
     fn run(&self, what: &str) {
-        let wasm = wat::parse_str(&self.wat)
-            .unwrap_or_else(|error| panic!("{what}: {error}\n{}", self.wat));
+        let wasm = wat::parse_str(&self.wat).unwrap_or_else(|error| panic!("{what}: {error}\n{}", self.wat));
         let Err(difference) = self.compare::<Wasmi>(&wasm) else {
             return;
         };
@@ -144,29 +133,23 @@ impl Test {
     }
 
     fn compare<R: Reference>(&self, wasm: &[u8]) -> Result<(), String> {
-        let options = Options {
-            max_memory_pages: Some(MAX_PAGES),
-            ..Options::default()
-        };
+        let options = Options { max_memory_pages: Some(MAX_PAGES), ..Options::default() };
         let network = compile(wasm, &options).map_err(|error| error.to_string())?;
         let mut ways = Vec::new();
         for way in Way::ALL {
-            let instance = Instance::with_config(&network, way.config(MAX_STEPS))
-                .map_err(|error| error.to_string())?;
+            let instance =
+                Instance::with_config(&network, way.config(MAX_STEPS)).map_err(|error| error.to_string())?;
             ways.push((way, instance));
         }
         let module = R::compile(wasm).expect("the reference accepts the module");
-        let mut theirs =
-            R::instantiate(&module, FUEL, MAX_PAGES).expect("there is nothing to refuse");
+        let mut theirs = R::instantiate(&module, FUEL, MAX_PAGES).expect("there is nothing to refuse");
 
         for (i, (name, args)) in self.calls.iter().enumerate() {
             let expected = theirs.call(name, args);
             for (way, ours) in &mut ways {
                 let found = ours.call(name, args);
                 if found != expected {
-                    return Err(format!(
-                        "{way:?}: {name}{args:?} gave {found:?} instead of {expected:?}"
-                    ));
+                    return Err(format!("{way:?}: {name}{args:?} gave {found:?} instead of {expected:?}"));
                 }
                 // All of the state now and then, and at the end.
                 if i % 256 == 0 || i + 1 == self.calls.len() {
@@ -176,8 +159,7 @@ impl Test {
                             "{way:?}: after {name}{args:?} globals are {found:?} instead of {expected:?}"
                         ));
                     }
-                    if let Some(difference) = first_difference(&ours.memories(), &theirs.memories())
-                    {
+                    if let Some(difference) = first_difference(&ours.memories(), &theirs.memories()) {
                         return Err(format!("{way:?}: after {name}{args:?} {difference}"));
                     }
                 }
@@ -197,22 +179,19 @@ fn signature(name: &str) -> (Vec<ValueType>, ValueType) {
         "f64" => F64,
         _ => panic!("no type: {name}"),
     };
-    let (prefix, operation) = name
-        .split_once('.')
-        .expect("numeric instructions have a type");
+    let (prefix, operation) = name.split_once('.').expect("numeric instructions have a type");
     let own = ty(prefix);
     let parts: Vec<_> = operation.split('_').collect();
     match parts[..] {
         ["wrap" | "reinterpret", from] | ["extend", from, _] => (vec![ty(from)], own),
         ["eqz"] => (vec![own], I32),
         ["eq" | "ne" | "lt" | "gt" | "le" | "ge", ..] => (vec![own; 2], I32),
+        ["clz" | "ctz" | "popcnt" | "neg" | "abs" | "extend8" | "extend16" | "extend32", ..] => {
+            (vec![own], own)
+        }
         [
-            "clz" | "ctz" | "popcnt" | "neg" | "abs" | "extend8" | "extend16" | "extend32",
-            ..,
-        ] => (vec![own], own),
-        [
-            "add" | "sub" | "mul" | "div" | "rem" | "and" | "or" | "xor" | "shl" | "shr" | "rotl"
-            | "rotr" | "copysign",
+            "add" | "sub" | "mul" | "div" | "rem" | "and" | "or" | "xor" | "shl" | "shr" | "rotl" | "rotr"
+            | "copysign",
             ..,
         ] => (vec![own; 2], own),
         _ => panic!("the tests do not know the signature of {name}"),
@@ -223,11 +202,7 @@ fn signature(name: &str) -> (Vec<ValueType>, ValueType) {
 fn numeric(name: &str) {
     let (params, result) = signature(name);
     let own = params[0];
-    let operands = if params.len() == 1 {
-        "(local.get $0)"
-    } else {
-        "(local.get $0) (local.get $1)"
-    };
+    let operands = if params.len() == 1 { "(local.get $0)" } else { "(local.get $0) (local.get $1)" };
     let plain = format!("({name} {operands})");
     let mut test = Test::default();
 
@@ -241,12 +216,7 @@ fn numeric(name: &str) {
             "i32",
             &format!("(if (result i32) {plain} (then (i32.const 5)) (else (i32.const 7)))"),
         );
-        test.function(
-            "select",
-            &params,
-            "i32",
-            &format!("(select (i32.const 5) (i32.const 7) {plain})"),
-        );
+        test.function("select", &params, "i32", &format!("(select (i32.const 5) (i32.const 7) {plain})"));
         test.function("eqz", &params, "i32", &format!("(i32.eqz {plain})"));
         test.function(
             "br_if",
@@ -260,30 +230,17 @@ fn numeric(name: &str) {
     }
     if let (ValueType::I32 | ValueType::I64, true) = (own, result == own && params.len() == 2) {
         // On its own result, which may not have been wrapped, and among sums of it.
-        test.function(
-            "chain",
-            &params,
-            &own.to_string(),
-            &format!("({name} {plain} (local.get $0))"),
-        );
-        test.function(
-            "chain2",
-            &params,
-            &own.to_string(),
-            &format!("({name} (local.get $1) {plain})"),
-        );
+        test.function("chain", &params, &own.to_string(), &format!("({name} {plain} (local.get $0))"));
+        test.function("chain2", &params, &own.to_string(), &format!("({name} (local.get $1) {plain})"));
         test.function(
             "sums",
             &params,
             &own.to_string(),
-            &format!("({name} ({own}.add (local.get $0) (local.get $1)) ({own}.sub (local.get $0) (local.get $1)))"),
+            &format!(
+                "({name} ({own}.add (local.get $0) (local.get $1)) ({own}.sub (local.get $0) (local.get $1)))"
+            ),
         );
-        test.function(
-            "same",
-            &params,
-            &own.to_string(),
-            &format!("({name} (local.get $0) (local.get $0))"),
-        );
+        test.function("same", &params, &own.to_string(), &format!("({name} (local.get $0) (local.get $0))"));
         for place in ["chain", "chain2", "sums", "same"] {
             test.call_on_values(place, &params, RANDOM_VARIANT, core_edges);
         }
@@ -300,8 +257,7 @@ fn constant_operand(name: &str, ty: ValueType, result: ValueType) {
     let mut rng = fastrand::Rng::with_seed(7);
     let mut constants = core_edges(ty);
     // Shift amounts, small divisors, powers of two, and any.
-    constants
-        .extend([5, 7, 10, 12, 16, 24, 48, 100, 641, 1000, 1 << 20].map(|bits| value(ty, bits)));
+    constants.extend([5, 7, 10, 12, 16, 24, 48, 100, 641, 1000, 1 << 20].map(|bits| value(ty, bits)));
     constants.extend([-2i64, -3, -7, -10].map(|x| value(ty, x as u64)));
     constants.extend((0..6).map(|_| random_value(&mut rng, ty)));
     let mut test = Test::default();
@@ -320,12 +276,7 @@ fn constant_operand(name: &str, ty: ValueType, result: ValueType) {
             &format!("({name} {constant} (local.get $0))"),
         );
         for side in ["right", "left"] {
-            test.call_on_values(
-                &format!("{side} {i}"),
-                &[ty],
-                RANDOM_VARIANT / 4,
-                core_edges,
-            );
+            test.call_on_values(&format!("{side} {i}"), &[ty], RANDOM_VARIANT / 4, core_edges);
         }
         // Values next to multiples of the constant, where quotients and remainders turn.
         let (Value::I32(_) | Value::I64(_)) = x else {
@@ -348,10 +299,8 @@ const OFFSETS: [u64; 9] = [0, 1, 2, 3, 4, 255, 65_535, 65_536, 0xffff_ffff];
 
 /// Addresses around the ends of one and of two pages.
 fn addresses() -> Vec<Value> {
-    let mut addresses: Vec<u32> = (0..12)
-        .chain(65_536 - 12..65_536 + 4)
-        .chain(131_072 - 12..131_072 + 4)
-        .collect();
+    let mut addresses: Vec<u32> =
+        (0..12).chain(65_536 - 12..65_536 + 4).chain(131_072 - 12..131_072 + 4).collect();
     addresses.extend([255, 256, 257, 1000, 0x7fff_ffff, 0x8000_0000]);
     addresses.extend(u32::MAX - 12..=u32::MAX);
     addresses.into_iter().map(Value::from).collect()
@@ -360,11 +309,7 @@ fn addresses() -> Vec<Value> {
 /// A memory with something in it: one that never grows and one that may.
 fn memory(declaration: &str) -> String {
     let mut rng = fastrand::Rng::with_seed(3);
-    let mut bytes = || {
-        (0..64).fold(String::new(), |text, _| {
-            text + &format!("\\{:02x}", rng.u8(..))
-        })
-    };
+    let mut bytes = || (0..64).fold(String::new(), |text, _| text + &format!("\\{:02x}", rng.u8(..)));
     format!(
         "(memory (export \"memory\") {declaration})\n(data (i32.const 0) \"{}\")\n(data (i32.const 65472) \"{}\")\n",
         bytes(),
@@ -377,32 +322,18 @@ fn access(name: &str) {
     let ty = signature_of_access(name);
     let is_store = name.contains("store");
     for declaration in ["1 1", "1 2", "2 3"] {
-        let mut test = Test {
-            wat: memory(declaration),
-            ..Test::default()
-        };
+        let mut test = Test { wat: memory(declaration), ..Test::default() };
         test.function("grow", &[], "i32", "(memory.grow (i32.const 1))");
-        let places =
-            OFFSETS.map(|offset| (format!("at {offset}"), offset, "(local.get $0)".to_owned()));
+        let places = OFFSETS.map(|offset| (format!("at {offset}"), offset, "(local.get $0)".to_owned()));
         let fixed = [0u32, 5, 65_529, 65_532, 65_533, 65_535, 65_536, u32::MAX];
-        let fixed = fixed.map(|at| {
-            (
-                format!("fixed {at}"),
-                1,
-                format!("(i32.const {})", at as i32),
-            )
-        });
+        let fixed = fixed.map(|at| (format!("fixed {at}"), 1, format!("(i32.const {})", at as i32)));
         for (export, offset, address) in places.iter().chain(&fixed) {
             let body = if is_store {
                 format!("({name} offset={offset} {address} (local.get $1)) (i32.const 1)")
             } else {
                 format!("({name} offset={offset} {address})")
             };
-            let params = if is_store {
-                vec![ValueType::I32, ty]
-            } else {
-                vec![ValueType::I32]
-            };
+            let params = if is_store { vec![ValueType::I32, ty] } else { vec![ValueType::I32] };
             let result = if is_store { ValueType::I32 } else { ty };
             test.function(export, &params, &result.to_string(), &body);
         }
@@ -411,23 +342,14 @@ fn access(name: &str) {
             let body = format!(
                 "({name} (local.get $0) (local.get $2)) ({name} (local.get $1) ({ty}.const 1)) (i64.load (local.get $0))"
             );
-            test.function(
-                "overlap",
-                &[ValueType::I32, ValueType::I32, ty],
-                "i64",
-                &body,
-            );
+            test.function("overlap", &[ValueType::I32, ValueType::I32, ty], "i64", &body);
         }
         let mut rng = fastrand::Rng::with_seed(11);
         for round in 0..2 {
             for (export, ..) in places.iter().chain(&fixed) {
                 let random = (0..40).map(|_| Value::from(rng.u32(..140_000)));
                 let addresses: Vec<_> = addresses().into_iter().chain(random).collect();
-                for address in if export.starts_with("fixed") {
-                    &addresses[..4]
-                } else {
-                    &addresses
-                } {
+                for address in if export.starts_with("fixed") { &addresses[..4] } else { &addresses } {
                     let args = [*address, random_value(&mut rng, ty)];
                     test.call(export, if is_store { &args } else { &args[..1] });
                 }
@@ -436,10 +358,7 @@ fn access(name: &str) {
                 for _ in 0..300 {
                     let at = rng.u32(..65_600);
                     let near = at.wrapping_add_signed(rng.i32(-9..=9));
-                    test.call(
-                        "overlap",
-                        &[at.into(), near.into(), random_value(&mut rng, ty)],
-                    );
+                    test.call("overlap", &[at.into(), near.into(), random_value(&mut rng, ty)]);
                 }
             }
             if round == 0 {
@@ -452,9 +371,7 @@ fn access(name: &str) {
 
 /// Type of the value that a load gives or a store takes.
 fn signature_of_access(name: &str) -> ValueType {
-    let (prefix, _) = name
-        .split_once('.')
-        .expect("memory instructions have a type");
+    let (prefix, _) = name.split_once('.').expect("memory instructions have a type");
     match prefix {
         "i32" => ValueType::I32,
         "i64" => ValueType::I64,
@@ -466,52 +383,32 @@ fn signature_of_access(name: &str) -> ValueType {
 
 #[test]
 fn i32_numeric() {
-    NUMERIC
-        .iter()
-        .filter(|name| name.starts_with("i32"))
-        .for_each(|name| numeric(name));
+    NUMERIC.iter().filter(|name| name.starts_with("i32")).for_each(|name| numeric(name));
 }
 
 #[test]
 fn i64_numeric() {
-    NUMERIC
-        .iter()
-        .filter(|name| name.starts_with("i64"))
-        .for_each(|name| numeric(name));
+    NUMERIC.iter().filter(|name| name.starts_with("i64")).for_each(|name| numeric(name));
 }
 
 #[test]
 fn float_bits() {
-    NUMERIC
-        .iter()
-        .filter(|name| name.starts_with('f'))
-        .for_each(|name| numeric(name));
+    NUMERIC.iter().filter(|name| name.starts_with('f')).for_each(|name| numeric(name));
 }
 
 #[test]
 fn loads() {
-    ACCESSES
-        .iter()
-        .filter(|name| name.contains("load"))
-        .for_each(|name| access(name));
+    ACCESSES.iter().filter(|name| name.contains("load")).for_each(|name| access(name));
 }
 
 #[test]
 fn stores() {
-    ACCESSES
-        .iter()
-        .filter(|name| name.contains("store"))
-        .for_each(|name| access(name));
+    ACCESSES.iter().filter(|name| name.contains("store")).for_each(|name| access(name));
 }
 
 #[test]
 fn constants() {
-    for ty in [
-        ValueType::I32,
-        ValueType::I64,
-        ValueType::F32,
-        ValueType::F64,
-    ] {
+    for ty in [ValueType::I32, ValueType::I64, ValueType::F32, ValueType::F64] {
         let mut test = Test::default();
         for (i, x) in all_edges(ty).into_iter().enumerate() {
             let text = match x {
@@ -530,11 +427,7 @@ fn constants() {
 
 /// A float by its bits as the text format writes it: `-0x1.8p+3`, `nan:0x200`, `inf`.
 fn float_text(bits: u64, exponent_bits: u32, fraction_bits: u32) -> String {
-    let sign = if bits >> (exponent_bits + fraction_bits) & 1 == 1 {
-        "-"
-    } else {
-        ""
-    };
+    let sign = if bits >> (exponent_bits + fraction_bits) & 1 == 1 { "-" } else { "" };
     let fraction = bits & ((1 << fraction_bits) - 1);
     let largest = (1u64 << exponent_bits) - 1;
     let exponent = bits >> fraction_bits & largest;
@@ -542,10 +435,7 @@ fn float_text(bits: u64, exponent_bits: u32, fraction_bits: u32) -> String {
     match (exponent, fraction) {
         (e, 0) if e == largest => format!("{sign}inf"),
         (e, _) if e == largest => format!("{sign}nan:{fraction:#x}"),
-        (0, _) => format!(
-            "{sign}{fraction:#x}p{}",
-            1 - bias - i64::from(fraction_bits)
-        ),
+        (0, _) => format!("{sign}{fraction:#x}p{}", 1 - bias - i64::from(fraction_bits)),
         (e, _) => format!(
             "{sign}{:#x}p{}",
             fraction | 1 << fraction_bits,
@@ -557,17 +447,10 @@ fn float_text(bits: u64, exponent_bits: u32, fraction_bits: u32) -> String {
 #[test]
 fn memory_size_and_grow() {
     for declaration in ["0", "0 0", "1 1", "1 5", "0 3", "2", "1 65536"] {
-        let mut test = Test {
-            wat: format!("(memory (export \"memory\") {declaration})\n"),
-            ..Test::default()
-        };
+        let mut test =
+            Test { wat: format!("(memory (export \"memory\") {declaration})\n"), ..Test::default() };
         test.function("size", &[], "i32", "memory.size");
-        test.function(
-            "grow",
-            &[ValueType::I32],
-            "i32",
-            "(memory.grow (local.get $0))",
-        );
+        test.function("grow", &[ValueType::I32], "i32", "(memory.grow (local.get $0))");
         test.function("grow by 1", &[], "i32", "(memory.grow (i32.const 1))");
         test.function("grow by 0", &[], "i32", "(memory.grow (i32.const 0))");
         test.function(
@@ -582,26 +465,7 @@ fn memory_size_and_grow() {
             "i32",
             "(i32.load8_u (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 1)))",
         );
-        let pages = [
-            0,
-            1,
-            0,
-            2,
-            u32::MAX,
-            65_535,
-            65_536,
-            65_537,
-            0x8000_0000,
-            1,
-            3,
-            1,
-            20,
-            1,
-            1,
-            8,
-            1,
-            100,
-        ];
+        let pages = [0, 1, 0, 2, u32::MAX, 65_535, 65_536, 65_537, 0x8000_0000, 1, 3, 1, 20, 1, 1, 8, 1, 100];
         for pages in pages {
             for (name, args) in [
                 ("size", &[][..]),
@@ -620,10 +484,7 @@ fn memory_size_and_grow() {
 
 /// Tests functions written out, on their parameters' edge values.
 fn written(what: &str, wat: &str, functions: &[(&str, &[ValueType])]) {
-    let mut test = Test {
-        wat: wat.to_owned(),
-        ..Test::default()
-    };
+    let mut test = Test { wat: wat.to_owned(), ..Test::default() };
     for (name, params) in functions {
         test.call_on_values(name, params, RANDOM_VARIANT, core_edges);
     }
@@ -732,22 +593,14 @@ fn control() {
         ],
     );
     // A table with more entries than fit any chain of comparisons.
-    let targets = (0..300)
-        .map(|i| (i * 7 % 4).to_string())
-        .collect::<Vec<_>>()
-        .join(" ");
+    let targets = (0..300).map(|i| (i * 7 % 4).to_string()).collect::<Vec<_>>().join(" ");
     let wat = format!(
         r#"(func (export "large") (param i32) (result i32)
             (block (block (block (block (br_table {targets} (local.get 0))) (return (i32.const 0)))
                 (return (i32.const 1))) (return (i32.const 2))) (i32.const 3))"#
     );
-    let mut test = Test {
-        wat,
-        ..Test::default()
-    };
-    (0..310u32)
-        .chain([u32::MAX, 1 << 31])
-        .for_each(|i| test.call("large", &[i.into()]));
+    let mut test = Test { wat, ..Test::default() };
+    (0..310u32).chain([u32::MAX, 1 << 31]).for_each(|i| test.call("large", &[i.into()]));
     test.run("br_table-large");
 }
 
@@ -786,20 +639,14 @@ fn calls() {
             (if (result i32) (local.get 0) (then (call $even (i32.sub (local.get 0) (i32.const 1)))) (else (i32.const 0))))
         (func (export "even") (param i32) (result i32) (call $even (i32.and (local.get 0) (i32.const 127))))
     "#;
-    let mut test = Test {
-        wat: wat.to_owned(),
-        ..Test::default()
-    };
+    let mut test = Test { wat: wat.to_owned(), ..Test::default() };
     for index in (0..10u32).chain([u32::MAX, 1 << 31]) {
         test.call("call_indirect", &[index.into(), 100u32.into(), 7u32.into()]);
         test.call("call_indirect unary", &[index.into(), 9u64.into()]);
     }
-    for (name, params) in [
-        ("call", &[I32, I32][..]),
-        ("multi-value", &[I32, I64]),
-        ("fac", &[I64]),
-        ("even", &[I32]),
-    ] {
+    for (name, params) in
+        [("call", &[I32, I32][..]), ("multi-value", &[I32, I64]), ("fac", &[I64]), ("even", &[I32])]
+    {
         test.call_on_values(name, params, RANDOM_VARIANT, core_edges);
     }
     test.run("calls");

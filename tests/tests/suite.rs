@@ -77,28 +77,15 @@ fn the_committed_table_holds() {
         println!("FAILED {failure}");
     }
     let total = report.total();
-    println!(
-        "{} passed, {} failed, {} skipped",
-        total.passed,
-        total.failed(),
-        total.skipped()
-    );
+    println!("{} passed, {} failed, {} skipped", total.passed, total.failed(), total.skipped());
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite.txt");
     if std::env::var_os("UPDATE").is_some_and(|x| x == "1") {
         std::fs::write(&path, &table).expect("the table can be written");
     }
     assert_eq!(report.failures().count(), 0, "assertions fail");
-    assert!(
-        compiled.table() == table,
-        "machine code gives another table:\n{}",
-        compiled.table()
-    );
-    assert!(
-        total.passed >= LEAST_PASSED,
-        "only {} run assertions pass",
-        total.passed
-    );
+    assert!(compiled.table() == table, "machine code gives another table:\n{}", compiled.table());
+    assert!(total.passed >= LEAST_PASSED, "only {} run assertions pass", total.passed);
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == table,
@@ -115,11 +102,7 @@ fn run_suite(way: Way) -> Report {
             report.files.insert(name.to_owned(), run_file(&file, way));
         }
     }
-    assert_eq!(
-        report.files.len(),
-        FILES.len(),
-        "a file is missing from the suite"
-    );
+    assert_eq!(report.files.len(), FILES.len(), "a file is missing from the suite");
     report
 }
 
@@ -179,11 +162,7 @@ impl Report {
              file               passed failed skipped refused  why skipped\n",
         );
         for (name, tally) in self.files.iter().chain([(&total.0, &total.1)]) {
-            let reasons: Vec<_> = tally
-                .reasons
-                .iter()
-                .map(|(reason, n)| format!("{n} {reason}"))
-                .collect();
+            let reasons: Vec<_> = tally.reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
             let line = format!(
                 "{name:<18} {:>6} {:>6} {:>7} {:>7}  {}",
                 tally.passed,
@@ -242,23 +221,14 @@ impl From<Error> for Stop {
 
 /// Exactly the suite's features, its print functions silent, float arithmetic a trap.
 fn options() -> Options {
-    let prints = [
-        "print",
-        "print_i32",
-        "print_i64",
-        "print_f32",
-        "print_f64",
-        "print_i32_f32",
-        "print_f64_f64",
-    ];
+    let prints =
+        ["print", "print_i32", "print_i64", "print_f32", "print_f64", "print_i32_f32", "print_f64_f64"];
     Options {
         features: WasmFeatures::WASM1,
         unsupported: Unsupported::Trap,
         // The suite grows memories beyond the default.
         max_memory_pages: Some(1024),
-        imports: prints
-            .map(|name| (format!("spectest.{name}"), Role::Nop))
-            .into(),
+        imports: prints.map(|name| (format!("spectest.{name}"), Role::Nop)).into(),
         ..Options::default()
     }
 }
@@ -276,10 +246,7 @@ fn run_file(file: &TestFile<'_>, way: Way) -> Tally {
     for directive in &mut directives {
         let encoded = match directive {
             WastDirective::Module(module) => module.encode(),
-            WastDirective::AssertTrap {
-                exec: WastExecute::Wat(module),
-                ..
-            } => module.encode(),
+            WastDirective::AssertTrap { exec: WastExecute::Wat(module), .. } => module.encode(),
             _ => {
                 networks.push(None);
                 continue;
@@ -289,11 +256,7 @@ fn run_file(file: &TestFile<'_>, way: Way) -> Tally {
         networks.push(Some(compile(&bytes, &options()).map_err(Stop::from)));
     }
 
-    let mut run = Run {
-        tally: Tally::default(),
-        current: None,
-        way,
-    };
+    let mut run = Run { tally: Tally::default(), current: None, way };
     for (directive, network) in directives.iter_mut().zip(&networks) {
         let (line, _) = directive.span().linecol_in(file.raw());
         let place = format!("{}:{}", file.name(), line + 1);
@@ -328,24 +291,16 @@ impl<'n> Run<'n> {
                 }
                 self.current = Some(instance);
             }
-            WastDirective::AssertInvalid {
-                module, message, ..
-            }
-            | WastDirective::AssertMalformed {
-                module, message, ..
-            } => match module.encode() {
+            WastDirective::AssertInvalid { module, message, .. }
+            | WastDirective::AssertMalformed { module, message, .. } => match module.encode() {
                 // Text that does not parse never becomes a module.
                 Err(_) => self.tally.refused += 1,
                 Ok(bytes) => match compile(&bytes, &options()) {
-                    Ok(_) => self
-                        .tally
-                        .failures
-                        .push(format!("{place}: accepted, but: {message}")),
+                    Ok(_) => self.tally.failures.push(format!("{place}: accepted, but: {message}")),
                     // That the compiler does not certify it says nothing about the module.
-                    Err(error) if matches!(error.kind(), ErrorKind::Certificate(_)) => self
-                        .tally
-                        .failures
-                        .push(format!("{place}: `{error}` instead of: {message}")),
+                    Err(error) if matches!(error.kind(), ErrorKind::Certificate(_)) => {
+                        self.tally.failures.push(format!("{place}: `{error}` instead of: {message}"))
+                    }
                     Err(_) => self.tally.refused += 1,
                 },
             },
@@ -354,9 +309,7 @@ impl<'n> Run<'n> {
                 self.count(place, outcome);
             }
             WastDirective::AssertReturn { exec, results, .. } => {
-                let outcome = self
-                    .execute(exec, network)
-                    .and_then(|values| match_results(&values, results));
+                let outcome = self.execute(exec, network).and_then(|values| match_results(&values, results));
                 self.count(place, outcome);
             }
             WastDirective::AssertTrap { exec, message, .. } => {
@@ -367,10 +320,7 @@ impl<'n> Run<'n> {
                 let outcome = self.invoke(call);
                 self.count(place, match_trap(outcome, message));
             }
-            other => self
-                .tally
-                .failures
-                .push(format!("{place}: unknown directive: {other:?}")),
+            other => self.tally.failures.push(format!("{place}: unknown directive: {other:?}")),
         }
     }
 
@@ -424,17 +374,8 @@ fn argument(arg: &WastArg<'_>) -> Value {
 
 fn match_results(values: &[Value], expected: &[WastRet<'_>]) -> Result<(), Stop> {
     let equal = values.len() == expected.len()
-        && values
-            .iter()
-            .zip(expected)
-            .all(|(value, ret)| matches_ret(*value, ret));
-    if equal {
-        Ok(())
-    } else {
-        Err(Stop::Broken(format!(
-            "gave {values:?} instead of {expected:?}"
-        )))
-    }
+        && values.iter().zip(expected).all(|(value, ret)| matches_ret(*value, ret));
+    if equal { Ok(()) } else { Err(Stop::Broken(format!("gave {values:?} instead of {expected:?}"))) }
 }
 
 fn matches_ret(value: Value, ret: &WastRet<'_>) -> bool {
@@ -459,18 +400,15 @@ fn matches_ret(value: Value, ret: &WastRet<'_>) -> bool {
 /// say more than the other.
 fn match_trap(outcome: Result<Vec<Value>, Stop>, expected: &str) -> Result<(), Stop> {
     match outcome {
-        Ok(values) => Err(Stop::Broken(format!(
-            "gave {values:?} instead of the trap `{expected}`"
-        ))),
+        Ok(values) => Err(Stop::Broken(format!("gave {values:?} instead of the trap `{expected}`"))),
         Err(Stop::Trap(code))
             if code.message().contains(expected) || expected.starts_with(code.message()) =>
         {
             Ok(())
         }
-        Err(Stop::Trap(code)) => Err(Stop::Broken(format!(
-            "trap `{}` instead of `{expected}`",
-            code.message()
-        ))),
+        Err(Stop::Trap(code)) => {
+            Err(Stop::Broken(format!("trap `{}` instead of `{expected}`", code.message())))
+        }
         Err(other) => Err(other),
     }
 }

@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::lockstep::{End, Report, compare_step_by_step};
-use wasm2onnx_runtime::{ExpertId, Experts, Network, Place, Sparse, SparseOptions, Stepper, Value};
+use wasm2onnx_runtime::{
+    ExpertId, Experts, Network, Place, Sparse, SparseOptions, Stepper, TokenEnds, Value,
+};
 
 /// Changes of one weight for each program.
-const CHANGES: usize = 120;
+const CHANGES: usize = 100;
 
 /// Least share of the changes that have an effect.
 const LEAST_EFFECT: f64 = 0.3;
@@ -18,10 +20,10 @@ const LEAST_EFFECT: f64 = 0.3;
 /// Steps of an unchanged run at most: the dense executor is slow.
 const MAX_STEPS: u64 = 1_000;
 
-const INTERPRETER: SparseOptions = SparseOptions {
-    assert_declared: false,
-    compile_after: None,
-};
+const INTERPRETER: SparseOptions = SparseOptions { assert_declared: false, compile_after: None };
+
+/// Machine code as soon as a packet was seen twice.
+const COMPILED: SparseOptions = SparseOptions { assert_declared: false, compile_after: Some(2) };
 
 /// Small programs that together use most circuits. Each exports `run`.
 const PROGRAMS: [(&str, &str, &[i32]); 6] = [
@@ -132,40 +134,54 @@ impl Program {
     fn all() -> Vec<Program> {
         let program = |(name, wat, args): (_, &str, &[i32])| {
             let wasm = wat::parse_str(wat).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let network = compile(&wasm, &Options::default())
-                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            let network =
+                compile(&wasm, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
             let args: Vec<_> = args.iter().map(|x| Value::I32(*x)).collect();
             let (path, looked_up) = follow(&network, &args);
-            Program {
-                name,
-                network,
-                args,
-                path,
-                looked_up,
-            }
+            Program { name, network, args, path, looked_up }
         };
         PROGRAMS.into_iter().map(program).collect()
     }
 
     /// Runs a changed network on all executors, so many steps at most. They must agree.
     fn compare(&self, network: &Network, max_steps: u64, what: &str) -> Report {
-        compare_step_by_step(network, "run", &self.args, max_steps)
-            .unwrap_or_else(|divergence| panic!("{}, {what}: {divergence}", self.name))
+        let report = compare_step_by_step(network, "run", &self.args, max_steps)
+            .unwrap_or_else(|divergence| panic!("{}, {what}: {divergence}", self.name));
+        // Machine code runs many steps at once, so its state is compared after the last exact one.
+        let interpreted = State::after(network, &self.args, INTERPRETER, report.steps);
+        let compiled = State::after(network, &self.args, COMPILED, report.steps);
+        assert!(interpreted == compiled, "{}, {what}: machine code differs", self.name);
+        report
     }
 }
 
-/// Follows a run of the sparse executor.
-fn follow(network: &Network, args: &[Value]) -> (Vec<ExpertId>, BTreeSet<usize>) {
-    let mut sparse = Sparse::new(network, INTERPRETER).expect("the network is valid");
-    network
-        .first_rows
-        .iter()
-        .for_each(|(key, value)| sparse.append(*key, *value));
+/// All that an executor holds.
+#[derive(PartialEq)]
+struct State {
+    expert: ExpertId,
+    z: Vec<f64>,
+    rows: Vec<(u64, f64)>,
+}
+
+impl State {
+    fn after(network: &Network, args: &[Value], options: SparseOptions, steps: u64) -> Self {
+        let mut sparse = entered(network, args, options);
+        sparse.run(steps, &TokenEnds::new(network));
+        let (expert, z) = sparse.z();
+        let z = z.to_vec();
+        let mut rows = Vec::new();
+        sparse.for_each_row(&mut |key, value| rows.push((key, value)));
+        State { expert, z, rows }
+    }
+}
+
+/// A sparse executor before its first step.
+fn entered<'n>(network: &'n Network, args: &[Value], options: SparseOptions) -> Sparse<'n> {
+    let mut sparse = Sparse::new(network, options).expect("the network is valid");
+    network.first_rows.iter().for_each(|(key, value)| sparse.append(*key, *value));
     assert_eq!(network.start, None, "the programs need no start");
     let entry = &network.entries["run"];
-    let words = args
-        .iter()
-        .flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
+    let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
     let mut fields = Vec::new();
     for (place, word) in entry.param_places.iter().zip(words) {
         match place {
@@ -174,23 +190,24 @@ fn follow(network: &Network, args: &[Value]) -> (Vec<ExpertId>, BTreeSet<usize>)
         }
     }
     sparse.enter(entry.expert, &fields);
+    sparse
+}
+
+/// Follows a run: the experts that it evaluates, and the entries of the tables that it reads.
+fn follow(network: &Network, args: &[Value]) -> (Vec<ExpertId>, BTreeSet<usize>) {
+    let mut sparse = entered(network, args, INTERPRETER);
     let (mut path, mut looked_up) = (Vec::new(), BTreeSet::new());
     loop {
         let (expert, z) = sparse.z();
         let queries = (0..network.ports.lookups).map(|i| z[usize::from(network.ports.t(i))]);
-        let entries: Vec<_> = queries
-            .map(|query| query as usize)
-            .filter(|i| *i < network.lookup.len())
-            .collect();
+        let entries: Vec<_> =
+            queries.map(|query| query as usize).filter(|i| *i < network.lookup.len()).collect();
         if !sparse.step() {
             return (path, looked_up);
         }
         path.push(expert);
         looked_up.extend(entries);
-        assert!(
-            path.len() as u64 <= MAX_STEPS,
-            "the program runs too long for the dense executor"
-        );
+        assert!(path.len() as u64 <= MAX_STEPS, "the program runs too long for the dense executor");
     }
 }
 
@@ -199,62 +216,42 @@ fn changed_weights_change_the_run_of_all_executors_alike() {
     let mut rng = wasm2onnx_tests::rng(1);
     let (mut changes, mut effects, mut inexact) = (0, 0, 0);
     for mut program in Program::all() {
-        let Program {
-            name,
-            path,
-            looked_up,
-            ..
-        } = &program;
+        let Program { name, path, looked_up, .. } = &program;
         let (name, steps) = (*name, path.len() as u64);
         let looked_up: Vec<_> = looked_up.iter().copied().collect();
         let visited: BTreeSet<_> = path.iter().copied().collect();
         // All terms of visited experts: row and index among the weights.
         let experts = &program.network.experts;
         let rows = visited.iter().flat_map(|e| experts.row_range(*e));
-        let terms: Vec<_> = rows
-            .flat_map(|row| experts.term_range(row).map(move |term| (row, term)))
-            .collect();
+        let terms: Vec<_> =
+            rows.flat_map(|row| experts.term_range(row).map(move |term| (row, term))).collect();
 
         let unchanged = program.compare(&program.network, MAX_STEPS, "unchanged");
-        assert!(
-            matches!(unchanged.end, End::Finished(Ok(_))),
-            "{name}: {:?}",
-            unchanged.end
-        );
+        assert!(matches!(unchanged.end, End::Finished(Ok(_))), "{name}: {:?}", unchanged.end);
         assert_eq!(unchanged.steps, steps);
 
         let (mut with_effect, mut broken_off) = (0, 0);
         for _ in 0..CHANGES {
             // One change in eight is of a table's entry, if the run reads tables.
             let change = match rng.u8(..8) {
-                0 if !looked_up.is_empty() => {
-                    Change::Entry(looked_up[rng.usize(..looked_up.len())])
-                }
+                0 if !looked_up.is_empty() => Change::Entry(looked_up[rng.usize(..looked_up.len())]),
                 _ => {
                     let (row, term) = terms[rng.usize(..terms.len())];
                     Change::Weight { row, term }
                 }
             };
-            let factor = *[-3, -2, -1, 1, 2, 3]
-                .get(rng.usize(..6))
-                .expect("there are six");
+            let factor = *[-3, -2, -1, 1, 2, 3].get(rng.usize(..6)).expect("there are six");
             let Some(undo) = change.apply(&mut program.network, f64::from(factor)) else {
                 continue;
             };
-            let report = program.compare(
-                &program.network,
-                2 * steps,
-                &format!("{change:?} by {factor}"),
-            );
+            let report = program.compare(&program.network, 2 * steps, &format!("{change:?} by {factor}"));
             undo.apply(&mut program.network);
 
             // A run broken off because it is not exact any more is compared as far as it got.
             let expected = match report.end {
                 End::Inexact { .. } => {
                     broken_off += 1;
-                    program
-                        .compare(&program.network, report.steps, "unchanged")
-                        .digest
+                    program.compare(&program.network, report.steps, "unchanged").digest
                 }
                 _ => unchanged.digest,
             };
@@ -268,10 +265,7 @@ fn changed_weights_change_the_run_of_all_executors_alike() {
         inexact += broken_off;
     }
     let share = effects as f64 / changes as f64;
-    println!(
-        "{effects} of {changes} changes had an effect: {:.1} %; {inexact} ended inexact",
-        share * 100.0
-    );
+    println!("{effects} of {changes} changes had an effect: {:.1} %; {inexact} ended inexact", share * 100.0);
     assert!(changes >= 300, "only {changes} changes");
     assert!(share >= LEAST_EFFECT);
 }
@@ -293,9 +287,7 @@ impl Change {
         let (place, by) = match self {
             Change::Weight { row, term } => {
                 let weights = &network.experts.weights[network.experts.term_range(row)];
-                let finest = weights
-                    .iter()
-                    .fold(f64::INFINITY, |finest, weight| finest.min(weight.abs()));
+                let finest = weights.iter().fold(f64::INFINITY, |finest, weight| finest.min(weight.abs()));
                 (&mut network.experts.weights[term], finest)
             }
             Change::Entry(entry) => (&mut network.lookup[entry], 1.0),
@@ -329,10 +321,7 @@ fn an_erased_packet_ends_the_run_where_it_begins() {
         let ends = ends.chain([network.experts.len() as ExpertId]);
         for (packet, end) in network.packets.iter().zip(ends) {
             let experts = packet.expert..end;
-            let without = Network {
-                experts: erase(&network.experts, experts.clone()),
-                ..network.clone()
-            };
+            let without = Network { experts: erase(&network.experts, experts.clone()), ..network.clone() };
             let what = format!("experts {experts:?} erased");
             let Some(first) = path.iter().position(|e| experts.contains(e)) else {
                 let report = program.compare(&without, MAX_STEPS, &what);
@@ -350,12 +339,7 @@ fn an_erased_packet_ends_the_run_where_it_begins() {
             );
             let report = program.compare(&without, MAX_STEPS, &what);
             assert_eq!(report.steps, first + 1, "{}, {what}: goes on", program.name);
-            assert_ne!(
-                report.digest,
-                digest(network, first + 1),
-                "{}, {what}: no difference",
-                program.name
-            );
+            assert_ne!(report.digest, digest(network, first + 1), "{}, {what}: no difference", program.name);
             erased += 1;
         }
     }

@@ -68,7 +68,10 @@ impl Form {
         if scale == 0.0 {
             return Form::default();
         }
-        Form { terms: self.terms.iter().map(|t| (t.0, t.1 * scale)).collect(), constant: self.constant * scale }
+        Form {
+            terms: self.terms.iter().map(|t| (t.0, t.1 * scale)).collect(),
+            constant: self.constant * scale,
+        }
     }
     /// `self + constant`.
     pub fn offset(mut self, constant: f64) -> Form {

@@ -181,10 +181,13 @@ impl Circuit {
 
     /// A field that the packet begins with.
     pub fn entry(&mut self, field: u16, source: EntrySource, range: Range) -> Form {
-        let found = self.atoms.iter().position(|a| matches!(a.kind, AtomKind::Entry { field: f, .. } if f == field));
+        let found =
+            self.atoms.iter().position(|a| matches!(a.kind, AtomKind::Entry { field: f, .. } if f == field));
         let atom = match found {
             Some(atom) => atom as AtomId,
-            None => self.atom(Atom { kind: AtomKind::Entry { field, source }, avail: 0, range, entry_only: true }),
+            None => {
+                self.atom(Atom { kind: AtomKind::Entry { field, source }, avail: 0, range, entry_only: true })
+            }
         };
         Form::atom(atom)
     }
@@ -261,7 +264,9 @@ impl Circuit {
             t += 1;
             assert!(t < 100_000, "no exact form: {form:?}");
         }
-        if Self::is_reciprocal(form) && matches!(self.atoms[form.terms[0].0 as usize].kind, AtomKind::Linear(_)) {
+        if Self::is_reciprocal(form)
+            && matches!(self.atoms[form.terms[0].0 as usize].kind, AtomKind::Linear(_))
+        {
             // The rule is about one variable: the named form must have been made.
             t = t.max(self.atoms[form.terms[0].0 as usize].avail + 1);
         }
@@ -306,7 +311,9 @@ impl Circuit {
         t = if t2 > t { self.place(gate, t2) } else { t };
         // An equal unit of a later step would make whatever needs this one wait.
         let made = self.units.get(&key).into_iter().flatten();
-        if let Some(&atom) = made.filter(|a| (from + 1..=t + 1).contains(&self.atoms[**a as usize].avail)).min() {
+        if let Some(&atom) =
+            made.filter(|a| (from + 1..=t + 1).contains(&self.atoms[**a as usize].avail)).min()
+        {
             return Form::atom(atom);
         }
         let (t, port) = self.port(UNIT, t);
@@ -357,7 +364,8 @@ impl Circuit {
     pub fn together(&mut self, units: &[(Form, Form)], from: i32) -> Vec<Form> {
         let mut from = from;
         loop {
-            let made: Vec<Form> = units.iter().map(|(gate, value)| self.unit_from(gate, value, from)).collect();
+            let made: Vec<Form> =
+                units.iter().map(|(gate, value)| self.unit_from(gate, value, from)).collect();
             let avail = |form: &Form| form.as_atom().map(|a| self.atoms[a as usize].avail);
             let is_unit = |form: &&Form| self.unit_avail(form).is_some();
             let last = made.iter().filter(is_unit).filter_map(avail).max();
@@ -443,6 +451,7 @@ impl Circuit {
     /// Quantized gate and value of a unit's z, for what a checker is told of them.
     pub fn unit_avail(&self, unit: &Form) -> Option<(AtomId, i32)> {
         let atom = unit.as_atom()?;
-        matches!(self.atoms[atom as usize].kind, AtomKind::Unit { .. }).then(|| (atom, self.atoms[atom as usize].avail))
+        matches!(self.atoms[atom as usize].kind, AtomKind::Unit { .. })
+            .then(|| (atom, self.atoms[atom as usize].avail))
     }
 }

@@ -190,7 +190,7 @@ impl<'a> Lowering<'a> {
             EntryKind::Function => {
                 for (i, param) in self.packet.params.iter().enumerate() {
                     let form = self.argument(i, 0);
-                    let word = self.words.from_form(form);
+                    let word = self.words.word_of(form);
                     self.values.insert(*param, word);
                 }
                 if !self.cx.packets.leaf {
@@ -200,7 +200,7 @@ impl<'a> Lowering<'a> {
             EntryKind::Landing => {
                 for (i, param) in self.packet.params.iter().enumerate() {
                     let form = self.argument(i, self.cx.frame);
-                    let word = self.words.from_form(form);
+                    let word = self.words.word_of(form);
                     self.values.insert(*param, word);
                 }
             }
@@ -284,16 +284,16 @@ impl<'a> Lowering<'a> {
                     ),
                 };
                 let form = self.circuit().entry(field, source, range);
-                let word = self.words.from_form(form);
+                let word = self.words.word_of(form);
                 if param.is_some() && !range.within(Range::WORD) {
                     let form = self.words.canonical(word);
-                    return self.words.from_form(form);
+                    return self.words.word_of(form);
                 }
                 word
             }
             Some(Place::Slot(slot)) => {
                 let form = self.read_slot(slot);
-                self.words.from_form(form)
+                self.words.word_of(form)
             }
             None => unreachable!("{value} has no place"),
         }
@@ -333,7 +333,7 @@ impl<'a> Lowering<'a> {
                 let keys = &self.cx.layout.tables[*table];
                 let (first, range) = if is_type { (keys.types, Range::WORD) } else { (keys.functions, IDS) };
                 let form = self.circuit().read(&inside.offset(first as f64), range, -1);
-                self.words.from_form(form)
+                self.words.word_of(form)
             }
             op => unreachable!("{op:?} is an effect"),
         }
@@ -356,7 +356,10 @@ impl<'a> Lowering<'a> {
             Op::TrapIf(code) => {
                 let word = self.word(inst.args[0]);
                 let truth = self.words.truth(word);
-                self.guard(Gate { form: truth.form, negated: !truth.negated }, Dest::Trap(*code, inst.offset));
+                self.guard(
+                    Gate { form: truth.form, negated: !truth.negated },
+                    Dest::Trap(*code, inst.offset),
+                );
             }
             Op::CellGet(cell) => {
                 let word = match self.cells.get(cell) {
@@ -367,7 +370,7 @@ impl<'a> Lowering<'a> {
                         let form = self.circuit().read(&key, Range::new(0.0, place.max), -1);
                         let at = self.circuit().ready(&form) - 1;
                         self.cell_reads.insert(*cell, at);
-                        self.words.from_form(form)
+                        self.words.word_of(form)
                     }
                 };
                 self.cells.insert(*cell, word);
@@ -380,7 +383,13 @@ impl<'a> Lowering<'a> {
 
     fn guard(&mut self, ok: Gate, dest: Dest) {
         let range = self.words.circuit.range(&ok.form);
-        let constant = if range.lo >= 1.0 { Some(true) } else if range.hi < 1.0 { Some(false) } else { None };
+        let constant = if range.lo >= 1.0 {
+            Some(true)
+        } else if range.hi < 1.0 {
+            Some(false)
+        } else {
+            None
+        };
         if constant.is_some_and(|bit| bit != ok.negated) {
             return;
         }
@@ -416,7 +425,7 @@ impl<'a> Lowering<'a> {
         let form = self.circuit().read(&Form::constant(place.key as f64), Range::new(0.0, place.max), -1);
         let at = self.circuit().ready(&form) - 1;
         self.cell_reads.insert(cell, at);
-        let word = self.words.from_form(form.clone());
+        let word = self.words.word_of(form.clone());
         self.cells.insert(cell, word);
         form
     }
@@ -466,9 +475,8 @@ impl<'a> Lowering<'a> {
 
     /// Latest step among the accesses that may touch the same bytes.
     fn latest(accesses: &[Access], key: &Form, bytes: u8) -> Option<i32> {
-        let apart = |a: &Access| {
-            key.distance(&a.key).is_some_and(|d| d >= a.bytes as f64 || d <= -(bytes as f64))
-        };
+        let apart =
+            |a: &Access| key.distance(&a.key).is_some_and(|d| d >= a.bytes as f64 || d <= -(bytes as f64));
         accesses.iter().filter(|a| !apart(a)).map(|a| a.at).max()
     }
 
@@ -484,7 +492,7 @@ impl<'a> Lowering<'a> {
             forms.push(form);
         }
         self.loads.push(Access { key, bytes, at });
-        self.words.from_bytes(&forms)
+        self.words.word_of_bytes(&forms)
     }
 
     fn store(&mut self, inst: &Inst, space: Space, bytes: u8, offset: u64) {
@@ -493,7 +501,8 @@ impl<'a> Lowering<'a> {
         let own = if space == Space::Memory { self.bounds(inst.args[0], offset, bytes) } else { None };
         let earlier = Self::latest(&self.loads, &key, bytes).max(Self::latest(&self.stores, &key, bytes));
         let mut from = earlier.map_or(0, |t| t + 1);
-        let values: smallvec::SmallVec<[Form; 4]> = (0..bytes as usize).map(|j| self.words.byte(value, j)).collect();
+        let values: smallvec::SmallVec<[Form; 4]> =
+            (0..bytes as usize).map(|j| self.words.byte(value, j)).collect();
         let (first, step) = match self.all_ok(own.clone()) {
             None => (key.clone(), Form::constant(1.0)),
             Some(gate) => {
@@ -563,7 +572,7 @@ impl<'a> Lowering<'a> {
         };
         let at = self.circuit().row(&key, RowValue::Form(form.clone()), from);
         self.cell_writes.insert(cell, at);
-        let word = self.words.from_form(form);
+        let word = self.words.word_of(form);
         self.cells.insert(cell, word);
     }
 
@@ -620,7 +629,8 @@ impl<'a> Lowering<'a> {
                 let place = self.cx.places.of[value];
                 let jumped_to = matches!(self.packet.entry, EntryKind::Normal | EntryKind::Switched);
                 let moves = || !jumped_to || self.cx.places.of_param(*value) != Some(place);
-                let is_own = self.defined.contains_key(value) || self.packet.params.contains(value) && moves();
+                let is_own =
+                    self.defined.contains_key(value) || self.packet.params.contains(value) && moves();
                 match place {
                     Place::Field(_) => {
                         let word = self.word(*value);
@@ -748,7 +758,9 @@ impl<'a> Lowering<'a> {
 
     /// A value that only passes through, as it came.
     fn entry_form(&mut self, value: Value) -> Form {
-        let Some(Place::Field(field)) = self.cx.places.of.get(&value).copied() else { unreachable!("in a field") };
+        let Some(Place::Field(field)) = self.cx.places.of.get(&value).copied() else {
+            unreachable!("in a field")
+        };
         let param = self.packet.params.iter().position(|p| *p == value);
         let (source, range) = match param {
             Some(i) => (EntrySource::Param(i as u32), self.param_range(value)),
@@ -779,10 +791,10 @@ impl<'a> Lowering<'a> {
                 let circuit = &mut self.words.circuit;
                 let wanted = branch.as_ref().map_or(0, |(gate, _)| circuit.place(gate, 0));
                 let ok = circuit.unit_from(&all, &one, wanted.min(circuit.place(&all, 0)));
-                if let Some((gate, _)) = &mut branch {
-                    if wanted >= circuit.ready(&ok) {
-                        *gate = gate.plus(1.0, &ok).offset(-1.0).plus(1.0, &failures);
-                    }
+                if let Some((gate, _)) = &mut branch
+                    && wanted >= circuit.ready(&ok)
+                {
+                    *gate = gate.plus(1.0, &ok).offset(-1.0).plus(1.0, &failures);
                 }
                 trap = Some((one.plus(-1.0, &ok), Dest::Resolver));
             }

@@ -80,13 +80,13 @@ impl<'a> Words<'a> {
     }
 
     /// A word that a form is congruent to.
-    pub fn from_form(&mut self, form: Form) -> WordId {
+    pub fn word_of(&mut self, form: Form) -> WordId {
         let form = self.circuit.linear(form, None);
         self.push(Word { form, ..Word::default() })
     }
 
     /// A word from its bytes, lowest first, each in [0, 255].
-    pub fn from_bytes(&mut self, bytes: &[Form]) -> WordId {
+    pub fn word_of_bytes(&mut self, bytes: &[Form]) -> WordId {
         let mut form = Form::default();
         let mut word = Word::default();
         for (j, byte) in bytes.iter().enumerate() {
@@ -100,7 +100,7 @@ impl<'a> Words<'a> {
         self.push(word)
     }
 
-    fn from_gate(&mut self, form: Form, negated: bool) -> WordId {
+    fn word_of_gate(&mut self, form: Form, negated: bool) -> WordId {
         if let Some(bit) = self.constant_gate(&form) {
             return self.constant((bit != negated) as u32);
         }
@@ -118,13 +118,13 @@ impl<'a> Words<'a> {
         }
     }
 
-    fn from_segments(&mut self, segments: SmallVec<[Segment; 4]>) -> WordId {
+    fn word_of_segments(&mut self, segments: SmallVec<[Segment; 4]>) -> WordId {
         self.push(Word { segments: Some(segments), lazy: true, ..Word::default() })
     }
 
     /// A constant.
     pub fn constant(&mut self, value: u32) -> WordId {
-        self.from_form(Form::constant(value as f64))
+        self.word_of(Form::constant(value as f64))
     }
 
     /// The constant that a word is, if it is one.
@@ -183,10 +183,10 @@ impl<'a> Words<'a> {
             return form.clone();
         }
         let mut form = self.form(word);
-        if !self.circuit.range(&form).within(SIGNED) {
-            if let Some(canonical) = self.words[word as usize].canonical.clone() {
-                form = canonical;
-            }
+        if !self.circuit.range(&form).within(SIGNED)
+            && let Some(canonical) = self.words[word as usize].canonical.clone()
+        {
+            form = canonical;
         }
         let signed = self.wrap(form, -2147483648.0);
         self.words[word as usize].signed = Some(signed.clone());
@@ -224,7 +224,9 @@ impl<'a> Words<'a> {
 
     /// Bits `from … from + len` as a number.
     pub fn bits(&mut self, word: WordId, from: u8, len: u8) -> Form {
-        if let (8, 0, Some(Some(byte))) = (len, from % 8, self.words[word as usize].bytes.get(from as usize / 8)) {
+        if let (8, 0, Some(Some(byte))) =
+            (len, from % 8, self.words[word as usize].bytes.get(from as usize / 8))
+        {
             return byte.clone();
         }
         if let Some(segments) = self.words[word as usize].segments.clone() {
@@ -359,10 +361,10 @@ impl<'a> Words<'a> {
 
     fn complement(&mut self, word: WordId) -> WordId {
         match self.words[word as usize].gate.clone() {
-            Some(gate) => self.from_gate(gate.form, !gate.negated),
+            Some(gate) => self.word_of_gate(gate.form, !gate.negated),
             None => {
                 let bit = self.form(word);
-                self.from_form(Form::constant(1.0).plus(-1.0, &bit))
+                self.word_of(Form::constant(1.0).plus(-1.0, &bit))
             }
         }
     }
@@ -380,21 +382,21 @@ impl<'a> Words<'a> {
         let at_least = difference.times(1.0 / TWO32).offset(1.0);
         let at_most = difference.times(-1.0 / TWO32).offset(1.0);
         if range.lo >= 0.0 {
-            return self.from_gate(at_most, false);
+            return self.word_of_gate(at_most, false);
         }
         if range.hi <= 0.0 {
-            return self.from_gate(at_least, false);
+            return self.word_of_gate(at_least, false);
         }
         let one = Form::constant(1.0);
         let units = self.circuit.together(&[(at_least, one.clone()), (at_most, one)], -1);
         let sum = units[0].plus(1.0, &units[1]).offset(-1.0);
         let bit = self.circuit.linear(sum, Some(Range::BIT));
-        self.from_form(bit)
+        self.word_of(bit)
     }
 
     fn at_least(&mut self, a: Form, b: Form, negated: bool) -> WordId {
         let difference = a.plus(-1.0, &b);
-        self.from_gate(difference.times(1.0 / TWO32).offset(1.0), negated)
+        self.word_of_gate(difference.times(1.0 / TWO32).offset(1.0), negated)
     }
 
     /// `condition != 0 ? a : b`.
@@ -408,7 +410,7 @@ impl<'a> Words<'a> {
         let unit = self.circuit.unit(&gate.form, &x.plus(-1.0, &y));
         let claim = self.circuit.range(&x).hull(self.circuit.range(&y));
         let form = self.circuit.linear(y.plus(1.0, &unit), Some(claim));
-        self.from_form(form)
+        self.word_of(form)
     }
 
     /// The circuit of an operation on one word.
@@ -428,7 +430,7 @@ impl<'a> Words<'a> {
                 for j in 0..4 {
                     sum = sum.plus(1.0, &self.count(2, a, j));
                 }
-                self.from_form(sum)
+                self.word_of(sum)
             }
             UnaryOp::Clz => self.leading(0, a, [3, 2, 1, 0]),
             UnaryOp::Ctz => self.leading(1, a, [0, 1, 2, 3]),
@@ -454,7 +456,7 @@ impl<'a> Words<'a> {
             sum = sum.plus(1.0, &self.circuit.unit(&gate, &count));
             before = before.plus(1.0, &count);
         }
-        self.from_form(sum)
+        self.word_of(sum)
     }
 
     /// Sign extension of the lowest `bits` bits.
@@ -468,7 +470,7 @@ impl<'a> Words<'a> {
         let above = self.circuit.unit(&raised.times(pow2(-bits)), &Form::constant(1.0));
         let form = raised.plus(-2.0 * half, &above).offset(-half);
         let form = self.circuit.linear(form, Some(Range::new(-half, half - 1.0)));
-        self.from_form(form)
+        self.word_of(form)
     }
 
     /// The circuit of an operation on two words.
@@ -477,17 +479,17 @@ impl<'a> Words<'a> {
         match op {
             Add => {
                 let form = self.loose(a).plus(1.0, &self.loose(b));
-                self.from_form(form)
+                self.word_of(form)
             }
             Sub => {
                 let form = self.loose(a).plus(-1.0, &self.loose(b));
-                self.from_form(form)
+                self.word_of(form)
             }
             Mul => self.multiply(a, b),
             MulHi => self.multiply_high(a, b),
             Carry => {
                 let sum = self.canonical(a).plus(1.0, &self.canonical(b));
-                self.from_gate(sum.times(1.0 / TWO32), false)
+                self.word_of_gate(sum.times(1.0 / TWO32), false)
             }
             And | Or | Xor => self.bitwise(op, a, b),
             Shl | ShrU | ShrS | Rotl | Rotr => match self.as_constant(b) {
@@ -523,12 +525,12 @@ impl<'a> Words<'a> {
             let (x, y) = (self.canonical(a), self.canonical(b));
             let (x, y) = if ra.hi <= rb.hi { (x, y) } else { (y, x) };
             let product = self.circuit.unit(&x, &y);
-            return self.from_form(product);
+            return self.word_of(product);
         }
         let [high, low] = self.halves(a);
         let (x, y0) = (self.canonical(b), self.bits(b, 0, 16));
         let form = self.circuit.unit(&low, &x).plus(65536.0, &self.circuit.unit(&high, &y0));
-        self.from_form(form)
+        self.word_of(form)
     }
 
     fn halves(&mut self, a: WordId) -> [Form; 2] {
@@ -545,17 +547,17 @@ impl<'a> Words<'a> {
         let factor = c as i32 as f64;
         let form = self.form(a);
         if self.circuit.range(&form).magnitude() * factor.abs() <= LOOSE {
-            return self.from_form(form.times(factor));
+            return self.word_of(form.times(factor));
         }
         let x = self.canonical(a);
         if self.circuit.range(&x).magnitude() * factor.abs() <= pow2(50) {
-            return self.from_form(x.times(factor));
+            return self.word_of(x.times(factor));
         }
         // c·x ≡ c·x0 + 2^16·(c mod 2^16)·x1, both below 2^48.
         let [high, low] = self.halves(a);
         let (high, low) = (self.circuit.named(high), self.circuit.named(low));
         let form = low.times(c as f64).plus(65536.0 * (c & 0xffff) as f64, &high);
-        self.from_form(form)
+        self.word_of(form)
     }
 
     fn multiply_high(&mut self, a: WordId, b: WordId) -> WordId {
@@ -566,15 +568,15 @@ impl<'a> Words<'a> {
         let low = self.circuit.unit(&a0, &b0);
         let gate = cross.times(pow2(-16)).plus(pow2(-32), &low);
         let form = high.plus(1.0, &self.circuit.unit(&gate, &Form::constant(1.0)));
-        self.from_form(form)
+        self.word_of(form)
     }
 
     fn bitwise(&mut self, op: BinaryOp, a: WordId, b: WordId) -> WordId {
         let (a, b) = if self.as_constant(a).is_some() { (b, a) } else { (a, b) };
-        if let Some(c) = self.as_constant(b) {
-            if let Some(word) = self.bitwise_constant(op, a, c) {
-                return word;
-            }
+        if let Some(c) = self.as_constant(b)
+            && let Some(word) = self.bitwise_constant(op, a, c)
+        {
+            return word;
         }
         if self.is_bit(a) && self.is_bit(b) {
             let (x, y) = (self.form(a), self.form(b));
@@ -588,7 +590,7 @@ impl<'a> Words<'a> {
                     self.circuit.linear(sum.plus(-2.0, &both), Some(Range::BIT))
                 }
             };
-            return self.from_form(form);
+            return self.word_of(form);
         }
         if op != BinaryOp::And {
             let (x, y) = (self.segments(a), self.segments(b));
@@ -596,7 +598,7 @@ impl<'a> Words<'a> {
             if x.iter().all(apart) {
                 let mut all = x;
                 all.extend(y);
-                return self.from_segments(all);
+                return self.word_of_segments(all);
             }
         }
         let (ra, rb) = (self.word_range(a).hi, self.word_range(b).hi);
@@ -608,7 +610,7 @@ impl<'a> Words<'a> {
             let (x, y) = (self.byte(a, j), self.byte(b, j));
             bytes.push(self.circuit.lookup(&x.times(256.0).plus(1.0, &y).offset(table), Range::BYTE));
         }
-        self.from_bytes(&bytes)
+        self.word_of_bytes(&bytes)
     }
 
     fn bitwise_constant(&mut self, op: BinaryOp, a: WordId, c: u32) -> Option<WordId> {
@@ -616,22 +618,22 @@ impl<'a> Words<'a> {
         match op {
             BinaryOp::And if runs(c) <= 3 => {
                 let segments = self.masked(a, c);
-                Some(if segments.is_empty() { self.constant(0) } else { self.from_segments(segments) })
+                Some(if segments.is_empty() { self.constant(0) } else { self.word_of_segments(segments) })
             }
             BinaryOp::Or if runs(!c) <= 3 => {
                 let segments = self.masked(a, !c);
-                let kept = self.from_segments(segments);
+                let kept = self.word_of_segments(segments);
                 let form = self.form(kept).offset(c as f64);
-                Some(self.from_form(form))
+                Some(self.word_of(form))
             }
             BinaryOp::Xor if c == u32::MAX => {
                 let form = self.loose(a).times(-1.0).offset(c as f64);
-                Some(self.from_form(form))
+                Some(self.word_of(form))
             }
             BinaryOp::Xor if c == 1 && self.is_bit(a) => Some(self.complement(a)),
             BinaryOp::Xor if c == 1 << 31 => {
                 let form = self.loose(a).offset(c as f64);
-                Some(self.from_form(form))
+                Some(self.word_of(form))
             }
             BinaryOp::Xor if c.to_le_bytes().contains(&0) => {
                 let mut bytes = SmallVec::<[Form; 4]>::new();
@@ -640,7 +642,7 @@ impl<'a> Words<'a> {
                     let query = byte.times(256.0).offset(c as f64 + self.tables.bitwise[2] as f64);
                     bytes.push(if c == 0 { byte } else { self.circuit.lookup(&query, Range::BYTE) });
                 }
-                Some(self.from_bytes(&bytes))
+                Some(self.word_of_bytes(&bytes))
             }
             _ => None,
         }
@@ -654,8 +656,10 @@ impl<'a> Words<'a> {
         let segments = match op {
             BinaryOp::Shl => {
                 let form = self.form(a);
-                if self.circuit.range(&form).magnitude() * pow2(n) <= LOOSE && self.words[a as usize].segments.is_none() {
-                    return self.from_form(form.times(pow2(n)));
+                if self.circuit.range(&form).magnitude() * pow2(n) <= LOOSE
+                    && self.words[a as usize].segments.is_none()
+                {
+                    return self.word_of(form.times(pow2(n)));
                 }
                 self.shifted(a, n)
             }
@@ -668,11 +672,11 @@ impl<'a> Words<'a> {
                 } else if range.within(SIGNED) || self.words[a as usize].signed.is_some() {
                     let raised = self.signed(a).offset(pow2(31));
                     let unit = self.circuit.unit(&raised.times(pow2(-n)), &Form::constant(1.0));
-                    return self.from_form(unit.offset(-pow2(31 - n)));
+                    return self.word_of(unit.offset(-pow2(31 - n)));
                 } else {
                     let upper = self.bits(a, n as u8, (32 - n) as u8);
                     let sign = self.bits(a, 31, 1);
-                    return self.from_form(upper.plus(-pow2(32 - n), &sign));
+                    return self.word_of(upper.plus(-pow2(32 - n), &sign));
                 }
             }
             BinaryOp::Rotl | BinaryOp::Rotr => {
@@ -683,7 +687,7 @@ impl<'a> Words<'a> {
             }
             _ => unreachable!("not a shift"),
         };
-        if segments.is_empty() { self.constant(0) } else { self.from_segments(segments) }
+        if segments.is_empty() { self.constant(0) } else { self.word_of_segments(segments) }
     }
 
     /// Shifts by a variable: a table for each byte of the word, entry 256·n + byte; bits of
@@ -691,7 +695,7 @@ impl<'a> Words<'a> {
     fn shift(&mut self, op: BinaryOp, a: WordId, b: WordId) -> WordId {
         if op == BinaryOp::Rotr {
             let form = self.loose(b).times(-1.0);
-            let negative = self.from_form(form);
+            let negative = self.word_of(form);
             return self.shift(BinaryOp::Rotl, a, negative);
         }
         let which = match op {
@@ -714,7 +718,7 @@ impl<'a> Words<'a> {
             };
             form = form.plus(1.0, &self.circuit.lookup(&query, range));
         }
-        self.from_form(form)
+        self.word_of(form)
     }
 
     fn divide(&mut self, remainder: bool, a: WordId, b: WordId) -> WordId {
@@ -722,7 +726,7 @@ impl<'a> Words<'a> {
             return self.divide_by(remainder, a, s);
         }
         let [quotient, rest] = self.long_division(a, b);
-        self.from_form(if remainder { rest } else { quotient })
+        self.word_of(if remainder { rest } else { quotient })
     }
 
     fn divide_by(&mut self, remainder: bool, a: WordId, s: u32) -> WordId {
@@ -743,11 +747,11 @@ impl<'a> Words<'a> {
         let gate = x.times(reciprocal).offset(0.5 * reciprocal);
         let quotient = self.circuit.unit(&gate, &Form::constant(1.0));
         if !remainder {
-            return self.from_form(quotient);
+            return self.word_of(quotient);
         }
         let rest = x.plus(-(s as f64), &quotient);
         let rest = self.circuit.linear(rest, Some(Range::new(0.0, s as f64 - 1.0)));
-        self.from_form(rest)
+        self.word_of(rest)
     }
 
     /// Quotient and remainder, two bits a step: of the divisor's multiples 1, 2 and 3 those that fit

@@ -114,7 +114,11 @@ impl<'a> Machine<'a> {
         }
         let mut words = self.call_function(*func, &words)?.into_iter();
         let mut word = || words.next().expect("as many words as the type has");
-        Ok(signature.results.iter().map(|ty| word() | if ty.words() == 2 { word() << 32 } else { 0 }).collect())
+        Ok(signature
+            .results
+            .iter()
+            .map(|ty| word() | if ty.words() == 2 { word() << 32 } else { 0 })
+            .collect())
     }
 
     /// Calls a function with arguments of its own parameters' types.
@@ -126,7 +130,8 @@ impl<'a> Machine<'a> {
             let data = &frame.func.blocks[frame.block];
             self.fuel = self.fuel.checked_sub(data.insts.len() as u64 + 1).ok_or(Failure::Fuel)?;
             for inst in &data.insts {
-                let args: SmallVec<[u64; 4]> = inst.args.iter().map(|v| frame.values[v.as_u32() as usize]).collect();
+                let args: SmallVec<[u64; 4]> =
+                    inst.args.iter().map(|v| frame.values[v.as_u32() as usize]).collect();
                 if let Some(value) = self.inst(inst, &args)? {
                     frame.values[inst.result.expect("it has one").as_u32() as usize] = value;
                 }

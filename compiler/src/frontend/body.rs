@@ -7,8 +7,8 @@
 use smallvec::smallvec;
 use wasm2onnx_runtime::TrapCode;
 use wasmparser::{
-    BlockType, FuncToValidate, FuncValidatorAllocations, FunctionBody, MemArgTarget, Operator, OperatorsReader,
-    OperatorsReaderAllocations, ValidatorResources,
+    BlockType, FuncToValidate, FuncValidatorAllocations, FunctionBody, MemArgTarget, Operator,
+    OperatorsReader, OperatorsReaderAllocations, ValidatorResources,
 };
 
 use super::module::{Callable, Context, TypeList, Types, value_type};
@@ -383,7 +383,8 @@ impl<'a> Body<'a> {
         match value {
             Some(value) => self.b.effect(Op::Store { space, bytes, offset }, ty, &[address, value]),
             None => {
-                let value = self.b.value(Op::Load { space, bytes, signed: access.signed, offset }, ty, &[address]);
+                let value =
+                    self.b.value(Op::Load { space, bytes, signed: access.signed, offset }, ty, &[address]);
                 self.push(value);
             }
         }

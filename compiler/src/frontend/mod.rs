@@ -12,8 +12,6 @@ mod ssa;
 #[cfg(test)]
 mod tests;
 
-
-
 use std::borrow::Cow;
 
 use crate::error::{CompileError, ErrorKind};

@@ -7,9 +7,9 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{TrapCode, ValueType};
 use wasmparser::{
-    ConstExpr, DataKind, Element, ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody, GlobalType,
-    KnownCustom, MemoryType, Name, Operator, Parser, Payload, TableInit, TypeRef, ValType, ValidPayload,
-    Validator, ValidatorResources,
+    ConstExpr, DataKind, Element, ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody,
+    GlobalType, KnownCustom, MemoryType, Name, Operator, Parser, Payload, TableInit, TypeRef, ValType,
+    ValidPayload, Validator, ValidatorResources,
 };
 
 use super::{Stop, body, host, names};
@@ -114,7 +114,8 @@ impl Context {
     /// Types of a function type.
     pub fn signature(&self, ty: u32) -> Result<Types, String> {
         let Some(ty) = &self.types[ty as usize] else { return Err("a type that is not of functions".into()) };
-        let list = |types: &[ValType]| types.iter().map(|ty| value_type(*ty)).collect::<Result<TypeList, _>>();
+        let list =
+            |types: &[ValType]| types.iter().map(|ty| value_type(*ty)).collect::<Result<TypeList, _>>();
         Ok(Types { params: list(ty.params())?, results: list(ty.results())? })
     }
 
@@ -318,10 +319,8 @@ fn read_sections<'a>(
                     for ty in group?.into_types() {
                         let next = canonical.len() as u32;
                         context.canonical.push(*canonical.entry(ty.clone()).or_insert(next));
-                        let is_func = matches!(
-                            ty.composite_type.inner,
-                            wasmparser::CompositeInnerType::Func(_)
-                        );
+                        let is_func =
+                            matches!(ty.composite_type.inner, wasmparser::CompositeInnerType::Func(_));
                         context.types.push(is_func.then(|| ty.unwrap_func().clone()));
                     }
                 }
@@ -380,7 +379,10 @@ fn read_sections<'a>(
                     for name in reader.into_iter().map_while(Result::ok) {
                         if let Name::Function(names) = name {
                             sections.names.extend(
-                                names.into_iter().map_while(Result::ok).map(|n| (n.index, n.name.to_string())),
+                                names
+                                    .into_iter()
+                                    .map_while(Result::ok)
+                                    .map(|n| (n.index, n.name.to_string())),
                             );
                         }
                     }
@@ -512,7 +514,8 @@ fn export(context: &mut Context, sections: &Sections, options: &Options) -> Resu
         match export.kind {
             ExternalKind::Func | ExternalKind::FuncExact => {
                 let ty = context.types[context.function_types[export.index as usize] as usize].as_ref();
-                let list = |types: &[ValType]| types.iter().map(|ty| boundary_type(*ty)).collect::<Option<_>>();
+                let list =
+                    |types: &[ValType]| types.iter().map(|ty| boundary_type(*ty)).collect::<Option<_>>();
                 let signature = ty.and_then(|ty| {
                     Some(Signature { params: list(ty.params())?, results: list(ty.results())? })
                 });
@@ -639,7 +642,11 @@ fn fill_memory(context: &mut Context, sections: &Sections) -> Result<(), Compile
     Ok(())
 }
 
-fn translate_bodies(context: &mut Context, sections: Sections, options: &Options) -> Result<(), CompileError> {
+fn translate_bodies(
+    context: &mut Context,
+    sections: Sections,
+    options: &Options,
+) -> Result<(), CompileError> {
     let mut allocations = body::Allocations::default();
     let imports = context.imports.len() as u32;
     for (i, (to_validate, body)) in sections.bodies.into_iter().enumerate() {

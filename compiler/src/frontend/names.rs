@@ -16,7 +16,8 @@ pub fn operator_name(op: &Operator) -> String {
     let name = name.strip_prefix("visit_").unwrap_or(name);
     const PREFIXES: [&str; 24] = [
         "i32", "i64", "f32", "f64", "v128", "i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2", "local",
-        "global", "table", "memory", "ref", "data", "elem", "struct", "array", "i31", "any", "extern", "atomic",
+        "global", "table", "memory", "ref", "data", "elem", "struct", "array", "i31", "any", "extern",
+        "atomic",
     ];
     match name.split_once('_') {
         Some((prefix, rest)) if PREFIXES.contains(&prefix) => match rest.strip_prefix("atomic_") {

@@ -116,7 +116,9 @@ pub fn numeric(op: &Operator) -> Option<Numeric> {
         W::I64Extend16S => Unary(Extend16S, I64),
         W::I64Extend32S => Unary(Extend32S, I64),
 
-        W::I32ReinterpretF32 | W::I64ReinterpretF64 | W::F32ReinterpretI32 | W::F64ReinterpretI64 => Reinterpret,
+        W::I32ReinterpretF32 | W::I64ReinterpretF64 | W::F32ReinterpretI32 | W::F64ReinterpretI64 => {
+            Reinterpret
+        }
         W::F32Neg => Float(FloatOp::Neg, I32),
         W::F64Neg => Float(FloatOp::Neg, I64),
         W::F32Abs => Float(FloatOp::Abs, I32),
@@ -145,8 +147,10 @@ pub struct Access {
 /// The access to memory that an instruction is.
 pub fn access(op: &Operator) -> Option<Access> {
     use wasmparser::Operator as W;
-    let load = |bytes, signed, ty, memarg: &MemArg| Access { store: false, bytes, signed, ty, memarg: *memarg };
-    let store = |bytes, ty, memarg: &MemArg| Access { store: true, bytes, signed: false, ty, memarg: *memarg };
+    let load =
+        |bytes, signed, ty, memarg: &MemArg| Access { store: false, bytes, signed, ty, memarg: *memarg };
+    let store =
+        |bytes, ty, memarg: &MemArg| Access { store: true, bytes, signed: false, ty, memarg: *memarg };
     Some(match op {
         W::I32Load { memarg } | W::F32Load { memarg } => load(4, false, I32, memarg),
         W::I64Load { memarg } | W::F64Load { memarg } => load(8, false, I64, memarg),

@@ -44,7 +44,10 @@ fn input_that_is_not_wasm() {
 #[test]
 fn invalid_modules() {
     let message = error("(module (func (result i32)))");
-    assert!(message.starts_with("invalid module: type mismatch") && message.contains("(at offset 0x"), "{message}");
+    assert!(
+        message.starts_with("invalid module: type mismatch") && message.contains("(at offset 0x"),
+        "{message}"
+    );
     // An unsupported instruction does not hide that the module is invalid.
     let message = error("(module (func (result i32) (drop (f64.add (f64.const 1) (f64.const 1)))))");
     assert!(message.starts_with("invalid module"), "{message}");
@@ -81,7 +84,9 @@ fn unsupported_instructions_by_name() {
 
 #[test]
 fn unsupported_declarations() {
-    assert!(error("(module (import \"env\" \"memory\" (memory 1)))").contains("imported memory `env.memory`"));
+    assert!(
+        error("(module (import \"env\" \"memory\" (memory 1)))").contains("imported memory `env.memory`")
+    );
     assert!(error("(module (import \"env\" \"t\" (table 1 funcref)))").contains("imported table `env.t`"));
     assert!(error("(module (import \"env\" \"g\" (global i32)))").contains("imported global `env.g`"));
     let wasm3 = Options { features: WasmFeatures::WASM3, ..Options::default() };
@@ -134,7 +139,9 @@ fn imports_by_role() {
 #[test]
 fn memory_limits() {
     let grow = |limits: &str, max_memory_pages| {
-        let wat = format!("(module (memory {limits}) (func (export \"f\") (result i32) (memory.grow (i32.const 1))))");
+        let wat = format!(
+            "(module (memory {limits}) (func (export \"f\") (result i32) (memory.grow (i32.const 1))))"
+        );
         let options = Options { max_memory_pages, ..Options::default() };
         parse(wat.as_bytes(), &options).map(|module| module.memory).map_err(|error| error.to_string())
     };
@@ -181,7 +188,8 @@ fn parameters_only_where_values_meet() {
     );
     // The sum alone, at the header and behind the `if`; what does not change has none.
     let func = module.functions.values().next().unwrap();
-    let params: usize = func.blocks.iter().filter(|(b, _)| *b != func.entry).map(|(_, b)| b.params.len()).sum();
+    let params: usize =
+        func.blocks.iter().filter(|(b, _)| *b != func.entry).map(|(_, b)| b.params.len()).sum();
     assert_eq!(params, 2, "{func}");
 }
 

@@ -103,7 +103,9 @@ impl Legalizer<'_> {
 
     fn divide_pair(&mut self, signed: bool, a: Pair, b: Pair, constant: Option<u64>) -> (Pair, Pair) {
         match constant {
-            Some(divisor) if !signed && (1..1 << 16).contains(&divisor) => self.divide_by_digit(a, divisor as u32),
+            Some(divisor) if !signed && (1..1 << 16).contains(&divisor) => {
+                self.divide_by_digit(a, divisor as u32)
+            }
             Some(divisor) if signed && (1..1 << 16).contains(&(divisor as i64).unsigned_abs()) => {
                 let divisor = divisor as i64;
                 let negative = self.negative(a[1]);

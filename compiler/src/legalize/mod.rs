@@ -90,7 +90,8 @@ impl<'a> Legalizer<'a> {
         let b = Builder { block: func.entry, func: &mut func, offset: 0 };
         let constants = SecondaryMap::new();
         let divisions = Vec::new();
-        let mut legalizer = Legalizer { module, only, linker, old: &old, words, constants, blocks, b, divisions };
+        let mut legalizer =
+            Legalizer { module, only, linker, old: &old, words, constants, blocks, b, divisions };
         for block in order {
             legalizer.block(block);
         }

@@ -39,7 +39,8 @@ fn library() -> &'static FxHashMap<String, Routine> {
     LIBRARY.get_or_init(|| {
         let mut routines = FxHashMap::default();
         for source in SOURCES {
-            let module = frontend::parse(source.as_bytes(), &Options::default()).expect("the library is valid");
+            let module =
+                frontend::parse(source.as_bytes(), &Options::default()).expect("the library is valid");
             let names = Arc::new(module.function_names);
             for (_, mut function) in module.functions {
                 function.index = u32::MAX;

@@ -15,7 +15,12 @@ fn numbers() -> Vec<u64> {
         numbers.extend([number, number.wrapping_neg()]);
     }
     // Digits that make estimates of quotients too large.
-    numbers.extend([0x7fff_8000_0000_0000, 0x8000_0000_0000_fffe, 0x8000_0000_ffff_fffe, 0xffff_ffff_0000_0000]);
+    numbers.extend([
+        0x7fff_8000_0000_0000,
+        0x8000_0000_0000_fffe,
+        0x8000_0000_ffff_fffe,
+        0xffff_ffff_0000_0000,
+    ]);
     numbers.sort_unstable();
     numbers.dedup();
     numbers

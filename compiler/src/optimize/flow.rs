@@ -38,7 +38,8 @@ fn thread(func: &mut Function) -> bool {
     let mut through = EntitySet::with_capacity(threader.func.blocks.len());
     for block in &cfg.order {
         let data = &threader.func.blocks[*block];
-        let constants = data.insts.len() <= MAX_CONSTANTS && data.insts.iter().all(|i| matches!(i.op, Op::Const(_)));
+        let constants =
+            data.insts.len() <= MAX_CONSTANTS && data.insts.iter().all(|i| matches!(i.op, Op::Const(_)));
         let own = data.params.iter().copied().chain(data.insts.iter().filter_map(|inst| inst.result));
         // What a call returns to has one predecessor, the call.
         if constants && *block != threader.func.entry && !own.clone().any(|value| escaping.contains(value)) {
@@ -47,7 +48,8 @@ fn thread(func: &mut Function) -> bool {
     }
     let mut changed = false;
     for block in &cfg.order {
-        let mut term = std::mem::replace(&mut threader.func.blocks[*block].term, Terminator::Return(Values::new()));
+        let mut term =
+            std::mem::replace(&mut threader.func.blocks[*block].term, Terminator::Return(Values::new()));
         for edge in term.edges_mut() {
             changed |= threader.edge(*block, edge, &through);
         }
@@ -138,7 +140,12 @@ impl Threader<'_> {
     }
 
     /// The end of a block that only returns or traps, in place of a jump to it.
-    fn end(&mut self, from: Block, call: &BlockCall, through: &EntitySet<Block>) -> Option<(Terminator, u32)> {
+    fn end(
+        &mut self,
+        from: Block,
+        call: &BlockCall,
+        through: &EntitySet<Block>,
+    ) -> Option<(Terminator, u32)> {
         let block = call.block;
         if block == from || !through.contains(block) || self.cfg.preds[block].len() < 2 {
             return None;

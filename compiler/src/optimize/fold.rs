@@ -69,7 +69,10 @@ impl Bound {
     /// What both say.
     fn and(self, other: Bound) -> Self {
         let bits = self.bits & other.bits;
-        Bound { max: self.max.min(other.max).min(bits), bits: bits & Bound::up_to(self.max.min(other.max)).bits }
+        Bound {
+            max: self.max.min(other.max).min(bits),
+            bits: bits & Bound::up_to(self.max.min(other.max)).bits,
+        }
     }
 }
 
@@ -114,7 +117,8 @@ pub fn fold(cx: &mut impl Context, mut op: Op, mut args: Values) -> Folded {
                 let (mut a, mut b) = (args[0], args[1]);
                 let (first, second) = (constant_of(cx, a), constant_of(cx, b));
                 // Constants last; otherwise the older value first, so that equal operations look equal.
-                let swap = first.is_some() && second.is_none() || first.is_some() == second.is_some() && a > b;
+                let swap =
+                    first.is_some() && second.is_none() || first.is_some() == second.is_some() && a > b;
                 if binary.is_commutative() && swap {
                     std::mem::swap(&mut a, &mut b);
                     args = smallvec![a, b];
@@ -226,7 +230,9 @@ fn fold_unary(cx: &mut impl Context, op: UnaryOp, a: Value) -> Step {
         (Extend16S, Def::Binary(And, x, y)) if constant_of(cx, y).is_some_and(|c| c & 0xffff == 0xffff) => {
             again_unary(op, x)
         }
-        (Extend8S | Extend16S, Def::Unary(Extend8S, _)) | (Extend16S, Def::Unary(Extend16S, _)) => Step::Value(a),
+        (Extend8S | Extend16S, Def::Unary(Extend8S, _)) | (Extend16S, Def::Unary(Extend16S, _)) => {
+            Step::Value(a)
+        }
         _ => Step::Keep,
     }
 }
@@ -267,14 +273,16 @@ fn fold_binary(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value) -> Step 
         (Sub, Def::Binary(Add, x, y), _) if y == b => Step::Value(x),
         (Sub, Def::Binary(Add, x, y), _) if x == b => Step::Value(y),
         // What a left shift moves out, as `legalize` makes it for amounts that it does not know.
-        (Sub, Def::Binary(Rotl, x, n), Def::Binary(Shl, y, m)) if x == y && n == m => match constant_of(cx, n) {
-            Some(n) if n % 32 == 0 => Step::Const(0),
-            Some(n) => {
-                let n = cx.constant(32 - n % 32);
-                again(ShrU, x, n)
+        (Sub, Def::Binary(Rotl, x, n), Def::Binary(Shl, y, m)) if x == y && n == m => {
+            match constant_of(cx, n) {
+                Some(n) if n % 32 == 0 => Step::Const(0),
+                Some(n) => {
+                    let n = cx.constant(32 - n % 32);
+                    again(ShrU, x, n)
+                }
+                None => Step::Keep,
             }
-            None => Step::Keep,
-        },
+        }
         (Sub, Def::Binary(Rotl, x, n), Def::Binary(ShrU, y, m)) if x == y => {
             match (constant_of(cx, n), constant_of(cx, m)) {
                 (Some(n), Some(m)) if n % 32 == 0 && m % 32 == 0 => Step::Const(0),

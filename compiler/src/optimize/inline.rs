@@ -135,7 +135,8 @@ fn callees_first(module: &Module) -> Vec<Node> {
                         let members: Vec<Func> = component.drain(first..).collect();
                         for member in &members {
                             on_stack.remove(*member);
-                            let itself = direct_calls(&module.functions[*member]).any(|callee| callee == *member);
+                            let itself =
+                                direct_calls(&module.functions[*member]).any(|callee| callee == *member);
                             order.push(Node { func: *member, recursive: members.len() > 1 || itself });
                         }
                     }

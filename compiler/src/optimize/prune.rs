@@ -104,8 +104,13 @@ fn same_params(func: &mut Function, order: &[Block], edges: &Edges) {
                     let result = func.values.push(ty);
                     alias[param] = result.into();
                     constants[result] = Some(bits);
-                    let inst =
-                        Inst { op: Op::Const(bits), ty, args: Values::new(), result: Some(result), offset: 0 };
+                    let inst = Inst {
+                        op: Op::Const(bits),
+                        ty,
+                        args: Values::new(),
+                        result: Some(result),
+                        offset: 0,
+                    };
                     func.blocks[*block].insts.insert(0, inst);
                 }
             }
@@ -154,7 +159,9 @@ fn dead(func: &mut Function, order: &[Block], edges: &Edges) {
             }
         }
         match &data.term {
-            Terminator::Branch { cond: value, .. } | Terminator::Switch { index: value, .. } => work.push(*value),
+            Terminator::Branch { cond: value, .. } | Terminator::Switch { index: value, .. } => {
+                work.push(*value)
+            }
             Terminator::Jump(_) => {}
             term => term.for_each_use(|value| work.push(value)),
         }
@@ -173,7 +180,8 @@ fn dead(func: &mut Function, order: &[Block], edges: &Edges) {
     }
     for block in order {
         let data = &mut func.blocks[*block];
-        data.insts.retain(|inst| inst.has_effect() || inst.result.is_some_and(|result| live.contains(result)));
+        data.insts
+            .retain(|inst| inst.has_effect() || inst.result.is_some_and(|result| live.contains(result)));
         // A function's parameters and a call's results stay: they are its signature.
         if edges[*block].is_empty() || *block == func.entry || data.params.iter().all(|p| live.contains(*p)) {
             continue;

@@ -66,7 +66,8 @@ pub fn drop_cells(module: &mut Module) {
     if let MemorySize::Cell { cell, .. } = module.memory {
         used.insert(cell);
     }
-    for inst in module.functions.values().flat_map(|func| func.blocks.values()).flat_map(|block| &block.insts) {
+    for inst in module.functions.values().flat_map(|func| func.blocks.values()).flat_map(|block| &block.insts)
+    {
         if let Op::CellGet(cell) | Op::CellSet(cell) = inst.op {
             used.insert(cell);
         }

@@ -45,7 +45,8 @@ fn split(func: &mut Function, edge: &mut BlockCall, offset: u32) {
 fn new_entry(func: &mut Function) {
     let old = func.entry;
     let entry = func.add_block();
-    let args = func.blocks[old].params.clone().iter().map(|p| func.add_param(entry, func.values[*p])).collect();
+    let args =
+        func.blocks[old].params.clone().iter().map(|p| func.add_param(entry, func.values[*p])).collect();
     func.blocks[entry].term = Terminator::Jump(BlockCall { block: old, args });
     func.entry = entry;
 }

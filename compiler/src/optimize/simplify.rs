@@ -207,12 +207,11 @@ impl Simplifier<'_> {
                 }
                 self.cells.insert(cell, result);
             }
-            (Op::CellSet(cell), _) => {
+            (Op::CellSet(cell), _)
                 // Writing what is there already changes nothing.
-                if self.cells.insert(*cell, inst.args[0]) == Some(inst.args[0]) {
+                if self.cells.insert(*cell, inst.args[0]) == Some(inst.args[0]) => {
                     return None;
                 }
-            }
             (op @ (Op::TableFunc(_) | Op::TableType(_)), Some(result)) => {
                 if let Def::Const(index) = self.defs[inst.args[0]] {
                     match *op {
@@ -382,7 +381,10 @@ impl Simplifier<'_> {
                     let results = [BinaryOp::DivU, BinaryOp::RemU].map(|op| {
                         let result = self.types.push(Type::I32);
                         let args = smallvec![args[0], args[1]];
-                        self.pure(Inst { op: Op::Binary(op), args, ..inst_like(self.offset, result) }, result);
+                        self.pure(
+                            Inst { op: Op::Binary(op), args, ..inst_like(self.offset, result) },
+                            result,
+                        );
                         self.alias[result].expand().unwrap_or(result)
                     });
                     *term = Terminator::Jump(BlockCall { block: *next, args: Values::from_slice(&results) });

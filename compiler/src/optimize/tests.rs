@@ -41,10 +41,8 @@ impl Random {
 }
 
 fn module_of(func: Function, params: usize) -> Module {
-    let signature = Signature {
-        params: vec![ValueType::I32; params],
-        results: vec![ValueType::I32; func.results.len()],
-    };
+    let signature =
+        Signature { params: vec![ValueType::I32; params], results: vec![ValueType::I32; func.results.len()] };
     let mut functions = PrimaryMap::new();
     let id = functions.push(func);
     let mut function_types = PrimaryMap::new();
@@ -74,7 +72,8 @@ fn operations(b: &mut Builder, random: &mut Random, values: &mut Vec<Value>, cou
     use UnaryOp::*;
     const UNARY: [UnaryOp; 6] = [Eqz, Clz, Ctz, Popcnt, Extend8S, Extend16S];
     const BINARY: [BinaryOp; 20] = [
-        Add, Sub, Mul, MulHi, Carry, And, Or, Xor, Shl, ShrU, ShrS, Rotl, Eq, Ne, LtU, LtS, GeU, GeS, Add, Sub,
+        Add, Sub, Mul, MulHi, Carry, And, Or, Xor, Shl, ShrU, ShrS, Rotl, Eq, Ne, LtU, LtS, GeU, GeS, Add,
+        Sub,
     ];
     for _ in 0..count {
         let mut operand = |b: &mut Builder, constants: usize| {
@@ -96,7 +95,9 @@ fn operations(b: &mut Builder, random: &mut Random, values: &mut Vec<Value>, cou
             3 => {
                 let divisor = b.word((other as u32 & 0xffff).max(1) >> (other >> 60));
                 let divisor = if other & 1 == 0 { divisor } else { b.word(1 << (other >> 40 & 31)) };
-                let Op::Const(bits) = b.func.blocks[b.block].insts.last().expect("just made").op else { panic!() };
+                let Op::Const(bits) = b.func.blocks[b.block].insts.last().expect("just made").op else {
+                    panic!()
+                };
                 let divisor = if bits == 0 { b.word(3) } else { divisor };
                 b.word_op(if other & 2 == 0 { DivU } else { RemU }, first, divisor)
             }
@@ -109,7 +110,12 @@ fn operations(b: &mut Builder, random: &mut Random, values: &mut Vec<Value>, cou
                 b.word_op(Sub, rotated, shifted)
             }
             5 => b.value(
-                Op::Load { space: Space::Memory, bytes: 1 << (other % 3), signed: other & 8 == 0 && other % 3 < 2, offset: other & 7 },
+                Op::Load {
+                    space: Space::Memory,
+                    bytes: 1 << (other % 3),
+                    signed: other & 8 == 0 && other % 3 < 2,
+                    offset: other & 7,
+                },
                 Type::I32,
                 &[first],
             ),
@@ -220,16 +226,18 @@ fn pairs_of_operations() {
     const CONSTANTS: [u32; 12] = [0, 1, 2, 7, 16, 24, 31, 33, 0xff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
     const UNARY: [UnaryOp; 6] = [Eqz, Clz, Ctz, Popcnt, Extend8S, Extend16S];
     const BINARY: [BinaryOp; 20] = [
-        Add, Sub, Mul, MulHi, Carry, And, Or, Xor, Shl, ShrU, ShrS, Rotl, Eq, Ne, LtU, LtS, GeU, GeS, DivU, RemU,
+        Add, Sub, Mul, MulHi, Carry, And, Or, Xor, Shl, ShrU, ShrS, Rotl, Eq, Ne, LtU, LtS, GeU, GeS, DivU,
+        RemU,
     ];
-    let apply = |b: &mut Builder, op: usize, x: Value, y: Value, constant: bool| match op.checked_sub(UNARY.len()) {
-        None => Some(b.unary(UNARY[op], Type::I32, x)),
-        Some(op) if op < BINARY.len() => {
-            let divides = matches!(BINARY[op], DivU | RemU);
-            (!divides || constant).then(|| b.word_op(BINARY[op], x, y))
-        }
-        Some(_) => Some(b.select(Type::I32, x, y, x)),
-    };
+    let apply =
+        |b: &mut Builder, op: usize, x: Value, y: Value, constant: bool| match op.checked_sub(UNARY.len()) {
+            None => Some(b.unary(UNARY[op], Type::I32, x)),
+            Some(op) if op < BINARY.len() => {
+                let divides = matches!(BINARY[op], DivU | RemU);
+                (!divides || constant).then(|| b.word_op(BINARY[op], x, y))
+            }
+            Some(_) => Some(b.select(Type::I32, x, y, x)),
+        };
     let operations = UNARY.len() + BINARY.len() + 1;
     for first in 0..operations {
         for second in 0..operations {

@@ -204,11 +204,11 @@ pub fn run(function: &Function, limit: usize) -> Packets {
         if computed && (checks > 0 || stack_check) {
             cut(&mut packet, &mut packets, data.term_offset);
         }
-        if let Terminator::Call { callee: Callee::Reference(reference), .. } = &data.term {
-            if !packet.insts.iter().any(|i| i.result == Some(*reference)) {
-                let inst = references.get(reference).expect("references come from tables");
-                packet.insts.push(inst.clone());
-            }
+        if let Terminator::Call { callee: Callee::Reference(reference), .. } = &data.term
+            && !packet.insts.iter().any(|i| i.result == Some(*reference))
+        {
+            let inst = references.get(reference).expect("references come from tables");
+            packet.insts.push(inst.clone());
         }
         pending.push((packets.len(), block));
         packets.push(packet);
@@ -271,7 +271,9 @@ fn successors(function: &Function, block: Block) -> Vec<Block> {
     match &function.blocks[block].term {
         Terminator::Jump(call) => vec![call.block],
         Terminator::Branch { then, otherwise, .. } => vec![then.block, otherwise.block],
-        Terminator::Switch { targets, default, .. } => targets.iter().chain([default]).map(|t| t.block).collect(),
+        Terminator::Switch { targets, default, .. } => {
+            targets.iter().chain([default]).map(|t| t.block).collect()
+        }
         Terminator::Call { next, .. } => vec![*next],
         Terminator::Return(_) | Terminator::Trap(_) => Vec::new(),
     }

@@ -43,7 +43,8 @@ pub fn param_ranges(packets: &Packets, tight: bool) -> FxHashMap<Value, ParamRan
                     let mut hi = 0;
                     for arg in args {
                         let is_new = *arg != *param && incoming.contains_key(arg) && !known.contains_key(arg);
-                        let value = if is_new { 0 } else { bound(*arg, packets, &definitions, &incoming, &known, 8) };
+                        let value =
+                            if is_new { 0 } else { bound(*arg, packets, &definitions, &incoming, &known, 8) };
                         hi = hi.max(value);
                     }
                     if known.get(param).is_none_or(|k| *k < hi) {
@@ -72,7 +73,8 @@ pub fn param_ranges(packets: &Packets, tight: bool) -> FxHashMap<Value, ParamRan
         .iter()
         .map(|(param, args)| {
             let hi = known.get(param).copied().unwrap_or(u32::MAX);
-            let loose = hi == u32::MAX && args.iter().any(|a| definitions.get(a).is_some_and(|i| is_loose(i)));
+            let loose =
+                hi == u32::MAX && args.iter().any(|a| definitions.get(a).is_some_and(|i| is_loose(i)));
             (*param, ParamRange { hi, loose })
         })
         .collect()
@@ -95,7 +97,9 @@ fn is_loose(inst: &Inst) -> bool {
     use BinaryOp::*;
     matches!(
         inst.op,
-        Op::Binary(Add | Sub | Mul | Shl | ShrS) | Op::Unary(UnaryOp::Extend8S | UnaryOp::Extend16S) | Op::Select
+        Op::Binary(Add | Sub | Mul | Shl | ShrS)
+            | Op::Unary(UnaryOp::Extend8S | UnaryOp::Extend16S)
+            | Op::Select
     )
 }
 

@@ -4,11 +4,15 @@ use crate::ir::Func;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{
-    Certificate, Domain, Experts, FieldKind, IdSetId, Interval, PacketDebug, Ports, SourceKind, Terminal, TrapCode,
+    Certificate, Domain, Experts, FieldKind, IdSetId, Interval, PacketDebug, Ports, SourceKind, Terminal,
+    TrapCode,
 };
 
 /// Terms of a row: encoded sources, ascending, and weights.
 pub type Terms = SmallVec<[(u16, f64); 4]>;
+
+/// Terms of a ghost: encoded fields and coefficients.
+pub type GhostTerms = SmallVec<[(u16, i64); 4]>;
 
 /// Id set of return experts.
 pub const RETURNS: IdSetId = 0;
@@ -260,7 +264,7 @@ impl Assembly {
     }
 
     /// Declares a ghost of the expert being made.
-    pub fn declare_ghost(&mut self, terms: SmallVec<[(u16, i64); 4]>, range: Interval) {
+    pub fn declare_ghost(&mut self, terms: GhostTerms, range: Interval) {
         self.certificate.push_ghost(terms, range);
     }
 

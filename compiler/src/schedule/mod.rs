@@ -13,7 +13,7 @@ use crate::circuits::form::{Form, Range};
 use crate::circuits::packet::{Code, Dest, IDS, JUMP_TABLE, Next};
 use crate::circuits::{AtomKind, Circuit, EntrySource, GhostTerm, RowValue, limits};
 use crate::packetize::Packets;
-use assembly::Terms;
+use assembly::{GhostTerms, Terms};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, FieldKind, Interval, SourceKind};
@@ -67,8 +67,16 @@ pub fn run(packets: &Packets, mut codes: Vec<Code>, function: u32, out: &mut Ass
     let interfaces = interfaces(packets, &codes, &live)?;
     for (i, code) in codes.iter().enumerate() {
         let resolver = resolvers.get(i).copied().unwrap_or(u32::MAX);
-        Emitter { code, live: &live[i], own: &interfaces[i], codes: &codes, interfaces: &interfaces, first, resolver }
-            .emit(i, packets, function, out)?;
+        Emitter {
+            code,
+            live: &live[i],
+            own: &interfaces[i],
+            codes: &codes,
+            interfaces: &interfaces,
+            first,
+            resolver,
+        }
+        .emit(i, packets, function, out)?;
     }
     Ok(())
 }
@@ -172,7 +180,9 @@ fn interfaces(packets: &Packets, codes: &[Code], live: &[Vec<bool>]) -> Result<V
                     need(gate);
                     need(value);
                 }
-                AtomKind::Read { query, .. } | AtomKind::Lookup { query, .. } | AtomKind::Pinned(query) => need(query),
+                AtomKind::Read { query, .. } | AtomKind::Lookup { query, .. } | AtomKind::Pinned(query) => {
+                    need(query)
+                }
                 _ => {}
             }
         }
@@ -239,7 +249,7 @@ fn place_ports(
 ) -> Result<(), Retry> {
     let most = [limits::UNITS, limits::READS, limits::LOOKUPS];
     for i in 0..packets.packets.len() {
-        for kind in 0..3 {
+        for (kind, most) in most.iter().enumerate() {
             let count = result[i].count[kind];
             if count == 0 {
                 continue;
@@ -254,7 +264,7 @@ fn place_ports(
                 }
             }
             let wanted = (1u64 << count) - 1;
-            let base = (0..=most[kind] - count).find(|b| taken & (wanted << b) == 0).ok_or(Retry::Prefetch)?;
+            let base = (0..=most - count).find(|b| taken & (wanted << b) == 0).ok_or(Retry::Prefetch)?;
             result[i].base[kind] = base;
         }
     }
@@ -266,10 +276,8 @@ fn need_entries(circuit: &Circuit, form: &Form, needed: &mut [bool]) {
     for (atom, _) in &form.terms {
         match &circuit.atoms[*atom as usize].kind {
             AtomKind::Entry { .. } => needed[*atom as usize] = true,
-            AtomKind::Linear(inner) => {
-                if !std::mem::replace(&mut needed[*atom as usize], true) {
-                    need_entries(circuit, inner, needed);
-                }
+            AtomKind::Linear(inner) if !std::mem::replace(&mut needed[*atom as usize], true) => {
+                need_entries(circuit, inner, needed);
             }
             _ => {}
         }
@@ -323,12 +331,12 @@ impl Emitter<'_> {
                 continue;
             }
             for (atom, _) in interface.needed.iter().enumerate().filter(|n| *n.1) {
-                if let AtomKind::Entry { field, .. } = next.circuit.atoms[atom].kind {
-                    if seen & (1 << field) == 0 {
-                        seen |= 1 << field;
-                        let form = handed_over(self.code, j, next, atom as u32).clone();
-                        exits.push((ExitField::Carried(field), form));
-                    }
+                if let AtomKind::Entry { field, .. } = next.circuit.atoms[atom].kind
+                    && seen & (1 << field) == 0
+                {
+                    seen |= 1 << field;
+                    let form = handed_over(self.code, j, next, atom as u32).clone();
+                    exits.push((ExitField::Carried(field), form));
                 }
             }
             let substitute = |form: &Form| {
@@ -456,7 +464,9 @@ impl Emitter<'_> {
             }
             for (atom, field) in plan.carried_from(t) {
                 let form = match &circuit.atoms[atom as usize].kind {
-                    AtomKind::Linear(form) | AtomKind::Pinned(form) if plan.first_in_field(atom as usize) == t + 1 => {
+                    AtomKind::Linear(form) | AtomKind::Pinned(form)
+                        if plan.first_in_field(atom as usize) == t + 1 =>
+                    {
                         circuit.expand(form, t)
                     }
                     _ => Form::atom(atom),
@@ -543,7 +553,9 @@ impl Emitter<'_> {
             match &a.kind {
                 AtomKind::Unit { port, .. } => return assembly::encode_source(SourceKind::U, base[0] + port),
                 AtomKind::Read { port, .. } => return assembly::encode_source(SourceKind::R, base[1] + port),
-                AtomKind::Lookup { port, .. } => return assembly::encode_source(SourceKind::W, base[2] + port),
+                AtomKind::Lookup { port, .. } => {
+                    return assembly::encode_source(SourceKind::W, base[2] + port);
+                }
                 _ => {}
             }
         }
@@ -589,10 +601,11 @@ impl Emitter<'_> {
             }
         }
         for ghost in &circuit.ghosts {
-            if ghost.at <= t && t <= ghost.until {
-                if let Some((terms, constant)) = self.ghost(plan, &ghost.terms, t, base) {
-                    out.declare_ghost(terms, shifted(ghost.range, -constant));
-                }
+            if ghost.at <= t
+                && t <= ghost.until
+                && let Some((terms, constant)) = self.ghost(plan, &ghost.terms, t, base)
+            {
+                out.declare_ghost(terms, shifted(ghost.range, -constant));
             }
         }
     }
@@ -604,9 +617,9 @@ impl Emitter<'_> {
         terms: &[(GhostTerm, f64)],
         t: i32,
         base: [u16; 3],
-    ) -> Option<(SmallVec<[(u16, i64); 4]>, f64)> {
+    ) -> Option<(GhostTerms, f64)> {
         let circuit = self.circuit();
-        let mut fields: SmallVec<[(u16, i64); 4]> = SmallVec::new();
+        let mut fields = GhostTerms::new();
         let mut constant = 0.0;
         let mut add = |field: u16, c: f64| match fields.iter_mut().find(|f| f.0 == field) {
             Some(f) => f.1 += c as i64,
@@ -711,11 +724,12 @@ impl<'a> Plan<'a> {
     /// Notes what map t reads to make what later maps need.
     fn make_at(&mut self, t: i32) {
         for a in (0..self.need.len()).rev() {
-            if self.need[a] > t && self.first_in_field(a) == t + 1 {
-                if let AtomKind::Linear(form) | AtomKind::Pinned(form) = &self.circuit.atoms[a].kind {
-                    let open = self.circuit.expand(form, t);
-                    self.use_at(&open, t);
-                }
+            if self.need[a] > t
+                && self.first_in_field(a) == t + 1
+                && let AtomKind::Linear(form) | AtomKind::Pinned(form) = &self.circuit.atoms[a].kind
+            {
+                let open = self.circuit.expand(form, t);
+                self.use_at(&open, t);
             }
         }
     }
@@ -762,4 +776,3 @@ impl<'a> Plan<'a> {
         self.carried_at(t + 1)
     }
 }
-

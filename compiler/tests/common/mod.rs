@@ -141,7 +141,9 @@ fn run_wasmtime(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<See
         for export in module.exports() {
             match instance.get_export(&mut *store, export.name()) {
                 Some(Extern::Memory(m)) => memory = Some(hash(m.data(&*store))),
-                Some(Extern::Global(g)) => drop(globals.insert(export.name().to_string(), bits(&g.get(&mut *store)))),
+                Some(Extern::Global(g)) => {
+                    drop(globals.insert(export.name().to_string(), bits(&g.get(&mut *store))))
+                }
                 _ => {}
             }
         }

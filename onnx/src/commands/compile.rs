@@ -17,7 +17,9 @@ pub struct Compile {
 
 impl Compile {
     pub fn execute(self) -> Result<(), Failure> {
-        Err(anyhow!("`compile` is not there yet: this version does not write ONNX models; `run` and `inspect` work")
-            .into())
+        Err(anyhow!(
+            "`compile` is not there yet: this version does not write ONNX models; `run` and `inspect` work"
+        )
+        .into())
     }
 }

@@ -27,11 +27,7 @@ impl Inspect {
     pub fn execute(self) -> Result<(), Failure> {
         let network = input::compile(&self.input.path, &self.module)?;
         let certificate = certify::check(&network).context("the network cannot be certified")?;
-        let report = Report {
-            network: &network,
-            certificate,
-        }
-        .to_string();
+        let report = Report { network: &network, certificate }.to_string();
         match io::stdout().lock().write_all(report.as_bytes()) {
             // The reader has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -48,10 +44,7 @@ struct Report<'n> {
 
 impl Display for Report<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Report {
-            network,
-            certificate,
-        } = self;
+        let Report { network, certificate } = self;
         writeln!(f, "functions exported{}", Exports(network))?;
         exported_state(f, network)?;
         writeln!(f, "\nnetwork")?;
@@ -59,57 +52,26 @@ impl Display for Report<'_> {
             writeln!(f, "  {name:<12} {value}")?;
         }
         writeln!(f, "\nregions of the trace")?;
-        writeln!(
-            f,
-            "  {:<16} {:>16} {:>16}  {:<6} values",
-            "name", "first key", "keys", "cell"
-        )?;
+        writeln!(f, "  {:<16} {:>16} {:>16}  {:<6} values", "name", "first key", "keys", "cell")?;
         for region in &network.regions {
-            let Region {
-                name,
-                first,
-                count,
-                cell,
-                values,
-            } = region;
+            let Region { name, first, count, cell, values } = region;
             let cell = match cell {
                 Cell::Byte => "byte",
                 Cell::Number => "number",
             };
             let values = Values(network, *values);
-            writeln!(
-                f,
-                "  {name:<16} {:>16} {:>16}  {cell:<6} {values}",
-                Count(*first),
-                Count(*count)
-            )?;
+            writeln!(f, "  {name:<16} {:>16} {:>16}  {cell:<6} {values}", Count(*first), Count(*count))?;
         }
         writeln!(f, "\nfrozen tables")?;
         writeln!(f, "  {:<16} {:>16}  values", "name", "entries")?;
-        for Table {
-            name,
-            count,
-            domain,
-            ..
-        } in &network.tables
-        {
-            writeln!(
-                f,
-                "  {name:<16} {:>16}  {}",
-                Count(u64::from(*count)),
-                Values(network, *domain)
-            )?;
+        for Table { name, count, domain, .. } in &network.tables {
+            writeln!(f, "  {name:<16} {:>16}  {}", Count(u64::from(*count)), Values(network, *domain))?;
         }
 
         let (declared, ghosts) = certificate.declared;
         let (expert, row) = certificate.largest_at;
         writeln!(f, "\ncertificate")?;
-        writeln!(
-            f,
-            "  declared     {} intervals, {} ghosts",
-            Count(declared as u64),
-            Count(ghosts as u64)
-        )?;
+        writeln!(f, "  declared     {} intervals, {} ghosts", Count(declared as u64), Count(ghosts as u64))?;
         writeln!(
             f,
             "  largest      {}, {:.1} bits below 2^53: row {row} of {}",
@@ -119,12 +81,7 @@ impl Display for Report<'_> {
         )?;
         for (i, (expert, field, interval)) in certificate.widest.iter().enumerate() {
             let title = if i == 0 { "widest" } else { "" };
-            writeln!(
-                f,
-                "  {title:<12} {}: {field} of {}",
-                Shown(*interval),
-                Place(network, *expert)
-            )?;
+            writeln!(f, "  {title:<12} {}: {field} of {}", Shown(*interval), Place(network, *expert))?;
         }
         Ok(())
     }
@@ -165,12 +122,7 @@ fn exported_state(f: &mut Formatter<'_>, network: &Network) -> fmt::Result {
         writeln!(f, "globals exported")?;
     }
     for (name, global) in &network.globals {
-        writeln!(
-            f,
-            "  {name}: {}{}",
-            if global.mutable { "mut " } else { "" },
-            global.ty
-        )?;
+        writeln!(f, "  {name}: {}{}", if global.mutable { "mut " } else { "" }, global.ty)?;
     }
     if !network.memories.is_empty() {
         writeln!(f, "memories exported")?;
@@ -190,34 +142,15 @@ fn sizes(network: &Network) -> Vec<(&'static str, String)> {
     let ports = &network.ports;
     let experts = network.experts.len();
     let terminals = network.terminals.len();
-    let traps = network
-        .terminals
-        .iter()
-        .filter(|terminal| matches!(terminal, Terminal::Trap { .. }))
-        .count();
+    let traps = network.terminals.iter().filter(|terminal| matches!(terminal, Terminal::Trap { .. })).count();
     let steps = experts - terminals;
 
-    let ends = network
-        .packets
-        .iter()
-        .skip(1)
-        .map(|packet| packet.expert)
-        .chain([experts as ExpertId]);
-    let longest = network
-        .packets
-        .iter()
-        .zip(ends)
-        .map(|(packet, end)| end - packet.expert)
-        .max()
-        .unwrap_or(0);
+    let ends = network.packets.iter().skip(1).map(|packet| packet.expert).chain([experts as ExpertId]);
+    let longest =
+        network.packets.iter().zip(ends).map(|(packet, end)| end - packet.expert).max().unwrap_or(0);
     let mean = steps as f64 / network.packets.len().max(1) as f64;
 
-    let units = network
-        .experts
-        .fields
-        .iter()
-        .filter(|field| ports.kind(**field).0 == FieldKind::N)
-        .count();
+    let units = network.experts.fields.iter().filter(|field| ports.kind(**field).0 == FieldKind::N).count();
     let count = |n: usize| Count(n as u64).to_string();
     vec![
         ("packets", count(network.packets.len())),

@@ -67,10 +67,7 @@ impl From<ExecutorName> for Executor {
 
 impl Run {
     pub fn execute(self) -> Result<(), Failure> {
-        let (input, arguments) = self
-            .input_and_arguments
-            .split_first()
-            .expect("clap requires it");
+        let (input, arguments) = self.input_and_arguments.split_first().expect("clap requires it");
         let path = Path::new(input);
         let network = input::compile(path, &self.module)?;
         let (name, entry) = choose_entry(&network, self.invoke.as_deref())?;
@@ -102,34 +99,21 @@ impl Run {
 }
 
 /// The export to run and its name.
-fn choose_entry<'n>(
-    network: &'n Network,
-    name: Option<&str>,
-) -> Result<(&'n str, &'n Entry), Failure> {
+fn choose_entry<'n>(network: &'n Network, name: Option<&str>) -> Result<(&'n str, &'n Entry), Failure> {
     let find = |name: &str| network.entries.get_key_value(name);
     let found = match name {
         Some(name) => find(name),
-        None => find("_start").or_else(|| {
-            network
-                .entries
-                .iter()
-                .next()
-                .filter(|_| network.entries.len() == 1)
-        }),
+        None => {
+            find("_start").or_else(|| network.entries.iter().next().filter(|_| network.entries.len() == 1))
+        }
     };
     if let Some((name, entry)) = found {
         return Ok((name, entry));
     }
     Err(Failure::Usage(match name {
         _ if network.entries.is_empty() => "the module exports no function".to_owned(),
-        Some(name) => format!(
-            "no exported function is called `{name}`; there are:{}",
-            Exports(network)
-        ),
-        None => format!(
-            "choose one of the exported functions with --invoke:{}",
-            Exports(network)
-        ),
+        Some(name) => format!("no exported function is called `{name}`; there are:{}", Exports(network)),
+        None => format!("choose one of the exported functions with --invoke:{}", Exports(network)),
     }))
 }
 
@@ -162,9 +146,7 @@ fn read_stdin(network: &Network, input: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if network.io.stdin.is_some() && input != Path::new("-") {
         let mut stdin = io::stdin().lock().take(MAX_STDIN + 1);
-        stdin
-            .read_to_end(&mut bytes)
-            .context("standard input cannot be read")?;
+        stdin.read_to_end(&mut bytes).context("standard input cannot be read")?;
         if bytes.len() as u64 > MAX_STDIN {
             return Err(anyhow!("standard input is longer than {MAX_STDIN} bytes"));
         }
@@ -196,10 +178,7 @@ fn stats(instance: &Instance<'_>, elapsed: Duration) -> String {
         ("tokens", format!("{} ({}/s)", Count(tokens), rate(tokens))),
         ("steps", format!("{} ({}/s)", Count(steps), rate(steps))),
         ("time", format!("{seconds:.3} s")),
-        (
-            "live trace",
-            format!("{} rows in {} bytes", Count(size.rows), Count(size.bytes)),
-        ),
+        ("live trace", format!("{} rows in {} bytes", Count(size.rows), Count(size.bytes))),
     ] {
         writeln!(text, "{name:<11} {value}").expect("strings can be written");
     }

@@ -16,15 +16,11 @@ fn definition(query: f64, keys: &[f64]) -> Option<usize> {
 fn all_kernels_follow_the_definition() {
     let mut seed = 1u64;
     let mut random = |n: u64| {
-        seed = seed
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (seed >> 33) % n
     };
     for len in (0..4 * BLOCK).chain([1000, 4096]) {
-        let keys: Vec<f64> = (0..len)
-            .map(|_| 1.0 + random(1 + len as u64) as f64)
-            .collect();
+        let keys: Vec<f64> = (0..len).map(|_| 1.0 + random(1 + len as u64) as f64).collect();
         for _ in 0..8 {
             let query = random(2 + len as u64) as f64;
             let expected = definition(query, &keys);

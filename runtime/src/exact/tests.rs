@@ -1,22 +1,12 @@
 use super::*;
 
 fn row<'a>(sources: &'a [u16], weights: &'a [f64]) -> Row<'a> {
-    Row {
-        field: 0,
-        sources,
-        weights,
-    }
+    Row { field: 0, sources, weights }
 }
 
 #[test]
 fn last_bits() {
-    for (x, bit) in [
-        (1.0, 1.0),
-        (1.5, 0.5),
-        (-12.0, 4.0),
-        (1024.0, 1024.0),
-        (0.75, 0.25),
-    ] {
+    for (x, bit) in [(1.0, 1.0), (1.5, 0.5), (-12.0, 4.0), (1024.0, 1024.0), (0.75, 0.25)] {
         assert_eq!(last_bit(x), bit, "{x}");
     }
 }
@@ -46,16 +36,10 @@ fn two_terms_may_cancel() {
 fn gates_of_rounded_reciprocals_have_stable_floors() {
     let inverse = 1.0 / 7.0;
     for x in [0.0, 6.0, 7.0, 4294967295.0, 7.0 * 600_000_000.0] {
-        assert!(has_stable_gate(
-            &row(&[0, 1], &[0.5 * inverse, inverse]),
-            &[1.0, x]
-        ));
+        assert!(has_stable_gate(&row(&[0, 1], &[0.5 * inverse, inverse]), &[1.0, x]));
     }
     // Without the half, multiples of 7 are on the edge.
     assert!(!has_stable_gate(&row(&[1], &[inverse]), &[1.0, 7.0]));
     // Negative gates are 0 whatever their rounding.
-    assert!(has_stable_gate(
-        &row(&[0, 1], &[-(2f64.powi(60)), inverse]),
-        &[1.0, 7.0]
-    ));
+    assert!(has_stable_gate(&row(&[0, 1], &[-(2f64.powi(60)), inverse]), &[1.0, 7.0]));
 }

@@ -52,11 +52,7 @@ trait Access {
 
     /// The region that the fast path is for, if there is to be one.
     fn hint(&self) -> RegionHint {
-        if self.key().offset.abs() <= MAX_OFFSET {
-            self.region()
-        } else {
-            RegionHint::MAX
-        }
+        if self.key().offset.abs() <= MAX_OFFSET { self.region() } else { RegionHint::MAX }
     }
 }
 
@@ -73,16 +69,9 @@ fn groups<'e, T: Access>(accesses: impl Iterator<Item = &'e T>) -> Vec<Group<'e,
     let mut groups: Vec<Group<'e, T>> = Vec::new();
     for access in accesses {
         let (base, hint) = (access.key().base, access.hint());
-        match groups
-            .iter_mut()
-            .find(|group| group.base == base && group.hint == hint)
-        {
+        match groups.iter_mut().find(|group| group.base == base && group.hint == hint) {
             Some(group) => group.accesses.push(access),
-            None => groups.push(Group {
-                base,
-                hint,
-                accesses: vec![access],
-            }),
+            None => groups.push(Group { base, hint, accesses: vec![access] }),
         }
     }
     groups
@@ -109,18 +98,10 @@ impl Emitter<'_> {
             .reads
             .iter()
             .filter(|read| used(read.id))
-            .map(|read| Wanted {
-                read: *read,
-                id: read.id,
-                bytes: 1,
-            })
+            .map(|read| Wanted { read: *read, id: read.id, bytes: 1 })
             .chain(words.iter().map(|word| {
                 let read = effects.reads[word.reads[0]];
-                Wanted {
-                    read,
-                    id: word.id,
-                    bytes: word.reads.len(),
-                }
+                Wanted { read, id: word.id, bytes: word.reads.len() }
             }))
             .collect();
         for group in groups(wanted.iter()) {
@@ -133,66 +114,35 @@ impl Emitter<'_> {
 
     fn read_group(&mut self, group: &Group<'_, Wanted>) -> Vec<Value> {
         let Some(cells) = self.target.regions.get(usize::from(group.hint)).copied() else {
-            return group
-                .accesses
-                .iter()
-                .map(|wanted| self.call_read(wanted))
-                .collect();
+            return group.accesses.iter().map(|wanted| self.call_read(wanted)).collect();
         };
         let last = |wanted: &Wanted| wanted.read.query.offset + (wanted.bytes - 1) as f64;
         let Some(base) = group.base else {
             // Constant keys were found to be in the region.
             let place = self.constant_place(&cells);
-            return group
-                .accesses
-                .iter()
-                .map(|wanted| self.load(place, wanted))
-                .collect();
+            return group.accesses.iter().map(|wanted| self.load(place, wanted)).collect();
         };
-        let first = group
-            .accesses
-            .iter()
-            .map(|w| w.read.query.offset)
-            .fold(f64::INFINITY, f64::min);
-        let last = group
-            .accesses
-            .iter()
-            .map(|w| last(w))
-            .fold(f64::NEG_INFINITY, f64::max);
+        let first = group.accesses.iter().map(|w| w.read.query.offset).fold(f64::INFINITY, f64::min);
+        let last = group.accesses.iter().map(|w| last(w)).fold(f64::NEG_INFINITY, f64::max);
         let Some((place, in_region)) = self.place(base, first, last, &cells) else {
-            return group
-                .accesses
-                .iter()
-                .map(|wanted| self.call_read(wanted))
-                .collect();
+            return group.accesses.iter().map(|wanted| self.call_read(wanted)).collect();
         };
         let (fast, slow) = (self.builder.create_block(), self.cold_block());
         let done = self.builder.create_block();
         self.builder.ins().brif(in_region, fast, [], slow, []);
 
         self.go_on(fast);
-        let values: Vec<_> = group
-            .accesses
-            .iter()
-            .map(|wanted| self.load(place, wanted))
-            .collect();
+        let values: Vec<_> = group.accesses.iter().map(|wanted| self.load(place, wanted)).collect();
         self.jump_with(done, &values);
 
         self.go_on(slow);
         self.begin_cold_code();
-        let values: Vec<_> = group
-            .accesses
-            .iter()
-            .map(|wanted| self.call_read(wanted))
-            .collect();
+        let values: Vec<_> = group.accesses.iter().map(|wanted| self.call_read(wanted)).collect();
         self.end_cold_code();
         self.jump_with(done, &values);
 
         self.go_on(done);
-        values
-            .iter()
-            .map(|_| self.builder.append_block_param(done, F64))
-            .collect()
+        values.iter().map(|_| self.builder.append_block_param(done, F64)).collect()
     }
 
     fn jump_with(&mut self, block: Block, values: &[Value]) {
@@ -210,29 +160,15 @@ impl Emitter<'_> {
         }
         let shifted = self.with_offset(base, first - cells.first as f64 + MAGIC);
         let bits = self.bits(shifted);
-        let index = self
-            .builder
-            .ins()
-            .iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
-        let in_region = self
-            .builder
-            .ins()
-            .icmp_imm_u(IntCC::UnsignedLessThan, index, room as i64);
+        let index = self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
+        let in_region = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, index, room as i64);
         let distance = match cells.cell {
             Cell::Byte => index,
             Cell::Number => self.builder.ins().ishl_imm_u(index, 3),
         };
         let region = self.region_address(cells);
         let address = self.builder.ins().iadd(region, distance);
-        Some((
-            Place {
-                address,
-                first,
-                cell: cells.cell,
-                tracked: cells.tracked,
-            },
-            in_region,
-        ))
+        Some((Place { address, first, cell: cells.cell, tracked: cells.tracked }, in_region))
     }
 
     fn constant_place(&mut self, cells: &Cells) -> Place {
@@ -277,17 +213,10 @@ impl Emitter<'_> {
         let mut word = None;
         for byte in 0..wanted.bytes {
             let query = wanted.read.query;
-            let key = self.value(Sym {
-                offset: query.offset + byte as f64,
-                ..query
-            });
+            let key = self.value(Sym { offset: query.offset + byte as f64, ..query });
             self.builder.ins().call(self.read, &[self.context, key]);
-            let value = self.builder.ins().load(
-                F64,
-                TRUSTED,
-                self.context,
-                offset_of!(Context, result) as i32,
-            );
+            let value =
+                self.builder.ins().load(F64, TRUSTED, self.context, offset_of!(Context, result) as i32);
             word = Some(match word {
                 None => value,
                 Some(low) => self.multiply_add(value, 256f64.powi(byte as i32), low),
@@ -307,30 +236,14 @@ impl Emitter<'_> {
         let key = |append: &Append| append.key.offset;
         match group.base {
             // Constant keys were found to be in a region.
-            None => group
-                .accesses
-                .iter()
-                .for_each(|append| self.append_constant_key(append)),
+            None => group.accesses.iter().for_each(|append| self.append_constant_key(append)),
             Some(base) => {
-                let first = group
-                    .accesses
-                    .iter()
-                    .map(|a| key(a))
-                    .fold(f64::INFINITY, f64::min);
-                let last = group
-                    .accesses
-                    .iter()
-                    .map(|a| key(a))
-                    .fold(f64::NEG_INFINITY, f64::max);
+                let first = group.accesses.iter().map(|a| key(a)).fold(f64::INFINITY, f64::min);
+                let last = group.accesses.iter().map(|a| key(a)).fold(f64::NEG_INFINITY, f64::max);
                 let cells = self.target.regions.get(usize::from(group.hint)).copied();
                 match cells.and_then(|cells| self.place(base, first, last, &cells)) {
-                    None => group
-                        .accesses
-                        .iter()
-                        .for_each(|append| self.call_append(append)),
-                    Some((place, in_region)) => {
-                        self.append_at(place, Some(in_region), &group.accesses)
-                    }
+                    None => group.accesses.iter().for_each(|append| self.call_append(append)),
+                    Some((place, in_region)) => self.append_at(place, Some(in_region), &group.accesses),
                 }
             }
         }
@@ -338,12 +251,8 @@ impl Emitter<'_> {
 
     fn append_constant_key(&mut self, append: &Append) {
         let key = key_of(append.key.offset);
-        let cells = key.and_then(|key| {
-            self.target
-                .regions
-                .iter()
-                .find(|r| key.wrapping_sub(r.first) < r.count)
-        });
+        let cells =
+            key.and_then(|key| self.target.regions.iter().find(|r| key.wrapping_sub(r.first) < r.count));
         let Some(cells) = cells.copied() else { return };
         let place = self.constant_place(&cells);
         match place.cell {
@@ -365,15 +274,9 @@ impl Emitter<'_> {
         let (address, offset) = self.cell(place, key);
         let distance = self.builder.ins().isub(address, self.cells);
         let distance = self.builder.ins().iadd_imm_s(distance, i64::from(offset));
-        let block = self
-            .builder
-            .ins()
-            .ushr_imm_u(distance, i64::from(BLOCK_BITS));
+        let block = self.builder.ins().ushr_imm_u(distance, i64::from(BLOCK_BITS));
         let note = self.builder.ins().iadd(self.cells, block);
-        let note = self
-            .builder
-            .ins()
-            .iadd_imm_s(note, self.target.notes as i64);
+        let note = self.builder.ins().iadd_imm_s(note, self.target.notes as i64);
         let one = self.builder.ins().iconst(I64, 1);
         self.builder.ins().istore8(TRUSTED, one, note, 0);
     }
@@ -382,10 +285,7 @@ impl Emitter<'_> {
     /// runtime.
     fn append_at(&mut self, place: Place, in_region: Option<Value>, appends: &[&Append]) {
         let (slow, done) = (self.cold_block(), self.builder.create_block());
-        let values: Vec<_> = appends
-            .iter()
-            .map(|append| self.value(append.value))
-            .collect();
+        let values: Vec<_> = appends.iter().map(|append| self.value(append.value)).collect();
         let stored: Vec<_> = match place.cell {
             Cell::Number => values,
             Cell::Byte => {
@@ -395,22 +295,15 @@ impl Emitter<'_> {
                     .map(|value| {
                         let shifted = self.builder.ins().fadd(value, magic);
                         let bits = self.bits(shifted);
-                        self.builder
-                            .ins()
-                            .iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg())
+                        self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg())
                     })
                     .collect()
             }
         };
         let are_bytes = (place.cell == Cell::Byte).then(|| {
-            let all = stored
-                .iter()
-                .copied()
-                .reduce(|a, b| self.builder.ins().bor(a, b));
+            let all = stored.iter().copied().reduce(|a, b| self.builder.ins().bor(a, b));
             let all = all.expect("a group has at least one row");
-            self.builder
-                .ins()
-                .icmp_imm_u(IntCC::UnsignedLessThan, all, 256)
+            self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, all, 256)
         });
         for condition in in_region.into_iter().chain(are_bytes) {
             let holds = self.builder.create_block();
@@ -425,20 +318,11 @@ impl Emitter<'_> {
             };
         }
         // Rows that are far apart were not grouped: what is between first and last is one block or two.
-        self.note(
-            place,
-            appends
-                .iter()
-                .map(|append| append.key.offset)
-                .fold(f64::INFINITY, f64::min),
-        );
+        self.note(place, appends.iter().map(|append| append.key.offset).fold(f64::INFINITY, f64::min));
         if appends.len() > 1 {
             self.note(
                 place,
-                appends
-                    .iter()
-                    .map(|append| append.key.offset)
-                    .fold(f64::NEG_INFINITY, f64::max),
+                appends.iter().map(|append| append.key.offset).fold(f64::NEG_INFINITY, f64::max),
             );
         }
         self.builder.ins().jump(done, []);
@@ -460,9 +344,7 @@ impl Emitter<'_> {
         let is_zero = self.builder.ins().fcmp(FloatCC::Equal, key, zero);
         self.builder.ins().brif(is_zero, done, [], call, []);
         self.go_on(call);
-        self.builder
-            .ins()
-            .call(self.append, &[self.context, key, value]);
+        self.builder.ins().call(self.append, &[self.context, key, value]);
         self.builder.ins().jump(done, []);
         self.go_on(done);
     }
@@ -470,32 +352,18 @@ impl Emitter<'_> {
     /// An entry of the frozen tables; what is beyond their end reads the 0 there.
     pub(super) fn look_up(&mut self, query: Sym) -> Value {
         let shifted = if query.offset.abs() <= MAX_OFFSET {
-            self.value(Sym {
-                offset: query.offset + MAGIC,
-                ..query
-            })
+            self.value(Sym { offset: query.offset + MAGIC, ..query })
         } else {
             let (query, magic) = (self.value(query), self.constant(MAGIC));
             self.builder.ins().fadd(query, magic)
         };
         let bits = self.bits(shifted);
-        let index = self
-            .builder
-            .ins()
-            .iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
-        let end = self
-            .builder
-            .ins()
-            .iconst(I64, self.target.lookup.len() as i64 - 1);
+        let index = self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
+        let end = self.builder.ins().iconst(I64, self.target.lookup.len() as i64 - 1);
         let index = self.builder.ins().umin(index, end);
         let distance = self.builder.ins().ishl_imm_u(index, 3);
-        let table = self
-            .builder
-            .ins()
-            .iconst(I64, self.target.lookup.as_ptr() as i64);
+        let table = self.builder.ins().iconst(I64, self.target.lookup.as_ptr() as i64);
         let address = self.builder.ins().iadd(table, distance);
-        self.builder
-            .ins()
-            .load(F64, TRUSTED.with_readonly(), address, 0)
+        self.builder.ins().load(F64, TRUSTED.with_readonly(), address, 0)
     }
 }

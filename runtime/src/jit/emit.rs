@@ -8,8 +8,8 @@
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F64, I32, I64};
 use cranelift_codegen::ir::{
-    AbiParam, Block, BlockCall, FuncRef, InstBuilder, JumpTableData, MemFlagsData, Signature,
-    UserFuncName, Value,
+    AbiParam, Block, BlockCall, FuncRef, InstBuilder, JumpTableData, MemFlagsData, Signature, UserFuncName,
+    Value,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -63,14 +63,9 @@ pub(super) fn helper(
 ) -> Result<FuncId, Box<ModuleError>> {
     let mut signature = module.make_signature();
     signature.params.push(AbiParam::new(I64));
-    signature
-        .params
-        .extend((0..numbers).map(|_| AbiParam::new(F64)));
+    signature.params.extend((0..numbers).map(|_| AbiParam::new(F64)));
     let callee = module.declare_function(name, Linkage::Import, &signature)?;
-    let preserving = Signature {
-        call_conv: CallConv::PreserveAll,
-        ..signature
-    };
+    let preserving = Signature { call_conv: CallConv::PreserveAll, ..signature };
     let id = module.declare_anonymous_function(&preserving)?;
     let mut function = module.make_context();
     function.func.signature = preserving;
@@ -101,9 +96,7 @@ pub(super) fn region(
 ) -> Result<*const u8, Box<ModuleError>> {
     let mut function = module.make_context();
     let mut signature = module.make_signature();
-    signature
-        .params
-        .extend([AbiParam::new(I64), AbiParam::new(I32)]);
+    signature.params.extend([AbiParam::new(I64), AbiParam::new(I32)]);
     signature.returns.push(AbiParam::new(I32));
     let id = module.declare_anonymous_function(&signature)?;
     function.func.signature = signature;
@@ -111,14 +104,7 @@ pub(super) fn region(
     let pool = module.declare_anonymous_data(false, false)?;
 
     let builder = FunctionBuilder::new(&mut function.func, context);
-    let mut emitter = Emitter::new(
-        builder,
-        module,
-        target,
-        helpers,
-        pool,
-        (chains, trails, liveness),
-    );
+    let mut emitter = Emitter::new(builder, module, target, helpers, pool, (chains, trails, liveness));
     for chain in 0..chains.len() {
         emitter.entry(chain);
         emitter.chain(chain);
@@ -183,10 +169,7 @@ impl<'a> Emitter<'a> {
         builder.append_block_params_for_function_params(first);
         builder.switch_to_block(first);
         builder.seal_block(first);
-        let (context, index) = (
-            builder.block_params(first)[0],
-            builder.block_params(first)[1],
-        );
+        let (context, index) = (builder.block_params(first)[0], builder.block_params(first)[1]);
         let mut load = |ty, offset: usize| builder.ins().load(ty, TRUSTED, context, offset as i32);
         let z = load(I64, offset_of!(Context, z));
         let incoming = load(I64, offset_of!(Context, incoming));
@@ -201,8 +184,7 @@ impl<'a> Emitter<'a> {
 
         let heads = chains.iter().map(|_| builder.create_block()).collect();
         let entries: Vec<_> = chains.iter().map(|_| builder.create_block()).collect();
-        let mut call =
-            |block: &Block| BlockCall::new(*block, [], &mut builder.func.dfg.value_lists);
+        let mut call = |block: &Block| BlockCall::new(*block, [], &mut builder.func.dfg.value_lists);
         let table: Vec<_> = entries.iter().map(&mut call).collect();
         let table = builder.create_jump_table(JumpTableData::new(table[0], &table));
         builder.ins().br_table(index, table);
@@ -214,9 +196,7 @@ impl<'a> Emitter<'a> {
             trail: &trails[0],
             heads,
             entries,
-            fields: (0..target.ports.fields())
-                .map(|_| builder.declare_var(F64))
-                .collect(),
+            fields: (0..target.ports.fields()).map(|_| builder.declare_var(F64)).collect(),
             values: Vec::new(),
             in_cold_code: None,
             liveness,
@@ -240,10 +220,7 @@ impl<'a> Emitter<'a> {
     fn entry(&mut self, chain: usize) {
         self.go_on(self.entries[chain]);
         let mut fields = Vec::new();
-        self.liveness
-            .needed_first(chain, &self.chains[chain], |field| {
-                fields.push(usize::from(field))
-            });
+        self.liveness.needed_first(chain, &self.chains[chain], |field| fields.push(usize::from(field)));
         for field in fields {
             let value = self.load_field(field);
             self.builder.def_var(self.fields[field], value);
@@ -253,14 +230,8 @@ impl<'a> Emitter<'a> {
 
     /// A field of `z` as it is on entry.
     fn load_field(&mut self, field: usize) -> Value {
-        let base = if self.is_carried(field) {
-            self.z
-        } else {
-            self.incoming
-        };
-        self.builder
-            .ins()
-            .load(F64, TRUSTED, base, (field * size_of::<f64>()) as i32)
+        let base = if self.is_carried(field) { self.z } else { self.incoming };
+        self.builder.ins().load(F64, TRUSTED, base, (field * size_of::<f64>()) as i32)
     }
 
     fn is_carried(&self, field: usize) -> bool {
@@ -287,12 +258,7 @@ impl<'a> Emitter<'a> {
 
     /// The end of a chain: on to its successors, or out.
     fn end(&mut self, chain: usize) {
-        let Chain {
-            experts,
-            tokens,
-            successors,
-            ..
-        } = &self.chains[chain];
+        let Chain { experts, tokens, successors, .. } = &self.chains[chain];
         let left = self.builder.use_var(self.left);
         let left = self.builder.ins().iadd_imm_s(left, -(experts.len() as i64));
         let total = self.builder.use_var(self.tokens);
@@ -301,11 +267,9 @@ impl<'a> Emitter<'a> {
         let vocabulary = self.target.vocabulary as usize;
         let successors: Vec<_> = match next.as_constant() {
             None => successors.clone(),
-            Some(next) => successors
-                .iter()
-                .copied()
-                .filter(|(_, e)| *e == expert_of(next, vocabulary))
-                .collect(),
+            Some(next) => {
+                successors.iter().copied().filter(|(_, e)| *e == expert_of(next, vocabulary)).collect()
+            }
         };
         if !successors.is_empty() {
             self.define_fields(&successors);
@@ -318,19 +282,14 @@ impl<'a> Emitter<'a> {
         let exit = self.cold_block();
         if !successors.is_empty() {
             let on = self.builder.create_block();
-            let enough = self.builder.ins().icmp_imm_s(
-                IntCC::SignedGreaterThanOrEqual,
-                left,
-                MAX_CHAIN as i64,
-            );
+            let enough =
+                self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, MAX_CHAIN as i64);
             self.builder.ins().brif(enough, on, [], exit, []);
             self.go_on(on);
         }
         match next_value {
             None => {
-                let to = successors
-                    .first()
-                    .map_or(exit, |(chain, _)| self.heads[*chain]);
+                let to = successors.first().map_or(exit, |(chain, _)| self.heads[*chain]);
                 self.builder.ins().jump(to, []);
             }
             Some(next) => {
@@ -338,9 +297,7 @@ impl<'a> Emitter<'a> {
                     let expert = self.constant(expert.into());
                     let is_next = self.builder.ins().fcmp(FloatCC::Equal, next, expert);
                     let other = self.builder.create_block();
-                    self.builder
-                        .ins()
-                        .brif(is_next, self.heads[chain], [], other, []);
+                    self.builder.ins().brif(is_next, self.heads[chain], [], other, []);
                     self.go_on(other);
                 }
                 self.builder.ins().jump(exit, []);
@@ -356,16 +313,11 @@ impl<'a> Emitter<'a> {
     fn define_fields(&mut self, successors: &[(usize, u32)]) {
         let mut wanted = vec![false; self.fields.len()];
         for &(to, _) in successors {
-            self.liveness.needed_first(to, &self.chains[to], |field| {
-                wanted[usize::from(field)] = true
-            });
+            self.liveness.needed_first(to, &self.chains[to], |field| wanted[usize::from(field)] = true);
         }
         // All values are taken before any variable changes.
         let fields: Vec<_> = (0..wanted.len()).filter(|field| wanted[*field]).collect();
-        let values: Vec<_> = fields
-            .iter()
-            .map(|field| self.value(self.trail.out[*field]))
-            .collect();
+        let values: Vec<_> = fields.iter().map(|field| self.value(self.trail.out[*field])).collect();
         for (field, value) in fields.into_iter().zip(values) {
             self.builder.def_var(self.fields[field], value);
         }
@@ -393,15 +345,10 @@ impl<'a> Emitter<'a> {
             if store {
                 only_carried &= carried;
                 let value = self.value(*out);
-                self.builder
-                    .ins()
-                    .store(TRUSTED, value, self.z, (field * size_of::<f64>()) as i32);
+                self.builder.ins().store(TRUSTED, value, self.z, (field * size_of::<f64>()) as i32);
             }
         }
-        let was_live =
-            self.builder
-                .ins()
-                .load(I64, TRUSTED, self.context, offset_of!(Context, live) as i32);
+        let was_live = self.builder.ins().load(I64, TRUSTED, self.context, offset_of!(Context, live) as i32);
         let still_live = self.builder.ins().band_imm_u(was_live, unchanged as i64);
         let live = self.builder.ins().bor_imm_u(still_live, live as i64);
         let only_carried = self.builder.ins().iconst(I64, i64::from(only_carried));
@@ -411,16 +358,11 @@ impl<'a> Emitter<'a> {
             (live, offset_of!(Context, live)),
             (only_carried, offset_of!(Context, only_carried)),
         ] {
-            self.builder
-                .ins()
-                .store(TRUSTED, value, self.context, offset as i32);
+            self.builder.ins().store(TRUSTED, value, self.context, offset as i32);
         }
         let vocabulary = self.target.vocabulary;
         let next = match self.trail.next.as_constant() {
-            Some(next) => self
-                .builder
-                .ins()
-                .iconst(I32, i64::from(expert_of(next, vocabulary as usize))),
+            Some(next) => self.builder.ins().iconst(I32, i64::from(expert_of(next, vocabulary as usize))),
             None => {
                 // As `expert_of` has it: truncated, saturated, 0 for NaN.
                 let next = self.value(self.trail.next);
@@ -466,9 +408,7 @@ impl<'a> Emitter<'a> {
             self.constants.len() - 1
         });
         let flags = TRUSTED.with_readonly().with_can_move();
-        self.builder
-            .ins()
-            .load(F64, flags, self.pool, (index * size_of::<f64>()) as i32)
+        self.builder.ins().load(F64, flags, self.pool, (index * size_of::<f64>()) as i32)
     }
 
     pub(super) fn bits(&mut self, x: Value) -> Value {
@@ -519,11 +459,7 @@ impl<'a> Emitter<'a> {
                     let positive = self.builder.ins().fcmp(FloatCC::LessThan, zero, gate);
                     gate = self.builder.ins().select(positive, gate, zero);
                 }
-                if *floor {
-                    self.builder.ins().floor(gate)
-                } else {
-                    gate
-                }
+                if *floor { self.builder.ins().floor(gate) } else { gate }
             }
         };
         self.set(id, value);

@@ -21,20 +21,11 @@ impl Liveness {
         let fields = trails[0].out.len();
         let mut changed = vec![false; fields];
         for (chain, trail) in chains.iter().zip(&*trails) {
-            for ((known, out), changed) in chain
-                .shape
-                .known()
-                .into_iter()
-                .zip(&trail.out)
-                .zip(&mut changed)
-            {
+            for ((known, out), changed) in chain.shape.known().into_iter().zip(&trail.out).zip(&mut changed) {
                 *changed |= !trail.is_field(*out, known);
             }
         }
-        let mut liveness = Liveness {
-            changed,
-            needed: vec![vec![false; fields]; chains.len()],
-        };
+        let mut liveness = Liveness { changed, needed: vec![vec![false; fields]; chains.len()] };
         let mut again = true;
         while again {
             again = false;
@@ -55,19 +46,12 @@ impl Liveness {
 
     /// What is needed of `z` after a chain, by its successors and by whoever finds it in memory.
     fn put_back(&self, chain: &Chain, chains: &[Chain], trail: &Trail, carried: usize) -> Vec<Sym> {
-        let mut wanted: Vec<_> = (0..trail.out.len())
-            .map(|field| field >= carried || self.changed[field])
-            .collect();
+        let mut wanted: Vec<_> =
+            (0..trail.out.len()).map(|field| field >= carried || self.changed[field]).collect();
         for &(to, _) in &chain.successors {
             self.needed_first(to, &chains[to], |field| wanted[usize::from(field)] = true);
         }
-        trail
-            .out
-            .iter()
-            .zip(wanted)
-            .filter(|(_, wanted)| *wanted)
-            .map(|(out, _)| *out)
-            .collect()
+        trail.out.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(out, _)| *out).collect()
     }
 
     /// Calls `f` with the fields that a chain needs.

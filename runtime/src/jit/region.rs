@@ -59,13 +59,7 @@ impl Program<'_> {
 
     /// The code of a chain.
     pub(super) fn trail(&self, chain: &Chain) -> Trail {
-        follow(
-            self.network,
-            self.code,
-            &chain.shape,
-            &chain.experts,
-            self.is_byte,
-        )
+        follow(self.network, self.code, &chain.shape, &chain.experts, self.is_byte)
     }
 
     fn is_warm(&self, e: ExpertId) -> bool {
@@ -93,20 +87,11 @@ impl Program<'_> {
             }
             let tokens = experts.iter().filter(|e| self.ends.ends_token(**e)).count() as u64;
             let relevant = self.relevant(head);
-            chains.push(Chain {
-                experts,
-                tokens,
-                successors: Vec::new(),
-                shape: Shape::new([]),
-                relevant,
-            });
+            chains.push(Chain { experts, tokens, successors: Vec::new(), shape: Shape::new([]), relevant });
             targets.push(next);
         }
         for (chain, targets) in chains.iter_mut().zip(targets) {
-            chain.successors = targets
-                .into_iter()
-                .filter_map(|e| Some((*index_of.get(&e)?, e)))
-                .collect();
+            chain.successors = targets.into_iter().filter_map(|e| Some((*index_of.get(&e)?, e))).collect();
         }
         chains
     }
@@ -136,9 +121,8 @@ impl Program<'_> {
         let mut last = head;
         loop {
             let Some(next) = constant_next(self.network, last) else {
-                let seen = self.code[last as usize]
-                    .as_deref()
-                    .map_or(&[][..], |code| code.targets.as_slice());
+                let seen =
+                    self.code[last as usize].as_deref().map_or(&[][..], |code| code.targets.as_slice());
                 return (experts, seen.to_vec());
             };
             if self.ends.ends_token(last) || experts.len() == MAX_CHAIN {
@@ -172,17 +156,13 @@ impl Program<'_> {
         let mut changed = vec![0];
         while let Some(i) = changed.pop() {
             let chain = &mut chains[i];
-            chain.shape = shapes[i]
-                .clone()
-                .expect("a chain is followed once its shape is known");
+            chain.shape = shapes[i].clone().expect("a chain is followed once its shape is known");
             let after = self.trail(chain).shape();
             let mut targets: Vec<_> = chain.successors.iter().map(|(to, _)| *to).collect();
             targets.dedup();
             inside[i] = Some(after.clone());
             for to in targets {
-                let met = shapes[to]
-                    .as_ref()
-                    .map_or(after.clone(), |shape: &Shape| shape.meet(&after));
+                let met = shapes[to].as_ref().map_or(after.clone(), |shape: &Shape| shape.meet(&after));
                 if shapes[to].as_ref() != Some(&met) {
                     shapes[to] = Some(met);
                     if !changed.contains(&to) {
@@ -191,13 +171,9 @@ impl Program<'_> {
                 }
             }
         }
-        let into_first = chains
-            .iter()
-            .zip(inside)
-            .filter(|(chain, _)| chain.successors.iter().any(|(to, _)| *to == 0));
-        into_first
-            .filter_map(|(_, after)| after)
-            .reduce(|a, b| a.meet(&b))
+        let into_first =
+            chains.iter().zip(inside).filter(|(chain, _)| chain.successors.iter().any(|(to, _)| *to == 0));
+        into_first.filter_map(|(_, after)| after).reduce(|a, b| a.meet(&b))
     }
 
     /// The shape that the region is entered with from outside, from one example, and from the shape
@@ -207,20 +183,14 @@ impl Program<'_> {
     fn first_shape(&self, z: &[f64], inside: Option<&Shape>) -> Shape {
         let known = inside.map(Shape::known);
         Shape::new(z.iter().enumerate().map(|(field, &value)| {
-            let confirmed = known
-                .as_ref()
-                .is_some_and(|known| known[field] == Known::Constant(value));
+            let confirmed = known.as_ref().is_some_and(|known| known[field] == Known::Constant(value));
             let carried = self.network.ports.kind(field as u16).0 == FieldKind::S;
             let constant = match (carried, &known) {
                 (true, _) => confirmed && value == 0.0,
                 (false, Some(_)) => true,
                 (false, None) => value == 0.0,
             };
-            if constant {
-                (CONSTANT, value)
-            } else {
-                (1 + field as u32, 0.0)
-            }
+            if constant { (CONSTANT, value) } else { (1 + field as u32, 0.0) }
         }))
     }
 }

@@ -87,24 +87,18 @@ impl Shape {
             }
             Key::Alone => (new(offset).0, 0.0),
         });
-        Shape {
-            fields: fields.collect(),
-        }
+        Shape { fields: fields.collect() }
     }
 
     /// What is known of each field, in order.
     pub(super) fn known(&self) -> Vec<Known> {
         let mut first = vec![None; self.fields.len() + 1];
-        let known = self
-            .fields
-            .iter()
-            .enumerate()
-            .map(|(field, &(class, offset))| {
-                if class == CONSTANT {
-                    return Known::Constant(offset);
-                }
-                Known::Distance(*first[class as usize].get_or_insert(field as Field), offset)
-            });
+        let known = self.fields.iter().enumerate().map(|(field, &(class, offset))| {
+            if class == CONSTANT {
+                return Known::Constant(offset);
+            }
+            Known::Distance(*first[class as usize].get_or_insert(field as Field), offset)
+        });
         known.collect()
     }
 }

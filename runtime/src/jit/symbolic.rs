@@ -34,10 +34,7 @@ impl Sym {
     }
 
     pub(super) const fn value(id: Id) -> Self {
-        Sym {
-            base: Some(id),
-            offset: 0.0,
-        }
+        Sym { base: Some(id), offset: 0.0 }
     }
 
     /// Its value if it is constant.
@@ -205,10 +202,7 @@ impl Follower<'_> {
             Known::Constant(value) => Sym::constant(value),
             Known::Distance(field, offset) => {
                 let id = self.intern(Key::Field(field), Op::Field(field), false);
-                Sym {
-                    base: Some(id),
-                    offset,
-                }
+                Sym { base: Some(id), offset }
             }
         }
     }
@@ -248,20 +242,14 @@ impl Follower<'_> {
     }
 
     fn effects(&mut self) -> &mut Effects {
-        self.trail
-            .effects
-            .last_mut()
-            .expect("a step pushes its effects first")
+        self.trail.effects.last_mut().expect("a step pushes its effects first")
     }
 
     fn appends(&mut self, z: &[Sym], code: Option<&Code>) {
         let ports = &self.network.ports;
         for i in 0..ports.rows {
             let key = z[usize::from(ports.k(i))];
-            if key
-                .as_constant()
-                .is_some_and(|key| self.region(key).is_none())
-            {
+            if key.as_constant().is_some_and(|key| self.region(key).is_none()) {
                 continue;
             }
             let hint = code.map_or(RegionHint::MAX, |code| code.row_hints[usize::from(i)]);
@@ -299,11 +287,7 @@ impl Follower<'_> {
             let entry = key_of(query.offset).and_then(|key| self.network.lookup.get(key as usize));
             return Sym::constant(entry.copied().unwrap_or(0.0));
         };
-        Sym::value(self.intern(
-            Key::Lookup(base, query.offset.to_bits()),
-            Op::Lookup(query),
-            false,
-        ))
+        Sym::value(self.intern(Key::Lookup(base, query.offset.to_bits()), Op::Lookup(query), false))
     }
 
     fn product(&mut self, n: Sym, v: Sym) -> Sym {
@@ -317,11 +301,7 @@ impl Follower<'_> {
             (None, None) => {
                 let (n, v) = (self.plain(n), self.plain(v));
                 let nonnegative = self.nonnegative[n as usize] && self.nonnegative[v as usize];
-                Sym::value(self.intern(
-                    Key::Product(n.min(v), n.max(v)),
-                    Op::Product(n, v),
-                    nonnegative,
-                ))
+                Sym::value(self.intern(Key::Product(n.min(v), n.max(v)), Op::Product(n, v), nonnegative))
             }
         }
     }
@@ -355,11 +335,7 @@ impl Follower<'_> {
         let positive = |(id, w): &(Id, f64)| self.nonnegative[*id as usize] && *w > 0.0;
         let nonnegative = constant >= 0.0 && terms.iter().all(positive);
         let key = terms.iter().map(|(id, w)| (*id, w.to_bits())).collect();
-        self.intern(
-            Key::Sum(key, constant.to_bits()),
-            Op::Sum(terms.into(), constant),
-            nonnegative,
-        )
+        self.intern(Key::Sum(key, constant.to_bits()), Op::Sum(terms.into(), constant), nonnegative)
     }
 
     fn row(&mut self, row: &Row<'_>, y: &[Sym], words: &[(Vec<Id>, Id)]) -> Sym {
@@ -376,28 +352,16 @@ impl Follower<'_> {
         if let [(y, 1.0)] = terms[..]
             && (y.offset.abs() + constant.abs()) <= MAX_DISTANCE
         {
-            return Sym {
-                base: y.base,
-                offset: y.offset + constant,
-            };
+            return Sym { base: y.base, offset: y.offset + constant };
         }
-        let mut terms: Vec<_> = terms
-            .into_iter()
-            .map(|(y, weight)| (self.plain(y), weight))
-            .collect();
+        let mut terms: Vec<_> = terms.into_iter().map(|(y, weight)| (self.plain(y), weight)).collect();
         combine_bytes(&mut terms, words);
         // Plain terms first, they cost less; then in the order in which values are made.
         terms.sort_by_key(|(id, weight)| (*weight != 1.0, *id));
         match terms[..] {
             [] => Sym::constant(constant),
-            [(id, 1.0)] => Sym {
-                base: Some(id),
-                offset: constant,
-            },
-            _ => Sym {
-                base: Some(self.sum(terms, 0.0)),
-                offset: constant,
-            },
+            [(id, 1.0)] => Sym { base: Some(id), offset: constant },
+            _ => Sym { base: Some(self.sum(terms, 0.0)), offset: constant },
         }
     }
 
@@ -412,11 +376,7 @@ impl Follower<'_> {
             return Sym::value(base);
         }
         // The floor of equal sums is equal: whether it is needed depends on the weights alone.
-        let op = Op::Gate {
-            of: Sym::value(base),
-            floor,
-            relu,
-        };
+        let op = Op::Gate { of: Sym::value(base), floor, relu };
         Sym::value(self.intern(Key::Gate(base, u64::from(floor)), op, true))
     }
 
@@ -425,20 +385,10 @@ impl Follower<'_> {
     fn adjacent_bytes(&mut self) -> Vec<(Vec<Id>, Id)> {
         let effects = self.effects().clone();
         let mut words = Vec::new();
-        for read in effects
-            .reads
-            .iter()
-            .filter(|read| (self.is_byte)(read.hint))
-        {
+        for read in effects.reads.iter().filter(|read| (self.is_byte)(read.hint)) {
             let after = |distance: usize| {
-                let query = Sym {
-                    offset: read.query.offset + distance as f64,
-                    ..read.query
-                };
-                effects
-                    .reads
-                    .iter()
-                    .position(|r| r.query == query && r.hint == read.hint)
+                let query = Sym { offset: read.query.offset + distance as f64, ..read.query };
+                effects.reads.iter().position(|r| r.query == query && r.hint == read.hint)
             };
             for len in [4, 2] {
                 let Some(reads) = (0..len).map(after).collect::<Option<Vec<_>>>() else {
@@ -468,10 +418,7 @@ fn combine_bytes(terms: &mut Vec<(Id, f64)>, words: &[(Vec<Id>, Id)]) {
         let weight = |byte: &Id| {
             let mut found = terms.iter().filter(|(id, _)| id == byte);
             // A byte with two terms is left alone.
-            found
-                .next()
-                .filter(|_| found.next().is_none())
-                .map(|(_, weight)| *weight)
+            found.next().filter(|_| found.next().is_none()).map(|(_, weight)| *weight)
         };
         let Some(low) = weight(&bytes[0]) else {
             continue;
@@ -488,10 +435,7 @@ impl Trail {
     /// Marks what rows, the next expert and these further symbols depend on.
     pub(super) fn mark(&mut self, wanted: impl IntoIterator<Item = Sym>) {
         let rows = self.effects.iter().flat_map(|effects| &effects.appends);
-        let roots = rows
-            .flat_map(|row| [row.key, row.value])
-            .chain(wanted)
-            .chain([self.next]);
+        let roots = rows.flat_map(|row| [row.key, row.value]).chain(wanted).chain([self.next]);
         let mut used = vec![false; self.ops.len()];
         for id in roots.filter_map(|sym| sym.base) {
             used[id as usize] = true;
@@ -499,9 +443,7 @@ impl Trail {
         // Arguments come before what is made of them.
         for id in (0..self.ops.len()).rev() {
             if used[id] {
-                self.arguments(&self.ops[id], &mut |argument| {
-                    used[argument as usize] = true
-                });
+                self.arguments(&self.ops[id], &mut |argument| used[argument as usize] = true);
             }
         }
         self.used = used;
@@ -511,18 +453,10 @@ impl Trail {
     fn arguments(&self, op: &Op, f: &mut dyn FnMut(Id)) {
         match op {
             Op::Field(_) => {}
-            Op::Read(step, index) => self.effects[*step].reads[*index]
-                .query
-                .base
-                .into_iter()
-                .for_each(f),
+            Op::Read(step, index) => self.effects[*step].reads[*index].query.base.into_iter().for_each(f),
             Op::Word(step, index) => {
                 let effects = &self.effects[*step];
-                effects.reads[effects.words[*index].reads[0]]
-                    .query
-                    .base
-                    .into_iter()
-                    .for_each(f);
+                effects.reads[effects.words[*index].reads[0]].query.base.into_iter().for_each(f);
             }
             Op::Lookup(sym) | Op::Gate { of: sym, .. } => sym.base.into_iter().for_each(f),
             Op::Product(n, v) => [*n, *v].into_iter().for_each(f),

@@ -1,20 +1,19 @@
 //! Machine code against the interpreter. Whole networks; the phases have their own tests.
 
-use crate::lockstep::{compare_machine_code, compare_step_by_step};
+use crate::lockstep::{End, compare_machine_code, compare_step_by_step};
 use crate::tests::random::{Random, args, random_network, tame_network};
-use crate::tests::{memory, summing_loop, table, word};
+use crate::tests::{PORTS, Writer, entry, memory, network, summing_loop, table, word};
 use crate::*;
 
 /// Compares with packets compiled early and late, in short and long slices. Returns how many steps
 /// machine code did.
 fn compare(network: &Network, name: &str, args: &[Value], steps: u64) -> u64 {
-    let compare =
-        |(after, slice)| match compare_machine_code(network, name, args, steps, after, slice) {
-            Ok(compiled) => compiled,
-            Err(divergence) => {
-                panic!("compiled after {after} visits, slices of {slice}: {divergence}")
-            }
-        };
+    let compare = |(after, slice)| match compare_machine_code(network, name, args, steps, after, slice) {
+        Ok(compiled) => compiled,
+        Err(divergence) => {
+            panic!("compiled after {after} visits, slices of {slice}: {divergence}")
+        }
+    };
     [(1, 64), (3, 70), (8, 1000)].into_iter().map(compare).sum()
 }
 
@@ -25,25 +24,18 @@ fn machine_code_agrees_on_random_networks() {
         let mut random = Random(seed);
         let network = tame_network(&mut random);
         let args = args(&mut random);
-        let exact = compare_step_by_step(&network, "f", &args, 1000)
-            .unwrap()
-            .steps;
+        let exact = compare_step_by_step(&network, "f", &args, 1000).unwrap().steps;
         compiled += compare(&network, "f", &args, exact);
         all += 3 * exact;
     }
-    assert!(
-        compiled > all / 4,
-        "machine code did only {compiled} steps of {all}"
-    );
+    assert!(compiled > all / 4, "machine code did only {compiled} steps of {all}");
 }
 
 #[test]
 fn a_loop_runs_as_machine_code() {
     let network = summing_loop();
     let args = [word(5000)];
-    let steps = compare_step_by_step(&network, "sum", &args, u64::MAX)
-        .unwrap()
-        .steps;
+    let steps = compare_step_by_step(&network, "sum", &args, u64::MAX).unwrap().steps;
     assert!(compare(&network, "sum", &args, steps) > steps);
 }
 
@@ -51,11 +43,7 @@ fn a_loop_runs_as_machine_code() {
 fn results_do_not_depend_on_machine_code() {
     let network = summing_loop();
     for compile_after in [None, Some(0), Some(1), Some(2), Some(100)] {
-        let config = Config {
-            compile_after,
-            assert_declared: false,
-            ..Config::default()
-        };
+        let config = Config { compile_after, assert_declared: false, ..Config::default() };
         let mut instance = Instance::with_config(&network, config).unwrap();
         for n in [0, 1, 70, 1000, 65_535] {
             let sum = n * (n + 1) / 2;
@@ -78,10 +66,7 @@ fn the_step_limit_is_exact_in_machine_code() {
         let mut instance = Instance::with_config(&network, config).unwrap();
         let result = instance.invoke("sum", &[word(1000)]);
         if limit < steps {
-            assert_eq!(
-                (result, instance.steps()),
-                (Err(Error::StepLimit(limit)), limit)
-            );
+            assert_eq!((result, instance.steps()), (Err(Error::StepLimit(limit)), limit));
         } else {
             assert_eq!((result, instance.steps()), (Ok(vec![word(500_500)]), steps));
         }
@@ -94,41 +79,17 @@ fn keys_and_queries_out_of_range_are_left_to_the_runtime() {
     let (memory, table) = (memory(), table());
     let mut instances = [Some(3), None].map(|compile_after| {
         let new = |network| {
-            let config = Config {
-                compile_after,
-                assert_declared: false,
-                ..Config::default()
-            };
+            let config = Config { compile_after, assert_declared: false, ..Config::default() };
             Instance::with_config(network, config).unwrap()
         };
         (new(&memory), new(&table))
     });
-    let addresses = [
-        0,
-        1,
-        5,
-        9,
-        13,
-        17,
-        21,
-        997,
-        998,
-        999,
-        1000,
-        5000,
-        u32::MAX,
-        2,
-        996,
-    ];
+    let addresses = [0, 1, 5, 9, 13, 17, 21, 997, 998, 999, 1000, 5000, u32::MAX, 2, 996];
     for (i, address) in addresses.into_iter().cycle().take(60).enumerate() {
         for byte in [i as u32, 255, 256, 70_000] {
             let [a, b] = instances.each_mut().map(|(memory, table)| {
                 let loaded = memory.invoke("store_load", &[word(address), word(byte)]);
-                (
-                    loaded,
-                    memory.global("last"),
-                    table.invoke("table", &[word(address)]),
-                )
+                (loaded, memory.global("last"), table.invoke("table", &[word(address)]))
             });
             assert_eq!(a, b, "address {address}, byte {byte}");
         }
@@ -139,11 +100,7 @@ fn keys_and_queries_out_of_range_are_left_to_the_runtime() {
 fn damaged_networks_do_no_harm() {
     for seed in 0..120 {
         let mut random = Random(seed);
-        let mut network = if seed % 3 == 0 {
-            random_network(&mut random)
-        } else {
-            tame_network(&mut random)
-        };
+        let mut network = if seed % 3 == 0 { random_network(&mut random) } else { tame_network(&mut random) };
         for _ in 0..8 {
             let term = random.below(network.experts.weights.len() as u64) as usize;
             network.experts.weights[term] =
@@ -165,4 +122,79 @@ fn fractions_are_left_to_the_interpreter() {
     let mut network = summing_loop();
     network.lookup = vec![0.5];
     assert_eq!(compare(&network, "sum", &[word(1000)], 2000), 0);
+}
+
+#[test]
+fn packets_may_be_long() {
+    // s1 counts in 150 steps, then a branch on s2, the rounds that are left.
+    let p = PORTS;
+    let mut writer = Writer::new(2);
+    let head = 2;
+    for i in 0..150 {
+        writer.expert(&[
+            (p.s(1), &[(p.ys(1), 1.0), (Ports::ONE, 1.0)]),
+            (p.s(2), &[(p.ys(2), 1.0)]),
+            (p.e(), &[(Ports::ONE, (head + i + 1).into())]),
+        ]);
+    }
+    writer.expert(&[
+        (p.s(1), &[(p.ys(1), 1.0)]),
+        (p.s(2), &[(p.ys(2), 1.0), (Ports::ONE, -1.0)]),
+        (p.n(0), &[(p.ys(2), 1.0), (Ports::ONE, -1.0)]),
+        (p.v(0), &[(Ports::ONE, 1.0)]),
+        (p.n(1), &[(p.ys(2), -1.0), (Ports::ONE, 2.0)]),
+        (p.v(1), &[(Ports::ONE, 1.0)]),
+        (p.e(), &[(Ports::ONE, (head + 151).into())]),
+    ]);
+    writer.expert(&[
+        (p.s(1), &[(p.ys(1), 1.0)]),
+        (p.s(2), &[(p.ys(2), 1.0)]),
+        (p.e(), &[(Ports::ONE, head.into()), (p.yu(1), -1.0)]),
+    ]);
+    let network = network(writer.finish(), &[("count", entry(head, 2, 1))]);
+    let (args, steps) = ([word(0), word(300)], 300 * 152);
+    let report = compare_step_by_step(&network, "count", &args, 1 << 20).unwrap();
+    assert_eq!((report.steps, report.end), (steps, End::Finished(Ok(vec![word(300 * 150)]))));
+    assert!(compare(&network, "count", &args, steps) > steps);
+}
+
+#[test]
+fn rows_of_large_regions_are_found_again() {
+    let mut network = memory();
+    network.regions.truncate(2);
+    network.regions[1].count = 1 << 27;
+    let network = network;
+    let sizes = [Some(2), None].map(|compile_after| {
+        let config = Config { compile_after, assert_declared: false, ..Config::default() };
+        let mut instance = Instance::with_config(&network, config).unwrap();
+        for i in 0..64 {
+            instance.invoke("store_load", &[word(i << 21 | 0xf_fffe), word(1)]).unwrap();
+        }
+        instance.trace_size()
+    });
+    assert_eq!(sizes[0], sizes[1]);
+    // A byte for each call, three first rows in memory and the last address.
+    assert_eq!(sizes[0].rows, 64 + 3 + 1);
+}
+
+#[test]
+fn what_a_packet_drops_is_0_in_the_next() {
+    // More targets than are remembered, so that some are regions of their own.
+    let p = PORTS;
+    let mut writer = Writer::new(2);
+    let dispatch = writer.expert(&[(p.e(), &[(p.ys(1), 1.0), (Ports::ONE, 3.0)])]);
+    for target in 0..10 {
+        writer.expert(&[
+            (p.s(1), &[(p.ys(3), 1.0), (Ports::ONE, 100.0 + f64::from(target))]),
+            (p.e(), &[(Ports::ONE, 1.0)]),
+        ]);
+    }
+    let network = network(writer.finish(), &[("dispatch", entry(dispatch, 3, 1))]);
+    let config = Config { compile_after: Some(2), assert_declared: false, ..Config::default() };
+    let mut instance = Instance::with_config(&network, config).unwrap();
+    for i in 0..100 {
+        let target = i % 10;
+        let result = instance.invoke("dispatch", &[word(target), word(1), word(5)]);
+        assert_eq!(result, Ok(vec![word(100 + target)]));
+    }
 }

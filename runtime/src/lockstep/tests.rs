@@ -5,20 +5,13 @@ use crate::tests::{adder, memory, word};
 fn agreement_is_reported_with_results() {
     let network = adder();
     let report = compare_step_by_step(&network, "add", &[word(1), word(2)], 10).unwrap();
-    assert_eq!(
-        (report.steps, report.end),
-        (2, End::Finished(Ok(vec![word(3)])))
-    );
+    assert_eq!((report.steps, report.end), (2, End::Finished(Ok(vec![word(3)]))));
 }
 
 #[test]
 fn digests_tell_runs_apart() {
     let network = adder();
-    let digest = |b| {
-        compare_step_by_step(&network, "add", &[word(1), word(b)], 10)
-            .unwrap()
-            .digest
-    };
+    let digest = |b| compare_step_by_step(&network, "add", &[word(1), word(b)], 10).unwrap().digest;
     assert_eq!(digest(5), digest(5));
     assert_ne!(digest(5), digest(6));
 }
@@ -34,32 +27,14 @@ fn the_step_limit_is_named() {
 fn a_key_in_no_region_is_inexact() {
     let network = memory();
     let report = compare_step_by_step(&network, "store_load", &[word(5000), word(1)], 10).unwrap();
-    assert!(
-        matches!(
-            report.end,
-            End::Inexact {
-                what: Inexact::Key { row: 0, .. },
-                ..
-            }
-        ),
-        "{report:?}"
-    );
+    assert!(matches!(report.end, End::Inexact { what: Inexact::Key { row: 0, .. }, .. }), "{report:?}");
 }
 
 #[test]
 fn a_value_that_its_region_does_not_declare_is_inexact() {
     let network = memory();
     let report = compare_step_by_step(&network, "store_load", &[word(3), word(256)], 10).unwrap();
-    assert!(
-        matches!(
-            report.end,
-            End::Inexact {
-                what: Inexact::Value { row: 0, .. },
-                ..
-            }
-        ),
-        "{report:?}"
-    );
+    assert!(matches!(report.end, End::Inexact { what: Inexact::Value { row: 0, .. }, .. }), "{report:?}");
 }
 
 #[test]
@@ -67,16 +42,7 @@ fn a_rounded_sum_is_inexact() {
     let mut network = adder();
     network.experts.weights[0] = 2f64.powi(53) + 2.0;
     let report = compare_step_by_step(&network, "add", &[word(5), word(3)], 10).unwrap();
-    assert!(
-        matches!(
-            report.end,
-            End::Inexact {
-                what: Inexact::Sum { field: 1 },
-                ..
-            }
-        ),
-        "{report:?}"
-    );
+    assert!(matches!(report.end, End::Inexact { what: Inexact::Sum { field: 1 }, .. }), "{report:?}");
 }
 
 #[test]

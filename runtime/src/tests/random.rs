@@ -62,17 +62,10 @@ fn tame_row(random: &mut Random, ports: &Ports, kind: FieldKind, index: u16) -> 
         FieldKind::S => match random.below(8) {
             0..=1 => vec![(carried(random), 1.0)],
             2..=3 => vec![(ports.ys(index), 1.0), (ONE, constant - 4.0)],
-            4 => vec![
-                (ports.yr(0), 1.0),
-                (ports.yr(1), 256.0),
-                (ports.yr(2), 65_536.0),
-                (ports.yr(3), p2(24)),
-            ],
-            5 => vec![
-                (ports.yr(1), 1.0),
-                (ports.yr(2), 256.0),
-                (carried(random), 1.0),
-            ],
+            4 => {
+                vec![(ports.yr(0), 1.0), (ports.yr(1), 256.0), (ports.yr(2), 65_536.0), (ports.yr(3), p2(24))]
+            }
+            5 => vec![(ports.yr(1), 1.0), (ports.yr(2), 256.0), (carried(random), 1.0)],
             6 => vec![(small(random), 1.0), (ONE, 1.0)],
             _ => vec![(small(random), -1.0), (carried(random), 1.0)],
         },
@@ -91,10 +84,7 @@ fn tame_row(random: &mut Random, ports: &Ports, kind: FieldKind, index: u16) -> 
             0 => vec![(ONE, random.pick(&[1.0, 9.0, 101.0, 103.0, 100_000.0]))],
             1 => vec![(ports.ys(1), 1.0)],
             2 => vec![(small(random), 1.0), (ONE, 101.0)],
-            _ => vec![
-                (ports.ys(2), 1.0),
-                (ONE, random.pick(&[101.0, 101.0, 1.0]) + f64::from(index)),
-            ],
+            _ => vec![(ports.ys(2), 1.0), (ONE, random.pick(&[101.0, 101.0, 1.0]) + f64::from(index))],
         },
         FieldKind::T => vec![(small(random), 1.0), (ONE, constant)],
         FieldKind::X => match random.below(3) {
@@ -105,10 +95,7 @@ fn tame_row(random: &mut Random, ports: &Ports, kind: FieldKind, index: u16) -> 
             let next = 2.0 + random.below(VOCABULARY - 2) as f64;
             match random.below(3) {
                 0 => vec![(ONE, next)],
-                1 => vec![
-                    (ONE, next),
-                    (ports.yu(random.below(ports.units.into()) as u16), 1.0),
-                ],
+                1 => vec![(ONE, next), (ports.yu(random.below(ports.units.into()) as u16), 1.0)],
                 _ => vec![(ONE, next), (ports.yw(0), 1.0), (ports.yw(1), -1.0)],
             }
         }
@@ -132,29 +119,17 @@ pub(crate) fn tame_network(random: &mut Random) -> Network {
             };
             // Two terms of one source are one.
             let mut sums = std::collections::BTreeMap::new();
-            terms
-                .into_iter()
-                .for_each(|(source, weight)| *sums.entry(source).or_insert(0.0) += weight);
-            rows.push((
-                field,
-                sums.into_iter()
-                    .filter(|term| term.1 != 0.0)
-                    .collect::<Vec<_>>(),
-            ));
+            terms.into_iter().for_each(|(source, weight)| *sums.entry(source).or_insert(0.0) += weight);
+            rows.push((field, sums.into_iter().filter(|term| term.1 != 0.0).collect::<Vec<_>>()));
         }
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|(field, terms)| (*field, &terms[..]))
-            .collect();
+        let rows: Vec<_> = rows.iter().map(|(field, terms)| (*field, &terms[..])).collect();
         w.expert(&rows);
     }
     let first = 2 + random.below(VOCABULARY - 2) as ExpertId;
     let mut network = network(w.finish(), &[("f", entry(first, 3, 1))]);
     network.regions = regions();
     network.lookup = (0..16).map(|_| random.below(6) as f64).collect();
-    network.first_rows = (0..40)
-        .map(|_| (101 + random.below(300), random.below(256) as f64))
-        .collect();
+    network.first_rows = (0..40).map(|_| (101 + random.below(300), random.below(256) as f64)).collect();
     network
 }
 
@@ -178,10 +153,7 @@ pub(crate) fn random_network(random: &mut Random) -> Network {
             };
             rows.push((field, terms));
         }
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|(field, terms)| (*field, &terms[..]))
-            .collect();
+        let rows: Vec<_> = rows.iter().map(|(field, terms)| (*field, &terms[..])).collect();
         w.expert(&rows);
     }
     let first = 2 + random.below(VOCABULARY - 2) as ExpertId;
@@ -236,15 +208,10 @@ fn damaged_networks_never_panic() {
         let mut network = random_network(&mut random);
         for _ in 0..20 {
             let term = random.below(network.experts.weights.len() as u64) as usize;
-            network.experts.weights[term] =
-                random.pick(&[1e300, -1e300, 0.3, 1e18, -7.5, 2f64.powi(-1074)]);
+            network.experts.weights[term] = random.pick(&[1e300, -1e300, 0.3, 1e18, -7.5, 2f64.powi(-1074)]);
         }
         for executor in [Executor::Sparse, Executor::Dense] {
-            let config = Config {
-                executor,
-                max_steps: Some(100),
-                ..Config::default()
-            };
+            let config = Config { executor, max_steps: Some(100), ..Config::default() };
             let mut instance = Instance::with_config(&network, config).unwrap();
             let _ = instance.invoke("f", &args(&mut random));
         }
@@ -274,10 +241,7 @@ fn malformed_networks_are_refused() {
             10 => network.terminals.truncate(any % 3),
             _ => network.io.stdout = Some((any % 5, small * 3)),
         }
-        let config = Config {
-            max_steps: Some(50),
-            ..Config::default()
-        };
+        let config = Config { max_steps: Some(50), ..Config::default() };
         match Instance::with_config(&network, config) {
             Err(Error::Malformed(_)) => refused += 1,
             Err(_) => {}

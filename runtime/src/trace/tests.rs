@@ -2,13 +2,7 @@ use super::*;
 use crate::network::{Domain, Interval};
 
 fn region(first: u64, count: u64, cell: Cell) -> Region {
-    Region {
-        name: String::new(),
-        first,
-        count,
-        cell,
-        values: Domain::Interval(Interval::WORD),
-    }
+    Region { name: String::new(), first, count, cell, values: Domain::Interval(Interval::WORD) }
 }
 
 fn trace() -> Trace {
@@ -22,10 +16,7 @@ fn latest_row_wins_and_misses_read_0() {
     trace.append(2, 7.0);
     trace.append(3, -1e15);
     trace.append(2, 8.0);
-    assert_eq!(
-        [1, 2, 3, 4].map(|key| trace.read(key)),
-        [0.0, 8.0, -1e15, 0.0]
-    );
+    assert_eq!([1, 2, 3, 4].map(|key| trace.read(key)), [0.0, 8.0, -1e15, 0.0]);
 }
 
 #[test]
@@ -42,10 +33,7 @@ fn a_large_region_can_be_used_at_both_ends() {
     let mut trace = trace();
     trace.append(10, 255.0);
     trace.append(9 + (1 << 32), 1.0);
-    assert_eq!(
-        [10, 11, 9 + (1 << 32)].map(|key| trace.read(key)),
-        [255.0, 0.0, 1.0]
-    );
+    assert_eq!([10, 11, 9 + (1 << 32)].map(|key| trace.read(key)), [255.0, 0.0, 1.0]);
 }
 
 #[test]
@@ -67,10 +55,7 @@ fn hints_do_not_change_what_is_read() {
     let mut hint = 77;
     for (key, region) in [(2, 0), (12, 1), (3, 0), (3, 0), (9, 0), (13, 1)] {
         trace.append_hinted(key, 5.0, &mut hint);
-        assert_eq!(
-            trace.read_hinted(key, &mut hint),
-            if key == 9 { 0.0 } else { 5.0 }
-        );
+        assert_eq!(trace.read_hinted(key, &mut hint), if key == 9 { 0.0 } else { 5.0 });
         assert_eq!(hint, region);
     }
 }
@@ -78,13 +63,7 @@ fn hints_do_not_change_what_is_read() {
 #[test]
 fn bytes_saturate() {
     let mut trace = trace();
-    for (value, cell) in [
-        (256.0, 255.0),
-        (-1.0, 0.0),
-        (3.9, 3.0),
-        (f64::NAN, 0.0),
-        (f64::INFINITY, 255.0),
-    ] {
+    for (value, cell) in [(256.0, 255.0), (-1.0, 0.0), (3.9, 3.0), (f64::NAN, 0.0), (f64::INFINITY, 255.0)] {
         trace.append(10, value);
         assert_eq!(trace.read(10), cell);
     }
@@ -92,10 +71,7 @@ fn bytes_saturate() {
 
 #[test]
 fn keys_are_exact_integers() {
-    assert_eq!(
-        [0.0, -0.0, 5.0, 9007199254740992.0].map(key_of),
-        [Some(0), Some(0), Some(5), Some(1 << 53)]
-    );
+    assert_eq!([0.0, -0.0, 5.0, 9007199254740992.0].map(key_of), [Some(0), Some(0), Some(5), Some(1 << 53)]);
     for x in [-1.0, 0.5, -0.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert_eq!(key_of(x), None);
     }

@@ -9,10 +9,7 @@ pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
         // Reading a cost takes about 50 instructions, a round over all jobs about 60 for each; there
         // are a few rounds to a worker.
         let cost_of = |n: i64| (50 + 60 * 5) * n * n;
-        let largest = (1..=128)
-            .take_while(|n| cost_of(*n) <= left)
-            .last()
-            .unwrap_or(1);
+        let largest = (1..=128).take_while(|n| cost_of(*n) <= left).last().unwrap_or(1);
         let n = rng.i64((largest / 2).max(1)..=largest);
         left -= cost_of(n).max(instructions as i64 / 4);
         let range = if rng.bool() { -20..100 } else { 0..10_000 };
@@ -38,20 +35,13 @@ pub fn check(call: &Call, answer: &Answer) -> bool {
         let Some((total, jobs)) = lines.next().and_then(|line| line.split_once(": ")) else {
             return false;
         };
-        let jobs: Vec<usize> = jobs
-            .split(' ')
-            .map(|job| job.parse().unwrap_or(0))
-            .collect();
+        let jobs: Vec<usize> = jobs.split(' ').map(|job| job.parse().unwrap_or(0)).collect();
         let mut sorted = jobs.clone();
         sorted.sort_unstable();
         if sorted != (1..=n).collect::<Vec<_>>() {
             return false;
         }
-        let sum: i32 = jobs
-            .iter()
-            .enumerate()
-            .map(|(worker, job)| costs[worker * n + job - 1])
-            .sum();
+        let sum: i32 = jobs.iter().enumerate().map(|(worker, job)| costs[worker * n + job - 1]).sum();
         if total != sum.to_string() || (n <= 12 && sum != least(n, costs)) {
             return false;
         }
@@ -65,10 +55,7 @@ fn least(n: usize, costs: &[i32]) -> i32 {
     for jobs in 1usize..1 << n {
         let worker = jobs.count_ones() as usize - 1;
         let taken = (0..n).filter(|job| jobs >> job & 1 == 1);
-        best[jobs] = taken
-            .map(|job| best[jobs ^ 1 << job] + costs[worker * n + job])
-            .min()
-            .unwrap_or(0);
+        best[jobs] = taken.map(|job| best[jobs ^ 1 << job] + costs[worker * n + job]).min().unwrap_or(0);
     }
     best[(1 << n) - 1]
 }

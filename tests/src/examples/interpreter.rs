@@ -37,10 +37,7 @@ const HALT: Op = (0, false);
 
 /// A counted loop around random statements, with a subroutine; prints the variables at the end.
 pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
-    let mut program = Program {
-        rng,
-        words: Vec::new(),
-    };
+    let mut program = Program { rng, words: Vec::new() };
     program.op(JUMP, 0);
     // A subroutine: a number -> another.
     let subroutine = program.here();
@@ -179,14 +176,9 @@ impl Program<'_> {
 }
 
 pub fn check(call: &Call, answer: &Answer) -> bool {
-    let text = call
-        .text()
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or(""));
-    let code: Vec<i32> = text
-        .flat_map(str::split_ascii_whitespace)
-        .map(|word| word.parse().expect("a word"))
-        .collect();
+    let text = call.text().lines().map(|line| line.split('#').next().unwrap_or(""));
+    let code: Vec<i32> =
+        text.flat_map(str::split_ascii_whitespace).map(|word| word.parse().expect("a word")).collect();
     run(&code).is_some_and(|output| answer.stdout == output)
 }
 

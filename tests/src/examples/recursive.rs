@@ -4,23 +4,13 @@ use wasm2onnx_runtime::Value;
 use super::{Answer, Call};
 
 pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
-    let largest = |cost: &dyn Fn(i32) -> u64| {
-        (1..)
-            .take_while(|n| cost(*n) <= instructions)
-            .last()
-            .unwrap_or(0)
-    };
+    let largest =
+        |cost: &dyn Fn(i32) -> u64| (1..).take_while(|n| cost(*n) <= instructions).last().unwrap_or(0);
     // Ackermann's function is as deep as it is long, so it serves the smaller calls only.
     let kinds = if instructions > 1_000_000 { 2 } else { 4 };
     let (entry, args) = match rng.u32(0..kinds) {
-        0 => (
-            "fibonacci",
-            vec![largest(&|n| 18 * u64::from(fibonacci(n as u32 + 1)))],
-        ),
-        2 => (
-            "ackermann",
-            vec![2, largest(&|n| 20 * (n as u64 + 2).pow(2)).min(100)],
-        ),
+        0 => ("fibonacci", vec![largest(&|n| 18 * u64::from(fibonacci(n as u32 + 1)))]),
+        2 => ("ackermann", vec![2, largest(&|n| 20 * (n as u64 + 2).pow(2)).min(100)]),
         3 => ("ackermann", vec![3, largest(&|n| 8 << (2 * n + 6)).min(5)]),
         _ => {
             let y = rng.i32(1..5);
@@ -31,11 +21,7 @@ pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
             ("takeuchi", vec![y + largest(&|n| calls(y + n)), y, 0])
         }
     };
-    Call {
-        entry,
-        args: args.into_iter().map(Value::I32).collect(),
-        stdin: Vec::new(),
-    }
+    Call { entry, args: args.into_iter().map(Value::I32).collect(), stdin: Vec::new() }
 }
 
 pub fn check(call: &Call, answer: &Answer) -> bool {

@@ -10,11 +10,7 @@ pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     while left > 0 {
         // Reading and printing takes some 10000 instructions, a cell some hundreds, and a wrong guess
         // a multiple of that.
-        let empty = if left < 20_000 {
-            rng.usize(0..=8)
-        } else {
-            rng.usize(45..=57)
-        };
+        let empty = if left < 20_000 { rng.usize(0..=8) } else { rng.usize(45..=57) };
         left -= if empty < 10 { 12_000 } else { 85_000 };
         let mut cells = solved(rng);
         let mut order: Vec<usize> = (0..81).collect();
@@ -66,21 +62,16 @@ pub fn check(call: &Call, answer: &Answer) -> bool {
         if solution == NO_SOLUTION {
             return !consistent(puzzle);
         }
-        let completes = puzzle
-            .bytes()
-            .zip(solution.bytes())
-            .all(|(clue, digit)| clue == b'.' || clue == digit);
+        let completes =
+            puzzle.bytes().zip(solution.bytes()).all(|(clue, digit)| clue == b'.' || clue == digit);
         solution.len() == 81 && !solution.contains('.') && completes && consistent(solution)
     }) && solutions.next().is_none()
 }
 
 /// Whether no digit stands twice in a row, a column or a box.
 fn consistent(cells: &str) -> bool {
-    let groups: [fn(usize) -> usize; 3] = [
-        |cell| cell / 9,
-        |cell| cell % 9,
-        |cell| cell / 27 * 3 + cell % 9 / 3,
-    ];
+    let groups: [fn(usize) -> usize; 3] =
+        [|cell| cell / 9, |cell| cell % 9, |cell| cell / 27 * 3 + cell % 9 / 3];
     groups.iter().all(|group| {
         let mut seen = [[false; 256]; 9];
         cells.bytes().enumerate().all(|(cell, digit)| {

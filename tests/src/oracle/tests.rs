@@ -32,18 +32,10 @@ fn values_traps_and_bytes() {
     let wasmi = Wasmi::new(&wasm, b"ab").unwrap();
     let wasmtime = Wasmtime::new(&wasm, b"ab").unwrap();
     for mut oracle in [Box::new(wasmi) as Box<dyn Oracle>, Box::new(wasmtime)] {
-        let values = [
-            Value::I32(-5),
-            Value::I64(1 << 40),
-            Value::F32(0x7fa0_0001),
-            Value::F64(1),
-        ];
+        let values = [Value::I32(-5), Value::I64(1 << 40), Value::F32(0x7fa0_0001), Value::F64(1)];
         let reversed: Vec<_> = values.iter().rev().copied().collect();
         assert_eq!(oracle.call("all", &values).unwrap(), reversed);
-        assert_eq!(
-            oracle.call("echo", &[]),
-            Ok(vec![Value::I32(i32::from(b'b'))])
-        );
+        assert_eq!(oracle.call("echo", &[]), Ok(vec![Value::I32(i32::from(b'b'))]));
         assert_eq!(oracle.call("echo", &[]), Ok(vec![Value::I32(-1)]));
         assert_eq!(oracle.stdout(), b"a\xff");
         for (entry, code) in [

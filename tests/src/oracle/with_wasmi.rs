@@ -20,44 +20,27 @@ impl Wasmi {
     pub fn new(wasm: &[u8], stdin: &[u8]) -> Result<Self, Stop> {
         let engine = Engine::default();
         let module = Module::new(&engine, wasm).expect("wasmi accepts the module");
-        let mut store = Store::new(
-            &engine,
-            Host {
-                stdin: stdin.to_vec(),
-                ..Host::default()
-            },
-        );
+        let mut store = Store::new(&engine, Host { stdin: stdin.to_vec(), ..Host::default() });
         let mut linker = Linker::new(&engine);
         linker
-            .func_wrap("env", "input_byte", |mut caller: Caller<Host>| {
-                caller.data_mut().input_byte()
-            })
+            .func_wrap("env", "input_byte", |mut caller: Caller<Host>| caller.data_mut().input_byte())
             .expect("a new name");
         linker
-            .func_wrap(
-                "env",
-                "output_byte",
-                |mut caller: Caller<Host>, byte: i32| caller.data_mut().output_byte(byte),
-            )
+            .func_wrap("env", "output_byte", |mut caller: Caller<Host>, byte: i32| {
+                caller.data_mut().output_byte(byte)
+            })
             .expect("a new name");
-        let instance = linker
-            .instantiate_and_start(&mut store, &module)
-            .map_err(stop)?;
+        let instance = linker.instantiate_and_start(&mut store, &module).map_err(stop)?;
         Ok(Wasmi { store, instance })
     }
 }
 
 impl Oracle for Wasmi {
     fn call(&mut self, entry: &str, args: &[Value]) -> Result<Vec<Value>, Stop> {
-        let function = self
-            .instance
-            .get_func(&self.store, entry)
-            .expect("the function is exported");
+        let function = self.instance.get_func(&self.store, entry).expect("the function is exported");
         let args: Vec<_> = args.iter().map(|arg| to_wasmi(*arg)).collect();
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
-        function
-            .call(&mut self.store, &args, &mut results)
-            .map_err(stop)?;
+        function.call(&mut self.store, &args, &mut results).map_err(stop)?;
         Ok(results.iter().map(from_wasmi).collect())
     }
 

@@ -29,36 +29,21 @@ impl Wasmtime {
     ///
     /// As [`Wasmtime::new`].
     pub fn with_fuel(wasm: &[u8], stdin: &[u8], fuel: u64) -> Result<Self, Stop> {
-        let engine =
-            Engine::new(Config::new().consume_fuel(true)).expect("a supported configuration");
+        let engine = Engine::new(Config::new().consume_fuel(true)).expect("a supported configuration");
         let module = Module::new(&engine, wasm).expect("wasmtime accepts the module");
-        let mut store = Store::new(
-            &engine,
-            Host {
-                stdin: stdin.to_vec(),
-                ..Host::default()
-            },
-        );
+        let mut store = Store::new(&engine, Host { stdin: stdin.to_vec(), ..Host::default() });
         store.set_fuel(fuel).expect("fuel is configured");
         let mut linker = Linker::new(&engine);
         linker
-            .func_wrap("env", "input_byte", |mut caller: Caller<Host>| {
-                caller.data_mut().input_byte()
-            })
+            .func_wrap("env", "input_byte", |mut caller: Caller<Host>| caller.data_mut().input_byte())
             .expect("a new name");
         linker
-            .func_wrap(
-                "env",
-                "output_byte",
-                |mut caller: Caller<Host>, byte: i32| caller.data_mut().output_byte(byte),
-            )
+            .func_wrap("env", "output_byte", |mut caller: Caller<Host>, byte: i32| {
+                caller.data_mut().output_byte(byte)
+            })
             .expect("a new name");
         let instance = linker.instantiate(&mut store, &module).map_err(stop)?;
-        Ok(Wasmtime {
-            store,
-            instance,
-            given: fuel,
-        })
+        Ok(Wasmtime { store, instance, given: fuel })
     }
 
     /// Instructions executed so far: all but `nop`, `drop`, `return` and those that only structure
@@ -71,15 +56,10 @@ impl Wasmtime {
 
 impl Oracle for Wasmtime {
     fn call(&mut self, entry: &str, args: &[Value]) -> Result<Vec<Value>, Stop> {
-        let function = self
-            .instance
-            .get_func(&mut self.store, entry)
-            .expect("the function is exported");
+        let function = self.instance.get_func(&mut self.store, entry).expect("the function is exported");
         let args: Vec<_> = args.iter().map(|arg| to_wasmtime(*arg)).collect();
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
-        function
-            .call(&mut self.store, &args, &mut results)
-            .map_err(stop)?;
+        function.call(&mut self.store, &args, &mut results).map_err(stop)?;
         Ok(results.iter().map(from_wasmtime).collect())
     }
 

@@ -3,9 +3,7 @@
 //! wasmi says what is right. Where ours differs from it, wasmtime is asked too: wasmi 2.0.0 compiles
 //! `(select a b (i32.eqz c))` wrongly.
 
-#![allow(
-    dead_code,
-    unused_imports, reason = "each test file uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
 mod with_wasmi;
 mod with_wasmtime;
@@ -80,9 +78,7 @@ impl Engine for Instance<'_> {
 
     fn globals(&mut self) -> BTreeMap<String, Value> {
         let names = self.network().globals.keys();
-        names
-            .map(|name| (name.clone(), self.global(name).expect("globals hold words")))
-            .collect()
+        names.map(|name| (name.clone(), self.global(name).expect("globals hold words"))).collect()
     }
 
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
@@ -102,23 +98,15 @@ pub fn first_difference(
     ours: &BTreeMap<String, Vec<u8>>,
     theirs: &BTreeMap<String, Vec<u8>>,
 ) -> Option<String> {
-    let theirs: &BTreeMap<_, _> = &theirs.iter().filter(|x| ours.contains_key(x.0) || !x.1.is_empty()).map(|(a, b)| (a.clone(), b.clone())).collect();
     if ours.keys().ne(theirs.keys()) {
         return Some("they export different memories".to_owned());
     }
     for ((name, ours), theirs) in ours.iter().zip(theirs.values()) {
         if ours.len() != theirs.len() {
-            return Some(format!(
-                "memory {name} has {} bytes instead of {}",
-                ours.len(),
-                theirs.len()
-            ));
+            return Some(format!("memory {name} has {} bytes instead of {}", ours.len(), theirs.len()));
         }
         if let Some(i) = (0..ours.len()).find(|i| ours[*i] != theirs[*i]) {
-            return Some(format!(
-                "memory {name} holds {} instead of {} at {i:#x}",
-                ours[i], theirs[i]
-            ));
+            return Some(format!("memory {name} holds {} instead of {} at {i:#x}", ours[i], theirs[i]));
         }
     }
     None

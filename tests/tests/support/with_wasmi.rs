@@ -6,8 +6,7 @@ use wasm2onnx_runtime::{TrapCode, Value, ValueType};
 use wasmi::TrapCode as Trap;
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{
-    Config, Error, Extern, Instance, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Val,
-    ValType,
+    Config, Error, Extern, Instance, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Val, ValType,
 };
 
 use super::{Engine, NoInstance, Outcome, Reference};
@@ -37,18 +36,12 @@ impl Reference for Wasmi {
     }
 
     fn instantiate(module: &Module, fuel: u64, max_pages: u32) -> Result<Self, NoInstance> {
-        let limits = StoreLimitsBuilder::new()
-            .memory_size(max_pages as usize * 65_536)
-            .build();
+        let limits = StoreLimitsBuilder::new().memory_size(max_pages as usize * 65_536).build();
         let mut store = Store::new(module.engine(), limits);
         store.limiter(|limits| limits);
         store.set_fuel(fuel).expect("fuel is on");
         match Linker::new(module.engine()).instantiate_and_start(&mut store, module) {
-            Ok(instance) => Ok(Wasmi {
-                store,
-                instance,
-                given: fuel,
-            }),
+            Ok(instance) => Ok(Wasmi { store, instance, given: fuel }),
             Err(error) => Err(ended(&error).map_or(NoInstance::Refused, NoInstance::Ended)),
         }
     }
@@ -61,18 +54,13 @@ impl Reference for Wasmi {
 impl Wasmi {
     fn exports(&self) -> Vec<(String, Extern)> {
         let exports = self.instance.exports(&self.store);
-        exports
-            .map(|export| (export.name().to_owned(), export.into_extern()))
-            .collect()
+        exports.map(|export| (export.name().to_owned(), export.into_extern())).collect()
     }
 }
 
 impl Engine for Wasmi {
     fn call(&mut self, name: &str, args: &[Value]) -> Outcome {
-        let function = self
-            .instance
-            .get_func(&self.store, name)
-            .expect("the function is exported");
+        let function = self.instance.get_func(&self.store, name).expect("the function is exported");
         let args: Vec<_> = args.iter().map(|arg| to_wasmi(*arg)).collect();
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
         match function.call(&mut self.store, &args, &mut results) {
@@ -82,33 +70,25 @@ impl Engine for Wasmi {
     }
 
     fn globals(&mut self) -> BTreeMap<String, Value> {
-        let globals = self
-            .exports()
-            .into_iter()
-            .filter_map(|(name, export)| match export {
-                Extern::Global(global) => Some((name, from_wasmi(&global.get(&self.store)))),
-                _ => None,
-            });
+        let globals = self.exports().into_iter().filter_map(|(name, export)| match export {
+            Extern::Global(global) => Some((name, from_wasmi(&global.get(&self.store)))),
+            _ => None,
+        });
         globals.collect()
     }
 
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
-        let memories = self
-            .exports()
-            .into_iter()
-            .filter_map(|(name, export)| match export {
-                Extern::Memory(memory) => Some((name, memory.data(&self.store).to_vec())),
-                _ => None,
-            });
+        let memories = self.exports().into_iter().filter_map(|(name, export)| match export {
+            Extern::Memory(memory) => Some((name, memory.data(&self.store).to_vec())),
+            _ => None,
+        });
         memories.collect()
     }
 }
 
 /// What an error says of the program, if anything.
 fn ended(error: &Error) -> Option<Outcome> {
-    if let ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) =
-        error.kind()
-    {
+    if let ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) = error.kind() {
         return Some(Outcome::Trap(TrapCode::UndefinedElement));
     }
     Some(Outcome::Trap(match error.as_trap_code()? {

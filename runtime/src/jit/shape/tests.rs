@@ -6,13 +6,7 @@ fn classes_keep_their_distances() {
     let shape = Shape::new([(0, 7.0), (3, 100.0), (5, 0.0), (3, 101.0), (0, 0.0)]);
     assert_eq!(
         shape.known(),
-        [
-            Constant(7.0),
-            Distance(1, 0.0),
-            Distance(2, 0.0),
-            Distance(1, 1.0),
-            Constant(0.0)
-        ]
+        [Constant(7.0), Distance(1, 0.0), Distance(2, 0.0), Distance(1, 1.0), Constant(0.0)]
     );
 }
 
@@ -40,8 +34,5 @@ fn what_holds_in_both_is_kept() {
 #[test]
 fn distances_that_may_be_rounded_are_not_kept() {
     let shape = Shape::new([(1, 0.0), (1, 1e16), (1, 1e16 + 2.0)]);
-    assert_eq!(
-        shape.known(),
-        [Distance(0, 0.0), Distance(1, 0.0), Distance(2, 0.0)]
-    );
+    assert_eq!(shape.known(), [Distance(0, 0.0), Distance(1, 0.0), Distance(2, 0.0)]);
 }

@@ -1,1 +1,171 @@
+use super::*;
+use crate::code::Layout;
+use crate::network::Network;
+use crate::tests::{PORTS, Writer, adder, memory};
 
+const ONE: u16 = Ports::ONE;
+
+/// Follows experts from a `z` of which the carried fields may be anything and all others are 0.
+fn follow_from_carried(network: &Network, experts: &[ExpertId]) -> Trail {
+    let shape = Shape::new((0..PORTS.fields() as u32).map(|field| {
+        let carried = field < PORTS.carried.into();
+        (if carried { 1 + field } else { CONSTANT }, 0.0)
+    }));
+    let layout = Layout::new(network.ports);
+    let decode = |e| {
+        let mut code = Code::new(network, &layout, e);
+        // As if all reads and rows had met the region of bytes.
+        code.reads.iter_mut().for_each(|read| read.hint = 1);
+        Some(Box::new(code))
+    };
+    let code: Vec<_> = (0..network.experts.len() as ExpertId).map(decode).collect();
+    follow(network, &code, &shape, experts, &|hint| hint == 1)
+}
+
+/// Follows two experts made of these rows.
+fn follow_rows(first: &[(Field, &[(u16, f64)])], second: &[(Field, &[(u16, f64)])]) -> Trail {
+    let mut writer = Writer::new(2);
+    let experts = [writer.expert(first), writer.expert(second)];
+    let network = Network { ports: PORTS, experts: writer.finish(), ..memory() };
+    follow_from_carried(&network, &experts)
+}
+
+fn out(trail: &Trail, field: Field) -> Sym {
+    trail.out[usize::from(field)]
+}
+
+/// What a symbol's value is made by.
+fn op(trail: &Trail, sym: Sym) -> &Op {
+    &trail.ops[sym.base.expect("it is not constant") as usize]
+}
+
+#[test]
+fn constants_are_folded() {
+    let p = PORTS;
+    let trail = follow_rows(
+        &[
+            (p.n(0), &[(ONE, 2.5)]),
+            (p.v(0), &[(ONE, 21.0)]),
+            (p.n(1), &[(ONE, -1.0)]),
+            (p.v(1), &[(p.ys(1), 1.0)]),
+            (p.n(2), &[(ONE, 1.0)]),
+            (p.v(2), &[(p.ys(1), 1.0), (ONE, 5.0)]),
+        ],
+        &[(p.s(0), &[(p.yu(0), 2.0)]), (p.s(1), &[(p.yu(1), 1.0), (ONE, 3.0)]), (p.s(2), &[(p.yu(2), 1.0)])],
+    );
+    assert_eq!(out(&trail, p.s(0)), Sym::constant(84.0));
+    assert_eq!(out(&trail, p.s(1)), Sym::constant(3.0));
+    // A gate of 1 makes the unit a copy, which keeps its distance.
+    assert_eq!(out(&trail, p.s(2)).offset, 5.0);
+    assert_eq!(op(&trail, out(&trail, p.s(2))), &Op::Field(p.s(1)));
+    assert_eq!(out(&trail, p.s(3)), Sym::ZERO);
+}
+
+#[test]
+fn adjacent_bytes_are_a_word() {
+    let network = memory();
+    let trail = follow_from_carried(&network, &[2, 3]);
+    let effects = &trail.effects[1];
+    let offsets: Vec<_> = effects.reads.iter().map(|read| read.query.offset).collect();
+    assert_eq!(offsets, [101.0, 102.0, 103.0, 104.0]);
+    assert_eq!(effects.appends.len(), 1);
+    let word = out(&trail, PORTS.s(1));
+    let Op::Word(1, index) = *op(&trail, word) else { panic!("{:?}", op(&trail, word)) };
+    assert_eq!(effects.words[index].reads, [0, 1, 2, 3]);
+}
+
+#[test]
+fn bytes_with_other_weights_are_no_word() {
+    for (place, weight) in [(1, 255.0), (2, 65_537.0), (3, 2.0)] {
+        let mut network = memory();
+        let word_row = network.experts.row_range(3).start;
+        let terms = network.experts.term_range(word_row);
+        network.experts.weights[terms][place] = weight;
+        let trail = follow_from_carried(&network, &[2, 3]);
+        let Op::Sum(terms, _) = op(&trail, out(&trail, PORTS.s(1))) else { panic!("it is a sum") };
+        assert!(terms.iter().any(|(_, w)| *w == weight), "{terms:?}");
+    }
+}
+
+#[test]
+fn constant_keys_in_no_region_read_0_and_are_no_rows() {
+    let p = PORTS;
+    let trail = follow_rows(
+        &[
+            (p.q(0), &[(ONE, 60.0)]),
+            (p.q(1), &[(ONE, 7.0)]),
+            (p.k(0), &[(ONE, 60.0)]),
+            (p.x(0), &[(ONE, 1.0)]),
+            (p.k(1), &[(ONE, 8.0)]),
+        ],
+        &[(p.s(0), &[(p.yr(0), 1.0)]), (p.s(1), &[(p.yr(1), 1.0)])],
+    );
+    assert_eq!(out(&trail, p.s(0)), Sym::ZERO);
+    assert_eq!(trail.effects[1].reads.len(), 1);
+    assert_eq!(trail.effects[1].reads[0].query, Sym::constant(7.0));
+    assert_eq!(trail.effects[1].appends.len(), 1);
+    assert_eq!(trail.effects[1].appends[0].key, Sym::constant(8.0));
+}
+
+#[test]
+fn gates_do_what_their_weights_need() {
+    let p = PORTS;
+    let gate = |terms: &[(u16, f64)]| {
+        let trail = follow_rows(
+            &[(p.n(0), terms), (p.v(0), &[(ONE, 1.0)])],
+            &[(p.n(1), &[(p.yu(0), 1.0)]), (p.n(2), &[(p.yu(0), 0.5)])],
+        );
+        [p.n(1), p.n(2)].map(|field| op(&trail, out(&trail, field)).clone())
+    };
+    // A gate is an integer and not negative, so that another of it does nothing.
+    let [again, half] = gate(&[(p.ys(1), 0.25)]);
+    assert!(matches!(again, Op::Gate { floor: true, relu: true, .. }), "{again:?}");
+    assert!(matches!(half, Op::Gate { floor: true, relu: false, .. }), "{half:?}");
+    let [integer, _] = gate(&[(p.ys(1), 1.0)]);
+    assert!(matches!(integer, Op::Gate { floor: false, relu: true, .. }), "{integer:?}");
+}
+
+#[test]
+fn equal_values_are_one() {
+    let p = PORTS;
+    let trail = follow_rows(
+        &[
+            (p.s(1), &[(p.ys(1), 1.0), (p.ys(2), 3.0)]),
+            (p.q(0), &[(p.ys(1), 1.0), (p.ys(2), 3.0), (ONE, 101.0)]),
+            (p.q(1), &[(p.ys(1), 1.0), (p.ys(2), 3.0), (ONE, 101.0)]),
+        ],
+        &[(p.s(1), &[(p.ys(1), 1.0)]), (p.s(2), &[(p.yr(0), 1.0)]), (p.s(3), &[(p.yr(1), 1.0)])],
+    );
+    assert_eq!(trail.effects[1].reads.len(), 1);
+    assert_eq!(out(&trail, p.s(2)), out(&trail, p.s(3)));
+    let read = trail.effects[1].reads[0];
+    assert_eq!(read.query, Sym { offset: 101.0, ..out(&trail, p.s(1)) });
+}
+
+#[test]
+fn only_what_is_wanted_is_used() {
+    let network = adder();
+    let mut trail = follow_from_carried(&network, &[2, 3]);
+    trail.mark([]);
+    assert!(trail.used.iter().all(|used| !used));
+    let sum = out(&trail, PORTS.s(1));
+    trail.mark([sum]);
+    let unused: Vec<_> =
+        trail.ops.iter().zip(&trail.used).filter(|(_, used)| !**used).map(|(op, _)| op).collect();
+    let other = |op: &&Op| matches!(op, Op::Field(field) if *field == PORTS.s(0) || *field == PORTS.s(3));
+    assert!(unused.iter().all(other), "{unused:?}");
+}
+
+#[test]
+fn networks_of_integers_are_integral() {
+    assert!(is_integral(&memory()));
+    assert!(is_integral(&adder()));
+    let with = |change: fn(&mut Network)| {
+        let mut network = memory();
+        change(&mut network);
+        is_integral(&network)
+    };
+    assert!(!with(|network| network.lookup.push(0.5)));
+    assert!(!with(|network| network.first_rows.push((1, 1.5))));
+    assert!(!with(|network| network.experts.weights[0] = 0.5));
+}

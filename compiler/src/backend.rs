@@ -50,7 +50,7 @@ pub fn run(module: &Module) -> Result<Network, CompileError> {
 fn assemble(module: &Module, careful: &FxHashSet<Func>) -> Result<(Network, Vec<u32>), CompileError> {
     let layout = Layout::new(module);
     let (tables, table_list, lookup) = link::plan_tables(module);
-    let mut assembly = Assembly::new(lookup.len() as u32);
+    let mut assembly = Assembly::new(lookup.len() as u32, module.function_offsets.clone());
     let mut entries: SecondaryMap<Func, u32> = SecondaryMap::new();
     let mut first_packets = Vec::new();
     for func in module.functions.keys() {

@@ -238,9 +238,10 @@ mod tests {
             func.blocks[func.entry].term = Terminator::Jump(BlockCall::to(blocks[0]));
             for (i, block) in blocks.iter().enumerate() {
                 // Every other graph goes forward only; the rest are mostly irreducible.
+                let kind = below(if i + 1 == count { 1 } else { 4 });
                 let mut next =
                     || blocks[if round % 2 == 0 { (i + 1 + below(3)).min(count - 1) } else { below(count) }];
-                func.blocks[*block].term = match below(if i + 1 == count { 1 } else { 4 }) {
+                func.blocks[*block].term = match kind {
                     0 => Terminator::Trap(TrapCode::Unreachable),
                     1 => Terminator::Jump(BlockCall::to(next())),
                     2 => Terminator::Branch {

@@ -347,7 +347,7 @@ pub struct Module {
     /// Names of all wasm functions, imports included, for messages.
     pub function_names: Vec<String>,
     /// Where each function's body begins in the module, and its wasm index, ascending. After inlining
-    /// it is by its offset that an instruction's function is found: see [`Module::function_at`].
+    /// it is by its offset that the function of an instruction is found.
     pub function_offsets: Vec<(u32, u32)>,
 }
 

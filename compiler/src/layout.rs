@@ -96,6 +96,11 @@ impl Layout {
             MemorySize::Constant(pages) => pages as u64 * 65536,
             MemorySize::Cell { cell, .. } => cells[cell].max as u64 * 65536,
         };
+        // An empty memory that is exported still has a region, so that the host finds it.
+        let memory_bytes = match module.exported_memories.is_empty() {
+            true => memory_bytes,
+            false => memory_bytes.max(65536),
+        };
         let prompt = memory + memory_bytes;
         let output = prompt + STREAM_BYTES;
         Layout {

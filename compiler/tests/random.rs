@@ -4,7 +4,8 @@ mod common;
 
 use arbitrary::Unstructured;
 use common::{Random, calls_of_all, compare, phases};
-use wasm2onnx_compiler::options::Options;
+use wasm2onnx_compiler::frontend;
+use wasm2onnx_compiler::options::{Options, Unsupported};
 
 fn config(seed: u64) -> wasm_smith::Config {
     wasm_smith::Config {
@@ -72,4 +73,31 @@ fn random_modules() {
         }
         check(seed);
     }
+}
+
+/// Modules with changed bytes are refused, or go through all phases: nothing panics.
+#[test]
+fn damaged_modules() {
+    let trap = Options { unsupported: Unsupported::Trap, ..Options::default() };
+    let (mut random, mut accepted) = (Random(7), 0);
+    for seed in 0..60 {
+        let Some(bytes) = module(seed) else { continue };
+        for _ in 0..60 {
+            let mut damaged = bytes.clone();
+            for _ in 0..=random.next() % 3 {
+                let place = (random.next() % damaged.len() as u64) as usize;
+                match random.next() % 4 {
+                    0 => drop(damaged.remove(place)),
+                    1 => damaged.insert(place, random.next() as u8),
+                    2 => damaged[place] ^= 1 << (random.next() % 8),
+                    _ => damaged[place] = random.next() as u8,
+                }
+            }
+            if frontend::parse(&damaged, &trap).is_ok() {
+                phases(&damaged, &trap);
+                accepted += 1;
+            }
+        }
+    }
+    assert!(accepted > 100, "{accepted}");
 }

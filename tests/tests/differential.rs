@@ -225,7 +225,7 @@ fn compare_with<R: Reference>(
         let transcript = record(reference, name, &params, &mut rng, origin)?;
         for way in Way::ALL {
             replay(network, &transcript, way, origin)
-                .map_err(|what| format!("{way:?}: {}: {what}", transcript.name))?;
+                .map_err(|what| format!("{way:?}: {:?}: {what}", transcript.name))?;
         }
         summary.add(&transcript);
     }
@@ -262,7 +262,7 @@ fn record(
         let outcome = reference.call(&name, &args);
         if outcome == Outcome::Stopped {
             match origin {
-                Origin::Generated => return Err(format!("{name}{args:?} runs too long")),
+                Origin::Generated => return Err(format!("{name:?}{args:?} runs too long")),
                 Origin::Mutated => break,
             }
         }

@@ -138,6 +138,7 @@ pub struct Assembly {
     pub certificate: Certificate,
     /// Largest numbers of ports.
     pub ports: Ports,
+    function_offsets: Vec<(u32, u32)>,
     sites: FxHashMap<(TrapCode, u32, u32), u32>,
     function: u32,
     jump_next: u32,
@@ -147,9 +148,11 @@ pub struct Assembly {
 }
 
 impl Assembly {
-    /// Nothing yet. Jump tables begin at that key of the table space.
-    pub fn new(jump_base: u32) -> Assembly {
+    /// Nothing yet. Jump tables begin at that key of the table space; `function_offsets` says
+    /// where each function's body begins in the module.
+    pub fn new(jump_base: u32, function_offsets: Vec<(u32, u32)>) -> Assembly {
         Assembly {
+            function_offsets,
             jump_next: jump_base,
             terminals: vec![Terminal::Unreachable, Terminal::Halt],
             ..Assembly::default()
@@ -222,10 +225,12 @@ impl Assembly {
         debug_assert!(self.declared.is_empty() && self.pending_values.is_empty());
     }
 
-    /// The terminal expert of a trap in the function of the packet.
+    /// The terminal expert of a trap at an offset of the module. An inlined instruction is in the
+    /// function that its offset is in; instructions of library routines have none.
     pub fn terminal(&mut self, code: TrapCode, offset: u32) -> ExpertRef {
         let terminals = &mut self.terminals;
-        let function = self.function;
+        let body = self.function_offsets.partition_point(|(start, _)| *start <= offset).checked_sub(1);
+        let function = body.map_or(self.function, |i| self.function_offsets[i].1);
         let id = *self.sites.entry((code, function, offset)).or_insert_with(|| {
             terminals.push(Terminal::Trap { code, function, offset });
             terminals.len() as u32 - 1

@@ -51,8 +51,10 @@ impl Display for Report<'_> {
         for (name, value) in sizes(network) {
             writeln!(f, "  {name:<12} {value}")?;
         }
+        let names = network.regions.iter().map(|r| &r.name).chain(network.tables.iter().map(|t| &t.name));
+        let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
         writeln!(f, "\nregions of the trace")?;
-        writeln!(f, "  {:<16} {:>16} {:>16}  {:<6} values", "name", "first key", "keys", "cell")?;
+        writeln!(f, "  {:<width$} {:>14} {:>14}  {:<6} values", "name", "first key", "keys", "cell")?;
         for region in &network.regions {
             let Region { name, first, count, cell, values } = region;
             let cell = match cell {
@@ -60,12 +62,12 @@ impl Display for Report<'_> {
                 Cell::Number => "number",
             };
             let values = Values(network, *values);
-            writeln!(f, "  {name:<16} {:>16} {:>16}  {cell:<6} {values}", Count(*first), Count(*count))?;
+            writeln!(f, "  {name:<width$} {:>14} {:>14}  {cell:<6} {values}", Count(*first), Count(*count))?;
         }
         writeln!(f, "\nfrozen tables")?;
-        writeln!(f, "  {:<16} {:>16}  values", "name", "entries")?;
+        writeln!(f, "  {:<width$} {:>14}  values", "name", "entries")?;
         for Table { name, count, domain, .. } in &network.tables {
-            writeln!(f, "  {name:<16} {:>16}  {}", Count(u64::from(*count)), Values(network, *domain))?;
+            writeln!(f, "  {name:<width$} {:>14}  {}", Count(u64::from(*count)), Values(network, *domain))?;
         }
 
         let (declared, ghosts) = certificate.declared;
@@ -128,10 +130,9 @@ fn exported_state(f: &mut Formatter<'_>, network: &Network) -> fmt::Result {
         writeln!(f, "memories exported")?;
     }
     for (name, memory) in &network.memories {
-        let largest = network.regions[memory.region].count / 65_536;
         match memory.pages {
-            MemoryPages::Constant(pages) => writeln!(f, "  {name}: {pages} pages")?,
-            MemoryPages::Row(_) => writeln!(f, "  {name}: grows to {largest} pages")?,
+            MemoryPages::Constant(pages) => writeln!(f, "  {name}: pages of 64 KiB: {pages}")?,
+            MemoryPages::Row(_) => writeln!(f, "  {name}: pages of 64 KiB: as many as it grows to")?,
         }
     }
     Ok(())

@@ -7,14 +7,14 @@
 //! Keys a constant apart share the comparison.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::types::{F64, I64};
+use cranelift_codegen::ir::types::{F32, F64, I64};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Value};
 
 use std::mem::offset_of;
 
-use super::Context;
 use super::emit::{Emitter, MAGIC, TRUSTED};
 use super::symbolic::{Append, Effects, Id, Read, Sym};
+use super::{Context, Lookup};
 use crate::network::Cell;
 use crate::trace::{BLOCK_BITS, Cells, RegionHint, cell_bytes, key_of};
 
@@ -359,11 +359,22 @@ impl Emitter<'_> {
         };
         let bits = self.bits(shifted);
         let index = self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
-        let end = self.builder.ins().iconst(I64, self.target.lookup.len() as i64 - 1);
+        let (len, table, shift) = match self.target.lookup {
+            Lookup::Single(entries) => (entries.len(), entries.as_ptr() as i64, 2),
+            Lookup::Double(entries) => (entries.len(), entries.as_ptr() as i64, 3),
+        };
+        let end = self.builder.ins().iconst(I64, len as i64 - 1);
         let index = self.builder.ins().umin(index, end);
-        let distance = self.builder.ins().ishl_imm_u(index, 3);
-        let table = self.builder.ins().iconst(I64, self.target.lookup.as_ptr() as i64);
+        let distance = self.builder.ins().ishl_imm_u(index, shift);
+        let table = self.builder.ins().iconst(I64, table);
         let address = self.builder.ins().iadd(table, distance);
-        self.builder.ins().load(F64, TRUSTED.with_readonly(), address, 0)
+        let flags = TRUSTED.with_readonly();
+        match self.target.lookup {
+            Lookup::Single(_) => {
+                let entry = self.builder.ins().load(F32, flags, address, 0);
+                self.builder.ins().fpromote(F64, entry)
+            }
+            Lookup::Double(_) => self.builder.ins().load(F64, flags, address, 0),
+        }
     }
 }

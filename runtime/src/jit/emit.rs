@@ -21,7 +21,7 @@ use std::mem::offset_of;
 use super::liveness::Liveness;
 use super::region::{Chain, MAX_CHAIN};
 use super::symbolic::{Id, Op, Sym, Trail};
-use super::{Context, live_bit};
+use super::{Context, Lookup, live_bit};
 use crate::network::{FieldKind, Ports};
 use crate::tokens::expert_of;
 use crate::trace::Cells;
@@ -34,8 +34,8 @@ pub(super) struct Target<'a> {
     pub(super) regions: &'a [Cells],
     /// Offset from the first cell of the trace of the notes on which blocks were written.
     pub(super) notes: usize,
-    /// The frozen tables and a final 0. They outlive the code.
-    pub(super) lookup: &'a [f64],
+    /// The frozen tables. They outlive the code.
+    pub(super) lookup: &'a Lookup,
     /// Whether to multiply and add in one instruction.
     pub(super) fused: bool,
 }

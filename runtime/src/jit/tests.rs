@@ -198,3 +198,17 @@ fn what_a_packet_drops_is_0_in_the_next() {
         assert_eq!(result, Ok(vec![word(100 + target)]));
     }
 }
+
+#[test]
+fn tables_may_hold_any_integer() {
+    for last in [33.0, 16_777_217.0] {
+        let mut network = table();
+        network.lookup = vec![11.0, 2_147_483_648.0, last];
+        let config = Config { compile_after: Some(2), assert_declared: false, ..Config::default() };
+        let mut instance = Instance::with_config(&network, config).unwrap();
+        for i in (0..40).chain([u32::MAX]) {
+            let entry = network.lookup.get(i as usize % 5).copied().unwrap_or(0.0);
+            assert_eq!(instance.invoke("table", &[word(i % 5)]), Ok(vec![word(entry as u32)]));
+        }
+    }
+}

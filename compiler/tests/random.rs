@@ -22,7 +22,7 @@ fn config(seed: u64) -> wasm_smith::Config {
         max_instructions: [100, 300, 1000, 3000][(seed % 4) as usize],
         max_funcs: 12,
         min_funcs: 4,
-        disallow_traps: seed % 3 != 0,
+        disallow_traps: !seed.is_multiple_of(3),
         max_memory32_bytes: 1 << 20,
         max_table_elements: 60,
         memory64_enabled: false,

@@ -1,12 +1,15 @@
 //! A line that shows how far a long run is, on a terminal only.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use wasm2onnx_runtime::Progress;
+
+use crate::display::Count;
 
 /// Runs shorter than this show nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,8 +30,13 @@ impl ProgressLine {
             return None;
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        let style = "{spinner} {elapsed}, {human_pos} steps, {per_sec}";
-        bar.set_style(ProgressStyle::with_template(style).expect("the template is well-formed"));
+        let style = ProgressStyle::with_template("{spinner} {elapsed}, {human_pos} steps, {rate} per second")
+            .expect("the template is well-formed")
+            .with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
+                // A line that cannot be written is not shown.
+                let _ = write!(text, "{}", Count(state.per_sec() as u64));
+            });
+        bar.set_style(style);
         let (running, over) = mpsc::channel();
         let shown = bar.clone();
         let shower = thread::spawn(move || {

@@ -142,7 +142,7 @@ fn run_wasmtime(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<See
             match instance.get_export(&mut *store, export.name()) {
                 Some(Extern::Memory(m)) => memory = Some(hash(m.data(&*store))),
                 Some(Extern::Global(g)) => {
-                    drop(globals.insert(export.name().to_string(), bits(&g.get(&mut *store))))
+                    globals.insert(export.name().to_string(), bits(&g.get(&mut *store)));
                 }
                 _ => {}
             }

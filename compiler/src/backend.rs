@@ -4,10 +4,11 @@ use crate::circuits::limits;
 use crate::circuits::packet::{Code, Context, lower};
 use crate::circuits::words::Tables;
 use crate::error::{CompileError, ErrorKind};
-use crate::ir::{Func, Module};
-use crate::layout::{ARGUMENT_FIELDS, Layout, MAX_FRAME};
-use crate::packetize::{self, Packets};
+use crate::ir::{Func, Function, Module};
+use crate::layout::{ARGUMENT_FIELDS, Layout};
+use crate::packetize::{self, Packet, Packets, Places, Term};
 use crate::schedule::{self, Assembly, Retry};
+use crate::stack::{Calls, Frame, MAX_FRAME};
 use crate::{certify, link};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -24,8 +25,12 @@ const PACKET_WEIGHTS: [usize; 4] = [48, 20, 8, 2];
 /// in a field of its own; see [`Context::careful`].
 pub fn run(module: &Module) -> Result<Network, CompileError> {
     let mut careful: FxHashSet<Func> = FxHashSet::default();
+    let calls = Calls::new(module);
+    let mut frames: SecondaryMap<Func, Frame> = SecondaryMap::new();
     loop {
-        let (network, first_packets) = assemble(module, &careful)?;
+        let Some((network, first_packets)) = assemble(module, &calls, &mut frames, &careful)? else {
+            continue;
+        };
         let failures = match certify::check(&network) {
             Ok(_) => return Ok(network),
             Err(_) => certify::failures(&network),
@@ -46,37 +51,51 @@ pub fn run(module: &Module) -> Result<Network, CompileError> {
     }
 }
 
-/// The network, not certified yet, and the first packet of each function.
-fn assemble(module: &Module, careful: &FxHashSet<Func>) -> Result<(Network, Vec<u32>), CompileError> {
-    let layout = Layout::new(module);
+/// The network, not certified yet, and the first packet of each function. Nothing if a function
+/// turned out to have a larger frame than the stack's regions were made for: `frames` knows it then.
+fn assemble(
+    module: &Module,
+    calls: &Calls,
+    frames: &mut SecondaryMap<Func, Frame>,
+    careful: &FxHashSet<Func>,
+) -> Result<Option<(Network, Vec<u32>)>, CompileError> {
+    let mut plans = Vec::with_capacity(module.functions.len());
+    for (func, function) in module.functions.iter() {
+        let plan = Plan::new(function, PACKET_WEIGHTS[0])?;
+        frames[func] = frames[func].max(plan.frame());
+        plans.push(plan);
+    }
+    let layout = Layout::new(module, calls.stack(frames));
     let (tables, table_list, lookup) = link::plan_tables(module);
     let mut assembly = Assembly::new(lookup.len() as u32, module.function_offsets.clone());
     let mut entries: SecondaryMap<Func, u32> = SecondaryMap::new();
     let mut first_packets = Vec::new();
-    for func in module.functions.keys() {
+    let mut outgrown = false;
+    for (func, plan) in module.functions.keys().zip(plans) {
         entries[func] = assembly.packets.len() as u32;
         first_packets.push(assembly.packets.len() as u32);
-        function(module, &layout, &tables, func, careful.contains(&func), &mut assembly)?;
+        let frame = function(module, &layout, &tables, func, plan, careful.contains(&func), &mut assembly)?;
+        let known = frames[func];
+        frames[func] = known.max(frame);
+        outgrown |= frames[func] != known;
     }
-    Ok((link::run(module, &layout, assembly, &entries, (table_list, lookup)), first_packets))
+    if outgrown && calls.stack(frames) != layout.stack {
+        return Ok(None);
+    }
+    let network = link::run(module, &layout, assembly, &entries, (table_list, lookup));
+    Ok(Some((network, first_packets)))
 }
 
-fn function(
-    module: &Module,
-    layout: &Layout,
-    tables: &Tables,
-    func: Func,
-    careful: bool,
-    assembly: &mut Assembly,
-) -> Result<(), CompileError> {
-    let function = &module.functions[func];
-    let (mut prefetch, mut tight) = (true, true);
-    let mut weights = PACKET_WEIGHTS.iter().copied();
-    let mut weight = weights.next().expect("there are some");
-    loop {
+/// A function's packets, and where its values are between them.
+struct Plan {
+    packets: Packets,
+    places: Places,
+}
+
+impl Plan {
+    fn new(function: &Function, weight: usize) -> Result<Plan, CompileError> {
         let packets = packetize::run(function, weight);
-        let reserved = reserved_slots(function, &packets);
-        let places = packetize::places(&packets, CROSSING_FIELDS, reserved);
+        let places = packetize::places(&packets, CROSSING_FIELDS, reserved_slots(function, &packets));
         if places.slots >= MAX_FRAME {
             return Err(ErrorKind::Limit {
                 what: format!("the number of frame slots of {}", function.name),
@@ -85,33 +104,66 @@ fn function(
             }
             .into());
         }
-        let params = packetize::param_ranges(&packets, tight);
+        Ok(Plan { packets, places })
+    }
+
+    fn frame(&self) -> Frame {
+        let own = self.places.slots.max(1);
+        let list = &self.packets.packets;
+        let words = |packet: &Packet| match &packet.term {
+            Term::Call { args, next, .. } => args.len().max(list[*next as usize].params.len()),
+            _ => 0,
+        };
+        let outgoing = list.iter().map(words).max().unwrap_or(0).saturating_sub(ARGUMENT_FIELDS as usize);
+        Frame { own, reach: own + outgoing as u32 }
+    }
+}
+
+/// Lowers and schedules a function. Its frame, which is the plan's unless it took smaller packets.
+fn function(
+    module: &Module,
+    layout: &Layout,
+    tables: &Tables,
+    func: Func,
+    mut plan: Plan,
+    careful: bool,
+    assembly: &mut Assembly,
+) -> Result<Frame, CompileError> {
+    let function = &module.functions[func];
+    let (mut prefetch, mut tight) = (true, true);
+    let mut weights = PACKET_WEIGHTS[1..].iter();
+    loop {
+        let params = packetize::param_ranges(&plan.packets, tight);
         let cx = Context {
             module,
             layout,
             tables,
-            packets: &packets,
-            places: &places,
+            packets: &plan.packets,
+            places: &plan.places,
             params: &params,
-            frame: places.slots.max(1),
+            frame: plan.places.slots.max(1),
             prefetch,
             careful,
         };
         let mut crossing = FxHashMap::default();
-        let codes: Vec<Code> = (0..packets.packets.len()).map(|i| lower(&cx, i, &mut crossing)).collect();
+        let codes: Vec<Code> =
+            (0..plan.packets.packets.len()).map(|i| lower(&cx, i, &mut crossing)).collect();
         if tight && codes.iter().any(|c| c.misfit) {
             tight = false;
             continue;
         }
         let mark = assembly.mark();
-        match schedule::run(&packets, codes, function.index, assembly) {
-            Ok(()) => return Ok(()),
+        match schedule::run(&plan.packets, codes, function.index, assembly) {
+            Ok(()) => return Ok(plan.frame()),
             Err(retry) => {
                 assembly.reset(mark);
-                match (retry, weights.next()) {
-                    (Retry::Prefetch, _) if prefetch => prefetch = false,
-                    (_, Some(next)) => weight = next,
-                    _ => {
+                if retry == Retry::Prefetch && prefetch {
+                    prefetch = false;
+                    continue;
+                }
+                match weights.next() {
+                    Some(weight) => plan = Plan::new(function, *weight)?,
+                    None => {
                         return Err(ErrorKind::Limit {
                             what: format!("the number of carried values of {}", function.name),
                             value: limits::CARRIED as u64 + 1,
@@ -126,7 +178,7 @@ fn function(
 }
 
 /// Frame slots for arguments and results that find no field.
-fn reserved_slots(function: &crate::ir::Function, packets: &Packets) -> u32 {
+fn reserved_slots(function: &Function, packets: &Packets) -> u32 {
     let params = packets.packets[0].params.len();
     let words = params.max(function.results.len());
     words.saturating_sub(ARGUMENT_FIELDS as usize) as u32

@@ -79,6 +79,14 @@ pub enum ErrorKind {
         /// The type of functions with this role.
         expected: &'static str,
     },
+    /// [`Options::exports`](crate::Options::exports) names something that is not an exported function.
+    #[error("no exported function `{name}`; {}", list_exports(.exports))]
+    NoSuchExport {
+        /// What was asked for.
+        name: String,
+        /// The exported functions with their types, as `` `f` (i32) -> (i64) ``.
+        exports: Vec<String>,
+    },
     /// Something is larger than an implementation limit.
     #[error("{what} is {value}, more than the limit of {limit}")]
     Limit {
@@ -99,5 +107,12 @@ fn in_function(function: &Option<(String, u32)>) -> String {
         Some((name, index)) if *name == format!("func[{index}]") => format!(" in function {name}"),
         Some((name, index)) => format!(" in function `{name}` (func[{index}])"),
         None => String::new(),
+    }
+}
+
+fn list_exports(exports: &[String]) -> String {
+    match exports {
+        [] => "the module exports none".into(),
+        _ => format!("the module exports {}", exports.join(", ")),
     }
 }

@@ -1,25 +1,30 @@
 //! The address space of the trace: which keys belong to what.
 
-use crate::ir::{Cell, MemorySize, Module, TableId};
+use crate::circuits::limits;
+use crate::ir::{Cell, MemorySize, Module, Op, Space, TableId};
+use crate::stack::Stack;
 use cranelift_entity::SecondaryMap;
 
 /// Argument and result words that are handed over in fields 1 …; the others go through the frame.
 pub const ARGUMENT_FIELDS: u16 = 12;
-/// Largest frame pointer of a function that calls.
-pub const STACK_LIMIT: u64 = 1 << 20;
-/// Most slots of a frame.
-pub const MAX_FRAME: u32 = 1 << 14;
-/// Largest frame pointer at all: the callee checks it.
-pub const STACK_SPAN: u64 = STACK_LIMIT + MAX_FRAME as u64;
-/// Bytes of standard input or output at most: a power of two.
-pub const STREAM_BYTES: u64 = 1 << 30;
+/// First key of the first region. The keys below stay unused, so that an executor with one cell for
+/// each key can give every row port a cell of its own for rows that are not appended (0 … rows − 1),
+/// and have one more that is never written, just below the first region.
+pub const FIRST_KEY: u64 = 64;
+/// Bytes of standard input or output at most.
+pub const MAX_STREAM: u64 = 1 << 30;
+/// How much longer `output` is than what is let into it: a position behind the checks of one packet
+/// is below its end without being looked at.
+const OUTPUT_SLACK: u64 = 8;
+
+const _: () = assert!((limits::ROWS as u64) < FIRST_KEY - 1);
 
 /// Where a cell is, and what it can hold.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CellPlace {
     /// Its key.
     pub key: u64,
-    /// Largest value: 2^k − 1.
+    /// Largest value.
     pub max: f64,
 }
 
@@ -41,7 +46,9 @@ pub struct Layout {
     pub returns: u64,
     /// `frame`.
     pub frame: u64,
-    /// `global`: words, then cells of fewer bits.
+    /// How large these three are.
+    pub stack: Stack,
+    /// `global`: words, then cells with a limit.
     pub cells: SecondaryMap<Cell, CellPlace>,
     /// Keys of cells that hold any word.
     pub words: std::ops::Range<u64>,
@@ -49,26 +56,27 @@ pub struct Layout {
     pub tables: SecondaryMap<TableId, TableKeys>,
     /// `memory`.
     pub memory: u64,
-    /// Number of its keys.
+    /// Number of its keys; 0 if nothing accesses it.
     pub memory_bytes: u64,
     /// Its size.
     pub memory_size: MemorySize,
     /// `prompt`.
     pub prompt: u64,
+    /// Number of its keys; 0 if standard input is not read.
+    pub prompt_bytes: u64,
     /// `output`.
     pub output: u64,
+    /// Number of its keys; 0 if standard output is not written.
+    pub output_bytes: u64,
 }
-
-/// Keys of a region that is indexed by frame pointers (and slots).
-pub const STACK_KEYS: u64 = STACK_SPAN + 4 * MAX_FRAME as u64;
 
 impl Layout {
     /// Lays out the address space of a module.
-    pub fn new(module: &Module) -> Layout {
-        let frame_pointers = 1;
-        let returns = frame_pointers + STACK_KEYS;
-        let frame = returns + STACK_KEYS;
-        let mut next = frame + STACK_KEYS;
+    pub fn new(module: &Module, stack: Stack) -> Layout {
+        let frame_pointers = FIRST_KEY;
+        let returns = frame_pointers + stack.control_keys;
+        let frame = returns + stack.control_keys;
+        let mut next = frame + stack.frame_keys;
         let mut cells: SecondaryMap<Cell, CellPlace> = SecondaryMap::new();
         let mut narrow = Vec::new();
         let first_word = next;
@@ -77,7 +85,7 @@ impl Layout {
                 cells[cell] = CellPlace { key: next, max: u32::MAX as f64 };
                 next += 1;
             } else {
-                narrow.push((cell, (data.max as u64 + 1).next_power_of_two() - 1));
+                narrow.push((cell, data.max));
             }
         }
         let words = first_word..next;
@@ -92,21 +100,26 @@ impl Layout {
             next += 2 * count;
         }
         let memory = next;
-        let memory_bytes = match module.memory {
-            MemorySize::Constant(pages) => pages as u64 * 65536,
-            MemorySize::Cell { cell, .. } => cells[cell].max as u64 * 65536,
+        let pages = match module.memory {
+            MemorySize::Constant(pages) => pages,
+            MemorySize::Cell { cell, .. } => module.cells[cell].max,
         };
-        // An empty memory that is exported still has a region, so that the host finds it.
-        let memory_bytes = match module.exported_memories.is_empty() {
-            true => memory_bytes,
-            false => memory_bytes.max(65536),
+        let memory_bytes = match (module.exported_memories.is_empty(), accesses_memory(module)) {
+            // An empty memory that is exported still has a region, so that the host finds it.
+            (false, _) => pages.max(1) as u64 * 65536,
+            (true, true) => pages as u64 * 65536,
+            (true, false) => 0,
         };
+        let stream = |length: Option<Cell>| length.map(|cell| module.cells[cell].max as u64);
         let prompt = memory + memory_bytes;
-        let output = prompt + STREAM_BYTES;
+        let prompt_bytes = stream(module.stdin_length).unwrap_or(0);
+        let output = prompt + prompt_bytes;
+        let output_bytes = stream(module.stdout_length).map_or(0, |bytes| bytes + OUTPUT_SLACK);
         Layout {
             frame_pointers,
             returns,
             frame,
+            stack,
             cells,
             words,
             tables,
@@ -114,7 +127,16 @@ impl Layout {
             memory_bytes,
             memory_size: module.memory,
             prompt,
+            prompt_bytes,
             output,
+            output_bytes,
         }
     }
+}
+
+fn accesses_memory(module: &Module) -> bool {
+    let blocks = module.functions.values().flat_map(|function| function.blocks.values());
+    blocks.flat_map(|block| &block.insts).any(|inst| {
+        matches!(inst.op, Op::Load { space: Space::Memory, .. } | Op::Store { space: Space::Memory, .. })
+    })
 }

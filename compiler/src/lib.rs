@@ -18,6 +18,7 @@ pub mod options;
 pub mod packetize;
 mod print;
 pub mod schedule;
+mod stack;
 pub mod verify;
 
 pub use error::CompileError;

@@ -2,7 +2,7 @@
 
 use crate::circuits::words::Tables;
 use crate::ir::{BinaryOp, Func, MemorySize, Module, Op, UnaryOp};
-use crate::layout::{ARGUMENT_FIELDS, Layout, STACK_KEYS, STACK_LIMIT, STACK_SPAN, STREAM_BYTES};
+use crate::layout::{ARGUMENT_FIELDS, Layout};
 use crate::schedule::assembly::{FUNCTIONS, RETURNS, Terms, decode, decode_source};
 use crate::schedule::{Assembly, ExpertRef, NextOut};
 use cranelift_entity::SecondaryMap;
@@ -97,6 +97,10 @@ pub fn run(
     let first = terminals.len() as u32;
     let mut ports = assembly.ports;
     ports.carried = ports.carried.max(1 + ARGUMENT_FIELDS);
+    // No tensor of any kind of port is empty: one shape of graph serves all networks.
+    for count in [&mut ports.units, &mut ports.reads, &mut ports.lookups, &mut ports.rows] {
+        *count = (*count).max(1);
+    }
     let packet_id = |p: u32| first + assembly.packets[p as usize];
     let id = |r: ExpertRef| match r {
         ExpertRef::Packet(p) => packet_id(p),
@@ -141,8 +145,12 @@ pub fn run(
 
     let functions = function_ids(module, &id);
     certificate.id_sets = vec![
-        id_set("returns", assembly.landings.iter().map(|p| packet_id(*p)).chain([1]).collect(), STACK_LIMIT),
-        id_set("functions", functions.iter().map(|f| f.1).collect(), STACK_SPAN),
+        id_set(
+            "returns",
+            assembly.landings.iter().map(|p| packet_id(*p)).chain([1]).collect(),
+            layout.stack.limit,
+        ),
+        id_set("functions", functions.iter().map(|f| f.1).collect(), layout.stack.span),
     ];
     for (i, refs) in assembly.jump_tables.iter().enumerate() {
         let ids: Vec<ExpertId> = refs.iter().map(|r| id(*r)).collect();
@@ -258,9 +266,10 @@ fn regions(module: &Module, layout: &Layout) -> Vec<Region> {
     };
     let interval = |hi: u64| Domain::Interval(Interval::new(0, hi as i64));
     let word = interval(u32::MAX as u64);
-    add("control.fp".into(), layout.frame_pointers, STACK_KEYS, Cell::Number, interval(STACK_LIMIT));
-    add("control.return".into(), layout.returns, STACK_KEYS, Cell::Number, Domain::Ids(RETURNS));
-    add("frame".into(), layout.frame, STACK_KEYS, Cell::Number, word);
+    let stack = layout.stack;
+    add("control.fp".into(), layout.frame_pointers, stack.control_keys, Cell::Number, interval(stack.limit));
+    add("control.return".into(), layout.returns, stack.control_keys, Cell::Number, Domain::Ids(RETURNS));
+    add("frame".into(), layout.frame, stack.frame_keys, Cell::Number, word);
     add("global".into(), layout.words.start, layout.words.end - layout.words.start, Cell::Number, word);
     for (cell, data) in module.cells.iter() {
         if data.max != u32::MAX {
@@ -275,12 +284,8 @@ fn regions(module: &Module, layout: &Layout) -> Vec<Region> {
         add(format!("{table}.type"), keys.types, count, Cell::Number, word);
     }
     add("memory".into(), layout.memory, layout.memory_bytes, Cell::Byte, interval(255));
-    if module.stdin_length.is_some() {
-        add("prompt".into(), layout.prompt, STREAM_BYTES, Cell::Byte, interval(255));
-    }
-    if module.stdout_length.is_some() {
-        add("output".into(), layout.output, STREAM_BYTES, Cell::Byte, interval(255));
-    }
+    add("prompt".into(), layout.prompt, layout.prompt_bytes, Cell::Byte, interval(255));
+    add("output".into(), layout.output, layout.output_bytes, Cell::Byte, interval(255));
     regions
 }
 
@@ -300,7 +305,7 @@ fn first_rows(module: &Module, layout: &Layout, functions: &[(Func, ExpertId)]) 
             rows.push((keys.types + index as u64, 1.0 + module.function_types[func] as f64));
         }
     }
-    for (address, bytes) in &module.data {
+    for (address, bytes) in module.data.iter().filter(|_| layout.memory_bytes > 0) {
         for (i, byte) in bytes.iter().enumerate().filter(|b| *b.1 != 0) {
             rows.push((layout.memory + *address as u64 + i as u64, *byte as f64));
         }

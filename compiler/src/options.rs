@@ -19,6 +19,14 @@ pub struct Options {
     /// Pages that the memory may grow to; `None` is the declared maximum, at most
     /// [`DEFAULT_MAX_MEMORY_PAGES`] unless the initial size is larger.
     pub max_memory_pages: Option<u32>,
+    /// Exported functions to compile; `None` is everything that the module exports. With a list,
+    /// whatever none of them and no start function leads to is left out, and no memory or global is
+    /// visible from outside.
+    pub exports: Option<Vec<String>>,
+    /// Most bytes of standard input, at most 2^30.
+    pub stdin_bytes: u64,
+    /// Most bytes of standard output, at most 2^30; the next one traps with `UnsupportedHostCall`.
+    pub stdout_bytes: u64,
 }
 
 /// Pages that a memory may grow to unless [`Options::max_memory_pages`] says otherwise.
@@ -34,6 +42,9 @@ impl Default for Options {
                 ("env.input_byte".to_string(), Role::StdinByte),
             ]),
             max_memory_pages: None,
+            exports: None,
+            stdin_bytes: 1 << 30,
+            stdout_bytes: 1 << 28,
         }
     }
 }

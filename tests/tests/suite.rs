@@ -229,6 +229,7 @@ fn options() -> Options {
         // The suite grows memories beyond the default.
         max_memory_pages: Some(1024),
         imports: prints.map(|name| (format!("spectest.{name}"), Role::Nop)).into(),
+        ..Options::default()
     }
 }
 

@@ -4,7 +4,7 @@ use super::form::{Form, Range, pow2};
 use super::words::{Gate, Tables, WordId, Words};
 use super::{Circuit, EntrySource, GhostFact, GhostTerm, RowValue};
 use crate::ir::{Callee, Cell, Func, Inst, Module, Op, Space, Value};
-use crate::layout::{ARGUMENT_FIELDS, Layout, STACK_LIMIT, STACK_SPAN, STREAM_BYTES};
+use crate::layout::{ARGUMENT_FIELDS, Layout};
 use crate::packetize::{EntryKind, Packet, Packets, ParamRange, Place, Places, Target, Term};
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::TrapCode;
@@ -172,7 +172,8 @@ impl<'a> Lowering<'a> {
     fn raw_frame_pointer(&mut self) -> Form {
         let entry = self.packet.entry == EntryKind::Function;
         let normal = matches!(self.packet.entry, EntryKind::Normal | EntryKind::Switched);
-        let hi = if entry || self.cx.packets.leaf { STACK_SPAN } else { STACK_LIMIT };
+        let stack = &self.cx.layout.stack;
+        let hi = if entry || self.cx.packets.leaf { stack.span } else { stack.limit };
         let source = if normal { EntrySource::FramePointer } else { EntrySource::Fixed };
         self.circuit().entry(0, source, Range::new(0.0, hi as f64))
     }
@@ -235,18 +236,19 @@ impl<'a> Lowering<'a> {
     /// fp ≤ limit, or the call stack is exhausted. What goes on is a frame pointer that is 0 if not.
     fn check_stack(&mut self) {
         let fp = self.raw_frame_pointer();
+        let limit = self.cx.layout.stack.limit as f64;
         let scale = pow2(22);
-        let gate = fp.times(-1.0 / scale).offset(STACK_LIMIT as f64 / scale + 1.0);
+        let gate = fp.times(-1.0 / scale).offset(limit / scale + 1.0);
         let checked = self.circuit().unit(&gate, &fp);
         if let Some((unit, at)) = self.circuit().unit_avail(&checked) {
             self.circuit().ghosts.push(GhostFact {
                 at,
                 until: at,
                 terms: vec![(GhostTerm::Value(unit), 1.0), (GhostTerm::Gate(unit), scale)],
-                range: Range::new(f64::NEG_INFINITY, STACK_LIMIT as f64 + scale),
+                range: Range::new(f64::NEG_INFINITY, limit + scale),
             });
         }
-        let checked = self.circuit().asserted(checked, Range::new(0.0, STACK_LIMIT as f64));
+        let checked = self.circuit().asserted(checked, Range::new(0.0, limit));
         self.checked_frame_pointer = Some(checked);
         let dest = Dest::Trap(TrapCode::CallStackExhausted, self.packet.offset());
         self.guards.push(Guard { ok: Gate { form: gate, negated: false }, dest });
@@ -466,11 +468,20 @@ impl<'a> Lowering<'a> {
             Space::Output => self.cx.layout.output,
         };
         let mut form = self.words.canonical(word);
-        if space == Space::Output && self.circuit().range(&form).hi >= STREAM_BYTES as f64 {
+        if space == Space::Output {
             // The program checks the limit; this shows the checker that the key is in the region.
-            form = self.words.bits(word, 0, STREAM_BYTES.ilog2() as u8);
+            form = self.at_most(form, self.cx.layout.output_bytes as f64 - 1.0);
         }
         form.offset(base as f64 + offset as f64)
+    }
+
+    /// The smaller of a number and a constant.
+    fn at_most(&mut self, form: Form, max: f64) -> Form {
+        if self.circuit().range(&form).hi <= max {
+            return form;
+        }
+        let excess = self.circuit().unit(&form.clone().offset(-max), &Form::constant(1.0));
+        self.circuit().linear(form.plus(-1.0, &excess), Some(Range::new(0.0, max)))
     }
 
     /// Latest step among the accesses that may touch the same bytes.
@@ -554,12 +565,9 @@ impl<'a> Lowering<'a> {
     fn set_cell(&mut self, cell: Cell, value: Value) {
         let place = self.cx.layout.cells[cell];
         let word = self.word(value);
-        let mut form = self.words.canonical(word);
-        if self.circuit().range(&form).hi > place.max {
-            // Cells with a limit hold 2^k − 1 at most; the program never stores more.
-            let bits = (place.max + 1.0).log2() as u8;
-            form = self.words.bits(word, 0, bits);
-        }
+        let form = self.words.canonical(word);
+        // The program never stores more than the cell's limit; this shows it to the checker.
+        let form = self.at_most(form, place.max);
         let from = self.cell_reads.get(&cell).map_or(0, |t| t + 1);
         let from = self.cell_writes.get(&cell).map_or(from, |t| from.max(t + 1));
         let (key, from) = match self.all_ok(None) {
@@ -712,7 +720,7 @@ impl<'a> Lowering<'a> {
                 let raw = self.raw_frame_pointer();
                 let layout = self.cx.layout;
                 let next = self.circuit().read(&raw.clone().offset(layout.returns as f64), IDS, -1);
-                let limit = Range::new(0.0, STACK_LIMIT as f64);
+                let limit = Range::new(0.0, layout.stack.limit as f64);
                 fp = self.circuit().read(&raw.offset(layout.frame_pointers as f64), limit, -1);
                 for (i, value) in values.iter().enumerate() {
                     let word = self.word(*value);

@@ -8,11 +8,6 @@ use crate::builder::Builder;
 use crate::ir::*;
 use crate::options::Role;
 
-/// Bytes that standard output can hold; the next one is an unsupported host call.
-pub const MAX_OUTPUT: u32 = 1 << 28;
-/// Bytes that standard input can hold.
-pub const MAX_INPUT: u32 = 1 << 30;
-
 /// What functions with a role have to look like; nothing for those that can have any type.
 pub fn expected_type(role: Role) -> Option<&'static str> {
     match role {
@@ -36,7 +31,7 @@ pub fn emit(
         Role::StdoutByte => {
             let length = context.stdout_length();
             let position = b.value(Op::CellGet(length), Type::I32, &[]);
-            let limit = b.word(MAX_OUTPUT);
+            let limit = b.word(context.stdout_bytes);
             let full = b.word_op(BinaryOp::GeU, position, limit);
             b.trap_if(TrapCode::UnsupportedHostCall, full);
             let store = Op::Store { space: Space::Output, bytes: 1, offset: 0 };

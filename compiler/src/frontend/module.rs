@@ -16,6 +16,7 @@ use super::{Stop, body, host, names};
 use crate::builder::Builder;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
+use crate::layout::MAX_STREAM;
 use crate::options::{DEFAULT_MAX_MEMORY_PAGES, Options, Role, Unsupported};
 
 const PAGE: u64 = 65536;
@@ -75,6 +76,10 @@ pub struct Context {
     pub names: Vec<String>,
     /// Most pages that the memory can have.
     pub memory_max: u32,
+    /// Bytes that standard input can have.
+    pub stdin_bytes: u32,
+    /// Bytes that standard output can hold; the next one is an unsupported host call.
+    pub stdout_bytes: u32,
     /// Whether any function grows the memory.
     pub memory_grows: bool,
     types: Vec<Option<FuncType>>,
@@ -169,7 +174,7 @@ impl Context {
     /// The cell with the number of bytes of standard output.
     pub fn stdout_length(&mut self) -> Cell {
         if self.module.stdout_length.is_none() {
-            self.module.stdout_length = Some(self.add_cell("stdout.length", 0, host::MAX_OUTPUT));
+            self.module.stdout_length = Some(self.add_cell("stdout.length", 0, self.stdout_bytes));
         }
         self.module.stdout_length.expect("just made")
     }
@@ -177,8 +182,8 @@ impl Context {
     /// The cells with the position in standard input and with its length.
     pub fn stdin(&mut self) -> (Cell, Cell) {
         if self.module.stdin_length.is_none() {
-            self.add_cell("stdin.position", 0, host::MAX_INPUT);
-            self.module.stdin_length = Some(self.add_cell("stdin.length", 0, host::MAX_INPUT));
+            self.add_cell("stdin.position", 0, self.stdin_bytes);
+            self.module.stdin_length = Some(self.add_cell("stdin.length", 0, self.stdin_bytes));
         }
         let length = self.module.stdin_length.expect("just made");
         (Cell::new(length.index() - 1), length)
@@ -244,7 +249,7 @@ struct Sections<'a> {
 
 /// Validates a module in the binary format and translates it.
 pub fn translate(binary: &[u8], options: &Options) -> Result<Module, CompileError> {
-    let mut context = Context::new();
+    let mut context = Context::new(options)?;
     let sections = read_sections(binary, options, &mut context)?;
     name_functions(&mut context, &sections);
     export(&mut context, &sections, options)?;
@@ -261,7 +266,13 @@ pub fn translate(binary: &[u8], options: &Options) -> Result<Module, CompileErro
 }
 
 impl Context {
-    fn new() -> Self {
+    fn new(options: &Options) -> Result<Self, CompileError> {
+        let stream = |what: &str, value: u64| match value <= MAX_STREAM {
+            true => Ok(value as u32),
+            false => Err(ErrorKind::Limit { what: what.to_string(), value, limit: MAX_STREAM }),
+        };
+        let stdin_bytes = stream("the capacity of standard input in bytes", options.stdin_bytes)?;
+        let stdout_bytes = stream("the capacity of standard output in bytes", options.stdout_bytes)?;
         let module = Module {
             functions: PrimaryMap::new(),
             function_types: PrimaryMap::new(),
@@ -279,9 +290,11 @@ impl Context {
             function_names: Vec::new(),
             function_offsets: Vec::new(),
         };
-        Context {
+        Ok(Context {
             names: Vec::new(),
             memory_max: 0,
+            stdin_bytes,
+            stdout_bytes,
             memory_grows: false,
             types: Vec::new(),
             canonical: Vec::new(),
@@ -293,7 +306,7 @@ impl Context {
             memory_initial: 0,
             memory_cell: None,
             module,
-        }
+        })
     }
 }
 
@@ -508,9 +521,33 @@ fn name_functions(context: &mut Context, sections: &Sections) {
     context.names = names.into_iter().enumerate().map(unnamed).collect();
 }
 
+/// Every name that is asked for is that of an exported function.
+fn check_wanted(context: &Context, sections: &Sections, wanted: &[String]) -> Result<(), CompileError> {
+    let functions = sections.exports.iter().map(|(export, _)| export);
+    let functions: Vec<_> = functions
+        .filter(|export| matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact))
+        .collect();
+    let Some(name) = wanted.iter().find(|name| functions.iter().all(|export| export.name != name.as_str()))
+    else {
+        return Ok(());
+    };
+    let shown = |export: &&wasmparser::Export| {
+        let ty = context.types[context.function_types[export.index as usize] as usize].as_ref();
+        format!("`{}` {}", export.name, ty.map_or("unknown".into(), names::type_name))
+    };
+    let exports = functions.iter().map(shown).collect();
+    Err(ErrorKind::NoSuchExport { name: name.clone(), exports }.into())
+}
+
 fn export(context: &mut Context, sections: &Sections, options: &Options) -> Result<(), CompileError> {
+    if let Some(wanted) = &options.exports {
+        check_wanted(context, sections, wanted)?;
+    }
     for (export, offset) in &sections.exports {
         let name = export.name.to_string();
+        if options.exports.as_ref().is_some_and(|wanted| !wanted.contains(&name)) {
+            continue;
+        }
         match export.kind {
             ExternalKind::Func | ExternalKind::FuncExact => {
                 let ty = context.types[context.function_types[export.index as usize] as usize].as_ref();

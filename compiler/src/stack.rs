@@ -1,0 +1,140 @@
+//! How deep the stack can get, so that its regions are no larger than that.
+//!
+//! Without recursion the deepest stack is known: the sum of the frames on the heaviest path of the
+//! call graph. With recursion it is [`STACK_LIMIT`], and every function that calls checks it.
+
+use crate::cfg::reverse_postorder;
+use crate::ir::{Callee, Func, Module, Terminator};
+use cranelift_entity::{EntitySet, SecondaryMap};
+
+/// Largest frame pointer of a function that calls, if it depends on the run.
+pub const STACK_LIMIT: u64 = 1 << 20;
+/// Most slots of a frame.
+pub const MAX_FRAME: u32 = 1 << 14;
+
+/// Slots that a function uses, counted from its frame pointer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Its own: how far the frames of functions that it calls are.
+    pub own: u32,
+    /// Own ones and those behind them for arguments and results of functions that it calls.
+    pub reach: u32,
+}
+
+impl Frame {
+    /// The smallest frame in which both fit.
+    pub fn max(self, other: Frame) -> Frame {
+        Frame { own: self.own.max(other.own), reach: self.reach.max(other.reach) }
+    }
+}
+
+/// Bounds of the stack of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// Largest frame pointer of a function that calls.
+    pub limit: u64,
+    /// Largest frame pointer at all: a callee checks it before it calls on.
+    pub span: u64,
+    /// Keys of each `control` region.
+    pub control_keys: u64,
+    /// Keys of `frame`.
+    pub frame_keys: u64,
+}
+
+/// Who calls whom.
+#[derive(Debug)]
+pub struct Calls {
+    /// Functions that each function may call.
+    callees: SecondaryMap<Func, Vec<Func>>,
+    /// Functions that call.
+    callers: EntitySet<Func>,
+    /// All functions, each before those that it calls; nothing if calls can be recursive.
+    order: Option<Vec<Func>>,
+}
+
+impl Calls {
+    /// Looks at all calls of a legalized module.
+    ///
+    /// A call through a table may reach every entry with as many words of parameters and results:
+    /// the type check before it leaves no others.
+    pub fn new(module: &Module) -> Calls {
+        let mut callees: SecondaryMap<Func, Vec<Func>> = SecondaryMap::new();
+        callees.resize(module.functions.len());
+        let mut callers = EntitySet::with_capacity(module.functions.len());
+        let words = |func: Func| {
+            let function = &module.functions[func];
+            (function.blocks[function.entry].params.len(), function.results.len())
+        };
+        for (caller, function) in module.functions.iter() {
+            let list = &mut callees[caller];
+            for block in reverse_postorder(function) {
+                let Terminator::Call { callee, args, next } = &function.blocks[block].term else { continue };
+                callers.insert(caller);
+                match callee {
+                    Callee::Direct(func) => list.push(*func),
+                    Callee::Reference(_) => {
+                        let wanted = (args.len(), function.blocks[*next].params.len());
+                        let entries = module.tables.values().flat_map(|table| &table.entries);
+                        list.extend(entries.map(|entry| entry.1).filter(|func| words(*func) == wanted));
+                    }
+                    Callee::Indirect { .. } => unreachable!("legalized"),
+                }
+            }
+            list.sort_unstable();
+            list.dedup();
+        }
+        let order = callers_first(module, &callees);
+        Calls { callees, callers, order }
+    }
+
+    /// Bounds of the stack, given the functions' frames.
+    pub fn stack(&self, frames: &SecondaryMap<Func, Frame>) -> Stack {
+        let deepest = self.order.as_ref().and_then(|order| self.deepest(order, frames));
+        let (limit, own, reach) = match deepest {
+            Some(limit) => {
+                let own = self.callers.keys().map(|func| frames[func].own).max().unwrap_or(0);
+                (limit, own, frames.values().map(|frame| frame.reach).max().unwrap_or(0))
+            }
+            // Arguments of a call may reach beyond the callee's frame.
+            None => (STACK_LIMIT, MAX_FRAME, 4 * MAX_FRAME),
+        };
+        let span = limit + own as u64;
+        Stack { limit, span, control_keys: span + own as u64 + 1, frame_keys: span + reach.max(1) as u64 }
+    }
+
+    /// Largest frame pointer of a function that calls, if it is within the limit.
+    fn deepest(&self, order: &[Func], frames: &SecondaryMap<Func, Frame>) -> Option<u64> {
+        let mut pointers: SecondaryMap<Func, u64> = SecondaryMap::new();
+        let mut deepest = 0;
+        for &func in order {
+            let pointer = pointers[func];
+            if self.callers.contains(func) {
+                deepest = deepest.max(pointer);
+            }
+            for &callee in &self.callees[func] {
+                pointers[callee] = pointers[callee].max(pointer + frames[func].own as u64);
+            }
+        }
+        (deepest <= STACK_LIMIT).then_some(deepest)
+    }
+}
+
+/// Functions, each before those that it calls, unless there is a cycle.
+fn callers_first(module: &Module, callees: &SecondaryMap<Func, Vec<Func>>) -> Option<Vec<Func>> {
+    let mut callers: SecondaryMap<Func, u32> = SecondaryMap::new();
+    for func in module.functions.keys() {
+        callees[func].iter().for_each(|callee| callers[*callee] += 1);
+    }
+    let mut order: Vec<Func> = module.functions.keys().filter(|func| callers[*func] == 0).collect();
+    let mut next = 0;
+    while let Some(&func) = order.get(next) {
+        next += 1;
+        for &callee in &callees[func] {
+            callers[callee] -= 1;
+            if callers[callee] == 0 {
+                order.push(callee);
+            }
+        }
+    }
+    (order.len() == module.functions.len()).then_some(order)
+}

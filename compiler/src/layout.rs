@@ -60,14 +60,14 @@ pub struct Layout {
     pub memory_bytes: u64,
     /// Its size.
     pub memory_size: MemorySize,
-    /// `prompt`.
-    pub prompt: u64,
-    /// Number of its keys; 0 if standard input is not read.
-    pub prompt_bytes: u64,
     /// `output`.
     pub output: u64,
     /// Number of its keys; 0 if standard output is not written.
     pub output_bytes: u64,
+    /// `prompt`.
+    pub prompt: u64,
+    /// Number of its keys; 0 if standard input is not read.
+    pub prompt_bytes: u64,
 }
 
 impl Layout {
@@ -111,10 +111,11 @@ impl Layout {
             (true, false) => 0,
         };
         let stream = |length: Option<Cell>| length.map(|cell| module.cells[cell].max as u64);
-        let prompt = memory + memory_bytes;
-        let prompt_bytes = stream(module.stdin_length).unwrap_or(0);
-        let output = prompt + prompt_bytes;
+        let output = memory + memory_bytes;
         let output_bytes = stream(module.stdout_length).map_or(0, |bytes| bytes + OUTPUT_SLACK);
+        // The last region, so that an executor needs cells only for as much as there is to read.
+        let prompt = output + output_bytes;
+        let prompt_bytes = stream(module.stdin_length).unwrap_or(0);
         Layout {
             frame_pointers,
             returns,

@@ -22,6 +22,7 @@ mod stack;
 pub mod verify;
 
 pub use error::CompileError;
+pub use ir::Signature;
 pub use options::{Options, Role, Unsupported};
 
 /// Compiles a module, binary or text, to a frozen network.
@@ -34,4 +35,19 @@ pub fn compile(bytes: &[u8], options: &Options) -> Result<wasm2onnx_runtime::Net
     legalize::run(&mut module);
     optimize::run(&mut module);
     backend::run(&module)
+}
+
+/// The exported functions of a module, by name, without compiling it: what
+/// [`Options::exports`] can choose from.
+///
+/// # Errors
+///
+/// Whatever is not valid or not supported in the module's declarations, with its place.
+pub fn exported_functions(
+    bytes: &[u8],
+    options: &Options,
+) -> Result<std::collections::BTreeMap<String, Signature>, CompileError> {
+    let options = Options { exports: None, unsupported: Unsupported::Trap, ..options.clone() };
+    let module = frontend::parse(bytes, &options)?;
+    Ok(module.exports.into_iter().map(|(name, _, signature)| (name, signature)).collect())
 }

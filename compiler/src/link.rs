@@ -284,8 +284,8 @@ fn regions(module: &Module, layout: &Layout) -> Vec<Region> {
         add(format!("{table}.type"), keys.types, count, Cell::Number, word);
     }
     add("memory".into(), layout.memory, layout.memory_bytes, Cell::Byte, interval(255));
-    add("prompt".into(), layout.prompt, layout.prompt_bytes, Cell::Byte, interval(255));
     add("output".into(), layout.output, layout.output_bytes, Cell::Byte, interval(255));
+    add("prompt".into(), layout.prompt, layout.prompt_bytes, Cell::Byte, interval(255));
     regions
 }
 

@@ -2,16 +2,27 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use wasm2onnx_runtime::{Entry, Network, ValueType};
+use wasm2onnx_runtime::{Entry, ValueType};
 
 /// An exported function as `name(i32, i64) -> i32`.
-pub struct Signature<'a>(pub &'a str, pub &'a Entry);
+#[derive(Clone, Copy)]
+pub struct Signature<'a> {
+    pub name: &'a str,
+    pub params: &'a [ValueType],
+    pub results: &'a [ValueType],
+}
+
+impl<'a> Signature<'a> {
+    /// Of an entry of a network.
+    pub fn of(name: &'a str, entry: &'a Entry) -> Self {
+        Signature { name, params: &entry.params, results: &entry.results }
+    }
+}
 
 impl Display for Signature<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Signature(name, entry) = self;
-        write!(f, "{name}({})", Types(&entry.params))?;
-        match &entry.results[..] {
+        write!(f, "{}({})", self.name, Types(self.params))?;
+        match self.results {
             [] => Ok(()),
             [result] => write!(f, " -> {result}"),
             results => write!(f, " -> ({})", Types(results)),
@@ -31,15 +42,12 @@ impl Display for Types<'_> {
     }
 }
 
-/// The exported functions, one a line.
-pub struct Exports<'a>(pub &'a Network);
+/// Functions, one a line.
+pub struct Signatures<'a>(pub &'a [Signature<'a>]);
 
-impl Display for Exports<'_> {
+impl Display for Signatures<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (name, entry) in &self.0.entries {
-            write!(f, "\n  {}", Signature(name, entry))?;
-        }
-        Ok(())
+        self.0.iter().try_for_each(|signature| write!(f, "\n  {signature}"))
     }
 }
 

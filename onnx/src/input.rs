@@ -1,5 +1,6 @@
 //! The module on the command line and how it is compiled: what `run` and `inspect` have in common.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -45,17 +46,52 @@ impl FromStr for Import {
     }
 }
 
+impl ModuleOptions {
+    /// As the compiler takes them.
+    fn compiler(&self) -> Options {
+        let mut options = Options { max_memory_pages: self.max_memory_pages, ..Options::default() };
+        options.imports.extend(self.imports.iter().map(|import| (import.function.clone(), import.role)));
+        options
+    }
+}
+
 /// Reads and compiles a module; `-` is standard input.
 pub fn compile(path: &Path, options: &ModuleOptions) -> Result<Network, Failure> {
     let bytes = read(path)?;
-    let mut compiler = Options { max_memory_pages: options.max_memory_pages, ..Options::default() };
-    compiler.imports.extend(options.imports.iter().map(|import| (import.function.clone(), import.role)));
-    let network = wasm2onnx_compiler::compile(&bytes, &compiler).with_context(|| shown(path))?;
+    let network = wasm2onnx_compiler::compile(&bytes, &options.compiler()).with_context(|| shown(path))?;
     Ok(network)
 }
 
+/// The exported functions of a module.
+pub fn exports(path: &Path, bytes: &[u8], options: &ModuleOptions) -> Result<Functions, Failure> {
+    let exports = wasm2onnx_compiler::exported_functions(bytes, &options.compiler());
+    Ok(exports.with_context(|| shown(path))?)
+}
+
+/// Functions by name.
+pub type Functions = BTreeMap<String, wasm2onnx_compiler::Signature>;
+
+/// Compiles a module for one of its exported functions alone.
+pub fn compile_export(
+    path: &Path,
+    bytes: &[u8],
+    options: &ModuleOptions,
+    name: &str,
+) -> Result<Network, Failure> {
+    let options = Options {
+        exports: Some(vec![name.to_owned()]),
+        stdout_bytes: MODEL_STDOUT_BYTES,
+        ..options.compiler()
+    };
+    let network = wasm2onnx_compiler::compile(bytes, &options).with_context(|| shown(path))?;
+    Ok(network)
+}
+
+/// Bytes that a model can print: it has cells for all of them from the start.
+const MODEL_STDOUT_BYTES: u64 = 1 << 20;
+
 /// The bytes of a module.
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+pub fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
         bail!("{}: reading ONNX models is not there yet; give the .wasm or .wat file", path.display());
     }

@@ -1,1 +1,7 @@
-//! Build-script API and ONNX export (next issue).
+//! Frozen networks as ONNX models, and back.
+
+pub mod export;
+mod pack;
+mod proto;
+
+pub use export::{ExportError, ExportOptions, export};

@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod display;
+mod entry;
 mod failure;
 mod input;
 mod progress;

@@ -377,16 +377,6 @@ fn what_is_not_supported_is_named_with_its_place() {
 }
 
 #[test]
-fn models_are_not_there_yet_and_it_says_so() {
-    wasm2onnx()
-        .args(["compile", "prog.wasm", "-o", "prog.onnx"])
-        .assert()
-        .code(1)
-        .stderr(contains("not there yet"));
-    wasm2onnx().args(["run", "prog.onnx"]).assert().code(1).stderr(contains("not there yet"));
-}
-
-#[test]
 #[cfg(unix)]
 fn endless_input_is_refused() {
     let folder = Folder::new();

@@ -1,25 +1,81 @@
-//! `wasm2onnx compile`: not there yet.
+//! `wasm2onnx compile`: writes a module as an ONNX model.
 
-use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::Context;
+use wasm2onnx::{ExportOptions, export};
+use wasm2onnx_compiler::Signature as Types;
+use wasm2onnx_runtime::Network;
 
+use crate::display::{Count, Signature};
+use crate::entry::choose_entry;
 use crate::failure::Failure;
+use crate::input::{self, Input, ModuleOptions};
 
-/// Write a module as an ONNX model (not there yet: this version runs and inspects modules)
+/// Write a module as an ONNX model that runs one of its exported functions
 #[derive(Debug, clap::Args)]
-#[command(disable_help_flag = true)]
 pub struct Compile {
-    /// Whatever it will take.
-    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    _arguments: Vec<OsString>,
+    #[command(flatten)]
+    module: ModuleOptions,
+
+    /// The export that the model runs [default: `_start`, or the only exported function]
+    #[arg(long, value_name = "NAME")]
+    invoke: Option<String>,
+
+    /// Where to write the model
+    #[arg(short, long, value_name = "OUTPUT.onnx")]
+    output: PathBuf,
+
+    #[command(flatten)]
+    input: Input,
 }
 
 impl Compile {
     pub fn execute(self) -> Result<(), Failure> {
-        Err(anyhow!(
-            "`compile` is not there yet: this version does not write ONNX models; `run` and `inspect` work"
-        )
-        .into())
+        let bytes = input::read(&self.input.path)?;
+        let exports = input::exports(&self.input.path, &bytes, &self.module)?;
+        let exports: Vec<_> = exports
+            .iter()
+            .map(|(name, Types { params, results })| Signature { name, params, results })
+            .collect();
+        let Signature { name, .. } = choose_entry(&exports, self.invoke.as_deref())?;
+        let network = input::compile_export(&self.input.path, &bytes, &self.module, name)?;
+        let options = ExportOptions { entry: name.to_owned() };
+        let model = export(&network, &options).map_err(anyhow::Error::from)?;
+        write(&self.output, &model)?;
+        // A closed standard error is no reason to fail.
+        let _ = std::io::stderr().write_all(summary(&network, name, model.len()).as_bytes());
+        Ok(())
     }
+}
+
+/// Writes a file whole or not at all: what was there stays until all of the new one is.
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let place = || format!("{} cannot be written", path.display());
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        // As any new file: less what the user's mask takes away.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).with_context(place)?;
+    file.write_all(bytes).and_then(|()| file.flush()).with_context(place)?;
+    file.persist(path).map_err(|error| error.error).with_context(place)?;
+    Ok(())
+}
+
+/// What was written: sizes and counts.
+fn summary(network: &Network, name: &str, bytes: usize) -> String {
+    let signature = Signature::of(name, &network.entries[name]);
+    let experts = network.experts.len() - network.terminals.len();
+    format!(
+        "{signature}: {} bytes; {} packets, {} steps, {} non-zeros\n",
+        Count(bytes as u64),
+        Count(network.packets.len() as u64),
+        Count(experts as u64),
+        Count(network.experts.weights.len() as u64),
+    )
 }

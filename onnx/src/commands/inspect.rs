@@ -9,7 +9,8 @@ use wasm2onnx_runtime::{
     Cell, Domain, ExpertId, FieldKind, Interval, MemoryPages, Network, Region, Table, Terminal,
 };
 
-use crate::display::{Count, Exports};
+use crate::display::{Count, Signatures};
+use crate::entry::entries;
 use crate::failure::Failure;
 use crate::input::{self, Input, ModuleOptions};
 
@@ -45,7 +46,7 @@ struct Report<'n> {
 impl Display for Report<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Report { network, certificate } = self;
-        writeln!(f, "functions exported{}", Exports(network))?;
+        writeln!(f, "functions exported{}", Signatures(&entries(network)))?;
         exported_state(f, network)?;
         writeln!(f, "\nnetwork")?;
         for (name, value) in sizes(network) {

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use wasm2onnx_runtime::{Config, Entry, Executor, Instance, Network, Value};
+use wasm2onnx_runtime::{Config, Executor, Instance, Network, Value};
 
 use crate::arguments;
-use crate::display::{Count, Exports, Signature};
+use crate::display::{Count, Signature};
+use crate::entry::{choose_entry, entries};
 use crate::failure::Failure;
 use crate::input::{self, ModuleOptions};
 use crate::progress::ProgressLine;
@@ -70,8 +71,8 @@ impl Run {
         let (input, arguments) = self.input_and_arguments.split_first().expect("clap requires it");
         let path = Path::new(input);
         let network = input::compile(path, &self.module)?;
-        let (name, entry) = choose_entry(&network, self.invoke.as_deref())?;
-        let arguments = parse_arguments(name, entry, arguments)?;
+        let signature = choose_entry(&entries(&network), self.invoke.as_deref())?;
+        let arguments = parse_arguments(signature, arguments)?;
 
         let line = ProgressLine::start();
         let config = Config {
@@ -83,7 +84,7 @@ impl Run {
         };
         let start = Instant::now();
         let mut instance = Instance::with_config(&network, config)?;
-        let outcome = instance.invoke(name, &arguments);
+        let outcome = instance.invoke(signature.name, &arguments);
         let elapsed = start.elapsed();
         drop(line);
 
@@ -98,29 +99,9 @@ impl Run {
     }
 }
 
-/// The export to run and its name.
-fn choose_entry<'n>(network: &'n Network, name: Option<&str>) -> Result<(&'n str, &'n Entry), Failure> {
-    let find = |name: &str| network.entries.get_key_value(name);
-    let found = match name {
-        Some(name) => find(name),
-        None => {
-            find("_start").or_else(|| network.entries.iter().next().filter(|_| network.entries.len() == 1))
-        }
-    };
-    if let Some((name, entry)) = found {
-        return Ok((name, entry));
-    }
-    Err(Failure::Usage(match name {
-        _ if network.entries.is_empty() => "the module exports no function".to_owned(),
-        Some(name) => format!("no exported function is called `{name}`; there are:{}", Exports(network)),
-        None => format!("choose one of the exported functions with --invoke:{}", Exports(network)),
-    }))
-}
-
 /// The arguments, by the types of the parameters.
-fn parse_arguments(name: &str, entry: &Entry, texts: &[OsString]) -> Result<Vec<Value>, Failure> {
-    let signature = Signature(name, entry);
-    let (expected, given) = (entry.params.len(), texts.len());
+fn parse_arguments(signature: Signature, texts: &[OsString]) -> Result<Vec<Value>, Failure> {
+    let (expected, given) = (signature.params.len(), texts.len());
     if expected != given {
         return Err(Failure::Usage(format!(
             "{given} argument{} given, but the function is {signature}",
@@ -128,7 +109,7 @@ fn parse_arguments(name: &str, entry: &Entry, texts: &[OsString]) -> Result<Vec<
         )));
     }
     let mut arguments = Vec::new();
-    for (text, ty) in texts.iter().zip(&entry.params) {
+    for (text, ty) in texts.iter().zip(signature.params) {
         // What is not Unicode is not a number.
         let text = text.to_string_lossy();
         arguments.push(arguments::parse(&text, *ty).map_err(|why| {

@@ -1,0 +1,424 @@
+//! Building ONNX graphs: nodes named by their role, initializers, bodies of loops.
+//!
+//! A value has the name of the output that makes it, `run/step/read` for instance: the path of the
+//! group that the builder is in, and the node's role in it. ONNX wants names to be unique over all
+//! nested graphs, which paths are. Weights, tables and all else that a program brings are
+//! initializers of the outermost graph; bodies of loops refer to them by name.
+
+use crate::proto::{
+    AttributeProto, AttributeType, DataType, Dimension, DimensionValue, GraphProto, NodeProto, SequenceType,
+    TensorProto, TensorShapeProto, TensorType, TypeProto, TypeValue, ValueInfoProto,
+};
+
+/// Name of a value.
+pub type Name = String;
+
+/// Content of an initializer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Its shape.
+    pub dims: Vec<i64>,
+    /// Its elements, little-endian.
+    pub bytes: Vec<u8>,
+    /// Their type.
+    pub ty: DataType,
+}
+
+/// Element types that tensors are made of.
+pub trait Element: Copy {
+    /// ONNX's name for it.
+    const TYPE: DataType;
+    /// Appends its little-endian bytes.
+    fn append(self, bytes: &mut Vec<u8>);
+}
+
+macro_rules! elements {
+    ($($ty:ty => $data_type:ident),*) => {$(
+        impl Element for $ty {
+            const TYPE: DataType = DataType::$data_type;
+            fn append(self, bytes: &mut Vec<u8>) {
+                bytes.extend(self.to_le_bytes());
+            }
+        }
+    )*};
+}
+
+elements!(f64 => Double, i64 => Int64, i32 => Int32, i16 => Int16, i8 => Int8, u32 => Uint32, u16 => Uint16, u8 => Uint8);
+
+impl Tensor {
+    /// A tensor of any shape.
+    pub fn new<T: Element>(dims: &[usize], elements: impl IntoIterator<Item = T>) -> Tensor {
+        let mut bytes = Vec::new();
+        elements.into_iter().for_each(|element| element.append(&mut bytes));
+        let dims: Vec<i64> = dims.iter().map(|dim| *dim as i64).collect();
+        debug_assert_eq!(dims.iter().product::<i64>() as usize * size_of::<T>(), bytes.len());
+        Tensor { dims, bytes, ty: T::TYPE }
+    }
+
+    /// A list.
+    pub fn list<T: Element>(elements: &[T]) -> Tensor {
+        Tensor::new(&[elements.len()], elements.iter().copied())
+    }
+
+    /// One number, without dimensions.
+    pub fn scalar<T: Element>(element: T) -> Tensor {
+        Tensor::new(&[], [element])
+    }
+
+    /// True or false.
+    pub fn boolean(value: bool) -> Tensor {
+        Tensor { dims: Vec::new(), bytes: vec![value.into()], ty: DataType::Bool }
+    }
+
+    /// A row of a matrix with one row.
+    pub fn row<T: Element>(elements: &[T]) -> Tensor {
+        Tensor::new(&[1, elements.len()], elements.iter().copied())
+    }
+
+    /// A list of integers in the smallest type that holds all of them, signed if one is negative.
+    pub fn smallest(integers: &[i64]) -> Tensor {
+        let (lo, hi) = integers.iter().fold((0, 0), |(lo, hi), x| (x.min(&lo).to_owned(), *x.max(&hi)));
+        let fits = |min: i64, max: i64| min <= lo && hi <= max;
+        let dims = [integers.len()];
+        let integers = integers.iter().copied();
+        match () {
+            () if fits(0, u8::MAX.into()) => Tensor::new(&dims, integers.map(|x| x as u8)),
+            () if fits(i8::MIN.into(), i8::MAX.into()) => Tensor::new(&dims, integers.map(|x| x as i8)),
+            () if fits(0, u16::MAX.into()) => Tensor::new(&dims, integers.map(|x| x as u16)),
+            () if fits(i16::MIN.into(), i16::MAX.into()) => Tensor::new(&dims, integers.map(|x| x as i16)),
+            () if fits(0, u32::MAX.into()) => Tensor::new(&dims, integers.map(|x| x as u32)),
+            () if fits(i32::MIN.into(), i32::MAX.into()) => Tensor::new(&dims, integers.map(|x| x as i32)),
+            () => Tensor::new(&dims, integers),
+        }
+    }
+
+    fn proto(self, name: &str) -> TensorProto {
+        TensorProto {
+            name: name.to_owned(),
+            dims: self.dims,
+            data_type: self.ty as i32,
+            raw_data: self.bytes,
+            ..TensorProto::default()
+        }
+    }
+}
+
+/// An attribute of a node.
+pub enum Attribute {
+    /// An integer.
+    Int(&'static str, i64),
+    /// The one element of a tensor that `ConstantOfShape` repeats.
+    Value(Tensor),
+    /// A word.
+    Text(&'static str, &'static str),
+    /// The body of a loop.
+    Body(GraphProto),
+}
+
+impl Attribute {
+    /// The type that `Cast` converts to.
+    fn to(ty: DataType) -> Attribute {
+        Attribute::Int("to", ty as i64)
+    }
+
+    fn proto(self) -> AttributeProto {
+        let mut proto = AttributeProto::default();
+        let (name, ty) = match self {
+            Attribute::Int(name, i) => {
+                proto.i = i;
+                (name, AttributeType::Int)
+            }
+            Attribute::Text(name, text) => {
+                proto.s = text.into();
+                (name, AttributeType::String)
+            }
+            Attribute::Value(tensor) => {
+                proto.t = Some(tensor.proto(""));
+                ("value", AttributeType::Tensor)
+            }
+            Attribute::Body(graph) => {
+                proto.g = Some(graph);
+                ("body", AttributeType::Graph)
+            }
+        };
+        proto.name = name.to_owned();
+        proto.r#type = ty.into();
+        proto
+    }
+}
+
+/// A dimension of a value at a boundary.
+#[derive(Clone, Copy, Debug)]
+pub enum Dim {
+    /// So many.
+    Fixed(i64),
+    /// As many as the program or the caller brings, by a name.
+    Named(&'static str),
+}
+
+/// Type of a value at a boundary: of a graph, or of a loop's body.
+#[derive(Clone, Debug)]
+pub struct ValueType {
+    ty: DataType,
+    /// Nothing where the number of elements changes as the loop goes on.
+    dims: Option<Vec<Dim>>,
+    sequence: bool,
+}
+
+impl ValueType {
+    /// A tensor of that shape.
+    pub fn tensor(ty: DataType, dims: &[Dim]) -> ValueType {
+        ValueType { ty, dims: Some(dims.to_vec()), sequence: false }
+    }
+
+    /// A tensor whose shape is not told.
+    pub fn unshaped(ty: DataType) -> ValueType {
+        ValueType { ty, dims: None, sequence: false }
+    }
+
+    /// A sequence of tensors.
+    pub fn sequence(ty: DataType) -> ValueType {
+        ValueType { ty, dims: None, sequence: true }
+    }
+
+    fn info(&self, name: &str) -> ValueInfoProto {
+        let dimension = |dim: &Dim| {
+            let value = match *dim {
+                Dim::Fixed(count) => DimensionValue::Count(count),
+                Dim::Named(name) => DimensionValue::Name(name.to_owned()),
+            };
+            Dimension { value: Some(value) }
+        };
+        let shape =
+            self.dims.as_ref().map(|dims| TensorShapeProto { dim: dims.iter().map(dimension).collect() });
+        let mut value = TypeValue::Tensor(TensorType { elem_type: self.ty as i32, shape });
+        if self.sequence {
+            let elem_type = Some(Box::new(TypeProto { value: Some(value) }));
+            value = TypeValue::Sequence(Box::new(SequenceType { elem_type }));
+        }
+        let ty = TypeProto { value: Some(value) };
+        ValueInfoProto { name: name.to_owned(), r#type: Some(ty), doc_string: String::new() }
+    }
+}
+
+/// What a loop carries from iteration to iteration.
+pub struct Carried {
+    /// Its role.
+    pub role: &'static str,
+    /// Its type.
+    pub ty: ValueType,
+    /// Its first value.
+    pub first: Name,
+}
+
+/// A graph in the making.
+#[derive(Default)]
+pub struct Graph {
+    /// Nodes of the graph and of the bodies that are open, the innermost last.
+    nodes: Vec<Vec<NodeProto>>,
+    initializers: Vec<TensorProto>,
+    inputs: Vec<ValueInfoProto>,
+    outputs: Vec<ValueInfoProto>,
+    path: Vec<&'static str>,
+    /// All names so far: none may stand twice, in whatever graph.
+    #[cfg(debug_assertions)]
+    names: std::collections::HashSet<Name>,
+    /// What the next node says of the group that it begins.
+    doc: Option<&'static str>,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Graph {
+        Graph { nodes: vec![Vec::new()], ..Graph::default() }
+    }
+
+    /// A group of nodes: their names begin with its name, and the first one carries its description.
+    pub fn group<R>(
+        &mut self,
+        name: &'static str,
+        doc: &'static str,
+        build: impl FnOnce(&mut Graph) -> R,
+    ) -> R {
+        self.path.push(name);
+        self.doc = Some(doc);
+        let result = build(self);
+        self.path.pop();
+        result
+    }
+
+    fn named(&self, role: &str) -> Name {
+        let mut name: Vec<&str> = self.path.clone();
+        name.push(role);
+        name.join("/")
+    }
+
+    fn push(
+        &mut self,
+        role: &str,
+        op: &str,
+        inputs: &[&str],
+        outputs: Vec<Name>,
+        attributes: Vec<Attribute>,
+    ) {
+        let node = NodeProto {
+            name: self.named(role),
+            op_type: op.to_owned(),
+            input: inputs.iter().map(|input| (*input).to_owned()).collect(),
+            output: outputs,
+            attribute: attributes.into_iter().map(Attribute::proto).collect(),
+            doc_string: self.doc.take().unwrap_or_default().to_owned(),
+            ..NodeProto::default()
+        };
+        debug_assert!(
+            node.output.iter().all(|name| self.names.insert(name.clone())),
+            "{:?} twice",
+            node.output
+        );
+        self.nodes.last_mut().expect("the graph is open").push(node);
+    }
+
+    /// A node with one output, whose name it gives.
+    pub fn op(&mut self, role: &str, op: &str, inputs: &[&str], attributes: Vec<Attribute>) -> Name {
+        let output = self.named(role);
+        self.push(role, op, inputs, vec![output.clone()], attributes);
+        output
+    }
+
+    /// A node without attributes.
+    pub fn plain(&mut self, role: &str, op: &str, inputs: &[&str]) -> Name {
+        self.op(role, op, inputs, Vec::new())
+    }
+
+    /// A node that works along an axis.
+    pub fn along(&mut self, role: &str, op: &str, axis: i64, inputs: &[&str]) -> Name {
+        self.op(role, op, inputs, vec![Attribute::Int("axis", axis)])
+    }
+
+    /// A node that computes a boundary value, which goes by that very name.
+    pub fn output(&mut self, name: &str, ty: ValueType, value: &str) {
+        let node = NodeProto {
+            name: self.named(name),
+            op_type: "Identity".to_owned(),
+            input: vec![value.to_owned()],
+            output: vec![name.to_owned()],
+            ..NodeProto::default()
+        };
+        self.nodes.last_mut().expect("the graph is open").push(node);
+        self.outputs.push(ty.info(name));
+    }
+
+    /// An input of the graph.
+    pub fn input(&mut self, name: &str, ty: ValueType) -> Name {
+        self.inputs.push(ty.info(name));
+        name.to_owned()
+    }
+
+    /// The largest element, as a scalar.
+    pub fn largest(&mut self, role: &str, value: &str) -> Name {
+        self.op(role, "ReduceMax", &[value], vec![Attribute::Int("keepdims", 0)])
+    }
+
+    /// Cuts a value into parts along an axis; `sizes` is an initializer.
+    pub fn split<const N: usize>(
+        &mut self,
+        role: &str,
+        axis: i64,
+        value: &str,
+        sizes: &str,
+        parts: [&str; N],
+    ) -> [Name; N] {
+        let outputs = parts.map(|part| self.named(part));
+        self.push(role, "Split", &[value, sizes], outputs.to_vec(), vec![Attribute::Int("axis", axis)]);
+        outputs
+    }
+
+    /// Converts the elements.
+    pub fn cast(&mut self, role: &str, value: &str, ty: DataType) -> Name {
+        self.op(role, "Cast", &[value], vec![Attribute::to(ty)])
+    }
+
+    /// A tensor of one number repeated; its shape is a value.
+    pub fn filled<T: Element>(&mut self, role: &str, shape: &str, element: T) -> Name {
+        let value = Tensor::new(&[1], [element]);
+        self.op(role, "ConstantOfShape", &[shape], vec![Attribute::Value(value)])
+    }
+
+    /// An initializer of the outermost graph. The same name stands for the same content.
+    pub fn initializer(&mut self, name: &str, tensor: Tensor) -> Name {
+        let proto = tensor.proto(name);
+        match self.initializers.iter().find(|other| other.name == name) {
+            Some(other) => debug_assert_eq!(other, &proto, "two initializers are called {name}"),
+            None => self.initializers.push(proto),
+        }
+        name.to_owned()
+    }
+
+    /// A loop. `build` gets the names of the iteration's number and of what is carried, and gives the
+    /// condition to go on and the next values. Returns the last values.
+    pub fn repeat(
+        &mut self,
+        role: &'static str,
+        trips: &str,
+        condition: &str,
+        carried: Vec<Carried>,
+        build: impl FnOnce(&mut Graph, &str, &[Name]) -> (Name, Vec<Name>),
+    ) -> Vec<Name> {
+        let doc = self.doc.take();
+        // What a loop carries is named by the loop.
+        self.path.push(role);
+        let iteration = self.named("iteration");
+        let going = self.named("going.in");
+        let names: Vec<Name> = carried.iter().map(|c| self.named(&format!("{}.in", c.role))).collect();
+        self.nodes.push(Vec::new());
+        let (condition_out, next) = build(self, &iteration, &names);
+        let scalar = |ty| ValueType::tensor(ty, &[]);
+        // A body's output is a node's, and each only once.
+        let mut results =
+            vec![(self.plain("going.out", "Identity", &[&condition_out]), scalar(DataType::Bool))];
+        for (c, value) in carried.iter().zip(&next) {
+            let own = self.is_own(value) && next.iter().filter(|other| *other == value).count() == 1;
+            let value = match own {
+                true => value.clone(),
+                false => self.plain(&format!("{}.out", c.role), "Identity", &[value]),
+            };
+            results.push((value, c.ty.clone()));
+        }
+        let mut inputs = vec![scalar(DataType::Int64).info(&iteration), scalar(DataType::Bool).info(&going)];
+        inputs.extend(carried.iter().zip(&names).map(|(c, name)| c.ty.info(name)));
+        let body = GraphProto {
+            name: self.named("body"),
+            node: self.nodes.pop().expect("the body is open"),
+            input: inputs,
+            output: results.iter().map(|(name, ty)| ty.info(name)).collect(),
+            ..GraphProto::default()
+        };
+        self.path.pop();
+        let outputs: Vec<Name> =
+            carried.iter().map(|c| self.named(&format!("{role}/{}.last", c.role))).collect();
+        let mut arguments = vec![trips, condition];
+        arguments.extend(carried.iter().map(|c| c.first.as_str()));
+        self.doc = doc;
+        self.push(role, "Loop", &arguments, outputs.clone(), vec![Attribute::Body(body)]);
+        outputs
+    }
+
+    /// Whether a value is made by a node of the innermost graph.
+    fn is_own(&self, value: &str) -> bool {
+        let nodes = self.nodes.last().expect("the graph is open");
+        nodes.iter().any(|node| node.output.iter().any(|output| output == value))
+    }
+
+    /// The finished graph.
+    pub fn finish(mut self, name: &str, doc: &str) -> GraphProto {
+        GraphProto {
+            name: name.to_owned(),
+            doc_string: doc.to_owned(),
+            node: self.nodes.pop().expect("the graph is open"),
+            initializer: self.initializers,
+            input: self.inputs,
+            output: self.outputs,
+            ..GraphProto::default()
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! A run is two phases, the same loop twice: what the program does at its creation, then the call.
+
+use crate::proto::DataType;
+
+use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
+use super::plan::Plan;
+use super::step::Frozen;
+
+/// What a phase begins with and leaves.
+pub struct State {
+    /// Numbers and expert, gates not quantized yet: double [batch, numbers].
+    pub z: Name,
+    /// Maps evaluated: int64 [batch].
+    pub steps: Name,
+    /// What the trace is made of.
+    pub trace: Vec<Name>,
+}
+
+/// Runs the phases, from rows of `starts`: double [2, batch, numbers]. A creation that does not halt
+/// is the last phase.
+pub fn run(
+    g: &mut Graph,
+    plan: &Plan,
+    frozen: &Frozen,
+    starts: &str,
+    trace: Vec<Carried>,
+    phase: impl FnOnce(&mut Graph, State) -> State,
+) -> State {
+    let two = g.initializer("const/two", Tensor::scalar(2i64));
+    let yes = g.initializer("const/true", Tensor::boolean(true));
+    let expert_slot = g.initializer("limits/expert.slot", Tensor::list(&[plan.slots.count() as i64]));
+    let before = g.initializer("phases/before.halt", Tensor::scalar(0f64));
+    let after = g.initializer("phases/after.halt", Tensor::scalar(2f64));
+    let mut carried = vec![
+        Carried { role: "numbers", ty: plan.numbers_type(), first: frozen.zero.clone() },
+        Carried {
+            role: "steps",
+            ty: ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]),
+            first: frozen.no_steps.clone(),
+        },
+    ];
+    let parts = trace.len();
+    carried.extend(trace);
+    let last = g.repeat("phases", &two, &yes, carried, |g, i, carried| {
+        let z = g.along("start", "Gather", 0, &[starts, i]);
+        let state = phase(g, State { z, steps: carried[1].clone(), trace: carried[2..].to_vec() });
+        let expert = g.along("end.expert", "Gather", 1, &[&state.z, &expert_slot]);
+        let expert = g.largest("end.any", &expert);
+        let above = g.plain("end.above", "Greater", &[&expert, &before]);
+        let below = g.plain("end.below", "Less", &[&expert, &after]);
+        let halted = g.plain("end.halted", "And", &[&above, &below]);
+        let mut next = vec![state.z, state.steps];
+        next.extend(state.trace);
+        (halted, next)
+    });
+    debug_assert_eq!(last.len(), 2 + parts);
+    let mut last = last.into_iter();
+    let mut next = || last.next().expect("all that is carried comes out");
+    State { z: next(), steps: next(), trace: (0..parts).map(|_| next()).collect() }
+}

@@ -1,0 +1,182 @@
+//! What a model of a network needs to know beforehand: where everything lies.
+
+use crate::proto::DataType;
+use wasm2onnx_runtime::{Cell, Entry, Field, Network, Place, ValueType};
+
+use super::ExportError;
+use super::graph::{self, Dim, Graph, Name, Tensor};
+use crate::pack::{Matrices, Slots};
+
+/// Cells that are stored together if one of them is not 0.
+pub const STORED_PAGE: usize = 64;
+
+/// Cells that the resident variant carries at most: every step copies all of them.
+const MAX_RESIDENT_CELLS: usize = 8192;
+
+/// Opset of `ReduceMax` with axes as an input, the youngest operator that is needed.
+const OPSET: i64 = 18;
+
+/// Opset of `BitCast`.
+const FLOAT_OPSET: i64 = 26;
+
+/// A network and one of its entries, ready to be written.
+pub struct Plan<'n> {
+    /// The network.
+    pub network: &'n Network,
+    /// The function that the model runs.
+    pub entry: &'n Entry,
+    /// Its name.
+    pub name: &'n str,
+    /// Order of the numbers.
+    pub slots: Slots,
+    /// The matrices.
+    pub matrices: Matrices,
+    /// Cells of a direct-mapped trace: keys are their indices. Below the first region lie a cell for
+    /// each row port, where rows that are not appended go, and one that is never written, which
+    /// queries for nothing read; the last cell is never written either.
+    pub cells: usize,
+    /// First key of any region.
+    first: u64,
+}
+
+impl<'n> Plan<'n> {
+    /// # Errors
+    ///
+    /// [`ExportError::UnknownExport`], [`ExportError::Layout`]
+    pub fn new(network: &'n Network, name: &str) -> Result<Plan<'n>, ExportError> {
+        let (name, entry) =
+            network.entries.get_key_value(name).ok_or_else(|| ExportError::UnknownExport {
+                name: name.to_owned(),
+                available: network.entries.keys().cloned().collect(),
+            })?;
+        let results: Vec<Field> = entry
+            .result_places
+            .iter()
+            .filter_map(|place| match place {
+                Place::Field(field) => Some(*field),
+                Place::Row(_) => None,
+            })
+            .collect();
+        let rows = u64::from(network.ports.rows);
+        let first = network.regions.first().map_or(rows + 1, |region| region.first);
+        if first <= rows {
+            return Err(ExportError::Layout { first, rows });
+        }
+        let end = network.regions.last().map_or(first, |region| region.first + region.count);
+        let cells = usize::try_from(end + 1).map_err(|_| ExportError::TooLarge { cells: end })?;
+        Ok(Plan {
+            network,
+            entry,
+            name,
+            slots: Slots(network.ports),
+            matrices: Matrices::pack(network, &results),
+            cells,
+            first,
+        })
+    }
+
+    /// Whether the trace is small enough to be carried whole: the resident variant of the loop form.
+    /// A program that reads or prints bytes has a large one.
+    pub fn is_resident(&self) -> bool {
+        let io = &self.network.io;
+        self.cells <= MAX_RESIDENT_CELLS && io.stdin.is_none() && io.stdout.is_none()
+    }
+
+    /// Number of instances that run side by side.
+    pub fn batch(&self) -> Dim {
+        if self.is_resident() { Dim::Named("batch") } else { Dim::Fixed(1) }
+    }
+
+    /// Cells that are there whatever the input: all but those of standard input, the last region.
+    pub fn first_cells(&self) -> usize {
+        match self.network.io.stdin {
+            Some((region, _)) => self.network.regions[region].first as usize,
+            None => self.cells,
+        }
+    }
+
+    /// The lowest opset that has all operators.
+    pub fn opset(&self) -> i64 {
+        let float = |ty: &ValueType| matches!(ty, ValueType::F32 | ValueType::F64);
+        let floats = self.entry.params.iter().chain(&self.entry.results).any(float);
+        if floats { FLOAT_OPSET } else { OPSET }
+    }
+
+    /// Number of numbers, the expert among them.
+    pub fn count(&self, g: &mut Graph) -> Name {
+        g.initializer("shape/numbers", Tensor::list(&[self.slots.count() as i64 + 1]))
+    }
+
+    /// Sizes of the parts that a step uses apart: `s`, `n`, `v`, `x`, and all indices.
+    pub fn part_sizes(&self, g: &mut Graph) -> Name {
+        let [s, n, v, x, q, k, t] = self.slots.sizes().map(|size| size as i64);
+        g.initializer("shape/fields", Tensor::list(&[s, n, v, x, q + k + t + 1]))
+    }
+
+    /// Sizes of the parts of the indices: `q`, `k`, `t`, `e`.
+    pub fn id_sizes(&self, g: &mut Graph) -> Name {
+        let [.., q, k, t] = self.slots.sizes().map(|size| size as i64);
+        g.initializer("shape/indices", Tensor::list(&[q, k, t, 1]))
+    }
+
+    /// Type of all numbers and the expert.
+    pub fn numbers_type(&self) -> graph::ValueType {
+        graph::ValueType::tensor(DataType::Double, &[Dim::Named("batch"), Dim::Named("numbers")])
+    }
+
+    /// The least of each index: see [`Plan::cells`]. A table's entry −1 is its last, which is 0.
+    pub fn floor(&self) -> Vec<f64> {
+        let [.., q, k, t] = self.slots.sizes();
+        let sink = (self.first - 1) as f64;
+        let mut floor = vec![sink; q];
+        floor.extend((0..k).map(|port| port as f64));
+        floor.extend(std::iter::repeat_n(-1.0, t));
+        floor.push(0.0);
+        floor
+    }
+
+    /// The largest of each index, for a trace whose last cell is the given one.
+    pub fn top(&self, last_cell: usize) -> Vec<f64> {
+        let [.., q, k, t] = self.slots.sizes();
+        let mut top = vec![last_cell as f64; q + k];
+        top.extend(std::iter::repeat_n(self.network.lookup.len() as f64, t));
+        top.push(self.network.experts.len() as f64 - 1.0);
+        top
+    }
+
+    /// First rows as a model stores them: pages of bytes with at least one that is not 0, and all
+    /// other rows by key and value.
+    pub fn first_rows(&self) -> FirstRows {
+        let mut rows = FirstRows { pages: vec![0], bytes: vec![0; STORED_PAGE], ..FirstRows::default() };
+        for (key, value) in &self.network.first_rows {
+            let region = self.network.region_of(*key).expect("validated: first rows are in regions");
+            let byte = *value as u8;
+            if self.network.regions[region].cell == Cell::Number || f64::from(byte) != *value {
+                rows.keys.push(*key as i64);
+                rows.values.push(*value);
+                continue;
+            }
+            let (page, cell) = (*key as usize / STORED_PAGE, *key as usize % STORED_PAGE);
+            if rows.pages.last() != Some(&(page as i64)) {
+                rows.pages.push(page as i64);
+                rows.bytes.resize(rows.bytes.len() + STORED_PAGE, 0);
+            }
+            let at = rows.bytes.len() - STORED_PAGE + cell;
+            rows.bytes[at] = byte;
+        }
+        rows
+    }
+}
+
+/// The rows that a trace begins with.
+#[derive(Clone, Debug, Default)]
+pub struct FirstRows {
+    /// Indices of pages, ascending.
+    pub pages: Vec<i64>,
+    /// Their cells.
+    pub bytes: Vec<u8>,
+    /// Keys of other rows.
+    pub keys: Vec<i64>,
+    /// Their values.
+    pub values: Vec<f64>,
+}

@@ -1,0 +1,62 @@
+//! The loop form for small traces: all cells are carried, one for each key, and instances run side
+//! by side.
+
+use crate::proto::DataType;
+
+use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
+use super::phases::State;
+use super::plan::Plan;
+use super::step::{self, Frozen};
+
+/// Type of the trace that is carried.
+pub fn trace_type() -> ValueType {
+    ValueType::tensor(DataType::Double, &[Dim::Named("batch"), Dim::Named("cells")])
+}
+
+/// Runs all instances to the end of one phase. The trace is one value.
+pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, state: State) -> State {
+    let fields = plan.part_sizes(g);
+    let indices = plan.id_sizes(g);
+    let floor = g.initializer("limits/floor", Tensor::row(&plan.floor()));
+    let top = g.initializer("limits/top", Tensor::row(&plan.top(plan.cells - 1)));
+    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    let zero = g.initializer("const/zero", Tensor::scalar(0i64));
+    let one = g.initializer("const/one", Tensor::scalar(1i64));
+    let yes = g.initializer("const/true", Tensor::boolean(true));
+
+    // The step that finds all instances at an end appends their last rows, and is the last one.
+    let spent = g.largest("steps.spent", &state.steps);
+    let left = g.plain("steps.left", "Sub", &[&frozen.max_steps, &spent]);
+    let trips = g.plain("trips", "Add", &[&left, &one]);
+
+    let batch = Dim::Named("batch");
+    let [trace] = <[Name; 1]>::try_from(state.trace).expect("the trace is one value");
+    let carried = vec![
+        Carried { role: "numbers", ty: plan.numbers_type(), first: state.z },
+        Carried { role: "steps", ty: ValueType::tensor(DataType::Int64, &[batch]), first: state.steps },
+        Carried { role: "trace", ty: trace_type(), first: trace },
+    ];
+    let last = g.repeat("decode", &trips, &yes, carried, |g, _, carried| {
+        let [z, steps, trace] = carried else { unreachable!("three values are carried") };
+        g.group("step", step::DOC, |g| {
+            let [s, gates, v, x, ids] = g.split("fields", 1, z, &fields, ["s", "gate.raw", "v", "x", "ids"]);
+            let ids = step::clamp(g, &ids, &floor, &top);
+            let ids = g.cast("id", &ids, DataType::Int64);
+            let [q, k, t, e] =
+                g.split("indices", 1, &ids, &indices, ["query", "key", "lookup", "expert.row"]);
+            let e = g.plain("expert", "Reshape", &[&e, &flat]);
+            let (trace, r) = step::recall(g, trace, &k, &x, &q);
+            let w = g.plain("entry", "Gather", &[&frozen.lookup, &t]);
+            let n = step::quantize(g, &gates);
+            let u = g.plain("unit", "Mul", &[&n, &v]);
+            let z = step::map(g, frozen, &e, [&r, &w, &u, &s]);
+            let live = g.plain("live", "Gather", &[&frozen.live, &e]);
+            let steps = g.plain("steps", "Add", &[steps, &live]);
+            let any = g.largest("live.any", &live);
+            let going = g.plain("going", "Greater", &[&any, &zero]);
+            (going, vec![z, steps, trace])
+        })
+    });
+    let [z, steps, trace] = last.try_into().expect("three values are carried");
+    State { z, steps, trace: vec![trace] }
+}

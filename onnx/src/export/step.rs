@@ -1,0 +1,61 @@
+//! The step, as nodes: what every form of a model repeats.
+//!
+//! Here is all of the computation. Rows are appended, the trace and the tables are read, units are
+//! multiplied, one sparse map is applied: the nodes are the same for every program.
+
+use super::graph::{Attribute, Graph, Name};
+use super::weights::Padded;
+
+/// What a model says of it.
+pub const DOC: &str =
+    "One step: append rows, read the trace and the tables, multiply units, apply the expert's map.";
+
+/// What a step uses that is the same at every step: made before the first.
+pub struct Frozen {
+    /// The matrices.
+    pub matrices: Padded,
+    /// The tables' entries, then a 0: double [entries].
+    pub lookup: Name,
+    /// 1 for each expert that is not terminal: int64 [experts].
+    pub live: Name,
+    /// 1 for each instance: double [batch, 1].
+    pub one: Name,
+    /// 0 for each number: double [batch, numbers].
+    pub zero: Name,
+    /// 0 for each instance: int64 [batch].
+    pub no_steps: Name,
+    /// Most maps to be evaluated: int64 scalar.
+    pub max_steps: Name,
+}
+
+/// `⌊relu(·)⌋` of the gates.
+pub fn quantize(g: &mut Graph, gates: &str) -> Name {
+    let positive = g.plain("gate.relu", "Relu", &[gates]);
+    g.plain("gate", "Floor", &[&positive])
+}
+
+/// `z′ = W_e · [1, r, w, u, s]`, without quantizing the gates.
+pub fn map(g: &mut Graph, frozen: &Frozen, expert: &str, [r, w, u, s]: [&str; 4]) -> Name {
+    let y = g.along("y", "Concat", 1, &[&frozen.one, r, w, u, s]);
+    let sources = g.plain("map.source", "Gather", &[&frozen.matrices.sources, expert]);
+    let slots = g.plain("map.slot", "Gather", &[&frozen.matrices.slots, expert]);
+    let weights = g.plain("map.weight", "Gather", &[&frozen.matrices.weights, expert]);
+    let factors = g.along("map.factor", "GatherElements", 1, &[&y, &sources]);
+    let terms = g.plain("map.term", "Mul", &[&factors, &weights]);
+    let add = vec![Attribute::Int("axis", 1), Attribute::Text("reduction", "add")];
+    g.op("z", "ScatterElements", &[&frozen.zero, &slots, &terms], add)
+}
+
+/// Ids, as numbers, brought into the range of what they name. An id outside names what reads 0, or
+/// what is never read.
+pub fn clamp(g: &mut Graph, ids: &str, floor: &str, top: &str) -> Name {
+    let below = g.plain("id.min", "Min", &[ids, top]);
+    g.plain("id.max", "Max", &[&below, floor])
+}
+
+/// Appends rows to a direct-mapped trace and reads it: the new trace, and what was read.
+pub fn recall(g: &mut Graph, trace: &str, keys: &str, values: &str, queries: &str) -> (Name, Name) {
+    let trace = g.along("trace", "ScatterElements", 1, &[trace, keys, values]);
+    let read = g.along("read", "GatherElements", 1, &[&trace, queries]);
+    (trace, read)
+}

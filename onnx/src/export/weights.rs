@@ -1,0 +1,116 @@
+//! The frozen tensors, and the prologue that expands them to what a step gathers from.
+
+use crate::proto::DataType;
+use wasm2onnx_runtime::Network;
+
+use super::graph::{Attribute, Graph, Name, Tensor};
+use crate::pack::{Matrices, Slots};
+
+/// Padded lists of terms, a row for each expert.
+pub struct Padded {
+    /// Elements of `y`, int32 [experts, width].
+    pub sources: Name,
+    /// Slots, int32 [experts, width].
+    pub slots: Name,
+    /// Weights, double [experts, width].
+    pub weights: Name,
+}
+
+/// Expands the packed matrices: each expert's list is filled up to the longest with terms of weight
+/// 0, and its first term is the constant of the next expert's id.
+pub fn matrices(g: &mut Graph, packed: &Matrices, slots: &Slots) -> Padded {
+    let experts = packed.next.len();
+    let width = packed.width();
+    let terms = packed.sources.len();
+    let i64s = |x: usize| Tensor::list(&[x as i64]);
+    let next = g.initializer("weights/next", Tensor::smallest(&packed.next));
+    let counts = g.initializer("weights/counts", Tensor::smallest(&packed.counts));
+    let sources = g.initializer("weights/sources", Tensor::smallest(&packed.sources));
+    let slot_list = g.initializer("weights/slots", Tensor::smallest(&packed.slots));
+    let indices = g.initializer("weights/indices", Tensor::smallest(&packed.weights));
+    let values = g.initializer("weights/values", Tensor::list(&packed.values));
+    let cells = g.initializer("weights/cells", i64s(experts * width));
+    let rows = g.initializer("weights/shape", Tensor::list(&[experts as i64, width as i64]));
+    let column = g.initializer("weights/column", Tensor::list(&[experts as i64, 1]));
+    let ends_shape = g.initializer("weights/ends", i64s(terms + 1));
+    let term_count = g.initializer("weights/terms", Tensor::scalar(terms as i64));
+    let term_range = g.initializer("weights/range", Tensor::list(&[0i64]));
+    let term_end = g.initializer("weights/range.end", i64s(terms));
+    let width = g.initializer("weights/width", i64s(width));
+    let expert_count = g.initializer("weights/experts", Tensor::scalar(experts as i64));
+    let next_slot = g.initializer("weights/next.slot", Tensor::new(&[1, 1], [slots.count() as i32]));
+    let zero = g.initializer("const/zero", Tensor::scalar(0i64));
+    let one = g.initializer("const/one", Tensor::scalar(1i64));
+
+    g.group("expand", "Expands the frozen matrices: ragged lists of terms become rows of one length.", |g| {
+        // Term j of all experts' lists goes to place j + the filling of all experts before its own:
+        // a running sum of what is noted at each list's end.
+        let counts = g.cast("count", &counts, DataType::Int64);
+        let filling = g.plain("filling", "Sub", &[&width, &counts]);
+        let ends = g.plain("end", "CumSum", &[&counts, &zero]);
+        let none = g.filled("mark.none", &ends_shape, 0i64);
+        let marks = add_at(g, "mark", &none, &ends, &filling);
+        let shifts = g.plain("shift.all", "CumSum", &[&marks, &zero]);
+        let shift = g.plain("shift", "Slice", &[&shifts, &term_range, &term_end]);
+        let index = g.plain("index", "Range", &[&zero, &term_count, &one]);
+        let place = g.plain("place", "Add", &[&index, &shift]);
+
+        let sources = g.cast("source", &sources, DataType::Int32);
+        let none = g.filled("source.none", &cells, 0i32);
+        let sources = rows_of(g, ["source.place", "source.row"], &none, &place, &sources, &rows);
+        let slot = g.cast("slot", &slot_list, DataType::Int32);
+        let none = g.filled("slot.none", &cells, 0i32);
+        let slot = rows_of(g, ["slot.place", "slot.row"], &none, &place, &slot, &rows);
+        let indices = g.cast("weight.index", &indices, DataType::Int64);
+        let weights = g.plain("weight.value", "Gather", &[&values, &indices]);
+        let none = g.filled("weight.none", &cells, 0f64);
+        let weights = rows_of(g, ["weight.place", "weight.row"], &none, &place, &weights, &rows);
+
+        let own = g.plain("next.own", "Range", &[&zero, &expert_count, &one]);
+        let next = g.cast("next.relative", &next, DataType::Int64);
+        let next = g.plain("next.id", "Add", &[&own, &next]);
+        let next = g.cast("next.weight", &next, DataType::Double);
+        let next = g.plain("next.column", "Reshape", &[&next, &column]);
+        let next_source = g.filled("next.source", &column, 0i32);
+        let next_slots = g.plain("next.slot", "Expand", &[&next_slot, &column]);
+        Padded {
+            sources: g.along("sources", "Concat", 1, &[&next_source, &sources]),
+            slots: g.along("slots", "Concat", 1, &[&next_slots, &slot]),
+            weights: g.along("weights", "Concat", 1, &[&next, &weights]),
+        }
+    })
+}
+
+/// Puts a list's elements to their places in a matrix.
+fn rows_of(g: &mut Graph, roles: [&str; 2], none: &str, places: &str, list: &str, shape: &str) -> Name {
+    let placed = g.along(roles[0], "ScatterElements", 0, &[none, places, list]);
+    g.plain(roles[1], "Reshape", &[&placed, shape])
+}
+
+/// Adds numbers at places of a list.
+fn add_at(g: &mut Graph, role: &str, list: &str, places: &str, numbers: &str) -> Name {
+    let add = vec![Attribute::Int("axis", 0), Attribute::Text("reduction", "add")];
+    g.op(role, "ScatterElements", &[list, places, numbers], add)
+}
+
+/// The frozen tables as one list, with a 0 behind them that queries out of range read.
+pub fn tables(g: &mut Graph, network: &Network) -> Name {
+    // Bytes first, as far as they go: the large tables of bitwise operations.
+    let lookup = &network.lookup;
+    let bytes = lookup.iter().take_while(|x| x.fract() == 0.0 && (0.0..256.0).contains(*x)).count();
+    let narrow: Vec<u8> = lookup[..bytes].iter().map(|x| *x as u8).collect();
+    let mut wide = lookup[bytes..].to_vec();
+    wide.push(0.0);
+    let exact = wide.iter().all(|x| x.fract() == 0.0 && x.abs() < (1u64 << 53) as f64);
+    let wide = match exact {
+        true => Tensor::smallest(&wide.iter().map(|x| *x as i64).collect::<Vec<_>>()),
+        false => Tensor::list(&wide),
+    };
+    let narrow = g.initializer("tables/bytes", Tensor::list(&narrow));
+    let wide = g.initializer("tables/numbers", wide);
+    g.group("lookup", "The frozen lookup tables, one behind the other.", |g| {
+        let narrow = g.cast("bytes.number", &narrow, DataType::Double);
+        let wide = g.cast("numbers.number", &wide, DataType::Double);
+        g.along("entries", "Concat", 0, &[&narrow, &wide])
+    })
+}

@@ -3,11 +3,15 @@
 //! [`export`] is the table of contents: what is frozen, the run, its results.
 
 mod boundary;
+mod dense;
 mod graph;
+mod growing;
+mod metadata;
 mod paged;
 mod phases;
 mod plan;
 mod resident;
+mod single;
 mod step;
 mod trace;
 mod weights;
@@ -17,14 +21,46 @@ use wasm2onnx_runtime::{Network, Terminal};
 
 use crate::proto::{DataType, ModelProto, OperatorSetIdProto};
 use graph::{Graph, Name, Tensor, ValueType};
-use plan::Plan;
+use phases::State;
+pub(crate) use plan::STORED_PAGE;
+use plan::{Keeping, Plan};
 use step::Frozen;
+
+/// What one run of a model does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// The whole run of the program.
+    #[default]
+    Loop,
+    /// One step.
+    Step,
+}
+
+/// How a model reads the trace and the tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Attention {
+    /// By index: a cell for each key.
+    #[default]
+    Indexed,
+    /// By hard attention over all rows. For small programs.
+    Dense,
+    /// By ONNX's `Attention`, softmax over all rows. For small programs and runs of less than 2^15 rows.
+    Softmax,
+}
 
 /// How a model is written.
 #[derive(Clone, Debug, Default)]
 pub struct ExportOptions {
     /// The exported function that the model runs.
     pub entry: String,
+    /// What one run of the model does.
+    pub form: Form,
+    /// How it reads.
+    pub attention: Attention,
+    /// Opset of the model; by default the lowest that serves it.
+    pub opset: Option<i64>,
+    /// SHA-256 of the module that the network was made from, for its metadata.
+    pub source_sha256: Option<[u8; 32]>,
 }
 
 /// Why a network could not be written as a model.
@@ -53,6 +89,24 @@ pub enum ExportError {
         /// Cells.
         cells: u64,
     },
+    /// The model needs another opset.
+    #[error("opset {version} does not serve this model: from {lowest} to {highest} do")]
+    Opset {
+        /// What was asked for.
+        version: i64,
+        /// The lowest that has all operators.
+        lowest: i64,
+        /// The youngest that models are written for.
+        highest: i64,
+    },
+    /// Softmax attention tells a limited number of rows apart, and this program begins with more.
+    #[error("the program begins with {rows} rows, but softmax attention tells {limit} apart")]
+    TooManyRows {
+        /// First rows.
+        rows: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// More words of arguments than a run can begin with.
     #[error("{words} words of arguments are too many")]
     TooManyArguments {
@@ -67,22 +121,48 @@ pub enum ExportError {
 ///
 /// As [`ExportError`] lists them.
 pub fn export(network: &Network, options: &ExportOptions) -> Result<Vec<u8>, ExportError> {
-    let plan = Plan::new(network, &options.entry)?;
+    let plan = Plan::new(network, &options.entry, options.attention)?;
+    let opset = plan.opset();
+    let version = options.opset.unwrap_or(opset);
+    if !(opset..=MAX_OPSET).contains(&version) {
+        return Err(ExportError::Opset { version, lowest: opset, highest: MAX_OPSET });
+    }
     let mut g = Graph::new();
-    loop_form(&mut g, &plan)?;
+    match options.form {
+        Form::Loop => loop_form(&mut g, &plan)?,
+        Form::Step => single::build(&mut g, &plan)?,
+    }
     let graph = g.finish("wasm2onnx", DOC);
     let model = ModelProto {
-        ir_version: 8,
-        opset_import: vec![OperatorSetIdProto { version: plan.opset(), ..Default::default() }],
+        ir_version: ir_version(version),
+        opset_import: vec![OperatorSetIdProto { version, ..Default::default() }],
         producer_name: "wasm2onnx".into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
+        metadata_props: metadata::of(&plan, options, &graph),
         graph: Some(graph),
-        ..Default::default()
     };
     Ok(model.encode_to_vec())
 }
 
-const DOC: &str = "A program as a frozen transformer.";
+/// The youngest opset that models were tried with.
+const MAX_OPSET: i64 = 26;
+
+/// The version of the format that came with an opset.
+fn ir_version(opset: i64) -> i64 {
+    match opset {
+        ..=18 => 8,
+        19..=20 => 9,
+        21..=22 => 10,
+        23 => 11,
+        24 => 12,
+        _ => 13,
+    }
+}
+
+const DOC: &str = "A WebAssembly program as a frozen transformer: weights are its instructions, attention over \
+    the trace is its memory, decoding runs it. This graph is the same for every program; the program is in the \
+    initializers. Groups of nodes: arguments and results at the boundary; what is expanded and frozen before \
+    the first step; the step.";
 
 /// The whole run in one graph.
 fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
@@ -91,40 +171,54 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     let (words, batch) = boundary::arguments(g, plan.entry, batch_dim);
     let max_steps = g.input("max_steps", ValueType::tensor(DataType::Int64, &[]));
     g.initializer("max_steps", Tensor::scalar(1i64 << 62));
-    let frozen = frozen(g, plan, &batch, max_steps);
+    let stdin = trace::stdin(g, plan);
+    let frozen = frozen(g, plan, &batch);
     let starts = starts(g, plan, &call, words.as_deref(), &batch);
-    let first = trace::first_rows(g, plan);
-    let run = "Decodes: instance creation, then the call.";
-    let (last, cells) = if plan.is_resident() {
-        let first = trace::resident(g, plan, &first, &batch);
-        let last = g.group("run", run, |g| {
-            phases::run(g, plan, &frozen, &starts, first, |g, state| resident::run(g, plan, &frozen, state))
-        });
-        let cells = last.trace[0].clone();
-        (last, cells)
-    } else {
-        let stdin = trace::stdin(g, plan);
-        let (cells, last_cell) = trace::paged(g, plan, &first, &stdin);
-        let first = paged::first_trace(g, plan, &cells);
-        let last = g.group("run", run, |g| {
-            phases::run(g, plan, &frozen, &starts, first, |g, state| {
-                paged::run(g, plan, &frozen, &last_cell, state)
-            })
-        });
-        let cells = paged::cells(g, &last.trace);
-        (last, cells)
+    let run = |g: &mut Graph, first, phase: &mut dyn FnMut(&mut Graph, State) -> State| {
+        g.group("run", "Decodes: instance creation, then the call.", |g| {
+            phases::run(g, plan, &frozen, &starts, first, phase)
+        })
     };
-    let ending =
-        boundary::Ending { z: &last.z, trace: &cells, steps: &last.steps, max_steps: &frozen.max_steps };
-    boundary::results(g, plan.network, plan.entry, &ending, batch_dim);
+    let (last, memory, max_steps) = match plan.keeping() {
+        Keeping::Resident => {
+            let first = trace::first_rows(g, plan);
+            let first = trace::resident(g, plan, &first, &batch);
+            let last = run(g, first, &mut |g, state| resident::run(g, plan, &frozen, &max_steps, state));
+            let memory = boundary::Memory::Cells(last.trace[0].clone());
+            (last, memory, max_steps)
+        }
+        Keeping::Paged => {
+            let first = trace::first_rows(g, plan);
+            let (cells, last_cell) = trace::paged(g, plan, &first, &stdin);
+            let first = paged::first_trace(g, plan, &cells);
+            let last =
+                run(g, first, &mut |g, state| paged::run(g, plan, &frozen, &max_steps, &last_cell, state));
+            let memory = boundary::Memory::Cells(paged::cells(g, &last.trace));
+            (last, memory, max_steps)
+        }
+        Keeping::Growing => {
+            let (first, rows) = trace::growing(g, plan, &stdin, &batch);
+            let max_steps = match plan.attention {
+                Attention::Softmax => dense::limit(g, plan, &rows, &max_steps)?,
+                Attention::Dense | Attention::Indexed => max_steps,
+            };
+            let last = run(g, first, &mut |g, state| {
+                growing::run(g, plan, &frozen, plan.attention, &max_steps, state)
+            });
+            let memory = boundary::Memory::Rows(plan.attention, last.trace[0].clone());
+            (last, memory, max_steps)
+        }
+    };
+    let ending = boundary::Ending { z: &last.z, steps: &last.steps, max_steps: &max_steps };
+    boundary::results(g, plan, &frozen, &ending, &memory);
     if let Some((region, length)) = plan.network.io.stdout {
-        boundary::stdout(g, &cells, plan.network.regions[region].first, length);
+        boundary::stdout(g, &frozen, &memory, plan.network.regions[region].first, length);
     }
     Ok(())
 }
 
 /// Expands what is frozen, and makes the constants of a step.
-fn frozen(g: &mut Graph, plan: &Plan, batch: &str, max_steps: Name) -> Frozen {
+fn frozen(g: &mut Graph, plan: &Plan, batch: &str) -> Frozen {
     let matrices = weights::matrices(g, &plan.matrices, &plan.slots);
     let lookup = weights::tables(g, plan.network);
     let terminals = plan.network.terminals.len();
@@ -133,17 +227,32 @@ fn frozen(g: &mut Graph, plan: &Plan, batch: &str, max_steps: Name) -> Frozen {
     let others = g.initializer("limits/others", Tensor::list(&[others]));
     let count = plan.count(g);
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
-    g.group("frozen", "Constants of a step: zeros, ones, which experts are not terminal.", |g| {
-        let dead = g.filled("terminal", &dead, 0i64);
-        let others = g.filled("other", &others, 1i64);
-        let live = g.along("live", "Concat", 0, &[&dead, &others]);
-        let column = g.along("column", "Concat", 0, &[batch, &single]);
-        let shape = g.along("shape", "Concat", 0, &[batch, &count]);
-        let one = g.filled("one", &column, 1f64);
-        let zero = g.filled("zero", &shape, 0f64);
-        let no_steps = g.filled("zero.batch", batch, 0i64);
-        Frozen { matrices, lookup, live, one, zero, no_steps, max_steps }
-    })
+    let pair = g.initializer("const/pair", Tensor::list(&[1i64, 1]));
+    let mut frozen =
+        g.group("frozen", "Constants of a step: zeros, ones, which experts are not terminal.", |g| {
+            let dead = g.filled("terminal", &dead, 0i64);
+            let others = g.filled("other", &others, 1i64);
+            let live = g.along("live", "Concat", 0, &[&dead, &others]);
+            let column = g.along("column", "Concat", 0, &[batch, &single]);
+            let row = g.along("row", "Concat", 0, &[batch, &pair]);
+            let shape = g.along("shape", "Concat", 0, &[batch, &count]);
+            Frozen {
+                matrices,
+                lookup,
+                table_rows: None,
+                live,
+                batch: batch.to_owned(),
+                one: g.filled("one", &column, 1f64),
+                zero: g.filled("zero", &shape, 0f64),
+                zero_row: g.filled("zero.row", &row, 0f64),
+                no_steps: g.filled("zero.batch", batch, 0i64),
+            }
+        });
+    if plan.attention != Attention::Indexed {
+        let rows = dense::table_rows(g, plan.attention, &frozen.lookup, batch, &frozen.zero_row);
+        frozen.table_rows = Some(rows);
+    }
+    frozen
 }
 
 /// What the phases begin with: double [2, batch, numbers].

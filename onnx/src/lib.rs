@@ -1,7 +1,10 @@
 //! Frozen networks as ONNX models, and back.
 
 pub mod export;
+pub mod import;
+mod model;
 mod pack;
-mod proto;
+pub mod proto;
 
-pub use export::{ExportError, ExportOptions, export};
+pub use export::{Attention, ExportError, ExportOptions, Form, export};
+pub use import::{ImportError, import};

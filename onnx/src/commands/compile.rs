@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use wasm2onnx::{ExportOptions, export};
+use sha2::{Digest, Sha256};
+use wasm2onnx::{Attention, ExportOptions, Form, export};
 use wasm2onnx_compiler::Signature as Types;
 use wasm2onnx_runtime::Network;
 
@@ -27,8 +28,57 @@ pub struct Compile {
     #[arg(short, long, value_name = "OUTPUT.onnx")]
     output: PathBuf,
 
+    /// What one run of the model does
+    #[arg(long, value_enum, default_value_t = FormName::Loop)]
+    form: FormName,
+
+    /// How the model reads the trace and the tables
+    #[arg(long, value_enum, default_value_t = AttentionName::Indexed)]
+    attention: AttentionName,
+
+    /// Opset of the model [default: the lowest that serves it]
+    #[arg(long, value_name = "N")]
+    opset: Option<i64>,
+
     #[command(flatten)]
     input: Input,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum FormName {
+    /// The whole run of the program
+    Loop,
+    /// One step, for drivers that look at each
+    Step,
+}
+
+impl From<FormName> for Form {
+    fn from(name: FormName) -> Self {
+        match name {
+            FormName::Loop => Form::Loop,
+            FormName::Step => Form::Step,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum AttentionName {
+    /// By index, a cell for each key
+    Indexed,
+    /// By hard attention over all rows: for small programs
+    Dense,
+    /// By ONNX's softmax attention over all rows: for small programs and short runs
+    Softmax,
+}
+
+impl From<AttentionName> for Attention {
+    fn from(name: AttentionName) -> Self {
+        match name {
+            AttentionName::Indexed => Attention::Indexed,
+            AttentionName::Dense => Attention::Dense,
+            AttentionName::Softmax => Attention::Softmax,
+        }
+    }
 }
 
 impl Compile {
@@ -41,7 +91,13 @@ impl Compile {
             .collect();
         let Signature { name, .. } = choose_entry(&exports, self.invoke.as_deref())?;
         let network = input::compile_export(&self.input.path, &bytes, &self.module, name)?;
-        let options = ExportOptions { entry: name.to_owned() };
+        let options = ExportOptions {
+            entry: name.to_owned(),
+            form: self.form.into(),
+            attention: self.attention.into(),
+            opset: self.opset,
+            source_sha256: Some(Sha256::digest(&bytes).into()),
+        };
         let model = export(&network, &options).map_err(anyhow::Error::from)?;
         write(&self.output, &model)?;
         // A closed standard error is no reason to fail.

@@ -6,8 +6,10 @@
 use crate::proto::DataType;
 use wasm2onnx_runtime::{Entry, Network, Place, ValueType as WasmType};
 
-use super::ExportError;
 use super::graph::{Attribute, Dim, Graph, Name, Tensor, ValueType};
+use super::plan::Plan;
+use super::step::Frozen;
+use super::{Attention, ExportError, dense};
 use crate::pack::Slots;
 
 /// ONNX's type for a value.
@@ -126,12 +128,34 @@ pub fn first_numbers(
     })
 }
 
+/// The trace that a run leaves.
+pub enum Memory {
+    /// A cell for each key: double [batch, cells].
+    Cells(Name),
+    /// All rows, to be read by attention.
+    Rows(Attention, Name),
+}
+
+impl Memory {
+    /// What it holds at keys, int64 [n]: double [batch, n].
+    fn read(&self, g: &mut Graph, frozen: &Frozen, role: &str, keys: &str) -> Name {
+        match self {
+            Memory::Cells(cells) => g.along(role, "Gather", 1, &[cells, keys]),
+            Memory::Rows(attention, rows) => {
+                let count = g.plain(&format!("{role}.count"), "Shape", &[keys]);
+                let shape = g.along(&format!("{role}.shape"), "Concat", 0, &[&frozen.batch, &count]);
+                let keys = g.cast(&format!("{role}.key"), keys, DataType::Double);
+                let keys = g.plain(&format!("{role}.keys"), "Expand", &[&keys, &shape]);
+                dense::read(g, *attention, frozen, rows, &keys, role)
+            }
+        }
+    }
+}
+
 /// What the last state of a run is turned into.
 pub struct Ending<'a> {
     /// Numbers and expert: double [batch, numbers and expert].
     pub z: &'a str,
-    /// The trace, a cell for each key: double [batch, cells].
-    pub trace: &'a str,
     /// Maps evaluated: int64 [batch].
     pub steps: &'a str,
     /// Most that were allowed: int64 scalar.
@@ -139,8 +163,9 @@ pub struct Ending<'a> {
 }
 
 /// The outputs `result…`, `trap`, `steps`.
-pub fn results(g: &mut Graph, network: &Network, entry: &Entry, ending: &Ending, batch: Dim) {
-    let slots = Slots(network.ports);
+pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &Ending, memory: &Memory) {
+    let Plan { network, entry, slots, .. } = plan;
+    let batch = plan.batch();
     let codes: Vec<i64> = network.terminals.iter().map(|terminal| super::trap_code(*terminal)).collect();
     let terminals = g.initializer("traps/terminals", Tensor::scalar(codes.len() as i64));
     let last_terminal = g.initializer("traps/last", Tensor::scalar(codes.len() as i64 - 1));
@@ -177,12 +202,18 @@ pub fn results(g: &mut Graph, network: &Network, entry: &Entry, ending: &Ending,
         for (i, ty) in entry.results.iter().enumerate() {
             let mut word = |g: &mut Graph, part: &str| {
                 let (w, place) = places.next().expect("validated: a place for each word");
-                let (from, at, key) = match *place {
-                    Place::Field(field) => (ending.z, slots.of(field) as i64, "slot"),
-                    Place::Row(key) => (ending.trace, key as i64, "cell"),
+                let role = format!("{i}.{part}.number");
+                let number = match *place {
+                    Place::Field(field) => {
+                        let slot = Tensor::list(&[slots.of(field) as i64]);
+                        let slot = g.initializer(&format!("results/{w}.slot"), slot);
+                        g.along(&role, "Gather", 1, &[ending.z, &slot])
+                    }
+                    Place::Row(key) => {
+                        let key = g.initializer(&format!("results/{w}.key"), Tensor::list(&[key as i64]));
+                        memory.read(g, frozen, &role, &key)
+                    }
                 };
-                let at = g.initializer(&format!("results/{w}.{key}"), Tensor::list(&[at]));
-                let number = g.along(&format!("{i}.{part}.number"), "Gather", 1, &[from, &at]);
                 let number = g.plain(&format!("{i}.{part}.flat"), "Reshape", &[&number, &flat]);
                 g.cast(&format!("{i}.{part}"), &number, DataType::Int64)
             };
@@ -222,17 +253,19 @@ pub fn results(g: &mut Graph, network: &Network, entry: &Entry, ending: &Ending,
 }
 
 /// The output `stdout`: as many bytes from a key on as a cell says.
-pub fn stdout(g: &mut Graph, cells: &str, first: u64, length: u64) {
-    let first = g.initializer("stdout/first", Tensor::list(&[first as i64]));
+pub fn stdout(g: &mut Graph, frozen: &Frozen, memory: &Memory, first: u64, length: u64) {
+    let first = g.initializer("stdout/first", Tensor::scalar(first as i64));
     let length = g.initializer("stdout/length", Tensor::list(&[length as i64]));
-    let axis = g.initializer("const/axis", Tensor::list(&[1i64]));
+    let one = g.initializer("const/one", Tensor::scalar(1i64));
+    let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let bytes = g.group("printed", "What the program printed.", |g| {
-        let count = g.along("count.cell", "Gather", 1, &[cells, &length]);
-        let count = g.plain("count.flat", "Reshape", &[&count, &flat]);
+        let count = memory.read(g, frozen, "count.cell", &length);
+        let count = g.plain("count.scalar", "Reshape", &[&count, &scalar]);
         let count = g.cast("count", &count, DataType::Int64);
         let end = g.plain("end", "Add", &[&first, &count]);
-        let bytes = g.plain("cells", "Slice", &[cells, &first, &end, &axis]);
+        let keys = g.plain("key", "Range", &[&first, &end, &one]);
+        let bytes = memory.read(g, frozen, "cells", &keys);
         let bytes = g.plain("flat", "Reshape", &[&bytes, &flat]);
         g.cast("bytes", &bytes, DataType::Uint8)
     });

@@ -111,6 +111,8 @@ pub enum Attribute {
     Value(Tensor),
     /// A word.
     Text(&'static str, &'static str),
+    /// A number.
+    Float(&'static str, f32),
     /// The body of a loop.
     Body(GraphProto),
 }
@@ -131,6 +133,10 @@ impl Attribute {
             Attribute::Text(name, text) => {
                 proto.s = text.into();
                 (name, AttributeType::String)
+            }
+            Attribute::Float(name, f) => {
+                proto.f = f;
+                (name, AttributeType::Float)
             }
             Attribute::Value(tensor) => {
                 proto.t = Some(tensor.proto(""));

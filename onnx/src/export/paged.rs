@@ -112,13 +112,22 @@ struct Paging {
     shift: Name,
     limit: Name,
     flat: Name,
+    /// Most maps to be evaluated: int64 scalar.
+    max_steps: Name,
 }
 
 /// Values that the inner loop carries besides numbers, steps and window, in order.
 const PENDING: [&str; 3] = ["ids", "entries", "cells"];
 
 /// Runs one instance to the end of one phase. `last_cell` is the index of the trace's last cell.
-pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, last_cell: &str, state: State) -> State {
+pub fn run(
+    g: &mut Graph,
+    plan: &Plan,
+    frozen: &Frozen,
+    max_steps: &str,
+    last_cell: &str,
+    state: State,
+) -> State {
     let [.., q, k, t] = plan.slots.sizes();
     let experts = plan.network.experts.len() as f64;
     let keys = q + k;
@@ -145,6 +154,7 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, last_cell: &str, state: 
         shift: g.initializer("pages/shift", per_id(experts, experts, 0.0)),
         limit: g.initializer("pages/limit", Tensor::scalar(LIMIT)),
         flat: g.initializer("const/flat", Tensor::list(&[-1i64])),
+        max_steps: max_steps.to_owned(),
     };
     let yes = g.initializer("const/true", Tensor::boolean(true));
     let forever = g.initializer("const/forever", Tensor::scalar(i64::MAX));
@@ -211,7 +221,7 @@ fn bring_in_and_go_on(
             let (cells, largest) = resident(g, ids, entries, &table);
             let going = g.plain("going", "Less", &[&largest, &paging.limit]);
             let steps = g.largest("steps", steps);
-            (cells, going, g.plain("steps.left", "Sub", &[&frozen.max_steps, &steps]))
+            (cells, going, g.plain("steps.left", "Sub", &[&paging.max_steps, &steps]))
         });
     let part = |role, ty, first: &Name| Carried { role, ty, first: first.clone() };
     let carried = vec![
@@ -253,13 +263,13 @@ fn bring_in_and_go_on(
     let [z, steps, ids, entries, cells, window] =
         <[Name; 6]>::try_from(last).expect("six values are carried");
     let going = g.group("again", "Whether a page is missing or steps are left.", |g| {
-        unfinished(g, frozen, paging, &cells, &steps)
+        unfinished(g, paging, &cells, &steps)
     });
     (going, vec![z, steps, ids, entries, window, table, frame_pages, frame, chunks])
 }
 
 /// Whether the outer loop goes on: steps are left, and the run has not ended with all rows resident.
-fn unfinished(g: &mut Graph, frozen: &Frozen, paging: &Paging, cells: &str, steps: &str) -> Name {
+fn unfinished(g: &mut Graph, paging: &Paging, cells: &str, steps: &str) -> Name {
     let [q, k, _, e] = g.split("cells", 1, cells, &paging.indices, ["query", "key", "lookup", "expert"]);
     let missing = g.along("keys", "Concat", 1, &[&q, &k]);
     let missing = g.largest("keys.largest", &missing);
@@ -268,7 +278,7 @@ fn unfinished(g: &mut Graph, frozen: &Frozen, paging: &Paging, cells: &str, step
     let live = g.plain("live", "Less", &[&expert, &paging.limit]);
     let more = g.plain("more", "Or", &[&missing, &live]);
     let steps = g.largest("steps", steps);
-    let allowed = g.plain("allowed", "Less", &[&steps, &frozen.max_steps]);
+    let allowed = g.plain("allowed", "Less", &[&steps, &paging.max_steps]);
     // The last rows of a run that ended with its last step may lie in pages to be brought in.
     let ended = g.plain("ended", "Not", &[&live]);
     let allowed = g.plain("allowed.last", "Or", &[&allowed, &ended]);

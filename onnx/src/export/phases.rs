@@ -24,7 +24,7 @@ pub fn run(
     frozen: &Frozen,
     starts: &str,
     trace: Vec<Carried>,
-    phase: impl FnOnce(&mut Graph, State) -> State,
+    phase: &mut dyn FnMut(&mut Graph, State) -> State,
 ) -> State {
     let two = g.initializer("const/two", Tensor::scalar(2i64));
     let yes = g.initializer("const/true", Tensor::boolean(true));

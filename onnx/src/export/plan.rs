@@ -3,8 +3,8 @@
 use crate::proto::DataType;
 use wasm2onnx_runtime::{Cell, Entry, Field, Network, Place, ValueType};
 
-use super::ExportError;
 use super::graph::{self, Dim, Graph, Name, Tensor};
+use super::{Attention, ExportError};
 use crate::pack::{Matrices, Slots};
 
 /// Cells that are stored together if one of them is not 0.
@@ -16,8 +16,22 @@ const MAX_RESIDENT_CELLS: usize = 8192;
 /// Opset of `ReduceMax` with axes as an input, the youngest operator that is needed.
 const OPSET: i64 = 18;
 
+/// Opset of `Attention`.
+const ATTENTION_OPSET: i64 = 23;
+
 /// Opset of `BitCast`.
 const FLOAT_OPSET: i64 = 26;
+
+/// How the loop form keeps its trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// All cells are carried.
+    Resident,
+    /// A window of pages is carried, the others in a sequence.
+    Paged,
+    /// All rows that were appended are carried.
+    Growing,
+}
 
 /// A network and one of its entries, ready to be written.
 pub struct Plan<'n> {
@@ -31,6 +45,8 @@ pub struct Plan<'n> {
     pub slots: Slots,
     /// The matrices.
     pub matrices: Matrices,
+    /// How reads are made.
+    pub attention: Attention,
     /// Cells of a direct-mapped trace: keys are their indices. Below the first region lie a cell for
     /// each row port, where rows that are not appended go, and one that is never written, which
     /// queries for nothing read; the last cell is never written either.
@@ -43,7 +59,7 @@ impl<'n> Plan<'n> {
     /// # Errors
     ///
     /// [`ExportError::UnknownExport`], [`ExportError::Layout`]
-    pub fn new(network: &'n Network, name: &str) -> Result<Plan<'n>, ExportError> {
+    pub fn new(network: &'n Network, name: &str, attention: Attention) -> Result<Plan<'n>, ExportError> {
         let (name, entry) =
             network.entries.get_key_value(name).ok_or_else(|| ExportError::UnknownExport {
                 name: name.to_owned(),
@@ -70,21 +86,33 @@ impl<'n> Plan<'n> {
             name,
             slots: Slots(network.ports),
             matrices: Matrices::pack(network, &results),
+            attention,
             cells,
             first,
         })
     }
 
-    /// Whether the trace is small enough to be carried whole: the resident variant of the loop form.
-    /// A program that reads or prints bytes has a large one.
-    pub fn is_resident(&self) -> bool {
+    /// How the loop form keeps its trace.
+    pub fn keeping(&self) -> Keeping {
         let io = &self.network.io;
-        self.cells <= MAX_RESIDENT_CELLS && io.stdin.is_none() && io.stdout.is_none()
+        let streams = io.stdin.is_some() || io.stdout.is_some();
+        match self.attention {
+            Attention::Dense | Attention::Softmax => Keeping::Growing,
+            // Who reads or prints bytes has a large trace.
+            Attention::Indexed if streams || self.cells > MAX_RESIDENT_CELLS => Keeping::Paged,
+            Attention::Indexed => Keeping::Resident,
+        }
     }
 
-    /// Number of instances that run side by side.
+    /// Number of instances that run side by side in the loop form.
     pub fn batch(&self) -> Dim {
-        if self.is_resident() { Dim::Named("batch") } else { Dim::Fixed(1) }
+        let io = &self.network.io;
+        let streams = io.stdin.is_some() || io.stdout.is_some();
+        match self.keeping() {
+            Keeping::Paged => Dim::Fixed(1),
+            Keeping::Growing if streams => Dim::Fixed(1),
+            Keeping::Growing | Keeping::Resident => Dim::Named("batch"),
+        }
     }
 
     /// Cells that are there whatever the input: all but those of standard input, the last region.
@@ -99,7 +127,11 @@ impl<'n> Plan<'n> {
     pub fn opset(&self) -> i64 {
         let float = |ty: &ValueType| matches!(ty, ValueType::F32 | ValueType::F64);
         let floats = self.entry.params.iter().chain(&self.entry.results).any(float);
-        if floats { FLOAT_OPSET } else { OPSET }
+        match self.attention {
+            _ if floats => FLOAT_OPSET,
+            Attention::Softmax => ATTENTION_OPSET,
+            Attention::Dense | Attention::Indexed => OPSET,
+        }
     }
 
     /// Number of numbers, the expert among them.
@@ -117,6 +149,12 @@ impl<'n> Plan<'n> {
     pub fn id_sizes(&self, g: &mut Graph) -> Name {
         let [.., q, k, t] = self.slots.sizes().map(|size| size as i64);
         g.initializer("shape/indices", Tensor::list(&[q, k, t, 1]))
+    }
+
+    /// Sizes of all parts: `s`, `n`, `v`, `x`, `q`, `k`, `t`, `e`.
+    pub fn all_sizes(&self, g: &mut Graph) -> Name {
+        let sizes: Vec<i64> = self.slots.sizes().iter().map(|size| *size as i64).chain([1]).collect();
+        g.initializer("shape/fields", Tensor::list(&sizes))
     }
 
     /// Type of all numbers and the expert.

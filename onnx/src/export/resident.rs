@@ -14,21 +14,16 @@ pub fn trace_type() -> ValueType {
 }
 
 /// Runs all instances to the end of one phase. The trace is one value.
-pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, state: State) -> State {
+pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, max_steps: &str, state: State) -> State {
     let fields = plan.part_sizes(g);
     let indices = plan.id_sizes(g);
     let floor = g.initializer("limits/floor", Tensor::row(&plan.floor()));
     let top = g.initializer("limits/top", Tensor::row(&plan.top(plan.cells - 1)));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));
-    let one = g.initializer("const/one", Tensor::scalar(1i64));
     let yes = g.initializer("const/true", Tensor::boolean(true));
 
-    // The step that finds all instances at an end appends their last rows, and is the last one.
-    let spent = g.largest("steps.spent", &state.steps);
-    let left = g.plain("steps.left", "Sub", &[&frozen.max_steps, &spent]);
-    let trips = g.plain("trips", "Add", &[&left, &one]);
-
+    let trips = step::trips(g, &state.steps, max_steps);
     let batch = Dim::Named("batch");
     let [trace] = <[Name; 1]>::try_from(state.trace).expect("the trace is one value");
     let carried = vec![
@@ -50,10 +45,7 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, state: State) -> State {
             let n = step::quantize(g, &gates);
             let u = g.plain("unit", "Mul", &[&n, &v]);
             let z = step::map(g, frozen, &e, [&r, &w, &u, &s]);
-            let live = g.plain("live", "Gather", &[&frozen.live, &e]);
-            let steps = g.plain("steps", "Add", &[steps, &live]);
-            let any = g.largest("live.any", &live);
-            let going = g.plain("going", "Greater", &[&any, &zero]);
+            let (steps, going) = step::count(g, frozen, steps, &e, &zero);
             (going, vec![z, steps, trace])
         })
     });

@@ -3,7 +3,8 @@
 //! Here is all of the computation. Rows are appended, the trace and the tables are read, units are
 //! multiplied, one sparse map is applied: the nodes are the same for every program.
 
-use super::graph::{Attribute, Graph, Name};
+use super::dense::TableRows;
+use super::graph::{Attribute, Graph, Name, Tensor};
 use super::weights::Padded;
 
 /// What a model says of it.
@@ -16,6 +17,12 @@ pub struct Frozen {
     pub matrices: Padded,
     /// The tables' entries, then a 0: double [entries].
     pub lookup: Name,
+    /// The tables as rows, where they are read by attention.
+    pub table_rows: Option<TableRows>,
+    /// Number of instances: int64 [1].
+    pub batch: Name,
+    /// 0 for each instance: double [batch, 1, 1].
+    pub zero_row: Name,
     /// 1 for each expert that is not terminal: int64 [experts].
     pub live: Name,
     /// 1 for each instance: double [batch, 1].
@@ -24,8 +31,6 @@ pub struct Frozen {
     pub zero: Name,
     /// 0 for each instance: int64 [batch].
     pub no_steps: Name,
-    /// Most maps to be evaluated: int64 scalar.
-    pub max_steps: Name,
 }
 
 /// `⌊relu(·)⌋` of the gates.
@@ -58,4 +63,21 @@ pub fn recall(g: &mut Graph, trace: &str, keys: &str, values: &str, queries: &st
     let trace = g.along("trace", "ScatterElements", 1, &[trace, keys, values]);
     let read = g.along("read", "GatherElements", 1, &[&trace, queries]);
     (trace, read)
+}
+
+/// Iterations of a loop that ends by itself: as many as steps are left, and one more, which finds all
+/// instances at an end, appends their last rows, and is the last one.
+pub fn trips(g: &mut Graph, steps: &str, max_steps: &str) -> Name {
+    let one = g.initializer("const/one", Tensor::scalar(1i64));
+    let spent = g.largest("steps.spent", steps);
+    let left = g.plain("steps.left", "Sub", &[max_steps, &spent]);
+    g.plain("trips", "Add", &[&left, &one])
+}
+
+/// Counts the step of those instances that have not ended: their steps, and whether there are any.
+pub fn count(g: &mut Graph, frozen: &Frozen, steps: &str, expert: &str, zero: &str) -> (Name, Name) {
+    let live = g.plain("live", "Gather", &[&frozen.live, expert]);
+    let steps = g.plain("steps", "Add", &[steps, &live]);
+    let any = g.largest("live.any", &live);
+    (steps, g.plain("going", "Greater", &[&any, zero]))
 }

@@ -2,7 +2,7 @@
 
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
 use super::plan::{Plan, STORED_PAGE};
-use super::{paged, resident};
+use super::{growing, paged, resident};
 use crate::proto::DataType;
 
 /// The first rows, a cell for each key below those of standard input: double [cells].
@@ -45,6 +45,48 @@ pub fn stdin(g: &mut Graph, plan: &Plan) -> Name {
         Some(_) => g.input("stdin", ValueType::tensor(DataType::Uint8, &[Dim::Named("stdin")])),
         None => g.initializer("trace/no.stdin", Tensor::list::<u8>(&[])),
     }
+}
+
+/// First rows of a trace that is all rows, double [1, rows, 2].
+pub fn rows(plan: &Plan) -> Tensor {
+    let rows = &plan.network.first_rows;
+    Tensor::new(&[1, rows.len(), 2], rows.iter().flat_map(|(key, value)| [*key as f64, *value]))
+}
+
+/// The trace that is all rows: first rows, standard input, its length; and their number, int64 [1].
+pub fn growing(g: &mut Graph, plan: &Plan, stdin: &str, batch: &str) -> (Vec<Carried>, Name) {
+    let first = g.initializer("initial.trace", rows(plan));
+    // A program that reads nothing has no cell for the length: a row that is none.
+    let stream = plan.network.io.stdin;
+    let length = stream.map_or(0, |(_, key)| key);
+    let begin = stream.map_or(0, |(region, _)| plan.network.regions[region].first);
+    let length = g.initializer("trace/stdin.length", Tensor::new(&[1, 1, 1], [length as f64]));
+    let begin = g.initializer("trace/stdin.first", Tensor::scalar(begin as i64));
+    let one = g.initializer("const/one", Tensor::scalar(1i64));
+    let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
+    let column = g.initializer("attention/column", Tensor::list(&[1i64, -1, 1]));
+    let rest = g.initializer("trace/row.shape", Tensor::list(&[1i64, 1]));
+    let axis = g.initializer("const/axis", Tensor::list(&[1i64]));
+    g.group("input", "First rows, a row for each byte of standard input, and one for their number.", |g| {
+        let count = g.plain("count", "Shape", &[stdin]);
+        let number = g.cast("count.number", &count, DataType::Double);
+        let number = g.plain("count.column", "Reshape", &[&number, &column]);
+        let length = g.along("length", "Concat", 2, &[&length, &number]);
+        let end = g.plain("count.scalar", "Reshape", &[&count, &scalar]);
+        let end = g.plain("end", "Add", &[&begin, &end]);
+        let keys = g.plain("key", "Range", &[&begin, &end, &one]);
+        let keys = g.cast("key.number", &keys, DataType::Double);
+        let keys = g.plain("key.column", "Reshape", &[&keys, &column]);
+        let values = g.cast("value", stdin, DataType::Double);
+        let values = g.plain("value.column", "Reshape", &[&values, &column]);
+        let bytes = g.along("bytes", "Concat", 2, &[&keys, &values]);
+        let rows = g.along("rows", "Concat", 1, &[&first, &bytes, &length]);
+        let shape = g.along("shape", "Concat", 0, &[batch, &rest]);
+        let all = g.plain("trace", "Expand", &[&rows, &shape]);
+        let shape = g.plain("rows.shape", "Shape", &[&rows]);
+        let count = g.plain("rows.count", "Gather", &[&shape, &axis]);
+        (vec![Carried { role: "trace", ty: growing::trace_type(), first: all }], count)
+    })
 }
 
 /// All cells of the paged variant, whole chunks of pages, and the index of the last one.

@@ -1,0 +1,64 @@
+//! The loop form with attention over all rows: the trace grows with every step.
+
+use super::Attention;
+use super::dense;
+use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
+use super::phases::State;
+use super::plan::Plan;
+use super::step::{self, Frozen};
+use crate::proto::DataType;
+
+/// Type of the trace that is carried: [batch, rows, 2].
+pub fn trace_type() -> ValueType {
+    ValueType::unshaped(DataType::Double)
+}
+
+/// Runs all instances to the end of one phase. The trace is one value.
+pub fn run(
+    g: &mut Graph,
+    plan: &Plan,
+    frozen: &Frozen,
+    attention: Attention,
+    max_steps: &str,
+    state: State,
+) -> State {
+    let parts = plan.all_sizes(g);
+    let top = g.initializer("limits/experts", Tensor::scalar(plan.network.experts.len() as f64 - 1.0));
+    let bottom = g.initializer("const/zero.number", Tensor::scalar(0f64));
+    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    let zero = g.initializer("const/zero", Tensor::scalar(0i64));
+    let yes = g.initializer("const/true", Tensor::boolean(true));
+    let trips = step::trips(g, &state.steps, max_steps);
+    let [trace] = <[Name; 1]>::try_from(state.trace).expect("the trace is one value");
+    let carried = vec![
+        Carried { role: "numbers", ty: plan.numbers_type(), first: state.z },
+        Carried {
+            role: "steps",
+            ty: ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]),
+            first: state.steps,
+        },
+        Carried { role: "trace", ty: trace_type(), first: trace },
+    ];
+    let last = g.repeat("decode", &trips, &yes, carried, |g, _, carried| {
+        let [z, steps, trace] = carried else { unreachable!("three values are carried") };
+        g.group("step", step::DOC, |g| {
+            let names = ["s", "gate.raw", "v", "x", "query", "key", "lookup", "expert.row"];
+            let [s, gates, v, x, q, k, t, e] = g.split("fields", 1, z, &parts, names);
+            let e = g.plain("expert.min", "Min", &[&e, &top]);
+            let e = g.plain("expert.max", "Max", &[&e, &bottom]);
+            let e = g.cast("expert.id", &e, DataType::Int64);
+            let e = g.plain("expert", "Reshape", &[&e, &flat]);
+            let trace = dense::append(g, trace, &k, &x);
+            let r = dense::read(g, attention, frozen, &trace, &q, "read");
+            let tables = frozen.table_rows.as_ref().expect("made for attention over all rows");
+            let w = dense::look_up(g, attention, tables, &t);
+            let n = step::quantize(g, &gates);
+            let u = g.plain("unit", "Mul", &[&n, &v]);
+            let z = step::map(g, frozen, &e, [&r, &w, &u, &s]);
+            let (steps, going) = step::count(g, frozen, steps, &e, &zero);
+            (going, vec![z, steps, trace])
+        })
+    });
+    let [z, steps, trace] = last.try_into().expect("three values are carried");
+    State { z, steps, trace: vec![trace] }
+}

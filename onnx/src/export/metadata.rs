@@ -1,0 +1,152 @@
+//! The model's metadata: see [`crate::model`].
+
+use serde_json::{Value, json};
+use wasm2onnx_compiler::certify;
+use wasm2onnx_runtime::{Cell, Domain, Entry, Network, Place, Terminal, ValueType};
+
+use super::plan::Plan;
+use super::{Attention, ExportOptions, Form, dense};
+use crate::model::{self, Debug, Declared};
+use crate::pack::Slots;
+use crate::proto::{GraphProto, StringStringEntryProto};
+
+/// All entries, their keys under `wasm2onnx.`.
+pub fn of(plan: &Plan, options: &ExportOptions, graph: &GraphProto) -> Vec<StringStringEntryProto> {
+    let network = plan.network;
+    let mut entries = vec![
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("format", model::FORMAT.to_owned()),
+        ("dtype", "float64".to_owned()),
+        ("form", name_of_form(options.form).to_owned()),
+        ("attention", name_of_attention(options.attention).to_owned()),
+        ("signature", signature(plan.name, plan.entry)),
+        ("entry", entry(plan).to_string()),
+        ("regions", regions(network).to_string()),
+        ("traps", traps(network).to_string()),
+        ("certificate", certificate(network).to_string()),
+        ("declared", model::to_text(&Declared::of(network, plan.name, plan.entry))),
+        ("debug", model::to_text(&Debug::of(network))),
+        ("checksum", model::checksum(&graph.initializer)),
+    ];
+    if let Some(hash) = options.source_sha256 {
+        entries.push(("source_sha256", model::hexadecimal(&hash)));
+    }
+    if options.attention == Attention::Softmax {
+        entries.push(("max_rows", dense::MAX_ROWS.to_string()));
+    }
+    let proto = |(key, value)| StringStringEntryProto { key: format!("{}{key}", model::PREFIX), value };
+    entries.into_iter().map(proto).collect()
+}
+
+fn name_of_form(form: Form) -> &'static str {
+    match form {
+        Form::Loop => "loop",
+        Form::Step => "step",
+    }
+}
+
+fn name_of_attention(attention: Attention) -> &'static str {
+    match attention {
+        Attention::Indexed => "indexed",
+        Attention::Dense => "dense",
+        Attention::Softmax => "softmax",
+    }
+}
+
+/// As `name(i32, i64) -> (i32, f64)`.
+fn signature(name: &str, entry: &Entry) -> String {
+    let list = |types: &[ValueType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match &entry.results[..] {
+        [] => format!("{name}({})", list(&entry.params)),
+        [result] => format!("{name}({}) -> {result}", list(&entry.params)),
+        results => format!("{name}({}) -> ({})", list(&entry.params), list(results)),
+    }
+}
+
+/// Where a driver of the step form puts arguments and finds results: fields of `numbers`, low word
+/// first; a result that is a row of the trace is `{"key": …}`. `start` is the expert that instance
+/// creation begins with, if there is anything to do; it ends at expert 1.
+fn entry(plan: &Plan) -> Value {
+    let Plan { network, entry, slots, .. } = plan;
+    let arguments = super::boundary::Arguments::of(network, entry).map_or(Vec::new(), |a| a.slots);
+    let mut arguments = arguments.into_iter();
+    let args: Vec<_> = entry
+        .params
+        .iter()
+        .map(|ty| json!([ty.to_string(), arguments.by_ref().take(ty.words()).collect::<Vec<_>>()]))
+        .collect();
+    let mut places = entry.result_places.iter().map(|place| match *place {
+        Place::Field(field) => json!(slots.of(field)),
+        Place::Row(key) => json!({ "key": key }),
+    });
+    let results: Vec<_> = entry
+        .results
+        .iter()
+        .map(|ty| json!([ty.to_string(), places.by_ref().take(ty.words()).collect::<Vec<_>>()]))
+        .collect();
+    json!({
+        "name": plan.name,
+        "expert": entry.expert,
+        "start": network.start,
+        "args": args,
+        "results": results,
+        "stdin": network.io.stdin.map(|(region, key)| json!({ "region": network.regions[region].name, "length": key })),
+        "stdout": network.io.stdout.map(|(region, key)| json!({ "region": network.regions[region].name, "length": key })),
+        "fields": fields(slots),
+    })
+}
+
+/// Sizes of the parts of `numbers`, in order.
+fn fields(slots: &Slots) -> Value {
+    let names = ["s", "n", "v", "x", "q", "k", "t"];
+    Value::Array(names.into_iter().zip(slots.sizes()).map(|(name, size)| json!([name, size])).collect())
+}
+
+/// Regions: where their keys begin, and which cells of an indexed trace are theirs.
+fn regions(network: &Network) -> Value {
+    let region = |region: &wasm2onnx_runtime::Region| {
+        let values = match region.values {
+            Domain::Interval(interval) => json!([interval.lo, interval.hi]),
+            Domain::PowerOfTwo { hi } => json!({ "powers": hi }),
+            Domain::Ids(set) => json!({ "ids": network.certificate.id_sets[usize::from(set)].name }),
+        };
+        json!({
+            "name": region.name,
+            "first": region.first,
+            "count": region.count,
+            "cell": region.first,
+            "bytes": region.cell == Cell::Byte,
+            "values": values,
+        })
+    };
+    Value::Array(network.regions.iter().map(region).collect())
+}
+
+/// Terminal experts that are traps.
+fn traps(network: &Network) -> Value {
+    let trap = |(expert, terminal): (usize, &Terminal)| match *terminal {
+        Terminal::Trap { code, function, offset } => {
+            let trap = json!({ "code": code as u8, "function": function, "offset": offset });
+            Some((expert.to_string(), trap))
+        }
+        Terminal::Unreachable | Terminal::Halt => None,
+    };
+    Value::Object(network.terminals.iter().enumerate().filter_map(trap).collect())
+}
+
+/// The largest magnitude that the certificate proves, and where it is.
+fn certificate(network: &Network) -> Value {
+    match certify::check(network) {
+        Ok(summary) => {
+            let (expert, row) = &summary.largest_at;
+            json!({
+                "largest": summary.largest_magnitude,
+                "headroom_bits": summary.headroom(),
+                "expert": expert,
+                "row": row.to_string(),
+            })
+        }
+        // Only networks that a test damaged: whoever reads the model refuses it.
+        Err(failure) => json!({ "failure": failure.to_string() }),
+    }
+}

@@ -1,0 +1,111 @@
+//! The step form: one step a run, for drivers that look at every step or bind the trace's input and
+//! output to one buffer.
+//!
+//! Here numbers are handed over as the network defines them, gates quantized by the step that makes
+//! them. Reads take the trace that has the step's own rows.
+
+use super::graph::{Dim, Graph, Tensor, ValueType};
+use super::plan::Plan;
+use super::step;
+use super::{Attention, ExportError, dense, trace};
+use crate::proto::DataType;
+
+/// Builds the whole graph.
+pub fn build(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
+    let attention = plan.attention;
+    let batch = Dim::Named("batch");
+    let numbers = plan.slots.count();
+    let numbers_type = ValueType::tensor(DataType::Double, &[batch, Dim::Fixed(numbers as i64)]);
+    let expert_type = ValueType::tensor(DataType::Int64, &[batch]);
+    let expert = g.input("expert", expert_type.clone());
+    let z = g.input("numbers", numbers_type.clone());
+    let (past, present) = match attention {
+        Attention::Indexed => {
+            let cells = i64::try_from(plan.cells).expect("cells can be addressed");
+            let ty = ValueType::tensor(DataType::Double, &[batch, Dim::Fixed(cells)]);
+            (ty.clone(), ty)
+        }
+        Attention::Dense | Attention::Softmax => {
+            let rows = |rows| ValueType::tensor(DataType::Double, &[batch, Dim::Named(rows), Dim::Fixed(2)]);
+            (rows("past_rows"), rows("present_rows"))
+        }
+    };
+    let past = g.input("past.trace", past);
+    initial(g, plan)?;
+
+    let batch = g.plain("batch", "Shape", &[&expert]);
+    let frozen = super::frozen(g, plan, &batch);
+    let [s, n, v, x, queries, keys, lookups] = plan.slots.sizes().map(|size| size as i64);
+    let fields = Tensor::list(&[s, n, v, x, queries + keys + lookups]);
+    let fields = g.initializer("shape/fields", fields);
+    let next_fields = Tensor::list(&[s, n, v + x + queries + keys + lookups, 1]);
+    let next_fields = g.initializer("shape/fields.next", next_fields);
+    let indices = g.initializer("shape/indices", Tensor::list(&[queries, keys, lookups]));
+    let top_expert = g.initializer("limits/experts", Tensor::scalar(plan.network.experts.len() as f64 - 1.0));
+    let none = g.initializer("const/zero.number", Tensor::scalar(0f64));
+    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    let [next_expert, next_numbers, present_trace] = g.group("step", step::DOC, |g| {
+        let [s, n, v, x, ids] = g.split("fields", 1, &z, &fields, ["s", "n", "v", "x", "ids"]);
+        let parts = ["query", "key", "lookup"];
+        let (trace, r, w) = match attention {
+            Attention::Indexed => {
+                let mut floor = plan.floor();
+                let mut top = plan.top(plan.cells - 1);
+                (floor.pop(), top.pop());
+                let floor = g.initializer("limits/floor", Tensor::row(&floor));
+                let top = g.initializer("limits/top", Tensor::row(&top));
+                let ids = step::clamp(g, &ids, &floor, &top);
+                let ids = g.cast("id", &ids, DataType::Int64);
+                let [q, k, t] = g.split("indices", 1, &ids, &indices, parts);
+                let (trace, r) = step::recall(g, &past, &k, &x, &q);
+                (trace, r, g.plain("entry", "Gather", &[&frozen.lookup, &t]))
+            }
+            Attention::Dense | Attention::Softmax => {
+                let [q, k, t] = g.split("indices", 1, &ids, &indices, parts);
+                let trace = dense::append(g, &past, &k, &x);
+                let r = dense::read(g, attention, &frozen, &trace, &q, "read");
+                let tables = frozen.table_rows.as_ref().expect("made for attention over all rows");
+                let w = dense::look_up(g, attention, tables, &t);
+                (trace, r, w)
+            }
+        };
+        let u = g.plain("unit", "Mul", &[&n, &v]);
+        let next = step::map(g, &frozen, &expert, [&r, &w, &u, &s]);
+        let parts = ["s.next", "gate.raw", "rest.next", "expert.row"];
+        let [s, gates, rest, e] = g.split("next", 1, &next, &next_fields, parts);
+        let n = step::quantize(g, &gates);
+        let numbers = g.along("numbers", "Concat", 1, &[&s, &n, &rest]);
+        let e = g.plain("expert.min", "Min", &[&e, &top_expert]);
+        let e = g.plain("expert.max", "Max", &[&e, &none]);
+        let e = g.cast("expert.id", &e, DataType::Int64);
+        [g.plain("expert", "Reshape", &[&e, &flat]), numbers, trace]
+    });
+    g.output("next_expert", expert_type, &next_expert);
+    g.output("next_numbers", numbers_type, &next_numbers);
+    g.output("present.trace", present, &present_trace);
+    Ok(())
+}
+
+/// What a driver begins with: initializers that no node uses.
+fn initial(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
+    let call = super::boundary::Arguments::of(plan.network, plan.entry)?;
+    let first = plan.network.start.unwrap_or(plan.entry.expert);
+    g.initializer("initial.expert", Tensor::list(&[i64::from(first)]));
+    g.initializer("initial.entry", Tensor::list(&[i64::from(plan.entry.expert)]));
+    g.initializer("initial.numbers", Tensor::row(&call.numbers));
+    let trace = match plan.attention {
+        Attention::Indexed => {
+            let last = plan.network.first_rows.iter().rev().find(|(_, value)| *value != 0.0);
+            let mut cells = vec![0.0; last.map_or(0, |(key, _)| *key as usize + 1)];
+            for (key, value) in &plan.network.first_rows {
+                if let Some(cell) = cells.get_mut(*key as usize) {
+                    *cell = *value;
+                }
+            }
+            Tensor::row(&cells)
+        }
+        Attention::Dense | Attention::Softmax => trace::rows(plan),
+    };
+    g.initializer("initial.trace", trace);
+    Ok(())
+}

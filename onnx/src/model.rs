@@ -1,0 +1,516 @@
+//! What a model holds beside its tensors: names, declared intervals, debug information.
+//!
+//! Everything that people or drivers of a model read is JSON; the declared intervals, of which there
+//! are many, and the debug information are messages of their own, compressed.
+
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use prost::Message;
+use rustc_hash::FxHashMap;
+use sha2::{Digest, Sha256};
+use wasm2onnx_runtime::{
+    Cell, Certificate, Domain, Entry, IdSet, Interval, Io, Network, PacketDebug, Place, Ports, Region, Table,
+    Terminal, TrapCode, ValueType,
+};
+
+use crate::proto::TensorProto;
+
+/// Version of the format: one unit-and-map phase behind each attention.
+pub const FORMAT: &str = "1";
+
+/// Most bytes that compressed metadata may expand to.
+const MAX_EXPANDED: u64 = 1 << 28;
+
+/// All of a network that is not in tensors, but for the debug information.
+#[derive(Clone, PartialEq, Message)]
+pub struct Declared {
+    /// Carried values, units, reads, lookups, rows.
+    #[prost(uint32, repeated, tag = "1")]
+    ports: Vec<u32>,
+    /// Trap code of each terminal expert after `halt`.
+    #[prost(uint32, repeated, tag = "2")]
+    trap_codes: Vec<u32>,
+    /// Its function.
+    #[prost(uint32, repeated, tag = "3")]
+    trap_functions: Vec<u32>,
+    /// Its offset.
+    #[prost(uint32, repeated, tag = "4")]
+    trap_offsets: Vec<u32>,
+    /// Regions of the trace.
+    #[prost(message, repeated, tag = "5")]
+    regions: Vec<NamedRange>,
+    /// Frozen tables.
+    #[prost(message, repeated, tag = "6")]
+    tables: Vec<NamedRange>,
+    /// Sets of ids.
+    #[prost(message, repeated, tag = "7")]
+    id_sets: Vec<NamedIds>,
+    /// The distinct domains, those that occur most often first; others refer to them by index.
+    #[prost(message, repeated, tag = "8")]
+    domains: Vec<DomainMessage>,
+    /// Number of declared fields of each expert.
+    #[prost(uint32, repeated, tag = "9")]
+    field_counts: Vec<u32>,
+    /// Declared fields.
+    #[prost(uint32, repeated, tag = "10")]
+    fields: Vec<u32>,
+    /// Their domains.
+    #[prost(uint32, repeated, tag = "11")]
+    field_domains: Vec<u32>,
+    /// Number of ghosts of each expert.
+    #[prost(uint32, repeated, tag = "12")]
+    ghost_counts: Vec<u32>,
+    /// Number of terms of each ghost.
+    #[prost(uint32, repeated, tag = "13")]
+    ghost_term_counts: Vec<u32>,
+    /// Fields of ghosts' terms.
+    #[prost(uint32, repeated, tag = "14")]
+    ghost_fields: Vec<u32>,
+    /// Their coefficients.
+    #[prost(sint64, repeated, tag = "15")]
+    ghost_coefficients: Vec<i64>,
+    /// Domain of each ghost, an interval.
+    #[prost(uint32, repeated, tag = "16")]
+    ghost_domains: Vec<u32>,
+    /// The function that the model runs.
+    #[prost(message, optional, tag = "17")]
+    entry: Option<EntryMessage>,
+    /// Region and length key of standard input, if it is read.
+    #[prost(uint64, repeated, tag = "18")]
+    stdin: Vec<u64>,
+    /// Region and length key of standard output, if it is written.
+    #[prost(uint64, repeated, tag = "19")]
+    stdout: Vec<u64>,
+}
+
+/// A region or a table.
+#[derive(Clone, PartialEq, Message)]
+struct NamedRange {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(uint64, tag = "2")]
+    first: u64,
+    #[prost(uint64, tag = "3")]
+    count: u64,
+    #[prost(uint32, tag = "4")]
+    domain: u32,
+    /// Of a region: whether its cells are bytes.
+    #[prost(bool, tag = "5")]
+    bytes: bool,
+}
+
+/// A set of ids.
+#[derive(Clone, PartialEq, Message)]
+struct NamedIds {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(uint32, repeated, tag = "2")]
+    ids: Vec<u32>,
+    #[prost(uint32, repeated, tag = "3")]
+    fields: Vec<u32>,
+    #[prost(uint32, repeated, tag = "4")]
+    domains: Vec<u32>,
+}
+
+/// A domain: an interval, or powers of two up to `2^hi`, or ids of set `hi`.
+#[derive(Clone, Copy, PartialEq, Message)]
+struct DomainMessage {
+    #[prost(uint32, tag = "1")]
+    kind: u32,
+    #[prost(sint64, tag = "2")]
+    lo: i64,
+    #[prost(sint64, tag = "3")]
+    hi: i64,
+}
+
+/// An exported function.
+#[derive(Clone, PartialEq, Message)]
+struct EntryMessage {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(bytes = "vec", tag = "2")]
+    params: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    results: Vec<u8>,
+    #[prost(message, repeated, tag = "4")]
+    param_places: Vec<PlaceMessage>,
+    #[prost(message, repeated, tag = "5")]
+    result_places: Vec<PlaceMessage>,
+}
+
+/// A field or a key.
+#[derive(Clone, Copy, PartialEq, Message)]
+struct PlaceMessage {
+    #[prost(bool, tag = "1")]
+    row: bool,
+    #[prost(uint64, tag = "2")]
+    at: u64,
+}
+
+/// Names of functions, and where packets came from.
+#[derive(Clone, PartialEq, Message)]
+pub struct Debug {
+    /// Names of the wasm functions.
+    #[prost(string, repeated, tag = "1")]
+    function_names: Vec<String>,
+    /// For each packet, experts since the packet before it.
+    #[prost(uint32, repeated, tag = "2")]
+    experts: Vec<u32>,
+    /// For each packet, the wasm function plus one; 0 for library routines.
+    #[prost(uint32, repeated, tag = "3")]
+    functions: Vec<u32>,
+    /// For each packet, the offset of its first instruction, less that of the packet before.
+    #[prost(sint64, repeated, tag = "4")]
+    offsets: Vec<i64>,
+}
+
+impl Debug {
+    /// That of a network.
+    pub fn of(network: &Network) -> Debug {
+        let mut debug = Debug { function_names: network.function_names.clone(), ..Debug::default() };
+        let (mut expert, mut offset) = (0, 0);
+        for packet in &network.packets {
+            debug.experts.push(packet.expert - expert);
+            debug.functions.push(packet.function.wrapping_add(1));
+            debug.offsets.push(i64::from(packet.offset) - offset);
+            (expert, offset) = (packet.expert, packet.offset.into());
+        }
+        debug
+    }
+
+    /// Puts it into a network.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit together.
+    pub fn restore(self, network: &mut Network) -> Result<(), String> {
+        let lengths = [self.functions.len(), self.offsets.len()];
+        if lengths != [self.experts.len(); 2] {
+            return Err("the debug information's lists differ in length".into());
+        }
+        let (mut expert, mut offset) = (0u32, 0i64);
+        for ((step, function), change) in self.experts.iter().zip(&self.functions).zip(&self.offsets) {
+            expert = expert.checked_add(*step).ok_or("a packet's expert is out of range")?;
+            offset = offset.checked_add(*change).ok_or("a packet's offset is out of range")?;
+            let offset = offset.try_into().map_err(|_| "a packet's offset is out of range")?;
+            network.packets.push(PacketDebug { expert, function: function.wrapping_sub(1), offset });
+        }
+        network.function_names = self.function_names;
+        Ok(())
+    }
+}
+
+/// The distinct domains of a network while they are being numbered.
+#[derive(Default)]
+struct Domains {
+    index: FxHashMap<Domain, u32>,
+    list: Vec<DomainMessage>,
+}
+
+impl Domains {
+    fn number(&mut self, domain: Domain) -> u32 {
+        *self.index.entry(domain).or_insert_with(|| {
+            self.list.push(match domain {
+                Domain::Interval(Interval { lo, hi }) => DomainMessage { kind: 0, lo, hi },
+                Domain::PowerOfTwo { hi } => DomainMessage { kind: 1, lo: 0, hi: hi.into() },
+                Domain::Ids(set) => DomainMessage { kind: 2, lo: 0, hi: set.into() },
+            });
+            self.list.len() as u32 - 1
+        })
+    }
+}
+
+/// Lengths of consecutive ranges, from their ends.
+fn lengths(ends: &[u32]) -> Vec<u32> {
+    let firsts = std::iter::once(0).chain(ends.iter().copied());
+    ends.iter().zip(firsts).map(|(end, first)| end - first).collect()
+}
+
+/// Ends of consecutive ranges, from their lengths.
+fn ends(lengths: &[u32]) -> Result<Vec<u32>, String> {
+    let mut end = 0u32;
+    let mut next = |length: &u32| {
+        end = end.checked_add(*length)?;
+        Some(end)
+    };
+    lengths.iter().map(&mut next).collect::<Option<_>>().ok_or_else(|| "the certificate is too long".into())
+}
+
+const TYPES: [ValueType; 4] = [ValueType::I32, ValueType::I64, ValueType::F32, ValueType::F64];
+
+fn types(types: &[ValueType]) -> Vec<u8> {
+    types.iter().map(|ty| TYPES.iter().position(|t| t == ty).expect("all types are listed") as u8).collect()
+}
+
+fn read_types(bytes: &[u8]) -> Result<Vec<ValueType>, String> {
+    let read = |byte: &u8| TYPES.get(usize::from(*byte)).copied();
+    bytes.iter().map(read).collect::<Option<_>>().ok_or_else(|| "a type does not exist".into())
+}
+
+fn place(place: &Place) -> PlaceMessage {
+    match *place {
+        Place::Field(field) => PlaceMessage { row: false, at: field.into() },
+        Place::Row(key) => PlaceMessage { row: true, at: key },
+    }
+}
+
+fn read_place(place: &PlaceMessage) -> Result<Place, String> {
+    match (place.row, u16::try_from(place.at)) {
+        (true, _) => Ok(Place::Row(place.at)),
+        (false, Ok(field)) => Ok(Place::Field(field)),
+        (false, Err(_)) => Err("the place of an argument or result does not exist".into()),
+    }
+}
+
+impl Declared {
+    /// All of a network that is neither tensor nor debug information, for a model of one entry.
+    pub fn of(network: &Network, name: &str, entry: &Entry) -> Declared {
+        let mut domains = Domains::default();
+        let certificate = &network.certificate;
+        let field_domains = certificate.fields.iter().map(|(_, domain)| domains.number(*domain)).collect();
+        let ghost_domains =
+            certificate.ghost_range.iter().map(|range| domains.number(Domain::Interval(*range))).collect();
+        let Ports { carried, units, reads, lookups, rows } = network.ports;
+        let traps = network.terminals.iter().filter_map(|terminal| match *terminal {
+            Terminal::Trap { code, function, offset } => Some((code as u32, function, offset)),
+            Terminal::Unreachable | Terminal::Halt => None,
+        });
+        let traps: Vec<_> = traps.collect();
+        let places = |places: &[Place]| places.iter().map(place).collect();
+        Declared {
+            ports: [carried, units, reads, lookups, rows].map(u32::from).to_vec(),
+            trap_codes: traps.iter().map(|trap| trap.0).collect(),
+            trap_functions: traps.iter().map(|trap| trap.1).collect(),
+            trap_offsets: traps.iter().map(|trap| trap.2).collect(),
+            regions: network
+                .regions
+                .iter()
+                .map(|region| NamedRange {
+                    name: region.name.clone(),
+                    first: region.first,
+                    count: region.count,
+                    domain: domains.number(region.values),
+                    bytes: region.cell == Cell::Byte,
+                })
+                .collect(),
+            tables: network
+                .tables
+                .iter()
+                .map(|table| NamedRange {
+                    name: table.name.clone(),
+                    first: table.first.into(),
+                    count: table.count.into(),
+                    domain: domains.number(table.domain),
+                    bytes: false,
+                })
+                .collect(),
+            id_sets: certificate
+                .id_sets
+                .iter()
+                .map(|set| NamedIds {
+                    name: set.name.clone(),
+                    ids: set.ids.clone(),
+                    fields: set.interface.iter().map(|(field, _)| (*field).into()).collect(),
+                    domains: set.interface.iter().map(|(_, domain)| domains.number(*domain)).collect(),
+                })
+                .collect(),
+            field_counts: lengths(&certificate.field_end),
+            fields: certificate.fields.iter().map(|(field, _)| (*field).into()).collect(),
+            field_domains,
+            ghost_counts: lengths(&certificate.ghost_end),
+            ghost_term_counts: lengths(&certificate.ghost_term_end),
+            ghost_fields: certificate.ghost_terms.iter().map(|(field, _)| (*field).into()).collect(),
+            ghost_coefficients: certificate.ghost_terms.iter().map(|(_, c)| *c).collect(),
+            ghost_domains,
+            entry: Some(EntryMessage {
+                name: name.to_owned(),
+                params: types(&entry.params),
+                results: types(&entry.results),
+                param_places: places(&entry.param_places),
+                result_places: places(&entry.result_places),
+            }),
+            stdin: network.io.stdin.iter().flat_map(|(region, key)| [*region as u64, *key]).collect(),
+            stdout: network.io.stdout.iter().flat_map(|(region, key)| [*region as u64, *key]).collect(),
+            domains: domains.list,
+        }
+    }
+
+    /// A network without tensors, experts of entries and start.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit together.
+    pub fn restore(self) -> Result<Network, String> {
+        let small = |x: u32| u16::try_from(x).map_err(|_| format!("{x} is too large"));
+        let [carried, units, reads, lookups, rows] = self.ports[..] else {
+            return Err("there are not five kinds of ports".into());
+        };
+        let ports = Ports {
+            carried: small(carried)?,
+            units: small(units)?,
+            reads: small(reads)?,
+            lookups: small(lookups)?,
+            rows: small(rows)?,
+        };
+        let domain = |number: u32| -> Result<Domain, String> {
+            let message = self.domains.get(number as usize).ok_or("a domain does not exist")?;
+            let DomainMessage { kind, lo, hi } = *message;
+            let small = || u16::try_from(hi).map_err(|_| String::from("a domain is out of range"));
+            Ok(match kind {
+                0 => Domain::Interval(Interval { lo, hi }),
+                1 => Domain::PowerOfTwo { hi: small()?.try_into().map_err(|_| "a power is too large")? },
+                2 => Domain::Ids(small()?),
+                _ => return Err("a domain is of no kind".into()),
+            })
+        };
+        let declarations = |fields: &[u32], domains: &[u32]| {
+            if fields.len() != domains.len() {
+                return Err(String::from("not one domain for each declared field"));
+            }
+            fields.iter().zip(domains).map(|(field, number)| Ok((small(*field)?, domain(*number)?))).collect()
+        };
+        if [self.trap_functions.len(), self.trap_offsets.len()] != [self.trap_codes.len(); 2] {
+            return Err("the traps' lists differ in length".into());
+        }
+        let mut terminals = vec![Terminal::Unreachable, Terminal::Halt];
+        for (i, code) in self.trap_codes.iter().enumerate() {
+            let code = u8::try_from(*code).ok().and_then(TrapCode::from_code);
+            let code = code.ok_or("a trap code does not exist")?;
+            terminals.push(Terminal::Trap {
+                code,
+                function: self.trap_functions[i],
+                offset: self.trap_offsets[i],
+            });
+        }
+        let mut regions = Vec::new();
+        for region in &self.regions {
+            regions.push(Region {
+                name: region.name.clone(),
+                first: region.first,
+                count: region.count,
+                cell: if region.bytes { Cell::Byte } else { Cell::Number },
+                values: domain(region.domain)?,
+            });
+        }
+        let mut tables = Vec::new();
+        for table in &self.tables {
+            let out = |_| String::from("a table is out of range");
+            tables.push(Table {
+                name: table.name.clone(),
+                first: table.first.try_into().map_err(out)?,
+                count: table.count.try_into().map_err(out)?,
+                domain: domain(table.domain)?,
+            });
+        }
+        let mut id_sets = Vec::new();
+        for set in &self.id_sets {
+            let interface = declarations(&set.fields, &set.domains)?;
+            id_sets.push(IdSet { name: set.name.clone(), ids: set.ids.clone(), interface });
+        }
+        let interval = |number: &u32| match domain(*number)? {
+            Domain::Interval(interval) => Ok(interval),
+            Domain::PowerOfTwo { .. } | Domain::Ids(_) => Err(String::from("a ghost has no interval")),
+        };
+        if self.ghost_fields.len() != self.ghost_coefficients.len() {
+            return Err("not one coefficient for each term of a ghost".into());
+        }
+        let ghost_terms = self.ghost_fields.iter().zip(&self.ghost_coefficients);
+        let certificate = Certificate {
+            field_end: ends(&self.field_counts)?,
+            fields: declarations(&self.fields, &self.field_domains)?,
+            ghost_end: ends(&self.ghost_counts)?,
+            ghost_term_end: ends(&self.ghost_term_counts)?,
+            ghost_range: self.ghost_domains.iter().map(interval).collect::<Result<_, _>>()?,
+            ghost_terms: ghost_terms
+                .map(|(field, c)| Ok((small(*field)?, *c)))
+                .collect::<Result<_, String>>()?,
+            id_sets,
+        };
+        let stream = |stream: &[u64]| match *stream {
+            [] => Ok(None),
+            [region, key] => {
+                Ok(Some((region.try_into().map_err(|_| String::from("a region does not exist"))?, key)))
+            }
+            _ => Err(String::from("standard input or output is not a region and a key")),
+        };
+        let entry = self.entry.as_ref().ok_or("there is no entry")?;
+        let places = |places: &[PlaceMessage]| places.iter().map(read_place).collect::<Result<_, _>>();
+        let entries = [(
+            entry.name.clone(),
+            Entry {
+                expert: 0,
+                params: read_types(&entry.params)?,
+                results: read_types(&entry.results)?,
+                param_places: places(&entry.param_places)?,
+                result_places: places(&entry.result_places)?,
+            },
+        )];
+        let io = Io { stdin: stream(&self.stdin)?, stdout: stream(&self.stdout)? };
+        Ok(Network {
+            ports,
+            terminals,
+            tables,
+            regions,
+            entries: entries.into(),
+            io,
+            certificate,
+            ..Network::default()
+        })
+    }
+}
+
+/// A message as text: compressed, in base 64.
+pub fn to_text(message: &impl Message) -> String {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&message.encode_to_vec()).expect("vectors can be written");
+    BASE64.encode(encoder.finish().expect("vectors can be written"))
+}
+
+/// A message from its text.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn from_text<M: Message + Default>(text: &str) -> Result<M, String> {
+    let bytes = BASE64.decode(text).map_err(|error| error.to_string())?;
+    let mut message = Vec::new();
+    let mut decoder = ZlibDecoder::new(&bytes[..]).take(MAX_EXPANDED + 1);
+    decoder.read_to_end(&mut message).map_err(|error| error.to_string())?;
+    if message.len() as u64 > MAX_EXPANDED {
+        return Err(format!("it expands to more than {MAX_EXPANDED} bytes"));
+    }
+    M::decode(&message[..]).map_err(|error| error.to_string())
+}
+
+/// What all keys of metadata begin with.
+pub const PREFIX: &str = "wasm2onnx.";
+
+/// Bytes as hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("strings can be written");
+        text
+    })
+}
+
+/// SHA-256 of tensors, in order: of each its name, type, shape and elements.
+pub fn checksum(tensors: &[TensorProto]) -> String {
+    let mut hash = Sha256::new();
+    for tensor in tensors {
+        let mut part = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        part(tensor.name.as_bytes());
+        part(&tensor.data_type.to_le_bytes());
+        part(&tensor.dims.iter().flat_map(|dim| dim.to_le_bytes()).collect::<Vec<_>>());
+        part(&tensor.raw_data);
+    }
+    hexadecimal(&hash.finalize())
+}

@@ -8,6 +8,7 @@ pub mod circuits;
 pub mod error;
 pub mod evaluate;
 pub mod frontend;
+pub mod instructions;
 pub mod ir;
 mod layout;
 pub mod legalize;

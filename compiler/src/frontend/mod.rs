@@ -7,7 +7,6 @@ mod body;
 mod host;
 mod module;
 mod names;
-mod numeric;
 mod ssa;
 #[cfg(test)]
 mod tests;

@@ -6,15 +6,16 @@
 //! Beside the plain instruction, each is tried where the compiler may choose another circuit for it:
 //! with one constant operand, as a condition, and on its own result.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use support::{EDGES, Engine, Reference, Wasmi, Wasmtime, Way, first_difference, random_value, save_failure};
 use wasm2onnx_compiler::instructions::{Becomes, INSTRUCTIONS, Instruction};
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::{Instance, Value, ValueType};
+use wasm2onnx_tests::oracle::{Engine, Limits, Oracle, Wasmi, Wasmtime, first_difference};
+use wasm2onnx_tests::ours::Way;
+use wasm2onnx_tests::save_failure;
+use wasm2onnx_tests::values::{EDGES, random_value};
 
 /// Random operands of the plain instruction.
 const RANDOM: usize = 3_000;
@@ -23,7 +24,7 @@ const RANDOM: usize = 3_000;
 const RANDOM_VARIANT: usize = 300;
 
 /// Fuel enough for all calls of a module.
-const FUEL: u64 = 1 << 40;
+const LIMITS: Limits = Limits { fuel: Some(1 << 40), pages: Some(MAX_PAGES) };
 
 const MAX_PAGES: u32 = 16;
 
@@ -155,17 +156,17 @@ impl Test {
         panic!("{what}: {difference}; module: {module}");
     }
 
-    fn compare<R: Reference>(&self, wasm: &[u8]) -> Result<(), String> {
+    fn compare<R: Oracle>(&self, wasm: &[u8]) -> Result<(), String> {
         let options = Options { max_memory_pages: Some(MAX_PAGES), ..Options::default() };
         let network = compile(wasm, &options).map_err(|error| error.to_string())?;
         let mut ways = Vec::new();
-        for way in Way::ALL {
+        for way in Way::SPARSE {
             let instance =
                 Instance::with_config(&network, way.config(MAX_STEPS)).map_err(|error| error.to_string())?;
             ways.push((way, instance));
         }
-        let module = R::compile(wasm).expect("the reference accepts the module");
-        let mut theirs = R::instantiate(&module, FUEL, MAX_PAGES).expect("there is nothing to refuse");
+        let module = R::compile(wasm, LIMITS).expect("the oracle accepts the module");
+        let mut theirs = R::instantiate(&module, &[]).expect("there is nothing to refuse");
 
         for (i, (name, args)) in self.calls.iter().enumerate() {
             let expected = theirs.call(name, args);

@@ -1,5 +1,7 @@
 //! Shared helpers of the cross-package tests.
 
+#![deny(missing_docs)]
+
 pub mod examples;
 pub mod oracle;
 pub mod ours;

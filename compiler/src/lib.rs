@@ -1,7 +1,7 @@
 //! Ahead-of-time compiler from WebAssembly to frozen networks.
 //!
 //! [`compile`] is all that a program needs. It is the phases in their order: `frontend`, `legalize`,
-//! `optimize`, and the backend, whose last act is to [certify](certify) the network.
+//! `optimize`, and the backend, whose last act is to [`certify`] the network.
 //! [`instructions`] is the table of what is supported. The first phases are public with the
 //! [IR](ir), its [checks](verify) and its [evaluator](evaluate), so that tests can look at what is
 //! between them; what is said of them may change with any version.

@@ -23,9 +23,9 @@ pub struct Run {
 /// An executor, and how it evaluates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Way {
-    /// The dense executor. It and the next assert what is declared of every step.
+    /// The dense executor.
     Dense,
-    /// The sparse one without machine code.
+    /// The sparse one without machine code. It asserts what is declared of every step.
     Checked,
     /// The sparse one with machine code, made early.
     Compiled,
@@ -43,7 +43,7 @@ impl Way {
         Config {
             executor: if self == Way::Dense { Executor::Dense } else { Executor::Sparse },
             max_steps: Some(max_steps),
-            assert_declared: self != Way::Compiled,
+            assert_declared: self == Way::Checked,
             compile_after: (self == Way::Compiled).then_some(COMPILE_AFTER),
             ..Config::default()
         }

@@ -22,8 +22,8 @@ const CHANGES: usize = 100;
 /// Least share of the changes that have an effect.
 const LEAST_EFFECT: f64 = 0.3;
 
-/// Packets to erase, at least, that runs come to.
-const LEAST_ERASED: usize = 300;
+/// Packets to erase, at least, that runs come to; with the default seed there are 352.
+const LEAST_ERASED: usize = 250;
 
 /// Instructions of the calls of each example, of which the one that comes to most packets is taken.
 const EXAMPLE_CALLS: [u64; 5] = [0, 500, 1_000, 1_500, 2_000];

@@ -60,11 +60,6 @@ impl Cfg {
         }
         Cfg { order, position, preds }
     }
-
-    /// Whether control can get to a block.
-    pub fn is_reachable(&self, block: Block) -> bool {
-        self.position[block] != u32::MAX
-    }
 }
 
 /// The dominator tree: of each reachable block but the entry, its immediate dominator.

@@ -52,18 +52,25 @@ pub type Values = SmallVec<[Value; 4]>;
 /// Operations without side effects on one operand. `Eqz` gives an I32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum UnaryOp {
+    /// 1 if the operand is 0, else 0.
     Eqz,
+    /// Number of zero bits above the highest 1: of 0 all of them.
     Clz,
+    /// Number of zero bits below the lowest 1: of 0 all of them.
     Ctz,
+    /// Number of bits that are 1.
     Popcnt,
+    /// Sign extension of the lowest 8 bits.
     Extend8S,
+    /// Sign extension of the lowest 16 bits.
     Extend16S,
-    /// Only before `legalize`: i64.extend32_s.
+    /// Only before `legalize`: sign extension of the lowest 32 bits of an I64.
     Extend32S,
-    /// Only before `legalize`: i32.wrap_i64.
+    /// Only before `legalize`: the low word of an I64.
     Wrap,
-    /// Only before `legalize`: i64.extend_i32_u, extend_i32_s.
+    /// Only before `legalize`: the I64 whose low word is the operand and whose high word is 0.
     ExtendU,
+    /// Only before `legalize`: the I64 that is the same number as the operand, both signed.
     ExtendS,
 }
 
@@ -72,30 +79,51 @@ pub enum UnaryOp {
 /// the signed division of the minimum by −1 gives the minimum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BinaryOp {
+    /// Sum, wrapped.
     Add,
+    /// Difference, wrapped.
     Sub,
+    /// Product, wrapped.
     Mul,
     /// Only after `legalize`: high word of the unsigned product.
     MulHi,
     /// Only after `legalize`: 1 if the sum of two words is 2^32 or more.
     Carry,
+    /// Bitwise and.
     And,
+    /// Bitwise or.
     Or,
+    /// Bitwise exclusive or.
     Xor,
+    /// Shift to the left. Amounts of shifts and rotations count modulo the width of the type.
     Shl,
+    /// Shift to the right, zeros moving in.
     ShrU,
+    /// Shift to the right, the sign moving in.
     ShrS,
+    /// Rotation to the left.
     Rotl,
+    /// Rotation to the right; not after `legalize`.
     Rotr,
+    /// Whether they are equal.
     Eq,
+    /// Whether they differ.
     Ne,
+    /// Whether the first is less, both unsigned.
     LtU,
+    /// Whether the first is less, both signed.
     LtS,
+    /// Whether the first is greater or equal, both unsigned.
     GeU,
+    /// Whether the first is greater or equal, both signed.
     GeS,
+    /// Unsigned quotient.
     DivU,
+    /// Unsigned remainder.
     RemU,
+    /// Signed quotient, rounded towards 0; not after `legalize`.
     DivS,
+    /// Signed remainder, with the dividend's sign; not after `legalize`.
     RemS,
 }
 

@@ -1,23 +1,32 @@
 //! Ahead-of-time compiler from WebAssembly to frozen networks.
+//!
+//! [`compile`] is all that a program needs. It is the phases in their order: `frontend`, `legalize`,
+//! `optimize`, and the backend, whose last act is to [`certify`] the network.
+//! [`instructions`] is the table of what is supported. The first phases are public with the
+//! [IR](ir), its [checks](verify) and its [evaluator](evaluate), so that tests can look at what is
+//! between them; what is said of them may change with any version.
+
+#![deny(missing_docs)]
 
 mod backend;
-pub mod builder;
+mod builder;
 pub mod certify;
-pub mod cfg;
-pub mod circuits;
+mod cfg;
+mod circuits;
 pub mod error;
 pub mod evaluate;
 pub mod frontend;
+pub mod instructions;
 pub mod ir;
 mod layout;
 pub mod legalize;
-pub mod library;
+mod library;
 mod link;
 pub mod optimize;
 pub mod options;
-pub mod packetize;
+mod packetize;
 mod print;
-pub mod schedule;
+mod schedule;
 mod stack;
 pub mod verify;
 

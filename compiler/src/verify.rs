@@ -10,7 +10,7 @@ use cranelift_entity::packed_option::PackedOption;
 use crate::builder::result_type;
 use crate::cfg::{Cfg, Dominators};
 use crate::ir::*;
-use crate::legalize::UDIVREM32;
+use crate::library::UDIVREM32;
 
 /// How far a module is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +23,11 @@ pub enum Stage {
     Final,
 }
 
-/// Checks a module; the error says what is wrong and where.
+/// Checks a module.
+///
+/// # Errors
+///
+/// What is wrong and where, with the function printed.
 pub fn verify(module: &Module, stage: Stage) -> Result<(), String> {
     for (id, func) in &module.functions {
         let check = Check::new(module, func, stage);

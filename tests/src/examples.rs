@@ -62,7 +62,7 @@ impl Call {
     /// # Errors
     ///
     /// If the program traps, which no example does.
-    pub fn answer(&self, oracle: &mut dyn Oracle) -> Result<Answer, Stop> {
+    pub fn answer(&self, oracle: &mut impl Oracle) -> Result<Answer, Stop> {
         let results = oracle.call(self.entry, &self.args)?;
         Ok(Answer { results, stdout: oracle.stdout().to_vec() })
     }

@@ -1,8 +1,14 @@
 //! Shared helpers of the cross-package tests.
 
+#![deny(missing_docs)]
+
 pub mod examples;
 pub mod oracle;
 pub mod ours;
+pub mod smith;
+pub mod values;
+
+use std::path::Path;
 
 /// The random numbers of a test or a benchmark: seeded by the environment's `WASM2ONNX_SEED`, with
 /// `default` without it. Prints the seed, so that a run can be repeated.
@@ -17,4 +23,14 @@ pub fn rng(default: u64) -> fastrand::Rng {
     };
     println!("WASM2ONNX_SEED={seed}");
     fastrand::Rng::with_seed(seed)
+}
+
+/// Writes a module that failed to `target/failures` and says where.
+pub fn save_failure(name: &str, wasm: &[u8]) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/failures");
+    let path = folder.join(name);
+    match std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, wasm)) {
+        Ok(()) => path.display().to_string(),
+        Err(error) => format!("(could not write {}: {error})", path.display()),
+    }
 }

@@ -1,38 +1,135 @@
 //! What other engines say that a program does: wasmi and wasmtime, each behind the same small
 //! interface, with the two byte functions that `wasm2onnx` provides by default.
 //!
-//! They serve as oracles only: nothing of them is linked into what the project ships.
+//! wasmi says what is right. Where ours differs from it, wasmtime is asked too: wasmi 2.0.0 compiles
+//! `(select a b (i32.eqz c))` wrongly. They serve as oracles only: nothing of them is linked into
+//! what the project ships.
 
 mod with_wasmi;
 mod with_wasmtime;
 
+use std::collections::BTreeMap;
+
 use wasm2onnx_runtime::{TrapCode, Value};
 
-pub use with_wasmi::Wasmi;
+pub use with_wasmi::{Wasmi, exported_functions};
 pub use with_wasmtime::Wasmtime;
 
-/// An instance of a module in another engine. Its state persists between calls.
-pub trait Oracle {
+/// How a call ended: its results, or why there are none.
+pub type Outcome = Result<Vec<Value>, Stop>;
+
+/// Why a call did not return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The program trapped. The two codes for a table access out of bounds have one text and are
+    /// taken for one, `UndefinedElement`.
+    Trap(TrapCode),
+    /// The fuel or step limit stopped it.
+    Limit,
+}
+
+/// A WebAssembly instance, ours or another's. Its state persists between calls.
+pub trait Engine {
     /// Calls an exported function.
     ///
     /// # Panics
     ///
-    /// If there is no such function, or not with such parameters.
-    fn call(&mut self, entry: &str, args: &[Value]) -> Result<Vec<Value>, Stop>;
+    /// If there is no such function, or not with such parameters; if the call failed in any other
+    /// way than [`Stop`] knows.
+    fn call(&mut self, name: &str, args: &[Value]) -> Outcome;
+
+    /// Values of the exported globals.
+    fn globals(&mut self) -> BTreeMap<String, Value>;
+
+    /// Contents of the exported memories.
+    fn memories(&mut self) -> BTreeMap<String, Vec<u8>>;
+}
+
+/// What the instances of a module may use.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Instructions, about; unlimited and in wasmi not counted without it.
+    pub fuel: Option<u64>,
+    /// Pages of each memory.
+    pub pages: Option<u32>,
+}
+
+impl Limits {
+    fn bytes(self) -> usize {
+        self.pages.map_or(usize::MAX, |pages| pages as usize * 65_536)
+    }
+}
+
+/// A module that another engine has compiled.
+pub struct Compiled<M> {
+    module: M,
+    limits: Limits,
+}
+
+/// An instance in another engine.
+pub trait Oracle: Engine + Sized {
+    /// A compiled module.
+    type Module;
+
+    /// Compiles a module, with the features that our compiler accepts by default, or refuses it.
+    fn compile(wasm: &[u8], limits: Limits) -> Option<Self::Module>;
+
+    /// An instance with that standard input; runs the module's start function.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    fn instantiate(module: &Self::Module, stdin: &[u8]) -> Result<Self, NoInstance>;
+
+    /// An instance with that standard input and no limits.
+    ///
+    /// # Panics
+    ///
+    /// If the engine refuses the module, or its start function traps.
+    fn new(wasm: &[u8], stdin: &[u8]) -> Self {
+        let module = Self::compile(wasm, Limits::default()).expect("the oracle accepts the module");
+        Self::instantiate(&module, stdin).unwrap_or_else(|why| panic!("no instance: {why:?}"))
+    }
+
+    /// Instructions executed so far: all but `nop`, `drop`, `return` and those that only structure
+    /// the code (`block`, `loop`, `else`, `end`). After a trap those of the last stretch of straight
+    /// code may be missing. wasmi counts its own instructions: about as many.
+    ///
+    /// # Panics
+    ///
+    /// In wasmi without [`Limits::fuel`].
+    fn instructions(&self) -> u64;
 
     /// What the program has printed so far.
     fn stdout(&self) -> &[u8];
 }
 
-/// Why a call did not return.
+/// Why an oracle has no instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// The program trapped.
-    Trap(TrapCode),
-    /// It took more instructions than it was given.
-    OutOfFuel,
-    /// The memory or a table grew beyond what the engine was given.
-    OutOfMemory,
+pub enum NoInstance {
+    /// It cannot serve the module.
+    Refused,
+    /// Instance creation ended so.
+    Ended(Stop),
+}
+
+/// First byte that differs between the memories of two engines, if any.
+pub fn first_difference(
+    ours: &BTreeMap<String, Vec<u8>>,
+    theirs: &BTreeMap<String, Vec<u8>>,
+) -> Option<String> {
+    if ours.keys().ne(theirs.keys()) {
+        return Some("they export different memories".to_owned());
+    }
+    for ((name, ours), theirs) in ours.iter().zip(theirs.values()) {
+        if ours.len() != theirs.len() {
+            return Some(format!("memory {name} has {} bytes instead of {}", ours.len(), theirs.len()));
+        }
+        if let Some(i) = (0..ours.len()).find(|i| ours[*i] != theirs[*i]) {
+            return Some(format!("memory {name} holds {} instead of {} at {i:#x}", ours[i], theirs[i]));
+        }
+    }
+    None
 }
 
 /// What the host functions work on.
@@ -44,6 +141,10 @@ struct Host {
 }
 
 impl Host {
+    fn new(stdin: &[u8]) -> Self {
+        Host { stdin: stdin.to_vec(), ..Host::default() }
+    }
+
     fn input_byte(&mut self) -> i32 {
         let byte = self.stdin.get(self.read).map_or(-1, |byte| i32::from(*byte));
         self.read += 1;

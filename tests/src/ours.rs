@@ -1,9 +1,13 @@
-//! Calls of [`examples`](crate::examples) on our own executors.
+//! Our own executors, behind the same interface as the [`oracle`](crate::oracle)s, and calls of
+//! [`examples`](crate::examples) on them.
+
+use std::collections::BTreeMap;
 
 use wasm2onnx_runtime::lockstep::{self, Divergence, End, compare_step_by_step};
-use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network};
+use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network, TrapCode, Value};
 
 use crate::examples::{Answer, Call};
+use crate::oracle::{Engine, Outcome, Stop};
 
 /// A run that came to its end.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,40 +21,80 @@ pub struct Run {
 }
 
 /// An executor, and how it evaluates.
-#[derive(Clone, Copy, Debug)]
-pub enum Engine {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Way {
     /// The dense executor.
     Dense,
-    /// The sparse one without machine code; asserts what the certificate declares in builds with
-    /// debug assertions.
-    Sparse,
+    /// The sparse one without machine code. It asserts what is declared of every step.
+    Checked,
     /// The sparse one with machine code, made early.
     Compiled,
 }
 
 /// Visits that make a packet hot, few enough for short runs to have some.
-const COMPILE_AFTER: u32 = 8;
+const COMPILE_AFTER: u32 = 2;
+
+impl Way {
+    /// The ways of the sparse executor.
+    pub const SPARSE: [Way; 2] = [Way::Checked, Way::Compiled];
+
+    /// What makes an instance run so, for at most so many steps.
+    pub fn config(self, max_steps: u64) -> Config {
+        Config {
+            executor: if self == Way::Dense { Executor::Dense } else { Executor::Sparse },
+            max_steps: Some(max_steps),
+            assert_declared: self == Way::Checked,
+            compile_after: (self == Way::Compiled).then_some(COMPILE_AFTER),
+            ..Config::default()
+        }
+    }
+}
+
+/// How a call of ours ended.
+///
+/// # Panics
+///
+/// On anything but a trap or the step limit: that is a defect.
+pub fn outcome(result: Result<Vec<Value>, Error>) -> Outcome {
+    result.map_err(|error| match error {
+        Error::Trap(trap) if trap.code == TrapCode::TableOutOfBounds => {
+            Stop::Trap(TrapCode::UndefinedElement)
+        }
+        Error::Trap(trap) => Stop::Trap(trap.code),
+        Error::StepLimit(_) => Stop::Limit,
+        other => panic!("{other}"),
+    })
+}
+
+impl Engine for Instance<'_> {
+    fn call(&mut self, name: &str, args: &[Value]) -> Outcome {
+        outcome(self.invoke(name, args))
+    }
+
+    fn globals(&mut self) -> BTreeMap<String, Value> {
+        let names = self.network().globals.keys();
+        names.map(|name| (name.clone(), self.global(name).expect("globals hold words"))).collect()
+    }
+
+    fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
+        let mut contents = BTreeMap::new();
+        for name in self.network().memories.keys() {
+            let memory = self.memory(name).expect("it is exported");
+            let mut bytes = vec![0; memory.pages() as usize * 65_536];
+            memory.read(0, &mut bytes).expect("all pages can be read");
+            contents.insert(name.clone(), bytes);
+        }
+        contents
+    }
+}
 
 /// Runs a call on a fresh instance, for at most so many steps.
 ///
 /// # Errors
 ///
 /// As [`Instance::with_config`] and [`Instance::invoke`].
-pub fn run(network: &Network, call: &Call, engine: Engine, max_steps: u64) -> Result<Run, Error> {
-    let mut config = Config {
-        max_steps: Some(max_steps),
-        stdin: call.stdin.clone(),
-        compile_after: None,
-        ..Config::default()
-    };
-    match engine {
-        Engine::Dense => config.executor = Executor::Dense,
-        Engine::Sparse => {}
-        Engine::Compiled => {
-            config.assert_declared = false;
-            config.compile_after = Some(COMPILE_AFTER);
-        }
-    }
+pub fn run(network: &Network, call: &Call, way: Way, max_steps: u64) -> Result<Run, Error> {
+    let config = Config { stdin: call.stdin.clone(), ..way.config(max_steps) };
     let mut instance = Instance::with_config(network, config)?;
     let results = instance.invoke(call.entry, &call.args)?;
     let answer = Answer { results, stdout: instance.stdout() };
@@ -81,7 +125,7 @@ pub fn compare_machine_code(network: &Network, call: &Call, steps: u64) -> Resul
 }
 
 /// The network with that input among its first rows.
-fn with_stdin(network: &Network, stdin: &[u8]) -> Network {
+pub fn with_stdin(network: &Network, stdin: &[u8]) -> Network {
     let mut network = network.clone();
     if let Some((region, length)) = network.io.stdin.take() {
         let first = network.regions[region].first;

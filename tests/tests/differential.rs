@@ -3,21 +3,20 @@
 //! `WASM2ONNX_SEEDS` is the number of modules that wasm-smith makes, 1,000 without it. A failure
 //! prints its seed and leaves the module in `target/failures`.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
-use arbitrary::Unstructured;
-use support::{
-    Engine, NoInstance, Outcome, Reference, Wasmi, Wasmtime, Way, exported_functions, first_difference,
-    outcome, random_value, save_failure,
-};
-use wasm_smith::MemoryOffsetChoices;
 use wasm2onnx_compiler::error::ErrorKind;
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::{Instance, Network, TrapCode, Value, ValueType};
+use wasm2onnx_tests::oracle::{
+    Engine, Limits, NoInstance, Oracle, Outcome, Stop, Wasmi, Wasmtime, exported_functions, first_difference,
+};
+use wasm2onnx_tests::ours::{Way, outcome};
+use wasm2onnx_tests::save_failure;
+use wasm2onnx_tests::smith::random_module;
+use wasm2onnx_tests::values::random_value;
 
 /// Seeds without the environment variable.
 const DEFAULT_SEEDS: u64 = 1_000;
@@ -28,15 +27,13 @@ const BUSY: u64 = 100;
 /// Least share of the seeds that have a call without a trap of so many instructions.
 const LEAST_BUSY: f64 = 0.6;
 
-/// What a module generated with `ensure_termination` may burn: a unit for each function entry and
-/// each turn of a loop.
-const TERMINATION_FUEL: u32 = 500;
-
 /// More than any generated module burns. Mutated ones may run on; those are compared up to there.
 const FUEL: u64 = 1 << 24;
 
 /// Pages that a memory may have on both sides.
 const MAX_PAGES: u32 = 16;
+
+const LIMITS: Limits = Limits { fuel: Some(FUEL), pages: Some(MAX_PAGES) };
 
 /// Steps for each unit of fuel, far above what instructions take, so that a run astray ends.
 const STEPS_PER_FUEL: u64 = 2_000;
@@ -141,7 +138,7 @@ impl Summary {
         for call in &transcript.calls {
             self.calls += 1;
             match call.outcome {
-                Outcome::Trap(_) => self.traps += 1,
+                Err(Stop::Trap(_)) => self.traps += 1,
                 _ => self.longest = self.longest.max(call.fuel),
             }
         }
@@ -202,19 +199,19 @@ fn compare(wasm: &[u8], seed: u64, origin: Origin) -> Result<Comparison, String>
 
 /// Calls every export on both sides and compares results, traps, globals and memories. Nothing if the
 /// reference refuses the module.
-fn compare_with<R: Reference>(
+fn compare_with<R: Oracle>(
     wasm: &[u8],
     network: &Network,
     seed: u64,
     origin: Origin,
 ) -> Result<Option<Summary>, String> {
-    let Some(module) = R::compile(wasm) else {
+    let Some(module) = R::compile(wasm, LIMITS) else {
         return Ok(None);
     };
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut summary = Summary::default();
     for (name, params) in exported_functions(wasm) {
-        let reference = match R::instantiate(&module, FUEL, MAX_PAGES) {
+        let reference = match R::instantiate(&module, &[]) {
             Ok(reference) => reference,
             Err(NoInstance::Refused) => return Ok(None),
             Err(NoInstance::Ended(expected)) => {
@@ -223,7 +220,7 @@ fn compare_with<R: Reference>(
             }
         };
         let transcript = record(reference, name, &params, &mut rng, origin)?;
-        for way in Way::ALL {
+        for way in Way::SPARSE {
             replay(network, &transcript, way, origin)
                 .map_err(|what| format!("{way:?}: {:?}: {what}", transcript.name))?;
         }
@@ -233,14 +230,14 @@ fn compare_with<R: Reference>(
 }
 
 /// Compares how instance creation fails.
-fn compare_creation(network: &Network, expected: &Outcome, origin: Origin) -> Result<(), String> {
-    if *expected == Outcome::Stopped && origin == Origin::Mutated {
+fn compare_creation(network: &Network, expected: &Stop, origin: Origin) -> Result<(), String> {
+    if *expected == Stop::Limit && origin == Origin::Mutated {
         return Ok(());
     }
-    for way in Way::ALL {
+    for way in Way::SPARSE {
         let instance = Instance::with_config(network, way.config(max_steps(FUEL)));
         let found = outcome(instance.map(|_| Vec::new()));
-        if found != *expected {
+        if found != Err(*expected) {
             return Err(format!("{way:?}: creation gave {found:?} instead of {expected:?}"));
         }
     }
@@ -249,7 +246,7 @@ fn compare_creation(network: &Network, expected: &Outcome, origin: Origin) -> Re
 
 /// Calls an export a few times, with values that persist between the calls.
 fn record(
-    mut reference: impl Reference,
+    mut reference: impl Oracle,
     name: String,
     params: &[ValueType],
     rng: &mut fastrand::Rng,
@@ -258,18 +255,18 @@ fn record(
     let mut calls = Vec::new();
     for _ in 0..CALLS {
         let args: Vec<_> = params.iter().map(|ty| random_value(rng, *ty)).collect();
-        let before = reference.fuel();
+        let before = reference.instructions();
         let outcome = reference.call(&name, &args);
-        if outcome == Outcome::Stopped {
+        if outcome == Err(Stop::Limit) {
             match origin {
                 Origin::Generated => return Err(format!("{name:?}{args:?} runs too long")),
                 Origin::Mutated => break,
             }
         }
-        let fuel = reference.fuel() - before;
+        let fuel = reference.instructions() - before;
         calls.push(RecordedCall { args, outcome, globals: reference.globals(), fuel });
     }
-    let (memories, fuel) = (reference.memories(), reference.fuel());
+    let (memories, fuel) = (reference.memories(), reference.instructions());
     Ok(Transcript { name, calls, memories, fuel })
 }
 
@@ -280,7 +277,7 @@ fn replay(network: &Network, transcript: &Transcript, way: Way, origin: Origin) 
     for RecordedCall { args, outcome: expected, globals, .. } in &transcript.calls {
         let found = ours.call(&transcript.name, args);
         // The two stacks are not of one size.
-        let exhausted = Outcome::Trap(TrapCode::CallStackExhausted);
+        let exhausted = Err(Stop::Trap(TrapCode::CallStackExhausted));
         if origin == Origin::Mutated && (found == exhausted || *expected == exhausted) {
             return Ok(());
         }
@@ -302,54 +299,6 @@ fn replay(network: &Network, transcript: &Transcript, way: Way, origin: Origin) 
 /// Enough steps for what burnt so much fuel.
 fn max_steps(fuel: u64) -> u64 {
     (fuel + 1_000) * STEPS_PER_FUEL
-}
-
-/// An integer module without imports that terminates and exports everything.
-fn random_module(seed: u64) -> Vec<u8> {
-    let mut rng = fastrand::Rng::with_seed(seed);
-    let mut bytes = vec![0; rng.usize(1_000..6_000)];
-    rng.fill(&mut bytes);
-    let config = wasm_smith::Config {
-        allow_floats: false,
-        bulk_memory_enabled: false,
-        compact_imports_enabled: false,
-        exceptions_enabled: false,
-        extended_const_enabled: false,
-        gc_enabled: false,
-        memory64_enabled: false,
-        reference_types_enabled: false,
-        relaxed_simd_enabled: false,
-        saturating_float_to_int_enabled: false,
-        simd_enabled: false,
-        tail_call_enabled: false,
-        threads_enabled: false,
-        wide_arithmetic_enabled: false,
-        // One in four traps wherever it happens to; the others get to the end more often.
-        disallow_traps: !seed.is_multiple_of(4),
-        export_everything: true,
-        max_imports: 0,
-        min_types: 2,
-        max_types: 8,
-        min_funcs: 2,
-        max_funcs: 6,
-        max_instructions: 120,
-        min_globals: 1,
-        max_globals: 8,
-        min_memories: 1,
-        max_memory32_bytes: 2 * 65_536,
-        memory_max_size_required: true,
-        memory_offset_choices: MemoryOffsetChoices(90, 9, 1),
-        max_data_segments: 4,
-        min_tables: 1,
-        max_table_elements: 20,
-        min_element_segments: 1,
-        max_element_segments: 4,
-        ..wasm_smith::Config::default()
-    };
-    let mut module =
-        wasm_smith::Module::new(config, &mut Unstructured::new(&bytes)).expect("there are bytes enough");
-    module.ensure_termination(TERMINATION_FUEL).expect("the bodies are generated");
-    module.to_bytes()
 }
 
 /// The module with a few bytes changed, moved or missing.

@@ -6,8 +6,8 @@ use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::Network;
 use wasm2onnx_runtime::lockstep::End;
 use wasm2onnx_tests::examples::{self, Answer, Call, Example};
-use wasm2onnx_tests::oracle::{Wasmi, Wasmtime};
-use wasm2onnx_tests::ours::{self, Engine, Run};
+use wasm2onnx_tests::oracle::{Oracle, Wasmi, Wasmtime};
+use wasm2onnx_tests::ours::{self, Run, Way};
 use wasm2onnx_tests::rng;
 
 /// Instructions of the calls that the sparse executor runs.
@@ -68,8 +68,8 @@ fn on_sparse(example: &Example) {
     for call in calls(example, &SPARSE) {
         let (answer, instructions) = agreed(example, &call);
         let max_steps = STEPS_PER_INSTRUCTION * (instructions + 1_000);
-        let sparse = run(&network, &call, Engine::Sparse, max_steps);
-        let compiled = run(&network, &call, Engine::Compiled, max_steps);
+        let sparse = run(&network, &call, Way::Checked, max_steps);
+        let compiled = run(&network, &call, Way::Compiled, max_steps);
         assert_eq!(sparse.answer, answer, "{}", Shown(&call));
         assert_eq!(compiled, sparse, "{}", Shown(&call));
         let by_machine_code = ours::compare_machine_code(&network, &call, sparse.steps)
@@ -91,8 +91,8 @@ fn on_dense(example: &Example) {
         match end {
             End::Finished(results) => {
                 assert_eq!(results.as_ref(), Ok(&answer.results), "{}", Shown(&call));
-                let dense = run(&network, &call, Engine::Dense, DENSE_STEPS);
-                let sparse = run(&network, &call, Engine::Sparse, DENSE_STEPS);
+                let dense = run(&network, &call, Way::Dense, DENSE_STEPS);
+                let sparse = run(&network, &call, Way::Checked, DENSE_STEPS);
                 assert_eq!(dense.answer, answer, "{}", Shown(&call));
                 assert_eq!(sparse, dense, "{}", Shown(&call));
                 println!("{}: {} steps in lockstep", example.name, dense.steps);
@@ -105,9 +105,9 @@ fn on_dense(example: &Example) {
     assert!(finished > 0, "no call was small enough to end on the dense executor");
 }
 
-fn run(network: &Network, call: &Call, engine: Engine, max_steps: u64) -> Run {
-    ours::run(network, call, engine, max_steps)
-        .unwrap_or_else(|error| panic!("{engine:?}, {}: {error}", Shown(call)))
+fn run(network: &Network, call: &Call, way: Way, max_steps: u64) -> Run {
+    ours::run(network, call, way, max_steps)
+        .unwrap_or_else(|error| panic!("{way:?}, {}: {error}", Shown(call)))
 }
 
 fn network(example: &Example) -> Network {
@@ -123,8 +123,8 @@ fn calls<'e>(example: &'e Example, sizes: &'e [u64]) -> impl Iterator<Item = Cal
 
 /// What wasmi and wasmtime agree on, after a check of our own, and the number of instructions.
 fn agreed(example: &Example, call: &Call) -> (Answer, u64) {
-    let mut wasmtime = Wasmtime::new(example.wasm, &call.stdin).expect("no start function");
-    let mut wasmi = Wasmi::new(example.wasm, &call.stdin).expect("no start function");
+    let mut wasmtime = Wasmtime::new(example.wasm, &call.stdin);
+    let mut wasmi = Wasmi::new(example.wasm, &call.stdin);
     let answer = call.answer(&mut wasmtime);
     assert_eq!(call.answer(&mut wasmi), answer, "{}", Shown(call));
     let answer = answer.unwrap_or_else(|stop| panic!("{}: {stop:?}", Shown(call)));

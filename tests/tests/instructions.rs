@@ -1,15 +1,21 @@
-//! Each supported instruction alone: ours against wasmi on edge values and random ones.
+//! Each instruction of the compiler's table alone: ours against wasmi on edge values and random ones.
+//!
+//! Operations, loads and stores are tested by their rows alone. For the others there are programs below, and
+//! a test that all of the table is in one of them.
 //!
 //! Beside the plain instruction, each is tried where the compiler may choose another circuit for it:
 //! with one constant operand, as a condition, and on its own result.
 
-mod support;
-
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use support::{EDGES, Engine, Reference, Wasmi, Wasmtime, Way, first_difference, random_value, save_failure};
+use wasm2onnx_compiler::instructions::{Becomes, INSTRUCTIONS, Instruction};
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::{Instance, Value, ValueType};
+use wasm2onnx_tests::oracle::{Engine, Limits, Oracle, Wasmi, Wasmtime, first_difference};
+use wasm2onnx_tests::ours::Way;
+use wasm2onnx_tests::save_failure;
+use wasm2onnx_tests::values::{EDGES, random_value};
 
 /// Random operands of the plain instruction.
 const RANDOM: usize = 3_000;
@@ -18,7 +24,7 @@ const RANDOM: usize = 3_000;
 const RANDOM_VARIANT: usize = 300;
 
 /// Fuel enough for all calls of a module.
-const FUEL: u64 = 1 << 40;
+const LIMITS: Limits = Limits { fuel: Some(1 << 40), pages: Some(MAX_PAGES) };
 
 const MAX_PAGES: u32 = 16;
 
@@ -65,13 +71,31 @@ fn constant(value: Value) -> String {
 }
 
 /// A module under test and the calls to make.
-#[derive(Default)]
 struct Test {
+    /// What it tests, for messages and as a file's name.
+    what: String,
     wat: String,
     calls: Vec<(String, Vec<Value>)>,
 }
 
 impl Test {
+    fn new(what: impl Into<String>, wat: impl Into<String>) -> Self {
+        Test { what: what.into(), wat: wat.into(), calls: Vec::new() }
+    }
+
+    /// Calls each of these functions on their parameters' edge values and some random ones.
+    fn with_calls(mut self, functions: &[(&str, &[ValueType])]) -> Self {
+        for (name, params) in functions {
+            self.call_on_values(name, params, RANDOM_VARIANT, core_edges);
+        }
+        self
+    }
+
+    /// The module in the binary format.
+    fn wasm(&self) -> Vec<u8> {
+        wat::parse_str(&self.wat).unwrap_or_else(|error| panic!("{}: {error}\n{}", self.what, self.wat))
+    }
+
     /// Adds an exported function with parameters `$0`, `$1`, ….
     fn function(&mut self, name: &str, params: &[ValueType], results: &str, body: &str) {
         let params: String = params
@@ -118,8 +142,8 @@ impl Test {
     }
 
     /// Makes all calls on ours and on wasmi, in order, on one instance each.
-    fn run(&self, what: &str) {
-        let wasm = wat::parse_str(&self.wat).unwrap_or_else(|error| panic!("{what}: {error}\n{}", self.wat));
+    fn run(&self) {
+        let (what, wasm) = (&self.what, self.wasm());
         let Err(difference) = self.compare::<Wasmi>(&wasm) else {
             return;
         };
@@ -132,17 +156,17 @@ impl Test {
         panic!("{what}: {difference}; module: {module}");
     }
 
-    fn compare<R: Reference>(&self, wasm: &[u8]) -> Result<(), String> {
+    fn compare<R: Oracle>(&self, wasm: &[u8]) -> Result<(), String> {
         let options = Options { max_memory_pages: Some(MAX_PAGES), ..Options::default() };
         let network = compile(wasm, &options).map_err(|error| error.to_string())?;
         let mut ways = Vec::new();
-        for way in Way::ALL {
+        for way in Way::SPARSE {
             let instance =
                 Instance::with_config(&network, way.config(MAX_STEPS)).map_err(|error| error.to_string())?;
             ways.push((way, instance));
         }
-        let module = R::compile(wasm).expect("the reference accepts the module");
-        let mut theirs = R::instantiate(&module, FUEL, MAX_PAGES).expect("there is nothing to refuse");
+        let module = R::compile(wasm, LIMITS).expect("the oracle accepts the module");
+        let mut theirs = R::instantiate(&module, &[]).expect("there is nothing to refuse");
 
         for (i, (name, args)) in self.calls.iter().enumerate() {
             let expected = theirs.call(name, args);
@@ -169,98 +193,71 @@ impl Test {
     }
 }
 
-/// Parameters and result of a numeric instruction, from its name.
-fn signature(name: &str) -> (Vec<ValueType>, ValueType) {
-    use ValueType::*;
-    let ty = |name: &str| match name {
-        "i32" => I32,
-        "i64" => I64,
-        "f32" => F32,
-        "f64" => F64,
-        _ => panic!("no type: {name}"),
-    };
-    let (prefix, operation) = name.split_once('.').expect("numeric instructions have a type");
-    let own = ty(prefix);
-    let parts: Vec<_> = operation.split('_').collect();
-    match parts[..] {
-        ["wrap" | "reinterpret", from] | ["extend", from, _] => (vec![ty(from)], own),
-        ["eqz"] => (vec![own], I32),
-        ["eq" | "ne" | "lt" | "gt" | "le" | "ge", ..] => (vec![own; 2], I32),
-        ["clz" | "ctz" | "popcnt" | "neg" | "abs" | "extend8" | "extend16" | "extend32", ..] => {
-            (vec![own], own)
-        }
-        [
-            "add" | "sub" | "mul" | "div" | "rem" | "and" | "or" | "xor" | "shl" | "shr" | "rotl" | "rotr"
-            | "copysign",
-            ..,
-        ] => (vec![own; 2], own),
-        _ => panic!("the tests do not know the signature of {name}"),
-    }
-}
-
-/// Tests a numeric instruction in all its places.
-fn numeric(name: &str) {
-    let (params, result) = signature(name);
-    let own = params[0];
+/// Tests an operation in all its places.
+fn operation(instruction: &Instruction) {
+    let Instruction { name, params, .. } = *instruction;
+    let (own, result) = (params[0], instruction.results[0]);
     let operands = if params.len() == 1 { "(local.get $0)" } else { "(local.get $0) (local.get $1)" };
     let plain = format!("({name} {operands})");
-    let mut test = Test::default();
+    let mut test = Test::new(name, "");
 
-    test.function("plain", &params, &result.to_string(), &plain);
-    test.call_on_values("plain", &params, RANDOM, all_edges);
+    test.function("plain", params, &result.to_string(), &plain);
+    test.call_on_values("plain", params, RANDOM, all_edges);
 
     if result == ValueType::I32 {
         test.function(
             "if",
-            &params,
+            params,
             "i32",
             &format!("(if (result i32) {plain} (then (i32.const 5)) (else (i32.const 7)))"),
         );
-        test.function("select", &params, "i32", &format!("(select (i32.const 5) (i32.const 7) {plain})"));
-        test.function("eqz", &params, "i32", &format!("(i32.eqz {plain})"));
+        test.function("select", params, "i32", &format!("(select (i32.const 5) (i32.const 7) {plain})"));
+        test.function("eqz", params, "i32", &format!("(i32.eqz {plain})"));
         test.function(
             "br_if",
-            &params,
+            params,
             "i32",
             &format!("(block (br_if 0 {plain}) (return (i32.const 1))) (i32.const 2)"),
         );
         for place in ["if", "select", "eqz", "br_if"] {
-            test.call_on_values(place, &params, RANDOM_VARIANT, core_edges);
+            test.call_on_values(place, params, RANDOM_VARIANT, core_edges);
         }
     }
     if let (ValueType::I32 | ValueType::I64, true) = (own, result == own && params.len() == 2) {
         // On its own result, which may not have been wrapped, and among sums of it.
-        test.function("chain", &params, &own.to_string(), &format!("({name} {plain} (local.get $0))"));
-        test.function("chain2", &params, &own.to_string(), &format!("({name} (local.get $1) {plain})"));
+        test.function("chain", params, &own.to_string(), &format!("({name} {plain} (local.get $0))"));
+        test.function("chain2", params, &own.to_string(), &format!("({name} (local.get $1) {plain})"));
         test.function(
             "sums",
-            &params,
+            params,
             &own.to_string(),
             &format!(
                 "({name} ({own}.add (local.get $0) (local.get $1)) ({own}.sub (local.get $0) (local.get $1)))"
             ),
         );
-        test.function("same", &params, &own.to_string(), &format!("({name} (local.get $0) (local.get $0))"));
+        test.function("same", params, &own.to_string(), &format!("({name} (local.get $0) (local.get $0))"));
         for place in ["chain", "chain2", "sums", "same"] {
-            test.call_on_values(place, &params, RANDOM_VARIANT, core_edges);
+            test.call_on_values(place, params, RANDOM_VARIANT, core_edges);
         }
     }
-    test.run(name);
+    test.run();
 
     if params.len() == 2 {
-        constant_operand(name, own, result);
+        constant_operand(name, params, result);
     }
 }
 
-/// Tests a numeric instruction with either operand constant.
-fn constant_operand(name: &str, ty: ValueType, result: ValueType) {
+/// Tests an operation with either operand constant.
+fn constant_operand(name: &str, params: &[ValueType], result: ValueType) {
+    let ty = params[0];
+    assert_eq!(params[1], ty, "{name} has operands of two types");
     let mut rng = fastrand::Rng::with_seed(7);
     let mut constants = core_edges(ty);
     // Shift amounts, small divisors, powers of two, and any.
     constants.extend([5, 7, 10, 12, 16, 24, 48, 100, 641, 1000, 1 << 20].map(|bits| value(ty, bits)));
     constants.extend([-2i64, -3, -7, -10].map(|x| value(ty, x as u64)));
     constants.extend((0..6).map(|_| random_value(&mut rng, ty)));
-    let mut test = Test::default();
+    let mut test = Test::new(format!("{name}-constant"), "");
     for (i, x) in constants.iter().enumerate() {
         let constant = constant(*x);
         test.function(
@@ -291,7 +288,7 @@ fn constant_operand(name: &str, ty: ValueType, result: ValueType) {
             }
         }
     }
-    test.run(&format!("{name}-constant"));
+    test.run();
 }
 
 /// Offsets of loads and stores in their instruction.
@@ -318,11 +315,12 @@ fn memory(declaration: &str) -> String {
 }
 
 /// Tests a load or store at all offsets, on memories of fixed and of changing size.
-fn access(name: &str) {
-    let ty = signature_of_access(name);
-    let is_store = name.contains("store");
+fn access(instruction: &Instruction) {
+    let Instruction { name, params, .. } = *instruction;
+    let is_store = matches!(instruction.becomes, Becomes::Store { .. });
+    let ty = if is_store { params[1] } else { instruction.results[0] };
     for declaration in ["1 1", "1 2", "2 3"] {
-        let mut test = Test { wat: memory(declaration), ..Test::default() };
+        let mut test = Test::new(format!("{name}-{}", declaration.replace(' ', "-")), memory(declaration));
         test.function("grow", &[], "i32", "(memory.grow (i32.const 1))");
         let places = OFFSETS.map(|offset| (format!("at {offset}"), offset, "(local.get $0)".to_owned()));
         let fixed = [0u32, 5, 65_529, 65_532, 65_533, 65_535, 65_536, u32::MAX];
@@ -333,9 +331,8 @@ fn access(name: &str) {
             } else {
                 format!("({name} offset={offset} {address})")
             };
-            let params = if is_store { vec![ValueType::I32, ty] } else { vec![ValueType::I32] };
             let result = if is_store { ValueType::I32 } else { ty };
-            test.function(export, &params, &result.to_string(), &body);
+            test.function(export, params, &result.to_string(), &body);
         }
         // What a store leaves, a load of the same call finds, whole or in part.
         if is_store {
@@ -365,63 +362,116 @@ fn access(name: &str) {
                 test.call("grow", &[]);
             }
         }
-        test.run(&format!("{name}-{}", declaration.replace(' ', "-")));
+        test.run();
     }
 }
 
-/// Type of the value that a load gives or a store takes.
-fn signature_of_access(name: &str) -> ValueType {
-    let (prefix, _) = name.split_once('.').expect("memory instructions have a type");
-    match prefix {
-        "i32" => ValueType::I32,
-        "i64" => ValueType::I64,
-        "f32" => ValueType::F32,
-        "f64" => ValueType::F64,
-        _ => panic!("no type: {prefix}"),
+/// Calls `test` with the rows that it is for.
+fn for_rows(is_for: impl Fn(&Instruction) -> bool, test: impl Fn(&Instruction)) {
+    INSTRUCTIONS.iter().filter(|row| is_for(row)).for_each(test);
+}
+
+/// Whether a row is an operation whose first operand has that type.
+fn operation_on(ty: ValueType) -> impl Fn(&Instruction) -> bool {
+    move |row| is_operation(row) && row.params[0] == ty
+}
+
+fn is_operation(row: &Instruction) -> bool {
+    match row.becomes {
+        Becomes::Unary(_)
+        | Becomes::Binary(_)
+        | Becomes::Swapped(_)
+        | Becomes::Division(_)
+        | Becomes::Reinterpret
+        | Becomes::Float(_) => true,
+        Becomes::Own | Becomes::Const | Becomes::Load { .. } | Becomes::Store { .. } => false,
     }
 }
 
 #[test]
-fn i32_numeric() {
-    NUMERIC.iter().filter(|name| name.starts_with("i32")).for_each(|name| numeric(name));
+fn operations_on_i32() {
+    for_rows(operation_on(ValueType::I32), operation);
 }
 
 #[test]
-fn i64_numeric() {
-    NUMERIC.iter().filter(|name| name.starts_with("i64")).for_each(|name| numeric(name));
+fn operations_on_i64() {
+    for_rows(operation_on(ValueType::I64), operation);
 }
 
 #[test]
-fn float_bits() {
-    NUMERIC.iter().filter(|name| name.starts_with('f')).for_each(|name| numeric(name));
+fn operations_on_floats() {
+    for_rows(operation_on(ValueType::F32), operation);
+    for_rows(operation_on(ValueType::F64), operation);
 }
 
 #[test]
 fn loads() {
-    ACCESSES.iter().filter(|name| name.contains("load")).for_each(|name| access(name));
+    for_rows(|row| matches!(row.becomes, Becomes::Load { .. }), access);
 }
 
 #[test]
 fn stores() {
-    ACCESSES.iter().filter(|name| name.contains("store")).for_each(|name| access(name));
+    for_rows(|row| matches!(row.becomes, Becomes::Store { .. }), access);
 }
 
 #[test]
 fn constants() {
-    for ty in [ValueType::I32, ValueType::I64, ValueType::F32, ValueType::F64] {
-        let mut test = Test::default();
-        for (i, x) in all_edges(ty).into_iter().enumerate() {
-            let text = match x {
-                Value::I32(x) => format!("i32.const {x}"),
-                Value::I64(x) => format!("i64.const {x}"),
-                // By its bits, in the text format's own way.
-                Value::F32(bits) => format!("f32.const {}", float_text(bits.into(), 8, 23)),
-                Value::F64(bits) => format!("f64.const {}", float_text(bits, 11, 52)),
-            };
-            test.function(&i.to_string(), &[], &ty.to_string(), &format!("({text})"));
-            test.call(&i.to_string(), &[]);
+    for_rows(|row| matches!(row.becomes, Becomes::Const), constants_of);
+}
+
+/// Tests an instruction that is a constant.
+fn constants_of(instruction: &Instruction) {
+    let (name, ty) = (instruction.name, instruction.results[0]);
+    let mut test = Test::new(name, "");
+    for (i, x) in all_edges(ty).into_iter().enumerate() {
+        let text = match x {
+            Value::I32(x) => x.to_string(),
+            Value::I64(x) => x.to_string(),
+            // By its bits, in the text format's own way.
+            Value::F32(bits) => float_text(bits.into(), 8, 23),
+            Value::F64(bits) => float_text(bits, 11, 52),
+        };
+        test.function(&i.to_string(), &[], &ty.to_string(), &format!("({name} {text})"));
+        test.call(&i.to_string(), &[]);
+    }
+    test.run();
+}
+
+#[test]
+fn variables() {
+    written_variables().iter().for_each(Test::run);
+}
+
+#[test]
+fn memory_size_and_grow() {
+    written_growth().iter().for_each(Test::run);
+}
+
+#[test]
+fn control() {
+    written_control().iter().for_each(Test::run);
+}
+
+#[test]
+fn calls() {
+    written_calls().run();
+}
+
+#[test]
+fn programs_are_written_for_all_other_instructions() {
+    let written = written_variables().into_iter().chain(written_growth()).chain(written_control());
+    let mut names = BTreeSet::new();
+    for test in written.chain([written_calls()]) {
+        let wasm = test.wasm();
+        for payload in wasmparser::Parser::new(0).parse_all(&wasm) {
+            if let wasmparser::Payload::CodeSectionEntry(body) = payload.expect("wat writes modules") {
+                let ops = body.get_operators_reader().expect("a body").into_iter();
+                names.extend(ops.filter_map(|op| Some(Instruction::of(&op.expect("an operator"))?.name)));
+            }
         }
-        test.run(&format!("{ty}.const"));
+    }
+    for row in INSTRUCTIONS.iter().filter(|row| matches!(row.becomes, Becomes::Own)) {
+        assert!(names.contains(row.name), "no program is written for {}", row.name);
     }
 }
 
@@ -444,11 +494,11 @@ fn float_text(bits: u64, exponent_bits: u32, fraction_bits: u32) -> String {
     }
 }
 
-#[test]
-fn memory_size_and_grow() {
+fn written_growth() -> Vec<Test> {
+    let mut tests = Vec::new();
     for declaration in ["0", "0 0", "1 1", "1 5", "0 3", "2", "1 65536"] {
-        let mut test =
-            Test { wat: format!("(memory (export \"memory\") {declaration})\n"), ..Test::default() };
+        let what = format!("memory-{}", declaration.replace(' ', "-"));
+        let mut test = Test::new(what, format!("(memory (export \"memory\") {declaration})\n"));
         test.function("size", &[], "i32", "memory.size");
         test.function("grow", &[ValueType::I32], "i32", "(memory.grow (local.get $0))");
         test.function("grow by 1", &[], "i32", "(memory.grow (i32.const 1))");
@@ -478,23 +528,15 @@ fn memory_size_and_grow() {
                 test.call(name, args);
             }
         }
-        test.run(&format!("memory-{}", declaration.replace(' ', "-")));
+        tests.push(test);
     }
+    tests
 }
 
-/// Tests functions written out, on their parameters' edge values.
-fn written(what: &str, wat: &str, functions: &[(&str, &[ValueType])]) {
-    let mut test = Test { wat: wat.to_owned(), ..Test::default() };
-    for (name, params) in functions {
-        test.call_on_values(name, params, RANDOM_VARIANT, core_edges);
-    }
-    test.run(what);
-}
-
-#[test]
-fn locals_and_globals() {
-    for ty in ["i32", "i64", "f32", "f64"] {
-        let own = signature_of_access(&format!("{ty}.load"));
+fn written_variables() -> Vec<Test> {
+    let mut tests = Vec::new();
+    for own in [ValueType::I32, ValueType::I64, ValueType::F32, ValueType::F64] {
+        let ty = own.to_string();
         let wat = format!(
             r#"
             (global $g (export "mutable") (mut {ty}) ({ty}.const 1))
@@ -510,6 +552,8 @@ fn locals_and_globals() {
             (func (export "drop") (param {ty} {ty}) (result {ty}) (local.get 0) (drop (local.get 1)))
             (func (export "select") (param {ty} i32) (result {ty})
                 (select (local.get 0) (global.get $g) (local.get 1)))
+            (func (export "select with type") (param {ty} i32) (result {ty})
+                (select (result {ty}) (global.get $g) (local.get 0) (local.get 1)))
             (func (export "swap") (param {ty} {ty}) (result {ty} {ty})
                 (local.get 0) (local.get 1)
                 (block (param {ty} {ty}) (result {ty} {ty})
@@ -517,26 +561,23 @@ fn locals_and_globals() {
             "#
         );
         let (both, none): (&[_], &[_]) = (&[own, own], &[]);
-        written(
-            &format!("variables-{ty}"),
-            &wat,
-            &[
-                ("global.get", none),
-                ("local.set", both),
-                ("local.tee", both),
-                ("zero", none),
-                ("global.set", &[own]),
-                ("global.get", none),
-                ("drop", both),
-                ("select", &[own, ValueType::I32]),
-                ("swap", both),
-            ],
-        );
+        tests.push(Test::new(format!("variables-{ty}"), wat).with_calls(&[
+            ("global.get", none),
+            ("local.set", both),
+            ("local.tee", both),
+            ("zero", none),
+            ("global.set", &[own]),
+            ("global.get", none),
+            ("drop", both),
+            ("select", &[own, ValueType::I32]),
+            ("select with type", &[own, ValueType::I32]),
+            ("swap", both),
+        ]));
     }
+    tests
 }
 
-#[test]
-fn control() {
+fn written_control() -> Vec<Test> {
     use ValueType::{I32, I64};
     let wat = r#"
         (func (export "nop") (param i32) (result i32) nop (local.get 0) nop)
@@ -544,6 +585,8 @@ fn control() {
             (if (i32.gt_s (local.get 0) (i32.const 0)) (then unreachable)) (i32.const 1))
         (func (export "block") (param i32) (result i32)
             (block (result i32) (drop (br_if 0 (i32.const 3) (local.get 0))) (i32.const 4)))
+        (func (export "br") (param i32) (result i32)
+            (block (result i32) (block (br_if 0 (local.get 0)) (br 1 (i32.const 5))) (i32.const 6)))
         (func (export "if") (param i32) (result i32) (local i32)
             (if (local.get 0) (then (local.set 1 (i32.const 9)))) (local.get 1))
         (func (export "if else") (param i32 i64) (result i64)
@@ -574,24 +617,21 @@ fn control() {
         (func (export "select") (param i64 i32) (result i64)
             (select (local.get 0) (i64.const 77) (local.get 1)))
     "#;
-    written(
-        "control",
-        wat,
-        &[
-            ("nop", &[I32]),
-            ("unreachable", &[I32]),
-            ("block", &[I32]),
-            ("if", &[I32]),
-            ("if else", &[I32, I64]),
-            ("loop", &[I32]),
-            ("br_table", &[I32]),
-            ("br_table with value", &[I32, I32]),
-            ("br_table of one", &[I32]),
-            ("br_table in a loop", &[I32]),
-            ("return", &[I32]),
-            ("select", &[I64, I32]),
-        ],
-    );
+    let control = Test::new("control", wat).with_calls(&[
+        ("nop", &[I32]),
+        ("unreachable", &[I32]),
+        ("block", &[I32]),
+        ("br", &[I32]),
+        ("if", &[I32]),
+        ("if else", &[I32, I64]),
+        ("loop", &[I32]),
+        ("br_table", &[I32]),
+        ("br_table with value", &[I32, I32]),
+        ("br_table of one", &[I32]),
+        ("br_table in a loop", &[I32]),
+        ("return", &[I32]),
+        ("select", &[I64, I32]),
+    ]);
     // A table with more entries than fit any chain of comparisons.
     let targets = (0..300).map(|i| (i * 7 % 4).to_string()).collect::<Vec<_>>().join(" ");
     let wat = format!(
@@ -599,13 +639,12 @@ fn control() {
             (block (block (block (block (br_table {targets} (local.get 0))) (return (i32.const 0)))
                 (return (i32.const 1))) (return (i32.const 2))) (i32.const 3))"#
     );
-    let mut test = Test { wat, ..Test::default() };
-    (0..310u32).chain([u32::MAX, 1 << 31]).for_each(|i| test.call("large", &[i.into()]));
-    test.run("br_table-large");
+    let mut large = Test::new("br_table-large", wat);
+    (0..310u32).chain([u32::MAX, 1 << 31]).for_each(|i| large.call("large", &[i.into()]));
+    vec![control, large]
 }
 
-#[test]
-fn calls() {
+fn written_calls() -> Test {
     use ValueType::{I32, I64};
     let wat = r#"
         (type $binary (func (param i32 i32) (result i32)))
@@ -639,122 +678,10 @@ fn calls() {
             (if (result i32) (local.get 0) (then (call $even (i32.sub (local.get 0) (i32.const 1)))) (else (i32.const 0))))
         (func (export "even") (param i32) (result i32) (call $even (i32.and (local.get 0) (i32.const 127))))
     "#;
-    let mut test = Test { wat: wat.to_owned(), ..Test::default() };
+    let mut test = Test::new("calls", wat);
     for index in (0..10u32).chain([u32::MAX, 1 << 31]) {
         test.call("call_indirect", &[index.into(), 100u32.into(), 7u32.into()]);
         test.call("call_indirect unary", &[index.into(), 9u64.into()]);
     }
-    for (name, params) in
-        [("call", &[I32, I32][..]), ("multi-value", &[I32, I64]), ("fac", &[I64]), ("even", &[I32])]
-    {
-        test.call_on_values(name, params, RANDOM_VARIANT, core_edges);
-    }
-    test.run("calls");
+    test.with_calls(&[("call", &[I32, I32]), ("multi-value", &[I32, I64]), ("fac", &[I64]), ("even", &[I32])])
 }
-
-/// Numeric instructions, by their names in the text format.
-const NUMERIC: &[&str] = &[
-    "i32.eqz",
-    "i32.eq",
-    "i32.ne",
-    "i32.lt_s",
-    "i32.lt_u",
-    "i32.gt_s",
-    "i32.gt_u",
-    "i32.le_s",
-    "i32.le_u",
-    "i32.ge_s",
-    "i32.ge_u",
-    "i32.clz",
-    "i32.ctz",
-    "i32.popcnt",
-    "i32.add",
-    "i32.sub",
-    "i32.mul",
-    "i32.div_s",
-    "i32.div_u",
-    "i32.rem_s",
-    "i32.rem_u",
-    "i32.and",
-    "i32.or",
-    "i32.xor",
-    "i32.shl",
-    "i32.shr_s",
-    "i32.shr_u",
-    "i32.rotl",
-    "i32.rotr",
-    "i32.wrap_i64",
-    "i32.reinterpret_f32",
-    "i32.extend8_s",
-    "i32.extend16_s",
-    "i64.eqz",
-    "i64.eq",
-    "i64.ne",
-    "i64.lt_s",
-    "i64.lt_u",
-    "i64.gt_s",
-    "i64.gt_u",
-    "i64.le_s",
-    "i64.le_u",
-    "i64.ge_s",
-    "i64.ge_u",
-    "i64.clz",
-    "i64.ctz",
-    "i64.popcnt",
-    "i64.add",
-    "i64.sub",
-    "i64.mul",
-    "i64.div_s",
-    "i64.div_u",
-    "i64.rem_s",
-    "i64.rem_u",
-    "i64.and",
-    "i64.or",
-    "i64.xor",
-    "i64.shl",
-    "i64.shr_s",
-    "i64.shr_u",
-    "i64.rotl",
-    "i64.rotr",
-    "i64.extend_i32_s",
-    "i64.extend_i32_u",
-    "i64.reinterpret_f64",
-    "i64.extend8_s",
-    "i64.extend16_s",
-    "i64.extend32_s",
-    "f32.neg",
-    "f32.abs",
-    "f32.copysign",
-    "f32.reinterpret_i32",
-    "f64.neg",
-    "f64.abs",
-    "f64.copysign",
-    "f64.reinterpret_i64",
-];
-
-/// Loads and stores, by their names in the text format.
-const ACCESSES: &[&str] = &[
-    "i32.load",
-    "i64.load",
-    "f32.load",
-    "f64.load",
-    "i32.load8_s",
-    "i32.load8_u",
-    "i32.load16_s",
-    "i32.load16_u",
-    "i64.load8_s",
-    "i64.load8_u",
-    "i64.load16_s",
-    "i64.load16_u",
-    "i64.load32_s",
-    "i64.load32_u",
-    "i32.store",
-    "i64.store",
-    "f32.store",
-    "f64.store",
-    "i32.store8",
-    "i32.store16",
-    "i64.store8",
-    "i64.store16",
-    "i64.store32",
-];

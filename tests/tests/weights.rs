@@ -8,14 +8,28 @@ use std::collections::BTreeSet;
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::lockstep::{End, Report, compare_step_by_step};
 use wasm2onnx_runtime::{
-    ExpertId, Experts, Network, Place, Sparse, SparseOptions, Stepper, TokenEnds, Value,
+    ExpertId, Experts, Instance, Network, Place, Sparse, SparseOptions, Stepper, TokenEnds, Value,
 };
+use wasm2onnx_tests::examples::{self, Example};
+use wasm2onnx_tests::oracle::exported_functions;
+use wasm2onnx_tests::ours;
+use wasm2onnx_tests::smith::random_module;
+use wasm2onnx_tests::values::random_value;
 
 /// Changes of one weight for each program.
 const CHANGES: usize = 100;
 
 /// Least share of the changes that have an effect.
 const LEAST_EFFECT: f64 = 0.3;
+
+/// Packets to erase, at least, that runs come to; with the default seed there are 352.
+const LEAST_ERASED: usize = 250;
+
+/// Instructions of the calls of each example, of which the one that comes to most packets is taken.
+const EXAMPLE_CALLS: [u64; 5] = [0, 500, 1_000, 1_500, 2_000];
+
+/// Modules of wasm-smith.
+const RANDOM_MODULES: u64 = 40;
 
 /// Steps of an unchanged run at most: the dense executor is slow.
 const MAX_STEPS: u64 = 1_000;
@@ -119,10 +133,16 @@ const PROGRAMS: [(&str, &str, &[i32]); 6] = [
     ),
 ];
 
-/// A network and the run that is looked at.
+/// A network and runs of it that are looked at.
 struct Program {
-    name: &'static str,
+    name: String,
     network: Network,
+    runs: Vec<Run>,
+}
+
+/// A call that ends.
+struct Run {
+    entry: String,
     args: Vec<Value>,
     /// Experts evaluated, in order.
     path: Vec<ExpertId>,
@@ -131,30 +151,116 @@ struct Program {
 }
 
 impl Program {
-    fn all() -> Vec<Program> {
-        let program = |(name, wat, args): (_, &str, &[i32])| {
+    /// The programs above.
+    fn small() -> impl Iterator<Item = Program> {
+        PROGRAMS.into_iter().map(|(name, wat, args)| {
             let wasm = wat::parse_str(wat).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let network =
-                compile(&wasm, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let network = compiled(name, &wasm);
             let args: Vec<_> = args.iter().map(|x| Value::I32(*x)).collect();
-            let (path, looked_up) = follow(&network, &args);
-            Program { name, network, args, path, looked_up }
-        };
-        PROGRAMS.into_iter().map(program).collect()
+            let run = Run::follow(&network, "run", &args).expect("the programs are short");
+            Program { name: name.to_owned(), network, runs: vec![run] }
+        })
     }
 
-    /// Runs a changed network on all executors, so many steps at most. They must agree.
-    fn compare(&self, network: &Network, max_steps: u64, what: &str) -> Report {
-        let report = compare_step_by_step(network, "run", &self.args, max_steps)
-            .unwrap_or_else(|divergence| panic!("{}, {what}: {divergence}", self.name));
+    /// Those of `examples/`, each on a small input.
+    fn examples() -> impl Iterator<Item = Program> {
+        let mut rng = wasm2onnx_tests::rng(1);
+        examples::all().into_iter().filter_map(move |Example { name, wasm, generate, .. }| {
+            // Input is part of a network's first rows, so there is a network for each.
+            let network = compiled(name, wasm);
+            let programs = EXAMPLE_CALLS.into_iter().filter_map(|instructions| {
+                let call = generate(&mut rng, instructions);
+                let network = ours::with_stdin(&network, &call.stdin);
+                let run = Run::follow(&network, call.entry, &call.args)?;
+                Some(Program { name: name.to_owned(), network, runs: vec![run] })
+            });
+            programs.max_by_key(|program| program.visited().len())
+        })
+    }
+
+    /// Modules of wasm-smith, all of whose exports are called.
+    fn random() -> impl Iterator<Item = Program> {
+        (0..RANDOM_MODULES).filter_map(|seed| {
+            let (name, wasm) = (format!("seed {seed}"), random_module(seed));
+            let network = compiled(&name, &wasm);
+            if network.start.is_some() || Instance::new(&network).is_err() {
+                return None;
+            }
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let calls = exported_functions(&wasm).into_iter().filter_map(|(entry, params)| {
+                let args: Vec<_> = params.iter().map(|ty| random_value(&mut rng, *ty)).collect();
+                Run::follow(&network, &entry, &args)
+            });
+            let runs: Vec<_> = calls.collect();
+            (!runs.is_empty()).then_some(Program { name, network, runs })
+        })
+    }
+
+    /// Experts that a run comes to.
+    fn visited(&self) -> BTreeSet<ExpertId> {
+        self.runs.iter().flat_map(|run| run.path.iter().copied()).collect()
+    }
+
+    /// Makes a run on a changed network on all executors, of so many steps at most. They must agree.
+    fn compare(&self, network: &Network, run: &Run, max_steps: u64, what: &str) -> Report {
+        let report = self.compare_in_step(network, run, max_steps, what);
         // Machine code runs many steps at once, so its state is compared after the last exact one, or
         // at the end. It leaves the last steps of a budget to the interpreter.
         let ended = matches!(report.end, End::Finished(_));
         let steps = if ended { report.steps + 1_000 } else { report.steps };
-        let interpreted = State::after(network, &self.args, INTERPRETER, steps);
-        let compiled = State::after(network, &self.args, COMPILED, steps);
-        assert!(interpreted == compiled, "{}, {what}: machine code differs", self.name);
+        let interpreted = State::after(network, run, INTERPRETER, steps);
+        let compiled = State::after(network, run, COMPILED, steps);
+        assert!(interpreted == compiled, "{}, {}, {what}: machine code differs", self.name, run.entry);
         report
+    }
+
+    /// The same without machine code.
+    fn compare_in_step(&self, network: &Network, run: &Run, max_steps: u64, what: &str) -> Report {
+        compare_step_by_step(network, &run.entry, &run.args, max_steps)
+            .unwrap_or_else(|divergence| panic!("{}, {}, {what}: {divergence}", self.name, run.entry))
+    }
+}
+
+fn compiled(name: &str, wasm: &[u8]) -> Network {
+    compile(wasm, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+impl Run {
+    /// Follows a call; nothing if it takes more than [`MAX_STEPS`].
+    fn follow(network: &Network, entry: &str, args: &[Value]) -> Option<Run> {
+        let (path, looked_up) = (Vec::new(), BTreeSet::new());
+        let mut run = Run { entry: entry.to_owned(), args: args.to_vec(), path, looked_up };
+        let mut sparse = run.entered(network, INTERPRETER);
+        while run.path.len() as u64 <= MAX_STEPS {
+            let (expert, z) = sparse.z();
+            let queries = (0..network.ports.lookups).map(|i| z[usize::from(network.ports.t(i))]);
+            let entries: Vec<_> =
+                queries.map(|query| query as usize).filter(|i| *i < network.lookup.len()).collect();
+            if !sparse.step() {
+                return Some(run);
+            }
+            run.path.push(expert);
+            run.looked_up.extend(entries);
+        }
+        None
+    }
+
+    /// A sparse executor before the first step.
+    fn entered<'n>(&self, network: &'n Network, options: SparseOptions) -> Sparse<'n> {
+        let mut sparse = Sparse::new(network, options).expect("the network is valid");
+        network.first_rows.iter().for_each(|(key, value)| sparse.append(*key, *value));
+        assert_eq!(network.start, None, "the programs need no start");
+        let entry = &network.entries[&self.entry];
+        let words = self.args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
+        let mut fields = Vec::new();
+        for (place, word) in entry.param_places.iter().zip(words) {
+            match place {
+                Place::Field(field) => fields.push((*field, word.into())),
+                Place::Row(key) => sparse.append(*key, word.into()),
+            }
+        }
+        sparse.enter(entry.expert, &fields);
+        sparse
     }
 }
 
@@ -167,8 +273,8 @@ struct State {
 }
 
 impl State {
-    fn after(network: &Network, args: &[Value], options: SparseOptions, steps: u64) -> Self {
-        let mut sparse = entered(network, args, options);
+    fn after(network: &Network, run: &Run, options: SparseOptions, steps: u64) -> Self {
+        let mut sparse = run.entered(network, options);
         sparse.run(steps, &TokenEnds::new(network));
         let (expert, z) = sparse.z();
         let z = z.to_vec();
@@ -178,59 +284,23 @@ impl State {
     }
 }
 
-/// A sparse executor before its first step.
-fn entered<'n>(network: &'n Network, args: &[Value], options: SparseOptions) -> Sparse<'n> {
-    let mut sparse = Sparse::new(network, options).expect("the network is valid");
-    network.first_rows.iter().for_each(|(key, value)| sparse.append(*key, *value));
-    assert_eq!(network.start, None, "the programs need no start");
-    let entry = &network.entries["run"];
-    let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
-    let mut fields = Vec::new();
-    for (place, word) in entry.param_places.iter().zip(words) {
-        match place {
-            Place::Field(field) => fields.push((*field, word.into())),
-            Place::Row(key) => sparse.append(*key, word.into()),
-        }
-    }
-    sparse.enter(entry.expert, &fields);
-    sparse
-}
-
-/// Follows a run: the experts that it evaluates, and the entries of the tables that it reads.
-fn follow(network: &Network, args: &[Value]) -> (Vec<ExpertId>, BTreeSet<usize>) {
-    let mut sparse = entered(network, args, INTERPRETER);
-    let (mut path, mut looked_up) = (Vec::new(), BTreeSet::new());
-    loop {
-        let (expert, z) = sparse.z();
-        let queries = (0..network.ports.lookups).map(|i| z[usize::from(network.ports.t(i))]);
-        let entries: Vec<_> =
-            queries.map(|query| query as usize).filter(|i| *i < network.lookup.len()).collect();
-        if !sparse.step() {
-            return (path, looked_up);
-        }
-        path.push(expert);
-        looked_up.extend(entries);
-        assert!(path.len() as u64 <= MAX_STEPS, "the program runs too long for the dense executor");
-    }
-}
-
 #[test]
 fn changed_weights_change_the_run_of_all_executors_alike() {
     let mut rng = wasm2onnx_tests::rng(1);
     let (mut changes, mut effects, mut inexact) = (0, 0, 0);
-    for mut program in Program::all() {
-        let Program { name, path, looked_up, .. } = &program;
-        let (name, steps) = (*name, path.len() as u64);
-        let looked_up: Vec<_> = looked_up.iter().copied().collect();
-        let visited: BTreeSet<_> = path.iter().copied().collect();
+    for mut program in Program::small() {
+        let run = program.runs.pop().expect("it has one");
+        let steps = run.path.len() as u64;
+        let looked_up: Vec<_> = run.looked_up.iter().copied().collect();
+        let visited: BTreeSet<_> = run.path.iter().copied().collect();
         // All terms of visited experts: row and index among the weights.
         let experts = &program.network.experts;
         let rows = visited.iter().flat_map(|e| experts.row_range(*e));
         let terms: Vec<_> =
             rows.flat_map(|row| experts.term_range(row).map(move |term| (row, term))).collect();
 
-        let unchanged = program.compare(&program.network, MAX_STEPS, "unchanged");
-        assert!(matches!(unchanged.end, End::Finished(Ok(_))), "{name}: {:?}", unchanged.end);
+        let unchanged = program.compare(&program.network, &run, MAX_STEPS, "unchanged");
+        assert!(matches!(unchanged.end, End::Finished(Ok(_))), "{}: {:?}", program.name, unchanged.end);
         assert_eq!(unchanged.steps, steps);
 
         let (mut with_effect, mut broken_off) = (0, 0);
@@ -247,14 +317,15 @@ fn changed_weights_change_the_run_of_all_executors_alike() {
             let Some(undo) = change.apply(&mut program.network, f64::from(factor)) else {
                 continue;
             };
-            let report = program.compare(&program.network, 2 * steps, &format!("{change:?} by {factor}"));
+            let report =
+                program.compare(&program.network, &run, 2 * steps, &format!("{change:?} by {factor}"));
             undo.apply(&mut program.network);
 
             // A run broken off because it is not exact any more is compared as far as it got.
             let expected = match report.end {
                 End::Inexact { .. } => {
                     broken_off += 1;
-                    program.compare(&program.network, report.steps, "unchanged").digest
+                    program.compare(&program.network, &run, report.steps, "unchanged").digest
                 }
                 _ => unchanged.digest,
             };
@@ -262,7 +333,8 @@ fn changed_weights_change_the_run_of_all_executors_alike() {
             with_effect += usize::from(report.digest != expected);
         }
         println!(
-            "{name}: {steps} steps, {with_effect} of {CHANGES} changes with an effect, {broken_off} inexact after"
+            "{}: {steps} steps, {with_effect} of {CHANGES} changes with an effect, {broken_off} inexact after",
+            program.name
         );
         effects += with_effect;
         inexact += broken_off;
@@ -317,37 +389,46 @@ impl Undo {
 #[test]
 fn an_erased_packet_ends_the_run_where_it_begins() {
     let (mut erased, mut unvisited) = (0, 0);
-    for program in Program::all() {
-        let Program { network, path, .. } = &program;
-        let unchanged = program.compare(network, MAX_STEPS, "unchanged");
+    for program in Program::small().chain(Program::examples()).chain(Program::random()) {
+        let Program { name, network, runs } = &program;
+        let unchanged: Vec<_> =
+            runs.iter().map(|run| program.compare(network, run, MAX_STEPS, "unchanged")).collect();
+        for (run, report) in runs.iter().zip(&unchanged) {
+            assert!(matches!(report.end, End::Finished(_)), "{name}, {}: {:?}", run.entry, report.end);
+        }
+        let erased_before = erased;
         let ends = network.packets.iter().skip(1).map(|packet| packet.expert);
         let ends = ends.chain([network.experts.len() as ExpertId]);
         for (packet, end) in network.packets.iter().zip(ends) {
             let experts = packet.expert..end;
             let without = Network { experts: erase(&network.experts, experts.clone()), ..network.clone() };
             let what = format!("experts {experts:?} erased");
-            let Some(first) = path.iter().position(|e| experts.contains(e)) else {
-                let report = program.compare(&without, MAX_STEPS, &what);
-                assert_eq!(report, unchanged, "{}, {what}", program.name);
+            // The run that comes to it, and the step at which it does: the earliest, as they are
+            // all alike and early ones are soon compared.
+            let first = |run: &Run| run.path.iter().position(|e| experts.contains(e));
+            let visit = runs.iter().filter_map(|run| Some((first(run)? as u64, run))).min_by_key(|(i, _)| *i);
+            let Some((first, run)) = visit else {
+                let report = program.compare_in_step(&without, &runs[0], MAX_STEPS, &what);
+                assert_eq!(report, unchanged[0], "{name}, {what}");
                 unvisited += 1;
                 continue;
             };
-            let first = first as u64;
-            let digest = |network, steps| program.compare(network, steps, &what).digest;
-            assert_eq!(
-                digest(&without, first),
-                digest(network, first),
-                "{}, {what}: differs before",
-                program.name
-            );
-            let report = program.compare(&without, MAX_STEPS, &what);
-            assert_eq!(report.steps, first + 1, "{}, {what}: goes on", program.name);
-            assert_ne!(report.digest, digest(network, first + 1), "{}, {what}: no difference", program.name);
+            let digest = |network, steps| program.compare_in_step(network, run, steps, &what).digest;
+            assert_eq!(digest(&without, first), digest(network, first), "{name}, {what}: differs before");
+            let report = program.compare(&without, run, MAX_STEPS, &what);
+            assert_eq!(report.steps, first + 1, "{name}, {what}: goes on");
+            assert_ne!(report.digest, digest(network, first + 1), "{name}, {what}: no difference");
             erased += 1;
         }
+        let packets = network.packets.len();
+        println!(
+            "{name}: {} of {packets} packets are visited by {} runs",
+            erased - erased_before,
+            runs.len()
+        );
     }
     println!("{erased} packets erased that runs come to, {unvisited} that they do not");
-    assert!(erased >= 20, "only {erased} packets were visited");
+    assert!(erased >= LEAST_ERASED, "only {erased} packets were visited");
 }
 
 /// The matrices with those of some experts 0.

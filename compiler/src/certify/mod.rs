@@ -168,7 +168,7 @@ pub fn check(network: &Network) -> Result<Summary, Failure> {
 }
 
 /// The first failure of every expert that has one, ascending; or the one failure of what is the same for all steps.
-pub fn failures(network: &Network) -> Vec<Failure> {
+pub(crate) fn failures(network: &Network) -> Vec<Failure> {
     match prove(network, false) {
         Ok((_, mut failures)) => {
             failures.sort_by_key(|f| f.0);

@@ -25,7 +25,7 @@ pub struct Machine<'a> {
     /// Instructions and terminators that may still be evaluated.
     pub fuel: u64,
     /// Most calls that may be open.
-    pub max_depth: usize,
+    max_depth: usize,
 }
 
 /// Why a call has no results.
@@ -49,11 +49,19 @@ struct Frame<'a> {
 
 impl<'a> Machine<'a> {
     /// Creates an instance and runs the start function.
+    ///
+    /// # Errors
+    ///
+    /// If that traps.
     pub fn new(module: &'a Module) -> Result<Self, Failure> {
         Self::with_fuel(module, u64::MAX)
     }
 
-    /// The same with a limit of instructions.
+    /// The same with a limit of instructions, here and in all calls together.
+    ///
+    /// # Errors
+    ///
+    /// If the start function traps or the limit does not do.
     pub fn with_fuel(module: &'a Module, fuel: u64) -> Result<Self, Failure> {
         let mut cells = SecondaryMap::new();
         for (cell, data) in &module.cells {
@@ -93,7 +101,11 @@ impl<'a> Machine<'a> {
     }
 
     /// Calls an exported function. Arguments and results are of the function's types at the
-    /// boundary, whether the module is legalized or not.
+    /// boundary, as bits, whether the module is legalized or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]
     pub fn call(&mut self, name: &str, args: &[u64]) -> Result<Vec<u64>, Failure> {
         let (_, func, signature) =
             self.module.exports.iter().find(|export| export.0 == name).ok_or(Failure::NoSuchExport)?;
@@ -122,7 +134,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Calls a function with arguments of its own parameters' types.
-    pub fn call_function(&mut self, func: Func, args: &[u64]) -> Result<Vec<u64>, Failure> {
+    fn call_function(&mut self, func: Func, args: &[u64]) -> Result<Vec<u64>, Failure> {
         let mut frames = vec![self.enter(func, args)];
         loop {
             let depth = frames.len();
@@ -303,7 +315,7 @@ fn truncate(ty: Type, value: u64) -> u64 {
 }
 
 /// A unary operation on a value of type `ty`.
-pub fn unary(op: UnaryOp, ty: Type, a: u64) -> u64 {
+pub(crate) fn unary(op: UnaryOp, ty: Type, a: u64) -> u64 {
     let word = ty == Type::I32;
     let value = match op {
         UnaryOp::Eqz => (a == 0) as u64,
@@ -319,7 +331,7 @@ pub fn unary(op: UnaryOp, ty: Type, a: u64) -> u64 {
 }
 
 /// A binary operation on values of type `ty`.
-pub fn binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> u64 {
+pub(crate) fn binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> u64 {
     use BinaryOp::*;
     if ty == Type::I64 {
         let (sa, sb) = (a as i64, b as i64);

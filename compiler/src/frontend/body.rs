@@ -5,7 +5,7 @@
 //! from it.
 
 use smallvec::smallvec;
-use wasm2onnx_runtime::TrapCode;
+use wasm2onnx_runtime::{TrapCode, ValueType};
 use wasmparser::{
     BlockType, FuncToValidate, FuncValidatorAllocations, FunctionBody, MemArgTarget, Operator,
     OperatorsReader, OperatorsReaderAllocations, ValidatorResources,
@@ -13,10 +13,10 @@ use wasmparser::{
 
 use super::module::{Callable, Context, TypeList, Types, value_type};
 use super::names::operator_name;
-use super::numeric::{FloatOp, Numeric, access, numeric};
 use super::ssa::Ssa;
 use super::{Stop, host};
 use crate::builder::Builder;
+use crate::instructions::{Becomes, FloatOp, Instruction, memarg};
 use crate::ir::*;
 
 /// What one function's translation can reuse of the last one's.
@@ -167,14 +167,81 @@ impl<'a> Body<'a> {
     }
 
     fn operator(&mut self, op: &Operator) -> Step {
+        if !self.reachable {
+            match op {
+                Operator::End => self.end(),
+                Operator::Else => self.otherwise(),
+                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                    let (height, end) = (self.stack.len(), self.b.block);
+                    self.frames.push(Frame { kind: FrameKind::Dead, height, end, results: 0 });
+                }
+                _ => {}
+            }
+            return Ok(());
+        }
+        match Instruction::of(op) {
+            Some(Instruction { becomes: Becomes::Own, .. }) => self.own(op),
+            Some(instruction) => self.operation(instruction, op),
+            None => Err(operator_name(op)),
+        }
+    }
+
+    /// Instructions that are one operation of the IR, or few, as the table says.
+    fn operation(&mut self, instruction: &Instruction, op: &Operator) -> Step {
+        let ty = word_type(match instruction.becomes {
+            Becomes::Const | Becomes::Load { .. } => instruction.results[0],
+            _ => *instruction.params.last().expect("all others have operands"),
+        });
+        let value = match instruction.becomes {
+            Becomes::Own => unreachable!("not an operation"),
+            // A word stays a word: the types of the IR do not tell floats from integers.
+            Becomes::Reinterpret => return Ok(()),
+            Becomes::Const => self.b.constant(ty, immediate(op)),
+            Becomes::Unary(op) => {
+                let a = self.pop();
+                self.b.unary(op, ty, a)
+            }
+            Becomes::Binary(op) => {
+                let (b, a) = (self.pop(), self.pop());
+                self.b.binary(op, ty, a, b)
+            }
+            Becomes::Swapped(op) => {
+                let (b, a) = (self.pop(), self.pop());
+                self.b.binary(op, ty, b, a)
+            }
+            Becomes::Division(op) => self.division(op, ty),
+            Becomes::Float(op) => self.float(op, ty),
+            Becomes::Load { bytes, signed } => {
+                let (address, offset) = self.address(op, bytes)?;
+                self.b.value(Op::Load { space: Space::Memory, bytes, signed, offset }, ty, &[address])
+            }
+            Becomes::Store { bytes } => {
+                let value = self.pop();
+                let (address, offset) = self.address(op, bytes)?;
+                self.b.effect(Op::Store { space: Space::Memory, bytes, offset }, ty, &[address, value]);
+                return Ok(());
+            }
+        };
+        self.push(value);
+        Ok(())
+    }
+
+    /// Address and offset of an access to that many bytes, behind the check of its bounds.
+    fn address(&mut self, op: &Operator, bytes: u8) -> Step<(Value, u64)> {
+        let memarg = memarg(op).expect("loads and stores have one");
+        if memarg.target != MemArgTarget::Memory(0) {
+            return Err(format!("{} of another memory", operator_name(op)));
+        }
+        let address = self.pop();
+        self.b.effect(Op::Bounds { offset: memarg.offset, bytes }, Type::I32, &[address]);
+        Ok((address, memarg.offset))
+    }
+
+    /// Instructions that the table leaves to this function.
+    fn own(&mut self, op: &Operator) -> Step {
         match op {
             Operator::End => self.end(),
             Operator::Else => self.otherwise(),
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } if !self.reachable => {
-                let (height, end) = (self.stack.len(), self.b.block);
-                self.frames.push(Frame { kind: FrameKind::Dead, height, end, results: 0 });
-            }
-            _ if !self.reachable => {}
             Operator::Block { blockty } => {
                 let (params, results) = self.block_type(*blockty)?;
                 let end = self.join(&results);
@@ -203,18 +270,6 @@ impl<'a> Body<'a> {
                 let ty = self.context.canonical(*type_index);
                 self.emit_call(Callee::Indirect { table: TableId::from_u32(*table_index), ty, index }, types);
             }
-            _ => self.simple(op)?,
-        }
-        Ok(())
-    }
-
-    /// Instructions that are not control.
-    fn simple(&mut self, op: &Operator) -> Step {
-        if let Some(numeric) = numeric(op) {
-            self.numeric(numeric);
-            return Ok(());
-        }
-        match op {
             Operator::Nop => {}
             Operator::Drop => drop(self.pop()),
             Operator::Select | Operator::TypedSelect { .. } => {
@@ -244,34 +299,9 @@ impl<'a> Body<'a> {
                 self.push(pages);
             }
             Operator::MemoryGrow { .. } => self.memory_grow(),
-            _ => return self.memory_access(op),
+            _ => unreachable!("{} is in the table, but nothing translates it", operator_name(op)),
         }
         Ok(())
-    }
-
-    fn numeric(&mut self, numeric: Numeric) {
-        let value = match numeric {
-            Numeric::Reinterpret => {
-                // A word stays a word: the types of the IR do not tell floats from integers.
-                return;
-            }
-            Numeric::Const(ty, bits) => self.b.constant(ty, bits),
-            Numeric::Unary(op, ty) => {
-                let a = self.pop();
-                self.b.unary(op, ty, a)
-            }
-            Numeric::Binary(op, ty) => {
-                let (b, a) = (self.pop(), self.pop());
-                self.b.binary(op, ty, a, b)
-            }
-            Numeric::Swapped(op, ty) => {
-                let (b, a) = (self.pop(), self.pop());
-                self.b.binary(op, ty, b, a)
-            }
-            Numeric::Division(op, ty) => self.division(op, ty),
-            Numeric::Float(op, ty) => self.float(op, ty),
-        };
-        self.push(value);
     }
 
     fn division(&mut self, op: BinaryOp, ty: Type) -> Value {
@@ -368,27 +398,6 @@ impl<'a> Body<'a> {
         let failed = self.b.word(u32::MAX);
         let result = self.b.select(Type::I32, fits, old, failed);
         self.push(result);
-    }
-
-    fn memory_access(&mut self, op: &Operator) -> Step {
-        let Some(access) = access(op) else { return Err(operator_name(op)) };
-        if access.memarg.target != MemArgTarget::Memory(0) {
-            return Err(format!("{} of another memory", operator_name(op)));
-        }
-        let (bytes, ty, offset) = (access.bytes, access.ty, access.memarg.offset);
-        let value = access.store.then(|| self.pop());
-        let address = self.pop();
-        self.b.effect(Op::Bounds { offset, bytes }, Type::I32, &[address]);
-        let space = Space::Memory;
-        match value {
-            Some(value) => self.b.effect(Op::Store { space, bytes, offset }, ty, &[address, value]),
-            None => {
-                let value =
-                    self.b.value(Op::Load { space, bytes, signed: access.signed, offset }, ty, &[address]);
-                self.push(value);
-            }
-        }
-        Ok(())
     }
 
     fn call(&mut self, index: u32) -> Step {
@@ -619,5 +628,24 @@ impl<'a> Body<'a> {
         let default = targets.pop().expect("the default");
         self.b.terminate(Terminator::Switch { index, targets, default });
         self.reachable = false;
+    }
+}
+
+/// The IR's type of a value at the boundary.
+fn word_type(ty: ValueType) -> Type {
+    match ty {
+        ValueType::I32 | ValueType::F32 => Type::I32,
+        ValueType::I64 | ValueType::F64 => Type::I64,
+    }
+}
+
+/// The bits of a constant.
+fn immediate(op: &Operator) -> u64 {
+    match op {
+        Operator::I32Const { value } => *value as u32 as u64,
+        Operator::I64Const { value } => *value as u64,
+        Operator::F32Const { value } => value.bits() as u64,
+        Operator::F64Const { value } => value.bits(),
+        _ => unreachable!("{} is not a constant", operator_name(op)),
     }
 }

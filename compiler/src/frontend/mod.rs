@@ -7,7 +7,6 @@ mod body;
 mod host;
 mod module;
 mod names;
-mod numeric;
 mod ssa;
 #[cfg(test)]
 mod tests;
@@ -19,12 +18,21 @@ use crate::ir::Module;
 use crate::options::Options;
 
 /// Reads a module in the binary or the text format, validates it and translates it.
+///
+/// # Errors
+///
+/// Whatever is not valid or not supported, with its place.
 pub fn parse(input: &[u8], options: &Options) -> Result<Module, CompileError> {
     let binary = to_binary(input)?;
     module::translate(&binary, options)
 }
 
-/// The module in the binary format; one in the text format is assembled.
+/// The module in the binary format; one in the text format is assembled. A binary is looked at no
+/// further than its version.
+///
+/// # Errors
+///
+/// If it is neither, or not a core module of version 1; if the text cannot be assembled.
 pub fn to_binary(input: &[u8]) -> Result<Cow<'_, [u8]>, CompileError> {
     let not_wasm = |message: &str| CompileError::from(ErrorKind::NotWasm(message.to_string()));
     if input.is_empty() {

@@ -14,8 +14,7 @@ use wasm2onnx_runtime::TrapCode;
 use crate::builder::Builder;
 use crate::cfg::reverse_postorder;
 use crate::ir::*;
-use crate::library::Linker;
-pub use crate::library::UDIVREM32;
+use crate::library::{Linker, UDIVREM32};
 
 /// Legalizes a module and links the routines that it needs.
 pub fn run(module: &mut Module) {

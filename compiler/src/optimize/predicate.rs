@@ -37,14 +37,12 @@ pub fn run(func: &mut Function) -> bool {
     changed
 }
 
-/// The blocks that are arms of the branch that ends a block: none for an arm without a block of
-/// its own. Nothing if it cannot be converted.
-#[allow(clippy::type_complexity)]
-fn arms(
-    func: &Function,
-    preds: &SecondaryMap<Block, u32>,
-    block: Block,
-) -> Option<(Option<Block>, Option<Block>)> {
+/// The blocks that are arms of a branch, `then` and `otherwise`: none for an arm without a block of
+/// its own.
+type Arms = (Option<Block>, Option<Block>);
+
+/// The arms of the branch that ends a block. Nothing if it cannot be converted.
+fn arms(func: &Function, preds: &SecondaryMap<Block, u32>, block: Block) -> Option<Arms> {
     let Terminator::Branch { then, otherwise, .. } = &func.blocks[block].term else { return None };
     let arm = |call: &BlockCall| -> Option<BlockCall> {
         let data = &func.blocks[call.block];

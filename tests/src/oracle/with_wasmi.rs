@@ -1,52 +1,130 @@
-//! wasmi in its default configuration: no fuel.
+//! wasmi, with fuel where there is a limit.
 
-use wasm2onnx_runtime::{TrapCode, Value};
-use wasmi::{Caller, Engine, Error, Instance, Linker, Module, Store, Val};
+use std::collections::BTreeMap;
 
-use super::{Host, Oracle, Stop};
+use wasm2onnx_runtime::{TrapCode, Value, ValueType};
+use wasmi::TrapCode as Trap;
+use wasmi::errors::{ErrorKind, InstantiationError};
+use wasmi::{
+    Caller, Config, Error, Extern, Instance, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Val,
+    ValType,
+};
+
+use super::{Compiled, Engine, Host, Limits, NoInstance, Oracle, Outcome, Stop};
 
 /// An instance in wasmi.
 pub struct Wasmi {
-    store: Store<Host>,
+    store: Store<Data>,
     instance: Instance,
+    fuel: Option<u64>,
 }
 
-impl Wasmi {
-    /// An instance with that standard input; runs the module's start function.
-    ///
-    /// # Panics
-    ///
-    /// If the module is invalid or imports something else.
-    pub fn new(wasm: &[u8], stdin: &[u8]) -> Result<Self, Stop> {
-        let engine = Engine::default();
-        let module = Module::new(&engine, wasm).expect("wasmi accepts the module");
-        let mut store = Store::new(&engine, Host { stdin: stdin.to_vec(), ..Host::default() });
-        let mut linker = Linker::new(&engine);
-        linker
-            .func_wrap("env", "input_byte", |mut caller: Caller<Host>| caller.data_mut().input_byte())
-            .expect("a new name");
-        linker
-            .func_wrap("env", "output_byte", |mut caller: Caller<Host>, byte: i32| {
-                caller.data_mut().output_byte(byte)
-            })
-            .expect("a new name");
-        let instance = linker.instantiate_and_start(&mut store, &module).map_err(stop)?;
-        Ok(Wasmi { store, instance })
-    }
-}
+type Data = (Host, StoreLimits);
 
 impl Oracle for Wasmi {
-    fn call(&mut self, entry: &str, args: &[Value]) -> Result<Vec<Value>, Stop> {
-        let function = self.instance.get_func(&self.store, entry).expect("the function is exported");
-        let args: Vec<_> = args.iter().map(|arg| to_wasmi(*arg)).collect();
-        let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
-        function.call(&mut self.store, &args, &mut results).map_err(stop)?;
-        Ok(results.iter().map(from_wasmi).collect())
+    type Module = Compiled<Module>;
+
+    fn compile(wasm: &[u8], limits: Limits) -> Option<Self::Module> {
+        let mut config = Config::default();
+        config
+            .consume_fuel(limits.fuel.is_some())
+            // Larger than our stack.
+            .set_max_recursion_depth(1 << 20)
+            .set_max_stack_height(1 << 28)
+            .wasm_multi_memory(false)
+            .wasm_memory64(false)
+            .wasm_tail_call(false)
+            .wasm_extended_const(false);
+        let module = Module::new(&wasmi::Engine::new(&config), wasm).ok()?;
+        Some(Compiled { module, limits })
+    }
+
+    fn instantiate(module: &Self::Module, stdin: &[u8]) -> Result<Self, NoInstance> {
+        let Compiled { module, limits } = module;
+        let bytes = StoreLimitsBuilder::new().memory_size(limits.bytes()).build();
+        let mut store = Store::new(module.engine(), (Host::new(stdin), bytes));
+        store.limiter(|(_, limits)| limits);
+        if let Some(fuel) = limits.fuel {
+            store.set_fuel(fuel).expect("fuel is on");
+        }
+        let mut linker = Linker::new(module.engine());
+        linker
+            .func_wrap("env", "input_byte", |mut caller: Caller<Data>| caller.data_mut().0.input_byte())
+            .expect("a new name");
+        linker
+            .func_wrap("env", "output_byte", |mut caller: Caller<Data>, byte: i32| {
+                caller.data_mut().0.output_byte(byte)
+            })
+            .expect("a new name");
+        match linker.instantiate_and_start(&mut store, module) {
+            Ok(instance) => Ok(Wasmi { store, instance, fuel: limits.fuel }),
+            Err(error) => Err(stop(&error).map_or(NoInstance::Refused, NoInstance::Ended)),
+        }
+    }
+
+    fn instructions(&self) -> u64 {
+        let given = self.fuel.expect("instructions are counted where they are limited");
+        given - self.store.get_fuel().expect("fuel is on")
     }
 
     fn stdout(&self) -> &[u8] {
-        &self.store.data().stdout
+        &self.store.data().0.stdout
     }
+}
+
+impl Wasmi {
+    fn exports(&self) -> Vec<(String, Extern)> {
+        let exports = self.instance.exports(&self.store);
+        exports.map(|export| (export.name().to_owned(), export.into_extern())).collect()
+    }
+}
+
+impl Engine for Wasmi {
+    fn call(&mut self, name: &str, args: &[Value]) -> Outcome {
+        let function = self.instance.get_func(&self.store, name).expect("the function is exported");
+        let args: Vec<_> = args.iter().map(|arg| to_wasmi(*arg)).collect();
+        let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
+        match function.call(&mut self.store, &args, &mut results) {
+            Ok(()) => Ok(results.iter().map(from_wasmi).collect()),
+            Err(error) => Err(stop(&error).unwrap_or_else(|| panic!("wasmi: {error}"))),
+        }
+    }
+
+    fn globals(&mut self) -> BTreeMap<String, Value> {
+        let globals = self.exports().into_iter().filter_map(|(name, export)| match export {
+            Extern::Global(global) => Some((name, from_wasmi(&global.get(&self.store)))),
+            _ => None,
+        });
+        globals.collect()
+    }
+
+    fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
+        let memories = self.exports().into_iter().filter_map(|(name, export)| match export {
+            Extern::Memory(memory) => Some((name, memory.data(&self.store).to_vec())),
+            _ => None,
+        });
+        memories.collect()
+    }
+}
+
+/// What an error says of the program, if anything.
+fn stop(error: &Error) -> Option<Stop> {
+    if let ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) = error.kind() {
+        return Some(Stop::Trap(TrapCode::UndefinedElement));
+    }
+    Some(Stop::Trap(match error.as_trap_code()? {
+        Trap::UnreachableCodeReached => TrapCode::Unreachable,
+        Trap::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
+        Trap::TableOutOfBounds => TrapCode::UndefinedElement,
+        Trap::IndirectCallToNull => TrapCode::UninitializedElement,
+        Trap::IntegerDivisionByZero => TrapCode::IntegerDivideByZero,
+        Trap::IntegerOverflow => TrapCode::IntegerOverflow,
+        Trap::BadConversionToInteger => TrapCode::InvalidConversionToInteger,
+        Trap::StackOverflow => TrapCode::CallStackExhausted,
+        Trap::BadSignature => TrapCode::IndirectCallTypeMismatch,
+        Trap::OutOfFuel => return Some(Stop::Limit),
+        Trap::GrowthOperationLimited | Trap::OutOfSystemMemory => return None,
+    }))
 }
 
 fn to_wasmi(value: Value) -> Val {
@@ -64,25 +142,24 @@ fn from_wasmi(value: &Val) -> Value {
         Val::I64(x) => Value::I64(*x),
         Val::F32(x) => Value::F32(x.to_bits()),
         Val::F64(x) => Value::F64(x.to_bits()),
-        other => panic!("a result of type {:?}", other.ty()),
+        other => panic!("a value of type {:?}", other.ty()),
     }
 }
 
-fn stop(error: Error) -> Stop {
-    use wasmi::TrapCode as W;
-    Stop::Trap(match error.as_trap_code() {
-        Some(W::UnreachableCodeReached) => TrapCode::Unreachable,
-        Some(W::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
-        // wasmi has one code for a call through a table and for `table.get` and the like.
-        Some(W::TableOutOfBounds) => TrapCode::TableOutOfBounds,
-        Some(W::IndirectCallToNull) => TrapCode::UninitializedElement,
-        Some(W::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
-        Some(W::IntegerOverflow) => TrapCode::IntegerOverflow,
-        Some(W::BadConversionToInteger) => TrapCode::InvalidConversionToInteger,
-        Some(W::StackOverflow) => TrapCode::CallStackExhausted,
-        Some(W::BadSignature) => TrapCode::IndirectCallTypeMismatch,
-        Some(W::OutOfFuel) => return Stop::OutOfFuel,
-        Some(W::GrowthOperationLimited | W::OutOfSystemMemory) => return Stop::OutOfMemory,
-        None => panic!("wasmi: {error}"),
-    })
+/// The exported functions of a module with the types of their parameters; none if wasmi refuses it.
+pub fn exported_functions(wasm: &[u8]) -> Vec<(String, Vec<ValueType>)> {
+    let Some(module) = Wasmi::compile(wasm, Limits::default()) else {
+        return Vec::new();
+    };
+    let signature = |export: wasmi::ExportType<'_>| {
+        let params = export.ty().func()?.params().iter().map(|ty| match ty {
+            ValType::I32 => ValueType::I32,
+            ValType::I64 => ValueType::I64,
+            ValType::F32 => ValueType::F32,
+            ValType::F64 => ValueType::F64,
+            other => panic!("a parameter of type {other:?}"),
+        });
+        Some((export.name().to_owned(), params.collect()))
+    };
+    module.module.exports().filter_map(signature).collect()
 }

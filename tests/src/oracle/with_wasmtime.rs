@@ -1,71 +1,117 @@
 //! wasmtime with fuel, which counts the instructions that a program executes.
 
-use wasm2onnx_runtime::{TrapCode, Value};
-use wasmtime::{Caller, Config, Engine, Error, Instance, Linker, Module, Store, Trap, Val};
+use std::collections::BTreeMap;
 
-use super::{Host, Oracle, Stop};
+use wasm2onnx_runtime::{TrapCode, Value};
+use wasmtime::{
+    Caller, Config, Error, Extern, Instance, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Trap,
+    Val,
+};
+
+use super::{Compiled, Engine, Host, Limits, NoInstance, Oracle, Outcome, Stop};
 
 /// An instance in wasmtime.
 pub struct Wasmtime {
-    store: Store<Host>,
+    store: Store<Data>,
     instance: Instance,
-    given: u64,
+    fuel: u64,
 }
 
-impl Wasmtime {
-    /// An instance with that standard input, for as many instructions as it takes; runs the module's
-    /// start function.
-    ///
-    /// # Panics
-    ///
-    /// If the module is invalid or imports something else.
-    pub fn new(wasm: &[u8], stdin: &[u8]) -> Result<Self, Stop> {
-        Self::with_fuel(wasm, stdin, u64::MAX)
-    }
-
-    /// The same, for at most so many instructions in all.
-    ///
-    /// # Panics
-    ///
-    /// As [`Wasmtime::new`].
-    pub fn with_fuel(wasm: &[u8], stdin: &[u8], fuel: u64) -> Result<Self, Stop> {
-        let engine = Engine::new(Config::new().consume_fuel(true)).expect("a supported configuration");
-        let module = Module::new(&engine, wasm).expect("wasmtime accepts the module");
-        let mut store = Store::new(&engine, Host { stdin: stdin.to_vec(), ..Host::default() });
-        store.set_fuel(fuel).expect("fuel is configured");
-        let mut linker = Linker::new(&engine);
-        linker
-            .func_wrap("env", "input_byte", |mut caller: Caller<Host>| caller.data_mut().input_byte())
-            .expect("a new name");
-        linker
-            .func_wrap("env", "output_byte", |mut caller: Caller<Host>, byte: i32| {
-                caller.data_mut().output_byte(byte)
-            })
-            .expect("a new name");
-        let instance = linker.instantiate(&mut store, &module).map_err(stop)?;
-        Ok(Wasmtime { store, instance, given: fuel })
-    }
-
-    /// Instructions executed so far: all but `nop`, `drop`, `return` and those that only structure
-    /// the code (`block`, `loop`, `else`, `end`). After a trap those of the last stretch of straight
-    /// code may be missing.
-    pub fn instructions(&self) -> u64 {
-        self.given - self.store.get_fuel().expect("fuel is configured")
-    }
-}
+type Data = (Host, StoreLimits);
 
 impl Oracle for Wasmtime {
-    fn call(&mut self, entry: &str, args: &[Value]) -> Result<Vec<Value>, Stop> {
-        let function = self.instance.get_func(&mut self.store, entry).expect("the function is exported");
-        let args: Vec<_> = args.iter().map(|arg| to_wasmtime(*arg)).collect();
-        let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
-        function.call(&mut self.store, &args, &mut results).map_err(stop)?;
-        Ok(results.iter().map(from_wasmtime).collect())
+    type Module = Compiled<Module>;
+
+    fn compile(wasm: &[u8], limits: Limits) -> Option<Self::Module> {
+        let engine =
+            wasmtime::Engine::new(Config::new().consume_fuel(true)).expect("a supported configuration");
+        let module = Module::new(&engine, wasm).ok()?;
+        Some(Compiled { module, limits })
+    }
+
+    fn instantiate(module: &Self::Module, stdin: &[u8]) -> Result<Self, NoInstance> {
+        let Compiled { module, limits } = module;
+        let fuel = limits.fuel.unwrap_or(u64::MAX);
+        let bytes = StoreLimitsBuilder::new().memory_size(limits.bytes()).build();
+        let mut store = Store::new(module.engine(), (Host::new(stdin), bytes));
+        store.limiter(|(_, limits)| limits);
+        store.set_fuel(fuel).expect("fuel is on");
+        let mut linker = Linker::new(module.engine());
+        linker
+            .func_wrap("env", "input_byte", |mut caller: Caller<Data>| caller.data_mut().0.input_byte())
+            .expect("a new name");
+        linker
+            .func_wrap("env", "output_byte", |mut caller: Caller<Data>, byte: i32| {
+                caller.data_mut().0.output_byte(byte)
+            })
+            .expect("a new name");
+        match linker.instantiate(&mut store, module) {
+            Ok(instance) => Ok(Wasmtime { store, instance, fuel }),
+            Err(error) => Err(stop(&error).map_or(NoInstance::Refused, NoInstance::Ended)),
+        }
+    }
+
+    fn instructions(&self) -> u64 {
+        self.fuel - self.store.get_fuel().expect("fuel is on")
     }
 
     fn stdout(&self) -> &[u8] {
-        &self.store.data().stdout
+        &self.store.data().0.stdout
     }
+}
+
+impl Wasmtime {
+    fn exports(&mut self) -> Vec<(String, Extern)> {
+        let exports = self.instance.exports(&mut self.store);
+        exports.map(|export| (export.name().to_owned(), export.into_extern())).collect()
+    }
+}
+
+impl Engine for Wasmtime {
+    fn call(&mut self, name: &str, args: &[Value]) -> Outcome {
+        let function = self.instance.get_func(&mut self.store, name).expect("the function is exported");
+        let args: Vec<_> = args.iter().map(|arg| to_wasmtime(*arg)).collect();
+        let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
+        match function.call(&mut self.store, &args, &mut results) {
+            Ok(()) => Ok(results.iter().map(from_wasmtime).collect()),
+            Err(error) => Err(stop(&error).unwrap_or_else(|| panic!("wasmtime: {error:?}"))),
+        }
+    }
+
+    fn globals(&mut self) -> BTreeMap<String, Value> {
+        let exports = self.exports();
+        let globals = exports.into_iter().filter_map(|(name, export)| match export {
+            Extern::Global(global) => Some((name, from_wasmtime(&global.get(&mut self.store)))),
+            _ => None,
+        });
+        globals.collect()
+    }
+
+    fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
+        let exports = self.exports();
+        let memories = exports.into_iter().filter_map(|(name, export)| match export {
+            Extern::Memory(memory) => Some((name, memory.data(&self.store).to_vec())),
+            _ => None,
+        });
+        memories.collect()
+    }
+}
+
+/// What an error says of the program, if anything.
+fn stop(error: &Error) -> Option<Stop> {
+    Some(Stop::Trap(match error.downcast_ref::<Trap>()? {
+        Trap::UnreachableCodeReached => TrapCode::Unreachable,
+        Trap::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
+        Trap::TableOutOfBounds => TrapCode::UndefinedElement,
+        Trap::IndirectCallToNull => TrapCode::UninitializedElement,
+        Trap::IntegerDivisionByZero => TrapCode::IntegerDivideByZero,
+        Trap::IntegerOverflow => TrapCode::IntegerOverflow,
+        Trap::BadConversionToInteger => TrapCode::InvalidConversionToInteger,
+        Trap::StackOverflow => TrapCode::CallStackExhausted,
+        Trap::BadSignature => TrapCode::IndirectCallTypeMismatch,
+        Trap::OutOfFuel => return Some(Stop::Limit),
+        _ => return None,
+    }))
 }
 
 fn to_wasmtime(value: Value) -> Val {
@@ -83,22 +129,6 @@ fn from_wasmtime(value: &Val) -> Value {
         Val::I64(x) => Value::I64(*x),
         Val::F32(bits) => Value::F32(*bits),
         Val::F64(bits) => Value::F64(*bits),
-        other => panic!("a result {other:?}"),
+        other => panic!("a value {other:?}"),
     }
-}
-
-fn stop(error: Error) -> Stop {
-    Stop::Trap(match error.downcast_ref::<Trap>() {
-        Some(Trap::UnreachableCodeReached) => TrapCode::Unreachable,
-        Some(Trap::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
-        Some(Trap::TableOutOfBounds) => TrapCode::TableOutOfBounds,
-        Some(Trap::IndirectCallToNull) => TrapCode::UninitializedElement,
-        Some(Trap::IntegerDivisionByZero) => TrapCode::IntegerDivideByZero,
-        Some(Trap::IntegerOverflow) => TrapCode::IntegerOverflow,
-        Some(Trap::BadConversionToInteger) => TrapCode::InvalidConversionToInteger,
-        Some(Trap::StackOverflow) => TrapCode::CallStackExhausted,
-        Some(Trap::BadSignature) => TrapCode::IndirectCallTypeMismatch,
-        Some(Trap::OutOfFuel) => return Stop::OutOfFuel,
-        _ => panic!("wasmtime: {error:?}"),
-    })
 }

@@ -1,0 +1,177 @@
+//! The table of instructions is what the compiler does, and what the documentation says.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+use wasm2onnx_compiler::error::ErrorKind;
+use wasm2onnx_compiler::instructions::{Becomes, INSTRUCTIONS, Instruction, Kind};
+use wasm2onnx_compiler::{Options, frontend};
+use wasm2onnx_runtime::ValueType;
+use wasmparser::{BinaryReader, OperatorsReader, Validator};
+
+/// Bytes of zeros behind an opcode: immediates, and `unreachable` after them.
+const PADDING: usize = 20;
+
+/// Whatever instruction a module has, it compiles if that is in the table, and is refused by name if not.
+#[test]
+fn what_is_not_in_the_table_is_refused() {
+    let options = Options::default();
+    let one_byte = (0..=0xff).map(|opcode| vec![opcode]);
+    // The second part of the others is a LEB128 number.
+    let prefixed = [0xfc, 0xfd, 0xfe].into_iter().flat_map(|prefix| {
+        (0..0x180u16).map(move |opcode| match opcode {
+            0..0x80 => vec![prefix, opcode as u8],
+            _ => vec![prefix, opcode as u8 | 0x80, (opcode >> 7) as u8],
+        })
+    });
+    let (mut supported, mut refused) = (BTreeSet::new(), BTreeSet::new());
+    for mut code in one_byte.chain(prefixed) {
+        code.extend([0; PADDING]);
+        let Ok(op) = OperatorsReader::new(BinaryReader::new(&code, 0)).read() else {
+            continue;
+        };
+        // Operands of the types that fit, if any do. The end of a block may need one more `end`.
+        let modules = operands().flat_map(|types| [1, 2].map(|ends| module(&types, &code, ends)));
+        let mut validator = Validator::new_with_features(options.features);
+        let Some(module) = modules.into_iter().find(|module| {
+            validator.reset();
+            validator.validate_all(module).is_ok()
+        }) else {
+            continue;
+        };
+        match (frontend::parse(&module, &options), Instruction::of(&op)) {
+            (Ok(_), Some(instruction)) => drop(supported.insert(instruction.name)),
+            (Err(error), None) => {
+                assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }), "{op:?}: {error}");
+                // Without the immediates.
+                refused.insert(format!("{op:?}").split(' ').next().map(str::to_owned));
+            }
+            (Ok(_), None) => panic!("{op:?} compiles, but is not in the table"),
+            (Err(error), Some(_)) => panic!("{op:?} is in the table, but: {error}"),
+        }
+    }
+    println!("{} instructions compile, {} are refused", supported.len(), refused.len());
+    // Three make no module like that; all other tests have them.
+    let missed: Vec<_> =
+        INSTRUCTIONS.iter().map(|row| row.name).filter(|name| !supported.contains(name)).collect();
+    assert_eq!(missed, ["else", "end", "select (result t)"]);
+    assert!(refused.len() >= 80, "only {} were refused", refused.len());
+}
+
+/// All types of up to three operands.
+fn operands() -> impl Iterator<Item = Vec<u8>> {
+    // i32.const 0, i64.const 0, f32.const 0, f64.const 0 are these, and zeros.
+    const CONSTANTS: [u8; 4] = [0x41, 0x42, 0x43, 0x44];
+    (0..4).flat_map(|count| {
+        (0..4usize.pow(count)).map(move |n| (0..count).map(|i| CONSTANTS[n / 4usize.pow(i) % 4]).collect())
+    })
+}
+
+/// A module with a memory, a table, a global and a function that pushes constants and goes on with
+/// that code.
+fn module(constants: &[u8], code: &[u8], ends: usize) -> Vec<u8> {
+    // One local of type i32.
+    let mut body = vec![1, 1, 0x7f];
+    for constant in constants {
+        body.push(*constant);
+        let bytes = match constant {
+            0x43 => 4,
+            0x44 => 8,
+            _ => 1,
+        };
+        body.extend(vec![0; bytes]);
+    }
+    body.extend(code);
+    body.extend(vec![0x0b; ends]);
+
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    let mut section = |id: u8, content: &[u8]| {
+        module.extend([id, content.len() as u8]);
+        module.extend(content);
+    };
+    section(1, &[1, 0x60, 0, 0]);
+    section(3, &[1, 0]);
+    section(4, &[1, 0x70, 0, 1]);
+    section(5, &[1, 0, 1]);
+    section(6, &[1, 0x7f, 1, 0x41, 0, 0x0b]);
+    // Element and data segments for bulk instructions.
+    section(9, &[1, 0, 0x41, 0, 0x0b, 1, 0]);
+    section(12, &[1]);
+    section(10, &[&[1, body.len() as u8], &body[..]].concat());
+    section(11, &[1, 0, 0x41, 0, 0x0b, 0]);
+    module
+}
+
+#[test]
+fn the_documentation_is_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/instructions.md");
+    let text = documentation();
+    if std::env::var_os("UPDATE").is_some_and(|x| x == "1") {
+        std::fs::write(&path, &text).expect("the file can be written");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "docs/instructions.md is not the table any more; run with UPDATE=1 and look at the difference"
+    );
+}
+
+fn documentation() -> String {
+    let mut text = String::from(
+        "# Supported instructions\n\n\
+         Made from the table in [`compiler/src/instructions.rs`](../compiler/src/instructions.rs), by \
+         `UPDATE=1 cargo test -p wasm2onnx-compiler --test instructions`. What is not here is refused, with its \
+         name, function and byte offset.\n\n\
+         A token is a packet: a basic block, or several. All instructions of a packet are computed in it together; the last \
+         column says what one adds to it if nothing is known of its operands. With constant operands it is often \
+         less, down to nothing. A *unit* is a product ⌊relu(gate)⌋ · value, a *gate* one whose value is 1. Library \
+         routines are packets of their own, linked once where they are used.\n",
+    );
+    let mut kind = None;
+    for row in INSTRUCTIONS {
+        if kind != Some(row.kind) {
+            kind = Some(row.kind);
+            write!(text, "\n## {}\n\n", title(row.kind)).expect("strings can be written");
+            text.push_str("| instruction | type | becomes | computed as |\n| --- | --- | --- | --- |\n");
+        }
+        writeln!(text, "| `{}` | {} | {} | {} |", row.name, signature(row), becomes(row), row.how)
+            .expect("strings can be written");
+    }
+    text
+}
+
+fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Control => "Control",
+        Kind::Parametric => "Parametric",
+        Kind::Variable => "Variables",
+        Kind::Memory => "Memory",
+        Kind::Integer => "Integers",
+        Kind::Float => "Floats, as bit patterns",
+    }
+}
+
+/// The types, where they are always the same.
+fn signature(row: &Instruction) -> String {
+    if row.params.is_empty() && row.results.is_empty() {
+        return String::new();
+    }
+    let list = |types: &[ValueType]| types.iter().map(ValueType::to_string).collect::<Vec<_>>().join(" ");
+    format!("{} → {}", list(row.params), list(row.results)).trim().to_owned()
+}
+
+fn becomes(row: &Instruction) -> String {
+    match row.becomes {
+        Becomes::Own | Becomes::Reinterpret => String::new(),
+        Becomes::Const => "a constant".to_owned(),
+        Becomes::Unary(op) => format!("{op:?}"),
+        Becomes::Binary(op) => format!("{op:?}"),
+        Becomes::Swapped(op) => format!("{op:?} of the operands exchanged"),
+        Becomes::Division(op) => format!("checks, {op:?}"),
+        Becomes::Float(op) => format!("{op:?} of the bits"),
+        Becomes::Load { bytes, signed: true } => format!("a check, a load of {bytes} with sign"),
+        Becomes::Load { bytes, signed: false } => format!("a check, a load of {bytes}"),
+        Becomes::Store { bytes } => format!("a check, a store of {bytes}"),
+    }
+}

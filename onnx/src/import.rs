@@ -11,7 +11,7 @@ use wasm2onnx_runtime::{Network, validate};
 use crate::export::STORED_PAGE;
 use crate::model::{self, Debug, Declared};
 use crate::pack::Matrices;
-use crate::proto::{DataType, ModelProto, TensorProto};
+use crate::proto::{DataType, GraphProto, ModelProto, TensorProto};
 
 /// Keys are exact in a float64.
 const MAX_KEY: f64 = (1u64 << 53) as f64;
@@ -45,6 +45,9 @@ pub enum ImportError {
     /// The tensors are not those that were written.
     #[error("the tensors do not have the checksum that the model names: it is damaged")]
     Checksum,
+    /// The graph or the metadata are not those that were written.
+    #[error("the graph or the metadata are not those that were written: the model is damaged")]
+    Integrity,
     /// What the file says does not fit together.
     #[error("damaged model: {0}")]
     Damaged(String),
@@ -64,19 +67,67 @@ pub fn import(bytes: &[u8]) -> Result<Network, ImportError> {
     if text(&model, "checksum")? != model::checksum(&graph.initializer) {
         return Err(ImportError::Checksum);
     }
+    if text(&model, model::INTEGRITY)? != model::integrity(graph, &model.metadata_props) {
+        return Err(ImportError::Integrity);
+    }
     let network = network(&model)?;
     certify::check(&network).map_err(|failure| ImportError::Certificate(failure.to_string()))?;
     Ok(network)
 }
 
-/// Reads the network of a model whose tensors may have been changed: neither the checksum nor the
-/// certificate is looked at, so nothing is known of what it computes. For experiments.
+/// Reads the network of a model whose tensors may have been changed: neither the checksums nor the
+/// certificate are looked at, so nothing is known of what it computes. For experiments.
 ///
 /// # Errors
 ///
 /// As [`import`], but for those two.
 pub fn import_unproved(bytes: &[u8]) -> Result<Network, ImportError> {
     network(&parse(bytes)?)
+}
+
+/// What a model says of itself, for people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// Metadata under `wasm2onnx.` that is a word or two: `version`, `form`, `attention`, `signature`,
+    /// `source_sha256`, …, by name.
+    pub metadata: Vec<(String, String)>,
+    /// Its opset.
+    pub opset: i64,
+    /// Nodes of its graph, those of loops' bodies included.
+    pub nodes: usize,
+    /// Bytes of its tensors: of the frozen tables that programs share, and of all others.
+    pub tensors: (usize, usize),
+}
+
+/// Reads what a model says of itself. Nothing is checked but the format.
+///
+/// # Errors
+///
+/// [`ImportError::NotOnnx`], [`ImportError::NotOurs`], [`ImportError::Format`]
+pub fn describe(bytes: &[u8]) -> Result<Description, ImportError> {
+    const LONG: [&str; 8] =
+        ["entry", "regions", "traps", "certificate", "declared", "debug", "checksum", model::INTEGRITY];
+    let model = parse(bytes)?;
+    let ours = model.metadata_props.iter().filter_map(|entry| {
+        let key = entry.key.strip_prefix(model::PREFIX)?;
+        (!LONG.contains(&key)).then(|| (key.to_owned(), entry.value.clone()))
+    });
+    let graph = model.graph.as_ref().expect("parsed models have one");
+    let size = |tables: bool| {
+        let wanted = graph.initializer.iter().filter(|tensor| tensor.name.starts_with("tables/") == tables);
+        wanted.map(|tensor| tensor.raw_data.len()).sum()
+    };
+    Ok(Description {
+        metadata: ours.collect(),
+        opset: model.opset_import.first().map_or(0, |opset| opset.version),
+        nodes: nodes(graph),
+        tensors: (size(true), size(false)),
+    })
+}
+
+fn nodes(graph: &GraphProto) -> usize {
+    let bodies = graph.node.iter().flat_map(|node| node.attribute.iter().filter_map(|a| a.g.as_ref()));
+    graph.node.len() + bodies.map(nodes).sum::<usize>()
 }
 
 /// Whether bytes look like an ONNX model rather than a WebAssembly module, binary or text.

@@ -1,11 +1,12 @@
-//! The module on the command line and how it is compiled: what `run` and `inspect` have in common.
+//! The module or model on the command line, and the network that it is or becomes.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use wasm2onnx::{Description, Form, describe, is_model};
 use wasm2onnx_compiler::{Options, Role};
 use wasm2onnx_runtime::Network;
 
@@ -55,64 +56,109 @@ impl ModuleOptions {
     }
 }
 
-/// Reads and compiles a module; `-` is standard input.
-pub fn compile(path: &Path, options: &ModuleOptions) -> Result<Network, Failure> {
-    let bytes = read(path)?;
-    let network = wasm2onnx_compiler::compile(&bytes, &options.compiler()).with_context(|| shown(path))?;
-    Ok(network)
-}
-
-/// The exported functions of a module.
-pub fn exports(path: &Path, bytes: &[u8], options: &ModuleOptions) -> Result<Functions, Failure> {
-    let exports = wasm2onnx_compiler::exported_functions(bytes, &options.compiler());
-    Ok(exports.with_context(|| shown(path))?)
+/// What a command was given: the bytes of a module or of a model.
+pub struct Source {
+    path: PathBuf,
+    bytes: Vec<u8>,
 }
 
 /// Functions by name.
 pub type Functions = BTreeMap<String, wasm2onnx_compiler::Signature>;
 
-/// Compiles a module for one of its exported functions alone.
-pub fn compile_export(
-    path: &Path,
-    bytes: &[u8],
-    options: &ModuleOptions,
-    name: &str,
-) -> Result<Network, Failure> {
-    let options = Options {
-        exports: Some(vec![name.to_owned()]),
-        stdout_bytes: MODEL_STDOUT_BYTES,
-        ..options.compiler()
-    };
-    let network = wasm2onnx_compiler::compile(bytes, &options).with_context(|| shown(path))?;
-    Ok(network)
-}
-
-/// Bytes that a model can print: it has cells for all of them from the start.
-const MODEL_STDOUT_BYTES: u64 = 1 << 20;
-
-/// The bytes of a module.
-pub fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
-        bail!("{}: reading ONNX models is not there yet; give the .wasm or .wat file", path.display());
+impl Source {
+    /// Reads a file; `-` is standard input.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let mut bytes = Vec::new();
+        if path == Path::new("-") {
+            std::io::stdin().lock().read_to_end(&mut bytes).context("standard input cannot be read")?;
+        } else {
+            bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        }
+        Ok(Source { path: path.to_owned(), bytes })
     }
-    let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut bytes).context("standard input cannot be read")?;
-    } else {
-        bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
-    Ok(bytes)
+
+    /// Its network: of a model the one that it holds, of a module the one that it becomes.
+    pub fn network(&self, options: &ModuleOptions) -> Result<Network, Failure> {
+        if !self.is_model() {
+            let network = wasm2onnx_compiler::compile(&self.bytes, &options.compiler());
+            return Ok(network.with_context(|| self.shown())?);
+        }
+        if !options.imports.is_empty() || options.max_memory_pages.is_some() {
+            return Err(Failure::Usage(format!(
+                "{}: --import and --max-memory-pages are for modules; what a model imports and how far its memory \
+                 grows was decided when it was compiled",
+                self.shown(),
+            )));
+        }
+        Ok(wasm2onnx::import(&self.bytes).with_context(|| self.shown())?)
+    }
+
+    /// What a model says of itself; nothing for a module.
+    pub fn description(&self) -> Result<Option<Description>, Failure> {
+        match self.is_model() {
+            true => Ok(Some(describe(&self.bytes).with_context(|| self.shown())?)),
+            false => Ok(None),
+        }
+    }
+
+    /// The exported functions of a module.
+    pub fn exports(&self, options: &ModuleOptions) -> Result<Functions, Failure> {
+        if self.is_model() {
+            return Err(Failure::Usage(format!(
+                "{} is a model already; give a .wasm or .wat file",
+                self.shown()
+            )));
+        }
+        let exports = wasm2onnx_compiler::exported_functions(&self.bytes, &options.compiler());
+        Ok(exports.with_context(|| self.shown())?)
+    }
+
+    /// Compiles a module for one of its exported functions alone, to be written as a model.
+    pub fn compile(&self, options: &ModuleOptions, name: &str, form: Form) -> Result<Network, Failure> {
+        let mut options = Options {
+            exports: Some(vec![name.to_owned()]),
+            stdout_bytes: MODEL_STREAM_BYTES,
+            ..options.compiler()
+        };
+        if form == Form::Step {
+            options.stdin_bytes = MODEL_STREAM_BYTES;
+        }
+        let network = wasm2onnx_compiler::compile(&self.bytes, &options);
+        Ok(network.with_context(|| self.shown())?)
+    }
+
+    /// Whether it is a model rather than a module: by its name or, if that does not tell, its content.
+    fn is_model(&self) -> bool {
+        let extension = self.path.extension().map(|extension| extension.to_ascii_lowercase());
+        match extension.as_ref().and_then(|extension| extension.to_str()) {
+            Some("onnx") => true,
+            Some("wasm" | "wat") => false,
+            _ => !self.bytes.starts_with(b"\0asm") && is_model(&self.bytes),
+        }
+    }
+
+    /// Its name for messages.
+    fn shown(&self) -> String {
+        if self.path == Path::new("-") {
+            "standard input".to_owned()
+        } else {
+            self.path.display().to_string()
+        }
+    }
 }
 
-/// The input's name for messages.
-fn shown(path: &Path) -> String {
-    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
-}
+/// Bytes that a model can print and, in step form, read: it has cells for all of them from the start.
+const MODEL_STREAM_BYTES: u64 = 1 << 20;
 
 /// The positional arguments of a subcommand that takes nothing but a module.
 #[derive(Debug, clap::Args)]
 pub struct Input {
-    /// The module, .wasm or .wat; `-` is standard input
+    /// The module, .wasm or .wat, or a compiled .onnx; `-` is standard input
     #[arg(value_name = "INPUT")]
     pub path: PathBuf,
 }

@@ -7,4 +7,4 @@ mod pack;
 pub mod proto;
 
 pub use export::{Attention, ExportError, ExportOptions, Form, export};
-pub use import::{ImportError, import};
+pub use import::{Description, ImportError, describe, import, import_unproved, is_model};

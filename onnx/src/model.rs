@@ -19,7 +19,7 @@ use wasm2onnx_runtime::{
     Terminal, TrapCode, ValueType,
 };
 
-use crate::proto::TensorProto;
+use crate::proto::{GraphProto, StringStringEntryProto, TensorProto};
 
 /// Version of the format: one unit-and-map phase behind each attention.
 pub const FORMAT: &str = "1";
@@ -514,3 +514,20 @@ pub fn checksum(tensors: &[TensorProto]) -> String {
     }
     hexadecimal(&hash.finalize())
 }
+
+/// SHA-256 of all else that a model says: its graph without the tensors, and the metadata under
+/// [`PREFIX`] but for this entry, [`INTEGRITY`]. Others may add metadata of their own.
+pub fn integrity(graph: &GraphProto, metadata: &[StringStringEntryProto]) -> String {
+    let bare = GraphProto { initializer: Vec::new(), ..graph.clone() };
+    let mut hash = Sha256::new();
+    hash.update(bare.encode_to_vec());
+    for entry in metadata {
+        if entry.key.strip_prefix(PREFIX).is_some_and(|key| key != INTEGRITY) {
+            hash.update(entry.encode_length_delimited_to_vec());
+        }
+    }
+    hexadecimal(&hash.finalize())
+}
+
+/// The entry with what [`integrity`] gives.
+pub const INTEGRITY: &str = "integrity";

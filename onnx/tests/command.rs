@@ -393,3 +393,108 @@ fn endless_input_is_refused() {
         "error: standard input is longer than 1073741824 bytes\n"
     );
 }
+
+// ---- Models.
+
+/// Compiles a module to a model beside it.
+fn compile(folder: &Folder, module: &str, options: &[&str]) -> PathBuf {
+    let module = folder.file("module.wat", module);
+    let model = folder.0.path().join("model.onnx");
+    wasm2onnx().args(["compile"]).args(options).arg(&module).arg("-o").arg(&model).assert().success();
+    model
+}
+
+#[test]
+fn a_model_runs_like_its_module() {
+    let folder = Folder::new();
+    for form in ["loop", "step"] {
+        for attention in ["indexed", "dense", "softmax"] {
+            let model =
+                compile(&folder, ARITHMETIC, &["--invoke", "div", "--form", form, "--attention", attention]);
+            let run = |args: &[&str]| wasm2onnx().arg("run").arg(&model).args(args).assert();
+            run(&["-7", "2"]).success().stdout("-3\n");
+            run(&["1", "0"]).code(134).stderr(contains("integer divide by zero"));
+        }
+    }
+}
+
+#[test]
+fn a_model_of_a_byte_program_reads_and_prints() {
+    let folder = Folder::new();
+    let model = compile(&folder, SHOUT, &[]);
+    wasm2onnx().arg("run").arg(&model).write_stdin("loud").assert().success().stdout("LOUD");
+    wasm2onnx().arg("run").arg(&model).write_stdin("a!b").assert().code(134).stdout("A");
+}
+
+#[test]
+fn options_of_compile_stand_before_or_behind_the_input() {
+    let folder = Folder::new();
+    let module = folder.file("module.wat", ARITHMETIC);
+    let model = folder.0.path().join("model.onnx");
+    wasm2onnx()
+        .args(["compile", "--invoke", "add", "-o"])
+        .arg(&model)
+        .arg(&module)
+        .assert()
+        .success()
+        .stdout(is_empty())
+        .stderr(contains("add(i32, i32) -> i32").and(contains("bytes")));
+    wasm2onnx().arg("inspect").arg(&model).assert().success().stdout(
+        contains("add(i32, i32) -> i32").and(contains("form         loop")).and(contains("certificate")),
+    );
+}
+
+#[test]
+fn compile_says_what_it_needs() {
+    let folder = Folder::new();
+    let module = folder.file("module.wat", ARITHMETIC);
+    let out = folder.0.path().join("model.onnx");
+    let compile =
+        |options: &[&str]| wasm2onnx().arg("compile").args(options).arg(&module).arg("-o").arg(&out).assert();
+    compile(&[]).code(2).stderr(contains("--invoke").and(contains("add(i32, i32) -> i32")));
+    compile(&["--invoke", "sub"]).code(2).stderr(contains("`sub`"));
+    compile(&["--invoke", "add", "--opset", "9"]).code(1).stderr(contains("opset 9"));
+    compile(&["--invoke", "add", "--opset", "21"]).success();
+    compile(&["--invoke", "bits", "--opset", "21"]).code(1).stderr(contains("from 26"));
+    wasm2onnx().arg("compile").arg(&module).assert().code(2).stderr(contains("--output"));
+    wasm2onnx().arg("compile").arg(&out).arg("-o").arg(&out).assert().code(2).stderr(contains("already"));
+}
+
+#[test]
+fn what_was_there_stays_when_compiling_fails() {
+    let folder = Folder::new();
+    let module =
+        folder.file("module.wat", "(module (func (export \"f\") (result f32) (f32.sqrt (f32.const 2))))");
+    let out = folder.file("model.onnx", "precious");
+    wasm2onnx().arg("compile").arg(&module).arg("-o").arg(&out).assert().code(1);
+    assert_eq!(std::fs::read(&out).expect("it is there"), b"precious");
+    let nowhere = folder.0.path().join("no/such/folder.onnx");
+    let good = folder.file("good.wat", SHOUT);
+    let failed = wasm2onnx().arg("compile").arg(&good).arg("-o").arg(&nowhere).assert();
+    failed.code(1).stderr(contains("cannot be written"));
+}
+
+#[test]
+fn damaged_models_are_refused() {
+    let folder = Folder::new();
+    let model = compile(&folder, ARITHMETIC, &["--invoke", "add"]);
+    let bytes = std::fs::read(&model).expect("it was written");
+    let refused = |name: &str, bytes: &[u8], why: &str| {
+        let file = folder.file(name, bytes);
+        for subcommand in ["run", "inspect"] {
+            wasm2onnx().arg(subcommand).arg(&file).assert().code(1).stderr(contains(why));
+        }
+    };
+    refused("empty.onnx", b"", "not an ONNX model");
+    refused("text.onnx", b"(module)", "not an ONNX model");
+    refused("short.onnx", &bytes[..bytes.len() / 2], "not an ONNX model");
+    // Whatever byte of a tensor, of the graph or of the metadata is changed.
+    for (name, at) in [("weights/values", 30), ("decode/step/unit", 3), ("wasm2onnx.regions", 25)] {
+        let mut damaged = bytes.clone();
+        let last = bytes.windows(name.len()).rposition(|w| w == name.as_bytes()).expect("it is there");
+        damaged[last + at] ^= 1;
+        refused("damaged.onnx", &damaged, "damaged");
+    }
+    let options = ["--max-memory-pages", "3"];
+    wasm2onnx().arg("run").args(options).arg(&model).assert().code(2).stderr(contains("for modules"));
+}

@@ -12,7 +12,7 @@ use wasm2onnx_runtime::Network;
 use crate::display::{Count, Signature};
 use crate::entry::choose_entry;
 use crate::failure::Failure;
-use crate::input::{self, Input, ModuleOptions};
+use crate::input::{Input, ModuleOptions, Source};
 
 /// Write a module as an ONNX model that runs one of its exported functions
 #[derive(Debug, clap::Args)]
@@ -83,20 +83,21 @@ impl From<AttentionName> for Attention {
 
 impl Compile {
     pub fn execute(self) -> Result<(), Failure> {
-        let bytes = input::read(&self.input.path)?;
-        let exports = input::exports(&self.input.path, &bytes, &self.module)?;
+        let source = Source::read(&self.input.path)?;
+        let exports = source.exports(&self.module)?;
         let exports: Vec<_> = exports
             .iter()
             .map(|(name, Types { params, results })| Signature { name, params, results })
             .collect();
         let Signature { name, .. } = choose_entry(&exports, self.invoke.as_deref())?;
-        let network = input::compile_export(&self.input.path, &bytes, &self.module, name)?;
+        let form = self.form.into();
+        let network = source.compile(&self.module, name, form)?;
         let options = ExportOptions {
             entry: name.to_owned(),
-            form: self.form.into(),
+            form,
             attention: self.attention.into(),
             opset: self.opset,
-            source_sha256: Some(Sha256::digest(&bytes).into()),
+            source_sha256: Some(Sha256::digest(source.bytes()).into()),
         };
         let model = export(&network, &options).map_err(anyhow::Error::from)?;
         write(&self.output, &model)?;

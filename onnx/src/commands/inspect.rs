@@ -1,9 +1,10 @@
-//! `wasm2onnx inspect`: what is in the network that a module becomes.
+//! `wasm2onnx inspect`: what is in the network of a module or model.
 
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 
 use anyhow::Context;
+use wasm2onnx::Description;
 use wasm2onnx_compiler::certify::{self, Summary};
 use wasm2onnx_runtime::{
     Cell, Domain, ExpertId, FieldKind, Interval, MemoryPages, Network, Region, Table, Terminal,
@@ -12,9 +13,9 @@ use wasm2onnx_runtime::{
 use crate::display::{Count, Signatures};
 use crate::entry::entries;
 use crate::failure::Failure;
-use crate::input::{self, Input, ModuleOptions};
+use crate::input::{Input, ModuleOptions, Source};
 
-/// Show what is in a module's network: exports, packets, steps, regions, sizes, certificate
+/// Show what is in the network of a module or model: exports, packets, steps, regions, sizes, certificate
 #[derive(Debug, clap::Args)]
 pub struct Inspect {
     #[command(flatten)]
@@ -26,9 +27,11 @@ pub struct Inspect {
 
 impl Inspect {
     pub fn execute(self) -> Result<(), Failure> {
-        let network = input::compile(&self.input.path, &self.module)?;
+        let source = Source::read(&self.input.path)?;
+        let network = source.network(&self.module)?;
+        let model = source.description()?;
         let certificate = certify::check(&network).context("the network cannot be certified")?;
-        let report = Report { network: &network, certificate }.to_string();
+        let report = Report { network: &network, certificate, model }.to_string();
         match io::stdout().lock().write_all(report.as_bytes()) {
             // The reader has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -41,11 +44,16 @@ impl Inspect {
 struct Report<'n> {
     network: &'n Network,
     certificate: Summary,
+    /// Of a compiled model.
+    model: Option<Description>,
 }
 
 impl Display for Report<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Report { network, certificate } = self;
+        let Report { network, certificate, model } = self;
+        if let Some(model) = model {
+            described(f, model)?;
+        }
         writeln!(f, "functions exported{}", Signatures(&entries(network)))?;
         exported_state(f, network)?;
         writeln!(f, "\nnetwork")?;
@@ -117,6 +125,19 @@ impl Display for Shown {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{} … {}", self.0.lo, self.0.hi)
     }
+}
+
+/// The file that the network was read from.
+fn described(f: &mut Formatter<'_>, model: &Description) -> fmt::Result {
+    writeln!(f, "model, its tensors as the checksum says")?;
+    for (name, value) in &model.metadata {
+        writeln!(f, "  {name:<12} {value}")?;
+    }
+    let (tables, others) = model.tensors;
+    writeln!(f, "  {:<12} {}", "opset", model.opset)?;
+    writeln!(f, "  {:<12} {}", "nodes", Count(model.nodes as u64))?;
+    let (tables, others) = (Count(tables as u64), Count(others as u64));
+    writeln!(f, "  {:<12} {tables} bytes of shared tables, {others} bytes of others\n", "tensors")
 }
 
 /// Exported globals and memories.

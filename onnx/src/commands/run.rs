@@ -1,4 +1,4 @@
-//! `wasm2onnx run`: compiles a module, runs one export, prints what it printed and its results.
+//! `wasm2onnx run`: runs one export of a module or model, prints what it printed and its results.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -13,13 +13,13 @@ use crate::arguments;
 use crate::display::{Count, Signature};
 use crate::entry::{choose_entry, entries};
 use crate::failure::Failure;
-use crate::input::{self, ModuleOptions};
+use crate::input::{ModuleOptions, Source};
 use crate::progress::ProgressLine;
 
 /// Longest standard input in bytes.
 const MAX_STDIN: u64 = 1 << 30;
 
-/// Run an exported function of a module
+/// Run an exported function of a module or of a compiled model
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "wasm2onnx run [OPTIONS] <INPUT> [ARGS]...")]
 pub struct Run {
@@ -42,7 +42,7 @@ pub struct Run {
     #[arg(long)]
     stats: bool,
 
-    /// The module, .wasm or .wat (`-` is standard input); all that follows are arguments of the
+    /// The module, .wasm or .wat, or a compiled .onnx (`-` is standard input); all that follows are arguments of the
     /// export, integers signed or unsigned or after `0x`, floats as Rust reads them
     // One list, since only within a list is everything after the first value a value.
     #[arg(required = true, trailing_var_arg = true, value_names = ["INPUT", "ARGS"])]
@@ -70,7 +70,7 @@ impl Run {
     pub fn execute(self) -> Result<(), Failure> {
         let (input, arguments) = self.input_and_arguments.split_first().expect("clap requires it");
         let path = Path::new(input);
-        let network = input::compile(path, &self.module)?;
+        let network = Source::read(path)?.network(&self.module)?;
         let signature = choose_entry(&entries(&network), self.invoke.as_deref())?;
         let arguments = parse_arguments(signature, arguments)?;
 

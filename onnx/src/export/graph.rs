@@ -424,7 +424,6 @@ impl Graph {
             initializer: self.initializers,
             input: self.inputs,
             output: self.outputs,
-            ..GraphProto::default()
         }
     }
 }

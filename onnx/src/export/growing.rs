@@ -23,7 +23,7 @@ pub fn run(
     state: State,
 ) -> State {
     let parts = plan.all_sizes(g);
-    let top = g.initializer("limits/experts", Tensor::scalar(plan.network.experts.len() as f64 - 1.0));
+    let top = g.initializer("limits/experts", Tensor::scalar(plan.last_expert()));
     let bottom = g.initializer("const/zero.number", Tensor::scalar(0f64));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));

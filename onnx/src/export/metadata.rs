@@ -35,7 +35,10 @@ pub fn of(plan: &Plan, options: &ExportOptions, graph: &GraphProto) -> Vec<Strin
         entries.push(("max_rows", dense::MAX_ROWS.to_string()));
     }
     let proto = |(key, value)| StringStringEntryProto { key: format!("{}{key}", model::PREFIX), value };
-    entries.into_iter().map(proto).collect()
+    let mut entries: Vec<_> = entries.into_iter().map(proto).collect();
+    let integrity = model::integrity(graph, &entries);
+    entries.push(proto((model::INTEGRITY, integrity)));
+    entries
 }
 
 fn name_of_form(form: Form) -> &'static str {

@@ -137,7 +137,7 @@ pub fn run(
         row.push(of_expert);
         Tensor::row(&row)
     };
-    let top_rest = plan.top(0)[keys..].to_vec();
+    let top_rest = [&plan.top(0)[keys..], &[plan.last_expert()]].concat();
     let top_rest = g.initializer("limits/top", Tensor::row(&top_rest));
     let key_shape = g.initializer("pages/keys", Tensor::list(&[1i64, keys as i64]));
     let top = {
@@ -147,7 +147,7 @@ pub fn run(
     let paging = Paging {
         fields: plan.part_sizes(g),
         indices: plan.id_sizes(g),
-        floor: g.initializer("limits/floor", Tensor::row(&plan.floor())),
+        floor: g.initializer("limits/floor", Tensor::row(&[plan.floor(), vec![0.0]].concat())),
         top,
         // A lookup's page is page 0, which is always there, as it is.
         scale: g.initializer("pages/scale", per_id(1.0 / PAGE as f64, 0.0, 1.0)),

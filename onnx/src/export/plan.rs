@@ -162,24 +162,27 @@ impl<'n> Plan<'n> {
         graph::ValueType::tensor(DataType::Double, &[Dim::Named("batch"), Dim::Named("numbers")])
     }
 
-    /// The least of each index: see [`Plan::cells`]. A table's entry −1 is its last, which is 0.
+    /// The least of each query, key and lookup: see [`Plan::cells`]. A table's entry −1 is its last, which is 0.
     pub fn floor(&self) -> Vec<f64> {
         let [.., q, k, t] = self.slots.sizes();
         let sink = (self.first - 1) as f64;
         let mut floor = vec![sink; q];
         floor.extend((0..k).map(|port| port as f64));
         floor.extend(std::iter::repeat_n(-1.0, t));
-        floor.push(0.0);
         floor
     }
 
-    /// The largest of each index, for a trace whose last cell is the given one.
+    /// The largest of each query, key and lookup, for a trace whose last cell is the given one.
     pub fn top(&self, last_cell: usize) -> Vec<f64> {
         let [.., q, k, t] = self.slots.sizes();
         let mut top = vec![last_cell as f64; q + k];
         top.extend(std::iter::repeat_n(self.network.lookup.len() as f64, t));
-        top.push(self.network.experts.len() as f64 - 1.0);
         top
+    }
+
+    /// The largest id of an expert; the least is 0.
+    pub fn last_expert(&self) -> f64 {
+        self.network.experts.len() as f64 - 1.0
     }
 
     /// First rows as a model stores them: pages of bytes with at least one that is not 0, and all

@@ -17,8 +17,11 @@ pub fn trace_type() -> ValueType {
 pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, max_steps: &str, state: State) -> State {
     let fields = plan.part_sizes(g);
     let indices = plan.id_sizes(g);
-    let floor = g.initializer("limits/floor", Tensor::row(&plan.floor()));
-    let top = g.initializer("limits/top", Tensor::row(&plan.top(plan.cells - 1)));
+    let floor = g.initializer("limits/floor", Tensor::row(&[plan.floor(), vec![0.0]].concat()));
+    let top = g.initializer(
+        "limits/top",
+        Tensor::row(&[plan.top(plan.cells - 1), vec![plan.last_expert()]].concat()),
+    );
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));
     let yes = g.initializer("const/true", Tensor::boolean(true));

@@ -41,7 +41,7 @@ pub fn build(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     let next_fields = Tensor::list(&[s, n, v + x + queries + keys + lookups, 1]);
     let next_fields = g.initializer("shape/fields.next", next_fields);
     let indices = g.initializer("shape/indices", Tensor::list(&[queries, keys, lookups]));
-    let top_expert = g.initializer("limits/experts", Tensor::scalar(plan.network.experts.len() as f64 - 1.0));
+    let top_expert = g.initializer("limits/experts", Tensor::scalar(plan.last_expert()));
     let none = g.initializer("const/zero.number", Tensor::scalar(0f64));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let [next_expert, next_numbers, present_trace] = g.group("step", step::DOC, |g| {
@@ -49,11 +49,8 @@ pub fn build(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
         let parts = ["query", "key", "lookup"];
         let (trace, r, w) = match attention {
             Attention::Indexed => {
-                let mut floor = plan.floor();
-                let mut top = plan.top(plan.cells - 1);
-                (floor.pop(), top.pop());
-                let floor = g.initializer("limits/floor", Tensor::row(&floor));
-                let top = g.initializer("limits/top", Tensor::row(&top));
+                let floor = g.initializer("limits/floor", Tensor::row(&plan.floor()));
+                let top = g.initializer("limits/top", Tensor::row(&plan.top(plan.cells - 1)));
                 let ids = step::clamp(g, &ids, &floor, &top);
                 let ids = g.cast("id", &ids, DataType::Int64);
                 let [q, k, t] = g.split("indices", 1, &ids, &indices, parts);

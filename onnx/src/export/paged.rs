@@ -11,7 +11,7 @@
 //! a run is one more thing that is not resident, and the inner loop has one condition for both.
 //!
 //! Pages are kept in chunks, so that the sequence is short: replacing an element of a sequence costs
-//! time for each element, and time for the element's size.
+//! time for each element, and time for the element's size. The table is copied at each turn.
 
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
 use super::phases::State;
@@ -23,8 +23,6 @@ use crate::proto::DataType;
 const PAGE: usize = 128;
 /// Pages in the window; more if a step can need more.
 const FRAMES: usize = 64;
-/// Pages of a chunk.
-const CHUNK: usize = 64;
 /// What the table says of pages that are not in the window. Larger than any key.
 const ABSENT: i64 = 1 << 60;
 /// Between keys and [`ABSENT`].
@@ -44,7 +42,7 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, cells: &str) -> Vec<Carried> {
     let frames = frames(plan);
     let experts = plan.network.experts.len();
     let page_shape = g.initializer("pages/shape", Tensor::list(&[-1i64, PAGE as i64]));
-    let chunk = g.initializer("pages/chunk", Tensor::scalar(CHUNK as i64));
+    let chunk = g.initializer("pages/chunk", Tensor::scalar(chunk(plan) as i64));
     let resident = g.initializer("pages/resident", Tensor::list(&[frames as i64]));
     let window_shape = g.initializer("pages/window", Tensor::list(&[1i64, (frames * PAGE) as i64]));
     let frame_pages = g.initializer("pages/first", Tensor::list(&(0..frames as i64).collect::<Vec<_>>()));
@@ -87,9 +85,16 @@ fn frames(plan: &Plan) -> usize {
     FRAMES.max(queries + keys + 2)
 }
 
+/// Pages of a chunk. To replace a chunk costs about as much for each of its pages as for each ten
+/// others in the sequence.
+fn chunk(plan: &Plan) -> usize {
+    let pages = plan.first_cells() / PAGE;
+    (pages / 10).isqrt().next_power_of_two().clamp(8, 256)
+}
+
 /// Number of cells to make of so many that are needed: whole chunks, and at least what the window holds.
 pub fn round_up(g: &mut Graph, plan: &Plan, cells: &str) -> Name {
-    let chunk = (CHUNK * PAGE) as i64;
+    let chunk = (chunk(plan) * PAGE) as i64;
     let least = (frames(plan) * PAGE) as i64;
     let before = g.initializer("pages/chunk.before", Tensor::scalar(chunk - 1));
     let chunk = g.initializer("pages/chunk.cells", Tensor::scalar(chunk));
@@ -305,12 +310,13 @@ fn swap(g: &mut Graph, plan: &Plan, paging: &Paging, state: [&str; 7]) -> Swappe
     let window_shape = g.initializer("pages/window", Tensor::list(&[1i64, frames * PAGE as i64]));
     let experts = g.initializer("pages/experts", Tensor::list(&[experts]));
     let cells = g.initializer("pages/cells", Tensor::list(&[PAGE as i64]));
-    let per_chunk = g.initializer("pages/per.chunk", Tensor::list(&[1.0 / CHUNK as f64]));
-    let chunk = g.initializer("pages/chunk.pages", Tensor::list(&[CHUNK as i64]));
+    let per_chunk = g.initializer("pages/per.chunk", Tensor::list(&[1.0 / chunk(plan) as f64]));
+    let chunk = g.initializer("pages/chunk.pages", Tensor::list(&[chunk(plan) as i64]));
     let flat = g.initializer("const/single", Tensor::list(&[1i64]));
     let pair = g.initializer("const/pair", Tensor::list(&[1i64, 1]));
     let none = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
-    let absent = g.initializer("pages/absent", Tensor::new(&[1, 1], [ABSENT]));
+    let absent = g.initializer("pages/absent", Tensor::list(&[ABSENT]));
+    let row_of_two = g.initializer("const/row.of.two", Tensor::list(&[1i64, 2]));
     g.group("swap", "Brings in the page of a cell that is not resident.", |g| {
         let (cells_now, _) = resident(g, ids, entries, table);
         let parts = ["query", "key", "lookup", "expert"];
@@ -362,15 +368,16 @@ fn swap(g: &mut Graph, plan: &Plan, paging: &Paging, state: [&str; 7]) -> Swappe
         let first_cell = g.plain("frame.cell", "Mul", &[&frame, &cells]);
         let first_key = g.plain("page.key", "Mul", &[&page, &cells]);
         let distance = g.plain("page.distance", "Sub", &[&first_cell, &first_key]);
-        let entry = |g: &mut Graph, role: [&str; 2], page: &str| {
-            let entry = g.plain(role[0], "Add", &[page, &experts]);
-            g.plain(role[1], "Reshape", &[&entry, &pair])
-        };
-        let old_entry = entry(g, ["old.entry", "old.entry.pair"], &old);
-        let page_entry = entry(g, ["page.entry", "page.entry.pair"], &page);
-        let distance = g.plain("page.distance.pair", "Reshape", &[&distance, &pair]);
-        let table = g.along("table.without", "ScatterElements", 1, &[table, &old_entry, &absent]);
-        let table = g.along("table", "ScatterElements", 1, &[&table, &page_entry, &distance]);
+        // One write for both, of different entries: where no page is missing, the old page stays and the
+        // entry of expert 0, which is absent, is written again.
+        let old_entry = g.plain("old.entry", "Add", &[&old, &experts]);
+        let old_entry = g.plain("old.entry.missing", "Mul", &[&old_entry, &missing]);
+        let page_entry = g.plain("page.entry", "Add", &[&page, &experts]);
+        let entries = g.along("entries.list", "Concat", 0, &[&old_entry, &page_entry]);
+        let entries = g.plain("entries", "Reshape", &[&entries, &row_of_two]);
+        let distances = g.along("distances.list", "Concat", 0, &[&absent, &distance]);
+        let distances = g.plain("distances", "Reshape", &[&distances, &row_of_two]);
+        let table = g.along("table", "ScatterElements", 1, &[table, &entries, &distances]);
         let frame_pages = g.along("frame.pages", "ScatterElements", 0, &[frame_pages, &frame, &page]);
         Swapped { window, table, frame_pages, frame, chunks }
     })

@@ -171,7 +171,7 @@ fn small_functions() -> Vec<Vec<u8>> {
                 i - 1 - random.below(10)
             );
         }
-        let _ = write!(wat, "(i32.add (local.get $i) (i32.const {i})))\n");
+        let _ = writeln!(wat, "(i32.add (local.get $i) (i32.const {i})))");
     }
     wat.push_str(
         "(export \"f\" (func $f19999)) (export \"g\" (func $f19998)) (export \"h\" (func $f19997)))",

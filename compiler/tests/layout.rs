@@ -261,3 +261,37 @@ fn the_largest_memory() {
         assert!(swap(u32::MAX - 6, 0).expect_err("out of bounds").contains("out of bounds"));
     }
 }
+
+/// Such a query once passed for one of a jump table.
+#[test]
+fn a_query_with_a_large_constant() {
+    network(include_str!("modules/large_query.wat"));
+}
+
+/// What a form is made of may cancel, or its constant be large; neither hides anything from the
+/// checker.
+#[test]
+fn forms_that_are_multiplied_out_are_certified() {
+    let functions = [
+        "(i32.shl (local.get 0) (i32.sub (i32.sub (local.get 1) (local.get 2)) (local.get 0)))",
+        "(i32.xor (local.get 0) (i32.shl (i32.sub (local.get 1) (local.get 2)) (i32.const 31)))",
+        // Two wrapped sums with a common term.
+        "(i32.lt_u (i32.add (local.get 0) (local.get 1)) (i32.add (local.get 0) (local.get 2)))",
+        "(i32.ge_s (i32.sub (local.get 0) (local.get 1)) (i32.sub (local.get 0) (local.get 2)))",
+    ];
+    let values = [0, 1, -1, i32::MIN, i32::MAX, 123456789];
+    for (i, body) in functions.iter().enumerate() {
+        let wat = format!("(module (func (export \"f\") (param i32 i32 i32) (result i32) {body}))");
+        let network = network(&wat);
+        for (a, b, c) in values.iter().flat_map(|a| values.map(|b| (*a, b, a.wrapping_mul(3) ^ b))) {
+            let expected = match i {
+                0 => a.wrapping_shl(b.wrapping_sub(c).wrapping_sub(a) as u32),
+                1 => a ^ b.wrapping_sub(c).wrapping_shl(31),
+                2 => ((a.wrapping_add(b) as u32) < (a.wrapping_add(c) as u32)) as i32,
+                _ => (a.wrapping_sub(b) >= a.wrapping_sub(c)) as i32,
+            };
+            let args = [a, b, c].map(Value::I32);
+            assert_eq!(call(&network, "f", &args), Ok(vec![Value::I32(expected)]), "{body} of {args:?}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ pub mod form;
 pub mod packet;
 pub mod words;
 
-use form::{AtomId, Form, FormKey, Range, finest};
+use form::{AtomId, Form, FormKey, Range, finest, pow2};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -30,6 +30,9 @@ pub mod limits {
     /// Units, reads and lookups that a packet may have prefetched, each.
     pub const PREFETCHED: u16 = 16;
 }
+
+/// Stands for the range of an expert id; no range of numbers is like it.
+pub const IDS: Range = Range { lo: 0.0, hi: 16777215.25 };
 
 /// What a value that a packet begins with is to the packets before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -243,7 +246,8 @@ impl Circuit {
             sum += c.abs() * self.atoms[atom as usize].range.magnitude();
             unit = unit.min(finest(c));
         }
-        sum <= 9007199254740992.0 * unit
+        // The checker computes with whole multiples of the unit, which it keeps in 64 bits.
+        sum <= 9007199254740992.0 * unit && form.constant.abs() < pow2(62)
     }
 
     /// Whether the gate is that of a division by a constant, (x + ½)·fl(1/s), which has its own rule.
@@ -357,6 +361,15 @@ impl Circuit {
         let atom = self.atom(Atom { kind, avail: t + 1, range, entry_only: false });
         self.lookups.insert(query.key(), atom);
         Form::atom(atom)
+    }
+
+    /// A read of the packet's own jump table, whose first key is known only when all of them are. Not
+    /// shared with reads of other tables at the same index.
+    pub fn lookup_jump(&mut self, index: &Form) -> Form {
+        let t = self.place(index, 0);
+        let (t, port) = self.port(LOOKUP, t);
+        let kind = AtomKind::Lookup { query: index.clone(), port };
+        Form::atom(self.atom(Atom { kind, avail: t + 1, range: IDS, entry_only: false }))
     }
 
     /// Units that a claim relates to each other: all made by one map, which is where the checker sees

@@ -2,7 +2,7 @@
 
 use super::form::{Form, Range, pow2};
 use super::words::{Gate, Tables, WordId, Words};
-use super::{Circuit, EntrySource, GhostFact, GhostTerm, RowValue};
+use super::{Circuit, EntrySource, GhostFact, GhostTerm, IDS, RowValue};
 use crate::ir::{Callee, Cell, Func, Inst, Module, Op, Space, Value};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
 use crate::packetize::{EntryKind, Packet, Packets, ParamRange, Place, Places, Target, Term};
@@ -678,8 +678,7 @@ impl<'a> Lowering<'a> {
                 let last = targets.len() as f64 - 1.0;
                 let past = self.circuit().unit(&canonical.clone().offset(-last), &Form::constant(1.0));
                 let inside = self.circuit().linear(canonical.plus(-1.0, &past), Some(Range::new(0.0, last)));
-                // The jump table's own place is known only when all are; see `JUMP_TABLE`.
-                Next::Read(self.circuit().lookup_from(&inside.offset(JUMP_TABLE), IDS, 0))
+                Next::Read(self.circuit().lookup_jump(&inside))
             }
             Term::Call { callee, args, next } => {
                 let frame = self.cx.frame as f64;
@@ -827,9 +826,3 @@ impl<'a> Lowering<'a> {
         Next::Choice { default, choices }
     }
 }
-
-/// Stands for the range of an expert id; no range of numbers is like it.
-pub const IDS: Range = Range { lo: 0.0, hi: 16777215.25 };
-
-/// Stands in a query's constant for the first entry of the packet's own jump table.
-pub const JUMP_TABLE: f64 = 1099511627776.0; // 2^40

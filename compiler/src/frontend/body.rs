@@ -13,7 +13,7 @@ use wasmparser::{
 
 use super::module::{Callable, Context, TypeList, Types, value_type};
 use super::names::operator_name;
-use super::ssa::Ssa;
+use super::ssa::{Opened, Ssa};
 use super::{Stop, host};
 use crate::builder::Builder;
 use crate::instructions::{Becomes, FloatOp, Instruction, memarg};
@@ -88,6 +88,8 @@ struct Frame {
     end: Block,
     /// How many values its end has.
     results: usize,
+    /// Where it was opened.
+    opened: Opened,
 }
 
 enum FrameKind {
@@ -137,12 +139,13 @@ impl<'a> Body<'a> {
         }
         for (local, ty) in signature.params.iter().enumerate() {
             let param = func.add_param(func.entry, *ty);
-            ssa.define(func.entry, local as u32, param);
+            ssa.set(func.entry, local as u32, param);
         }
         let Allocations { stack, frames, .. } = allocations;
         stack.clear();
         frames.clear();
-        frames.push(Frame { kind: FrameKind::Function, height: 0, end: func.entry, results });
+        let opened = ssa.open(func.entry);
+        frames.push(Frame { kind: FrameKind::Function, height: 0, end: func.entry, results, opened });
         let block = func.entry;
         Ok(Body { context, b: Builder { func, block, offset: 0 }, ssa, stack, frames, reachable: true })
     }
@@ -173,7 +176,8 @@ impl<'a> Body<'a> {
                 Operator::Else => self.otherwise(),
                 Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                     let (height, end) = (self.stack.len(), self.b.block);
-                    self.frames.push(Frame { kind: FrameKind::Dead, height, end, results: 0 });
+                    let opened = self.ssa.open(end);
+                    self.frames.push(Frame { kind: FrameKind::Dead, height, end, results: 0, opened });
                 }
                 _ => {}
             }
@@ -246,7 +250,9 @@ impl<'a> Body<'a> {
                 let (params, results) = self.block_type(*blockty)?;
                 let end = self.join(&results);
                 let height = self.stack.len() - params.len();
-                self.frames.push(Frame { kind: FrameKind::Block, height, end, results: results.len() });
+                let opened = self.ssa.open(self.b.block);
+                let kind = FrameKind::Block;
+                self.frames.push(Frame { kind, height, end, results: results.len(), opened });
             }
             Operator::Loop { blockty } => self.enter_loop(*blockty)?,
             Operator::If { blockty } => self.enter_if(*blockty)?,
@@ -285,11 +291,11 @@ impl<'a> Body<'a> {
             }
             Operator::LocalSet { local_index } => {
                 let value = self.pop();
-                self.ssa.define(self.b.block, *local_index, value);
+                self.ssa.set(self.b.block, *local_index, value);
             }
             Operator::LocalTee { local_index } => {
                 let value = *self.stack.last().expect("validated");
-                self.ssa.define(self.b.block, *local_index, value);
+                self.ssa.set(self.b.block, *local_index, value);
             }
             Operator::GlobalGet { global_index } => self.global_get(*global_index)?,
             Operator::GlobalSet { global_index } => self.global_set(*global_index)?,
@@ -461,12 +467,13 @@ impl<'a> Body<'a> {
         let args = self.pop_many(params.len());
         let height = self.stack.len();
         self.ssa.header(header);
+        let opened = self.ssa.open(self.b.block);
         self.b.terminate(Terminator::Jump(BlockCall { block: header, args }));
         self.ssa.edge(self.b.block, 0, header);
         self.stack.extend(&self.b.func.blocks[header].params);
         self.b.block = header;
         let kind = FrameKind::Loop { header, params: params.len() };
-        self.frames.push(Frame { kind, height, end, results: results.len() });
+        self.frames.push(Frame { kind, height, end, results: results.len(), opened });
         Ok(())
     }
 
@@ -480,12 +487,13 @@ impl<'a> Body<'a> {
             then: BlockCall::to(then),
             otherwise: BlockCall::to(otherwise),
         });
+        let opened = self.ssa.open(self.b.block);
         self.ssa.edge(self.b.block, 0, then);
         self.ssa.edge(self.b.block, 1, otherwise);
         self.b.block = then;
         let height = self.stack.len() - params.len();
         let kind = FrameKind::If { otherwise, params: self.top(params.len()) };
-        self.frames.push(Frame { kind, height, end, results: results.len() });
+        self.frames.push(Frame { kind, height, end, results: results.len(), opened });
         Ok(())
     }
 
@@ -521,7 +529,10 @@ impl<'a> Body<'a> {
                 return;
             }
             FrameKind::Block | FrameKind::Else => {}
-            FrameKind::Loop { header, .. } => self.ssa.seal(self.b.func, header),
+            FrameKind::Loop { header, .. } => {
+                self.ssa.close(frame.opened, header);
+                self.ssa.seal(self.b.func, header);
+            }
             // Without an `else`, the other arm passes the parameters on.
             FrameKind::If { otherwise, params } => {
                 if self.reachable {
@@ -538,6 +549,7 @@ impl<'a> Body<'a> {
             let args = self.top(frame.results);
             self.jump(frame.end, args);
         }
+        self.ssa.close(frame.opened, frame.end);
         self.stack.truncate(frame.height);
         self.reachable = self.ssa.has_preds(frame.end);
         if self.reachable {

@@ -4,12 +4,15 @@
 //! Form" (2013), without recursion. Structured control makes two things simpler: only loop headers
 //! are read before all their predecessors are known, and every cycle goes through a loop header.
 //! So a block parameter is made in advance only at loop headers; at other joins the values of all
-//! predecessors are known first, and there is a parameter only where they differ.
+//! predecessors are known first, and there is a parameter only where they differ. And where a
+//! construct is left, or its loop is entered, a local that nothing in it sets is what it was where
+//! the construct began: the search goes on there at once, so that many locals that live over many
+//! constructs cost nothing in each of them.
 
 use cranelift_entity::SecondaryMap;
 use cranelift_entity::packed_option::PackedOption;
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::ir::*;
 
@@ -21,6 +24,10 @@ pub struct Ssa {
     /// Value of a local at the end of a block, as far as it was set or asked for.
     defs: FxHashMap<(Block, u32), Value>,
     blocks: SecondaryMap<Block, State>,
+    /// How often locals were set so far.
+    clock: u32,
+    /// For each local, when it was set, ascending.
+    sets: Vec<Vec<u32>>,
     /// Loop parameters that turned out to be another value.
     aliases: SecondaryMap<Value, PackedOption<Value>>,
     any_alias: bool,
@@ -37,6 +44,25 @@ struct State {
     sealed: bool,
     /// Parameters made before the header was sealed, with their locals.
     incomplete: Vec<(u32, Value)>,
+    /// The construct that ends here, or the loop that begins here, once it is closed.
+    construct: Option<Construct>,
+}
+
+/// A block, loop or conditional that was opened.
+#[derive(Clone, Copy)]
+pub struct Opened {
+    /// The block that it was opened in.
+    block: Block,
+    /// The clock then.
+    clock: u32,
+}
+
+/// One that was closed.
+#[derive(Clone, Copy)]
+struct Construct {
+    opened: Opened,
+    /// The clock when it was closed.
+    closed: u32,
 }
 
 enum Task {
@@ -67,8 +93,35 @@ impl Ssa {
     }
 
     /// Sets a local in a block that is being filled.
-    pub fn define(&mut self, block: Block, local: u32, value: Value) {
+    pub fn set(&mut self, block: Block, local: u32, value: Value) {
+        if self.sets.is_empty() {
+            self.sets.resize(self.types.len(), Vec::new());
+        }
+        self.sets[local as usize].push(self.clock);
+        self.clock += 1;
+        self.define(block, local, value);
+    }
+
+    fn define(&mut self, block: Block, local: u32, value: Value) {
         self.defs.insert((block, local), value);
+    }
+
+    /// A construct begins at the end of a block.
+    pub fn open(&self, block: Block) -> Opened {
+        Opened { block, clock: self.clock }
+    }
+
+    /// All of a construct is filled: `at` is where it is left, or the header of its loop.
+    pub fn close(&mut self, opened: Opened, at: Block) {
+        self.blocks[at].construct = Some(Construct { opened, closed: self.clock });
+    }
+
+    /// Where to look further if a construct that is closed at a block does not set the local.
+    fn unchanged(&self, block: Block, local: u32) -> Option<Block> {
+        let Construct { opened, closed } = self.blocks[block].construct?;
+        let sets = self.sets.get(local as usize).map_or(&[][..], Vec::as_slice);
+        let next = sets.partition_point(|clock| *clock < opened.clock);
+        sets.get(next).is_none_or(|clock| *clock >= closed).then_some(opened.block)
     }
 
     /// The value of a local in a block that is being filled.
@@ -122,6 +175,10 @@ impl Ssa {
             if let Some(value) = self.defs.get(&(block, local)) {
                 break self.resolve(*value);
             }
+            if let Some(before) = self.unchanged(block, local) {
+                block = before;
+                continue;
+            }
             let ty = self.types[local as usize];
             let state = &mut self.blocks[block];
             if state.header && !state.sealed {
@@ -162,9 +219,13 @@ impl Ssa {
     pub fn seal(&mut self, func: &mut Function, block: Block) {
         self.blocks[block].sealed = true;
         for (local, param) in std::mem::take(&mut self.blocks[block].incomplete) {
-            let preds = self.blocks[block].preds.clone();
-            let values: SmallVec<[Value; 4]> =
-                preds.iter().map(|(pred, _)| self.read(func, *pred, local)).collect();
+            let values: SmallVec<[Value; 4]> = match self.unchanged(block, local) {
+                Some(before) => smallvec![self.read(func, before, local)],
+                None => {
+                    let preds = self.blocks[block].preds.clone();
+                    preds.iter().map(|(pred, _)| self.read(func, *pred, local)).collect()
+                }
+            };
             self.complete(func, block, param, &values);
         }
     }

@@ -9,9 +9,9 @@ pub mod assembly;
 
 pub use assembly::{Assembly, ExpertRef, NextOut, encode};
 
-use crate::circuits::form::{Form, Range};
-use crate::circuits::packet::{Code, Dest, IDS, JUMP_TABLE, Next};
-use crate::circuits::{AtomKind, Circuit, EntrySource, GhostTerm, RowValue, limits};
+use crate::circuits::form::{Form, Range, finest};
+use crate::circuits::packet::{Code, Dest, Next};
+use crate::circuits::{Atom, AtomKind, Circuit, EntrySource, GhostTerm, IDS, RowValue, limits};
 use crate::packetize::Packets;
 use assembly::{GhostTerms, Terms};
 use rustc_hash::FxHashMap;
@@ -93,7 +93,7 @@ fn resolver(code: &Code) -> Code {
         passed = passed.plus(-1.0, &bit);
         index = index.plus(1.0, &circuit.unit(&passed, &one));
     }
-    let next = Next::Read(circuit.lookup_from(&index.offset(JUMP_TABLE), IDS, 0));
+    let next = Next::Read(circuit.lookup_jump(&index));
     Code {
         circuit,
         next,
@@ -408,7 +408,11 @@ impl Emitter<'_> {
                     rows[t].push((FieldKind::V, *port, value.clone()));
                 }
                 AtomKind::Read { query, port } => rows[t].push((FieldKind::Q, *port, query.clone())),
-                AtomKind::Lookup { query, port } => rows[t].push((FieldKind::T, *port, self.key(query, out))),
+                AtomKind::Lookup { query, port } => {
+                    // A jump table's place is known now.
+                    let first = if atom.range == IDS { out.next_jump_table() as f64 } else { 0.0 };
+                    rows[t].push((FieldKind::T, *port, query.clone().offset(first)));
+                }
                 _ => {}
             }
         }
@@ -456,8 +460,11 @@ impl Emitter<'_> {
             self.declare(&plan, t, ids, out);
             let mut encoded: Vec<(u16, Terms)> = Vec::new();
             for (kind, port, form) in &rows[t as usize] {
-                let terms = self.terms(&plan, &circuit.expand(form, t), t);
-                encoded.push((encode(*kind, *port), terms));
+                let open = circuit.expand(form, t);
+                if *kind == FieldKind::N {
+                    self.declare_cancelled(&plan, form, &open, t, out);
+                }
+                encoded.push((encode(*kind, *port), self.terms(&plan, &open, t)));
             }
             for (_, port, packet) in packet_values.iter().filter(|v| v.0 == t as usize) {
                 out.packet_value(encode(FieldKind::X, *port), self.first + packet, &mut encoded);
@@ -478,15 +485,6 @@ impl Emitter<'_> {
         }
         out.end_packet();
         Ok(())
-    }
-
-    /// A table query; a jump table's place is known now.
-    fn key(&self, query: &Form, out: &Assembly) -> Form {
-        if query.constant >= JUMP_TABLE {
-            query.clone().offset(out.next_jump_table() as f64 - JUMP_TABLE)
-        } else {
-            query.clone()
-        }
     }
 
     fn dest(&self, dest: Dest, out: &mut Assembly) -> ExpertRef {
@@ -591,8 +589,8 @@ impl Emitter<'_> {
                 }
                 AtomKind::Lookup { query, port } => {
                     let mut range = circuit.range(query);
-                    if query.constant >= JUMP_TABLE {
-                        let shift = out.last_jump_table() as f64 - JUMP_TABLE;
+                    if atom.range == IDS {
+                        let shift = out.last_jump_table() as f64;
                         range = Range::new(range.lo + shift, range.hi + shift);
                     }
                     out.declare(encode(FieldKind::T, base[2] + port), ids_or(range));
@@ -608,6 +606,48 @@ impl Emitter<'_> {
                 out.declare_ghost(terms, shifted(ghost.range, -constant));
             }
         }
+    }
+
+    /// Declares as much of a gate as its floor needs if it is multiplied out (`open`) in such a way that
+    /// something cancels that no longer is in z_t: facts of its parts that mention that cannot be
+    /// declared then.
+    fn declare_cancelled(&self, plan: &Plan, gate: &Form, open: &Form, t: i32, out: &mut Assembly) {
+        let circuit = self.circuit();
+        let floor = |range: Range| Range::new(range.lo.max(0.0).floor(), range.hi.max(0.0).floor());
+        let range = floor(circuit.range(gate));
+        if floor(circuit.range(open)).within(range) || !self.loses_fact(plan, gate, t) {
+            return;
+        }
+        let weights = open.terms.iter().map(|term| term.1).chain([open.constant]).filter(|w| *w != 0.0);
+        let scale = 1.0 / weights.map(finest).fold(1.0, f64::min);
+        let base = if t == 0 { self.own.base } else { [0; 3] };
+        let constant_units = open.terms.iter().all(|term| match &circuit.atoms[term.0 as usize].kind {
+            AtomKind::Unit { value, .. } => value.as_constant().is_some(),
+            _ => true,
+        });
+        if constant_units
+            && let Some((terms, constant)) =
+                self.ghost(plan, &[(GhostTerm::Form(open.clone()), scale)], t, base)
+        {
+            let lo = if range.lo > 0.0 { range.lo * scale } else { f64::NEG_INFINITY };
+            let hi = (range.hi + 1.0) * scale - 1.0;
+            out.declare_ghost(terms, shifted(Range::new(lo, hi), -constant));
+        }
+    }
+
+    /// Whether a part of the form is multiplied out at t and narrower than its terms show, for a reason
+    /// that cannot be declared at t.
+    fn loses_fact(&self, plan: &Plan, form: &Form, t: i32) -> bool {
+        let circuit = self.circuit();
+        let base = if t == 0 { self.own.base } else { [0; 3] };
+        form.terms.iter().any(|(atom, _)| match &circuit.atoms[*atom as usize] {
+            Atom { kind: AtomKind::Linear(inner), avail, range, .. } if *avail == t => {
+                let fact = [(GhostTerm::Form(inner.clone()), 1.0)];
+                !circuit.range(inner).within(*range) && self.ghost(plan, &fact, t, base).is_none()
+                    || self.loses_fact(plan, inner, t)
+            }
+            _ => false,
+        })
     }
 
     /// A ghost's terms as fields of z_t, or none if something in it is not there.

@@ -1,0 +1,278 @@
+//! How fast modules compile, and in how much memory.
+//!
+//! `cargo bench -p wasm2onnx-compiler --bench speed [-- NAME]`. Each module is compiled in a process
+//! of its own, so that its peak memory can be told. KB/s are by the clock; the processor time of all
+//! threads is beside it, for machines that do other things too.
+
+use std::fmt::Write;
+use std::process::Command;
+use std::time::Instant;
+
+use arbitrary::Unstructured;
+use wasm2onnx_compiler::{Options, compile, frontend, legalize, optimize};
+
+/// Makes modules in the binary format.
+type Make = fn() -> Vec<Vec<u8>>;
+
+const MODULES: [(&str, Make); 7] = [
+    ("expressions", expressions),
+    ("comparisons", comparisons),
+    ("small functions", small_functions),
+    ("memory loops", memory_loops),
+    ("examples", examples),
+    ("wasm-smith", wasm_smith),
+    ("locals and loops", locals_and_loops),
+];
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    if let [flag, name] = &args[..]
+        && flag == "--measure"
+    {
+        return measure(name);
+    }
+    println!(
+        "{:18} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "module", "KB", "middle ms", "ms", "cpu ms", "KB/s", "MiB", "experts"
+    );
+    for (name, _) in MODULES.iter().filter(|(name, _)| args.is_empty() || args.iter().any(|arg| arg == name))
+    {
+        let this = std::env::current_exe().expect("the benchmark's own path");
+        let status = Command::new(this).args(["--measure", name]).status().expect("processes can be started");
+        assert!(status.success(), "{name}: {status}");
+    }
+}
+
+/// Compiles modules twice, one after the other, and prints a row of the table.
+fn measure(name: &str) {
+    let make = MODULES.iter().find(|module| module.0 == name).expect("one of the modules").1;
+    let modules = make();
+    let options = Options::default();
+    let start = Instant::now();
+    for bytes in &modules {
+        let mut module = frontend::parse(bytes, &options).expect("it is valid");
+        legalize::run(&mut module);
+        optimize::run(&mut module);
+    }
+    let middle = start.elapsed().as_secs_f64();
+    let (start, first) = (Instant::now(), processor_time());
+    let mut experts = 0;
+    for bytes in &modules {
+        experts += compile(bytes, &options).unwrap_or_else(|error| panic!("{error}")).experts.len();
+    }
+    let (all, processor) = (start.elapsed().as_secs_f64(), processor_time() - first);
+    let kilobytes = modules.iter().map(Vec::len).sum::<usize>() as f64 / 1e3;
+    println!(
+        "{name:18} {:9.0} {:9.0} {:9.0} {:9.0} {:9.0} {:9.0} {:9}",
+        kilobytes,
+        middle * 1e3,
+        all * 1e3,
+        processor * 1e3,
+        kilobytes / all,
+        peak_memory(),
+        experts
+    );
+}
+
+/// Seconds of processor time of this process, to a hundredth.
+fn processor_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("a Linux kernel");
+    let (_, fields) = stat.rsplit_once(')').expect("the name is in parentheses");
+    // utime and stime are fields 14 and 15 of all; the two before `fields` are gone.
+    let ticks =
+        fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<f64>().expect("a number"));
+    ticks.sum::<f64>() / 100.0
+}
+
+/// Most memory that this process ever had, in MiB.
+fn peak_memory() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a Linux kernel");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1024.0
+}
+
+/// xorshift64*.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545f4914f6cdd1d) % n
+    }
+    fn one_of<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list[self.below(list.len() as u64) as usize]
+    }
+}
+
+fn binary(wat: &str) -> Vec<Vec<u8>> {
+    vec![wat::parse_str(wat).expect("it is valid text")]
+}
+
+const PARAMS: u64 = 4;
+
+/// A random expression of about `size` instructions.
+fn expression(out: &mut String, random: &mut Random, ty: &str, ops: &[&str], size: u64) {
+    if size <= 1 {
+        let bits = random.below(31);
+        let _ = match random.below(4) {
+            0 => write!(out, "({ty}.const {}) ", random.below(1 << bits)),
+            _ => write!(out, "(local.get {}) ", random.below(PARAMS)),
+        };
+        return;
+    }
+    let op = random.one_of(ops);
+    let left = 1 + random.below(size - 1);
+    let extends = ty == "i64" && (op.starts_with("lt_") || op.starts_with("ge_") || op == "eq");
+    let _ = if extends { write!(out, "(i64.extend_i32_u ({ty}.{op} ") } else { write!(out, "({ty}.{op} ") };
+    expression(out, random, ty, ops, left);
+    expression(out, random, ty, ops, size - left);
+    out.push_str(if extends { ")) " } else { ") " });
+}
+
+fn functions(ops: &[&str], size: u64, count: u64) -> Vec<Vec<u8>> {
+    let mut random = Random(1);
+    let mut wat = String::from("(module ");
+    for i in 0..count {
+        let ty = if i % 4 == 3 { "i64" } else { "i32" };
+        let params = vec![ty; PARAMS as usize].join(" ");
+        let _ = write!(wat, "(func (export \"f{i}\") (param {params}) (result {ty}) ");
+        expression(&mut wat, &mut random, ty, ops, size);
+        wat.push_str(")\n");
+    }
+    binary(&(wat + ")"))
+}
+
+/// Long expressions of all kinds.
+fn expressions() -> Vec<Vec<u8>> {
+    let ops =
+        ["add", "sub", "add", "sub", "mul", "and", "or", "xor", "shl", "shr_u", "shr_s", "lt_u", "lt_s"];
+    functions(&ops, 400, 900)
+}
+
+/// Sums and differences that are compared: hard for the checker.
+fn comparisons() -> Vec<Vec<u8>> {
+    functions(&["add", "sub", "add", "sub", "lt_u", "ge_s", "eq", "and"], 60, 5000)
+}
+
+/// Many small functions that call each other.
+fn small_functions() -> Vec<Vec<u8>> {
+    let mut random = Random(2);
+    let mut wat = String::from("(module (memory 1) ");
+    for i in 0..20_000u64 {
+        let _ = write!(wat, "(func $f{i} (param i32 i32) (result i32) (local $i i32) ");
+        if i >= 10 {
+            let _ = write!(
+                wat,
+                "(loop $l (local.set $i (i32.add (local.get $i) (i32.const 1))) \
+                 (i32.store (local.get $i) (call $f{} (local.get 0) (i32.xor (local.get $i) (local.get 1)))) \
+                 (br_if $l (i32.lt_u (local.get $i) (local.get 0))))",
+                i - 1 - random.below(10)
+            );
+        }
+        let _ = writeln!(wat, "(i32.add (local.get $i) (i32.const {i})))");
+    }
+    wat.push_str(
+        "(export \"f\" (func $f19999)) (export \"g\" (func $f19998)) (export \"h\" (func $f19997)))",
+    );
+    binary(&wat)
+}
+
+/// Loops over memory with a few nested branches, as programs in C have them.
+fn memory_loops() -> Vec<Vec<u8>> {
+    let mut random = Random(3);
+    let mut wat = String::from("(module (memory 16) ");
+    for i in 0..4000 {
+        let _ = write!(
+            wat,
+            "(func (export \"f{i}\") (param i32 i32) (result i32) (local $i i32) (local $s i32) "
+        );
+        for _ in 0..1 + random.below(3) {
+            let (a, b, c) = (random.below(1000), 4 * random.below(1000), random.below(255));
+            let load = random.one_of(&["load", "load8_u", "load16_s"]);
+            let store = random.one_of(&["store", "store8", "store16"]);
+            let _ = write!(
+                wat,
+                "(block $end (loop $l (br_if $end (i32.ge_s (local.get $i) (local.get 1))) \
+                 (local.set $s (i32.add (local.get $s) (i32.{load} offset={b} \
+                   (i32.add (local.get 0) (i32.shl (local.get $i) (i32.const 2)))))) \
+                 (if (i32.lt_u (local.get $s) (i32.const {a})) \
+                   (then (i32.{store} offset={b} (i32.add (local.get 0) (local.get $i)) (local.get $s))) \
+                   (else (local.set $s (i32.xor (local.get $s) (i32.const {c}))))) \
+                 (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $l)))"
+            );
+        }
+        wat.push_str("(local.get $s))\n");
+    }
+    binary(&(wat + ")"))
+}
+
+/// The programs of `examples/`, small ones, each by itself.
+fn examples() -> Vec<Vec<u8>> {
+    macro_rules! examples {
+        ($($name:literal)*) => {
+            vec![$(include_bytes!(concat!("../../examples/", $name, "/", $name, ".wasm")).to_vec()),*]
+        };
+    }
+    examples!("hungarian" "interpreter" "quicksort" "recursive" "sha256" "sieve" "sudoku")
+}
+
+/// Random modules.
+fn wasm_smith() -> Vec<Vec<u8>> {
+    let mut random = Random(4);
+    let module = |seed: u64| {
+        let config = wasm_smith::Config {
+            allow_floats: false,
+            bulk_memory_enabled: false,
+            compact_imports_enabled: false,
+            exceptions_enabled: false,
+            export_everything: true,
+            gc_enabled: false,
+            max_data_segments: 4,
+            max_imports: 0,
+            max_instructions: 3000,
+            max_funcs: 12,
+            min_funcs: 4,
+            max_memory32_bytes: 1 << 20,
+            max_table_elements: 60,
+            memory64_enabled: false,
+            memory_max_size_required: true,
+            max_memories: 1,
+            min_memories: (seed % 2) as u32,
+            reference_types_enabled: false,
+            relaxed_simd_enabled: false,
+            saturating_float_to_int_enabled: false,
+            simd_enabled: false,
+            tail_call_enabled: false,
+            threads_enabled: false,
+            wide_arithmetic_enabled: false,
+            ..wasm_smith::Config::default()
+        };
+        let bytes: Vec<u8> = (0..60_000).map(|_| random.below(256) as u8).collect();
+        let module = wasm_smith::Module::new(config, &mut Unstructured::new(&bytes)).ok()?.to_bytes();
+        // Some use what is not supported.
+        compile(&module, &Options::default()).is_ok().then_some(module)
+    };
+    (0..150).filter_map(module).collect()
+}
+
+/// One function: 2,000 locals that live over 3,000 loops.
+fn locals_and_loops() -> Vec<Vec<u8>> {
+    let mut wat = String::from("(module (func (export \"f\") (param i32) (result i32) (local ");
+    wat.push_str(&"i32 ".repeat(2000));
+    wat.push_str(") ");
+    for i in 0..3000 {
+        let (a, b) = (1 + i % 2000, 1 + (i * 7 + 3) % 2000);
+        let _ = write!(
+            wat,
+            "(loop $l (local.set {a} (i32.add (local.get {a}) (local.get {b}))) \
+             (br_if $l (i32.lt_u (local.get {a}) (local.get 0))))"
+        );
+    }
+    for i in 0..2000 {
+        let _ = write!(wat, "(local.get {}) ", i + 1);
+    }
+    wat.push_str(&"i32.add ".repeat(1999));
+    binary(&(wat + "))"))
+}

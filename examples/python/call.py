@@ -8,14 +8,18 @@ import sys
 import numpy as np
 import onnxruntime
 
-TYPES = {"tensor(int32)": np.int32, "tensor(int64)": np.int64, "tensor(float)": np.float32, "tensor(double)": np.float64}
+TYPES = {"tensor(int32)": "i4", "tensor(int64)": "i8", "tensor(float)": "f4", "tensor(double)": "f8"}
+
+# Every model has initializers that no node uses; ONNX Runtime warns of each.
+onnxruntime.set_default_logger_severity(3)
 
 session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
 inputs = {i.name: i.type for i in session.get_inputs()}
 
 # Arguments are tensors of as many elements as there are instances: here one.
-args = sys.argv[2:]
-feeds = {f"arg{i}": np.array([args[i]]).astype(TYPES[inputs[f"arg{i}"]]) for i in range(len(args))}
+feeds = {}
+for i, text in enumerate(sys.argv[2:]):
+    feeds[f"arg{i}"] = np.array([text]).astype(TYPES[inputs[f"arg{i}"]])
 # Only programs that read bytes have this input.
 if "stdin" in inputs:
     feeds["stdin"] = np.frombuffer(sys.stdin.buffer.read(), np.uint8)

@@ -15,10 +15,13 @@ import onnx
 import onnxruntime
 from onnxruntime import OrtValue
 
+# Every model has initializers that no node uses; ONNX Runtime warns of each.
+onnxruntime.set_default_logger_severity(3)
+
 model = onnx.load(sys.argv[1])
 meta = {p.key.removeprefix("wasm2onnx."): p.value for p in model.metadata_props}
 # A run begins with these: ONNX Runtime does not show initializers, so they are read from the file.
-initial = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer if t.name.startswith("initial.")}
+initial = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer if t.name[:8] == "initial."}
 entry, traps = json.loads(meta["entry"]), json.loads(meta["traps"])
 
 
@@ -34,7 +37,7 @@ def varints(data):
 
 
 def packets(text):
-    """The debug information: of each packet its first expert, its function and its wasm offset."""
+    """The debug information: of each packet its first expert, and its function and wasm offset."""
     # Compressed fields of a message: 1 a name of a function, 2, 3 and 4 lists of numbers.
     data, names, lists = memoryview(zlib.decompress(base64.b64decode(text))), [], {2: [], 3: [], 4: []}
     while data:
@@ -47,8 +50,9 @@ def packets(text):
             lists[field] = list(varints(content))
     experts = np.cumsum(lists[2])
     offsets = np.cumsum([number >> 1 ^ -(number & 1) for number in lists[4]])  # signs are last bits
-    functions = [names[f - 1] or f"function {f - 1}" if 0 < f <= len(names) else "library" for f in lists[3]]
-    return list(zip(experts, functions, offsets))
+    functions = [names[f - 1] or f"function {f - 1}" if 0 < f <= len(names) else None for f in lists[3]]
+    places = [f"{f} at {offset:#x}" if f else "library" for f, offset in zip(functions, offsets)]
+    return list(zip(experts, places))
 
 
 places = packets(meta["debug"])
@@ -97,10 +101,11 @@ def run(first, z):
         ended = expert < 2 + len(traps)
         session.run_with_iobinding(bindings[turn])
         place = bisect.bisect(places, expert, key=lambda p: p[0]) - 1
-        where = f"{places[place][1]} at {places[place][2]:#x}" if place >= 0 and not ended else "end"
+        where = "end" if ended else places[place][1] if place >= 0 else "?"
         rows = [f"[{k:.0f}] := {x:.0f}" for k, x in zip(z[at["k"]], z[at["x"]]) if k]
         # Reads see the rows of their own step, so what was read is what the trace holds now.
-        reads = [f"[{q:.0f}] = {cells[0, int(q)]:.0f}" for q in z[at["q"]] if 0 < q < cells.shape[1] and not ended]
+        queries = [int(q) for q in z[at["q"]] if 0 < q < cells.shape[1] and not ended]
+        reads = [f"[{q}] = {cells[0, q]:.0f}" for q in queries]
         print(f"{now:5}  expert {expert:<5} {where:24}", *rows, *reads, sep="  ")
         if ended:
             return int(expert), z.copy()

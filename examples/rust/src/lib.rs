@@ -16,8 +16,9 @@ use ort::value::{DynTensor, DynValue, Tensor, TensorElementType};
 ///
 /// If there is none, or the model is none.
 pub fn load(model: impl AsRef<Path>) -> anyhow::Result<Session> {
-    let library = std::env::var_os("ORT_DYLIB_PATH")
-        .context("set ORT_DYLIB_PATH to ONNX Runtime's library; Python's package has one in onnxruntime/capi")?;
+    let library = std::env::var_os("ORT_DYLIB_PATH").context(
+        "set ORT_DYLIB_PATH to ONNX Runtime's library; Python's package has one in onnxruntime/capi",
+    )?;
     let environment: Environment = ort::init_from(&library)?.build()?;
     // It has warnings for initializers that no node uses; of those there are some in every model.
     let session = || -> ort::Result<Session> {

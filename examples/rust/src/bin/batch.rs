@@ -11,7 +11,8 @@ fn main() -> anyhow::Result<()> {
     let mut session = load(args.next().context("batch MODEL.onnx A,B,... [A,B,...]")?)?;
 
     // Programs with a large trace, and those that read or print bytes, take one instance at a time.
-    let shape = session.inputs()[0].dtype().tensor_shape();
+    let first = session.inputs().iter().find(|input| input.name() == "arg0");
+    let shape = first.and_then(|input| input.dtype().tensor_shape());
     ensure!(shape.is_some_and(|shape| shape[..] == [-1]), "this model runs one instance at a time");
 
     let lists: Vec<String> = args.collect();

@@ -6,7 +6,9 @@
 use anyhow::{Context, bail, ensure};
 use ort::session::{IoBinding, Session};
 use ort::value::Tensor;
+use prost::Message;
 use serde_json::Value as Json;
+use wasm2onnx::proto::ModelProto;
 use wasm2onnx_examples::load;
 use wasm2onnx_runtime::{ExpertId, Network};
 
@@ -14,13 +16,14 @@ fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let path = args.next().context("steps MODEL.onnx [ARGS...]")?;
     let mut session = load(&path)?;
-    let mut driver = Driver::new(&mut session, wasm2onnx::import(&std::fs::read(&path)?)?)?;
+    let bytes = std::fs::read(&path)?;
+    let mut driver = Driver::new(&mut session, wasm2onnx::import(&bytes)?)?;
     let args: Vec<String> = args.collect();
     let entry = driver.entry.clone();
     ensure!(list(&entry["args"]).len() == args.len(), "it takes {} arguments", list(&entry["args"]).len());
 
-    // A call begins with 0 in all numbers but those of its arguments: words, low word first.
-    let mut numbers = vec![0.0; driver.count];
+    // A call begins with these numbers and its arguments: words, low word first.
+    let mut numbers = initial_numbers(&bytes)?;
     for (parameter, text) in list(&entry["args"]).iter().zip(&args) {
         let value: i64 = text.parse().with_context(|| format!("`{text}` is no integer"))?;
         for (i, field) in list(&parameter[1]).iter().enumerate() {
@@ -131,7 +134,8 @@ impl<'s> Driver<'s> {
         let cells = self.trace.extract_tensor().1;
         let ended = self.network.is_terminal(expert);
         let mut line = format!("{:5}  expert {expert:<5} {:24}", self.steps, self.place(expert));
-        for (key, value) in self.part("k", z)?.iter().zip(self.part("x", z)?).filter(|(key, _)| **key != 0.0) {
+        for (key, value) in self.part("k", z)?.iter().zip(self.part("x", z)?).filter(|(key, _)| **key != 0.0)
+        {
             line += &format!("  [{key}] := {value}");
         }
         // Reads see the rows of their own step, so what was read is what the trace holds now.
@@ -151,7 +155,9 @@ impl<'s> Driver<'s> {
         match i.checked_sub(1).map(|i| packets[i]) {
             None => "end".into(),
             Some(packet) => match self.network.function_names.get(packet.function as usize) {
-                Some(name) if name.is_empty() => format!("function {} at {:#x}", packet.function, packet.offset),
+                Some(name) if name.is_empty() => {
+                    format!("function {} at {:#x}", packet.function, packet.offset)
+                }
                 Some(name) => format!("{name} at {:#x}", packet.offset),
                 None => "library".into(),
             },
@@ -170,6 +176,14 @@ impl<'s> Driver<'s> {
         }
         bail!("there are no fields `{name}`")
     }
+}
+
+/// The numbers that a call begins with. ONNX Runtime does not show initializers: they are read from the file.
+fn initial_numbers(model: &[u8]) -> anyhow::Result<Vec<f64>> {
+    let graph = ModelProto::decode(model)?.graph.context("the model has no graph")?;
+    let tensor = graph.initializer.iter().find(|tensor| tensor.name == "initial.numbers");
+    let bytes = &tensor.context("the model is not in step form")?.raw_data;
+    Ok(bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
 }
 
 fn list(json: &Json) -> &[Json] {

@@ -105,7 +105,7 @@ class Transformer:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("model", help="a file that `wasm2onnx compile` wrote, of any form")
-    parser.add_argument("args", nargs="*", help="the function's arguments")
+    parser.add_argument("args", nargs=argparse.REMAINDER, help="the function's arguments")
     parser.add_argument("--softmax", action="store_true", help="softmax instead of hard attention")
     parser.add_argument("--stdin", type=argparse.FileType("rb"), help="a file, or - for standard input")
     parser.add_argument("--max-steps", type=int, default=2**62)

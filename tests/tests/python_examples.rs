@@ -119,10 +119,15 @@ fn python() -> Command {
 
 /// Runs a script.
 fn script(name: &str, model: &Path, args: &[String], stdin: &[u8]) -> Output {
+    let model = model.to_str().expect("the path is text").to_owned();
+    run_script(name, [&[model][..], args].concat(), stdin)
+}
+
+/// Runs a script with all of its arguments.
+fn run_script(name: &str, args: Vec<String>, stdin: &[u8]) -> Output {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/python");
     let mut child = python()
         .arg(folder.join(name))
-        .arg(model)
         .args(args)
         // One thread: as many tests run at once as there are cores.
         .env("OMP_NUM_THREADS", "1")
@@ -196,10 +201,10 @@ fn vanilla(model: &Path, softmax: bool, options: &[&str], args: &[String], stdin
     let mut all = texts(options);
     all.extend(["--stdin".to_owned(), "-".to_owned()]);
     all.extend(softmax.then(|| "--softmax".to_owned()));
-    // What follows is an argument even if it begins with a minus.
-    all.push("--".to_owned());
+    // What follows the model is an argument even if it begins with a minus.
+    all.push(model.to_str().expect("the path is text").to_owned());
     all.extend_from_slice(args);
-    let output = script("vanilla_transformer.py", model, &all, stdin);
+    let output = run_script("vanilla_transformer.py", all, stdin);
     let errors = String::from_utf8_lossy(&output.stderr);
     let last: serde_json::Value = errors
         .lines()

@@ -368,7 +368,7 @@ fn steps_after_instance_creation_and_with_arguments_that_are_rows() {
     assert!(network.start.is_some());
     assert!(network.entries["sum"].param_places.iter().any(|place| matches!(place, Place::Row(_))));
     let model = models.write(&network, "sum", Form::Step, Attention::Indexed);
-    let args = [-5_000_000_000, 2, 3, 4, 5, 6, 7];
+    let args = [-5_000_000_000i64, 2, 3, 4, 5, 6, 7];
     let output = script("steps.py", &model, &texts(&args), b"");
     let text = printed(&output);
     assert_eq!(text.lines().last(), Some("-4999998987"));

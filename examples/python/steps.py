@@ -1,0 +1,133 @@
+"""Drives a model in step form and prints its trace: of each step the expert, where it came from in the
+WebAssembly module, what it appended to the trace and what it read.
+
+python steps.py MODEL.onnx [ARGS...]      a model of `wasm2onnx compile --form step`; integers only
+"""
+
+import base64
+import bisect
+import json
+import sys
+import zlib
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnxruntime import OrtValue
+
+# Every model has initializers that no node uses; ONNX Runtime warns of each.
+onnxruntime.set_default_logger_severity(3)
+
+model = onnx.load(sys.argv[1])
+meta = {p.key.removeprefix("wasm2onnx."): p.value for p in model.metadata_props}
+# A run begins with these: ONNX Runtime does not show initializers, so they are read from the file.
+initial = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer if t.name[:8] == "initial."}
+entry, traps = json.loads(meta["entry"]), json.loads(meta["traps"])
+
+
+def varints(data):
+    """Numbers as protocol buffers write them."""
+    number = shift = 0
+    for byte in data:
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            yield number
+            number = shift = 0
+
+
+def packets(text):
+    """The debug information: of each packet its first expert, and its function and wasm offset."""
+    # Compressed fields of a message: 1 a name of a function, 2, 3 and 4 lists of numbers.
+    data, names, lists = memoryview(zlib.decompress(base64.b64decode(text))), [], {2: [], 3: [], 4: []}
+    while data:
+        field, length = data[0] >> 3, next(varints(data[1:]))
+        begin = 2 + (max(length.bit_length() - 1, 0)) // 7
+        content, data = data[begin : begin + length], data[begin + length :]
+        if field == 1:
+            names.append(bytes(content).decode())
+        else:
+            lists[field] = list(varints(content))
+    experts = np.cumsum(lists[2])
+    offsets = np.cumsum([number >> 1 ^ -(number & 1) for number in lists[4]])  # signs are last bits
+    functions = [names[f - 1] or f"function {f - 1}" if 0 < f <= len(names) else None for f in lists[3]]
+    places = [f"{f} at {offset:#x}" if f else "library" for f, offset in zip(functions, offsets)]
+    return list(zip(experts, places))
+
+
+places = packets(meta["debug"])
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+
+# Where `numbers` has queries, keys and values of rows.
+at, begin = {}, 0
+for name, size in entry["fields"]:
+    at[name] = slice(begin, begin + size)
+    begin += size
+
+# The trace: a cell for each key. `initial.trace` is cut behind the last cell that is not 0.
+shape = next(i.shape for i in session.get_inputs() if i.name == "past.trace")
+if len(shape) != 2:
+    sys.exit("this driver binds a trace of cells: compile with --attention indexed")
+cells = np.zeros((1, shape[1]))
+cells[:, : initial["initial.trace"].shape[1]] = initial["initial.trace"]
+
+# `ortvalue_from_numpy` copies nothing: the model reads and writes these arrays, and so can we. The trace
+# has one buffer for input and output: each step writes a few cells and leaves the rest where it is.
+# Expert and numbers have two, which take turns, as a step may write its output before it has read all
+# of its input.
+trace = OrtValue.ortvalue_from_numpy(cells)
+arrays = [(np.zeros(1, np.int64), np.zeros((1, begin))) for _ in range(2)]
+buffers = [tuple(map(OrtValue.ortvalue_from_numpy, pair)) for pair in arrays]
+bindings = []
+for (expert, numbers), (next_expert, next_numbers) in (buffers, buffers[::-1]):
+    binding = session.io_binding()
+    binding.bind_ortvalue_input("expert", expert)
+    binding.bind_ortvalue_input("numbers", numbers)
+    binding.bind_ortvalue_input("past.trace", trace)
+    binding.bind_ortvalue_output("next_expert", next_expert)
+    binding.bind_ortvalue_output("next_numbers", next_numbers)
+    binding.bind_ortvalue_output("present.trace", trace)
+    bindings.append(binding)
+
+
+def run(first, z):
+    """From an expert to the end of its run: the last expert and its numbers."""
+    global steps
+    turn = 0
+    arrays[0][0][0], arrays[0][1][:] = first, z
+    while True:
+        (expert, z), now = (array[0] for array in arrays[turn]), steps
+        # The run ends at a terminal expert; its own rows are still appended. It leads to itself.
+        ended = expert < 2 + len(traps)
+        session.run_with_iobinding(bindings[turn])
+        place = bisect.bisect(places, expert, key=lambda p: p[0]) - 1
+        where = "end" if ended else places[place][1] if place >= 0 else "?"
+        rows = [f"[{k:.0f}] := {x:.0f}" for k, x in zip(z[at["k"]], z[at["x"]]) if k]
+        # Reads see the rows of their own step, so what was read is what the trace holds now.
+        queries = [int(q) for q in z[at["q"]] if 0 < q < cells.shape[1] and not ended]
+        reads = [f"[{q}] = {cells[0, q]:.0f}" for q in queries]
+        print(f"{now:5}  expert {expert:<5} {where:24}", *rows, *reads, sep="  ")
+        if ended:
+            return int(expert), z.copy()
+        steps, turn = steps + 1, 1 - turn
+
+
+steps = 0
+numbers = initial["initial.numbers"].copy()
+for (kind, fields), text in zip(entry["args"], sys.argv[2:], strict=True):
+    for i, field in enumerate(fields):  # words, low word first
+        numbers[0, field] = int(text, 0) >> 32 * i & 0xFFFF_FFFF
+
+# What the program does at its creation, if anything, begins with nothing; if it halts, the call follows.
+end, z = 1, None
+if entry["start"] is not None:
+    end, z = run(entry["start"], 0)
+if end == 1:
+    end, z = run(entry["expert"], numbers)
+if end != 1:
+    sys.exit(f"trap {traps[str(end)]['code']} after {steps} steps")
+for kind, fields in entry["results"]:
+    words = [z[f] if isinstance(f, int) else cells[0, f["key"]] for f in fields]
+    value = sum(int(word) << 32 * i for i, word in enumerate(words))
+    bits = 32 * len(words)
+    print(value - (value >> (bits - 1) << bits))

@@ -17,7 +17,8 @@ pub const MAX_STREAM: u64 = 1 << 30;
 /// is below its end without being looked at.
 const OUTPUT_SLACK: u64 = 8;
 
-const _: () = assert!((limits::ROWS as u64) < FIRST_KEY - 1);
+const _: () =
+    assert!((limits::ROWS as u64) < FIRST_KEY - 1 && (limits::ARGUMENT_ROWS as u64) < FIRST_KEY - 1);
 
 /// Where a cell is, and what it can hold.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,20 +41,20 @@ pub struct TableKeys {
 /// First keys of everything, ascending in this order.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// `control`: saved frame pointers.
-    pub frame_pointers: u64,
-    /// `control`: return experts.
-    pub returns: u64,
-    /// `frame`.
-    pub frame: u64,
-    /// How large these three are.
-    pub stack: Stack,
     /// `global`: words, then cells with a limit.
     pub cells: SecondaryMap<Cell, CellPlace>,
     /// Keys of cells that hold any word.
     pub words: std::ops::Range<u64>,
     /// `table`.
     pub tables: SecondaryMap<TableId, TableKeys>,
+    /// `control`: return experts.
+    pub returns: u64,
+    /// `control`: saved frame pointers.
+    pub frame_pointers: u64,
+    /// `frame`.
+    pub frame: u64,
+    /// How large these three are.
+    pub stack: Stack,
     /// `memory`.
     pub memory: u64,
     /// Number of its keys; 0 if nothing accesses it.
@@ -73,10 +74,7 @@ pub struct Layout {
 impl Layout {
     /// Lays out the address space of a module.
     pub fn new(module: &Module, stack: Stack) -> Layout {
-        let frame_pointers = FIRST_KEY;
-        let returns = frame_pointers + stack.control_keys;
-        let frame = returns + stack.control_keys;
-        let mut next = frame + stack.frame_keys;
+        let mut next = FIRST_KEY;
         let mut cells: SecondaryMap<Cell, CellPlace> = SecondaryMap::new();
         let mut narrow = Vec::new();
         let first_word = next;
@@ -99,7 +97,11 @@ impl Layout {
             tables[table] = TableKeys { functions: next, types: next + count };
             next += 2 * count;
         }
-        let memory = next;
+        // Behind what is small, and the first row of the stack's, a return expert, before the others.
+        let returns = next;
+        let frame_pointers = returns + stack.control_keys;
+        let frame = frame_pointers + stack.control_keys;
+        let memory = frame + stack.frame_keys;
         let pages = match module.memory {
             MemorySize::Constant(pages) => pages,
             MemorySize::Cell { cell, .. } => module.cells[cell].max,

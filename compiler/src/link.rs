@@ -1,7 +1,8 @@
 //! Packets of all functions → one network: ids, port numbers, regions, tables, entries.
 
+use crate::circuits::limits;
 use crate::circuits::words::Tables;
-use crate::ir::{BinaryOp, Func, MemorySize, Module, Op, UnaryOp};
+use crate::ir::{BinaryOp, Func, MemorySize, Module, Op, Signature, UnaryOp};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
 use crate::schedule::assembly::{FUNCTIONS, RETURNS, Terms, decode, decode_source};
 use crate::schedule::{Assembly, ExpertRef, NextOut};
@@ -97,6 +98,13 @@ pub fn run(
     let first = terminals.len() as u32;
     let mut ports = assembly.ports;
     ports.carried = ports.carried.max(1 + ARGUMENT_FIELDS);
+    // Arguments that find no field are appended by the first step of a run that begins with a model.
+    let argument_rows = |signature: &Signature| {
+        let words: usize = signature.params.iter().map(|ty| ty.words()).sum();
+        words.saturating_sub(ARGUMENT_FIELDS.into()).min(usize::from(limits::ARGUMENT_ROWS)) as u16
+    };
+    let argument_rows = module.exports.iter().map(|(_, _, signature)| argument_rows(signature)).max();
+    ports.rows = ports.rows.max(argument_rows.unwrap_or(0));
     // No tensor of any kind of port is empty: one shape of graph serves all networks.
     for count in [&mut ports.units, &mut ports.reads, &mut ports.lookups, &mut ports.rows] {
         *count = (*count).max(1);
@@ -266,10 +274,6 @@ fn regions(module: &Module, layout: &Layout) -> Vec<Region> {
     };
     let interval = |hi: u64| Domain::Interval(Interval::new(0, hi as i64));
     let word = interval(u32::MAX as u64);
-    let stack = layout.stack;
-    add("control.fp".into(), layout.frame_pointers, stack.control_keys, Cell::Number, interval(stack.limit));
-    add("control.return".into(), layout.returns, stack.control_keys, Cell::Number, Domain::Ids(RETURNS));
-    add("frame".into(), layout.frame, stack.frame_keys, Cell::Number, word);
     add("global".into(), layout.words.start, layout.words.end - layout.words.start, Cell::Number, word);
     for (cell, data) in module.cells.iter() {
         if data.max != u32::MAX {
@@ -283,6 +287,10 @@ fn regions(module: &Module, layout: &Layout) -> Vec<Region> {
         add(format!("{table}.function"), keys.functions, count, Cell::Number, Domain::Ids(FUNCTIONS));
         add(format!("{table}.type"), keys.types, count, Cell::Number, word);
     }
+    let stack = layout.stack;
+    add("control.return".into(), layout.returns, stack.control_keys, Cell::Number, Domain::Ids(RETURNS));
+    add("control.fp".into(), layout.frame_pointers, stack.control_keys, Cell::Number, interval(stack.limit));
+    add("frame".into(), layout.frame, stack.frame_keys, Cell::Number, word);
     add("memory".into(), layout.memory, layout.memory_bytes, Cell::Byte, interval(255));
     add("output".into(), layout.output, layout.output_bytes, Cell::Byte, interval(255));
     add("prompt".into(), layout.prompt, layout.prompt_bytes, Cell::Byte, interval(255));

@@ -8,7 +8,7 @@ use crate::ir::{Callee, Func, Module, Terminator};
 use cranelift_entity::{EntitySet, SecondaryMap};
 
 /// Largest frame pointer of a function that calls, if it depends on the run.
-pub const STACK_LIMIT: u64 = 1 << 20;
+pub const STACK_LIMIT: u64 = 1 << 18;
 /// Most slots of a frame.
 pub const MAX_FRAME: u32 = 1 << 14;
 

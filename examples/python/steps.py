@@ -4,11 +4,9 @@ WebAssembly module, what it appended to the trace and what it read.
 python steps.py MODEL.onnx [ARGS...]      a model of `wasm2onnx compile --form step`; integers only
 """
 
-import base64
 import bisect
 import json
 import sys
-import zlib
 
 import numpy as np
 import onnx
@@ -25,37 +23,12 @@ initial = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initialize
 entry, traps = json.loads(meta["entry"]), json.loads(meta["traps"])
 
 
-def varints(data):
-    """Numbers as protocol buffers write them."""
-    number = shift = 0
-    for byte in data:
-        number |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            yield number
-            number = shift = 0
-
-
-def packets(text):
-    """The debug information: of each packet its first expert, and its function and wasm offset."""
-    # Compressed fields of a message: 1 a name of a function, 2, 3 and 4 lists of numbers.
-    data, names, lists = memoryview(zlib.decompress(base64.b64decode(text))), [], {2: [], 3: [], 4: []}
-    while data:
-        field, length = data[0] >> 3, next(varints(data[1:]))
-        begin = 2 + (max(length.bit_length() - 1, 0)) // 7
-        content, data = data[begin : begin + length], data[begin + length :]
-        if field == 1:
-            names.append(bytes(content).decode())
-        else:
-            lists[field] = list(varints(content))
-    experts = np.cumsum(lists[2])
-    offsets = np.cumsum([number >> 1 ^ -(number & 1) for number in lists[4]])  # signs are last bits
-    functions = [names[f - 1] or f"function {f - 1}" if 0 < f <= len(names) else None for f in lists[3]]
-    places = [f"{f} at {offset:#x}" if f else "library" for f, offset in zip(functions, offsets)]
-    return list(zip(experts, places))
-
-
-places = packets(meta["debug"])
+# Of each packet its first expert, and its function and wasm offset.
+debug = json.loads(meta["debug"])
+places = [
+    (expert, "library" if f is None else f"{debug['functions'][f] or f'function {f}'} at {offset:#x}")
+    for expert, f, offset in debug["packets"]
+]
 session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
 
 # Where `numbers` has queries, keys and values of rows.

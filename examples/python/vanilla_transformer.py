@@ -43,7 +43,7 @@ class Transformer:
         self.entry, self.traps, regions = (json.loads(meta[key]) for key in ("entry", "traps", "regions"))
         self.regions = {r["name"]: (r["first"], r["first"] + r["count"]) for r in regions}
         self.first, self.end = np.array([*self.regions.values()], float).reshape(-1, 2).T
-        self.terminals = 2 + len(self.traps)  # 0 is a state that no program reaches, 1 the end of a run
+        self.terminals = self.entry["terminals"]  # 0 is a state that no program reaches, 1 the end of a run
         # Where z has what: carried values s, gates n and values v of units, rows (k, x), queries q of the
         # trace and t of the tables. Behind them comes the next expert.
         sizes = dict(self.entry["fields"])
@@ -54,7 +54,7 @@ class Transformer:
         self.weights = tensor["weights/values"][tensor["weights/indices"]]
         self.ends = np.append(0, np.cumsum(tensor["weights/counts"], dtype=int))
         self.next = np.arange(len(self.ends) - 1) + tensor["weights/next"].astype(float)
-        self.shape = self.size + 1, 1 + sum(sizes[name] for name in "qtns")
+        self.shape = self.size + 1, sum(size for _, size in self.entry["sources"])
         self.tables = np.append(tensor["tables/bytes"], tensor["tables/numbers"][:-1]).astype(float)
         # What a call begins with, and the rows that memory begins with.
         self.call = tensor.get("initial.numbers", tensor.get("initial/call"))[0, : self.size].copy()

@@ -9,7 +9,7 @@ use wasm2onnx_compiler::certify;
 use wasm2onnx_runtime::{Network, validate};
 
 use crate::export::STORED_PAGE;
-use crate::model::{self, Debug, Declared};
+use crate::model::{self, Declared};
 use crate::pack::Matrices;
 use crate::proto::{DataType, GraphProto, ModelProto, TensorProto};
 
@@ -160,8 +160,7 @@ fn network(model: &ModelProto) -> Result<Network, ImportError> {
     let declared: Declared =
         model::from_text(text(model, "declared")?).map_err(damaged("the declared intervals"))?;
     let mut network = declared.restore().map_err(damaged("the declared intervals"))?;
-    let debug: Debug = model::from_text(text(model, "debug")?).map_err(damaged("the debug information"))?;
-    debug.restore(&mut network).map_err(damaged("the debug information"))?;
+    model::restore_debug(text(model, "debug")?, &mut network).map_err(damaged("the debug information"))?;
 
     let tensors = Tensors(&model.graph.as_ref().expect("parsed models have one").initializer);
     let matrices = Matrices {

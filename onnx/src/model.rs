@@ -1,7 +1,7 @@
 //! What a model holds beside its tensors: names, declared intervals, debug information.
 //!
 //! Everything that people or drivers of a model read is JSON; the declared intervals, of which there
-//! are many, and the debug information are messages of their own, compressed.
+//! are many, are a message of their own, compressed.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -13,6 +13,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use prost::Message;
 use rustc_hash::FxHashMap;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use wasm2onnx_runtime::{
     Cell, Certificate, Domain, Entry, IdSet, Interval, Io, Network, PacketDebug, Place, Ports, Region, Table,
@@ -153,57 +154,41 @@ struct PlaceMessage {
     at: u64,
 }
 
-/// Names of functions, and where packets came from.
-#[derive(Clone, PartialEq, Message)]
-pub struct Debug {
-    /// Names of the wasm functions.
-    #[prost(string, repeated, tag = "1")]
-    function_names: Vec<String>,
-    /// For each packet, experts since the packet before it.
-    #[prost(uint32, repeated, tag = "2")]
-    experts: Vec<u32>,
-    /// For each packet, the wasm function plus one; 0 for library routines.
-    #[prost(uint32, repeated, tag = "3")]
-    functions: Vec<u32>,
-    /// For each packet, the offset of its first instruction, less that of the packet before.
-    #[prost(sint64, repeated, tag = "4")]
-    offsets: Vec<i64>,
+/// The debug information of a network: names of its wasm functions, and of each packet its first
+/// expert, its function (nothing for library routines) and the offset of its first instruction.
+pub fn debug(network: &Network) -> serde_json::Value {
+    let packet = |packet: &PacketDebug| {
+        let function = (packet.function != u32::MAX).then_some(packet.function);
+        json!([packet.expert, function, packet.offset])
+    };
+    let packets: Vec<_> = network.packets.iter().map(packet).collect();
+    json!({ "functions": network.function_names, "packets": packets })
 }
 
-impl Debug {
-    /// That of a network.
-    pub fn of(network: &Network) -> Debug {
-        let mut debug = Debug { function_names: network.function_names.clone(), ..Debug::default() };
-        let (mut expert, mut offset) = (0, 0);
-        for packet in &network.packets {
-            debug.experts.push(packet.expert - expert);
-            debug.functions.push(packet.function.wrapping_add(1));
-            debug.offsets.push(i64::from(packet.offset) - offset);
-            (expert, offset) = (packet.expert, packet.offset.into());
-        }
-        debug
-    }
+/// Debug information as JSON has it.
+#[derive(serde::Deserialize)]
+struct Debug {
+    functions: Vec<String>,
+    packets: Vec<(u32, Option<u32>, u32)>,
+}
 
-    /// Puts it into a network.
-    ///
-    /// # Errors
-    ///
-    /// What does not fit together.
-    pub fn restore(self, network: &mut Network) -> Result<(), String> {
-        let lengths = [self.functions.len(), self.offsets.len()];
-        if lengths != [self.experts.len(); 2] {
-            return Err("the debug information's lists differ in length".into());
-        }
-        let (mut expert, mut offset) = (0u32, 0i64);
-        for ((step, function), change) in self.experts.iter().zip(&self.functions).zip(&self.offsets) {
-            expert = expert.checked_add(*step).ok_or("a packet's expert is out of range")?;
-            offset = offset.checked_add(*change).ok_or("a packet's offset is out of range")?;
-            let offset = offset.try_into().map_err(|_| "a packet's offset is out of range")?;
-            network.packets.push(PacketDebug { expert, function: function.wrapping_sub(1), offset });
-        }
-        network.function_names = self.function_names;
-        Ok(())
-    }
+/// Puts debug information into a network.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn restore_debug(text: &str, network: &mut Network) -> Result<(), String> {
+    let debug: Debug = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    network.function_names = debug.functions;
+    let packets = debug.packets.into_iter();
+    network.packets = packets
+        .map(|(expert, function, offset)| PacketDebug {
+            expert,
+            function: function.unwrap_or(u32::MAX),
+            offset,
+        })
+        .collect();
+    Ok(())
 }
 
 /// The distinct domains of a network while they are being numbered.

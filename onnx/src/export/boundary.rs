@@ -23,6 +23,7 @@ pub fn onnx_type(ty: WasmType) -> DataType {
 }
 
 /// Where the words of the arguments go, and what else the first numbers hold.
+#[derive(Default)]
 pub struct Arguments {
     /// For each word of the arguments, its slot.
     pub slots: Vec<i64>,

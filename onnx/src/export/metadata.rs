@@ -6,7 +6,7 @@ use wasm2onnx_runtime::{Cell, Domain, Entry, Network, Place, Terminal, ValueType
 
 use super::plan::Plan;
 use super::{Attention, ExportOptions, Form, dense};
-use crate::model::{self, Debug, Declared};
+use crate::model::{self, Declared};
 use crate::pack::Slots;
 use crate::proto::{GraphProto, StringStringEntryProto};
 
@@ -25,7 +25,7 @@ pub fn of(plan: &Plan, options: &ExportOptions, graph: &GraphProto) -> Vec<Strin
         ("traps", traps(network).to_string()),
         ("certificate", certificate(network).to_string()),
         ("declared", model::to_text(&Declared::of(network, plan.name, plan.entry))),
-        ("debug", model::to_text(&Debug::of(network))),
+        ("debug", model::debug(network).to_string()),
         ("checksum", model::checksum(&graph.initializer)),
     ];
     if let Some(hash) = options.source_sha256 {
@@ -66,13 +66,28 @@ fn signature(name: &str, entry: &Entry) -> String {
     }
 }
 
-/// Where a driver of the step form puts arguments and finds results: fields of `numbers`, low word
-/// first; a result that is a row of the trace is `{"key": …}`. `start` is the expert that instance
-/// creation begins with, if there is anything to do; it ends at expert 1.
+/// What a driver of the step form, or a reader of the tensors, needs to know.
+///
+/// - `expert`: where the call begins. `start`: where instance creation begins, with all numbers 0, if
+///   there is anything to do; it comes before the call and ends at expert 1.
+/// - `terminals`: experts below that number end a run: 0 is unreachable, 1 halts, others trap.
+/// - `numbers`: [field, number] that a call begins with beside its arguments: keys of arguments that are rows.
+/// - `args`, `results`: fields of the words, low word first; a result that is a row is `{"key": …}`.
+/// - `fields`: the parts of `numbers` in order, and their sizes. `sources`: those of what an expert's terms
+///   multiply, which begins with the constant 1, then what `q` and `t` read, `n·v`, `s`.
 fn entry(plan: &Plan) -> Value {
     let Plan { network, entry, slots, .. } = plan;
-    let arguments = super::boundary::Arguments::of(network, entry).map_or(Vec::new(), |a| a.slots);
-    let mut arguments = arguments.into_iter();
+    let call = super::boundary::Arguments::of(network, entry).unwrap_or_default();
+    let numbers: Vec<_> = call
+        .numbers
+        .iter()
+        .enumerate()
+        .filter(|(_, x)| **x != 0.0)
+        .map(|(slot, x)| json!([slot, x]))
+        .collect();
+    let mut arguments = call.slots.into_iter();
+    let mut sources = sizes(slots, ["q", "t", "n", "s"]);
+    sources.insert(0, json!(["1", 1]));
     let args: Vec<_> = entry
         .params
         .iter()
@@ -87,22 +102,28 @@ fn entry(plan: &Plan) -> Value {
         .iter()
         .map(|ty| json!([ty.to_string(), places.by_ref().take(ty.words()).collect::<Vec<_>>()]))
         .collect();
+    let stream =
+        |(region, key): (usize, u64)| json!({ "region": network.regions[region].name, "length": key });
     json!({
         "name": plan.name,
         "expert": entry.expert,
         "start": network.start,
+        "terminals": network.terminals.len(),
+        "numbers": numbers,
         "args": args,
         "results": results,
-        "stdin": network.io.stdin.map(|(region, key)| json!({ "region": network.regions[region].name, "length": key })),
-        "stdout": network.io.stdout.map(|(region, key)| json!({ "region": network.regions[region].name, "length": key })),
-        "fields": fields(slots),
+        "stdin": network.io.stdin.map(stream),
+        "stdout": network.io.stdout.map(stream),
+        "fields": sizes(slots, ["s", "n", "v", "x", "q", "k", "t"]),
+        "sources": sources,
     })
 }
 
-/// Sizes of the parts of `numbers`, in order.
-fn fields(slots: &Slots) -> Value {
-    let names = ["s", "n", "v", "x", "q", "k", "t"];
-    Value::Array(names.into_iter().zip(slots.sizes()).map(|(name, size)| json!([name, size])).collect())
+/// Sizes of parts of `numbers`, by name.
+fn sizes<const N: usize>(slots: &Slots, names: [&str; N]) -> Vec<Value> {
+    let all = ["s", "n", "v", "x", "q", "k", "t"];
+    let size = |name| all.iter().position(|n| *n == name).map(|part| slots.sizes()[part]);
+    names.into_iter().map(|name| json!([name, size(name)])).collect()
 }
 
 /// Regions: where their keys begin, and which cells of an indexed trace are theirs.

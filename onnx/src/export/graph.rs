@@ -227,7 +227,6 @@ pub struct Graph {
     outputs: Vec<ValueInfoProto>,
     path: Vec<&'static str>,
     /// All names so far: none may stand twice, in whatever graph.
-    #[cfg(debug_assertions)]
     names: std::collections::HashSet<Name>,
     /// What the next node says of the group that it begins.
     doc: Option<&'static str>,
@@ -276,11 +275,9 @@ impl Graph {
             doc_string: self.doc.take().unwrap_or_default().to_owned(),
             ..NodeProto::default()
         };
-        debug_assert!(
-            node.output.iter().all(|name| self.names.insert(name.clone())),
-            "{:?} twice",
-            node.output
-        );
+        for name in &node.output {
+            assert!(self.names.insert(name.clone()), "two values are called {name}");
+        }
         self.nodes.last_mut().expect("the graph is open").push(node);
     }
 

@@ -42,11 +42,8 @@ pub fn resident(g: &mut Graph, plan: &Plan, first: &str, batch: &str) -> Vec<Car
 /// Standard input: an input of the graph if the program reads it, otherwise empty.
 pub fn stdin(g: &mut Graph, plan: &Plan) -> Name {
     match plan.network.io.stdin {
-        Some(_) => {
-            let name = g.input("stdin", ValueType::tensor(DataType::Uint8, &[Dim::Named("stdin")]));
-            // Left out, it is empty.
-            g.initializer(&name, Tensor::list::<u8>(&[]))
-        }
+        // Without a default: ONNX Runtime does not list inputs that have one.
+        Some(_) => g.input("stdin", ValueType::tensor(DataType::Uint8, &[Dim::Named("stdin")])),
         None => g.initializer("trace/no.stdin", Tensor::list::<u8>(&[])),
     }
 }

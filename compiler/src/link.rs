@@ -2,13 +2,13 @@
 
 use crate::circuits::words::Tables;
 use crate::ir::{BinaryOp, Func, MemorySize, Module, Op, UnaryOp};
-use crate::layout::{ARGUMENT_FIELDS, Layout};
+use crate::layout::{ARGUMENT_FIELDS, FIRST_KEY, Layout};
 use crate::schedule::assembly::{FUNCTIONS, RETURNS, Terms, decode, decode_source};
 use crate::schedule::{Assembly, ExpertRef, NextOut};
 use cranelift_entity::SecondaryMap;
 use wasm2onnx_runtime::{
     Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, IdSet, Interval, Io,
-    MemoryExport, MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal,
+    MemoryExport, MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal, ValueType,
 };
 
 /// A table of pairs, by its name.
@@ -101,6 +101,11 @@ pub fn run(
     for count in [&mut ports.units, &mut ports.reads, &mut ports.lookups, &mut ports.rows] {
         *count = (*count).max(1);
     }
+    // A model's first step appends the arguments that are rows, so it takes a port for each. Keys end the
+    // number of ports; an entry with more arguments cannot be written as a model.
+    let most = module.exports.iter().map(|(.., signature)| words(&signature.params)).max().unwrap_or(0);
+    let in_rows = most.saturating_sub(ARGUMENT_FIELDS.into()).min(FIRST_KEY as usize - 2);
+    ports.rows = ports.rows.max(in_rows as u16);
     let packet_id = |p: u32| first + assembly.packets[p as usize];
     let id = |r: ExpertRef| match r {
         ExpertRef::Packet(p) => packet_id(p),
@@ -314,6 +319,11 @@ fn first_rows(module: &Module, layout: &Layout, functions: &[(Func, ExpertId)]) 
     rows
 }
 
+/// Words of values of such types.
+fn words(types: &[ValueType]) -> usize {
+    types.iter().map(|ty| ty.words()).sum()
+}
+
 fn exports(module: &Module, layout: &Layout, network: &mut Network, id: &impl Fn(Func) -> ExpertId) {
     let place = |i: usize| {
         if i < ARGUMENT_FIELDS as usize {
@@ -323,7 +333,6 @@ fn exports(module: &Module, layout: &Layout, network: &mut Network, id: &impl Fn
         }
     };
     for (name, func, signature) in &module.exports {
-        let words = |types: &[wasm2onnx_runtime::ValueType]| types.iter().map(|t| t.words()).sum::<usize>();
         let entry = Entry {
             expert: id(*func),
             params: signature.params.clone(),

@@ -8,3 +8,4 @@ pub mod proto;
 
 pub use export::{Attention, ExportError, ExportOptions, Form, export};
 pub use import::{ImportError, import};
+pub use pack::Slots;

@@ -239,12 +239,15 @@ fn survives(bytes: &[u8], outcomes: &mut Outcomes) {
     }
 }
 
+/// Damages a file.
+type Mutate = fn(&[u8], &mut Rng) -> Vec<u8>;
+
 #[test]
 fn mutated_files_do_no_harm() {
     let before = address_space();
     let mut rng = rng(7);
     let samples = samples();
-    let kinds: [(&str, fn(&[u8], &mut Rng) -> Vec<u8>); 3] =
+    let kinds: [(&str, Mutate); 3] =
         [("bytes", bytes_changed), ("tensors", tensors_changed), ("declarations", declarations_changed)];
     for (kind, mutate) in kinds {
         let mut outcomes = Outcomes::default();

@@ -17,8 +17,7 @@ pub const MAX_STREAM: u64 = 1 << 30;
 /// is below its end without being looked at.
 const OUTPUT_SLACK: u64 = 8;
 
-const _: () =
-    assert!((limits::ROWS as u64) < FIRST_KEY - 1 && (limits::ARGUMENT_ROWS as u64) < FIRST_KEY - 1);
+const _: () = assert!((limits::ROWS as u64) < FIRST_KEY - 1);
 
 /// Where a cell is, and what it can hold.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,15 +1,14 @@
 //! Packets of all functions → one network: ids, port numbers, regions, tables, entries.
 
-use crate::circuits::limits;
 use crate::circuits::words::Tables;
-use crate::ir::{BinaryOp, Func, MemorySize, Module, Op, Signature, UnaryOp};
-use crate::layout::{ARGUMENT_FIELDS, Layout};
+use crate::ir::{BinaryOp, Func, MemorySize, Module, Op, UnaryOp};
+use crate::layout::{ARGUMENT_FIELDS, FIRST_KEY, Layout};
 use crate::schedule::assembly::{FUNCTIONS, RETURNS, Terms, decode, decode_source};
 use crate::schedule::{Assembly, ExpertRef, NextOut};
 use cranelift_entity::SecondaryMap;
 use wasm2onnx_runtime::{
     Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, IdSet, Interval, Io,
-    MemoryExport, MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal,
+    MemoryExport, MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal, ValueType,
 };
 
 /// A table of pairs, by its name.
@@ -98,17 +97,15 @@ pub fn run(
     let first = terminals.len() as u32;
     let mut ports = assembly.ports;
     ports.carried = ports.carried.max(1 + ARGUMENT_FIELDS);
-    // Arguments that find no field are appended by the first step of a run that begins with a model.
-    let argument_rows = |signature: &Signature| {
-        let words: usize = signature.params.iter().map(|ty| ty.words()).sum();
-        words.saturating_sub(ARGUMENT_FIELDS.into()).min(usize::from(limits::ARGUMENT_ROWS)) as u16
-    };
-    let argument_rows = module.exports.iter().map(|(_, _, signature)| argument_rows(signature)).max();
-    ports.rows = ports.rows.max(argument_rows.unwrap_or(0));
     // No tensor of any kind of port is empty: one shape of graph serves all networks.
     for count in [&mut ports.units, &mut ports.reads, &mut ports.lookups, &mut ports.rows] {
         *count = (*count).max(1);
     }
+    // A model's first step appends the arguments that are rows, so it takes a port for each. Keys end the
+    // number of ports; an entry with more arguments cannot be written as a model.
+    let most = module.exports.iter().map(|(.., signature)| words(&signature.params)).max().unwrap_or(0);
+    let in_rows = most.saturating_sub(ARGUMENT_FIELDS.into()).min(FIRST_KEY as usize - 2);
+    ports.rows = ports.rows.max(in_rows as u16);
     let packet_id = |p: u32| first + assembly.packets[p as usize];
     let id = |r: ExpertRef| match r {
         ExpertRef::Packet(p) => packet_id(p),
@@ -322,6 +319,11 @@ fn first_rows(module: &Module, layout: &Layout, functions: &[(Func, ExpertId)]) 
     rows
 }
 
+/// Words of values of such types.
+fn words(types: &[ValueType]) -> usize {
+    types.iter().map(|ty| ty.words()).sum()
+}
+
 fn exports(module: &Module, layout: &Layout, network: &mut Network, id: &impl Fn(Func) -> ExpertId) {
     let place = |i: usize| {
         if i < ARGUMENT_FIELDS as usize {
@@ -331,7 +333,6 @@ fn exports(module: &Module, layout: &Layout, network: &mut Network, id: &impl Fn
         }
     };
     for (name, func, signature) in &module.exports {
-        let words = |types: &[wasm2onnx_runtime::ValueType]| types.iter().map(|t| t.words()).sum::<usize>();
         let entry = Entry {
             expert: id(*func),
             params: signature.params.clone(),

@@ -144,6 +144,9 @@ pub fn export(network: &Network, options: &ExportOptions) -> Result<Vec<u8>, Exp
     Ok(model.encode_to_vec())
 }
 
+/// So many steps that no run comes to them. Sums with it do not overflow.
+const UNLIMITED: i64 = 1 << 62;
+
 /// The youngest opset that models were tried with.
 const MAX_OPSET: i64 = 26;
 
@@ -170,7 +173,8 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     let batch_dim = plan.batch();
     let (words, batch) = boundary::arguments(g, plan.entry, batch_dim);
     let max_steps = g.input("max_steps", ValueType::tensor(DataType::Int64, &[]));
-    g.initializer("max_steps", Tensor::scalar(1i64 << 62));
+    g.initializer("max_steps", Tensor::scalar(UNLIMITED));
+    let max_steps = boundary::limit(g, &max_steps, UNLIMITED);
     let stdin = trace::stdin(g, plan);
     let frozen = frozen(g, plan, &batch);
     let starts = starts(g, plan, &call, words.as_deref(), &batch);

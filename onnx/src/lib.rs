@@ -8,3 +8,4 @@ pub mod proto;
 
 pub use export::{Attention, ExportError, ExportOptions, Form, export};
 pub use import::{Description, ImportError, describe, import, import_unproved, is_model};
+pub use pack::Slots;

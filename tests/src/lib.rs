@@ -2,9 +2,13 @@
 
 #![deny(missing_docs)]
 
+pub mod damage;
 pub mod examples;
+pub mod onnx_file;
+pub mod onnx_runtime;
 pub mod oracle;
 pub mod ours;
+pub mod programs;
 pub mod smith;
 pub mod values;
 
@@ -33,4 +37,23 @@ pub fn save_failure(name: &str, wasm: &[u8]) -> String {
         Ok(()) => path.display().to_string(),
         Err(error) => format!("(could not write {}: {error})", path.display()),
     }
+}
+
+/// Calls `f` with all numbers below `count`, on all cores.
+pub fn in_parallel(count: u64, f: impl Fn(u64) + Sync) {
+    let next = std::sync::atomic::AtomicU64::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if i >= count {
+                        return;
+                    }
+                    f(i);
+                }
+            });
+        }
+    });
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use wasm2onnx_runtime::lockstep::{self, Divergence, End, compare_step_by_step};
-use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network, TrapCode, Value};
+use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network, Place, Stepper, TrapCode, Value};
 
 use crate::examples::{Answer, Call};
 use crate::oracle::{Engine, Outcome, Stop};
@@ -122,6 +122,29 @@ pub fn compare_machine_code(network: &Network, call: &Call, steps: u64) -> Resul
     let network = with_stdin(network, &call.stdin);
     let slice = (steps / 16).max(64);
     lockstep::compare_machine_code(&network, call.entry, &call.args, steps, COMPILE_AFTER, slice)
+}
+
+/// Gives an executor the rows that an instance begins with.
+pub fn first_rows(network: &Network, stepper: &mut dyn Stepper) {
+    network.first_rows.iter().for_each(|(key, value)| stepper.append(*key, *value));
+}
+
+/// Puts an executor where a call begins.
+///
+/// # Panics
+///
+/// If there is no such function.
+pub fn enter(network: &Network, entry: &str, args: &[Value], stepper: &mut dyn Stepper) {
+    let entry = &network.entries[entry];
+    let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
+    let mut fields = Vec::new();
+    for (place, word) in entry.param_places.iter().zip(words) {
+        match place {
+            Place::Field(field) => fields.push((*field, word.into())),
+            Place::Row(key) => stepper.append(*key, word.into()),
+        }
+    }
+    stepper.enter(entry.expert, &fields);
 }
 
 /// The network with that input among its first rows.

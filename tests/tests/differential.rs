@@ -14,9 +14,9 @@ use wasm2onnx_tests::oracle::{
     Engine, Limits, NoInstance, Oracle, Outcome, Stop, Wasmi, Wasmtime, exported_functions, first_difference,
 };
 use wasm2onnx_tests::ours::{Way, outcome};
-use wasm2onnx_tests::save_failure;
 use wasm2onnx_tests::smith::random_module;
 use wasm2onnx_tests::values::random_value;
+use wasm2onnx_tests::{in_parallel, save_failure};
 
 /// Seeds without the environment variable.
 const DEFAULT_SEEDS: u64 = 1_000;
@@ -342,23 +342,4 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
             panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         Err(format!("panicked: {}", message.unwrap_or("with no message")))
     })
-}
-
-/// Calls `f` with all numbers below `count`, on all cores.
-fn in_parallel(count: u64, f: impl Fn(u64) + Sync) {
-    let next = std::sync::atomic::AtomicU64::new(0);
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let i = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    if i >= count {
-                        return;
-                    }
-                    f(i);
-                }
-            });
-        }
-    });
 }

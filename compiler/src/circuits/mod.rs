@@ -27,8 +27,6 @@ pub mod limits {
     pub const LOOKUPS: u16 = 24;
     /// Rows remembered by a step.
     pub const ROWS: u16 = 24;
-    /// Rows that a run may begin with, for arguments that find no field.
-    pub const ARGUMENT_ROWS: u16 = 60;
     /// Units, reads and lookups that a packet may have prefetched, each.
     pub const PREFETCHED: u16 = 16;
 }

@@ -117,15 +117,26 @@ pub fn first_numbers(
     let words_count = g.initializer("arguments/count", Tensor::list(&[arguments.slots.len() as i64]));
     g.group("first", "What the run begins with.", |g| {
         let shape = g.along("shape", "Concat", 0, &[batch, count]);
-        let numbers = g.plain("numbers.empty", "Expand", &[numbers, &shape]);
+        // Whatever the signature is, the graph behind it finds them under one name.
         match words {
-            None => numbers,
+            None => g.plain("numbers", "Expand", &[numbers, &shape]),
             Some(words) => {
+                let numbers = g.plain("numbers.empty", "Expand", &[numbers, &shape]);
                 let shape = g.along("slots.shape", "Concat", 0, &[batch, &words_count]);
                 let slots = g.plain("slots", "Expand", &[&slots, &shape]);
                 g.along("numbers", "ScatterElements", 1, &[&numbers, &slots, words])
             }
         }
+    })
+}
+
+/// The steps that are allowed, from 0 to `most`, whatever the caller says: int64 scalar.
+pub fn limit(g: &mut Graph, max_steps: &str, most: i64) -> Name {
+    let none = g.initializer("const/zero", Tensor::scalar(0i64));
+    let most = g.initializer("const/unlimited", Tensor::scalar(most));
+    g.group("allowed", "How many steps are allowed: none if the number is negative.", |g| {
+        let some = g.plain("some", "Max", &[max_steps, &none]);
+        g.plain("steps", "Min", &[&some, &most])
     })
 }
 

@@ -311,6 +311,16 @@ impl Graph {
         self.outputs.push(ty.info(name));
     }
 
+    /// A boundary value that a node of the outermost graph, not of a body, makes: the node's output is
+    /// renamed. With [`Graph::output`], a runtime would copy it where something else uses it too.
+    pub fn output_itself(&mut self, name: &str, ty: ValueType, value: &str) {
+        debug_assert!(self.is_own(value));
+        let nodes = self.nodes.last_mut().expect("the graph is open");
+        let uses = nodes.iter_mut().flat_map(|node| node.input.iter_mut().chain(&mut node.output));
+        uses.filter(|other| *other == value).for_each(|other| *other = name.to_owned());
+        self.outputs.push(ty.info(name));
+    }
+
     /// An input of the graph.
     pub fn input(&mut self, name: &str, ty: ValueType) -> Name {
         self.inputs.push(ty.info(name));

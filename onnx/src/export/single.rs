@@ -77,9 +77,10 @@ pub fn build(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
         let e = g.cast("expert.id", &e, DataType::Int64);
         [g.plain("expert", "Reshape", &[&e, &flat]), numbers, trace]
     });
-    g.output("next_expert", expert_type, &next_expert);
-    g.output("next_numbers", numbers_type, &next_numbers);
-    g.output("present.trace", present, &present_trace);
+    g.output_itself("next_expert", expert_type, &next_expert);
+    g.output_itself("next_numbers", numbers_type, &next_numbers);
+    // In place, if a caller binds it to the buffer of the input.
+    g.output_itself("present.trace", present, &present_trace);
     Ok(())
 }
 

@@ -39,13 +39,17 @@ pub fn resident(g: &mut Graph, plan: &Plan, first: &str, batch: &str) -> Vec<Car
     vec![Carried { role: "trace", ty: resident::trace_type(), first }]
 }
 
-/// Standard input: an input of the graph if the program reads it, otherwise empty.
+/// Standard input: an input of the graph if the program reads it, otherwise empty. The graph behind it
+/// finds both under one name.
 pub fn stdin(g: &mut Graph, plan: &Plan) -> Name {
-    match plan.network.io.stdin {
+    let bytes = match plan.network.io.stdin {
         // Without a default: ONNX Runtime does not list inputs that have one.
         Some(_) => g.input("stdin", ValueType::tensor(DataType::Uint8, &[Dim::Named("stdin")])),
         None => g.initializer("trace/no.stdin", Tensor::list::<u8>(&[])),
-    }
+    };
+    g.group("stdin", "Standard input; nothing if the program reads none.", |g| {
+        g.plain("bytes", "Identity", &[&bytes])
+    })
 }
 
 /// First rows of a trace that is all rows, double [1, rows, 2].

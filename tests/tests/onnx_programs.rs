@@ -1,0 +1,364 @@
+//! Small programs in ONNX Runtime: attention over all rows against the dense executor, limits of
+//! steps, batches, random modules.
+
+use std::sync::Mutex;
+
+use wasm2onnx::{Attention, Form};
+use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_runtime::{Config, Dense, Error, Executor, Instance, Network, Value};
+use wasm2onnx_tests::onnx_file::File;
+use wasm2onnx_tests::onnx_runtime::{Ended, Level, LoopModel, StepModel, follow, model};
+use wasm2onnx_tests::oracle::{
+    Limits, NoInstance, Oracle, Outcome, Stop, Wasmi, Wasmtime, exported_functions,
+};
+use wasm2onnx_tests::ours::{self, outcome};
+use wasm2onnx_tests::programs;
+use wasm2onnx_tests::smith::random_module;
+use wasm2onnx_tests::values::random_value;
+use wasm2onnx_tests::{in_parallel, rng, save_failure};
+
+/// All ways to read.
+const ATTENTIONS: [Attention; 3] = [Attention::Indexed, Attention::Dense, Attention::Softmax];
+
+/// Steps of a small program, at most.
+const MAX_STEPS: u64 = 2_000;
+
+/// What one of our executors makes of a call of `run` on a fresh instance: how it ends, the steps, what
+/// is printed.
+fn expected(
+    network: &Network,
+    executor: Executor,
+    args: &[Value],
+    stdin: &[u8],
+    max_steps: Option<u64>,
+) -> (Outcome, u64, Vec<u8>) {
+    ended_alone(network, "run", executor, args, stdin, max_steps)
+}
+
+/// The same for any function.
+fn ended_alone(
+    network: &Network,
+    name: &str,
+    executor: Executor,
+    args: &[Value],
+    stdin: &[u8],
+    max_steps: Option<u64>,
+) -> (Outcome, u64, Vec<u8>) {
+    let config = |max_steps| Config { executor, max_steps, stdin: stdin.to_vec(), ..Config::default() };
+    match Instance::with_config(network, config(max_steps)) {
+        Ok(mut instance) => {
+            let outcome = outcome(instance.invoke(name, args));
+            (outcome, instance.steps(), instance.stdout())
+        }
+        // An instance that is not there does not say its steps.
+        Err(Error::StepLimit(max)) => (Err(Stop::Limit), max, Vec::new()),
+        Err(error) => {
+            let ended = |max: &u64| {
+                !matches!(Instance::with_config(network, config(Some(*max))), Err(Error::StepLimit(_)))
+            };
+            let steps = (0..).find(ended).expect("it ended");
+            (outcome(Err(error)), steps, Vec::new())
+        }
+    }
+}
+
+fn row(ended: Ended, stdout: Vec<u8>) -> (Outcome, u64, Vec<u8>) {
+    (ended.outcome(), ended.steps, stdout)
+}
+
+/// Entries of frozen tables from which attention over all of them takes its time: seconds for a run.
+const LARGE_TABLES: usize = 10_000;
+
+/// The loop form with any attention gives what the executors give.
+fn whole_runs(attention: Attention) {
+    let mut traps = 0;
+    for program in programs::all() {
+        let network = program.network();
+        let slow = attention == Attention::Softmax && network.lookup.len() > LARGE_TABLES;
+        let levels = if slow { &Level::EACH[3..] } else { &Level::EACH[..] };
+        let bytes = model(&network, "run", Form::Loop, attention);
+        for level in levels {
+            let mut model = LoopModel::load(&bytes, *level);
+            for args in program.calls {
+                let (ended, stdout) = model.run(args, program.stdin, None);
+                let expected = expected(&network, Executor::Dense, args, program.stdin, None);
+                traps += u64::from(expected.0.is_err());
+                assert_eq!(
+                    row(ended, stdout),
+                    expected,
+                    "{}{args:?}, {attention:?}, {level:?}",
+                    program.name
+                );
+            }
+        }
+    }
+    println!("{traps} of the calls trap");
+    assert!(traps >= 20);
+}
+
+#[test]
+fn whole_runs_indexed() {
+    whole_runs(Attention::Indexed);
+}
+
+#[test]
+fn whole_runs_dense() {
+    whole_runs(Attention::Dense);
+}
+
+#[test]
+fn whole_runs_softmax() {
+    whole_runs(Attention::Softmax);
+}
+
+/// The step form with any attention gives what the dense executor has after each step.
+#[test]
+fn step_by_step_beside_the_dense_executor() {
+    for attention in ATTENTIONS {
+        let (mut compared, mut programs_compared) = (0, 0);
+        for program in programs::all() {
+            let network = ours::with_stdin(&program.network(), program.stdin);
+            let bytes = model(&program.network(), "run", Form::Step, attention);
+            let mut model = StepModel::load(&bytes, Level::All);
+            for args in program.calls {
+                let mut dense = Dense::new(&network).expect("the network is valid");
+                let (mut run, driver) = model.plain(program.stdin);
+                let followed = follow(&network, ("run", args), &mut dense, (&mut run, driver), MAX_STEPS)
+                    .unwrap_or_else(|what| panic!("{}{args:?}, {attention:?}: {what}", program.name));
+                assert!(followed.ended, "{}{args:?} is too long", program.name);
+                let (expected, steps, _) =
+                    expected(&program.network(), Executor::Dense, args, program.stdin, None);
+                assert_eq!(followed.steps, steps);
+                if let Ok(results) = expected {
+                    assert_eq!(driver.results(&run), results, "{}{args:?}, {attention:?}", program.name);
+                }
+                compared += followed.steps;
+            }
+            programs_compared += 1;
+        }
+        println!("{attention:?}: {programs_compared} programs, {compared} steps alike");
+        assert!(programs_compared >= 10);
+    }
+}
+
+/// A run that appends more rows than softmax attention tells apart is refused, however many steps are
+/// allowed, and a run that just fits is right.
+#[test]
+fn softmax_refuses_what_is_too_long() {
+    // It begins with nearly as many rows as there may be: one for each byte that is not 0.
+    let bytes = "\\01".repeat(32_000);
+    let wasm = wat::parse_str(format!(
+        r#"(memory 1) (data (i32.const 1024) "{bytes}") (func (export "run") (param $n i32) (result i64)
+            (loop $next
+                (i64.store (i32.const 16) (i64.add (i64.load (i32.const 16)) (i64.const 0x0101010203)))
+                (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            (i64.load (i32.const 16)))"#,
+    ))
+    .expect("a module");
+    let network = compile(&wasm, &Options::default()).expect("it compiles");
+    let bytes = model(&network, "run", Form::Loop, Attention::Softmax);
+    for form in [Form::Loop, Form::Step] {
+        let file = File::read(&model(&network, "run", form, Attention::Softmax));
+        assert_eq!(file.metadata("max_rows"), Some("32768"), "{form:?}");
+        assert_eq!(File::read(&model(&network, "run", form, Attention::Dense)).metadata("max_rows"), None);
+    }
+    // A step appends a row for each port, and one more the rows of the terminal expert.
+    let rows = 32_768 - network.first_rows.len() as u64;
+    let limit = rows / u64::from(network.ports.rows) - 1;
+    let steps = |n: i32| expected(&network, Executor::Sparse, &[Value::I32(n)], &[], None).1;
+    let most = (1..).take_while(|n| steps(*n) <= limit).last().expect("a few fit");
+    let mut model = LoopModel::load(&bytes, Level::All);
+    let (ended, _) = model.run(&[Value::I32(most)], &[], None);
+    let expected = expected(&network, Executor::Sparse, &[Value::I32(most)], &[], None);
+    assert_eq!((ended.outcome(), ended.steps), (expected.0, expected.1));
+    for max_steps in [None, Some(i64::MAX)] {
+        let (ended, _) = model.run(&[Value::I32(most + 1)], &[], max_steps);
+        assert_eq!((ended.outcome(), ended.steps), (Err(Stop::Limit), limit), "{max_steps:?}");
+    }
+    println!("{most} rounds, {} steps; refused after {limit}", ended.steps);
+}
+
+/// Every limit of steps stops a run as it stops the sparse executor, during instance creation too.
+#[test]
+fn step_limits() {
+    // Resident, with instance creation, paged with streams, ended by a trap.
+    for name in ["recursion", "start", "start_traps", "echo", "division_traps"] {
+        let program = programs::all().find(|program| program.name == name).expect("one of them");
+        let network = program.network();
+        for attention in ATTENTIONS {
+            if attention != Attention::Indexed && network.lookup.len() > LARGE_TABLES {
+                continue;
+            }
+            let mut model = LoopModel::load(&model(&network, "run", Form::Loop, attention), Level::All);
+            for args in program.calls.iter().take(2) {
+                let run = |max_steps| expected(&network, Executor::Sparse, args, program.stdin, max_steps);
+                let steps = run(None).1;
+                let all = (0..=steps + 1).filter(|max| *max < 6 || steps < *max + 3 || max % 23 == 0);
+                for max_steps in all {
+                    let (ended, _) = model.run(args, program.stdin, Some(max_steps as i64));
+                    let (outcome, steps, _) = run(Some(max_steps));
+                    let what = format!("{name}{args:?}, {attention:?}, {max_steps} steps");
+                    assert_eq!((ended.outcome(), ended.steps), (outcome, steps), "{what}");
+                }
+                for max_steps in [-1, -2, i64::MIN] {
+                    let (ended, _) = model.run(args, program.stdin, Some(max_steps));
+                    let what = format!("{name}{args:?}, {attention:?}, {max_steps} steps");
+                    assert_eq!((ended.trap, ended.steps), (11, 0), "{what}");
+                }
+                let (ended, _) = model.run(args, program.stdin, Some(i64::MAX));
+                let (outcome, steps, _) = run(None);
+                assert_eq!((ended.outcome(), ended.steps), (outcome, steps), "{name}, {attention:?}");
+            }
+        }
+    }
+}
+
+/// Steps of an instance in a batch, at most.
+const MAX_BATCH_STEPS: u64 = 200;
+
+/// Each row of a batch is what a run of its own gives, whenever it ends and whether it traps.
+#[test]
+fn batches() {
+    let mut rng = rng(5);
+    let (mut rows_compared, mut traps) = (0, 0);
+    for program in programs::all() {
+        let network = program.network();
+        let params = network.entries["run"].params.clone();
+        if network.io.stdin.is_some() || network.io.stdout.is_some() || params.is_empty() {
+            continue;
+        }
+        let random = (0..24).map(|_| params.iter().map(|ty| random_value(&mut rng, *ty)).collect());
+        let calls = program.calls.iter().map(|args| args.to_vec());
+        // A random argument may make a run very long, and attention over all rows takes its time.
+        let short = |args: &Vec<Value>| {
+            expected(&network, Executor::Sparse, args, &[], Some(MAX_BATCH_STEPS)).0 != Err(Stop::Limit)
+        };
+        let all: Vec<Vec<Value>> = calls.chain(random).filter(short).collect();
+        for attention in ATTENTIONS {
+            if attention != Attention::Indexed && network.lookup.len() > LARGE_TABLES {
+                continue;
+            }
+            let count = if attention == Attention::Indexed { all.len() } else { all.len().min(5) };
+            let rows = &all[..count];
+            let mut model = LoopModel::load(&model(&network, "run", Form::Loop, attention), Level::All);
+            if rows.len() > 1 && is_paged(&network, attention) {
+                let refused = model.run_batch(&rows[..2], &[], None).expect_err("a paged trace is one");
+                assert!(refused.to_string().contains("arg0"), "{}: {refused}", program.name);
+                continue;
+            }
+            let longest =
+                rows.iter().map(|args| expected(&network, Executor::Sparse, args, &[], None).1).max();
+            for max_steps in [None, longest.map(|steps| steps as i64 / 2)] {
+                let batch = model.run_batch(rows, &[], max_steps).unwrap_or_else(|error| panic!("{error}"));
+                let mut steps = Vec::new();
+                for (args, ended) in rows.iter().zip(batch.rows) {
+                    let what = format!("{}{args:?}, {attention:?}, {max_steps:?}", program.name);
+                    let (single, _) = model.run(args, &[], max_steps);
+                    assert_eq!(ended, single, "{what}: in the batch and by itself");
+                    let expected =
+                        expected(&network, Executor::Sparse, args, &[], max_steps.map(|max| max as u64));
+                    assert_eq!((ended.outcome(), ended.steps), (expected.0, expected.1), "{what}");
+                    traps += u64::from(ended.trap != 0);
+                    rows_compared += 1;
+                    steps.push(ended.steps);
+                }
+                println!(
+                    "{}, {attention:?}: steps {:?} to {:?}",
+                    program.name,
+                    steps.iter().min(),
+                    steps.iter().max()
+                );
+            }
+        }
+    }
+    println!("{rows_compared} rows, {traps} of them trap");
+    assert!(rows_compared > 300 && traps > 50);
+}
+
+/// Whether the model of a network is of the paged variant: its batch is 1.
+fn is_paged(network: &Network, attention: Attention) -> bool {
+    attention == Attention::Indexed
+        && File::read(&model(network, "run", Form::Loop, attention))
+            .nodes()
+            .iter()
+            .any(|(.., node)| node.op_type == "SequenceAt")
+}
+
+/// Modules of wasm-smith.
+const RANDOM_MODULES: u64 = 500;
+
+/// Calls of one export of each module.
+const CALLS: usize = 3;
+
+/// More than any generated module burns.
+const FUEL: u64 = 1 << 24;
+
+/// Random modules give what wasmi says, and the steps that the sparse executor takes.
+#[test]
+fn random_modules() {
+    let total = Mutex::new((0, 0, 0, 0));
+    in_parallel(RANDOM_MODULES, |seed| {
+        let wasm = random_module(seed);
+        match compare_random(&wasm, seed) {
+            Ok((calls, traps, steps)) => {
+                let mut total = total.lock().expect("no test panics holding it");
+                *total = (total.0 + calls, total.1 + traps, total.2 + steps, total.3);
+            }
+            Err(what) => {
+                let path = save_failure(&format!("onnx-{seed}.wasm"), &wasm);
+                println!("FAILED seed {seed}: {what}; module: {path}");
+                total.lock().expect("no test panics holding it").3 += 1;
+            }
+        }
+    });
+    let (calls, traps, steps, failed) = total.into_inner().expect("no test panicked holding it");
+    println!(
+        "{RANDOM_MODULES} modules: {calls} calls, {traps} of them trapped, {steps} steps, {failed} failed"
+    );
+    assert_eq!(failed, 0, "modules fail");
+}
+
+fn compare_random(wasm: &[u8], seed: u64) -> Result<(u64, u64, u64), String> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut exports = exported_functions(wasm);
+    rng.shuffle(&mut exports);
+    let mut sum = (0, 0, 0);
+    if let Some((name, params)) = exports.pop() {
+        let options =
+            Options { max_memory_pages: Some(16), exports: Some(vec![name.clone()]), ..Options::default() };
+        let network = compile(wasm, &options).map_err(|error| format!("refused: {error}"))?;
+        let level = Level::EACH[seed as usize % Level::EACH.len()];
+        let mut model = LoopModel::load(&model(&network, &name, Form::Loop, Attention::Indexed), level);
+        for _ in 0..CALLS {
+            let args: Vec<_> = params.iter().map(|ty| random_value(&mut rng, *ty)).collect();
+            let (ended, _) = model.run(&args, &[], None);
+            let found = ended.outcome();
+            // Where wasmi differs, wasmtime is asked: two against one.
+            if answer::<Wasmi>(wasm, &name, &args) != found && answer::<Wasmtime>(wasm, &name, &args) != found
+            {
+                let expected = answer::<Wasmi>(wasm, &name, &args);
+                return Err(format!("{name}{args:?} gave {found:?} instead of {expected:?}"));
+            }
+            let (outcome, steps, _) = ended_alone(&network, &name, Executor::Sparse, &args, &[], None);
+            if (&outcome, steps) != (&found, ended.steps) {
+                return Err(format!(
+                    "{name}{args:?} gave {found:?} in {} steps, not {outcome:?} in {steps}",
+                    ended.steps
+                ));
+            }
+            sum = (sum.0 + 1, sum.1 + u64::from(found.is_err()), sum.2 + steps);
+        }
+    }
+    Ok(sum)
+}
+
+/// What another engine answers on a fresh instance.
+fn answer<O: Oracle>(wasm: &[u8], name: &str, args: &[Value]) -> Outcome {
+    let limits = Limits { fuel: Some(FUEL), pages: Some(16) };
+    let module = O::compile(wasm, limits).expect("the oracle accepts the module");
+    match O::instantiate(&module, &[]) {
+        Ok(mut instance) => instance.call(name, args),
+        Err(NoInstance::Ended(stop)) => Err(stop),
+        Err(NoInstance::Refused) => panic!("the oracle refuses the module"),
+    }
+}

@@ -64,6 +64,10 @@ pub enum ImportError {
 pub fn import(bytes: &[u8]) -> Result<Network, ImportError> {
     let model = parse(bytes)?;
     let graph = model.graph.as_ref().expect("parsed models have one");
+    // What is missing is named before it is noticed that the rest was changed.
+    ["declared", "debug", "form", "attention", "checksum", model::INTEGRITY]
+        .iter()
+        .try_for_each(|key| text(&model, key).map(drop))?;
     if text(&model, "checksum")? != model::checksum(&graph.initializer) {
         return Err(ImportError::Checksum);
     }

@@ -1,0 +1,84 @@
+//! How results are put together: rounding, overflow, underflow.
+
+use super::Emit;
+use crate::ir::*;
+
+use BinaryOp::*;
+
+/// A number before it is rounded; see the module.
+#[derive(Clone, Copy)]
+pub(super) struct Exact {
+    pub sign: Value,
+    pub exponent: Value,
+    pub significand: Value,
+    /// Whether there is more below the significand.
+    pub below: Value,
+}
+
+impl Emit<'_, '_> {
+    /// Rounds and packs, without sign, what has an exponent of 1 or more. Without a leading 1 it is
+    /// subnormal, and its exponent has to be 1. Exponents that are too large give infinity.
+    pub(super) fn round(&mut self, exponent: Value, significand: Value, below: Value) -> Value {
+        let format = self.format;
+        let fraction = self.with(ShrU, significand, format.exponent() as u64);
+        let low = self.low(significand);
+        let rest = self.with(And, low, (1 << format.exponent()) - 1);
+        let last = self.low(fraction);
+        let last = self.with(And, last, 1);
+        // Twice the rest, with what is below, to twice the half of a last place; a tie goes up if the last bit is 1.
+        let rest = self.with(Shl, rest, 1);
+        let tail = self.op(Add, below, last);
+        let rest = self.op(Add, rest, tail);
+        let up = self.above(rest, 1 << format.exponent());
+        let up = self.widen(up, format.ty);
+        let rounded = self.op(Add, fraction, up);
+        // The leading 1, or the carry into it, adds 1 to the exponent.
+        let packed = self.packed(exponent, rounded);
+        let too_large = self.with(GeS, exponent, format.max_exponent() as u64);
+        let infinity = self.constant(format.infinity());
+        self.select(too_large, infinity, packed)
+    }
+
+    /// Exponent and significand of the format's width, with its leading 1, put together.
+    pub(super) fn packed(&mut self, exponent: Value, significand: Value) -> Value {
+        let exponent = self.with(Sub, exponent, 1);
+        let exponent = self.widen(exponent, self.format.ty);
+        let exponent = self.with(Shl, exponent, self.format.fraction as u64);
+        self.op(Add, exponent, significand)
+    }
+
+    /// Returns a number with a leading 1, rounded; where `nan`, the canonical NaN.
+    pub(super) fn finish(&mut self, exact: Exact, nan: Option<Value>) {
+        let Exact { sign, exponent, significand, below } = exact;
+        let normal = self.round(exponent, significand, below);
+        let mut result = self.signed(sign, normal);
+        if let Some(nan) = nan {
+            let canonical = self.constant(self.format.nan());
+            result = self.select(nan, canonical, result);
+        }
+        let one = self.word(1);
+        let small = self.op(LtS, exponent, one);
+        let [underflow, done] = self.branch(small);
+        self.b.block = done;
+        self.return_value(result);
+
+        self.b.block = underflow;
+        let ty = self.format.ty;
+        let last = self.format.width() - 1;
+        let most = self.word(last);
+        let amount = self.op(Sub, one, exponent);
+        let too_far = self.op(GeU, amount, most);
+        // Shifted that far, nothing is left but something below half of the last place.
+        let amount = self.select(too_far, most, amount);
+        let back = self.op(Sub, most, amount);
+        let (amount, back) = (self.amount(amount, ty), self.amount(back, ty));
+        let shifted = self.op(ShrU, significand, amount);
+        let lost = self.with(Shl, significand, 1);
+        let lost = self.op(Shl, lost, back);
+        let nothing = self.not(lost);
+        let below = self.select(nothing, below, one);
+        let rounded = self.round(one, shifted, below);
+        let result = self.signed(sign, rounded);
+        self.return_value(result);
+    }
+}

@@ -3,6 +3,7 @@
 
 use super::Emit;
 use super::product::Factors;
+use super::round::Exact;
 use crate::ir::*;
 
 use BinaryOp::*;
@@ -15,7 +16,7 @@ impl Emit<'_, '_> {
     }
 
     /// Significands a and b, both with the leading 1 in the highest bit, so that a / b is between 1/2 and 2.
-    fn quotient(&mut self, factors: Factors) {
+    fn quotient(&mut self, factors: Factors) -> Exact {
         let Factors { sign, significands: [a, b], exponents: [ea, eb] } = factors;
         let b_high = self.high(b);
         let x = self.reciprocal(b_high);
@@ -53,8 +54,13 @@ impl Emit<'_, '_> {
         let (quotient, below) = self.corrected(quotient, rest, b_small);
         let significand = self.with(Shl, quotient, self.format.width() as u64 - 1 - places);
         let exponent = self.op(Sub, ea, eb);
-        let exponent = self.with(Add, exponent, self.format.bias() as u64);
-        self.finish_halved(sign, exponent, significand, below);
+        // The leading 1 is in the highest bit if a is not less.
+        let top = self.top(significand);
+        let doubled = self.with(Shl, significand, 1);
+        let significand = self.select(top, significand, doubled);
+        let exponent = self.with(Add, exponent, self.format.bias() as u64 - 1);
+        let exponent = self.op(Add, exponent, top);
+        Exact { sign, exponent, significand, below }
     }
 
     /// A number with its last unit added if the remainder is as large as `unit`, and whether it is not exact.
@@ -74,9 +80,10 @@ impl Emit<'_, '_> {
         let significand = self.significand(a);
         let special = self.is_special(parts.exponent);
         let special = self.or(parts.sign, special);
+        let result = self.root(significand, parts.exponent);
         let [special, normal] = self.branch(special);
         self.b.block = normal;
-        self.root(significand, parts.exponent);
+        self.return_value(result);
 
         // Of a NaN or anything negative: a NaN. Of ∞ and of zeros: themselves.
         self.b.block = special;
@@ -97,11 +104,12 @@ impl Emit<'_, '_> {
 
         self.b.block = subnormal;
         let (significand, exponent) = self.normalized(significand, parts);
-        self.root(significand, exponent);
+        let result = self.root(significand, exponent);
+        self.return_value(result);
     }
 
     /// Of a significand m ≥ 1, doubled if the power of 2 that goes with it is odd.
-    fn root(&mut self, significand: Value, exponent: Value) {
+    fn root(&mut self, significand: Value, exponent: Value) -> Value {
         // The bias is odd, so that an odd exponent is an even power.
         let even = self.with(And, exponent, 1);
         let half = self.with(ShrU, significand, 1);
@@ -145,7 +153,6 @@ impl Emit<'_, '_> {
         let unit = self.with(Add, unit, 1);
         let (root, below) = self.corrected(root, rest, unit);
         let significand = self.with(Shl, root, self.format.width() as u64 - 1 - places);
-        let result = self.round(exponent, significand, below);
-        self.return_value(result);
+        self.round(exponent, significand, below)
     }
 }

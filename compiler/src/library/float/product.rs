@@ -1,5 +1,4 @@
-//! Multiplication, and what it has in common with division: operands that are not normal numbers, and
-//! a significand whose leading 1 is in one of two places.
+//! Multiplication, and what it has in common with division: operands that are not normal numbers.
 
 use super::round::Exact;
 use super::{Emit, Parts};
@@ -22,23 +21,19 @@ impl Emit<'_, '_> {
         self.of_factors(false, a, b, Emit::product);
     }
 
-    fn product(&mut self, factors: Factors) {
+    fn product(&mut self, factors: Factors) -> Exact {
         let Factors { sign, significands: [a, b], exponents: [ea, eb] } = factors;
-        let (significand, below) = self.multiply_high(a, b);
+        // With a bit free above each and so two above the product, nothing of which then has to be wrapped.
+        let (a, b) = (self.with(ShrU, a, 1), self.with(ShrU, b, 1));
+        let (product, below) = self.multiply_high(a, b);
+        let high = self.high(product);
+        let larger = self.with(GeU, high, 1 << 29);
+        let (once, twice) = (self.with(Shl, product, 2), self.with(Shl, product, 3));
+        let significand = self.select(larger, once, twice);
         let exponent = self.op(Add, ea, eb);
-        let exponent = self.with(Sub, exponent, self.format.bias() as u64 - 1);
-        self.finish_halved(sign, exponent, significand, below);
-    }
-
-    /// Finishes a number whose leading 1 is in the highest bit, where the exponent is the one given, or in the
-    /// one below.
-    pub(super) fn finish_halved(&mut self, sign: Value, exponent: Value, significand: Value, below: Value) {
-        let top = self.top(significand);
-        let doubled = self.with(Shl, significand, 1);
-        let significand = self.select(top, significand, doubled);
-        let less = self.with(Sub, exponent, 1);
-        let exponent = self.op(Add, less, top);
-        self.finish(Exact { sign, exponent, significand, below }, None);
+        let exponent = self.with(Sub, exponent, self.format.bias() as u64);
+        let exponent = self.op(Add, exponent, larger);
+        Exact { sign, exponent, significand, below }
     }
 
     /// The high half of a product, and whether the low half is not 0.
@@ -82,17 +77,33 @@ impl Emit<'_, '_> {
         self.op(Or, low, high)
     }
 
-    /// A routine of two factors, or of dividend and divisor: `emit` does it for normal numbers, and returns.
-    pub(super) fn of_factors(&mut self, quotient: bool, a: Value, b: Value, emit: fn(&mut Self, Factors)) {
+    /// A routine of two factors, or of dividend and divisor: `emit` does it for normal numbers.
+    ///
+    /// All that is special, operands that are not normal numbers or a result that may not be, is left to one branch in
+    /// the end, which begins anew.
+    pub(super) fn of_factors(
+        &mut self,
+        quotient: bool,
+        a: Value,
+        b: Value,
+        emit: fn(&mut Self, Factors) -> Exact,
+    ) {
         let (pa, pb) = (self.parts(a), self.parts(b));
         let sign = self.op(Ne, pa.sign, pb.sign);
         let significands = [self.significand(a), self.significand(b)];
         let exponents = [pa.exponent, pb.exponent];
-        let (odd_a, odd_b) = (self.is_special(pa.exponent), self.is_special(pb.exponent));
-        let special = self.or(odd_a, odd_b);
+        let exact = emit(self, Factors { sign, significands, exponents });
+        let rounded = self.round(exact.exponent, exact.significand, exact.below);
+        let result = self.signed(sign, rounded);
+        let (special_a, special_b) = (self.is_special(pa.exponent), self.is_special(pb.exponent));
+        let special = self.or(special_a, special_b);
+        // Exponents from 1 on that even a carry leaves finite.
+        let e = self.with(Sub, exact.exponent, 1);
+        let range = self.with(GeU, e, self.format.max_exponent() as u64 - 2);
+        let special = self.or(special, range);
         let [special, normal] = self.branch(special);
         self.b.block = normal;
-        emit(self, Factors { sign, significands, exponents });
+        self.return_value(result);
 
         self.b.block = special;
         let [(nan_a, inf_a, zero_a), (nan_b, inf_b, zero_b)] = [pa, pb].map(|p| self.kind(p));
@@ -108,14 +119,15 @@ impl Emit<'_, '_> {
         let result = self.select(nan, canonical, result);
         let known = self.or(infinite, zero);
         let known = self.or(known, nan);
-        let [known, subnormal] = self.branch(known);
+        let [known, finite] = self.branch(known);
         self.b.block = known;
         self.return_value(result);
 
-        self.b.block = subnormal;
+        self.b.block = finite;
         let (a, ea) = self.normalized(significands[0], pa);
         let (b, eb) = self.normalized(significands[1], pb);
-        emit(self, Factors { sign, significands: [a, b], exponents: [ea, eb] });
+        let exact = emit(self, Factors { sign, significands: [a, b], exponents: [ea, eb] });
+        self.finish(exact, None);
     }
 
     /// Whether an exponent is none of a normal number.

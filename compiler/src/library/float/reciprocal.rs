@@ -49,7 +49,6 @@ impl Emit<'_, '_> {
         }
         let along = self.with(ShrU, word, 11);
         let along = self.with(And, along, 0xffff);
-        let slope = self.with(And, slope, 0xffff);
         let drop = self.op(Mul, along, slope);
         self.op(Sub, value, drop)
     }

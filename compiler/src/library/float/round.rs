@@ -16,8 +16,8 @@ pub(super) struct Exact {
 }
 
 impl Emit<'_, '_> {
-    /// Rounds and packs, without sign, what has an exponent of 1 or more. Without a leading 1 it is
-    /// subnormal, and its exponent has to be 1. Exponents that are too large give infinity.
+    /// Rounds and packs, without sign, what has an exponent from 1 to the largest of finite numbers. Without a leading
+    /// 1 it is subnormal, and its exponent has to be 1.
     pub(super) fn round(&mut self, exponent: Value, significand: Value, below: Value) -> Value {
         let format = self.format;
         let fraction = self.with(ShrU, significand, format.exponent() as u64);
@@ -33,10 +33,7 @@ impl Emit<'_, '_> {
         let up = self.widen(up, format.ty);
         let rounded = self.op(Add, fraction, up);
         // The leading 1, or the carry into it, adds 1 to the exponent.
-        let packed = self.packed(exponent, rounded);
-        let too_large = self.with(GeS, exponent, format.max_exponent() as u64);
-        let infinity = self.constant(format.infinity());
-        self.select(too_large, infinity, packed)
+        self.packed(exponent, rounded)
     }
 
     /// Exponent and significand of the format's width, with its leading 1, put together.
@@ -47,11 +44,14 @@ impl Emit<'_, '_> {
         self.op(Add, exponent, significand)
     }
 
-    /// Returns a number with a leading 1, rounded; where `nan`, the canonical NaN.
+    /// Returns a number with a leading 1 and any exponent, rounded; where `nan`, the canonical NaN.
     pub(super) fn finish(&mut self, exact: Exact, nan: Option<Value>) {
         let Exact { sign, exponent, significand, below } = exact;
-        let normal = self.round(exponent, significand, below);
-        let mut result = self.signed(sign, normal);
+        let rounded = self.round(exponent, significand, below);
+        let too_large = self.with(GeS, exponent, self.format.max_exponent() as u64);
+        let infinity = self.constant(self.format.infinity());
+        let rounded = self.select(too_large, infinity, rounded);
+        let mut result = self.signed(sign, rounded);
         if let Some(nan) = nan {
             let canonical = self.constant(self.format.nan());
             result = self.select(nan, canonical, result);

@@ -4,103 +4,141 @@ use super::Emit;
 use crate::ir::*;
 
 use BinaryOp::*;
+use Type::I32;
 
 impl Emit<'_, '_> {
     /// The routine of `a + b`.
     ///
-    /// With x the operand of greater magnitude, y the other, d the difference of their exponents:
-    /// if the signs are equal or d ≥ 2, no more than two leading bits vanish, and y is shifted by any
-    /// distance; otherwise y is shifted by at most one place, exactly, and any number of bits vanish.
+    /// With x the operand of greater exponent, y the other, d the difference: if the signs are equal or
+    /// d ≥ 2, no more than one leading bit vanishes, and y is shifted by any distance; otherwise y is shifted by at most
+    /// one place, exactly, and any number of bits vanish.
     pub(super) fn add(&mut self, a: Value, b: Value) {
         let format = self.format;
-        let ty = format.ty;
         let (pa, pb) = (self.parts(a), self.parts(b));
-        let swap = self.op(LtU, pa.magnitude, pb.magnitude);
-        let same = self.op(Eq, pa.sign, pb.sign);
         let (sa, ea) = self.addend(a, pa.exponent);
         let (sb, eb) = self.addend(b, pb.exponent);
         let (ta, tb) = (self.trailing(sa), self.trailing(sb));
+        let same = self.op(Eq, pa.sign, pb.sign);
+        let swap = self.op(LtU, ea, eb);
         let (forth, back) = (self.op(Sub, ea, eb), self.op(Sub, eb, ea));
         let distance = self.select(swap, back, forth);
         let exponent = self.select(swap, eb, ea);
         let sign = self.select(swap, pb.sign, pa.sign);
         let (x, y) = (self.select(swap, sb, sa), self.select(swap, sa, sb));
         let trailing = self.select(swap, ta, tb);
-        let far = self.with(GeU, distance, 2);
-        let far = self.or(same, far);
         let special = self.with(Eq, exponent, format.max_exponent() as u64);
-        let finite = self.not(special);
-        let far = self.and(far, finite);
-        let [far, near] = self.branch(far);
+        let (nan_a, nan_b) = (self.is_nan(pa.magnitude), self.is_nan(pb.magnitude));
+        let nan = self.or(nan_a, nan_b);
+        // y to be added, or its complement; either keeps its highest bit when it is shifted.
+        let complement = self.with(Xor, y, u64::MAX >> (64 - format.width()));
+        let added = self.select(same, y, complement);
+        let most = self.word(format.width() - 1);
+        let too_far = self.op(LtU, most, distance);
+        let amount = self.select(too_far, most, distance);
+        let close = self.word(2);
+        let close = self.op(LtU, distance, close);
+        let no = self.word(0);
+        let near = self.select(same, no, close);
+        let [near, far] = self.branch(near);
 
         self.b.block = far;
-        let beyond = self.with(GeU, distance, format.width() as u64);
-        let amount = self.amount(distance, ty);
-        let shifted = self.op(ShrU, y, amount);
-        let zero = self.constant(0);
-        let shifted = self.select(beyond, zero, shifted);
+        let amount = self.amount(amount, format.ty);
+        let shifted = self.op(ShrS, added, amount);
         let below = self.op(LtU, trailing, distance);
-        let sum = self.op(Add, x, shifted);
-        let difference = self.op(Sub, x, shifted);
-        // What is below makes the difference less.
-        let borrow = self.widen(below, ty);
-        let difference = self.op(Sub, difference, borrow);
-        let sum = self.select(same, sum, difference);
+        // x − y is x + complement + 1; what is below makes it less.
+        let exact = self.not(below);
+        let one = self.select(same, no, exact);
+        let sum = self.add_with(x, shifted, one);
         // The leading 1 is in one of three places; if the signs are equal, in the first, or else it counts
         // as in the second (where subnormal numbers have none).
-        let first = self.top(sum);
-        let doubled = self.with(Shl, sum, 1);
         let high = self.high(sum);
-        let second = self.with(GeU, high, 1 << 30);
-        let second = self.or(same, second);
-        let four_times = self.with(Shl, sum, 2);
-        let significand = self.select(second, doubled, four_times);
-        let significand = self.select(first, sum, significand);
-        let less = self.with(Sub, exponent, 1);
-        let e = self.select(second, exponent, less);
-        let more = self.with(Add, exponent, 1);
-        let e = self.select(first, more, e);
+        let first = self.with(GeU, high, 1 << 31);
+        let (none, bit) = (self.word(0), self.word(1 << 30));
+        let limit = self.select(same, none, bit);
+        let second = self.op(GeU, high, limit);
+        let significand = self.leading_of_three(first, second, sum);
+        let e = self.with(Sub, exponent, 1);
+        let e = self.op(Add, e, second);
+        let e = self.op(Add, e, first);
         let rounded = self.round(e, significand, below);
         let result = self.signed(sign, rounded);
+        let too_large = self.with(GeU, e, format.max_exponent() as u64);
+        let special_here = self.or(special, too_large);
+        let infinite = self.special_sum(sign, nan);
+        let result = self.select(special_here, infinite, result);
         self.return_value(result);
-
-        self.b.block = near;
-        let [special, near] = self.branch(special);
 
         self.b.block = near;
         let half = self.with(ShrU, y, 1);
         let shifted = self.select(distance, half, y);
-        let difference = self.op(Sub, x, shifted);
+        let (forth, back) = (self.op(Sub, x, shifted), self.op(Sub, shifted, x));
+        let less = self.op(LtU, x, shifted);
+        let difference = self.select(less, back, forth);
+        let sign_here = self.op(Ne, sign, less);
         let leading = self.unary(UnaryOp::Clz, difference);
         let leading = self.low(leading);
         // As far as the exponent allows: then it is 1.
         let limited = self.op(LtU, exponent, leading);
         let leading = self.select(limited, exponent, leading);
-        let amount = self.amount(leading, ty);
+        let amount = self.amount(leading, format.ty);
         let significand = self.op(Shl, difference, amount);
         let more = self.with(Add, exponent, 1);
         let e = self.op(Sub, more, leading);
-        let none = self.word(0);
-        let rounded = self.round(e, significand, none);
-        let result = self.signed(sign, rounded);
+        let rounded = self.round(e, significand, no);
+        let result = self.signed(sign_here, rounded);
         let none = self.not(difference);
         let zero = self.constant(0);
         let result = self.select(none, zero, result);
+        // Infinities of both signs.
+        let both = self.not(distance);
+        let nan = self.or(nan, both);
+        let infinite = self.special_sum(sign, nan);
+        let result = self.select(special, infinite, result);
         self.return_value(result);
+    }
 
-        self.b.block = special;
-        let nan_a = self.is_nan(pa.magnitude);
-        let nan_b = self.is_nan(pb.magnitude);
-        let nan = self.or(nan_a, nan_b);
-        // Both infinite, if the signs differ.
-        let equal = self.op(Eq, pa.magnitude, pb.magnitude);
+    /// Infinity, or a NaN.
+    fn special_sum(&mut self, sign: Value, nan: Value) -> Value {
+        let infinity = self.constant(self.format.infinity());
+        let infinity = self.signed(sign, infinity);
+        let canonical = self.constant(self.format.nan());
+        self.select(nan, canonical, infinity)
+    }
+
+    /// `x + y + one`, where x has zeros in its last bits: to add one there carries nothing.
+    fn add_with(&mut self, x: Value, y: Value, one: Value) -> Value {
+        if self.format.ty == I32 {
+            let sum = self.op(Add, x, one);
+            return self.op(Add, sum, y);
+        }
+        let ([x0, x1], [y0, y1]) = (self.halves(x), self.halves(y));
+        let x0 = self.op(Add, x0, one);
+        let (low, carry) = (self.op(Add, x0, y0), self.op(Carry, x0, y0));
+        let high = self.op(Add, x1, y1);
+        let high = self.op(Add, high, carry);
+        self.join(low, high)
+    }
+
+    /// The number itself if `first`, else its double if `second`, which `first` implies, else four times it: word by
+    /// word a sum, so that both are selected in one step.
+    fn leading_of_three(&mut self, first: Value, second: Value, number: Value) -> Value {
+        let (double, four) = (self.with(Shl, number, 1), self.with(Shl, number, 2));
+        if self.format.ty == I32 {
+            return self.choose_word(first, second, [number, double, four]);
+        }
+        let ([a0, a1], [b0, b1], [c0, c1]) = (self.halves(number), self.halves(double), self.halves(four));
+        let (low, high) =
+            (self.choose_word(first, second, [a0, b0, c0]), self.choose_word(first, second, [a1, b1, c1]));
+        self.join(low, high)
+    }
+
+    fn choose_word(&mut self, first: Value, second: Value, [once, double, four]: [Value; 3]) -> Value {
         let none = self.word(0);
-        let opposite = self.select(same, none, equal);
-        let nan = self.or(nan, opposite);
-        let greater = self.select(swap, b, a);
-        let canonical = self.constant(format.nan());
-        let result = self.select(nan, canonical, greater);
-        self.return_value(result);
+        let (half, quarter) = (self.op(Sub, four, double), self.op(Sub, double, once));
+        let half = self.select(second, half, none);
+        let quarter = self.select(first, quarter, none);
+        let rest = self.op(Sub, four, half);
+        self.op(Sub, rest, quarter)
     }
 
     /// Significand, with one bit free above it, and exponent of a number that may be subnormal or 0: the

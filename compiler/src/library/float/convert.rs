@@ -73,7 +73,7 @@ impl Emit<'_, '_> {
         let leading = self.low(leading);
         let exponent = self.word(to.bias() + width(from) - 1);
         let exponent = self.op(Sub, exponent, leading);
-        let exact = self.word(0);
+        let exact = self.word(1);
         let result = match (from, to.ty) {
             (I32, I64) => {
                 let significand = self.widen(significand, I64);
@@ -85,7 +85,8 @@ impl Emit<'_, '_> {
                 let high = self.high(significand);
                 let none = self.not(low);
                 let below = self.not(none);
-                self.round(exponent, high, below)
+                let tail = self.with(Add, below, 1);
+                self.round(exponent, high, tail)
             }
             _ => self.round(exponent, significand, exact),
         };

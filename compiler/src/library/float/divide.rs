@@ -16,7 +16,7 @@ impl Emit<'_, '_> {
     }
 
     /// Significands a and b, both with the leading 1 in the highest bit, so that a / b is between 1/2 and 2.
-    fn quotient(&mut self, factors: Factors) -> Exact {
+    fn quotient(&mut self, factors: Factors) -> (Exact, Value) {
         let Factors { sign, significands: [a, b], exponents: [ea, eb] } = factors;
         let b_high = self.high(b);
         let x = self.reciprocal(b_high);
@@ -58,9 +58,9 @@ impl Emit<'_, '_> {
         let top = self.top(significand);
         let doubled = self.with(Shl, significand, 1);
         let significand = self.select(top, significand, doubled);
-        let exponent = self.with(Add, exponent, self.format.bias() as u64 - 1);
-        let exponent = self.op(Add, exponent, top);
-        Exact { sign, exponent, significand, below }
+        let least = self.with(Add, exponent, self.format.bias() as u64 - 1);
+        let exponent = self.op(Add, least, top);
+        (Exact { sign, exponent, significand, below }, least)
     }
 
     /// A number with its last unit added if the remainder is as large as `unit`, and whether it is not exact.
@@ -153,6 +153,7 @@ impl Emit<'_, '_> {
         let unit = self.with(Add, unit, 1);
         let (root, below) = self.corrected(root, rest, unit);
         let significand = self.with(Shl, root, self.format.width() as u64 - 1 - places);
-        self.round(exponent, significand, below)
+        let tail = self.with(Add, below, 1);
+        self.round(exponent, significand, tail)
     }
 }

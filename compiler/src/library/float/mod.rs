@@ -170,13 +170,13 @@ impl Emit<'_, '_> {
         self.select(cond, a, b)
     }
 
-    /// `a && b` of bits.
+    /// `a && b` of bits; a may be the later one if it is a comparison.
     fn and(&mut self, a: Value, b: Value) -> Value {
         let no = self.word(0);
         self.select(a, b, no)
     }
 
-    /// `a || b` of bits.
+    /// `a || b` of bits; a may be the later one if it is a comparison.
     fn or(&mut self, a: Value, b: Value) -> Value {
         let yes = self.word(1);
         self.select(a, yes, b)
@@ -236,7 +236,9 @@ impl Emit<'_, '_> {
 
     /// The significand of a normal number, in the highest bits.
     fn significand(&mut self, a: Value) -> Value {
-        let shifted = self.with(Shl, a, self.format.exponent() as u64);
+        // A shift of what has been masked is a matter of where bits are.
+        let fraction = self.with(And, a, (1 << self.format.fraction) - 1);
+        let shifted = self.with(Shl, fraction, self.format.exponent() as u64);
         self.with(Or, shifted, self.format.sign())
     }
 

@@ -21,7 +21,7 @@ impl Emit<'_, '_> {
         self.of_factors(false, a, b, Emit::product);
     }
 
-    fn product(&mut self, factors: Factors) -> Exact {
+    fn product(&mut self, factors: Factors) -> (Exact, Value) {
         let Factors { sign, significands: [a, b], exponents: [ea, eb] } = factors;
         // With a bit free above each and so two above the product, nothing of which then has to be wrapped.
         let (a, b) = (self.with(ShrU, a, 1), self.with(ShrU, b, 1));
@@ -31,9 +31,9 @@ impl Emit<'_, '_> {
         let (once, twice) = (self.with(Shl, product, 2), self.with(Shl, product, 3));
         let significand = self.select(larger, once, twice);
         let exponent = self.op(Add, ea, eb);
-        let exponent = self.with(Sub, exponent, self.format.bias() as u64);
-        let exponent = self.op(Add, exponent, larger);
-        Exact { sign, exponent, significand, below }
+        let least = self.with(Sub, exponent, self.format.bias() as u64);
+        let exponent = self.op(Add, least, larger);
+        (Exact { sign, exponent, significand, below }, least)
     }
 
     /// The high half of a product, and whether the low half is not 0.
@@ -77,7 +77,8 @@ impl Emit<'_, '_> {
         self.op(Or, low, high)
     }
 
-    /// A routine of two factors, or of dividend and divisor: `emit` does it for normal numbers.
+    /// A routine of two factors, or of dividend and divisor: `emit` does it for normal numbers, and says what the
+    /// exponent is or is 1 less than.
     ///
     /// All that is special, operands that are not normal numbers or a result that may not be, is left to one branch in
     /// the end, which begins anew.
@@ -86,21 +87,22 @@ impl Emit<'_, '_> {
         quotient: bool,
         a: Value,
         b: Value,
-        emit: fn(&mut Self, Factors) -> Exact,
+        emit: fn(&mut Self, Factors) -> (Exact, Value),
     ) {
         let (pa, pb) = (self.parts(a), self.parts(b));
         let sign = self.op(Ne, pa.sign, pb.sign);
         let significands = [self.significand(a), self.significand(b)];
         let exponents = [pa.exponent, pb.exponent];
-        let exact = emit(self, Factors { sign, significands, exponents });
-        let rounded = self.round(exact.exponent, exact.significand, exact.below);
+        let (exact, least) = emit(self, Factors { sign, significands, exponents });
+        let tail = self.with(Add, exact.below, 1);
+        let rounded = self.round(exact.exponent, exact.significand, tail);
         let result = self.signed(sign, rounded);
         let (special_a, special_b) = (self.is_special(pa.exponent), self.is_special(pb.exponent));
         let special = self.or(special_a, special_b);
         // Exponents from 1 on that even a carry leaves finite.
-        let e = self.with(Sub, exact.exponent, 1);
-        let range = self.with(GeU, e, self.format.max_exponent() as u64 - 2);
-        let special = self.or(special, range);
+        let e = self.with(Sub, least, 1);
+        let range = self.with(GeU, e, self.format.max_exponent() as u64 - 3);
+        let special = self.or(range, special);
         let [special, normal] = self.branch(special);
         self.b.block = normal;
         self.return_value(result);
@@ -126,7 +128,7 @@ impl Emit<'_, '_> {
         self.b.block = finite;
         let (a, ea) = self.normalized(significands[0], pa);
         let (b, eb) = self.normalized(significands[1], pb);
-        let exact = emit(self, Factors { sign, significands: [a, b], exponents: [ea, eb] });
+        let (exact, _) = emit(self, Factors { sign, significands: [a, b], exponents: [ea, eb] });
         self.finish(exact, None);
     }
 

@@ -17,19 +17,20 @@ pub(super) struct Exact {
 
 impl Emit<'_, '_> {
     /// Rounds and packs, without sign, what has an exponent from 1 to the largest of finite numbers. Without a leading
-    /// 1 it is subnormal, and its exponent has to be 1.
-    pub(super) fn round(&mut self, exponent: Value, significand: Value, below: Value) -> Value {
+    /// 1 it is subnormal, and its exponent has to be 1. `tail` is 1, and 1 more if there is something below
+    /// the significand, or 1 less if something is to be taken from it, less than its last bit.
+    pub(super) fn round(&mut self, exponent: Value, significand: Value, tail: Value) -> Value {
         let format = self.format;
         let fraction = self.with(ShrU, significand, format.exponent() as u64);
         let low = self.low(significand);
         let rest = self.with(And, low, (1 << format.exponent()) - 1);
         let last = self.low(fraction);
         let last = self.with(And, last, 1);
-        // Twice the rest, with what is below, to twice the half of a last place; a tie goes up if the last bit is 1.
+        // Twice the rest, with the tail, to twice the half of a last place and 1; a tie goes up if the last bit is 1.
         let rest = self.with(Shl, rest, 1);
-        let tail = self.op(Add, below, last);
+        let tail = self.op(Add, tail, last);
         let rest = self.op(Add, rest, tail);
-        let up = self.above(rest, 1 << format.exponent());
+        let up = self.above(rest, (1 << format.exponent()) + 1);
         let up = self.widen(up, format.ty);
         let rounded = self.op(Add, fraction, up);
         // The leading 1, or the carry into it, adds 1 to the exponent.
@@ -47,7 +48,8 @@ impl Emit<'_, '_> {
     /// Returns a number with a leading 1 and any exponent, rounded; where `nan`, the canonical NaN.
     pub(super) fn finish(&mut self, exact: Exact, nan: Option<Value>) {
         let Exact { sign, exponent, significand, below } = exact;
-        let rounded = self.round(exponent, significand, below);
+        let tail = self.with(Add, below, 1);
+        let rounded = self.round(exponent, significand, tail);
         let too_large = self.with(GeS, exponent, self.format.max_exponent() as u64);
         let infinity = self.constant(self.format.infinity());
         let rounded = self.select(too_large, infinity, rounded);
@@ -77,7 +79,8 @@ impl Emit<'_, '_> {
         let lost = self.op(Shl, lost, back);
         let nothing = self.not(lost);
         let below = self.select(nothing, below, one);
-        let rounded = self.round(one, shifted, below);
+        let tail = self.with(Add, below, 1);
+        let rounded = self.round(one, shifted, tail);
         let result = self.signed(sign, rounded);
         self.return_value(result);
     }

@@ -17,15 +17,14 @@ impl Emit<'_, '_> {
         let (pa, pb) = (self.parts(a), self.parts(b));
         let (sa, ea) = self.addend(a, pa.exponent);
         let (sb, eb) = self.addend(b, pb.exponent);
-        let (ta, tb) = (self.trailing(sa), self.trailing(sb));
         let same = self.op(Eq, pa.sign, pb.sign);
-        let swap = self.op(LtU, ea, eb);
+        // Those of subnormal numbers count as 1, and so may be the greater ones of two that are equal.
+        let swap = self.op(LtU, pa.exponent, pb.exponent);
         let (forth, back) = (self.op(Sub, ea, eb), self.op(Sub, eb, ea));
         let distance = self.select(swap, back, forth);
         let exponent = self.select(swap, eb, ea);
         let sign = self.select(swap, pb.sign, pa.sign);
         let (x, y) = (self.select(swap, sb, sa), self.select(swap, sa, sb));
-        let trailing = self.select(swap, ta, tb);
         let special = self.with(Eq, exponent, format.max_exponent() as u64);
         let (nan_a, nan_b) = (self.is_nan(pa.magnitude), self.is_nan(pb.magnitude));
         let nan = self.or(nan_a, nan_b);
@@ -37,18 +36,24 @@ impl Emit<'_, '_> {
         let amount = self.select(too_far, most, distance);
         let close = self.word(2);
         let close = self.op(LtU, distance, close);
-        let no = self.word(0);
-        let near = self.select(same, no, close);
+        let differ = self.not(same);
+        let near = self.and(close, differ);
         let [near, far] = self.branch(near);
 
         self.b.block = far;
         let amount = self.amount(amount, format.ty);
         let shifted = self.op(ShrS, added, amount);
+        // x − y is x + complement + 1; what is below makes it less then.
+        let sum = self.add_with(x, shifted, differ);
+        let trailing = self.unary(UnaryOp::Ctz, y);
+        let trailing = self.low(trailing);
         let below = self.op(LtU, trailing, distance);
-        // x − y is x + complement + 1; what is below makes it less.
-        let exact = self.not(below);
-        let one = self.select(same, no, exact);
-        let sum = self.add_with(x, shifted, one);
+        let (one, two) = (self.word(1), self.word(2));
+        let tail = self.op(Sub, two, differ);
+        let tail = self.op(Sub, tail, differ);
+        let tail = self.select(below, tail, one);
+        let nothing = self.not(y);
+        let tail = self.select(nothing, one, tail);
         // The leading 1 is in one of three places; if the signs are equal, in the first, or else it counts
         // as in the second (where subnormal numbers have none).
         let high = self.high(sum);
@@ -57,13 +62,13 @@ impl Emit<'_, '_> {
         let limit = self.select(same, none, bit);
         let second = self.op(GeU, high, limit);
         let significand = self.leading_of_three(first, second, sum);
-        let e = self.with(Sub, exponent, 1);
-        let e = self.op(Add, e, second);
-        let e = self.op(Add, e, first);
-        let rounded = self.round(e, significand, below);
+        let more = self.op(Add, exponent, second);
+        let more = self.op(Add, more, first);
+        let e = self.with(Sub, more, 1);
+        let rounded = self.round(e, significand, tail);
         let result = self.signed(sign, rounded);
-        let too_large = self.with(GeU, e, format.max_exponent() as u64);
-        let special_here = self.or(special, too_large);
+        let too_large = self.above(more, format.max_exponent() as u64);
+        let special_here = self.or(too_large, special);
         let infinite = self.special_sum(sign, nan);
         let result = self.select(special_here, infinite, result);
         self.return_value(result);
@@ -84,16 +89,19 @@ impl Emit<'_, '_> {
         let significand = self.op(Shl, difference, amount);
         let more = self.with(Add, exponent, 1);
         let e = self.op(Sub, more, leading);
-        let rounded = self.round(e, significand, no);
+        let one = self.word(1);
+        let rounded = self.round(e, significand, one);
         let result = self.signed(sign_here, rounded);
-        let none = self.not(difference);
-        let zero = self.constant(0);
-        let result = self.select(none, zero, result);
         // Infinities of both signs.
         let both = self.not(distance);
         let nan = self.or(nan, both);
         let infinite = self.special_sum(sign, nan);
-        let result = self.select(special, infinite, result);
+        // Or nothing is left: 0.
+        let zero = self.constant(0);
+        let known = self.select(special, infinite, zero);
+        let none = self.not(difference);
+        let special = self.or(special, none);
+        let result = self.select(special, known, result);
         self.return_value(result);
     }
 
@@ -105,7 +113,7 @@ impl Emit<'_, '_> {
         self.select(nan, canonical, infinity)
     }
 
-    /// `x + y + one`, where x has zeros in its last bits: to add one there carries nothing.
+    /// `x + y + one`, where x has zeros in its last bits: to add 1 there carries nothing.
     fn add_with(&mut self, x: Value, y: Value, one: Value) -> Value {
         if self.format.ty == I32 {
             let sum = self.op(Add, x, one);
@@ -151,14 +159,5 @@ impl Emit<'_, '_> {
         let shifted = self.with(Shl, fraction, format.exponent() as u64 - 1);
         let normal = self.with(Or, shifted, format.sign() / 2);
         (self.select(subnormal, shifted, normal), e)
-    }
-
-    /// How far a number can be shifted to the right without loss.
-    fn trailing(&mut self, a: Value) -> Value {
-        let count = self.unary(UnaryOp::Ctz, a);
-        let count = self.low(count);
-        let zero = self.not(a);
-        let any = self.word(1 << 12);
-        self.select(zero, any, count)
     }
 }

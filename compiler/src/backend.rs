@@ -18,6 +18,8 @@ use wasm2onnx_runtime::Network;
 const CROSSING_FIELDS: u16 = 36;
 /// Most weight of a packet, and what is tried when it turns out to carry too much.
 const PACKET_WEIGHTS: [usize; 4] = [48, 20, 8, 2];
+/// The same of library routines, which are written for depth: what can be done in the same steps stays together.
+const ROUTINE_WEIGHTS: [usize; 7] = [400, 160, 90, 48, 20, 8, 2];
 
 /// Packetizes, lowers, schedules and links a module, and certifies the result.
 ///
@@ -51,6 +53,10 @@ pub fn run(module: &Module) -> Result<Network, CompileError> {
     }
 }
 
+fn packet_weights(function: &Function) -> &'static [usize] {
+    if function.index == u32::MAX { &ROUTINE_WEIGHTS } else { &PACKET_WEIGHTS }
+}
+
 /// The network, not certified yet, and the first packet of each function. Nothing if a function
 /// turned out to have a larger frame than the stack's regions were made for: `frames` knows it then.
 fn assemble(
@@ -61,7 +67,7 @@ fn assemble(
 ) -> Result<Option<(Network, Vec<u32>)>, CompileError> {
     let mut plans = Vec::with_capacity(module.functions.len());
     for (func, function) in module.functions.iter() {
-        let plan = Plan::new(function, PACKET_WEIGHTS[0])?;
+        let plan = Plan::new(function, packet_weights(function)[0])?;
         frames[func] = frames[func].max(plan.frame());
         plans.push(plan);
     }
@@ -131,7 +137,7 @@ fn function(
 ) -> Result<Frame, CompileError> {
     let function = &module.functions[func];
     let (mut prefetch, mut tight) = (true, true);
-    let mut weights = PACKET_WEIGHTS[1..].iter();
+    let mut weights = packet_weights(function)[1..].iter();
     loop {
         let params = packetize::param_ranges(&plan.packets, tight);
         let cx = Context {

@@ -261,6 +261,7 @@ impl Builder<'_> {
 pub fn result_type(op: &Op, ty: Type) -> Type {
     match op {
         Op::Unary(UnaryOp::Eqz | UnaryOp::Wrap) => Type::I32,
+        Op::Float(op) => op.result(ty),
         Op::Unary(UnaryOp::ExtendU | UnaryOp::ExtendS) => Type::I64,
         Op::Binary(op) if op.is_comparison() => Type::I32,
         _ => ty,

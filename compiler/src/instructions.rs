@@ -11,7 +11,8 @@
 use wasm2onnx_runtime::ValueType;
 use wasmparser::{MemArg, Operator};
 
-use crate::ir::{BinaryOp, UnaryOp};
+use crate::ir::{BinaryOp, FloatOp, Type, UnaryOp};
+pub use crate::library::float::compare::Compare;
 
 /// A supported instruction: a row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +45,7 @@ pub enum Kind {
     Memory,
     /// Integers and what makes them.
     Integer,
-    /// Floats, so far as bit patterns.
+    /// Floats and what makes them.
     Float,
 }
 
@@ -66,8 +67,24 @@ pub enum Becomes {
     Division(BinaryOp),
     /// Its operand: the bits stay.
     Reinterpret,
-    /// Operations on the bits of floats.
+    /// Operations on the sign of floats.
+    Sign(SignOp),
+    /// Float arithmetic.
     Float(FloatOp),
+    /// A difference of floats: the sum with the sign of the second flipped.
+    FloatDifference,
+    /// A comparison of floats.
+    FloatCompare(Compare),
+    /// The lesser of two floats, or the greater.
+    FloatExtremum {
+        /// Which.
+        greatest: bool,
+    },
+    /// The integer part of a float, behind the traps that WebAssembly has.
+    Truncation {
+        /// Whether the integer has a sign.
+        signed: bool,
+    },
     /// A read of memory behind a check of its bounds.
     Load {
         /// Number of bytes.
@@ -82,9 +99,9 @@ pub enum Becomes {
     },
 }
 
-/// Operations on floats that are operations on their bits.
+/// Operations on the sign of floats, NaNs not excepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FloatOp {
+pub enum SignOp {
     /// Flips the sign.
     Neg,
     /// Clears the sign.
@@ -102,7 +119,7 @@ impl Instruction {
 
 use Becomes::*;
 use BinaryOp::*;
-use FloatOp::*;
+use SignOp::*;
 use UnaryOp::*;
 
 // How things are computed: what several rows say, and what is too long for a row.
@@ -137,6 +154,18 @@ const WIDE_SHIFT: &str = "shifts of both words, and selects; by a constant, bit 
 const LOW: &str = "nothing: the low word is there";
 const SIGN: &str = "one unit, for the sign";
 const MASK: &str = "the sign is a bit field";
+const FLOAT: &str = "a call of a library routine";
+const FLOAT_COMPARE: &str = "comparisons of magnitudes and signs, and selects";
+const FLOAT_SELECT: &str = "a comparison, and selects";
+const FLOAT_CHECKED: &str = "two checks of the magnitude, and a call of a library routine";
+
+const fn from_int(signed: bool, to: Type) -> FloatOp {
+    FloatOp::FromInt { signed, to }
+}
+
+const fn to_int(signed: bool, to: Type) -> FloatOp {
+    FloatOp::ToInt { signed, to }
+}
 
 /// From rows
 /// `Operator "name" [operands] [results] what it becomes, how it is computed;`
@@ -175,7 +204,7 @@ macro_rules! instructions {
     };
 }
 
-// Float arithmetic goes to `Float`, bulk memory to `Memory`.
+// Bulk memory goes to `Memory`.
 instructions! {
     Control {
         Unreachable            "unreachable"          []         []     Own,                               "the packet ends in a trap";
@@ -263,6 +292,14 @@ instructions! {
         I32Rotl                "i32.rotl"             [I32 I32]  [I32]  Binary(Rotl),                      BYTES;
         I32Rotr                "i32.rotr"             [I32 I32]  [I32]  Binary(Rotr),                      BYTES;
         I32WrapI64             "i32.wrap_i64"         [I64]      [I32]  Unary(Wrap),                       LOW;
+        I32TruncF32S           "i32.trunc_f32_s"      [F32]      [I32]  Truncation { signed: true },       FLOAT_CHECKED;
+        I32TruncF32U           "i32.trunc_f32_u"      [F32]      [I32]  Truncation { signed: false },      FLOAT_CHECKED;
+        I32TruncF64S           "i32.trunc_f64_s"      [F64]      [I32]  Truncation { signed: true },       FLOAT_CHECKED;
+        I32TruncF64U           "i32.trunc_f64_u"      [F64]      [I32]  Truncation { signed: false },      FLOAT_CHECKED;
+        I32TruncSatF32S        "i32.trunc_sat_f32_s"  [F32]      [I32]  Float(to_int(true, Type::I32)),    FLOAT;
+        I32TruncSatF32U        "i32.trunc_sat_f32_u"  [F32]      [I32]  Float(to_int(false, Type::I32)),   FLOAT;
+        I32TruncSatF64S        "i32.trunc_sat_f64_s"  [F64]      [I32]  Float(to_int(true, Type::I32)),    FLOAT;
+        I32TruncSatF64U        "i32.trunc_sat_f64_u"  [F64]      [I32]  Float(to_int(false, Type::I32)),   FLOAT;
         I32ReinterpretF32      "i32.reinterpret_f32"  [F32]      [I32]  Reinterpret,                       NOTHING;
         I32Extend8S            "i32.extend8_s"        [I32]      [I32]  Unary(Extend8S),                   SIGN;
         I32Extend16S           "i32.extend16_s"       [I32]      [I32]  Unary(Extend16S),                  SIGN;
@@ -298,6 +335,14 @@ instructions! {
         I64Rotr                "i64.rotr"             [I64 I64]  [I64]  Binary(Rotr),                      WIDE_SHIFT;
         I64ExtendI32S          "i64.extend_i32_s"     [I32]      [I64]  Unary(ExtendS),                    SIGN;
         I64ExtendI32U          "i64.extend_i32_u"     [I32]      [I64]  Unary(ExtendU),                    NOTHING;
+        I64TruncF32S           "i64.trunc_f32_s"      [F32]      [I64]  Truncation { signed: true },       FLOAT_CHECKED;
+        I64TruncF32U           "i64.trunc_f32_u"      [F32]      [I64]  Truncation { signed: false },      FLOAT_CHECKED;
+        I64TruncF64S           "i64.trunc_f64_s"      [F64]      [I64]  Truncation { signed: true },       FLOAT_CHECKED;
+        I64TruncF64U           "i64.trunc_f64_u"      [F64]      [I64]  Truncation { signed: false },      FLOAT_CHECKED;
+        I64TruncSatF32S        "i64.trunc_sat_f32_s"  [F32]      [I64]  Float(to_int(true, Type::I64)),    FLOAT;
+        I64TruncSatF32U        "i64.trunc_sat_f32_u"  [F32]      [I64]  Float(to_int(false, Type::I64)),   FLOAT;
+        I64TruncSatF64S        "i64.trunc_sat_f64_s"  [F64]      [I64]  Float(to_int(true, Type::I64)),    FLOAT;
+        I64TruncSatF64U        "i64.trunc_sat_f64_u"  [F64]      [I64]  Float(to_int(false, Type::I64)),   FLOAT;
         I64ReinterpretF64      "i64.reinterpret_f64"  [F64]      [I64]  Reinterpret,                       NOTHING;
         I64Extend8S            "i64.extend8_s"        [I64]      [I64]  Unary(Extend8S),                   SIGN;
         I64Extend16S           "i64.extend16_s"       [I64]      [I64]  Unary(Extend16S),                  SIGN;
@@ -305,14 +350,58 @@ instructions! {
     }
     Float {
         F32Const               "f32.const"            []         [F32]  Const,                             CONSTANT;
-        F32Abs                 "f32.abs"              [F32]      [F32]  Float(Abs),                        MASK;
-        F32Neg                 "f32.neg"              [F32]      [F32]  Float(Neg),                        MASK;
-        F32Copysign            "f32.copysign"         [F32 F32]  [F32]  Float(Copysign),                   MASK;
+        F32Eq                  "f32.eq"               [F32 F32]  [I32]  FloatCompare(Compare::Eq),         FLOAT_COMPARE;
+        F32Ne                  "f32.ne"               [F32 F32]  [I32]  FloatCompare(Compare::Ne),         FLOAT_COMPARE;
+        F32Lt                  "f32.lt"               [F32 F32]  [I32]  FloatCompare(Compare::Lt),         FLOAT_COMPARE;
+        F32Gt                  "f32.gt"               [F32 F32]  [I32]  FloatCompare(Compare::Gt),         FLOAT_COMPARE;
+        F32Le                  "f32.le"               [F32 F32]  [I32]  FloatCompare(Compare::Le),         FLOAT_COMPARE;
+        F32Ge                  "f32.ge"               [F32 F32]  [I32]  FloatCompare(Compare::Ge),         FLOAT_COMPARE;
+        F32Abs                 "f32.abs"              [F32]      [F32]  Sign(Abs),                         MASK;
+        F32Neg                 "f32.neg"              [F32]      [F32]  Sign(Neg),                         MASK;
+        F32Ceil                "f32.ceil"             [F32]      [F32]  Float(FloatOp::Ceil),              FLOAT;
+        F32Floor               "f32.floor"            [F32]      [F32]  Float(FloatOp::Floor),             FLOAT;
+        F32Trunc               "f32.trunc"            [F32]      [F32]  Float(FloatOp::Trunc),             FLOAT;
+        F32Nearest             "f32.nearest"          [F32]      [F32]  Float(FloatOp::Nearest),           FLOAT;
+        F32Sqrt                "f32.sqrt"             [F32]      [F32]  Float(FloatOp::Sqrt),              FLOAT;
+        F32Add                 "f32.add"              [F32 F32]  [F32]  Float(FloatOp::Add),               FLOAT;
+        F32Sub                 "f32.sub"              [F32 F32]  [F32]  FloatDifference,                   FLOAT;
+        F32Mul                 "f32.mul"              [F32 F32]  [F32]  Float(FloatOp::Mul),               FLOAT;
+        F32Div                 "f32.div"              [F32 F32]  [F32]  Float(FloatOp::Div),               FLOAT;
+        F32Min                 "f32.min"              [F32 F32]  [F32]  FloatExtremum { greatest: false }, FLOAT_SELECT;
+        F32Max                 "f32.max"              [F32 F32]  [F32]  FloatExtremum { greatest: true },  FLOAT_SELECT;
+        F32Copysign            "f32.copysign"         [F32 F32]  [F32]  Sign(Copysign),                    MASK;
+        F32ConvertI32S         "f32.convert_i32_s"    [I32]      [F32]  Float(from_int(true, Type::I32)),  FLOAT;
+        F32ConvertI32U         "f32.convert_i32_u"    [I32]      [F32]  Float(from_int(false, Type::I32)), FLOAT;
+        F32ConvertI64S         "f32.convert_i64_s"    [I64]      [F32]  Float(from_int(true, Type::I32)),  FLOAT;
+        F32ConvertI64U         "f32.convert_i64_u"    [I64]      [F32]  Float(from_int(false, Type::I32)), FLOAT;
+        F32DemoteF64           "f32.demote_f64"       [F64]      [F32]  Float(FloatOp::Demote),            FLOAT;
         F32ReinterpretI32      "f32.reinterpret_i32"  [I32]      [F32]  Reinterpret,                       NOTHING;
         F64Const               "f64.const"            []         [F64]  Const,                             CONSTANT;
-        F64Abs                 "f64.abs"              [F64]      [F64]  Float(Abs),                        MASK;
-        F64Neg                 "f64.neg"              [F64]      [F64]  Float(Neg),                        MASK;
-        F64Copysign            "f64.copysign"         [F64 F64]  [F64]  Float(Copysign),                   MASK;
+        F64Eq                  "f64.eq"               [F64 F64]  [I32]  FloatCompare(Compare::Eq),         FLOAT_COMPARE;
+        F64Ne                  "f64.ne"               [F64 F64]  [I32]  FloatCompare(Compare::Ne),         FLOAT_COMPARE;
+        F64Lt                  "f64.lt"               [F64 F64]  [I32]  FloatCompare(Compare::Lt),         FLOAT_COMPARE;
+        F64Gt                  "f64.gt"               [F64 F64]  [I32]  FloatCompare(Compare::Gt),         FLOAT_COMPARE;
+        F64Le                  "f64.le"               [F64 F64]  [I32]  FloatCompare(Compare::Le),         FLOAT_COMPARE;
+        F64Ge                  "f64.ge"               [F64 F64]  [I32]  FloatCompare(Compare::Ge),         FLOAT_COMPARE;
+        F64Abs                 "f64.abs"              [F64]      [F64]  Sign(Abs),                         MASK;
+        F64Neg                 "f64.neg"              [F64]      [F64]  Sign(Neg),                         MASK;
+        F64Ceil                "f64.ceil"             [F64]      [F64]  Float(FloatOp::Ceil),              FLOAT;
+        F64Floor               "f64.floor"            [F64]      [F64]  Float(FloatOp::Floor),             FLOAT;
+        F64Trunc               "f64.trunc"            [F64]      [F64]  Float(FloatOp::Trunc),             FLOAT;
+        F64Nearest             "f64.nearest"          [F64]      [F64]  Float(FloatOp::Nearest),           FLOAT;
+        F64Sqrt                "f64.sqrt"             [F64]      [F64]  Float(FloatOp::Sqrt),              FLOAT;
+        F64Add                 "f64.add"              [F64 F64]  [F64]  Float(FloatOp::Add),               FLOAT;
+        F64Sub                 "f64.sub"              [F64 F64]  [F64]  FloatDifference,                   FLOAT;
+        F64Mul                 "f64.mul"              [F64 F64]  [F64]  Float(FloatOp::Mul),               FLOAT;
+        F64Div                 "f64.div"              [F64 F64]  [F64]  Float(FloatOp::Div),               FLOAT;
+        F64Min                 "f64.min"              [F64 F64]  [F64]  FloatExtremum { greatest: false }, FLOAT_SELECT;
+        F64Max                 "f64.max"              [F64 F64]  [F64]  FloatExtremum { greatest: true },  FLOAT_SELECT;
+        F64Copysign            "f64.copysign"         [F64 F64]  [F64]  Sign(Copysign),                    MASK;
+        F64ConvertI32S         "f64.convert_i32_s"    [I32]      [F64]  Float(from_int(true, Type::I64)),  FLOAT;
+        F64ConvertI32U         "f64.convert_i32_u"    [I32]      [F64]  Float(from_int(false, Type::I64)), FLOAT;
+        F64ConvertI64S         "f64.convert_i64_s"    [I64]      [F64]  Float(from_int(true, Type::I64)),  FLOAT;
+        F64ConvertI64U         "f64.convert_i64_u"    [I64]      [F64]  Float(from_int(false, Type::I64)), FLOAT;
+        F64PromoteF32          "f64.promote_f32"      [F32]      [F64]  Float(FloatOp::Promote),           FLOAT;
         F64ReinterpretI64      "f64.reinterpret_i64"  [I64]      [F64]  Reinterpret,                       NOTHING;
     }
 }

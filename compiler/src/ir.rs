@@ -127,6 +127,63 @@ pub enum BinaryOp {
     RemS,
 }
 
+/// Float arithmetic on bit patterns, by routines of the library. What is not here, the frontend makes of
+/// operations on the bits. A NaN that one gives is the canonical one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FloatOp {
+    /// Sum.
+    Add,
+    /// Product.
+    Mul,
+    /// Quotient.
+    Div,
+    /// Square root.
+    Sqrt,
+    /// The next integer that is not less.
+    Ceil,
+    /// The next integer that is not greater.
+    Floor,
+    /// The integer part.
+    Trunc,
+    /// The nearest integer, the even one of two.
+    Nearest,
+    /// Of an f32 the f64 that is the same number.
+    Promote,
+    /// Of an f64 the nearest f32.
+    Demote,
+    /// Of an integer the nearest float.
+    FromInt {
+        /// Whether the integer has a sign.
+        signed: bool,
+        /// Which float.
+        to: Type,
+    },
+    /// Of a float the integer part, or of what is too large the nearest integer of the type, or of a NaN 0.
+    ToInt {
+        /// Whether the integer has a sign.
+        signed: bool,
+        /// Which integer.
+        to: Type,
+    },
+}
+
+impl FloatOp {
+    /// Number of operands.
+    pub fn operands(self) -> usize {
+        if matches!(self, FloatOp::Add | FloatOp::Mul | FloatOp::Div) { 2 } else { 1 }
+    }
+
+    /// Type of the result, if the operands are of type `ty`.
+    pub fn result(self, ty: Type) -> Type {
+        match self {
+            FloatOp::Promote => Type::I64,
+            FloatOp::Demote => Type::I32,
+            FloatOp::FromInt { to, .. } | FloatOp::ToInt { to, .. } => to,
+            _ => ty,
+        }
+    }
+}
+
 /// Address spaces of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Space {
@@ -147,6 +204,8 @@ pub enum Op {
     Unary(UnaryOp),
     /// Two operands, of the instruction's type.
     Binary(BinaryOp),
+    /// Only before `legalize`: float arithmetic; the instruction's type is that of the operands.
+    Float(FloatOp),
     /// `args[0] != 0 ? args[1] : args[2]`.
     Select,
     /// Reads `bytes` little-endian bytes at `args[0] + offset` (not wrapped). Reads 0 where there is nothing; never traps.

@@ -57,6 +57,7 @@ impl Display for Inst {
             Op::Const(bits) => write!(f, "const.{ty} 0x{bits:x}"),
             Op::Unary(op) => write!(f, "{}.{ty} {args}", snake(&format!("{op:?}"))),
             Op::Binary(op) => write!(f, "{}.{ty} {args}", snake(&format!("{op:?}"))),
+            Op::Float(op) => write!(f, "float.{ty} {op:?} {args}"),
             Op::Select => write!(f, "select.{ty} {args}"),
             Op::Load { space, bytes, signed, offset } => {
                 let (sign, space) = (if *signed { "_s" } else { "" }, snake(&format!("{space:?}")));

@@ -148,6 +148,7 @@ impl<'a> Check<'a> {
             Op::Const(_) => self.types(&inst.args, &[]).map(|()| true),
             Op::Unary(_) => self.types(&inst.args, &[ty]).map(|()| true),
             Op::Binary(_) => self.types(&inst.args, &[ty, ty]).map(|()| true),
+            Op::Float(op) => self.types(&inst.args, &vec![ty; op.operands()]).map(|()| true),
             Op::Select => self.types(&inst.args, &[I32, ty, ty]).map(|()| true),
             Op::Load { .. } => self.types(&inst.args, &[I32]).map(|()| true),
             Op::Store { .. } => self.types(&inst.args, &[I32, ty]).map(|()| false),
@@ -185,6 +186,7 @@ impl<'a> Check<'a> {
             }
             Op::Binary(op) => !matches!(op, DivS | RemS | Rotr),
             Op::Load { bytes, .. } | Op::Store { bytes, .. } => *bytes <= 4,
+            Op::Float(_) => false,
             _ => true,
         };
         ensure(allowed && inst.ty == Type::I32, || "not a word operation".into())

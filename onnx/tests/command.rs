@@ -368,10 +368,13 @@ fn what_is_not_webassembly_is_refused() {
 
 #[test]
 fn what_is_not_supported_is_named_with_its_place() {
-    let wat = r#"(module (func $half (export "half") (param f64) (result f64) (f64.mul (local.get 0) (f64.const 0.5))))"#;
+    let wat = r#"(module (func $four (export "four") (param i32) (drop (i32x4.splat (local.get 0)))))"#;
     let binary = wat::parse_str(wat).expect("the text is well-formed");
-    let at = binary.iter().rposition(|byte| *byte == 0xa2).expect("there is an f64.mul");
-    is_refused(&binary, &format!("unsupported: f64.mul in function `half` (func[0]) (at offset {at:#x})"));
+    let at = binary.iter().rposition(|byte| *byte == 0xfd).expect("there is an i32x4.splat");
+    is_refused(
+        &binary,
+        &format!("unsupported: i32x4.splat in function `four` (func[0]) (at offset {at:#x})"),
+    );
     is_refused(br#"(module (import "env" "what" (func (param i32))))"#, "unknown import: `env.what`");
     is_refused(br#"(module (import "env" "memory" (memory 1)))"#, "import");
 }

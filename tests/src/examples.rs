@@ -1,8 +1,12 @@
 //! The programs of `examples/`: their modules, fresh random inputs of any size, and a check of the
 //! answers that knows nothing of WebAssembly.
 
+mod expressions;
 mod hungarian;
 mod interpreter;
+mod mandelbrot;
+mod modpow;
+mod nbody;
 mod quicksort;
 mod recursive;
 mod sha256;
@@ -92,7 +96,8 @@ pub fn all() -> Vec<Example> {
             }),*]
         };
     }
-    let mut all = examples!(hungarian interpreter quicksort sha256 sieve sudoku);
+    let mut all =
+        examples!(expressions hungarian interpreter mandelbrot modpow nbody quicksort sha256 sieve sudoku);
     all.push(Example {
         name: "recursive",
         wasm: include_bytes!("../../examples/recursive/recursive.wasm"),

@@ -45,7 +45,7 @@ macro_rules! agree {
     )*};
 }
 
-agree!(hungarian interpreter quicksort recursive sha256 sieve sudoku);
+agree!(expressions hungarian interpreter mandelbrot modpow nbody quicksort recursive sha256 sieve sudoku);
 
 fn example(name: &str) -> Example {
     examples::all().into_iter().find(|example| example.name == name).expect("an example of that name")

@@ -26,6 +26,11 @@ struct Segment {
     to: u8,
 }
 
+/// Whether no bit of one is where a bit of the other is.
+fn apart(x: &[Segment], y: &[Segment]) -> bool {
+    x.iter().all(|s| y.iter().all(|t| s.to + s.len <= t.to || t.to + t.len <= s.to))
+}
+
 /// A bit ⌊relu(gate)⌋, or its complement.
 #[derive(Clone, Debug)]
 pub struct Gate {
@@ -478,6 +483,14 @@ impl<'a> Words<'a> {
         use BinaryOp::*;
         match op {
             Add => {
+                // Bits that do not meet stay fields of the words they come from.
+                if let (Some(x), Some(y)) =
+                    (&self.words[a as usize].segments, &self.words[b as usize].segments)
+                    && apart(x, y)
+                {
+                    let all = x.iter().chain(y).copied().collect();
+                    return self.word_of_segments(all);
+                }
                 let form = self.loose(a).plus(1.0, &self.loose(b));
                 self.word_of(form)
             }
@@ -594,8 +607,7 @@ impl<'a> Words<'a> {
         }
         if op != BinaryOp::And {
             let (x, y) = (self.segments(a), self.segments(b));
-            let apart = |s: &Segment| y.iter().all(|t| s.to + s.len <= t.to || t.to + t.len <= s.to);
-            if x.iter().all(apart) {
+            if apart(&x, &y) {
                 let mut all = x;
                 all.extend(y);
                 return self.word_of_segments(all);

@@ -3,6 +3,8 @@
 //! It does what the IR's documentation says, one instruction after the other, and keeps its own
 //! stack of frames, so that deep recursion of a program is a trap and not a crash.
 
+pub(crate) mod float;
+
 use cranelift_entity::SecondaryMap;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::TrapCode;
@@ -216,6 +218,7 @@ impl<'a> Machine<'a> {
             Op::Const(bits) => *bits,
             Op::Unary(op) => unary(*op, inst.ty, args[0]),
             Op::Binary(op) => binary(*op, inst.ty, args[0], args[1]),
+            Op::Float(op) => float::evaluate(*op, inst.ty, args),
             Op::Select => {
                 if args[0] != 0 {
                     args[1]

@@ -14,9 +14,9 @@ use wasmparser::{
 use super::module::{Callable, Context, TypeList, Types, value_type};
 use super::names::operator_name;
 use super::ssa::{Opened, Ssa};
-use super::{Stop, host};
+use super::{Stop, float, host};
 use crate::builder::Builder;
-use crate::instructions::{Becomes, FloatOp, Instruction, memarg};
+use crate::instructions::{Becomes, Instruction, memarg};
 use crate::ir::*;
 
 /// What one function's translation can reuse of the last one's.
@@ -214,7 +214,17 @@ impl<'a> Body<'a> {
                 self.b.binary(op, ty, b, a)
             }
             Becomes::Division(op) => self.division(op, ty),
-            Becomes::Float(op) => self.float(op, ty),
+            Becomes::Sign(_)
+            | Becomes::Float(_)
+            | Becomes::FloatDifference
+            | Becomes::FloatCompare(_)
+            | Becomes::FloatExtremum { .. }
+            | Becomes::Truncation { .. } => {
+                let second = if instruction.params.len() == 2 { Some(self.pop()) } else { None };
+                let first = self.pop();
+                let result = word_type(instruction.results[0]);
+                float::emit(&mut self.b, instruction.becomes, result, first, second.unwrap_or(first))
+            }
             Becomes::Load { bytes, signed } => {
                 let (address, offset) = self.address(op, bytes)?;
                 self.b.value(Op::Load { space: Space::Memory, bytes, signed, offset }, ty, &[address])
@@ -328,29 +338,6 @@ impl<'a> Body<'a> {
             self.b.trap_if(TrapCode::IntegerOverflow, overflow);
         }
         self.b.binary(op, ty, a, b)
-    }
-
-    fn float(&mut self, op: FloatOp, ty: Type) -> Value {
-        let sign = match ty {
-            Type::I32 => 1 << 31,
-            Type::I64 => 1 << 63,
-        };
-        let magnitude = sign - 1;
-        let b = if matches!(op, FloatOp::Copysign) { Some(self.pop()) } else { None };
-        let a = self.pop();
-        let mut with = |op, v, bits| {
-            let mask = self.b.constant(ty, bits);
-            self.b.binary(op, ty, v, mask)
-        };
-        match op {
-            FloatOp::Neg => with(BinaryOp::Xor, a, sign),
-            FloatOp::Abs => with(BinaryOp::And, a, magnitude),
-            FloatOp::Copysign => {
-                let a = with(BinaryOp::And, a, magnitude);
-                let b = with(BinaryOp::And, b.expect("two operands"), sign);
-                self.b.binary(BinaryOp::Or, ty, a, b)
-            }
-        }
     }
 
     fn global_get(&mut self, index: u32) -> Step {

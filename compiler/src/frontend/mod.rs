@@ -4,6 +4,7 @@
 //! first, and what follows relies on it without checking again.
 
 mod body;
+mod float;
 mod host;
 mod module;
 mod names;

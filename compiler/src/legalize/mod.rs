@@ -5,6 +5,7 @@
 //! as words before it is used. What a 64-bit operation becomes is in `wide`.
 
 mod divide;
+mod float;
 mod wide;
 
 use cranelift_entity::SecondaryMap;
@@ -133,6 +134,7 @@ impl<'a> Legalizer<'a> {
             {
                 Some(self.division(*op, ty, inst.args[0], inst.args[1]))
             }
+            (Op::Float(op), ty) => Some(self.float(*op, ty, &inst.args)),
             (Op::Unary(UnaryOp::Wrap), _) => Some([self.word(inst.args[0]); 2]),
             (Op::Unary(UnaryOp::ExtendU), _) => Some([self.word(inst.args[0]), self.b.word(0)]),
             (Op::Unary(UnaryOp::ExtendS), _) => {

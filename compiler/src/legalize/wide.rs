@@ -60,6 +60,7 @@ impl Legalizer<'_> {
             | Op::CellGet(_)
             | Op::CellSet(_)
             | Op::TableFunc(_)
+            | Op::Float(_)
             | Op::TableType(_) => unreachable!("on words only"),
         })
     }

@@ -1,9 +1,10 @@
-//! Routines for what has no circuit of its own, written in WebAssembly and linked where used.
+//! Routines for what has no circuit of its own, linked where used.
 //!
-//! A routine is a function of one of the modules below, named by its export. Its calls of other
-//! exported functions are calls of routines. [`UDIVREM32`] is the exception: it is made of the two
-//! operations that the backend has a circuit for nowhere else.
+//! Most are written in WebAssembly: a function of one of the modules below, named by its export. Its calls of other
+//! exported functions are calls of routines. Two are written on the IR: [`UDIVREM32`], made of the two
+//! operations that the backend has a circuit for nowhere else, and those of [`float`].
 
+pub mod float;
 #[cfg(test)]
 mod tests;
 
@@ -33,7 +34,7 @@ struct Routine {
     names: Arc<Vec<String>>,
 }
 
-/// All routines but [`UDIVREM32`], by name.
+/// All routines that are written in WebAssembly, by name.
 fn library() -> &'static FxHashMap<String, Routine> {
     static LIBRARY: OnceLock<FxHashMap<String, Routine>> = OnceLock::new();
     LIBRARY.get_or_init(|| {
@@ -83,6 +84,9 @@ impl Linker {
         let name = self.linked.get(i)?;
         if name == UDIVREM32 {
             return Some(udivrem32());
+        }
+        if let Some(routine) = float::routine(name) {
+            return Some(routine);
         }
         let routine = library().get(name).expect("the name of a routine");
         let mut func = routine.function.clone();

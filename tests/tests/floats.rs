@@ -1,0 +1,110 @@
+//! What float instructions cost: tokens and steps, averaged over a loop that loads random operands and stores
+//! results, less what the same loop takes without the operation. A comparison may make one token less or more.
+
+use wasm2onnx_compiler::instructions::{Becomes, INSTRUCTIONS, Instruction};
+use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_runtime::{Instance, Value, ValueType};
+use wasm2onnx_tests::ours::Way;
+
+/// Operations that a loop does.
+const COUNT: usize = 500;
+
+/// Where the second operands and the results are.
+const SECOND: usize = 8 * COUNT;
+const RESULTS: usize = 16 * COUNT;
+
+/// Tokens and steps an operation.
+struct Cost {
+    tokens: f64,
+    steps: f64,
+}
+
+#[test]
+fn tokens_and_steps_are_few() {
+    println!("{:24} {:>8} {:>8}", "", "tokens", "steps");
+    for row in INSTRUCTIONS.iter().filter(|row| is_float(row)) {
+        let cost = cost(row);
+        println!("{:24} {:8.1} {:8.1}", row.name, cost.tokens, cost.steps);
+        let operation = row.name.split_once('.').expect("all have a type").1;
+        let most = if matches!(operation, "div" | "sqrt") { 40.0 } else { 12.0 };
+        assert!(cost.tokens <= most, "{} takes {} tokens", row.name, cost.tokens);
+    }
+}
+
+fn is_float(row: &Instruction) -> bool {
+    matches!(
+        row.becomes,
+        Becomes::Sign(_)
+            | Becomes::Float(_)
+            | Becomes::FloatDifference
+            | Becomes::FloatCompare(_)
+            | Becomes::FloatExtremum { .. }
+            | Becomes::Truncation { .. }
+    )
+}
+
+fn cost(row: &Instruction) -> Cost {
+    let (operand, result) = (row.params[0], row.results[0]);
+    let load = |at: usize| format!("({operand}.load offset={at} (local.get $at))");
+    let params: String = row.params.iter().map(|ty| format!(" {ty}")).collect();
+    // Another call of a routine, so that it does not stand in place of its only one.
+    let args: String = (0..row.params.len()).map(|i| format!(" (local.get {i})")).collect();
+    let other = format!("(func (export \"g\") (param{params}) (result {result}) ({}{args}))", row.name);
+    let operands: Vec<String> = [0, SECOND][..row.params.len()].iter().map(|at| load(*at)).collect();
+    let operation = format!("({} {})", row.name, operands.join(" "));
+    let with =
+        measure(row, &other, &format!("({result}.store offset={RESULTS} (local.get $at) {operation})"));
+    // Nothing done, but as much stored.
+    let words = |ty| if matches!(ty, ValueType::I32 | ValueType::F32) { 4 } else { 8 };
+    let stored = match (words(operand), words(result)) {
+        (8, 4) => "(i32.store offset=8000 (local.get $at) (i32.load (local.get $at)))".to_owned(),
+        (4, 8) => "(i64.store offset=8000 (local.get $at) (i64.load32_u (local.get $at)))".to_owned(),
+        _ => format!("({operand}.store offset={RESULTS} (local.get $at) (local.get $first))"),
+    };
+    let loads: String = operands
+        .iter()
+        .zip(["$first", "$second"])
+        .map(|(operand, local)| format!("(local.set {local} {operand})"))
+        .collect();
+    let without = measure(row, "", &format!("{loads}{stored}"));
+    let each = |with: u64, without: u64| (with as f64 - without as f64) / COUNT as f64;
+    Cost { tokens: each(with.0, without.0), steps: each(with.1, without.1) }
+}
+
+/// Tokens and steps of a loop with that body.
+fn measure(row: &Instruction, other: &str, body: &str) -> (u64, u64) {
+    let operand = row.params[0];
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut data = String::new();
+    for _ in 0..2 * COUNT {
+        // Of either sign and magnitudes up to 2^20, which integers can have.
+        let x = (rng.f64() - 0.5)
+            * 2f64.powi(rng.i32(1..21))
+            * if row.name == "f64.sqrt" || row.name == "f32.sqrt" || row.name.ends_with("_u") {
+                0.5f64.copysign(1.0)
+            } else {
+                1.0
+            };
+        let x = if row.name.ends_with("sqrt") || row.name.ends_with("_u") { x.abs() } else { x };
+        let bits = match operand {
+            ValueType::F32 => u64::from((x as f32).to_bits()),
+            ValueType::F64 => x.to_bits(),
+            ValueType::I32 | ValueType::I64 => x as i64 as u64,
+        };
+        for byte in bits.to_le_bytes() {
+            data += &format!("\\{byte:02x}");
+        }
+    }
+    let wat = format!(
+        r#"(module (memory (export "memory") 1 1) (data (i32.const 0) "{data}")
+        {other} (func (export "f") (local $at i32) (local $first {operand}) (local $second {operand})
+          (loop {body}
+            (br_if 0 (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 8))) (i32.const {SECOND}))))))"#
+    );
+    let network =
+        compile(wat.as_bytes(), &Options::default()).unwrap_or_else(|error| panic!("{}: {error}", row.name));
+    let mut instance = Instance::with_config(&network, Way::Checked.config(1 << 40)).expect("nothing traps");
+    let before = (instance.tokens(), instance.steps());
+    assert_eq!(instance.invoke("f", &[]), Ok(Vec::<Value>::new()), "{}", row.name);
+    (instance.tokens() - before.0, instance.steps() - before.1)
+}

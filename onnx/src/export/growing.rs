@@ -52,9 +52,7 @@ pub fn run(
             let r = dense::read(g, attention, frozen, &trace, &q, "read");
             let tables = frozen.table_rows.as_ref().expect("made for attention over all rows");
             let w = dense::look_up(g, attention, tables, &t);
-            let n = step::quantize(g, &gates);
-            let u = g.plain("unit", "Mul", &[&n, &v]);
-            let z = step::map(g, frozen, &e, [&r, &w, &u, &s]);
+            let z = step::apply(g, frozen, &e, [&gates, &v], [&r, &w, &s]);
             let (steps, going) = step::count(g, frozen, steps, &e, &zero);
             (going, vec![z, steps, trace])
         })

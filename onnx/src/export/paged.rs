@@ -248,9 +248,7 @@ fn bring_in_and_go_on(
             let e = g.plain("expert", "Reshape", &[&e, &paging.flat]);
             let (window, r) = step::recall(g, window, &k, &x, &q);
             let w = g.plain("entry", "Gather", &[&frozen.lookup, &t]);
-            let n = step::quantize(g, &gates);
-            let u = g.plain("unit", "Mul", &[&n, &v]);
-            let z = step::map(g, frozen, &e, [&r, &w, &u, &s]);
+            let z = step::apply(g, frozen, &e, [&gates, &v], [&r, &w, &s]);
             let steps = g.plain("steps", "Add", &[steps, &one]);
             let [.., next] = g.split(
                 "next",

@@ -45,9 +45,7 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, max_steps: &str, state: 
             let e = g.plain("expert", "Reshape", &[&e, &flat]);
             let (trace, r) = step::recall(g, trace, &k, &x, &q);
             let w = g.plain("entry", "Gather", &[&frozen.lookup, &t]);
-            let n = step::quantize(g, &gates);
-            let u = g.plain("unit", "Mul", &[&n, &v]);
-            let z = step::map(g, frozen, &e, [&r, &w, &u, &s]);
+            let z = step::apply(g, frozen, &e, [&gates, &v], [&r, &w, &s]);
             let (steps, going) = step::count(g, frozen, steps, &e, &zero);
             (going, vec![z, steps, trace])
         })

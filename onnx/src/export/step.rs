@@ -51,6 +51,13 @@ pub fn map(g: &mut Graph, frozen: &Frozen, expert: &str, [r, w, u, s]: [&str; 4]
     g.op("z", "ScatterElements", &[&frozen.zero, &slots, &terms], add)
 }
 
+/// Units and the map, from gates that are not quantized yet: `g` and `v`; `r`, `w` and `s`.
+pub fn apply(g: &mut Graph, frozen: &Frozen, expert: &str, unit: [&str; 2], [r, w, s]: [&str; 3]) -> Name {
+    let n = quantize(g, unit[0]);
+    let u = g.plain("unit", "Mul", &[&n, unit[1]]);
+    map(g, frozen, expert, [r, w, &u, s])
+}
+
 /// Ids, as numbers, brought into the range of what they name. An id outside names what reads 0, or
 /// what is never read.
 pub fn clamp(g: &mut Graph, ids: &str, floor: &str, top: &str) -> Name {

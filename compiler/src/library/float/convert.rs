@@ -16,7 +16,7 @@ impl Emit<'_, '_> {
         // Bits of the integer part: all above the last `amount`, at least 1 and at most the fraction.
         let amount = self.word(format.bias() + format.fraction);
         let amount = self.op(Sub, amount, parts.exponent);
-        let amount = self.amount(amount, ty);
+        let amount = self.widen(amount, ty);
         let all = self.constant(u64::MAX >> (64 - format.width()));
         let integer = self.op(Shl, all, amount);
         let outside = self.op(Sub, all, integer);
@@ -58,7 +58,7 @@ impl Emit<'_, '_> {
     }
 
     /// The routine of the conversion from an integer to the format.
-    pub(super) fn from_int(&mut self, signed: bool, a: Value) {
+    pub(super) fn convert_int(&mut self, signed: bool, a: Value) {
         let (from, to) = (self.type_of(a), self.format);
         let zero = self.b.constant(from, 0);
         let (sign, magnitude) = if signed {
@@ -98,7 +98,7 @@ impl Emit<'_, '_> {
     }
 
     /// The routine of the conversion to an integer: the nearest of the type, and 0 of a NaN.
-    pub(super) fn to_int(&mut self, signed: bool, to: Type, a: Value) {
+    pub(super) fn convert_to_int(&mut self, signed: bool, to: Type, a: Value) {
         let from = self.format;
         let parts = self.parts(a);
         let significand = self.significand(a);
@@ -112,7 +112,7 @@ impl Emit<'_, '_> {
         };
         let amount = self.word(from.bias() + width(to) - 1);
         let amount = self.op(Sub, amount, parts.exponent);
-        let amount = self.amount(amount, to);
+        let amount = self.widen(amount, to);
         let integer = self.op(ShrU, significand, amount);
         let bias = self.word(from.bias());
         let below_one = self.op(LtU, parts.exponent, bias);

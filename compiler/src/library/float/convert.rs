@@ -99,6 +99,22 @@ impl Emit<'_, '_> {
 
     /// The routine of the conversion to an integer: the nearest of the type, and 0 of a NaN.
     pub(super) fn convert_to_int(&mut self, signed: bool, to: Type, a: Value) {
+        let parts = self.parts(a);
+        let integer = self.integer_part(signed, to, a);
+        let all = u64::MAX >> (64 - width(to));
+        let [least, greatest] = if signed { [all / 2 + 1, all / 2] } else { [0, all] };
+        let (least, greatest) = (self.b.constant(to, least), self.b.constant(to, greatest));
+        let limit = self.select(parts.sign, least, greatest);
+        let outside = self.outside(signed, to, parts.sign, parts.magnitude);
+        let integer = self.select(outside, limit, integer);
+        let nan = self.is_nan(parts.magnitude);
+        let zero = self.b.constant(to, 0);
+        let integer = self.select(nan, zero, integer);
+        self.return_value(integer);
+    }
+
+    /// The integer part of a number that has one of the type; of others anything.
+    pub fn integer_part(&mut self, signed: bool, to: Type, a: Value) -> Value {
         let from = self.format;
         let parts = self.parts(a);
         let significand = self.significand(a);
@@ -117,20 +133,12 @@ impl Emit<'_, '_> {
         let bias = self.word(from.bias());
         let below_one = self.op(LtU, parts.exponent, bias);
         let zero = self.b.constant(to, 0);
-        let mut integer = self.select(below_one, zero, integer);
-        if signed {
-            let negated = self.op(Sub, zero, integer);
-            integer = self.select(parts.sign, negated, integer);
+        let integer = self.select(below_one, zero, integer);
+        if !signed {
+            return integer;
         }
-        let all = u64::MAX >> (64 - width(to));
-        let [least, greatest] = if signed { [all / 2 + 1, all / 2] } else { [0, all] };
-        let (least, greatest) = (self.b.constant(to, least), self.b.constant(to, greatest));
-        let limit = self.select(parts.sign, least, greatest);
-        let outside = self.outside(signed, to, parts.sign, parts.magnitude);
-        let integer = self.select(outside, limit, integer);
-        let nan = self.is_nan(parts.magnitude);
-        let integer = self.select(nan, zero, integer);
-        self.return_value(integer);
+        let negated = self.op(Sub, zero, integer);
+        self.select(parts.sign, negated, integer)
     }
 
     /// The routine from f32 to f64.

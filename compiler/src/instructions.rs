@@ -157,7 +157,8 @@ const MASK: &str = "the sign is a bit field";
 const FLOAT: &str = "a call of a library routine";
 const FLOAT_COMPARE: &str = "comparisons of magnitudes and signs, and selects";
 const FLOAT_SELECT: &str = "a comparison, and selects";
-const FLOAT_CHECKED: &str = "two checks of the magnitude, and a call of a library routine";
+const FLOAT_CHECKED: &str = "two checks of the magnitude, and a shift by a variable";
+const FLOAT_WIDE_CHECKED: &str = "two checks of the magnitude, and a call of a library routine";
 
 const fn from_int(signed: bool, to: Type) -> FloatOp {
     FloatOp::FromInt { signed, to }
@@ -335,10 +336,10 @@ instructions! {
         I64Rotr                "i64.rotr"             [I64 I64]  [I64]  Binary(Rotr),                      WIDE_SHIFT;
         I64ExtendI32S          "i64.extend_i32_s"     [I32]      [I64]  Unary(ExtendS),                    SIGN;
         I64ExtendI32U          "i64.extend_i32_u"     [I32]      [I64]  Unary(ExtendU),                    NOTHING;
-        I64TruncF32S           "i64.trunc_f32_s"      [F32]      [I64]  Truncation { signed: true },       FLOAT_CHECKED;
-        I64TruncF32U           "i64.trunc_f32_u"      [F32]      [I64]  Truncation { signed: false },      FLOAT_CHECKED;
-        I64TruncF64S           "i64.trunc_f64_s"      [F64]      [I64]  Truncation { signed: true },       FLOAT_CHECKED;
-        I64TruncF64U           "i64.trunc_f64_u"      [F64]      [I64]  Truncation { signed: false },      FLOAT_CHECKED;
+        I64TruncF32S           "i64.trunc_f32_s"      [F32]      [I64]  Truncation { signed: true },       FLOAT_WIDE_CHECKED;
+        I64TruncF32U           "i64.trunc_f32_u"      [F32]      [I64]  Truncation { signed: false },      FLOAT_WIDE_CHECKED;
+        I64TruncF64S           "i64.trunc_f64_s"      [F64]      [I64]  Truncation { signed: true },       FLOAT_WIDE_CHECKED;
+        I64TruncF64U           "i64.trunc_f64_u"      [F64]      [I64]  Truncation { signed: false },      FLOAT_WIDE_CHECKED;
         I64TruncSatF32S        "i64.trunc_sat_f32_s"  [F32]      [I64]  Float(to_int(true, Type::I64)),    FLOAT;
         I64TruncSatF32U        "i64.trunc_sat_f32_u"  [F32]      [I64]  Float(to_int(false, Type::I64)),   FLOAT;
         I64TruncSatF64S        "i64.trunc_sat_f64_s"  [F64]      [I64]  Float(to_int(true, Type::I64)),    FLOAT;

@@ -9,7 +9,7 @@ use wasm2onnx_compiler::options::{Options, Unsupported};
 
 fn config(seed: u64) -> wasm_smith::Config {
     wasm_smith::Config {
-        allow_floats: false,
+        canonicalize_nans: true,
         bulk_memory_enabled: false,
         compact_imports_enabled: false,
         exceptions_enabled: false,
@@ -32,7 +32,6 @@ fn config(seed: u64) -> wasm_smith::Config {
         multi_value_enabled: true,
         reference_types_enabled: false,
         relaxed_simd_enabled: false,
-        saturating_float_to_int_enabled: false,
         simd_enabled: false,
         tail_call_enabled: false,
         threads_enabled: false,

@@ -22,7 +22,12 @@ pub fn emit(b: &mut Builder, becomes: Becomes, result: Type, first: Value, secon
         Becomes::FloatCompare(compare) => Emit { b, format }.compare(compare, first, second),
         Becomes::FloatExtremum { greatest } => Emit { b, format }.extremum(greatest, first, second),
         Becomes::Truncation { signed } => {
-            Emit { b, format }.check_to_int(signed, result, first);
+            let mut emit = Emit { b, format };
+            emit.check_to_int(signed, result, first);
+            // A word is short enough to stand in place.
+            if result == Type::I32 {
+                return emit.integer_part(signed, result, first);
+            }
             b.value(Op::Float(FloatOp::ToInt { signed, to: result }), ty, &[first])
         }
         other => unreachable!("{other:?} is no float instruction"),

@@ -174,6 +174,7 @@ fn failure(error: &wasmtime::Error) -> Option<TrapCode> {
         Trap::BadSignature => TrapCode::IndirectCallTypeMismatch,
         Trap::IntegerDivisionByZero => TrapCode::IntegerDivideByZero,
         Trap::IntegerOverflow => TrapCode::IntegerOverflow,
+        Trap::BadConversionToInteger => TrapCode::InvalidConversionToInteger,
         Trap::StackOverflow => TrapCode::CallStackExhausted,
         Trap::OutOfFuel => return None,
         other => panic!("{other}"),

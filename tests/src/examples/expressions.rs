@@ -63,10 +63,13 @@ pub fn check(call: &Call, answer: &Answer) -> bool {
     answer.stdout == text.as_bytes()
 }
 
-/// Values and slopes at 0 … 9.
-type Values = [(u32, u32); 10];
+/// A value and a slope.
+type Point = (u32, u32);
 
-fn combine(a: Values, b: Values, f: fn((u32, u32), (u32, u32)) -> (u32, u32)) -> Values {
+/// Those at 0 … 9.
+type Values = [Point; 10];
+
+fn combine(a: Values, b: Values, f: fn(Point, Point) -> Point) -> Values {
     std::array::from_fn(|x| f(a[x], b[x]))
 }
 

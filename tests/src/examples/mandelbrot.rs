@@ -3,9 +3,9 @@ use fastrand::Rng;
 use super::{Answer, Call};
 
 pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
-    // About 20 instructions an iteration, of which a point takes a fourth of the most, more or less.
+    // About 20 instructions an iteration, of which a point takes half of the most, more or less.
     let most = rng.u64(20..200).min(instructions / 100 + 2);
-    let points = (instructions / 5 / most).max(1);
+    let points = (instructions / 10 / most).max(1);
     let width = rng.u64(1..=points.isqrt() * 2).max(points / 60);
     let height = points / width + 1;
     let [x, y] = [rng.i32(-1_500_000..500_000), rng.i32(-800_000..800_000)];

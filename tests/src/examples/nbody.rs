@@ -4,8 +4,8 @@ use super::{Answer, Call};
 
 pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     let count = rng.u64(2..=5);
-    // About 90 instructions to a pair of bodies, 40 to a body, and to all of them 4,000 to read and print.
-    let step = 45 * count * (count - 1) + 40 * count;
+    // About 160 instructions to a pair of bodies, 40 to a body, and to all of them 4,000 to read and print.
+    let step = 80 * count * (count - 1) + 40 * count;
     let steps = instructions.saturating_sub(4_000 * count) / step;
     let mut text = format!("{steps}\n");
     for i in 0..count as i32 {
@@ -74,9 +74,9 @@ fn advance(bodies: &mut [Body], dt: f64) {
             let (d, square) = a.from(b);
             let pull = dt / (square * square.sqrt());
             let (on_a, on_b) = (b.mass * pull, a.mass * pull);
-            for k in 0..3 {
-                a.speed[k] -= d[k] * on_a;
-                b.speed[k] += d[k] * on_b;
+            for (k, d) in d.into_iter().enumerate() {
+                a.speed[k] -= d * on_a;
+                b.speed[k] += d * on_b;
             }
         }
     }

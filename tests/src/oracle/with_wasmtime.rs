@@ -23,8 +23,10 @@ impl Oracle for Wasmtime {
     type Module = Compiled<Module>;
 
     fn compile(wasm: &[u8], limits: Limits) -> Option<Self::Module> {
-        let engine =
-            wasmtime::Engine::new(Config::new().consume_fuel(true)).expect("a supported configuration");
+        let mut config = Config::new();
+        // Of the NaNs that WebAssembly allows the one that its deterministic profile asks for, as ours.
+        config.consume_fuel(true).cranelift_nan_canonicalization(true);
+        let engine = wasmtime::Engine::new(&config).expect("a supported configuration");
         let module = Module::new(&engine, wasm).ok()?;
         Some(Compiled { module, limits })
     }

@@ -16,7 +16,7 @@ impl Emit<'_, '_> {
         // Bits of the integer part: all above the last `amount`, at least 1 and at most the fraction.
         let amount = self.word(format.bias() + format.fraction);
         let amount = self.op(Sub, amount, parts.exponent);
-        let amount = self.amount(amount, ty);
+        let amount = self.widen(amount, ty);
         let all = self.constant(u64::MAX >> (64 - format.width()));
         let integer = self.op(Shl, all, amount);
         let outside = self.op(Sub, all, integer);
@@ -58,7 +58,7 @@ impl Emit<'_, '_> {
     }
 
     /// The routine of the conversion from an integer to the format.
-    pub(super) fn from_int(&mut self, signed: bool, a: Value) {
+    pub(super) fn convert_int(&mut self, signed: bool, a: Value) {
         let (from, to) = (self.type_of(a), self.format);
         let zero = self.b.constant(from, 0);
         let (sign, magnitude) = if signed {
@@ -98,7 +98,23 @@ impl Emit<'_, '_> {
     }
 
     /// The routine of the conversion to an integer: the nearest of the type, and 0 of a NaN.
-    pub(super) fn to_int(&mut self, signed: bool, to: Type, a: Value) {
+    pub(super) fn convert_to_int(&mut self, signed: bool, to: Type, a: Value) {
+        let parts = self.parts(a);
+        let integer = self.integer_part(signed, to, a);
+        let all = u64::MAX >> (64 - width(to));
+        let [least, greatest] = if signed { [all / 2 + 1, all / 2] } else { [0, all] };
+        let (least, greatest) = (self.b.constant(to, least), self.b.constant(to, greatest));
+        let limit = self.select(parts.sign, least, greatest);
+        let outside = self.outside(signed, to, parts.sign, parts.magnitude);
+        let integer = self.select(outside, limit, integer);
+        let nan = self.is_nan(parts.magnitude);
+        let zero = self.b.constant(to, 0);
+        let integer = self.select(nan, zero, integer);
+        self.return_value(integer);
+    }
+
+    /// The integer part of a number that has one of the type; of others anything.
+    pub fn integer_part(&mut self, signed: bool, to: Type, a: Value) -> Value {
         let from = self.format;
         let parts = self.parts(a);
         let significand = self.significand(a);
@@ -112,25 +128,17 @@ impl Emit<'_, '_> {
         };
         let amount = self.word(from.bias() + width(to) - 1);
         let amount = self.op(Sub, amount, parts.exponent);
-        let amount = self.amount(amount, to);
+        let amount = self.widen(amount, to);
         let integer = self.op(ShrU, significand, amount);
         let bias = self.word(from.bias());
         let below_one = self.op(LtU, parts.exponent, bias);
         let zero = self.b.constant(to, 0);
-        let mut integer = self.select(below_one, zero, integer);
-        if signed {
-            let negated = self.op(Sub, zero, integer);
-            integer = self.select(parts.sign, negated, integer);
+        let integer = self.select(below_one, zero, integer);
+        if !signed {
+            return integer;
         }
-        let all = u64::MAX >> (64 - width(to));
-        let [least, greatest] = if signed { [all / 2 + 1, all / 2] } else { [0, all] };
-        let (least, greatest) = (self.b.constant(to, least), self.b.constant(to, greatest));
-        let limit = self.select(parts.sign, least, greatest);
-        let outside = self.outside(signed, to, parts.sign, parts.magnitude);
-        let integer = self.select(outside, limit, integer);
-        let nan = self.is_nan(parts.magnitude);
-        let integer = self.select(nan, zero, integer);
-        self.return_value(integer);
+        let negated = self.op(Sub, zero, integer);
+        self.select(parts.sign, negated, integer)
     }
 
     /// The routine from f32 to f64.

@@ -253,11 +253,6 @@ impl Emit<'_, '_> {
         self.above(magnitude, self.format.infinity())
     }
 
-    /// The number of bits of a shift, as its other operand has to be.
-    fn amount(&mut self, word: Value, ty: Type) -> Value {
-        self.widen(word, ty)
-    }
-
     fn return_value(&mut self, value: Value) {
         self.b.terminate(Terminator::Return(smallvec![value]));
     }
@@ -318,9 +313,9 @@ pub fn routine(name: &str) -> Option<Function> {
         FloatOp::Demote => emit.demote(args[0]),
         FloatOp::FromInt { signed, to } => {
             emit.format = Format::of(to);
-            emit.from_int(signed, args[0]);
+            emit.convert_int(signed, args[0]);
         }
-        FloatOp::ToInt { signed, to } => emit.to_int(signed, to, args[0]),
+        FloatOp::ToInt { signed, to } => emit.convert_to_int(signed, to, args[0]),
     }
     Some(func)
 }

@@ -19,8 +19,8 @@ fn lines(first: u32, curve: impl Fn(f64) -> f64) -> Vec<[u32; 2]> {
     (first..32)
         .map(|i| {
             let start = f64::from(i) * length;
-            // A chord, its slope rounded up; the curve is convex. Lowered by what the tangent that is parallel
-            // to it is below, which is where the curve's slope is the chord's: found by bisection.
+            // A chord, its slope rounded up, lowered to where it touches the convex curve: by the largest
+            // gap between them, which has no other maximum beside it.
             let slope = ((curve(start) - curve(start + length)) / 65536.0).ceil();
             let below = |t: f64| curve(start) - slope * t - curve(start + 2048.0 * t);
             let (mut low, mut high) = (0.0, 65536.0);

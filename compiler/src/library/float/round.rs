@@ -73,7 +73,7 @@ impl Emit<'_, '_> {
         // Shifted that far, nothing is left but something below half of the last place.
         let amount = self.select(too_far, most, amount);
         let back = self.op(Sub, most, amount);
-        let (amount, back) = (self.amount(amount, ty), self.amount(back, ty));
+        let (amount, back) = (self.widen(amount, ty), self.widen(back, ty));
         let shifted = self.op(ShrU, significand, amount);
         let lost = self.with(Shl, significand, 1);
         let lost = self.op(Shl, lost, back);

@@ -41,7 +41,7 @@ impl Emit<'_, '_> {
         let [near, far] = self.branch(near);
 
         self.b.block = far;
-        let amount = self.amount(amount, format.ty);
+        let amount = self.widen(amount, format.ty);
         let shifted = self.op(ShrS, added, amount);
         // x − y is x + complement + 1; what is below makes it less then.
         let sum = self.add_with(x, shifted, differ);
@@ -85,7 +85,7 @@ impl Emit<'_, '_> {
         // As far as the exponent allows: then it is 1.
         let limited = self.op(LtU, exponent, leading);
         let leading = self.select(limited, exponent, leading);
-        let amount = self.amount(leading, format.ty);
+        let amount = self.widen(leading, format.ty);
         let significand = self.op(Shl, difference, amount);
         let more = self.with(Add, exponent, 1);
         let e = self.op(Sub, more, leading);

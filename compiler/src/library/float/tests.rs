@@ -4,7 +4,12 @@
 
 use wasm2onnx_runtime::TrapCode;
 
+use smallvec::smallvec;
+
+use super::{Emit, Format};
+use crate::builder::Builder;
 use crate::evaluate::{Failure, Machine};
+use crate::ir::{Function, Terminator, Type, Value};
 use crate::options::Options;
 use crate::verify::{Stage, verify};
 use crate::{frontend, legalize, optimize};
@@ -98,6 +103,56 @@ impl Random {
         };
         any & (1 << (width - 1)) | exponent << fraction | bits
     }
+}
+
+/// Words of which some are close to the ends of lines, or of everything.
+fn words(least: u32) -> impl Iterator<Item = u32> {
+    let ends = (0..32u32)
+        .flat_map(|i| (0..64).flat_map(move |n| [(i << 27) + 37 * n, (i << 27).wrapping_sub(1 + 37 * n)]));
+    let mut random = Random(3);
+    let random = (0..count()).map(move |_| random.bits() as u32);
+    ends.chain(random).filter(move |word| *word >= least)
+}
+
+/// Calls `f` with a machine for a function `f` of a word that `emit` makes.
+fn with_function(emit: impl FnOnce(&mut Emit, Value) -> Value, f: impl FnOnce(&mut Machine)) {
+    let wat = r#"(module (func (export "f") (param i32) (result i32) (local.get 0)))"#;
+    let mut module = frontend::parse(wat.as_bytes(), &Options::default()).unwrap();
+    let mut func = Function::new("f".into(), 0, vec![Type::I32]);
+    let block = func.entry;
+    let word = func.add_param(block, Type::I32);
+    let mut b = Builder { func: &mut func, block, offset: 0 };
+    let result = emit(&mut Emit { b: &mut b, format: Format::F32 }, word);
+    b.terminate(Terminator::Return(smallvec![result]));
+    *module.functions.values_mut().next().expect("there is one") = func;
+    legalize::run(&mut module);
+    optimize::run(&mut module);
+    f(&mut Machine::new(&module).unwrap());
+}
+
+/// What the digits of quotients and roots rely on: never too large, and by how much too small at most.
+#[test]
+fn reciprocals_are_within_their_bounds() {
+    with_function(
+        |emit, b| emit.reciprocal(b),
+        |machine| {
+            for b in words(1 << 31) {
+                let x = machine.call("f", &[b.into()]).unwrap()[0] as u128;
+                let (one, b) = (1u128 << 63, b as u128);
+                assert!(x * b <= one && one <= (x + 3) * b, "2^63 / {b} is not {x}");
+            }
+        },
+    );
+    with_function(
+        |emit, a| emit.reciprocal_root(a),
+        |machine| {
+            for a in words(1 << 30) {
+                let y = machine.call("f", &[a.into()]).unwrap()[0] as u128;
+                let (one, a) = (1u128 << 94, a as u128);
+                assert!(y * y * a <= one && one <= (y + 5) * (y + 5) * a, "2^47 / √{a} is not {y}");
+            }
+        },
+    );
 }
 
 fn count() -> usize {

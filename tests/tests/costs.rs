@@ -1,5 +1,5 @@
-//! What float instructions cost: tokens and steps, averaged over a loop that loads random operands and stores
-//! results, less what the same loop takes without the operation. A comparison may make one token less or more.
+//! What float and 64-bit instructions cost: tokens and steps, averaged over a loop that loads random operands and stores
+//! results, less what the same loop takes without the operation. Where a routine is called, call and return are in it.
 
 use wasm2onnx_compiler::instructions::{Becomes, INSTRUCTIONS, Instruction};
 use wasm2onnx_compiler::{Options, compile};
@@ -22,13 +22,42 @@ struct Cost {
 #[test]
 fn tokens_and_steps_are_few() {
     println!("{:24} {:>8} {:>8}", "", "tokens", "steps");
-    for row in INSTRUCTIONS.iter().filter(|row| is_float(row)) {
-        let cost = cost(row);
-        println!("{:24} {:8.1} {:8.1}", row.name, cost.tokens, cost.steps);
-        let operation = row.name.split_once('.').expect("all have a type").1;
-        let most = if matches!(operation, "div" | "sqrt") { 40.0 } else { 12.0 };
-        assert!(cost.tokens <= most, "{} takes {} tokens", row.name, cost.tokens);
+    for row in INSTRUCTIONS {
+        let operation = row.name.split_once('.').map_or("", |name| name.1);
+        let most = match operation {
+            _ if is_float(row) => {
+                if matches!(operation, "div" | "sqrt") {
+                    40.0
+                } else {
+                    12.0
+                }
+            }
+            // Without a call: in the packet that they stand in, or at most in the next.
+            "mul" | "shl" | "shr_s" | "shr_u" | "rotl" | "rotr" | "clz" | "ctz" | "popcnt"
+                if is_wide(row) =>
+            {
+                1.0
+            }
+            _ if is_wide(row) => 40.0,
+            _ => continue,
+        };
+        // Numbers below 2^20, and of two words.
+        for large in if is_wide(row) { &[false, true][..] } else { &[false] } {
+            let cost = cost(row, *large);
+            let name = format!("{}{}", row.name, if *large { ", large" } else { "" });
+            println!("{name:24} {:8.1} {:8.1}", cost.tokens, cost.steps);
+            assert!(cost.tokens <= most, "{name} takes {} tokens", cost.tokens);
+        }
     }
+}
+
+/// An operation on 64-bit integers.
+fn is_wide(row: &Instruction) -> bool {
+    let operation = matches!(
+        row.becomes,
+        Becomes::Unary(_) | Becomes::Binary(_) | Becomes::Swapped(_) | Becomes::Division(_)
+    );
+    operation && row.params[0] == ValueType::I64
 }
 
 fn is_float(row: &Instruction) -> bool {
@@ -43,7 +72,7 @@ fn is_float(row: &Instruction) -> bool {
     )
 }
 
-fn cost(row: &Instruction) -> Cost {
+fn cost(row: &Instruction, large: bool) -> Cost {
     let (operand, result) = (row.params[0], row.results[0]);
     let load = |at: usize| format!("({operand}.load offset={at} (local.get $at))");
     let params: String = row.params.iter().map(|ty| format!(" {ty}")).collect();
@@ -52,8 +81,12 @@ fn cost(row: &Instruction) -> Cost {
     let other = format!("(func (export \"g\") (param{params}) (result {result}) ({}{args}))", row.name);
     let operands: Vec<String> = [0, SECOND][..row.params.len()].iter().map(|at| load(*at)).collect();
     let operation = format!("({} {})", row.name, operands.join(" "));
-    let with =
-        measure(row, &other, &format!("({result}.store offset={RESULTS} (local.get $at) {operation})"));
+    let with = measure(
+        row,
+        large,
+        &other,
+        &format!("({result}.store offset={RESULTS} (local.get $at) {operation})"),
+    );
     // Nothing done, but as much stored.
     let words = |ty| if matches!(ty, ValueType::I32 | ValueType::F32) { 4 } else { 8 };
     let stored = match (words(operand), words(result)) {
@@ -66,30 +99,27 @@ fn cost(row: &Instruction) -> Cost {
         .zip(["$first", "$second"])
         .map(|(operand, local)| format!("(local.set {local} {operand})"))
         .collect();
-    let without = measure(row, "", &format!("{loads}{stored}"));
+    let without = measure(row, large, "", &format!("{loads}{stored}"));
     let each = |with: u64, without: u64| (with as f64 - without as f64) / COUNT as f64;
     Cost { tokens: each(with.0, without.0), steps: each(with.1, without.1) }
 }
 
 /// Tokens and steps of a loop with that body.
-fn measure(row: &Instruction, other: &str, body: &str) -> (u64, u64) {
+fn measure(row: &Instruction, large: bool, other: &str, body: &str) -> (u64, u64) {
     let operand = row.params[0];
     let mut rng = fastrand::Rng::with_seed(1);
     let mut data = String::new();
     for _ in 0..2 * COUNT {
-        // Of either sign and magnitudes up to 2^20, which integers can have.
-        let x = (rng.f64() - 0.5)
-            * 2f64.powi(rng.i32(1..21))
-            * if row.name == "f64.sqrt" || row.name == "f32.sqrt" || row.name.ends_with("_u") {
-                0.5f64.copysign(1.0)
-            } else {
-                1.0
-            };
-        let x = if row.name.ends_with("sqrt") || row.name.ends_with("_u") { x.abs() } else { x };
+        // Of either sign, if the operation has results for both, and magnitudes up to 2^20, which integers can have.
+        let x = (rng.f64() - 0.5) * 2f64.powi(rng.i32(1..21));
+        let x =
+            if row.name.ends_with("sqrt") || row.name.ends_with("_u") || is_wide(row) { x.abs() } else { x };
         let bits = match operand {
             ValueType::F32 => u64::from((x as f32).to_bits()),
             ValueType::F64 => x.to_bits(),
-            ValueType::I32 | ValueType::I64 => x as i64 as u64,
+            // Divisors of one word and of two.
+            ValueType::I64 if large => rng.u64(..) >> rng.u32(0..48),
+            ValueType::I32 | ValueType::I64 => x as i64 as u64 | 1,
         };
         for byte in bits.to_le_bytes() {
             data += &format!("\\{byte:02x}");

@@ -39,6 +39,10 @@ const STREAM_BYTES: u64 = 1 << 16;
 const LEAST_A_TOKEN: f64 = 4.0;
 const LEAST_A_STEP: f64 = 1.2;
 
+/// Examples to which these bounds do not apply: a float operation is a call of a routine of 20 to 50 steps, and
+/// `expressions` does little but call small functions through a table (1.16 instructions a step).
+const UNBOUNDED: [&str; 3] = ["expressions", "mandelbrot", "nbody"];
+
 macro_rules! examples {
     ($($name:ident)*) => {$(
         mod $name {
@@ -62,7 +66,7 @@ macro_rules! examples {
     )*};
 }
 
-examples!(hungarian interpreter quicksort recursive sha256 sieve sudoku);
+examples!(expressions hungarian interpreter mandelbrot modpow nbody quicksort recursive sha256 sieve sudoku);
 
 fn example(name: &str) -> Example {
     examples::all().into_iter().find(|example| example.name == name).expect("an example of that name")
@@ -106,7 +110,8 @@ fn in_loop_form(example: &Example) {
         "{}: {instructions} instructions in {steps} steps; {a_token:.2} a token, {a_step:.2} a step",
         example.name
     );
-    assert!(a_token >= LEAST_A_TOKEN && a_step >= LEAST_A_STEP, "{}: too few", example.name);
+    let enough = a_token >= LEAST_A_TOKEN && a_step >= LEAST_A_STEP;
+    assert!(enough || UNBOUNDED.contains(&example.name), "{}: too few", example.name);
 }
 
 /// Runs a call in ONNX Runtime and on the sparse executor. Gives the model's steps, and the tokens.

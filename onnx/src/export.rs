@@ -17,7 +17,7 @@ mod trace;
 mod weights;
 
 use prost::Message;
-use wasm2onnx_runtime::{Network, Terminal};
+use wasm2onnx_runtime::{Network, Terminal, validate};
 
 use crate::proto::{DataType, ModelProto, OperatorSetIdProto};
 use graph::{Graph, Name, Tensor, ValueType};
@@ -68,13 +68,16 @@ pub struct ExportOptions {
 #[non_exhaustive]
 pub enum ExportError {
     /// The network has no such function.
-    #[error("no exported function is called `{name}`")]
+    #[error("no exported function is called `{name}`; there are: {}", available.join(", "))]
     UnknownExport {
         /// The name that was asked for.
         name: String,
         /// The names that exist.
         available: Vec<String>,
     },
+    /// The network breaks a structural rule.
+    #[error(transparent)]
+    Malformed(#[from] wasm2onnx_runtime::Error),
     /// The network's keys leave no room for the cells of row ports.
     #[error("the first region begins at key {first}, but {rows} row ports need the keys below it")]
     Layout {
@@ -121,6 +124,7 @@ pub enum ExportError {
 ///
 /// As [`ExportError`] lists them.
 pub fn export(network: &Network, options: &ExportOptions) -> Result<Vec<u8>, ExportError> {
+    validate(network)?;
     let plan = Plan::new(network, &options.entry, options.attention)?;
     let opset = plan.opset();
     let version = options.opset.unwrap_or(opset);

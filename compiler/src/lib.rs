@@ -32,7 +32,7 @@ pub mod verify;
 
 pub use error::CompileError;
 pub use ir::Signature;
-pub use options::{Options, Role, Unsupported};
+pub use options::{GlobalImport, MemoryImport, Options, Role, TableImport, Unsupported};
 
 /// Compiles a module, binary or text, to a frozen network.
 ///

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use wasm2onnx_runtime::Value;
 use wasmparser::WasmFeatures;
 
 /// Settings of a compilation.
@@ -16,8 +17,15 @@ pub struct Options {
     pub unsupported: Unsupported,
     /// Roles of imported functions, by `module.name`.
     pub imports: BTreeMap<String, Role>,
+    /// Imported globals, by `module.name`.
+    pub globals: BTreeMap<String, GlobalImport>,
+    /// Imported memories, by `module.name`.
+    pub memories: BTreeMap<String, MemoryImport>,
+    /// Imported tables, by `module.name`.
+    pub tables: BTreeMap<String, TableImport>,
     /// Pages that the memory may grow to; `None` is the declared maximum, at most
-    /// [`DEFAULT_MAX_MEMORY_PAGES`] unless the initial size is larger.
+    /// [`DEFAULT_MAX_MEMORY_PAGES`] unless the initial size is larger. An imported memory's declaration is
+    /// its [`MemoryImport`].
     pub max_memory_pages: Option<u32>,
     /// Exported functions to compile; `None` is everything that the module exports. With a list,
     /// whatever none of them and no start function leads to is left out, and no memory or global is
@@ -27,6 +35,37 @@ pub struct Options {
     pub stdin_bytes: u64,
     /// Most bytes of standard output, at most 2^30; the next one traps with `UnsupportedHostCall`.
     pub stdout_bytes: u64,
+}
+
+/// An imported global: what it holds when an instance is created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GlobalImport {
+    /// Its value, of the type that the module declares.
+    pub value: Value,
+    /// Whether it is mutable; the module has to declare the same.
+    pub mutable: bool,
+}
+
+/// An imported memory: what it is when an instance is created. Each instance has its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryImport {
+    /// Its size in pages of 65,536 bytes; at least as many as the module declares.
+    pub pages: u32,
+    /// Pages that it may grow to; at most what the module declares.
+    pub max: Option<u32>,
+    /// What it holds that is not 0: addresses and bytes, later ones over earlier ones.
+    pub data: Vec<(u32, Vec<u8>)>,
+}
+
+/// An imported table: what it is when an instance is created. All entries are null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableImport {
+    /// Its size in entries; at least as many as the module declares.
+    pub entries: u32,
+    /// Entries that it may grow to; at most what the module declares.
+    pub max: Option<u32>,
+    /// Whether it holds `externref`s and not `funcref`s.
+    pub external: bool,
 }
 
 /// Pages that a memory may grow to unless [`Options::max_memory_pages`] says otherwise.
@@ -41,6 +80,9 @@ impl Default for Options {
                 ("env.output_byte".to_string(), Role::StdoutByte),
                 ("env.input_byte".to_string(), Role::StdinByte),
             ]),
+            globals: BTreeMap::new(),
+            memories: BTreeMap::new(),
+            tables: BTreeMap::new(),
             max_memory_pages: None,
             exports: None,
             stdin_bytes: 1 << 30,

@@ -5,13 +5,15 @@ use wasm2onnx_runtime::{Value, ValueType};
 /// Reads one argument.
 ///
 /// Integers are signed or unsigned decimals or, after `0x`, hexadecimal; what fits the type's bits
-/// in one of the two readings is accepted. Floats are read as Rust reads them.
+/// in one of the two readings is accepted. Floats are read as Rust reads them. A reference is `null`.
 pub fn parse(text: &str, ty: ValueType) -> Result<Value, String> {
     match ty {
         ValueType::I32 => integer(text, 32).map(|bits| Value::I32(bits as i32)),
         ValueType::I64 => integer(text, 64).map(|bits| Value::I64(bits as i64)),
         ValueType::F32 => text.parse().map(|x: f32| Value::F32(x.to_bits())).map_err(|e| e.to_string()),
         ValueType::F64 => text.parse().map(|x: f64| Value::F64(x.to_bits())).map_err(|e| e.to_string()),
+        ValueType::FuncRef | ValueType::ExternRef if text == "null" => Ok(Value::from_words(ty, [0, 0])),
+        ValueType::FuncRef | ValueType::ExternRef => Err("a reference can only be `null` here".to_owned()),
     }
 }
 
@@ -76,5 +78,12 @@ mod tests {
         assert_eq!(parse("-inf", ValueType::F64), Ok(Value::F64(f64::NEG_INFINITY.to_bits())));
         assert_eq!(parse("1e40", ValueType::F32), Ok(Value::F32(f32::INFINITY.to_bits())));
         assert!(parse("one", ValueType::F32).is_err());
+    }
+
+    #[test]
+    fn references_are_null() {
+        assert_eq!(parse("null", ValueType::FuncRef), Ok(Value::FuncRef(None)));
+        assert_eq!(parse("null", ValueType::ExternRef), Ok(Value::ExternRef(None)));
+        assert!(parse("1", ValueType::ExternRef).is_err());
     }
 }

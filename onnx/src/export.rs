@@ -116,6 +116,14 @@ pub enum ExportError {
         /// Words of all arguments.
         words: usize,
     },
+    /// No tensor type stands for a reference.
+    #[error("`{name}` has a parameter or result of type {ty}, which no tensor can hold")]
+    Reference {
+        /// The function that was asked for.
+        name: String,
+        /// The type.
+        ty: wasm2onnx_runtime::ValueType,
+    },
 }
 
 /// Writes a network as an ONNX model: the bytes of a `.onnx` file.
@@ -126,6 +134,9 @@ pub enum ExportError {
 pub fn export(network: &Network, options: &ExportOptions) -> Result<Vec<u8>, ExportError> {
     validate(network)?;
     let plan = Plan::new(network, &options.entry, options.attention)?;
+    if let Some(ty) = plan.entry.params.iter().chain(&plan.entry.results).find(|ty| ty.is_reference()) {
+        return Err(ExportError::Reference { name: options.entry.clone(), ty: *ty });
+    }
     let opset = plan.opset();
     let version = options.opset.unwrap_or(opset);
     if !(opset..=MAX_OPSET).contains(&version) {

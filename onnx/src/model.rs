@@ -227,6 +227,7 @@ fn ends(lengths: &[u32]) -> Result<Vec<u32>, String> {
     lengths.iter().map(&mut next).collect::<Option<_>>().ok_or_else(|| "the certificate is too long".into())
 }
 
+/// Types that a model's entry can have, by their numbers in the file.
 const TYPES: [ValueType; 4] = [ValueType::I32, ValueType::I64, ValueType::F32, ValueType::F64];
 
 fn types(types: &[ValueType]) -> Vec<u8> {

@@ -502,7 +502,8 @@ impl TrapCode {
     }
 }
 
-/// Types of parameters, results and globals at the boundary. Floats are bit patterns.
+/// Types of parameters, results and globals at the boundary. Floats are bit patterns, references a word:
+/// 0 for null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum ValueType {
@@ -510,13 +511,20 @@ pub enum ValueType {
     I64,
     F32,
     F64,
+    FuncRef,
+    ExternRef,
 }
 
 impl ValueType {
+    /// Whether it is a type of references.
+    pub fn is_reference(self) -> bool {
+        matches!(self, ValueType::FuncRef | ValueType::ExternRef)
+    }
+
     /// How many words a value takes.
     pub fn words(self) -> usize {
         match self {
-            ValueType::I32 | ValueType::F32 => 1,
+            ValueType::I32 | ValueType::F32 | ValueType::FuncRef | ValueType::ExternRef => 1,
             ValueType::I64 | ValueType::F64 => 2,
         }
     }

@@ -1,6 +1,7 @@
 //! Values at the boundary of a program.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use crate::network::ValueType;
 
@@ -16,6 +17,10 @@ pub enum Value {
     F32(u32),
     /// The bits of a 64-bit float.
     F64(u64),
+    /// A reference to a function of the instance, or null. Its number means nothing to any other network.
+    FuncRef(Option<NonZeroU32>),
+    /// A reference to something of the host's, or null. What its number means is the host's business.
+    ExternRef(Option<NonZeroU32>),
 }
 
 impl Value {
@@ -26,6 +31,8 @@ impl Value {
             Value::I64(_) => ValueType::I64,
             Value::F32(_) => ValueType::F32,
             Value::F64(_) => ValueType::F64,
+            Value::FuncRef(_) => ValueType::FuncRef,
+            Value::ExternRef(_) => ValueType::ExternRef,
         }
     }
 
@@ -37,6 +44,7 @@ impl Value {
             Value::I64(x) => split(x as u64),
             Value::F32(x) => [x, 0],
             Value::F64(x) => split(x),
+            Value::FuncRef(x) | Value::ExternRef(x) => [x.map_or(0, NonZeroU32::get), 0],
         }
     }
 
@@ -48,18 +56,23 @@ impl Value {
             ValueType::I64 => Value::I64(bits as i64),
             ValueType::F32 => Value::F32(low),
             ValueType::F64 => Value::F64(bits),
+            ValueType::FuncRef => Value::FuncRef(NonZeroU32::new(low)),
+            ValueType::ExternRef => Value::ExternRef(NonZeroU32::new(low)),
         }
     }
 }
 
 impl fmt::Display for Value {
-    /// Integers as signed decimals, floats as Rust's `{}`.
+    /// Integers as signed decimals, floats as Rust's `{}`, references as `null` or their number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Value::I32(x) => x.fmt(f),
             Value::I64(x) => x.fmt(f),
             Value::F32(x) => f32::from_bits(x).fmt(f),
             Value::F64(x) => f64::from_bits(x).fmt(f),
+            Value::FuncRef(None) | Value::ExternRef(None) => f.write_str("null"),
+            Value::FuncRef(Some(x)) => write!(f, "funcref {x}"),
+            Value::ExternRef(Some(x)) => write!(f, "externref {x}"),
         }
     }
 }
@@ -91,6 +104,8 @@ impl fmt::Display for ValueType {
             ValueType::I64 => "i64",
             ValueType::F32 => "f32",
             ValueType::F64 => "f64",
+            ValueType::FuncRef => "funcref",
+            ValueType::ExternRef => "externref",
         })
     }
 }

@@ -250,6 +250,7 @@ fn column_of(values: &[Value]) -> ort::Result<DynValue> {
         ValueType::I64 => tensor(&shape, values.iter().map(|v| long(v) as i64).collect()),
         ValueType::F32 => tensor(&shape, values.iter().map(|v| f32::from_bits(words(v)[0])).collect()),
         ValueType::F64 => tensor(&shape, values.iter().map(|v| f64::from_bits(long(v))).collect()),
+        ty => panic!("no tensor has elements of type {ty}"),
     }
 }
 
@@ -264,6 +265,7 @@ fn values(ty: ValueType, output: &DynValue, count: usize) -> Vec<Value> {
         ValueType::F64 => {
             elements(output, &shape).into_iter().map(|x: f64| Value::F64(x.to_bits())).collect()
         }
+        ty => panic!("no tensor has elements of type {ty}"),
     }
 }
 

@@ -633,7 +633,7 @@ impl<'a> Body<'a> {
 /// The IR's type of a value at the boundary.
 fn word_type(ty: ValueType) -> Type {
     match ty {
-        ValueType::I32 | ValueType::F32 => Type::I32,
+        ValueType::I32 | ValueType::F32 | ValueType::FuncRef | ValueType::ExternRef => Type::I32,
         ValueType::I64 | ValueType::F64 => Type::I64,
     }
 }

@@ -19,6 +19,7 @@ pub fn onnx_type(ty: WasmType) -> DataType {
         WasmType::I64 => DataType::Int64,
         WasmType::F32 => DataType::Float,
         WasmType::F64 => DataType::Double,
+        WasmType::FuncRef | WasmType::ExternRef => unreachable!("refused before anything is written"),
     }
 }
 
@@ -72,9 +73,9 @@ pub fn arguments(g: &mut Graph, entry: &Entry, batch: Dim) -> (Option<Name>, Nam
         let mut words = Vec::new();
         for (i, (ty, input)) in entry.params.iter().zip(&inputs).enumerate() {
             let bits = match ty {
-                WasmType::I32 | WasmType::I64 => input.clone(),
                 WasmType::F32 => bit_cast(g, &format!("{i}.bits"), input, DataType::Int32),
                 WasmType::F64 => bit_cast(g, &format!("{i}.bits"), input, DataType::Int64),
+                _ => input.clone(),
             };
             let wide = g.cast(&format!("{i}.wide"), &bits, DataType::Int64);
             let low = g.plain(&format!("{i}.low"), "Mod", &[&wide, &span]);
@@ -251,8 +252,8 @@ pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &Ending, mem
             let none = g.plain(&format!("{i}.none"), "Sub", &[&bits, &bits]);
             let bits = g.plain(&format!("{i}.after"), "Where", &[&done, &bits, &none]);
             let value = match ty {
-                WasmType::I32 | WasmType::I64 => bits,
                 WasmType::F32 | WasmType::F64 => bit_cast(g, &format!("{i}.float"), &bits, onnx_type(*ty)),
+                _ => bits,
             };
             outputs.push((format!("result{i}"), onnx_type(*ty), value));
         }

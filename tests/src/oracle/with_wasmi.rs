@@ -133,6 +133,7 @@ fn to_wasmi(value: Value) -> Val {
         Value::I64(x) => Val::I64(x),
         Value::F32(bits) => Val::F32(wasmi::F32::from_bits(bits)),
         Value::F64(bits) => Val::F64(wasmi::F64::from_bits(bits)),
+        Value::FuncRef(_) | Value::ExternRef(_) => panic!("an argument of type {}", value.ty()),
     }
 }
 

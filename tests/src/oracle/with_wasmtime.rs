@@ -122,6 +122,7 @@ fn to_wasmtime(value: Value) -> Val {
         Value::I64(x) => Val::I64(x),
         Value::F32(bits) => Val::F32(bits),
         Value::F64(bits) => Val::F64(bits),
+        Value::FuncRef(_) | Value::ExternRef(_) => panic!("an argument of type {}", value.ty()),
     }
 }
 

@@ -119,7 +119,7 @@ fn measure(row: &Instruction, large: bool, other: &str, body: &str) -> (u64, u64
             ValueType::F64 => x.to_bits(),
             // Divisors of one word and of two.
             ValueType::I64 if large => rng.u64(..) >> rng.u32(0..48),
-            ValueType::I32 | ValueType::I64 => x as i64 as u64 | 1,
+            _ => x as i64 as u64 | 1,
         };
         for byte in bits.to_le_bytes() {
             data += &format!("\\{byte:02x}");

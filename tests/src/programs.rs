@@ -146,7 +146,7 @@ pub const CIRCUITS: [Program; 6] = [
 ];
 
 /// Programs of what is rare: traps of all kinds, instance creation, signatures, bytes.
-pub const CORNERS: [Program; 12] = [
+pub const CORNERS: [Program; 13] = [
     Program {
         name: "division_traps",
         wat: r#"(func (export "run") (param $a i32) (param $b i64) (result i64)
@@ -283,6 +283,13 @@ pub const CORNERS: [Program; 12] = [
         name: "no_results",
         wat: r#"(func (export "run") (param i32) (if (local.get 0) (then unreachable)))"#,
         calls: &[&[I32(0)], &[I32(1)]],
+        stdin: b"",
+    },
+    Program {
+        // No expert has a term beyond its next id.
+        name: "nothing",
+        wat: r#"(func (export "run"))"#,
+        calls: &[&[]],
         stdin: b"",
     },
     Program {

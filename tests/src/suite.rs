@@ -4,6 +4,7 @@
 
 pub mod host;
 pub mod run;
+pub mod sample;
 pub mod script;
 pub mod table;
 

@@ -9,7 +9,7 @@ use wasm2onnx_runtime::{Error, Instance, Network, TrapCode, Value};
 use wasmparser::WasmFeatures;
 
 use super::host::{Imports, options};
-use super::script::{Action, Call, Command, Line, are};
+use super::script::{Action, Call, Command, Line};
 use crate::ours::Way;
 
 /// More steps than any assertion takes: a network that runs on and on fails instead of hanging.
@@ -179,23 +179,25 @@ impl<'n> Run<'n> {
                 let outcome = self.invoke(call).map(drop);
                 self.count(outcome)
             }
-            Command::Return(action, expected) => {
-                let outcome = self.act(action).and_then(|values| match are(expected, &values) {
-                    true => Ok(()),
-                    false => Err(Stop::Broken(format!("{values:?} instead of {expected:?}"))),
-                });
+            Command::Assert(action, ending) => {
+                let outcome = match self.act(action) {
+                    Err(Stop::Trap(code)) => ending.check(&Err(code)).map_err(Stop::Broken),
+                    Err(stop) => Err(stop),
+                    Ok(values) => ending.check(&Ok(values)).map_err(Stop::Broken),
+                };
                 self.count(outcome)
-            }
-            Command::Trap(action, code) => {
-                let outcome = self.act(action).map(|values| format!("{values:?}"));
-                self.count(trapped(outcome, *code))
             }
             Command::ModuleTraps(_, code) => {
                 let instance = self.instantiate(network);
                 if let Err(Stop::Linked(from)) = &instance {
                     self.share(from);
                 }
-                self.count(trapped(instance.map(|_| "an instance".to_owned()), *code))
+                self.count(match instance {
+                    Err(Stop::Trap(found)) if found == *code => Ok(()),
+                    Err(Stop::Trap(found)) => Err(Stop::Broken(format!("{found:?} instead of {code:?}"))),
+                    Err(stop) => Err(stop),
+                    Ok(_) => Err(Stop::Broken(format!("an instance instead of {code:?}"))),
+                })
             }
             Command::Refused(wasm, message) => {
                 let compiled = wasm.as_ref().map(|wasm| compile(wasm, &options(self.features)));
@@ -279,15 +281,5 @@ impl<'n> Run<'n> {
             None => self.instances.len().checked_sub(1),
         };
         index.ok_or_else(|| format!("there is no module {name:?}"))
-    }
-}
-
-/// Whether it ended in that trap.
-fn trapped(outcome: Result<String, Stop>, expected: TrapCode) -> Result<(), Stop> {
-    match outcome {
-        Ok(what) => Err(Stop::Broken(format!("{what} instead of trap {expected:?}"))),
-        Err(Stop::Trap(code)) if code == expected => Ok(()),
-        Err(Stop::Trap(code)) => Err(Stop::Broken(format!("trap {code:?} instead of {expected:?}"))),
-        Err(other) => Err(other),
     }
 }

@@ -33,16 +33,42 @@ pub enum Command {
     },
     /// Calls a function, which returns.
     Invoke(Call),
-    /// Does something that returns what is expected.
-    Return(Action, Vec<Expected>),
-    /// Does something that traps.
-    Trap(Action, TrapCode),
+    /// Does something that has to end so.
+    Assert(Action, Ending),
     /// Makes an instance, which traps.
     ModuleTraps(Vec<u8>, TrapCode),
     /// A module that is malformed or invalid; nothing if it is text that does not parse.
     Refused(Option<Vec<u8>>, String),
     /// A valid module whose imports are not there or have other types.
     Unlinkable(Vec<u8>, String),
+}
+
+/// How something has to end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    /// With such results.
+    Returns(Vec<Expected>),
+    /// In a trap.
+    Traps(TrapCode),
+}
+
+impl Ending {
+    /// Compares with how it ended.
+    ///
+    /// # Errors
+    ///
+    /// Both, if they differ.
+    pub fn check(&self, outcome: &Result<Vec<Value>, TrapCode>) -> Result<(), String> {
+        let right = match (self, outcome) {
+            (Ending::Returns(expected), Ok(values)) => {
+                expected.len() == values.len()
+                    && expected.iter().zip(values).all(|(expected, value)| expected.is(*value))
+            }
+            (Ending::Traps(expected), Err(code)) => expected == code,
+            _ => false,
+        };
+        if right { Ok(()) } else { Err(format!("{outcome:?} instead of {self:?}")) }
+    }
 }
 
 /// What is done with an instance.
@@ -112,11 +138,6 @@ impl Expected {
     }
 }
 
-/// Whether results are what is expected.
-pub fn are(expected: &[Expected], values: &[Value]) -> bool {
-    expected.len() == values.len() && expected.iter().zip(values).all(|(expected, value)| expected.is(*value))
-}
-
 /// The commands of a file.
 ///
 /// # Panics
@@ -144,14 +165,17 @@ fn command(directive: WastDirective<'_>) -> Result<Command, String> {
         }
         WastDirective::Invoke(invoke) => Command::Invoke(call(invoke)?),
         WastDirective::AssertReturn { exec, results, .. } => {
-            Command::Return(action(exec)?, results.into_iter().map(expected).collect::<Result<_, _>>()?)
+            let results = results.into_iter().map(expected).collect::<Result<_, _>>()?;
+            Command::Assert(action(exec)?, Ending::Returns(results))
         }
         WastDirective::AssertTrap { exec: WastExecute::Wat(module), message, .. } => {
             Command::ModuleTraps(encode(module)?, trap_code(message)?)
         }
-        WastDirective::AssertTrap { exec, message, .. } => Command::Trap(action(exec)?, trap_code(message)?),
+        WastDirective::AssertTrap { exec, message, .. } => {
+            Command::Assert(action(exec)?, Ending::Traps(trap_code(message)?))
+        }
         WastDirective::AssertExhaustion { call: invoke, message, .. } => {
-            Command::Trap(Action::Invoke(call(invoke)?), trap_code(message)?)
+            Command::Assert(Action::Invoke(call(invoke)?), Ending::Traps(trap_code(message)?))
         }
         WastDirective::AssertInvalid { mut module, message, .. }
         | WastDirective::AssertMalformed { mut module, message, .. } => {

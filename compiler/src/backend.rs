@@ -141,7 +141,6 @@ fn function(
     loop {
         let params = packetize::param_ranges(&plan.packets, tight);
         let cx = Context {
-            module,
             layout,
             tables,
             packets: &plan.packets,

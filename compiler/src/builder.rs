@@ -1,6 +1,6 @@
 //! Making and walking IR functions: what all phases share.
 
-use cranelift_entity::PrimaryMap;
+use cranelift_entity::{EntitySet, PrimaryMap};
 use smallvec::{SmallVec, smallvec};
 use wasm2onnx_runtime::TrapCode;
 
@@ -52,6 +52,28 @@ impl Module {
     pub fn function_at(&self, offset: u32) -> Option<u32> {
         let i = self.function_offsets.partition_point(|(first, _)| *first <= offset);
         Some(self.function_offsets[i.checked_sub(1)?].1)
+    }
+
+    /// The function that a reference is of; none of null.
+    pub fn referenced(&self, reference: u32) -> Option<Func> {
+        *self.references.get((reference as usize).checked_sub(1)?)?
+    }
+
+    /// The compiler's own table, of all functions that references are made of.
+    pub fn reference_table(&self) -> TableId {
+        self.tables.last().expect("the frontend makes it").0
+    }
+
+    /// Tables that an instruction writes to.
+    pub fn written_tables(&self) -> EntitySet<TableId> {
+        let mut written = EntitySet::with_capacity(self.tables.len());
+        let blocks = self.functions.values().flat_map(|function| function.blocks.values());
+        for inst in blocks.flat_map(|block| &block.insts) {
+            if let Some(Space::Table(table)) = inst.writes() {
+                written.insert(table);
+            }
+        }
+        written
     }
 }
 

@@ -79,6 +79,30 @@ pub enum ErrorKind {
         /// The type of functions with this role.
         expected: &'static str,
     },
+    /// An imported global, memory or table is not given.
+    #[error("unknown import: {ty} `{module}.{name}`; give it a {what} with --import {module}.{name}=N")]
+    MissingImport {
+        /// First part of its name.
+        module: String,
+        /// Second part.
+        name: String,
+        /// What it is declared as.
+        ty: String,
+        /// What has to be given: a value, or a size.
+        what: &'static str,
+    },
+    /// An imported global, memory or table is not given as it is declared.
+    #[error("import `{module}.{name}` is declared as {declared}, but given as {given}")]
+    ImportMismatch {
+        /// First part of its name.
+        module: String,
+        /// Second part.
+        name: String,
+        /// What it is declared as.
+        declared: String,
+        /// What it is given as.
+        given: String,
+    },
     /// [`Options::exports`](crate::Options::exports) names something that is not an exported function.
     #[error("no exported function `{name}`; {}", list_exports(.exports))]
     NoSuchExport {

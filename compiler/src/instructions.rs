@@ -41,6 +41,10 @@ pub enum Kind {
     Parametric,
     /// Locals and globals.
     Variable,
+    /// References.
+    Reference,
+    /// Tables.
+    Table,
     /// Linear memory.
     Memory,
     /// Integers and what makes them.
@@ -132,6 +136,14 @@ const CALL: &str =
 const INDIRECT_CALL: &str = "reads of the entry's type and function, two checks, then a call";
 const MEMORY_SIZE: &str = "a read of the trace; a constant if the memory cannot grow";
 const SELECT: &str = "one unit a word";
+const REFERENCE: &str = "a constant: the number of the function's reference";
+const TABLE_GET: &str = "a gate for the bounds, a read of the trace";
+const TABLE_SET: &str = "a gate for the bounds, a row";
+const SIZE: &str = "a read of the trace; a constant if nothing makes the table grow";
+const COPY: &str = "gates for the bounds; reads and rows for 16 cells a token, in a routine unless the length is a small constant";
+const FILL: &str =
+    "a gate for the bounds; rows for 16 cells a token, in a routine unless the length is a small constant";
+const DROP_SEGMENT: &str = "a row for the segment's length";
 const LOAD: &str = "a gate for the bounds, a read of the trace for each byte";
 const STORE: &str = "a gate for the bounds, a row for each byte";
 const EQUAL: &str = "one or two gates";
@@ -205,7 +217,6 @@ macro_rules! instructions {
     };
 }
 
-// Bulk memory goes to `Memory`.
 instructions! {
     Control {
         Unreachable            "unreachable"          []         []     Own,                               "the packet ends in a trap";
@@ -234,9 +245,28 @@ instructions! {
         GlobalGet              "global.get"           []         []     Own,                               "a read of the trace for each word";
         GlobalSet              "global.set"           []         []     Own,                               "a row for each word";
     }
+    Reference {
+        RefNull                "ref.null"             []         []     Own,                               CONSTANT;
+        RefIsNull              "ref.is_null"          []         [I32]  Own,                               EQUAL;
+        RefFunc                "ref.func"             []         [FuncRef] Own,                               REFERENCE;
+    }
+    Table {
+        TableGet               "table.get"            [I32]      []     Own,                               TABLE_GET;
+        TableSet               "table.set"            []         []     Own,                               TABLE_SET;
+        TableSize              "table.size"           []         [I32]  Own,                               SIZE;
+        TableGrow              "table.grow"           []         [I32]  Own,                               "a comparison, selects and a row; then as table.fill";
+        TableFill              "table.fill"           []         []     Own,                               FILL;
+        TableCopy              "table.copy"           [I32 I32 I32] []     Own,                               COPY;
+        TableInit              "table.init"           [I32 I32 I32] []     Own,                               COPY;
+        ElemDrop               "elem.drop"            []         []     Own,                               DROP_SEGMENT;
+    }
     Memory {
         MemorySize             "memory.size"          []         [I32]  Own,                               MEMORY_SIZE;
         MemoryGrow             "memory.grow"          [I32]      [I32]  Own,                               "a comparison, a select and a row";
+        MemoryFill             "memory.fill"          [I32 I32 I32] []     Own,                               FILL;
+        MemoryCopy             "memory.copy"          [I32 I32 I32] []     Own,                               COPY;
+        MemoryInit             "memory.init"          [I32 I32 I32] []     Own,                               COPY;
+        DataDrop               "data.drop"            []         []     Own,                               DROP_SEGMENT;
         I32Load { memarg }     "i32.load"             [I32]      [I32]  Load { bytes: 4, signed: false },  LOAD;
         I64Load { memarg }     "i64.load"             [I32]      [I64]  Load { bytes: 8, signed: false },  LOAD;
         F32Load { memarg }     "f32.load"             [I32]      [F32]  Load { bytes: 4, signed: false },  LOAD;

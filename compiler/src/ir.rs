@@ -4,8 +4,9 @@
 //! from there on every value is one number in [0, 2^32). Floats are bit patterns from the start.
 //!
 //! Calls end a block: their results are the first parameters of the block that they return to (its
-//! only predecessor is the call). Memory accesses are unchecked; a [`Op::Bounds`] before them traps
-//! where WebAssembly says so. Everything that has a side effect or can trap happens in program
+//! only predecessor is the call). Accesses to memory and tables are unchecked; an [`Op::Bounds`] or [`Op::Within`]
+//! before them traps where WebAssembly says so. A reference to a function is a word, its number (see
+//! [`Module::references`]), an `externref` whatever the host gave; null is 0. Everything that has a side effect or can trap happens in program
 //! order, within a block in the order of its instructions.
 
 use cranelift_entity::{PrimaryMap, entity_impl};
@@ -32,7 +33,7 @@ entity_impl!(Value, "v");
 pub struct Cell(u32);
 entity_impl!(Cell, "cell");
 
-/// A table of functions.
+/// A table of references.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableId(u32);
 entity_impl!(TableId, "table");
@@ -184,7 +185,7 @@ impl FloatOp {
     }
 }
 
-/// Address spaces of bytes.
+/// Address spaces: of bytes, or of words, one to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Space {
     /// Linear memory.
@@ -193,6 +194,19 @@ pub enum Space {
     Prompt,
     /// Bytes of standard output.
     Output,
+    /// Bytes of the passive data segments, one behind the other.
+    Data,
+    /// Words: the references of a table.
+    Table(TableId),
+    /// Words: the references of the passive element segments, one behind the other.
+    Elements,
+}
+
+impl Space {
+    /// Whether its cells are words and not bytes.
+    pub fn has_words(self) -> bool {
+        matches!(self, Space::Table(_) | Space::Elements)
+    }
 }
 
 /// What an instruction does.
@@ -208,7 +222,8 @@ pub enum Op {
     Float(FloatOp),
     /// `args[0] != 0 ? args[1] : args[2]`.
     Select,
-    /// Reads `bytes` little-endian bytes at `args[0] + offset` (not wrapped). Reads 0 where there is nothing; never traps.
+    /// Reads `bytes` little-endian bytes at `args[0] + offset` (not wrapped), or of a space of words one (`bytes` is 4).
+    /// Reads 0 where there is nothing; never traps.
     Load {
         /// Where.
         space: Space,
@@ -219,7 +234,7 @@ pub enum Op {
         /// Added to the address.
         offset: u64,
     },
-    /// Writes the lowest `bytes` bytes of `args[1]` at `args[0] + offset`.
+    /// Writes the lowest `bytes` bytes of `args[1]` at `args[0] + offset`, or in a space of words that word.
     Store {
         /// Where.
         space: Space,
@@ -228,24 +243,57 @@ pub enum Op {
         /// Added to the address.
         offset: u64,
     },
-    /// Traps with `MemoryOutOfBounds` unless `args[0] + offset + bytes <=` size of the memory in bytes.
+    /// Only before `legalize`: copies `args[2]` cells from `args[1]` in one space to `args[0]` in another with cells of
+    /// the same kind, or in the same one, where the two places may overlap.
+    Copy {
+        /// Where from.
+        from: Space,
+        /// Where to.
+        to: Space,
+    },
+    /// Only before `legalize`: writes `args[1]`, or its lowest byte, to `args[2]` cells from `args[0]`.
+    Fill(Space),
+    /// Only after `legalize`: the same as [`Op::Copy`] for a constant number of cells, at most [`MAX_CELLS`].
+    Move {
+        /// Where from.
+        from: Space,
+        /// Where to.
+        to: Space,
+        /// How many.
+        cells: u8,
+    },
+    /// Only after `legalize`: writes `args[1]`, or its lowest byte, to `cells` cells from `args[0]`, at most [`MAX_CELLS`].
+    Repeat {
+        /// Where.
+        space: Space,
+        /// How many.
+        cells: u8,
+    },
+    /// Traps with `MemoryOutOfBounds` unless `args[0] + offset + bytes <=` size of the memory in bytes. A second
+    /// argument is added, too.
     Bounds {
         /// Added to the address.
         offset: u64,
         /// Number of bytes accessed.
         bytes: u8,
     },
+    /// Traps unless `args[0] + args[1] <= args[2]`, not wrapped.
+    Within(TrapCode),
     /// Traps if `args[0] != 0`.
     TrapIf(TrapCode),
     /// Reads a cell.
     CellGet(Cell),
     /// Writes a cell.
     CellSet(Cell),
-    /// Entry `args[0]` of a table, as an opaque function reference (0 where there is none). Reads 0 out of range.
+    /// What entry `args[0]` of a table that does not change calls, as an opaque function reference (0 where there is
+    /// none). Reads 0 out of range.
     TableFunc(TableId),
-    /// Type id of entry `args[0]` of a table: 1 + index of the canonical type, 0 where there is none.
+    /// Type id of entry `args[0]` of a table that does not change: 1 + index of the canonical type, 0 where there is none.
     TableType(TableId),
 }
+
+/// Most cells that one instruction moves: a step appends so many rows and more.
+pub const MAX_CELLS: u8 = 16;
 
 /// An instruction.
 #[derive(Clone, Debug, PartialEq)]
@@ -265,7 +313,27 @@ pub struct Inst {
 impl Inst {
     /// Whether it has an effect or can trap, so that it must stay even if its result is unused.
     pub fn has_effect(&self) -> bool {
-        matches!(self.op, Op::Store { .. } | Op::Bounds { .. } | Op::TrapIf(_) | Op::CellSet(_))
+        self.can_trap() || self.writes().is_some() || matches!(self.op, Op::CellSet(_))
+    }
+    /// Whether it can trap.
+    pub fn can_trap(&self) -> bool {
+        matches!(self.op, Op::Bounds { .. } | Op::Within(_) | Op::TrapIf(_))
+    }
+    /// The space that it writes to.
+    pub fn writes(&self) -> Option<Space> {
+        match self.op {
+            Op::Store { space, .. } | Op::Fill(space) | Op::Repeat { space, .. } => Some(space),
+            Op::Copy { to, .. } | Op::Move { to, .. } => Some(to),
+            _ => None,
+        }
+    }
+    /// The space that it reads from.
+    pub fn reads(&self) -> Option<Space> {
+        match self.op {
+            Op::Load { space, .. } => Some(space),
+            Op::Copy { from, .. } | Op::Move { from, .. } => Some(from),
+            _ => None,
+        }
     }
     /// Whether it depends on nothing but its operands, so that equal ones are interchangeable.
     pub fn is_pure(&self) -> bool {
@@ -382,13 +450,15 @@ pub enum MemorySize {
     },
 }
 
-/// A table of functions that does not change while the program runs.
+/// A table of references.
 #[derive(Clone, Debug)]
 pub struct TableData {
-    /// Number of entries.
+    /// Number of entries at first.
     pub size: u32,
-    /// Entries that are not null: index and function, ascending.
-    pub entries: Vec<(u32, Func)>,
+    /// Cell with the number of entries, if an instruction asks for it.
+    pub size_cell: Option<Cell>,
+    /// Entries that are not null at first: index and reference, ascending.
+    pub entries: Vec<(u32, u32)>,
 }
 
 /// What a cell holds.
@@ -411,8 +481,15 @@ pub struct Module {
     pub function_types: PrimaryMap<Func, u32>,
     /// Cells of the `global` region.
     pub cells: PrimaryMap<Cell, CellData>,
-    /// Tables.
+    /// Tables. The last is the compiler's own: entry `i` is the reference `i`, of all functions that references are
+    /// made of.
     pub tables: PrimaryMap<TableId, TableData>,
+    /// The function that reference 1 + `i` is of; none if nothing can call it.
+    pub references: Vec<Option<Func>>,
+    /// Contents of [`Space::Data`].
+    pub passive_data: Vec<u8>,
+    /// Contents of [`Space::Elements`].
+    pub passive_elements: Vec<u32>,
     /// The memory's size; `Constant(0)` where there is none.
     pub memory: MemorySize,
     /// Bytes that the memory begins with: disjoint, ascending by address; zero bytes may be left out.

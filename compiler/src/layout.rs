@@ -1,9 +1,9 @@
 //! The address space of the trace: which keys belong to what.
 
 use crate::circuits::limits;
-use crate::ir::{Cell, MemorySize, Module, Op, Space, TableId};
+use crate::ir::{Cell, MAX_CELLS, MemorySize, Module, Op, Space, TableId};
 use crate::stack::Stack;
-use cranelift_entity::SecondaryMap;
+use cranelift_entity::{EntitySet, SecondaryMap};
 
 /// Argument and result words that are handed over in fields 1 …; the others go through the frame.
 pub const ARGUMENT_FIELDS: u16 = 12;
@@ -28,13 +28,57 @@ pub struct CellPlace {
     pub max: f64,
 }
 
-/// Keys of a table of functions: entries of each kind, and one more that is never there.
+/// Keys of a table: entries of each kind that the program reads, and one more that is never there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TableKeys {
+    /// Number of keys of each kind; 0 if the program reads none.
+    pub count: u64,
     /// First key of the entries' experts.
     pub functions: u64,
     /// First key of the entries' type ids.
     pub types: u64,
+    /// Number of keys of the references; 0 if the program uses none.
+    pub reference_count: u64,
+    /// First key of the references.
+    pub references: u64,
+}
+
+/// What instructions use.
+#[derive(Default)]
+struct Used {
+    memory: bool,
+    data: bool,
+    elements: bool,
+    /// Tables whose functions and types are read.
+    functions: EntitySet<TableId>,
+    /// Tables whose references are read or written.
+    references: EntitySet<TableId>,
+    /// Cells that are written.
+    written: EntitySet<Cell>,
+}
+
+impl Used {
+    fn new(module: &Module) -> Used {
+        let mut used = Used::default();
+        let blocks = module.functions.values().flat_map(|function| function.blocks.values());
+        for inst in blocks.flat_map(|block| &block.insts) {
+            match inst.op {
+                Op::TableFunc(table) | Op::TableType(table) => drop(used.functions.insert(table)),
+                Op::CellSet(cell) => drop(used.written.insert(cell)),
+                _ => {}
+            }
+            for space in [inst.reads(), inst.writes()].into_iter().flatten() {
+                match space {
+                    Space::Memory => used.memory = true,
+                    Space::Data => used.data = true,
+                    Space::Elements => used.elements = true,
+                    Space::Table(table) => drop(used.references.insert(table)),
+                    Space::Prompt | Space::Output => {}
+                }
+            }
+        }
+        used
+    }
 }
 
 /// First keys of everything, ascending in this order.
@@ -46,6 +90,10 @@ pub struct Layout {
     pub words: std::ops::Range<u64>,
     /// `table`.
     pub tables: SecondaryMap<TableId, TableKeys>,
+    /// `elements`: references of passive segments.
+    pub elements: u64,
+    /// Number of its keys; 0 if nothing reads them.
+    pub element_count: u64,
     /// `control`: return experts.
     pub returns: u64,
     /// `control`: saved frame pointers.
@@ -60,6 +108,10 @@ pub struct Layout {
     pub memory_bytes: u64,
     /// Its size.
     pub memory_size: MemorySize,
+    /// `data`: bytes of passive segments.
+    pub data: u64,
+    /// Number of its keys; 0 if nothing reads them.
+    pub data_bytes: u64,
     /// `output`.
     pub output: u64,
     /// Number of its keys; 0 if standard output is not written.
@@ -91,11 +143,25 @@ impl Layout {
             next += 1;
         }
         let mut tables: SecondaryMap<TableId, TableKeys> = SecondaryMap::new();
+        let used = Used::new(module);
         for (table, data) in module.tables.iter() {
-            let count = data.size as u64 + 1;
-            tables[table] = TableKeys { functions: next, types: next + count };
-            next += 2 * count;
+            let count = if used.functions.contains(table) { data.size as u64 + 1 } else { 0 };
+            // An instruction may write so many at once.
+            let least = MAX_CELLS as u64;
+            let reference_count = match (used.references.contains(table), data.size_cell) {
+                (false, _) => 0,
+                (true, Some(cell)) if used.written.contains(cell) => {
+                    least.max(module.cells[cell].max as u64 + 1)
+                }
+                (true, _) => least.max(data.size as u64 + 1),
+            };
+            let (functions, types, references) = (next, next + count, next + 2 * count);
+            tables[table] = TableKeys { count, functions, types, reference_count, references };
+            next = references + reference_count;
         }
+        let elements = next;
+        let element_count = if used.elements { module.passive_elements.len() as u64 } else { 0 };
+        next += element_count;
         // Behind what is small, and the first row of the stack's, a return expert, before the others.
         let returns = next;
         let frame_pointers = returns + stack.control_keys;
@@ -105,14 +171,16 @@ impl Layout {
             MemorySize::Constant(pages) => pages,
             MemorySize::Cell { cell, .. } => module.cells[cell].max,
         };
-        let memory_bytes = match (module.exported_memories.is_empty(), accesses_memory(module)) {
+        let memory_bytes = match (module.exported_memories.is_empty(), used.memory) {
             // An empty memory that is exported still has a region, so that the host finds it.
             (false, _) => pages.max(1) as u64 * 65536,
             (true, true) => pages as u64 * 65536,
             (true, false) => 0,
         };
         let stream = |length: Option<Cell>| length.map(|cell| module.cells[cell].max as u64);
-        let output = memory + memory_bytes;
+        let data = memory + memory_bytes;
+        let data_bytes = if used.data { module.passive_data.len() as u64 } else { 0 };
+        let output = data + data_bytes;
         let output_bytes = stream(module.stdout_length).map_or(0, |bytes| bytes + OUTPUT_SLACK);
         // The last region, so that an executor needs cells only for as much as there is to read.
         let prompt = output + output_bytes;
@@ -125,6 +193,10 @@ impl Layout {
             cells,
             words,
             tables,
+            elements,
+            element_count,
+            data,
+            data_bytes,
             memory,
             memory_bytes,
             memory_size: module.memory,
@@ -134,11 +206,4 @@ impl Layout {
             output_bytes,
         }
     }
-}
-
-fn accesses_memory(module: &Module) -> bool {
-    let blocks = module.functions.values().flat_map(|function| function.blocks.values());
-    blocks.flat_map(|block| &block.insts).any(|inst| {
-        matches!(inst.op, Op::Load { space: Space::Memory, .. } | Op::Store { space: Space::Memory, .. })
-    })
 }

@@ -229,8 +229,7 @@ fn next_row(next: &NextOut, following: u32, id: &impl Fn(ExpertRef) -> u32) -> T
 }
 
 fn function_ids(module: &Module, id: &impl Fn(ExpertRef) -> u32) -> Vec<(Func, ExpertId)> {
-    let mut functions: Vec<Func> =
-        module.tables.values().flat_map(|t| t.entries.iter().map(|e| e.1)).collect();
+    let mut functions: Vec<Func> = module.references.iter().flatten().copied().collect();
     functions.sort_unstable();
     functions.dedup();
     functions.into_iter().map(|f| (f, id(ExpertRef::Function(f)))).collect()
@@ -278,17 +277,20 @@ fn regions(module: &Module, layout: &Layout) -> Vec<Region> {
             add(format!("global.{}", data.name), place.key, 1, Cell::Number, interval(place.max as u64));
         }
     }
-    for (table, data) in module.tables.iter() {
+    for table in module.tables.keys() {
         let keys = layout.tables[table];
-        let count = data.size as u64 + 1;
-        add(format!("{table}.function"), keys.functions, count, Cell::Number, Domain::Ids(FUNCTIONS));
-        add(format!("{table}.type"), keys.types, count, Cell::Number, word);
+        let name = if table == module.reference_table() { "reference".into() } else { table.to_string() };
+        add(format!("{name}.function"), keys.functions, keys.count, Cell::Number, Domain::Ids(FUNCTIONS));
+        add(format!("{name}.type"), keys.types, keys.count, Cell::Number, word);
+        add(format!("{name}.reference"), keys.references, keys.reference_count, Cell::Number, word);
     }
+    add("elements".into(), layout.elements, layout.element_count, Cell::Number, word);
     let stack = layout.stack;
     add("control.return".into(), layout.returns, stack.control_keys, Cell::Number, Domain::Ids(RETURNS));
     add("control.fp".into(), layout.frame_pointers, stack.control_keys, Cell::Number, interval(stack.limit));
     add("frame".into(), layout.frame, stack.frame_keys, Cell::Number, word);
     add("memory".into(), layout.memory, layout.memory_bytes, Cell::Byte, interval(255));
+    add("data".into(), layout.data, layout.data_bytes, Cell::Byte, interval(255));
     add("output".into(), layout.output, layout.output_bytes, Cell::Byte, interval(255));
     add("prompt".into(), layout.prompt, layout.prompt_bytes, Cell::Byte, interval(255));
     regions
@@ -304,10 +306,25 @@ fn first_rows(module: &Module, layout: &Layout, functions: &[(Func, ExpertId)]) 
     }
     for (table, data) in module.tables.iter() {
         let keys = layout.tables[table];
-        for &(index, func) in &data.entries {
-            let i = functions.binary_search_by_key(&func, |f| f.0).expect("all table entries are there");
-            rows.push((keys.functions + index as u64, functions[i].1 as f64));
-            rows.push((keys.types + index as u64, 1.0 + module.function_types[func] as f64));
+        for &(index, reference) in &data.entries {
+            if keys.reference_count > 0 {
+                rows.push((keys.references + index as u64, reference as f64));
+            }
+            if let Some(func) = module.referenced(reference).filter(|_| keys.count > 0) {
+                let i = functions.binary_search_by_key(&func, |f| f.0).expect("all references are there");
+                rows.push((keys.functions + index as u64, functions[i].1 as f64));
+                rows.push((keys.types + index as u64, 1.0 + module.function_types[func] as f64));
+            }
+        }
+    }
+    for (i, reference) in module.passive_elements.iter().enumerate().take(layout.element_count as usize) {
+        if *reference != 0 {
+            rows.push((layout.elements + i as u64, *reference as f64));
+        }
+    }
+    for (i, byte) in module.passive_data.iter().enumerate().take(layout.data_bytes as usize) {
+        if *byte != 0 {
+            rows.push((layout.data + i as u64, *byte as f64));
         }
     }
     for (address, bytes) in module.data.iter().filter(|_| layout.memory_bytes > 0) {

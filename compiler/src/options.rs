@@ -71,6 +71,9 @@ pub struct TableImport {
 /// Pages that a memory may grow to unless [`Options::max_memory_pages`] says otherwise.
 pub const DEFAULT_MAX_MEMORY_PAGES: u32 = 256;
 
+/// Entries that a table may grow to unless it has more from the start, or declares fewer.
+pub const DEFAULT_MAX_TABLE_ENTRIES: u32 = 1 << 16;
+
 impl Default for Options {
     fn default() -> Self {
         Options {

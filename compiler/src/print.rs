@@ -46,6 +46,15 @@ impl Display for BlockCall {
     }
 }
 
+impl Display for Space {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Space::Table(table) => table.fmt(f),
+            space => f.write_str(&snake(&format!("{space:?}"))),
+        }
+    }
+}
+
 impl Display for Inst {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         if let Some(result) = self.result {
@@ -60,14 +69,27 @@ impl Display for Inst {
             Op::Float(op) => write!(f, "float.{ty} {op:?} {args}"),
             Op::Select => write!(f, "select.{ty} {args}"),
             Op::Load { space, bytes, signed, offset } => {
-                let (sign, space) = (if *signed { "_s" } else { "" }, snake(&format!("{space:?}")));
+                let sign = if *signed { "_s" } else { "" };
                 write!(f, "load{bytes}{sign}.{ty} {space}[{args} + {offset}]")
             }
             Op::Store { space, bytes, offset } => {
                 let (address, value) = (self.args[0], self.args[1]);
-                write!(f, "store{bytes}.{ty} {}[{address} + {offset}], {value}", snake(&format!("{space:?}")))
+                write!(f, "store{bytes}.{ty} {space}[{address} + {offset}], {value}")
+            }
+            Op::Copy { from, to } => {
+                write!(f, "copy {to}[{}], {from}[{}], {}", self.args[0], self.args[1], self.args[2])
+            }
+            Op::Move { from, to, cells } => {
+                write!(f, "move{cells} {to}[{}], {from}[{}]", self.args[0], self.args[1])
+            }
+            Op::Fill(space) => {
+                write!(f, "fill {space}[{}], {}, {}", self.args[0], self.args[1], self.args[2])
+            }
+            Op::Repeat { space, cells } => {
+                write!(f, "repeat{cells} {space}[{}], {}", self.args[0], self.args[1])
             }
             Op::Bounds { offset, bytes } => write!(f, "bounds{bytes} [{args} + {offset}]"),
+            Op::Within(code) => write!(f, "within {args}, {}", snake(&format!("{code:?}"))),
             Op::TrapIf(code) => write!(f, "trap_if {args}, {}", snake(&format!("{code:?}"))),
             Op::CellGet(cell) => write!(f, "get {cell}"),
             Op::CellSet(cell) => write!(f, "set {cell}, {args}"),
@@ -139,9 +161,19 @@ impl Display for Module {
         for (address, bytes) in &self.data {
             writeln!(f, "data {address}: {} bytes", bytes.len())?;
         }
+        let function = |reference: u32| self.referenced(reference).map_or("none".into(), |f| f.to_string());
         for (table, data) in &self.tables {
-            let entries: Vec<String> = data.entries.iter().map(|(i, func)| format!("{i}: {func}")).collect();
+            // A module without references has nothing in the compiler's own table.
+            if table == self.reference_table() && data.entries.is_empty() {
+                continue;
+            }
+            let entry = |(i, reference): &(u32, u32)| format!("{i}: {}", function(*reference));
+            let entries: Vec<String> = data.entries.iter().map(entry).collect();
             writeln!(f, "{table} of {}: {}", data.size, List(&entries))?;
+        }
+        let passive = (self.passive_data.len(), self.passive_elements.len());
+        if passive != (0, 0) {
+            writeln!(f, "passive segments: {} bytes, {} elements", passive.0, passive.1)?;
         }
         if let Some(code) = self.creation_trap {
             writeln!(f, "creation traps: {}", snake(&format!("{code:?}")))?;

@@ -55,7 +55,7 @@ pub struct Calls {
 impl Calls {
     /// Looks at all calls of a legalized module.
     ///
-    /// A call through a table may reach every entry with as many words of parameters and results:
+    /// A call through a table may reach every function with a reference and as many words of parameters and results:
     /// the type check before it leaves no others.
     pub fn new(module: &Module) -> Calls {
         let mut callees: SecondaryMap<Func, Vec<Func>> = SecondaryMap::new();
@@ -74,8 +74,8 @@ impl Calls {
                     Callee::Direct(func) => list.push(*func),
                     Callee::Reference(_) => {
                         let wanted = (args.len(), function.blocks[*next].params.len());
-                        let entries = module.tables.values().flat_map(|table| &table.entries);
-                        list.extend(entries.map(|entry| entry.1).filter(|func| words(*func) == wanted));
+                        let referenced = module.references.iter().flatten().copied();
+                        list.extend(referenced.filter(|func| words(*func) == wanted));
                     }
                     Callee::Indirect { .. } => unreachable!("legalized"),
                 }

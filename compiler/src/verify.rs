@@ -51,9 +51,12 @@ pub fn verify(module: &Module, stage: Stage) -> Result<(), String> {
     }
     for (table, data) in &module.tables {
         let ascending = data.entries.windows(2).all(|pair| pair[0].0 < pair[1].0);
-        if !ascending || data.entries.iter().any(|(i, f)| *i >= data.size || f.as_u32() as usize >= funcs) {
+        if !ascending || data.entries.iter().any(|(i, _)| *i >= data.size) {
             return Err(format!("{table}: bad entries"));
         }
+    }
+    if module.references.iter().flatten().any(|func| func.as_u32() as usize >= funcs) {
+        return Err("a reference to a function that does not exist".into());
     }
     Ok(())
 }
@@ -152,6 +155,11 @@ impl<'a> Check<'a> {
             Op::Select => self.types(&inst.args, &[I32, ty, ty]).map(|()| true),
             Op::Load { .. } => self.types(&inst.args, &[I32]).map(|()| true),
             Op::Store { .. } => self.types(&inst.args, &[I32, ty]).map(|()| false),
+            Op::Copy { .. } | Op::Fill(_) | Op::Within(_) => {
+                self.types(&inst.args, &[I32, I32, I32]).map(|()| false)
+            }
+            Op::Move { .. } | Op::Repeat { .. } => self.types(&inst.args, &[I32, I32]).map(|()| false),
+            Op::Bounds { .. } if inst.args.len() == 2 => self.types(&inst.args, &[I32, I32]).map(|()| false),
             Op::Bounds { .. } | Op::TrapIf(_) => self.types(&inst.args, &[I32]).map(|()| false),
             Op::CellGet(_) => self.types(&inst.args, &[]).map(|()| true),
             Op::CellSet(_) => self.types(&inst.args, &[I32]).map(|()| false),
@@ -160,6 +168,11 @@ impl<'a> Check<'a> {
         ensure(inst.result.is_some() == has_result, || "result".into())?;
         if let Some(result) = inst.result {
             ensure(self.func.values[result] == result_type(&inst.op, ty), || "type of the result".into())?;
+        }
+        for space in [inst.reads(), inst.writes()].into_iter().flatten() {
+            if let Space::Table(table) = space {
+                ensure(self.module.tables.is_valid(table), || "no such table".into())?;
+            }
         }
         match inst.op {
             Op::CellGet(cell) | Op::CellSet(cell) => {
@@ -186,7 +199,8 @@ impl<'a> Check<'a> {
             }
             Op::Binary(op) => !matches!(op, DivS | RemS | Rotr),
             Op::Load { bytes, .. } | Op::Store { bytes, .. } => *bytes <= 4,
-            Op::Float(_) => false,
+            Op::Move { cells, .. } | Op::Repeat { cells, .. } => (1..=MAX_CELLS).contains(cells),
+            Op::Float(_) | Op::Copy { .. } | Op::Fill(_) => false,
             _ => true,
         };
         ensure(allowed && inst.ty == Type::I32, || "not a word operation".into())

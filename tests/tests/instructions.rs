@@ -6,6 +6,9 @@
 //! Beside the plain instruction, each is tried where the compiler may choose another circuit for it:
 //! with one constant operand, as a condition, and on its own result.
 
+#[path = "instructions/bulk.rs"]
+mod bulk;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -515,10 +518,15 @@ fn calls() {
 }
 
 #[test]
+fn bulk_memory_tables_and_references() {
+    bulk::written().iter().for_each(Test::run);
+}
+
+#[test]
 fn programs_are_written_for_all_other_instructions() {
     let written = written_variables().into_iter().chain(written_growth()).chain(written_control());
     let mut names = BTreeSet::new();
-    for test in written.chain([written_calls()]) {
+    for test in written.chain([written_calls()]).chain(bulk::written()) {
         let wasm = test.wasm();
         for payload in wasmparser::Parser::new(0).parse_all(&wasm) {
             if let wasmparser::Payload::CodeSectionEntry(body) = payload.expect("wat writes modules") {

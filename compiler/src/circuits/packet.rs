@@ -3,7 +3,7 @@
 use super::form::{Form, Range, pow2};
 use super::words::{Gate, Tables, WordId, Words};
 use super::{Circuit, EntrySource, GhostFact, GhostTerm, IDS, RowValue};
-use crate::ir::{Callee, Cell, Func, Inst, Module, Op, Space, Value};
+use crate::ir::{Callee, Cell, Func, Inst, Op, Space, Value};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
 use crate::packetize::{EntryKind, Packet, Packets, ParamRange, Place, Places, Target, Term};
 use rustc_hash::FxHashMap;
@@ -72,8 +72,6 @@ pub struct Code {
 
 /// What lowering needs to know of the module and the function.
 pub struct Context<'a> {
-    /// The module.
-    pub module: &'a Module,
     /// Keys of everything.
     pub layout: &'a Layout,
     /// Frozen tables.
@@ -92,16 +90,20 @@ pub struct Context<'a> {
     pub careful: bool,
 }
 
+/// Forms of cells that are read or written together.
+type Cells = smallvec::SmallVec<[Form; 4]>;
+
 /// A check: its bit is 1 where the program goes on.
 struct Guard {
     ok: Gate,
     dest: Dest,
 }
 
-/// An access to bytes, for finding out which may touch the same.
+/// An access to cells of a space, for finding out which may touch the same.
 struct Access {
+    space: Space,
     key: Form,
-    bytes: u8,
+    cells: u8,
     at: i32,
 }
 
@@ -328,11 +330,11 @@ impl<'a> Lowering<'a> {
             Op::TableFunc(table) | Op::TableType(table) => {
                 let is_type = matches!(inst.op, Op::TableType(_));
                 let index = self.word(inst.args[0]);
-                let size = self.cx.module.tables[*table].size as f64;
+                let keys = self.cx.layout.tables[*table];
+                let size = keys.count as f64 - 1.0;
                 let index = self.words.canonical(index);
                 let past = self.circuit().unit(&index.clone().offset(-size), &Form::constant(1.0));
                 let inside = self.circuit().linear(index.plus(-1.0, &past), Some(Range::new(0.0, size)));
-                let keys = &self.cx.layout.tables[*table];
                 let (first, range) = if is_type { (keys.types, Range::WORD) } else { (keys.functions, IDS) };
                 let form = self.circuit().read(&inside.offset(first as f64), range, -1);
                 self.words.word_of(form)
@@ -344,13 +346,52 @@ impl<'a> Lowering<'a> {
     fn effect(&mut self, inst: &Inst) {
         match &inst.op {
             Op::Load { space, bytes, signed, offset } => {
-                let word = self.load(inst.args[0], *space, *bytes, *offset);
+                let cells = if space.has_words() { 1 } else { *bytes };
+                let forms = self.read_cells(inst.args[0], *space, cells, *offset);
+                let word = match space.has_words() {
+                    true => self.words.word_of(forms[0].clone()),
+                    false => self.words.word_of_bytes(&forms),
+                };
                 let word = if *signed { self.words.extend(word, 8 * *bytes as i32) } else { word };
                 self.values.insert(inst.result.expect("loads have results"), word);
             }
-            Op::Store { space, bytes, offset } => self.store(inst, *space, *bytes, *offset),
+            Op::Store { space, bytes, offset } => {
+                let value = self.word(inst.args[1]);
+                let values: Cells = match space.has_words() {
+                    true => std::iter::once(self.words.canonical(value)).collect(),
+                    false => (0..*bytes as usize).map(|j| self.words.byte(value, j)).collect(),
+                };
+                self.write_cells(inst.args[0], *space, values, *offset);
+            }
+            Op::Repeat { space, cells } => {
+                let value = self.word(inst.args[1]);
+                let value = match space.has_words() {
+                    true => self.words.canonical(value),
+                    false => self.words.byte(value, 0),
+                };
+                self.write_cells(
+                    inst.args[0],
+                    *space,
+                    std::iter::repeat_n(value, (*cells).into()).collect(),
+                    0,
+                );
+            }
+            Op::Move { from, to, cells } => {
+                let values = self.read_cells(inst.args[1], *from, *cells, 0);
+                self.write_cells(inst.args[0], *to, values, 0);
+            }
+            Op::Within(code) => {
+                let [first, count, limit] = [0, 1, 2].map(|i| {
+                    let word = self.word(inst.args[i]);
+                    self.words.canonical(word)
+                });
+                let room = limit.plus(-1.0, &first).plus(-1.0, &count);
+                let gate = Gate { form: room.times(pow2(-CHECK)).offset(1.0), negated: false };
+                self.guard(gate, Dest::Trap(*code, inst.offset));
+            }
             Op::Bounds { offset, bytes } => {
-                if let Some(gate) = self.bounds(inst.args[0], *offset, *bytes) {
+                let more = inst.args.get(1).copied();
+                if let Some(gate) = self.bounds(inst.args[0], more, *offset, *bytes) {
                     let dest = Dest::Trap(TrapCode::MemoryOutOfBounds, inst.offset);
                     self.guard(Gate { form: gate, negated: false }, dest);
                 }
@@ -398,10 +439,14 @@ impl<'a> Lowering<'a> {
         self.guards.push(Guard { ok, dest });
     }
 
-    /// The gate that is 1 where `address + offset + bytes` is within memory; none if it always is.
-    fn bounds(&mut self, address: Value, offset: u64, bytes: u8) -> Option<Form> {
+    /// The gate that is 1 where `address + more + offset + bytes` is within memory; none if it always is.
+    fn bounds(&mut self, address: Value, more: Option<Value>, offset: u64, bytes: u8) -> Option<Form> {
         let word = self.word(address);
-        let address = self.words.canonical(word);
+        let mut address = self.words.canonical(word);
+        if let Some(more) = more {
+            let more = self.word(more);
+            address = address.plus(1.0, &self.words.canonical(more));
+        }
         let end = offset as f64 + bytes as f64;
         let gate = match self.cx.layout.memory_size {
             crate::ir::MemorySize::Constant(pages) => {
@@ -460,19 +505,22 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn first_key(&mut self, address: Value, space: Space, offset: u64) -> Form {
-        let word = self.word(address);
-        let base = match space {
-            Space::Memory => self.cx.layout.memory,
-            Space::Prompt => self.cx.layout.prompt,
-            Space::Output => self.cx.layout.output,
+    /// An address, and the first key of its space and their number.
+    fn locate(&mut self, address: Value, space: Space, offset: u64) -> (Form, f64, f64) {
+        let layout = self.cx.layout;
+        let (base, count) = match space {
+            Space::Memory => (layout.memory, layout.memory_bytes),
+            Space::Prompt => (layout.prompt, layout.prompt_bytes),
+            Space::Output => (layout.output, layout.output_bytes),
+            Space::Data => (layout.data, layout.data_bytes),
+            Space::Elements => (layout.elements, layout.element_count),
+            Space::Table(table) => {
+                let keys = layout.tables[table];
+                (keys.references, keys.reference_count)
+            }
         };
-        let mut form = self.words.canonical(word);
-        if space == Space::Output {
-            // The program checks the limit; this shows the checker that the key is in the region.
-            form = self.at_most(form, self.cx.layout.output_bytes as f64 - 1.0);
-        }
-        form.offset(base as f64 + offset as f64)
+        let word = self.word(address);
+        (self.words.canonical(word).offset(offset as f64), base as f64, count as f64)
     }
 
     /// The smaller of a number and a constant.
@@ -484,36 +532,49 @@ impl<'a> Lowering<'a> {
         self.circuit().linear(form.plus(-1.0, &excess), Some(Range::new(0.0, max)))
     }
 
-    /// Latest step among the accesses that may touch the same bytes.
-    fn latest(accesses: &[Access], key: &Form, bytes: u8) -> Option<i32> {
-        let apart =
-            |a: &Access| key.distance(&a.key).is_some_and(|d| d >= a.bytes as f64 || d <= -(bytes as f64));
+    /// Latest step among the accesses that may touch the same cells.
+    fn latest(accesses: &[Access], space: Space, key: &Form, cells: u8) -> Option<i32> {
+        let apart = |a: &Access| {
+            let beside = |d: f64| d >= a.cells as f64 || d <= -(cells as f64);
+            a.space != space || key.distance(&a.key).is_some_and(beside)
+        };
         accesses.iter().filter(|a| !apart(a)).map(|a| a.at).max()
     }
 
-    fn load(&mut self, address: Value, space: Space, bytes: u8, offset: u64) -> WordId {
-        let key = self.first_key(address, space, offset);
+    /// Reads cells. What they are beyond the space's last is not known, but of the same kind: bytes lie above
+    /// all words.
+    fn read_cells(&mut self, address: Value, space: Space, cells: u8, offset: u64) -> Cells {
+        let (place, base, _) = self.locate(address, space, offset);
+        let key = place.offset(base);
+        let range = if space.has_words() { Range::WORD } else { Range::BYTE };
         // Own rows are seen by own reads.
-        let from = Self::latest(&self.stores, &key, bytes).unwrap_or(-1);
-        let mut forms = smallvec::SmallVec::<[Form; 4]>::new();
+        let from = Self::latest(&self.stores, space, &key, cells).unwrap_or(-1);
+        let mut forms = Cells::new();
         let mut at = from;
-        for j in 0..bytes {
-            let form = self.circuit().read(&key.clone().offset(j as f64), Range::BYTE, from);
+        for j in 0..cells {
+            let form = self.circuit().read(&key.clone().offset(j as f64), range, from);
             at = at.max(self.circuit().ready(&form) - 1);
             forms.push(form);
         }
-        self.loads.push(Access { key, bytes, at });
-        self.words.word_of_bytes(&forms)
+        self.loads.push(Access { space, key, cells, at });
+        forms
     }
 
-    fn store(&mut self, inst: &Inst, space: Space, bytes: u8, offset: u64) {
-        let key = self.first_key(inst.args[0], space, offset);
-        let value = self.word(inst.args[1]);
-        let own = if space == Space::Memory { self.bounds(inst.args[0], offset, bytes) } else { None };
-        let earlier = Self::latest(&self.loads, &key, bytes).max(Self::latest(&self.stores, &key, bytes));
+    fn write_cells(&mut self, address: Value, space: Space, values: Cells, offset: u64) {
+        let cells = values.len() as u8;
+        let (mut place, base, count) = self.locate(address, space, offset);
+        let own = match space {
+            Space::Memory => self.bounds(address, None, offset, cells),
+            // The program checks the limit; this shows the checker that the keys are in the region.
+            _ => {
+                place = self.at_most(place, count - f64::from(cells));
+                None
+            }
+        };
+        let key = place.offset(base);
+        let earlier = Self::latest(&self.loads, space, &key, cells);
+        let earlier = earlier.max(Self::latest(&self.stores, space, &key, cells));
         let mut from = earlier.map_or(0, |t| t + 1);
-        let values: smallvec::SmallVec<[Form; 4]> =
-            (0..bytes as usize).map(|j| self.words.byte(value, j)).collect();
         let (first, step) = match self.all_ok(own.clone()) {
             None => (key.clone(), Form::constant(1.0)),
             Some(gate) => {
@@ -521,30 +582,30 @@ impl<'a> Lowering<'a> {
                 from = self.stores.iter().map(|s| s.at + 1).fold(from, i32::max);
                 from = values.iter().map(|v| self.words.circuit.place(v, 0)).fold(from, i32::max);
                 let keys = [key.clone(), Form::constant(1.0)];
-                let (units, at) = self.circuit().masked(&gate, &keys, bytes as u16, from);
+                let (units, at) = self.circuit().masked(&gate, &keys, cells.into(), from);
                 from = at;
-                self.declare_mask(&units[0], &units[1], own.is_some(), bytes);
+                self.declare_mask(&units[0], &units[1], own.is_some(), cells);
                 (units[0].clone(), units[1].clone())
             }
         };
         let mut at = from;
-        for (j, byte) in values.into_iter().enumerate() {
+        for (j, value) in values.into_iter().enumerate() {
             let key = first.plus(j as f64, &step);
-            at = at.max(self.circuit().row(&key, RowValue::Form(byte), from));
+            at = at.max(self.circuit().row(&key, RowValue::Form(value), from));
         }
-        self.stores.push(Access { key, bytes, at });
+        self.stores.push(Access { space, key, cells, at });
     }
 
     /// Tells the checker that a masked key is in bounds where it is not 0, and that two units of
     /// one gate go together.
-    fn declare_mask(&mut self, masked: &Form, ok: &Form, own: bool, bytes: u8) {
+    fn declare_mask(&mut self, masked: &Form, ok: &Form, own: bool, cells: u8) {
         let (Some((key_unit, at)), Some((ok_unit, ok_at))) =
             (self.circuit().unit_avail(masked), self.circuit().unit_avail(ok))
         else {
             return;
         };
         if own {
-            let limit = (self.cx.layout.memory + self.cx.layout.memory_bytes) as f64 - bytes as f64;
+            let limit = (self.cx.layout.memory + self.cx.layout.memory_bytes) as f64 - cells as f64;
             self.circuit().ghosts.push(GhostFact {
                 at,
                 until: at,

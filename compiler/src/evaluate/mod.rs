@@ -20,6 +20,9 @@ pub struct Machine<'a> {
     pub memory: Vec<u8>,
     /// Values of the cells.
     pub cells: SecondaryMap<Cell, u32>,
+    /// References in the tables.
+    pub tables: SecondaryMap<TableId, Vec<u32>>,
+    passive_data: Vec<u8>,
     /// Bytes of standard input; set with [`Machine::set_stdin`].
     stdin: Vec<u8>,
     /// Bytes of standard output.
@@ -77,8 +80,25 @@ impl<'a> Machine<'a> {
         for (address, bytes) in &module.data {
             memory[*address as usize..][..bytes.len()].copy_from_slice(bytes);
         }
+        let mut tables: SecondaryMap<TableId, Vec<u32>> = SecondaryMap::new();
+        for (table, data) in &module.tables {
+            tables[table] = vec![0; data.size as usize];
+            for (index, reference) in &data.entries {
+                tables[table][*index as usize] = *reference;
+            }
+        }
         let (stdin, stdout) = (Vec::new(), Vec::new());
-        let mut machine = Machine { module, memory, cells, stdin, stdout, fuel, max_depth: 1000 };
+        let mut machine = Machine {
+            module,
+            memory,
+            cells,
+            tables,
+            passive_data: module.passive_data.clone(),
+            stdin,
+            stdout,
+            fuel,
+            max_depth: 1000,
+        };
         if let Some(code) = module.creation_trap {
             return Err(Failure::Trap(code));
         }
@@ -197,8 +217,11 @@ impl<'a> Machine<'a> {
     }
 
     fn indirect(&self, table: TableId, ty: u32, index: u32) -> Result<Func, TrapCode> {
-        let data = &self.module.tables[table];
-        if index >= data.size {
+        let size = match self.module.tables[table].size_cell {
+            Some(cell) => self.cells[cell],
+            None => self.module.tables[table].size,
+        };
+        if index >= size {
             return Err(TrapCode::UndefinedElement);
         }
         let func = self.table_entry(table, index).ok_or(TrapCode::UninitializedElement)?;
@@ -209,8 +232,7 @@ impl<'a> Machine<'a> {
     }
 
     fn table_entry(&self, table: TableId, index: u32) -> Option<Func> {
-        let entries = &self.module.tables[table].entries;
-        entries.binary_search_by_key(&index, |entry| entry.0).ok().map(|i| entries[i].1)
+        self.module.referenced(*self.tables[table].get(index as usize)?)
     }
 
     fn inst(&mut self, inst: &Inst, args: &[u64]) -> Result<Option<u64>, Failure> {
@@ -225,6 +247,11 @@ impl<'a> Machine<'a> {
                 } else {
                     args[2]
                 }
+            }
+            Op::Load { space, offset, .. } if space.has_words() => self.word(*space, args[0] + offset),
+            Op::Store { space, offset, .. } if space.has_words() => {
+                self.set_word(*space, args[0] + offset, args[1]);
+                return Ok(None);
             }
             Op::Load { space, bytes, signed, offset } => {
                 let bytes_of = self.space(*space);
@@ -252,8 +279,31 @@ impl<'a> Machine<'a> {
                 bytes_of[address..end].copy_from_slice(&args[1].to_le_bytes()[..*bytes as usize]);
                 return Ok(None);
             }
+            Op::Copy { from, to } => {
+                self.copy(*from, *to, args[0], args[1], args[2]);
+                return Ok(None);
+            }
+            Op::Move { from, to, cells } => {
+                self.copy(*from, *to, args[0], args[1], *cells as u64);
+                return Ok(None);
+            }
+            Op::Fill(space) => {
+                self.fill(*space, args[0], args[1], args[2]);
+                return Ok(None);
+            }
+            Op::Repeat { space, cells } => {
+                self.fill(*space, args[0], args[1], *cells as u64);
+                return Ok(None);
+            }
+            Op::Within(code) => {
+                if args[0] + args[1] > args[2] {
+                    return Err(Failure::Trap(*code));
+                }
+                return Ok(None);
+            }
             Op::Bounds { offset, bytes } => {
-                if args[0] + offset + *bytes as u64 > self.memory.len() as u64 {
+                let more = args.get(1).unwrap_or(&0);
+                if args[0] + more + offset + *bytes as u64 > self.memory.len() as u64 {
                     return Err(Failure::Trap(TrapCode::MemoryOutOfBounds));
                 }
                 return Ok(None);
@@ -292,6 +342,47 @@ impl<'a> Machine<'a> {
             Space::Memory => &mut self.memory,
             Space::Prompt => &mut self.stdin,
             Space::Output => &mut self.stdout,
+            Space::Data => &mut self.passive_data,
+            Space::Table(_) | Space::Elements => unreachable!("a space of words"),
+        }
+    }
+
+    /// A cell of a space of words; 0 where there is none.
+    fn word(&self, space: Space, address: u64) -> u64 {
+        let words = match space {
+            Space::Table(table) => &self.tables[table],
+            _ => &self.module.passive_elements,
+        };
+        u64::from(*words.get(address as usize).unwrap_or(&0))
+    }
+
+    /// Writes a word of a table. That the table is as large was checked before, and its size may have grown.
+    fn set_word(&mut self, space: Space, address: u64, value: u64) {
+        let Space::Table(table) = space else { unreachable!("only tables are written") };
+        let words = &mut self.tables[table];
+        if words.len() <= address as usize {
+            words.resize(address as usize + 1, 0);
+        }
+        words[address as usize] = value as u32;
+    }
+
+    fn copy(&mut self, from: Space, to: Space, target: u64, source: u64, cells: u64) {
+        if from.has_words() {
+            let words: Vec<u64> = (0..cells).map(|i| self.word(from, source + i)).collect();
+            for (i, word) in (0..).zip(words) {
+                self.set_word(to, target + i, word);
+            }
+        } else {
+            let bytes = self.space(from)[source as usize..][..cells as usize].to_vec();
+            self.space(to)[target as usize..][..cells as usize].copy_from_slice(&bytes);
+        }
+    }
+
+    fn fill(&mut self, space: Space, target: u64, value: u64, cells: u64) {
+        if space.has_words() {
+            (0..cells).for_each(|i| self.set_word(space, target + i, value));
+        } else {
+            self.space(space)[target as usize..][..cells as usize].fill(value as u8);
         }
     }
 }

@@ -110,9 +110,10 @@ enum FrameKind {
     Else,
 }
 
-struct Body<'a> {
-    context: &'a mut Context,
-    b: Builder<'a>,
+/// A function body being translated.
+pub(super) struct Body<'a> {
+    pub(super) context: &'a mut Context,
+    pub(super) b: Builder<'a>,
     ssa: Ssa,
     stack: &'a mut Vec<Value>,
     frames: &'a mut Vec<Frame>,
@@ -120,7 +121,7 @@ struct Body<'a> {
 }
 
 /// Something unsupported, by name.
-type Step<T = ()> = Result<T, String>;
+pub(super) type Step<T = ()> = Result<T, String>;
 
 impl<'a> Body<'a> {
     fn new(
@@ -150,11 +151,11 @@ impl<'a> Body<'a> {
         Ok(Body { context, b: Builder { func, block, offset: 0 }, ssa, stack, frames, reachable: true })
     }
 
-    fn pop(&mut self) -> Value {
+    pub(super) fn pop(&mut self) -> Value {
         self.stack.pop().expect("validated")
     }
 
-    fn push(&mut self, value: Value) {
+    pub(super) fn push(&mut self, value: Value) {
         self.stack.push(value);
     }
 
@@ -315,7 +316,25 @@ impl<'a> Body<'a> {
                 self.push(pages);
             }
             Operator::MemoryGrow { .. } => self.memory_grow(),
-            _ => unreachable!("{} is in the table, but nothing translates it", operator_name(op)),
+            Operator::RefNull { .. } => {
+                let null = self.b.word(0);
+                self.push(null);
+            }
+            Operator::RefIsNull => {
+                let reference = self.pop();
+                let is_null = self.b.unary(UnaryOp::Eqz, Type::I32, reference);
+                self.push(is_null);
+            }
+            Operator::RefFunc { function_index } => {
+                let reference = self.context.reference(*function_index);
+                let reference = self.b.word(reference);
+                self.push(reference);
+            }
+            op => {
+                let translated = self.bulk(op)?;
+                let known = translated.is_some();
+                assert!(known, "{} is in the table, but nothing translates it", operator_name(op));
+            }
         }
         Ok(())
     }
@@ -382,15 +401,20 @@ impl<'a> Body<'a> {
         self.context.memory_grows = true;
         let delta = self.pop();
         let old = self.b.value(Op::CellGet(cell), Type::I32, &[]);
-        let max = self.b.word(self.context.memory_max);
-        let room = self.b.word_op(BinaryOp::Sub, max, old);
-        let fits = self.b.word_op(BinaryOp::GeU, room, delta);
-        let grown = self.b.word_op(BinaryOp::Add, old, delta);
-        let new = self.b.select(Type::I32, fits, grown, old);
+        let [fits, new] = self.grown(old, delta, self.context.memory_max);
         self.b.effect(Op::CellSet(cell), Type::I32, &[new]);
         let failed = self.b.word(u32::MAX);
         let result = self.b.select(Type::I32, fits, old, failed);
         self.push(result);
+    }
+
+    /// Whether a size can grow by so much, and what it is then.
+    pub(super) fn grown(&mut self, old: Value, delta: Value, max: u32) -> [Value; 2] {
+        let max = self.b.word(max);
+        let room = self.b.word_op(BinaryOp::Sub, max, old);
+        let fits = self.b.word_op(BinaryOp::GeU, room, delta);
+        let grown = self.b.word_op(BinaryOp::Add, old, delta);
+        [fits, self.b.select(Type::I32, fits, grown, old)]
     }
 
     fn call(&mut self, index: u32) -> Step {

@@ -4,8 +4,10 @@
 //! first, and what follows relies on it without checking again.
 
 mod body;
+mod bulk;
 mod float;
 mod host;
+mod imports;
 mod module;
 mod names;
 mod ssa;

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use cranelift_entity::{EntityRef, PrimaryMap};
+use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{TrapCode, ValueType};
 use wasmparser::{
     ConstExpr, DataKind, Element, ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody,
-    GlobalType, KnownCustom, MemoryType, Name, Operator, Parser, Payload, TableInit, TypeRef, ValType,
-    ValidPayload, Validator, ValidatorResources,
+    GlobalType, KnownCustom, MemoryType, Name, Operator, Parser, Payload, RefType, TableInit, TableType,
+    TypeRef, ValType, ValidPayload, Validator, ValidatorResources,
 };
 
-use super::{Stop, body, host, names};
+use super::{Stop, body, host, imports, names};
 use crate::builder::Builder;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
 use crate::layout::MAX_STREAM;
-use crate::options::{DEFAULT_MAX_MEMORY_PAGES, Options, Role, Unsupported};
+use crate::options::{DEFAULT_MAX_MEMORY_PAGES, DEFAULT_MAX_TABLE_ENTRIES, Options, Role, Unsupported};
 
 const PAGE: u64 = 65536;
 /// Most pages that a 32-bit memory can have.
@@ -56,18 +56,18 @@ pub struct Global {
     init: u64,
 }
 
-/// Value of a constant expression.
-#[derive(Clone, Copy)]
-enum Constant {
-    Bits(u64),
-    Func(u32),
-    Null,
-}
-
 struct Import {
     role: Role,
     name: String,
     wrapper: Option<Func>,
+}
+
+/// A segment, as instructions that refer to it see it.
+struct Segment {
+    /// Bytes or elements that it has after instance creation: of an active or declarative one none.
+    len: u32,
+    /// Where it begins in its space, and the cell with the length that it still has, once an instruction refers to it.
+    used: Option<(u32, Cell)>,
 }
 
 /// What function bodies need to know of the module.
@@ -90,9 +90,18 @@ pub struct Context {
     /// Type of each function, imports included.
     function_types: Vec<u32>,
     globals: Vec<Option<Global>>,
-    global_constants: Vec<Option<Constant>>,
+    global_constants: Vec<Option<u64>>,
+    /// The reference of each function that one is made of.
+    references: FxHashMap<u32, u32>,
+    /// Most entries that each table can have.
+    table_max: Vec<u32>,
+    data_segments: Vec<Segment>,
+    element_segments: Vec<Segment>,
     memory_initial: u32,
     memory_cell: Option<Cell>,
+    has_memory: bool,
+    /// What an imported memory holds.
+    imported_data: Vec<(u32, Vec<u8>)>,
     module: Module,
 }
 
@@ -101,16 +110,20 @@ pub fn value_type(ty: ValType) -> Result<Type, String> {
     match ty {
         ValType::I32 | ValType::F32 => Ok(Type::I32),
         ValType::I64 | ValType::F64 => Ok(Type::I64),
+        ValType::Ref(RefType::FUNCREF | RefType::EXTERNREF) => Ok(Type::I32),
         ValType::V128 | ValType::Ref(_) => Err(format!("type {ty}")),
     }
 }
 
-fn boundary_type(ty: ValType) -> Option<ValueType> {
+/// A wasm type at the boundary.
+pub fn boundary_type(ty: ValType) -> Option<ValueType> {
     Some(match ty {
         ValType::I32 => ValueType::I32,
         ValType::I64 => ValueType::I64,
         ValType::F32 => ValueType::F32,
         ValType::F64 => ValueType::F64,
+        ValType::Ref(RefType::FUNCREF) => ValueType::FuncRef,
+        ValType::Ref(RefType::EXTERNREF) => ValueType::ExternRef,
         ValType::V128 | ValType::Ref(_) => return None,
     })
 }
@@ -189,30 +202,70 @@ impl Context {
         (Cell::new(length.index() - 1), length)
     }
 
-    fn constant(&self, expr: &ConstExpr) -> Result<Constant, CompileError> {
-        let mut stack: SmallVec<[Constant; 4]> = SmallVec::new();
+    /// The reference of a function.
+    pub fn reference(&mut self, index: u32) -> u32 {
+        if let Some(reference) = self.references.get(&index) {
+            return *reference;
+        }
+        let func = self.func(index);
+        self.module.references.push(Some(func));
+        let reference = self.module.references.len() as u32;
+        self.references.insert(index, reference);
+        reference
+    }
+
+    /// The cell with the number of entries of a table.
+    pub fn table_size(&mut self, table: u32) -> Cell {
+        let id = TableId::from_u32(table);
+        let TableData { size, size_cell, .. } = self.module.tables[id];
+        size_cell.unwrap_or_else(|| {
+            let max = self.table_max[table as usize];
+            let cell = self.add_cell(&format!("{id}.size"), size, max);
+            self.module.tables[id].size_cell = Some(cell);
+            cell
+        })
+    }
+
+    /// Most entries that a table can have.
+    pub fn table_max(&self, table: u32) -> u32 {
+        self.table_max[table as usize]
+    }
+
+    /// Where a data segment begins in [`Space::Data`], and the cell with its length.
+    pub fn data_segment(&mut self, index: u32) -> (u32, Cell) {
+        let name = format!("data[{index}].length");
+        use_segment(&mut self.module.cells, &mut self.data_segments, index, name)
+    }
+
+    /// Where an element segment begins in [`Space::Elements`], and the cell with its length.
+    pub fn element_segment(&mut self, index: u32) -> (u32, Cell) {
+        let name = format!("element[{index}].length");
+        use_segment(&mut self.module.cells, &mut self.element_segments, index, name)
+    }
+
+    /// The bits of a constant expression.
+    fn constant(&mut self, expr: &ConstExpr) -> Result<u64, CompileError> {
+        let mut stack: SmallVec<[u64; 4]> = SmallVec::new();
         let mut reader = expr.get_operators_reader();
         while !reader.eof() {
             let (op, offset) = reader.read_with_offset()?;
             let mut binary = |f: fn(u64, u64) -> u64| {
-                let (Some(Constant::Bits(b)), Some(Constant::Bits(a))) = (stack.pop(), stack.pop()) else {
-                    unreachable!("validated")
-                };
+                let (Some(b), Some(a)) = (stack.pop(), stack.pop()) else { unreachable!("validated") };
                 f(a, b)
             };
             let value = match op {
-                Operator::I32Const { value } => Constant::Bits(value as u32 as u64),
-                Operator::I64Const { value } => Constant::Bits(value as u64),
-                Operator::F32Const { value } => Constant::Bits(value.bits() as u64),
-                Operator::F64Const { value } => Constant::Bits(value.bits()),
-                Operator::I32Add => Constant::Bits(binary(|a, b| (a as u32).wrapping_add(b as u32) as u64)),
-                Operator::I32Sub => Constant::Bits(binary(|a, b| (a as u32).wrapping_sub(b as u32) as u64)),
-                Operator::I32Mul => Constant::Bits(binary(|a, b| (a as u32).wrapping_mul(b as u32) as u64)),
-                Operator::I64Add => Constant::Bits(binary(u64::wrapping_add)),
-                Operator::I64Sub => Constant::Bits(binary(u64::wrapping_sub)),
-                Operator::I64Mul => Constant::Bits(binary(u64::wrapping_mul)),
-                Operator::RefFunc { function_index } => Constant::Func(function_index),
-                Operator::RefNull { .. } => Constant::Null,
+                Operator::I32Const { value } => value as u32 as u64,
+                Operator::I64Const { value } => value as u64,
+                Operator::F32Const { value } => value.bits() as u64,
+                Operator::F64Const { value } => value.bits(),
+                Operator::I32Add => binary(|a, b| (a as u32).wrapping_add(b as u32) as u64),
+                Operator::I32Sub => binary(|a, b| (a as u32).wrapping_sub(b as u32) as u64),
+                Operator::I32Mul => binary(|a, b| (a as u32).wrapping_mul(b as u32) as u64),
+                Operator::I64Add => binary(u64::wrapping_add),
+                Operator::I64Sub => binary(u64::wrapping_sub),
+                Operator::I64Mul => binary(u64::wrapping_mul),
+                Operator::RefFunc { function_index } => self.reference(function_index) as u64,
+                Operator::RefNull { .. } => 0,
                 Operator::GlobalGet { global_index } => match self.global_constants[global_index as usize] {
                     Some(constant) => constant,
                     None => {
@@ -235,6 +288,19 @@ fn unsupported(what: &str, offset: u64) -> CompileError {
     ErrorKind::Unsupported { what: what.to_string(), function: None, offset }.into()
 }
 
+/// Gives a segment a place behind those that are used already.
+fn use_segment(
+    cells: &mut PrimaryMap<Cell, CellData>,
+    segments: &mut [Segment],
+    index: u32,
+    name: String,
+) -> (u32, Cell) {
+    let end = segments.iter().filter(|s| s.used.is_some()).map(|s| s.len).sum();
+    let segment = &mut segments[index as usize];
+    let len = segment.len;
+    *segment.used.get_or_insert_with(|| (end, cells.push(CellData { name, init: len, max: len })))
+}
+
 /// Sections that are used only after all of them were read.
 #[derive(Default)]
 struct Sections<'a> {
@@ -242,7 +308,8 @@ struct Sections<'a> {
     elements: Vec<Element<'a>>,
     data: Vec<wasmparser::Data<'a>>,
     bodies: Vec<(wasmparser::FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
-    tables: Vec<(wasmparser::Table<'a>, u64)>,
+    /// Tables that are not null at first, and what their entries are.
+    table_inits: Vec<(TableId, ConstExpr<'a>)>,
     start: Option<u32>,
     names: BTreeMap<u32, String>,
 }
@@ -250,14 +317,17 @@ struct Sections<'a> {
 /// Validates a module in the binary format and translates it.
 pub fn translate(binary: &[u8], options: &Options) -> Result<Module, CompileError> {
     let mut context = Context::new(options)?;
-    let sections = read_sections(binary, options, &mut context)?;
+    let mut sections = read_sections(binary, options, &mut context)?;
     name_functions(&mut context, &sections);
     export(&mut context, &sections, options)?;
     fill_tables(&mut context, &sections)?;
     fill_memory(&mut context, &sections)?;
     context.module.start = sections.start.map(|index| context.func(index));
-    translate_bodies(&mut context, sections, options)?;
+    let bodies = std::mem::take(&mut sections.bodies);
+    translate_bodies(&mut context, bodies, options)?;
+    fill_segments(&mut context, &sections)?;
     add_wrappers(&mut context);
+    add_reference_table(&mut context.module);
     if context.memory_grows {
         context.module.memory = MemorySize::Cell { cell: context.memory_cell(), max: context.memory_max };
     }
@@ -278,6 +348,9 @@ impl Context {
             function_types: PrimaryMap::new(),
             cells: PrimaryMap::new(),
             tables: PrimaryMap::new(),
+            references: Vec::new(),
+            passive_data: Vec::new(),
+            passive_elements: Vec::new(),
             memory: MemorySize::Constant(0),
             data: Vec::new(),
             creation_trap: None,
@@ -303,8 +376,14 @@ impl Context {
             function_types: Vec::new(),
             globals: Vec::new(),
             global_constants: Vec::new(),
+            references: FxHashMap::default(),
+            table_max: Vec::new(),
+            data_segments: Vec::new(),
+            element_segments: Vec::new(),
             memory_initial: 0,
             memory_cell: None,
+            has_memory: false,
+            imported_data: Vec::new(),
             module,
         })
     }
@@ -354,16 +433,27 @@ fn read_sections<'a>(
             Payload::TableSection(reader) => {
                 for table in reader.into_iter_with_offsets() {
                     let (offset, table) = table?;
-                    sections.tables.push((table, offset));
+                    let TableType { initial, maximum, table64, .. } = table.ty;
+                    if table64 {
+                        return Err(unsupported("a 64-bit table", offset));
+                    }
+                    let id = add_table(context, initial, maximum)?;
+                    if let TableInit::Expr(expr) = table.init {
+                        sections.table_inits.push((id, expr));
+                    }
                 }
             }
             Payload::MemorySection(reader) => {
                 for (index, memory) in reader.into_iter_with_offsets().enumerate() {
                     let (offset, memory) = memory?;
-                    if index > 0 {
+                    if index > 0 || context.has_memory {
                         return Err(unsupported("a second memory", offset));
                     }
-                    add_memory(context, memory, offset, options)?;
+                    let limit = match options.max_memory_pages {
+                        Some(limit) => limit as u64,
+                        None => memory.initial.max(DEFAULT_MAX_MEMORY_PAGES as u64),
+                    };
+                    add_memory(context, memory, offset, limit)?;
                 }
             }
             Payload::TagSection(reader) if reader.count() > 0 => {
@@ -372,7 +462,8 @@ fn read_sections<'a>(
             Payload::GlobalSection(reader) => {
                 for global in reader {
                     let global = global?;
-                    add_global(context, global.ty, &global.init_expr)?;
+                    let init = context.constant(&global.init_expr)?;
+                    add_global(context, global.ty, init);
                 }
             }
             Payload::ExportSection(reader) => {
@@ -413,9 +504,9 @@ fn add_import(
     offset: u64,
     options: &Options,
 ) -> Result<(), CompileError> {
-    let what = match import.ty {
+    let (module, name) = (import.module.to_string(), import.name.to_string());
+    match import.ty {
         TypeRef::Func(index) | TypeRef::FuncExact(index) => {
-            let (module, name) = (import.module.to_string(), import.name.to_string());
             let full_name = format!("{module}.{name}");
             let ty = match &context.types[index as usize] {
                 Some(ty) => names::type_name(ty),
@@ -431,21 +522,46 @@ fn add_import(
             }
             context.imports.push(Import { role, name: full_name, wrapper: None });
             context.function_types.push(index);
-            return Ok(());
         }
-        TypeRef::Table(_) => "table",
-        TypeRef::Memory(_) => "memory",
-        TypeRef::Global(_) => "global",
-        TypeRef::Tag(_) => "tag",
-    };
-    Err(unsupported(&format!("imported {what} `{}.{}`", import.module, import.name), offset))
+        TypeRef::Table(ty) => {
+            let given = imports::table(options, module, name, ty)?;
+            add_table(context, given.entries as u64, given.max.map(u64::from))?;
+        }
+        TypeRef::Memory(ty) => {
+            if context.has_memory {
+                return Err(unsupported("a second memory", offset));
+            }
+            let given = imports::memory(options, module, name, ty)?;
+            let ty = MemoryType { initial: given.pages as u64, maximum: given.max.map(u64::from), ..ty };
+            let default = given.max.unwrap_or(DEFAULT_MAX_MEMORY_PAGES).max(given.pages);
+            add_memory(context, ty, offset, options.max_memory_pages.unwrap_or(default) as u64)?;
+            context.imported_data = given.data.clone();
+        }
+        TypeRef::Global(ty) => {
+            let [low, high] = imports::global(options, module, name, ty)?.words();
+            add_global(context, ty, low as u64 | (high as u64) << 32);
+        }
+        TypeRef::Tag(_) => return Err(unsupported(&format!("imported tag `{module}.{name}`"), offset)),
+    }
+    Ok(())
+}
+
+fn add_table(context: &mut Context, initial: u64, maximum: Option<u64>) -> Result<TableId, CompileError> {
+    const LIMIT: u64 = 1 << 24;
+    if initial > LIMIT {
+        let what = "the size of a table".to_string();
+        return Err(ErrorKind::Limit { what, value: initial, limit: LIMIT }.into());
+    }
+    let limit = initial.max(DEFAULT_MAX_TABLE_ENTRIES as u64);
+    context.table_max.push(maximum.unwrap_or(u64::MAX).min(limit) as u32);
+    Ok(context.module.tables.push(TableData { size: initial as u32, size_cell: None, entries: Vec::new() }))
 }
 
 fn add_memory(
     context: &mut Context,
     memory: MemoryType,
     offset: u64,
-    options: &Options,
+    limit: u64,
 ) -> Result<(), CompileError> {
     if memory.memory64 {
         return Err(unsupported("a 64-bit memory", offset));
@@ -453,10 +569,7 @@ fn add_memory(
     if memory.page_size_log2.is_some_and(|log2| log2 != 16) {
         return Err(unsupported("a memory with custom page size", offset));
     }
-    let limit = match options.max_memory_pages {
-        Some(limit) => limit as u64,
-        None => memory.initial.max(DEFAULT_MAX_MEMORY_PAGES as u64),
-    };
+    context.has_memory = true;
     if memory.initial > limit {
         let what = "the initial size of the memory in pages".to_string();
         return Err(ErrorKind::Limit { what, value: memory.initial, limit }.into());
@@ -467,21 +580,19 @@ fn add_memory(
     Ok(())
 }
 
-fn add_global(context: &mut Context, ty: GlobalType, init: &ConstExpr) -> Result<(), CompileError> {
-    let constant = context.constant(init)?;
-    let global = match (value_type(ty.content_type), boundary_type(ty.content_type), constant) {
-        (Ok(ir), Some(value_type), Constant::Bits(init)) => {
+fn add_global(context: &mut Context, ty: GlobalType, init: u64) {
+    let global = match (value_type(ty.content_type), boundary_type(ty.content_type)) {
+        (Ok(ir), Some(value_type)) => {
             let constant = (!ty.mutable).then_some(init);
             Some(Global { ty: ir, value_type, constant, cells: SmallVec::new(), mutable: ty.mutable, init })
         }
         _ => None,
     };
-    context.global_constants.push((!ty.mutable).then_some(constant));
+    context.global_constants.push((!ty.mutable).then_some(init));
     context.globals.push(global);
     if ty.mutable {
         add_global_cells(context, context.globals.len() - 1);
     }
-    Ok(())
 }
 
 fn add_global_cells(context: &mut Context, index: usize) {
@@ -589,80 +700,100 @@ fn export(context: &mut Context, sections: &Sections, options: &Options) -> Resu
     Ok(())
 }
 
-/// Tables and the segments for them, in order. The first that does not fit makes instance creation
-/// trap.
+/// Contents of tables: their first entries, and the active segments in order. The first that does not fit makes
+/// instance creation trap.
 fn fill_tables(context: &mut Context, sections: &Sections) -> Result<(), CompileError> {
-    let mut tables: Vec<(u64, BTreeMap<u32, Func>)> = Vec::new();
-    for (table, offset) in &sections.tables {
-        if table.ty.table64 {
-            return Err(unsupported("a 64-bit table", *offset));
-        }
-        let mut entries = BTreeMap::new();
-        if let TableInit::Expr(expr) = &table.init
-            && let Constant::Func(index) = context.constant(expr)?
-        {
-            const LIMIT: u64 = 1 << 20;
-            if table.ty.initial > LIMIT {
-                let what = "the size of an initialized table".to_string();
-                return Err(ErrorKind::Limit { what, value: table.ty.initial, limit: LIMIT }.into());
-            }
-            let func = context.func(index);
-            entries = (0..table.ty.initial as u32).map(|i| (i, func)).collect();
-        }
-        tables.push((table.ty.initial, entries));
+    let mut tables: SecondaryMap<TableId, BTreeMap<u32, u32>> = SecondaryMap::new();
+    for (table, init) in &sections.table_inits {
+        let reference = context.constant(init)? as u32;
+        tables[*table] = (0..context.module.tables[*table].size).map(|i| (i, reference)).collect();
     }
     for element in &sections.elements {
-        let ElementKind::Active { table_index, offset_expr } = &element.kind else { continue };
-        let Constant::Bits(first) = context.constant(offset_expr)? else { unreachable!("validated") };
-        let (size, entries) = &mut tables[table_index.unwrap_or(0) as usize];
-        let count = match &element.items {
-            ElementItems::Functions(items) => items.count(),
-            ElementItems::Expressions(_, items) => items.count(),
+        let (len, active) = match &element.kind {
+            ElementKind::Active { table_index, offset_expr } => {
+                (0, Some((TableId::from_u32(table_index.unwrap_or(0)), offset_expr)))
+            }
+            ElementKind::Passive => (element_count(element), None),
+            ElementKind::Declared => (0, None),
         };
-        if first + count as u64 > *size {
+        context.element_segments.push(Segment { len, used: None });
+        let Some((table, offset)) = active.filter(|_| context.module.creation_trap.is_none()) else {
+            continue;
+        };
+        let first = context.constant(offset)? as u32;
+        if first as u64 + element_count(element) as u64 > context.module.tables[table].size as u64 {
             context.module.creation_trap = Some(TrapCode::TableOutOfBounds);
-            break;
+            continue;
         }
-        let mut set = |context: &mut Context, i: usize, constant| match constant {
-            Constant::Func(index) => drop(entries.insert(first as u32 + i as u32, context.func(index))),
-            _ => drop(entries.remove(&(first as u32 + i as u32))),
-        };
-        match &element.items {
-            ElementItems::Functions(items) => {
-                for (i, index) in items.clone().into_iter().enumerate() {
-                    set(context, i, Constant::Func(index?));
-                }
-            }
-            ElementItems::Expressions(_, items) => {
-                for (i, expr) in items.clone().into_iter().enumerate() {
-                    let constant = context.constant(&expr?)?;
-                    set(context, i, constant);
-                }
-            }
-        }
+        tables[table].extend((first..).zip(element_references(context, element)?));
     }
-    for (size, entries) in tables {
-        context.module.tables.push(TableData { size: size as u32, entries: entries.into_iter().collect() });
+    for (table, data) in context.module.tables.iter_mut() {
+        let entries = std::mem::take(&mut tables[table]).into_iter();
+        data.entries = entries.filter(|(_, reference)| *reference != 0).collect();
     }
     Ok(())
 }
 
+fn element_count(element: &Element) -> u32 {
+    match &element.items {
+        ElementItems::Functions(items) => items.count(),
+        ElementItems::Expressions(_, items) => items.count(),
+    }
+}
+
+/// The references of an element segment.
+fn element_references(context: &mut Context, element: &Element) -> Result<Vec<u32>, CompileError> {
+    match &element.items {
+        ElementItems::Functions(items) => {
+            items.clone().into_iter().map(|index| Ok(context.reference(index?))).collect()
+        }
+        ElementItems::Expressions(_, items) => {
+            items.clone().into_iter().map(|expr| Ok(context.constant(&expr?)? as u32)).collect()
+        }
+    }
+}
+
+/// Contents of the passive segments that instructions use.
+fn fill_segments(context: &mut Context, sections: &Sections) -> Result<(), CompileError> {
+    let used = |segments: &[Segment]| {
+        let mut used: Vec<(u32, usize)> = Vec::new();
+        used.extend(
+            segments.iter().enumerate().filter_map(|(i, s)| Some((s.used?.0, i)).filter(|_| s.len > 0)),
+        );
+        used.sort_unstable();
+        used
+    };
+    for (_, i) in used(&context.data_segments) {
+        context.module.passive_data.extend_from_slice(sections.data[i].data);
+    }
+    for (_, i) in used(&context.element_segments) {
+        let references = element_references(context, &sections.elements[i])?;
+        context.module.passive_elements.extend(references);
+    }
+    Ok(())
+}
+
+/// The compiler's own table: what a call of a reference reads.
+fn add_reference_table(module: &mut Module) {
+    let count = module.references.len() as u32;
+    let entries = (1..=count).map(|reference| (reference, reference)).collect();
+    module.tables.push(TableData { size: count + 1, size_cell: None, entries });
+}
+
 /// The data segments, in order. The first that does not fit makes instance creation trap.
 fn fill_memory(context: &mut Context, sections: &Sections) -> Result<(), CompileError> {
+    for segment in &sections.data {
+        let len = if matches!(segment.kind, DataKind::Passive) { segment.data.len() as u32 } else { 0 };
+        context.data_segments.push(Segment { len, used: None });
+    }
     if context.module.creation_trap.is_some() {
         return Ok(());
     }
     // Segments may overlap and lie anywhere: bytes are gathered in small chunks by address.
     const CHUNK: usize = 4096;
     let mut chunks: BTreeMap<usize, Box<[u8; CHUNK]>> = BTreeMap::new();
-    for segment in &sections.data {
-        let DataKind::Active { offset_expr, .. } = &segment.kind else { continue };
-        let Constant::Bits(first) = context.constant(offset_expr)? else { unreachable!("validated") };
-        if first + segment.data.len() as u64 > context.memory_initial as u64 * PAGE {
-            context.module.creation_trap = Some(TrapCode::MemoryOutOfBounds);
-            break;
-        }
-        let (mut address, mut bytes) = (first as usize, segment.data);
+    let mut write = |first: usize, bytes: &[u8]| {
+        let (mut address, mut bytes) = (first, bytes);
         while !bytes.is_empty() {
             let (part, rest) = bytes.split_at(bytes.len().min(CHUNK - address % CHUNK));
             let chunk = chunks.entry(address / CHUNK).or_insert_with(|| Box::new([0; CHUNK]));
@@ -670,6 +801,18 @@ fn fill_memory(context: &mut Context, sections: &Sections) -> Result<(), Compile
             address += part.len();
             bytes = rest;
         }
+    };
+    for (first, bytes) in std::mem::take(&mut context.imported_data) {
+        write(first as usize, &bytes);
+    }
+    for segment in &sections.data {
+        let DataKind::Active { offset_expr, .. } = &segment.kind else { continue };
+        let first = context.constant(offset_expr)?;
+        if first + segment.data.len() as u64 > context.memory_initial as u64 * PAGE {
+            context.module.creation_trap = Some(TrapCode::MemoryOutOfBounds);
+            break;
+        }
+        write(first as usize, segment.data);
     }
     for (number, chunk) in chunks {
         let Some(first) = chunk.iter().position(|b| *b != 0) else { continue };
@@ -681,12 +824,12 @@ fn fill_memory(context: &mut Context, sections: &Sections) -> Result<(), Compile
 
 fn translate_bodies(
     context: &mut Context,
-    sections: Sections,
+    bodies: Vec<(wasmparser::FuncToValidate<ValidatorResources>, FunctionBody)>,
     options: &Options,
 ) -> Result<(), CompileError> {
     let mut allocations = body::Allocations::default();
     let imports = context.imports.len() as u32;
-    for (i, (to_validate, body)) in sections.bodies.into_iter().enumerate() {
+    for (i, (to_validate, body)) in bodies.into_iter().enumerate() {
         let index = imports + i as u32;
         context.module.function_offsets.push((body.range().start as u32, index));
         let func = match body::translate(context, &mut allocations, index, to_validate, body) {

@@ -1,14 +1,16 @@
 //! What is refused and how that reads, imports by role, limits, the shape of the SSA form.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use wasm2onnx_runtime::TrapCode;
+use wasm2onnx_runtime::{TrapCode, Value};
 use wasmparser::WasmFeatures;
 
 use super::parse;
 use crate::evaluate::{Failure, Machine};
 use crate::ir::{MemorySize, Module};
-use crate::options::{Options, Role, Unsupported};
+use crate::options::{GlobalImport, MemoryImport, Options, Role, TableImport, Unsupported};
 use crate::verify::{Stage, verify};
 
 fn module(wat: &str) -> Module {
@@ -64,30 +66,106 @@ fn invalid_modules() {
 fn unsupported_instructions_by_name() {
     let wat = "(module (func) (func $four (param i32) (drop (i32x4.splat (local.get 0)))))";
     assert_eq!(error(wat), "unsupported: i32x4.splat in function `four` (func[1]) (at offset 0x21)");
-    let wat = "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))";
-    assert!(error(wat).starts_with("unsupported: memory.fill in function func[0] (at offset 0x"));
-    for (body, name) in
-        [("(drop (ref.null func))", "ref.null"), ("(drop (v128.const i64x2 0 0))", "v128.const")]
-    {
-        let message = error(format!("(module (func {body}))"));
-        assert!(message.starts_with(&format!("unsupported: {name} in function")), "{message}");
-    }
+    let message = error("(module (func (drop (v128.const i64x2 0 0))))");
+    assert!(message.starts_with("unsupported: v128.const in function func[0] (at offset 0x"), "{message}");
     assert!(error("(module (func (param v128)))").starts_with("unsupported: type v128 in function func[0]"));
-    assert!(error("(module (func (local externref)))").contains("type externref"));
     // Code that cannot be reached may be anything.
     module("(module (func (unreachable) (drop (i32x4.splat (i32.const 1)))))");
 }
 
 #[test]
 fn unsupported_declarations() {
-    assert!(
-        error("(module (import \"env\" \"memory\" (memory 1)))").contains("imported memory `env.memory`")
-    );
-    assert!(error("(module (import \"env\" \"t\" (table 1 funcref)))").contains("imported table `env.t`"));
-    assert!(error("(module (import \"env\" \"g\" (global i32)))").contains("imported global `env.g`"));
     let wasm3 = Options { features: WasmFeatures::WASM3, ..Options::default() };
     assert!(error_with("(module (memory i64 1))", &wasm3).contains("a 64-bit memory"));
     assert!(error_with("(module (memory 1) (memory 1))", &wasm3).contains("a second memory"));
+}
+
+#[test]
+fn imports_are_given_as_declared() {
+    let global = |value, mutable| GlobalImport { value, mutable };
+    let options = Options {
+        globals: BTreeMap::from([
+            ("m.g".to_string(), global(Value::I64(-2), false)),
+            ("m.mutable".to_string(), global(Value::F32(0x3f80_0000), true)),
+            ("m.external".to_string(), global(Value::ExternRef(NonZeroU32::new(7)), false)),
+            ("m.function".to_string(), global(Value::FuncRef(NonZeroU32::new(7)), false)),
+        ]),
+        memories: BTreeMap::from([
+            (
+                "m.memory".to_string(),
+                MemoryImport { pages: 2, max: Some(3), data: vec![(70_000, vec![5, 6])] },
+            ),
+            ("m.outside".to_string(), MemoryImport { pages: 1, max: None, data: vec![(65_535, vec![5, 6])] }),
+        ]),
+        tables: BTreeMap::from([(
+            "m.table".to_string(),
+            TableImport { entries: 10, max: Some(20), external: false },
+        )]),
+        ..Options::default()
+    };
+    let refused = [
+        (
+            "global $x i64",
+            "m.other",
+            "unknown import: global of type i64 `m.other`; give it a value with --import m.other=N",
+        ),
+        (
+            "global i32",
+            "m.g",
+            "import `m.g` is declared as global of type i32, but given as global of type i64",
+        ),
+        (
+            "global (mut i64)",
+            "m.g",
+            "declared as mutable global of type i64, but given as global of type i64",
+        ),
+        (
+            "global f32",
+            "m.mutable",
+            "declared as global of type f32, but given as mutable global of type f32",
+        ),
+        ("global funcref", "m.function", "given as global of type funcref that is not null"),
+        (
+            "memory 3",
+            "m.memory",
+            "declared as memory of 3 pages or more, but given as memory of 2 to 3 pages",
+        ),
+        ("memory 1 2", "m.memory", "declared as memory of 1 to 2 pages"),
+        ("memory 1", "m.outside", "with data outside"),
+        (
+            "memory 1",
+            "m.other",
+            "unknown import: memory of 1 pages or more `m.other`; give it a size in pages",
+        ),
+        ("table 11 funcref", "m.table", "but given as table of type funcref of 10 to 20 entries"),
+        ("table 1 19 funcref", "m.table", "declared as table of type funcref of 1 to 19 entries"),
+        ("table 1 externref", "m.table", "declared as table of type externref"),
+        ("table 1 externref", "m.other", "unknown import: table of type externref"),
+    ];
+    for (declaration, name, expected) in refused {
+        let (module, name) = name.split_once('.').unwrap();
+        let wat = format!("(module (import \"{module}\" \"{name}\" ({declaration})))");
+        let message = error_with(&wat, &options);
+        assert!(message.contains(expected), "{wat}: {message}");
+    }
+    let wat = r#"(module
+        (import "m" "g" (global $g i64))
+        (import "m" "mutable" (global $mutable (mut f32)))
+        (import "m" "external" (global $external externref))
+        (import "m" "memory" (memory 2 5))
+        (import "m" "table" (table 10 funcref))
+        (global $copy i64 (global.get $g))
+        (data (i32.const 70001) "\09")
+        (func (export "f") (result i64 f32 externref i32 i32 i32)
+            (global.get $copy) (global.get $mutable) (global.get $external)
+            (i32.load16_u (i32.const 70000)) (memory.size) (table.size 0))
+        (func (export "grow") (result i32 i32)
+            (memory.grow (i32.const 2)) (table.grow (ref.null func) (i32.const 11))))"#;
+    let module = with(wat, &options);
+    let mut machine = Machine::new(&module).unwrap();
+    let expected = vec![-2i64 as u64, 0x3f80_0000, 7, 0x0905, 2, 10];
+    assert_eq!(machine.call("f", &[]), Ok(expected));
+    assert_eq!(machine.call("grow", &[]), Ok(vec![u32::MAX as u64, u32::MAX as u64]));
 }
 
 #[test]

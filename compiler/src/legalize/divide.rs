@@ -7,7 +7,7 @@ use smallvec::smallvec;
 
 use super::{Legalizer, Pair};
 use crate::ir::*;
-use crate::library::{SDIVREM64, UDIVREM32, UDIVREM64};
+use crate::library::{Routine, SDIVREM64, UDIVREM64};
 
 use BinaryOp::*;
 use Type::I32;
@@ -95,7 +95,7 @@ impl Legalizer<'_> {
             Some(0) => (self.b.word(0), a),
             Some(_) => (self.b.word_op(DivU, a, b), self.b.word_op(RemU, a, b)),
             None => {
-                let results = self.call_routine(UDIVREM32, smallvec![a, b], 2);
+                let results = self.call_routine(Routine::Udivrem32, smallvec![a, b], 2);
                 (results[0], results[1])
             }
         }
@@ -116,7 +116,7 @@ impl Legalizer<'_> {
             }
             _ => {
                 let routine = if signed { SDIVREM64 } else { UDIVREM64 };
-                let results = self.call_routine(routine, smallvec![a[0], a[1], b[0], b[1]], 4);
+                let results = self.call_routine(Routine::Wasm(routine), smallvec![a[0], a[1], b[0], b[1]], 4);
                 ([results[0], results[1]], [results[2], results[3]])
             }
         }

@@ -3,7 +3,7 @@
 use super::{Legalizer, Pair, words_of};
 use crate::evaluate::float::evaluate;
 use crate::ir::*;
-use crate::library::float;
+use crate::library::Routine;
 
 impl Legalizer<'_> {
     /// An operation on the old function's values.
@@ -18,7 +18,7 @@ impl Legalizer<'_> {
             };
         }
         let args = self.flat(args);
-        let results = self.call_routine(&float::name(op, ty), args, words_of(op.result(ty)));
+        let results = self.call_routine(Routine::Float(op, ty), args, words_of(op.result(ty)));
         [results[0], results[results.len() - 1]]
     }
 }

@@ -1,54 +1,64 @@
-//! Everything becomes 32-bit words: 64-bit values pairs of them, division calls of routines,
-//! indirect calls checks and a reference.
+//! Everything becomes 32-bit words: 64-bit values pairs of them, division, float arithmetic and long copies calls of
+//! routines, indirect calls checks and a reference.
 //!
 //! Each function is made anew, block by block in reverse postorder, so that every value is known
 //! as words before it is used. What a 64-bit operation becomes is in `wide`.
 
+mod bulk;
 mod divide;
 mod float;
 mod wide;
 
-use cranelift_entity::SecondaryMap;
+use cranelift_entity::{EntitySet, SecondaryMap};
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::TrapCode;
 
 use crate::builder::Builder;
 use crate::cfg::reverse_postorder;
 use crate::ir::*;
-use crate::library::{Linker, UDIVREM32};
+use crate::library::{Linker, Routine, UDIVREM32};
 
 /// Legalizes a module and links the routines that it needs.
 pub fn run(module: &mut Module) {
     let mut linker = Linker::new(module.functions.len());
-    let only = only_callees(module);
+    let tables = Tables::new(module);
     let functions = std::mem::take(&mut module.functions);
     for (_, func) in functions {
-        let func = Legalizer::run(module, &only, &mut linker, func);
+        let func = Legalizer::run(module, &tables, &mut linker, func);
         module.functions.push(func);
     }
     for i in 0.. {
         let Some(func) = linker.routine(i) else { break };
-        let func = Legalizer::run(module, &only, &mut linker, func);
+        let func = Legalizer::run(module, &tables, &mut linker, func);
         module.functions.push(func);
         // No table has a routine, so that its type is never asked for.
         module.function_types.push(u32::MAX);
     }
 }
 
-/// Types that just one function in a table has: a call that passes the checks can only be of that one.
-type OnlyCallees = FxHashMap<(TableId, u32), Func>;
+/// What is known of all tables.
+struct Tables {
+    /// Those that an instruction writes to.
+    written: EntitySet<TableId>,
+    /// Types that just one function in a table has at first: a call through a table that does not change can only be
+    /// of that one, if it passes the checks.
+    only: FxHashMap<(TableId, u32), Func>,
+}
 
-fn only_callees(module: &Module) -> OnlyCallees {
-    let mut callees: FxHashMap<(TableId, u32), Option<Func>> = FxHashMap::default();
-    for (table, data) in &module.tables {
-        for (_, func) in &data.entries {
-            let only = callees.entry((table, module.function_types[*func])).or_insert(Some(*func));
-            if *only != Some(*func) {
-                *only = None;
+impl Tables {
+    fn new(module: &Module) -> Tables {
+        let mut callees: FxHashMap<(TableId, u32), Option<Func>> = FxHashMap::default();
+        for (table, data) in &module.tables {
+            for func in data.entries.iter().filter_map(|entry| module.referenced(entry.1)) {
+                let only = callees.entry((table, module.function_types[func])).or_insert(Some(func));
+                if *only != Some(func) {
+                    *only = None;
+                }
             }
         }
+        let only = callees.into_iter().filter_map(|(key, func)| Some((key, func?))).collect();
+        Tables { written: module.written_tables(), only }
     }
-    callees.into_iter().filter_map(|(key, func)| Some((key, func?))).collect()
 }
 
 /// A value as words, low first; the second of a word is itself.
@@ -56,7 +66,7 @@ type Pair = [Value; 2];
 
 struct Legalizer<'a> {
     module: &'a Module,
-    only: &'a OnlyCallees,
+    tables: &'a Tables,
     linker: &'a mut Linker,
     /// The function being read: its values' types and its blocks.
     old: &'a Function,
@@ -71,7 +81,7 @@ struct Legalizer<'a> {
 }
 
 impl<'a> Legalizer<'a> {
-    fn run(module: &Module, only: &OnlyCallees, linker: &mut Linker, old: Function) -> Function {
+    fn run(module: &Module, tables: &Tables, linker: &mut Linker, old: Function) -> Function {
         let results = old.results.iter().flat_map(|ty| vec![Type::I32; words_of(*ty)]).collect();
         let mut func = Function::new(old.name.clone(), old.index, results);
         let order = reverse_postorder(&old);
@@ -91,7 +101,7 @@ impl<'a> Legalizer<'a> {
         let constants = SecondaryMap::new();
         let divisions = Vec::new();
         let mut legalizer =
-            Legalizer { module, only, linker, old: &old, words, constants, blocks, b, divisions };
+            Legalizer { module, tables, linker, old: &old, words, constants, blocks, b, divisions };
         for block in order {
             legalizer.block(block);
         }
@@ -135,6 +145,14 @@ impl<'a> Legalizer<'a> {
                 Some(self.division(*op, ty, inst.args[0], inst.args[1]))
             }
             (Op::Float(op), ty) => Some(self.float(*op, ty, &inst.args)),
+            (Op::Copy { from, to }, _) => {
+                self.copy(*from, *to, &inst.args);
+                None
+            }
+            (Op::Fill(space), _) => {
+                self.fill(*space, &inst.args);
+                None
+            }
             (Op::Unary(UnaryOp::Wrap), _) => Some([self.word(inst.args[0]); 2]),
             (Op::Unary(UnaryOp::ExtendU), _) => Some([self.word(inst.args[0]), self.b.word(0)]),
             (Op::Unary(UnaryOp::ExtendS), _) => {
@@ -209,24 +227,36 @@ impl<'a> Legalizer<'a> {
 
     /// The checks of an indirect call, in their order.
     fn indirect(&mut self, table: TableId, ty: u32, index: Value) -> Callee {
-        let size = self.b.word(self.module.tables[table].size);
+        let data = &self.module.tables[table];
+        let size = match data.size_cell {
+            Some(cell) => self.b.value(Op::CellGet(cell), Type::I32, &[]),
+            None => self.b.word(data.size),
+        };
         let outside = self.b.word_op(BinaryOp::GeU, index, size);
         self.b.trap_if(TrapCode::UndefinedElement, outside);
+        // What a table that changes holds are references, and the compiler's own table has their functions.
+        let (table, index) = match self.tables.written.contains(table) {
+            true => {
+                let load = Op::Load { space: Space::Table(table), bytes: 4, signed: false, offset: 0 };
+                (self.module.reference_table(), self.b.value(load, Type::I32, &[index]))
+            }
+            false => (table, index),
+        };
         let found = self.b.value(Op::TableType(table), Type::I32, &[index]);
         let null = self.b.unary(UnaryOp::Eqz, Type::I32, found);
         self.b.trap_if(TrapCode::UninitializedElement, null);
         let expected = self.b.word(1 + ty);
         let other = self.b.word_op(BinaryOp::Ne, found, expected);
         self.b.trap_if(TrapCode::IndirectCallTypeMismatch, other);
-        match self.only.get(&(table, ty)) {
+        match self.tables.only.get(&(table, ty)) {
             Some(func) => Callee::Direct(*func),
             None => Callee::Reference(self.b.value(Op::TableFunc(table), Type::I32, &[index])),
         }
     }
 
     /// Calls a routine and goes on behind the call, in a new block.
-    fn call_routine(&mut self, name: &str, args: Values, results: usize) -> Values {
-        let callee = Callee::Direct(self.linker.link(name));
+    fn call_routine(&mut self, routine: Routine, args: Values, results: usize) -> Values {
+        let callee = Callee::Direct(self.linker.link(routine));
         let next = self.b.func.add_block();
         let results = (0..results).map(|_| self.b.func.add_param(next, Type::I32)).collect();
         self.b.terminate(Terminator::Call { callee, args, next });

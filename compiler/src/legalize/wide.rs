@@ -56,6 +56,11 @@ impl Legalizer<'_> {
                 return None;
             }
             Op::Bounds { .. }
+            | Op::Within(_)
+            | Op::Copy { .. }
+            | Op::Fill(_)
+            | Op::Move { .. }
+            | Op::Repeat { .. }
             | Op::TrapIf(_)
             | Op::CellGet(_)
             | Op::CellSet(_)

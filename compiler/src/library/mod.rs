@@ -1,9 +1,10 @@
 //! Routines for what has no circuit of its own, linked where used.
 //!
 //! Most are written in WebAssembly: a function of one of the modules below, named by its export. Its calls of other
-//! exported functions are calls of routines. Two are written on the IR: [`UDIVREM32`], made of the two
-//! operations that the backend has a circuit for nowhere else, and those of [`float`].
+//! exported functions are calls of routines. Others are written on the IR: [`UDIVREM32`], made of the two
+//! operations that the backend has a circuit for nowhere else, those of [`float`], and the loops of `bulk`.
 
+mod bulk;
 pub mod float;
 #[cfg(test)]
 mod tests;
@@ -28,15 +29,15 @@ pub const SDIVREM64: &str = "__sdivrem64";
 const SOURCES: [&str; 1] = [include_str!("div64.wat")];
 
 /// A routine as the frontend made it: with 64-bit values, to be legalized like any function.
-struct Routine {
+struct Source {
     function: Function,
     /// Names of the functions of its module, which its calls refer to.
     names: Arc<Vec<String>>,
 }
 
 /// All routines that are written in WebAssembly, by name.
-fn library() -> &'static FxHashMap<String, Routine> {
-    static LIBRARY: OnceLock<FxHashMap<String, Routine>> = OnceLock::new();
+fn library() -> &'static FxHashMap<String, Source> {
+    static LIBRARY: OnceLock<FxHashMap<String, Source>> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let mut routines = FxHashMap::default();
         for source in SOURCES {
@@ -50,18 +51,38 @@ fn library() -> &'static FxHashMap<String, Routine> {
                     block.insts.iter_mut().for_each(|inst| inst.offset = 0);
                     block.term_offset = 0;
                 }
-                routines.insert(function.name.clone(), Routine { function, names: names.clone() });
+                routines.insert(function.name.clone(), Source { function, names: names.clone() });
             }
         }
         routines
     })
 }
 
+/// A routine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Routine {
+    /// [`UDIVREM32`].
+    Udivrem32,
+    /// One that is written in WebAssembly, by its name.
+    Wasm(&'static str),
+    /// Float arithmetic on operands of a type.
+    Float(FloatOp, Type),
+    /// [`Op::Copy`] of any length.
+    Copy {
+        /// Where from.
+        from: Space,
+        /// Where to.
+        to: Space,
+    },
+    /// [`Op::Fill`] of any length.
+    Fill(Space),
+}
+
 /// Routines that a module uses, each linked once.
 pub struct Linker {
     /// Number of functions of the module without routines.
     first: u32,
-    linked: Vec<String>,
+    linked: Vec<Routine>,
 }
 
 impl Linker {
@@ -71,9 +92,9 @@ impl Linker {
     }
 
     /// The function that a routine is or will be.
-    pub fn link(&mut self, name: &str) -> Func {
-        let position = self.linked.iter().position(|linked| linked == name).unwrap_or_else(|| {
-            self.linked.push(name.to_string());
+    pub fn link(&mut self, routine: Routine) -> Func {
+        let position = self.linked.iter().position(|linked| *linked == routine).unwrap_or_else(|| {
+            self.linked.push(routine);
             self.linked.len() - 1
         });
         Func::from_u32(self.first + position as u32)
@@ -81,18 +102,18 @@ impl Linker {
 
     /// The `i`th routine that was linked, its calls linked in turn. Linking it may add more.
     pub fn routine(&mut self, i: usize) -> Option<Function> {
-        let name = self.linked.get(i)?;
-        if name == UDIVREM32 {
-            return Some(udivrem32());
-        }
-        if let Some(routine) = float::routine(name) {
-            return Some(routine);
-        }
+        let name = match *self.linked.get(i)? {
+            Routine::Udivrem32 => return Some(udivrem32()),
+            Routine::Float(op, ty) => return Some(float::routine(op, ty)),
+            Routine::Copy { from, to } => return Some(bulk::copy(format!("__copy {to}, {from}"), from, to)),
+            Routine::Fill(space) => return Some(bulk::fill(format!("__fill {space}"), space)),
+            Routine::Wasm(name) => name,
+        };
         let routine = library().get(name).expect("the name of a routine");
         let mut func = routine.function.clone();
         for block in func.blocks.values_mut() {
             if let Terminator::Call { callee: Callee::Direct(callee), .. } = &mut block.term {
-                *callee = self.link(&routine.names[callee.as_u32() as usize]);
+                *callee = self.link(Routine::Wasm(&routine.names[callee.as_u32() as usize]));
             }
         }
         Some(func)

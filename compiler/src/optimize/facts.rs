@@ -13,8 +13,8 @@ pub struct Facts {
     pub memory_bytes: u64,
     /// First bytes of a memory that nothing ever writes.
     pub constant_memory: Option<Vec<(u32, Vec<u8>)>>,
-    /// The tables.
-    pub tables: PrimaryMap<TableId, TableData>,
+    /// Entries of the tables that are functions, ascending.
+    functions: SecondaryMap<TableId, Vec<(u32, Func)>>,
     /// Type of each function.
     pub function_types: PrimaryMap<Func, u32>,
     /// The routine that divides words.
@@ -28,7 +28,7 @@ impl Facts {
         let mut stores = false;
         for func in module.functions.values() {
             for block in func.blocks.values() {
-                stores |= block.insts.iter().any(|i| matches!(i.op, Op::Store { space: Space::Memory, .. }));
+                stores |= block.insts.iter().any(|inst| inst.writes() == Some(Space::Memory));
             }
         }
         // The host writes these.
@@ -48,20 +48,25 @@ impl Facts {
             MemorySize::Cell { cell, .. } => module.cells[cell].init,
         };
         let constant_memory = (!stores && module.exported_memories.is_empty()).then(|| module.data.clone());
+        let mut functions: SecondaryMap<TableId, Vec<(u32, Func)>> = SecondaryMap::new();
+        for (table, data) in &module.tables {
+            let function = |(i, reference): &(u32, u32)| Some((*i, module.referenced(*reference)?));
+            functions[table] = data.entries.iter().filter_map(function).collect();
+        }
         let udivrem32 = module.functions.iter().find(|(_, func)| func.name == UDIVREM32).map(|(id, _)| id);
         Facts {
             cells,
             memory_bytes: pages as u64 * 65536,
             constant_memory,
-            tables: module.tables.clone(),
+            functions,
             function_types: module.function_types.clone(),
             udivrem32,
         }
     }
 
-    /// The function in an entry of a table.
+    /// The function in an entry of a table that does not change.
     pub fn table_entry(&self, table: TableId, index: u32) -> Option<Func> {
-        let entries = &self.tables[table].entries;
+        let entries = &self.functions[table];
         entries.binary_search_by_key(&index, |entry| entry.0).ok().map(|i| entries[i].1)
     }
 

@@ -27,11 +27,11 @@ pub fn run(module: &mut Module) {
         sizes[id] = size(func);
         direct_calls(func).for_each(|callee| calls[callee] += 1);
     }
-    // Exports and table entries are called from elsewhere.
+    // Exports and functions with references are called from elsewhere.
     for (_, func, _) in &module.exports {
         calls[*func] += 2;
     }
-    for (_, func) in module.tables.values().flat_map(|table| &table.entries) {
+    for func in module.references.iter().flatten() {
         calls[*func] += 2;
     }
     module.start.iter().for_each(|start| calls[*start] += 2);

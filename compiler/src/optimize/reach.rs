@@ -20,17 +20,13 @@ pub fn drop_functions(module: &mut Module) {
                 if let Op::TableFunc(table) | Op::TableType(table) = inst.op
                     && tables.insert(table)
                 {
-                    work.extend(module.tables[table].entries.iter().map(|entry| entry.1));
+                    let entries = module.tables[table].entries.iter();
+                    work.extend(entries.filter_map(|entry| module.referenced(entry.1)));
                 }
             }
             if let Terminator::Call { callee: Callee::Direct(callee), .. } = block.term {
                 work.push(callee);
             }
-        }
-    }
-    for (id, table) in module.tables.iter_mut() {
-        if !tables.contains(id) {
-            table.entries.clear();
         }
     }
     if module.functions.keys().all(|id| reached.contains(id)) {
@@ -49,7 +45,10 @@ pub fn drop_functions(module: &mut Module) {
     let new = |func: &mut Func| *func = map[*func].expect("reached");
     module.exports.iter_mut().for_each(|export| new(&mut export.1));
     module.start.iter_mut().for_each(new);
-    module.tables.values_mut().flat_map(|table| &mut table.entries).for_each(|entry| new(&mut entry.1));
+    // A reference whose function is gone is never called.
+    for reference in &mut module.references {
+        *reference = reference.and_then(|func| map[func].expand());
+    }
     for block in module.functions.values_mut().flat_map(|func| func.blocks.values_mut()) {
         if let Terminator::Call { callee: Callee::Direct(callee), .. } = &mut block.term {
             new(callee);
@@ -66,6 +65,7 @@ pub fn drop_cells(module: &mut Module) {
     if let MemorySize::Cell { cell, .. } = module.memory {
         used.insert(cell);
     }
+    used.extend(module.tables.values().filter_map(|table| table.size_cell));
     for inst in module.functions.values().flat_map(|func| func.blocks.values()).flat_map(|block| &block.insts)
     {
         if let Op::CellGet(cell) | Op::CellSet(cell) = inst.op {
@@ -79,6 +79,7 @@ pub fn drop_cells(module: &mut Module) {
         }
     }
     let new = |cell: &mut Cell| *cell = map[*cell].expect("used");
+    module.tables.values_mut().filter_map(|table| table.size_cell.as_mut()).for_each(new);
     module.stdin_length.iter_mut().for_each(new);
     module.stdout_length.iter_mut().for_each(new);
     module.exported_globals.iter_mut().flat_map(|global| &mut global.3).for_each(new);

@@ -170,7 +170,20 @@ impl Simplifier<'_> {
                     return None;
                 }
             }
-            (Op::Store { bytes, .. }, _) => inst.args[1] = self.stored(inst.args[1], *bytes),
+            (Op::Store { space, bytes, .. }, _) if !space.has_words() => inst.args[1] = self.stored(inst.args[1], *bytes),
+            (Op::Within(code), _) => {
+                let defs = [0, 1, 2].map(|i| self.defs[inst.args[i]]);
+                if let [Def::Const(a), Def::Const(b), Def::Const(limit)] = defs {
+                    return (a as u64 + b as u64 > limit as u64).then_some(*code);
+                }
+            }
+            (Op::Bounds { offset, .. }, _) if inst.args.len() == 2 => {
+                if let Def::Const(more) = self.defs[inst.args[1]] {
+                    *offset += more as u64;
+                    inst.args.pop();
+                    return self.inst(inst);
+                }
+            }
             (Op::Bounds { offset, bytes }, _) => {
                 let end = *offset + *bytes as u64;
                 if self.is_checked(inst.args[0], end) {

@@ -51,7 +51,11 @@ fn module_of(func: Function, params: usize) -> Module {
         functions,
         function_types,
         cells: PrimaryMap::new(),
-        tables: PrimaryMap::new(),
+        // The compiler's own.
+        tables: PrimaryMap::from_iter([TableData { size: 1, size_cell: None, entries: Vec::new() }]),
+        references: Vec::new(),
+        passive_data: Vec::new(),
+        passive_elements: Vec::new(),
         memory: MemorySize::Constant(1),
         data: Vec::new(),
         creation_trap: None,

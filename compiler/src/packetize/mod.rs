@@ -124,12 +124,11 @@ fn weight(inst: &Inst) -> usize {
         Op::Binary(BinaryOp::MulHi | BinaryOp::Shl | BinaryOp::ShrU | BinaryOp::ShrS | BinaryOp::Rotl) => 4,
         Op::Load { .. } => 2,
         Op::Store { .. } => 3,
+        // As loads and stores of words would.
+        Op::Move { cells, .. } => 5 * usize::from(cells.div_ceil(4)),
+        Op::Repeat { cells, .. } => 3 * usize::from(cells.div_ceil(4)),
         _ => 1,
     }
-}
-
-fn can_trap(inst: &Inst) -> bool {
-    matches!(inst.op, Op::Bounds { .. } | Op::TrapIf(_))
 }
 
 /// Most checks in one packet.
@@ -185,7 +184,7 @@ pub fn run(function: &Function, limit: usize) -> Packets {
             if matches!(inst.op, Op::Const(_)) {
                 continue;
             }
-            let check = can_trap(inst) as usize;
+            let check = inst.can_trap() as usize;
             if total + weight(inst) > limit || checks + check > CHECKS {
                 cut(&mut packet, &mut packets, inst.offset);
                 (total, checks) = (0, 0);

@@ -270,17 +270,6 @@ impl Emit<'_, '_> {
     }
 }
 
-/// All operations that are routines, with the types of their operands.
-fn routines() -> impl Iterator<Item = (FloatOp, Type)> {
-    use FloatOp::*;
-    let arithmetic = [Add, Mul, Div, Sqrt, Ceil, Floor, Trunc, Nearest];
-    let conversions = [I32, I64].into_iter().flat_map(|to| {
-        [true, false].into_iter().flat_map(move |signed| [FromInt { signed, to }, ToInt { signed, to }])
-    });
-    let all = arithmetic.into_iter().chain(conversions);
-    all.flat_map(|op| [(op, I32), (op, I64)]).chain([(Promote, I32), (Demote, I64)])
-}
-
 /// The name of a routine, as the text format has it.
 pub fn name(op: FloatOp, ty: Type) -> String {
     let float = |ty| if ty == I32 { "f32" } else { "f64" };
@@ -295,10 +284,9 @@ pub fn name(op: FloatOp, ty: Type) -> String {
     }
 }
 
-/// The routine with that name.
-pub fn routine(name: &str) -> Option<Function> {
-    let (op, ty) = routines().find(|(op, ty)| self::name(*op, *ty) == name)?;
-    let mut func = Function::new(name.into(), u32::MAX, vec![op.result(ty)]);
+/// The routine for an operation on operands of a type.
+pub fn routine(op: FloatOp, ty: Type) -> Function {
+    let mut func = Function::new(name(op, ty), u32::MAX, vec![op.result(ty)]);
     let args: Vec<Value> = (0..op.operands()).map(|_| func.add_param(func.entry, ty)).collect();
     let block = func.entry;
     let mut builder = Builder { func: &mut func, block, offset: 0 };
@@ -317,5 +305,5 @@ pub fn routine(name: &str) -> Option<Function> {
         }
         FloatOp::ToInt { signed, to } => emit.convert_to_int(signed, to, args[0]),
     }
-    Some(func)
+    func
 }

@@ -1,0 +1,141 @@
+//! Instructions on tables, and those that move many bytes or references at once.
+
+use wasm2onnx_runtime::TrapCode;
+use wasmparser::Operator;
+
+use super::body::{Body, Step};
+use super::names::operator_name;
+use crate::ir::*;
+
+use TrapCode::{MemoryOutOfBounds, TableOutOfBounds};
+
+impl Body<'_> {
+    /// Instructions on memory and tables that the table of instructions leaves to this file. Nothing if it is another.
+    pub(super) fn bulk(&mut self, op: &Operator) -> Step<Option<()>> {
+        match *op {
+            Operator::MemoryFill { mem: 0 } => {
+                let [to, value, count] = self.pop_three();
+                self.memory_bounds(to, count);
+                self.b.effect(Op::Fill(Space::Memory), Type::I32, &[to, value, count]);
+            }
+            Operator::MemoryCopy { dst_mem: 0, src_mem: 0 } => {
+                let [to, from, count] = self.pop_three();
+                self.memory_bounds(from, count);
+                self.memory_bounds(to, count);
+                self.copy(Space::Memory, Space::Memory, [to, from, count]);
+            }
+            Operator::MemoryInit { data_index, mem: 0 } => {
+                let [to, from, count] = self.pop_three();
+                let (first, length) = self.context.data_segment(data_index);
+                let from = self.in_segment(MemoryOutOfBounds, first, length, from, count);
+                self.memory_bounds(to, count);
+                self.copy(Space::Data, Space::Memory, [to, from, count]);
+            }
+            Operator::DataDrop { data_index } => {
+                let (_, length) = self.context.data_segment(data_index);
+                self.drop_segment(length);
+            }
+            Operator::TableGet { table } => {
+                let index = self.pop();
+                let one = self.b.word(1);
+                self.table_bounds(table, index, one);
+                let load = Op::Load { space: space(table), bytes: 4, signed: false, offset: 0 };
+                let reference = self.b.value(load, Type::I32, &[index]);
+                self.push(reference);
+            }
+            Operator::TableSet { table } => {
+                let (reference, index) = (self.pop(), self.pop());
+                let one = self.b.word(1);
+                self.table_bounds(table, index, one);
+                let store = Op::Store { space: space(table), bytes: 4, offset: 0 };
+                self.b.effect(store, Type::I32, &[index, reference]);
+            }
+            Operator::TableSize { table } => {
+                let size = self.table_size(table);
+                self.push(size);
+            }
+            Operator::TableGrow { table } => self.table_grow(table),
+            Operator::TableFill { table } => {
+                let [to, reference, count] = self.pop_three();
+                self.table_bounds(table, to, count);
+                self.b.effect(Op::Fill(space(table)), Type::I32, &[to, reference, count]);
+            }
+            Operator::TableCopy { dst_table, src_table } => {
+                let [to, from, count] = self.pop_three();
+                self.table_bounds(src_table, from, count);
+                self.table_bounds(dst_table, to, count);
+                self.copy(space(src_table), space(dst_table), [to, from, count]);
+            }
+            Operator::TableInit { elem_index, table } => {
+                let [to, from, count] = self.pop_three();
+                let (first, length) = self.context.element_segment(elem_index);
+                let from = self.in_segment(TableOutOfBounds, first, length, from, count);
+                self.table_bounds(table, to, count);
+                self.copy(Space::Elements, space(table), [to, from, count]);
+            }
+            Operator::ElemDrop { elem_index } => {
+                let (_, length) = self.context.element_segment(elem_index);
+                self.drop_segment(length);
+            }
+            Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => {
+                return Err(format!("{} of another memory", operator_name(op)));
+            }
+            _ => return Ok(None),
+        }
+        Ok(Some(()))
+    }
+
+    /// The three topmost values, the deepest first.
+    fn pop_three(&mut self) -> [Value; 3] {
+        let (c, b, a) = (self.pop(), self.pop(), self.pop());
+        [a, b, c]
+    }
+
+    fn copy(&mut self, from: Space, to: Space, args: [Value; 3]) {
+        self.b.effect(Op::Copy { from, to }, Type::I32, &args);
+    }
+
+    fn memory_bounds(&mut self, first: Value, count: Value) {
+        self.b.effect(Op::Bounds { offset: 0, bytes: 0 }, Type::I32, &[first, count]);
+    }
+
+    fn table_size(&mut self, table: u32) -> Value {
+        let cell = self.context.table_size(table);
+        self.b.value(Op::CellGet(cell), Type::I32, &[])
+    }
+
+    fn table_bounds(&mut self, table: u32, first: Value, count: Value) {
+        let size = self.table_size(table);
+        self.b.effect(Op::Within(TableOutOfBounds), Type::I32, &[first, count, size]);
+    }
+
+    /// Checks that part of a segment is there. Where that part begins in the space of all segments.
+    fn in_segment(&mut self, code: TrapCode, first: u32, length: Cell, from: Value, count: Value) -> Value {
+        let length = self.b.value(Op::CellGet(length), Type::I32, &[]);
+        self.b.effect(Op::Within(code), Type::I32, &[from, count, length]);
+        let first = self.b.word(first);
+        self.b.word_op(BinaryOp::Add, from, first)
+    }
+
+    fn drop_segment(&mut self, length: Cell) {
+        let zero = self.b.word(0);
+        self.b.effect(Op::CellSet(length), Type::I32, &[zero]);
+    }
+
+    fn table_grow(&mut self, table: u32) {
+        let (delta, reference) = (self.pop(), self.pop());
+        let cell = self.context.table_size(table);
+        let old = self.b.value(Op::CellGet(cell), Type::I32, &[]);
+        let [fits, new] = self.grown(old, delta, self.context.table_max(table));
+        self.b.effect(Op::CellSet(cell), Type::I32, &[new]);
+        let count = self.b.word_op(BinaryOp::Sub, new, old);
+        self.b.effect(Op::Fill(space(table)), Type::I32, &[old, reference, count]);
+        let failed = self.b.word(u32::MAX);
+        let result = self.b.select(Type::I32, fits, old, failed);
+        self.push(result);
+    }
+}
+
+fn space(table: u32) -> Space {
+    Space::Table(TableId::from_u32(table))
+}

@@ -22,7 +22,7 @@ const OF_FILE: usize = 40;
 const OF_MODULE: usize = 20;
 
 /// Least number of assertions compared.
-const LEAST: usize = 500;
+const LEAST: usize = 2_500;
 
 /// What was compared.
 #[derive(Clone, Copy, Default)]

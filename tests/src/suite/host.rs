@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wasm2onnx_compiler::{GlobalImport, MemoryImport, Options, Role, TableImport};
 use wasm2onnx_runtime::Value;
-use wasmparser::{FuncType, Parser, Payload, TypeRef, ValType, WasmFeatures};
+use wasmparser::{CompositeInnerType, FuncType, Parser, Payload, TypeRef, ValType, WasmFeatures};
 
 /// Its functions, all without results and without effect.
 const PRINTS: [(&str, &[ValType]); 7] = [
@@ -44,13 +44,59 @@ pub fn options(features: WasmFeatures) -> Options {
     }
 }
 
+/// The same, with everything given that a module imports, as it declares it: then it is refused for
+/// nothing else but being invalid.
+pub fn all_given(wasm: &[u8], features: WasmFeatures) -> Options {
+    let mut options = options(features);
+    let Ok(Imports { all, .. }) = Imports::of(wasm) else { return options };
+    for Import { module, name, ty } in all {
+        let name = format!("{module}.{name}");
+        match ty {
+            ImportType::Func(_) => {
+                options.imports.insert(name, Role::Nop);
+            }
+            ImportType::Other(TypeRef::Global(ty)) => {
+                let zero = match ty.content_type {
+                    ValType::I32 => Value::I32(0),
+                    ValType::I64 => Value::I64(0),
+                    ValType::F32 => Value::F32(0),
+                    ValType::F64 => Value::F64(0),
+                    ValType::FUNCREF => Value::FuncRef(None),
+                    ValType::EXTERNREF => Value::ExternRef(None),
+                    other => panic!("{name} is of type {other}"),
+                };
+                options.globals.insert(name, GlobalImport { value: zero, mutable: ty.mutable });
+            }
+            ImportType::Other(TypeRef::Memory(ty)) => {
+                let max = ty.maximum.map(|pages| pages as u32);
+                let pages = ty.initial as u32;
+                options.memories.insert(name, MemoryImport { pages, max, data: Vec::new() });
+            }
+            ImportType::Other(TypeRef::Table(ty)) => {
+                let external = ty.element_type == wasmparser::RefType::EXTERNREF;
+                let (entries, max) = (ty.initial as u32, ty.maximum.map(|entries| entries as u32));
+                options.tables.insert(name, TableImport { entries, max, external });
+            }
+            ImportType::Other(other) => panic!("{name} is {other:?}"),
+        }
+    }
+    options
+}
+
 /// What a module imports.
 pub struct Imports {
-    /// The modules that it imports from, `spectest` too.
-    pub modules: Vec<String>,
-    /// A function of `spectest` that it takes to be of another type: our compiler lets a function that
-    /// does nothing be of any.
-    pub mistaken: Option<String>,
+    all: Vec<Import>,
+}
+
+struct Import {
+    module: String,
+    name: String,
+    ty: ImportType,
+}
+
+enum ImportType {
+    Func(Option<FuncType>),
+    Other(TypeRef),
 }
 
 impl Imports {
@@ -58,36 +104,29 @@ impl Imports {
     ///
     /// # Errors
     ///
-    /// If it is malformed.
+    /// If it is malformed before they end.
     pub fn of(wasm: &[u8]) -> Result<Imports, wasmparser::Error> {
-        let mut imports = Imports { modules: Vec::new(), mistaken: None };
-        let mut types: Vec<Option<FuncType>> = Vec::new();
+        let mut imports = Imports { all: Vec::new() };
+        let mut types = Vec::new();
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::TypeSection(section) => {
                     for group in section {
-                        for ty in group?.into_types() {
-                            types.push(match ty.composite_type.inner {
-                                wasmparser::CompositeInnerType::Func(ty) => Some(ty),
-                                _ => None,
-                            });
-                        }
+                        types.extend(group?.into_types().map(|ty| match ty.composite_type.inner {
+                            CompositeInnerType::Func(ty) => Some(ty),
+                            _ => None,
+                        }));
                     }
                 }
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
                         let import = import?;
-                        imports.modules.push(import.module.to_owned());
-                        let (TypeRef::Func(ty), "spectest") = (import.ty, import.module) else { continue };
-                        let print = PRINTS.iter().find(|(name, _)| *name == import.name);
-                        let (Some((name, params)), Some(ty)) = (print, types.get(ty as usize)) else {
-                            continue;
+                        let ty = match import.ty {
+                            TypeRef::Func(ty) => ImportType::Func(types.get(ty as usize).cloned().flatten()),
+                            other => ImportType::Other(other),
                         };
-                        let fits =
-                            ty.as_ref().is_some_and(|ty| ty.params() == *params && ty.results().is_empty());
-                        if !fits {
-                            imports.mistaken = Some((*name).to_owned());
-                        }
+                        let (module, name) = (import.module.to_owned(), import.name.to_owned());
+                        imports.all.push(Import { module, name, ty });
                     }
                     break;
                 }
@@ -95,5 +134,22 @@ impl Imports {
             }
         }
         Ok(imports)
+    }
+
+    /// The modules that it imports from, `spectest` too.
+    pub fn modules(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|import| import.module.as_str())
+    }
+
+    /// A function of `spectest` that it takes to be of another type: our compiler lets a function that
+    /// does nothing be of any.
+    pub fn mistaken(&self) -> Option<&str> {
+        let mistaken = |import: &&Import| {
+            let print = PRINTS.iter().find(|(name, _)| *name == import.name);
+            let (Some((_, params)), ImportType::Func(ty)) = (print, &import.ty) else { return false };
+            import.module == "spectest"
+                && ty.as_ref().is_none_or(|ty| ty.params() != *params || !ty.results().is_empty())
+        };
+        self.all.iter().find(mistaken).map(|import| import.name.as_str())
     }
 }

@@ -8,7 +8,7 @@ use wasm2onnx_compiler::{CompileError, compile};
 use wasm2onnx_runtime::{Error, Instance, Network, TrapCode, Value};
 use wasmparser::WasmFeatures;
 
-use super::host::{Imports, options};
+use super::host::{Imports, all_given, options};
 use super::script::{Action, Call, Command, Line};
 use crate::ours::Way;
 
@@ -41,8 +41,10 @@ pub enum Stop {
     Unsupported(String),
     /// The program trapped.
     Trap(TrapCode),
-    /// The compiler refuses the module.
-    Refused(String),
+    /// The module is malformed or invalid.
+    Invalid(String),
+    /// Something that the module imports is not there or of another type.
+    Unlinkable(String),
     /// Anything else: always a failure.
     Broken(String),
 }
@@ -54,8 +56,7 @@ impl fmt::Display for Stop {
             Stop::Shared => f.write_str("shares state with a linked module"),
             Stop::Unsupported(what) => write!(f, "unsupported: {what}"),
             Stop::Trap(code) => write!(f, "trap {code:?}"),
-            Stop::Refused(why) => write!(f, "refused: {why}"),
-            Stop::Broken(what) => f.write_str(what),
+            Stop::Invalid(what) | Stop::Unlinkable(what) | Stop::Broken(what) => f.write_str(what),
         }
     }
 }
@@ -64,9 +65,14 @@ impl From<CompileError> for Stop {
     fn from(error: CompileError) -> Self {
         match error.kind() {
             ErrorKind::Unsupported { what, .. } => Stop::Unsupported(what.clone()),
-            // Says nothing about the module.
-            ErrorKind::Certificate(_) => Stop::Broken(error.to_string()),
-            _ => Stop::Refused(error.to_string()),
+            // What does not begin as a binary is taken for text.
+            ErrorKind::Invalid { .. } | ErrorKind::NotWasm(_) | ErrorKind::Text(_) => {
+                Stop::Invalid(error.to_string())
+            }
+            ErrorKind::UnknownImport { .. }
+            | ErrorKind::MissingImport { .. }
+            | ErrorKind::ImportMismatch { .. } => Stop::Unlinkable(error.to_string()),
+            _ => Stop::Broken(error.to_string()),
         }
     }
 }
@@ -101,12 +107,12 @@ pub fn compile_all(script: &[Line], features: WasmFeatures) -> Vec<Option<Result
 }
 
 fn compile_one(wasm: &[u8], registered: &BTreeSet<&str>, features: WasmFeatures) -> Result<Network, Stop> {
-    let imports = Imports::of(wasm).map_err(|error| Stop::Refused(error.to_string()))?;
-    if let Some(name) = imports.mistaken {
-        return Err(Stop::Refused(format!("spectest.{name} has another type")));
+    let imports = Imports::of(wasm).map_err(|error| Stop::Invalid(error.to_string()))?;
+    if let Some(name) = imports.mistaken() {
+        return Err(Stop::Unlinkable(format!("spectest.{name} has another type")));
     }
     let linked: Vec<_> =
-        imports.modules.into_iter().filter(|name| registered.contains(name.as_str())).collect();
+        imports.modules().filter(|name| registered.contains(name)).map(str::to_owned).collect();
     if !linked.is_empty() {
         return Err(Stop::Linked(linked));
     }
@@ -199,27 +205,30 @@ impl<'n> Run<'n> {
                     Ok(_) => Err(Stop::Broken(format!("an instance instead of {code:?}"))),
                 })
             }
-            Command::Refused(wasm, message) => {
-                let compiled = wasm.as_ref().map(|wasm| compile(wasm, &options(self.features)));
-                self.refused(compiled.map(|compiled| compiled.map(drop).map_err(Stop::from)), message)
+            // Text that does not parse never becomes a module.
+            Command::Invalid(None, _) => self.refused(),
+            Command::Invalid(Some(wasm), message) => {
+                match compile(wasm, &all_given(wasm, self.features)).map_err(Stop::from) {
+                    Err(Stop::Invalid(_)) => self.refused(),
+                    Err(stop) => self.settle(Err(stop), true),
+                    Ok(_) => Err(format!("accepted, but: {message}")),
+                }
             }
-            Command::Unlinkable(_, message) => {
-                let network = network.expect("it was compiled");
-                self.refused(Some(network.as_ref().map(drop).map_err(Stop::clone)), message)
-            }
+            Command::Unlinkable(wasm, message) => match network.expect("it was compiled") {
+                Err(Stop::Unlinkable(_)) => match compile(wasm, &all_given(wasm, self.features)) {
+                    Ok(_) => self.refused(),
+                    Err(error) => Err(format!("not only unlinkable: {error}")),
+                },
+                Err(stop) => self.settle(Err(stop.clone()), true),
+                Ok(_) => Err(format!("accepted, but: {message}")),
+            },
         }
     }
 
-    /// What becomes of a module that has to be refused; nothing if it did not even parse.
-    fn refused(&mut self, compiled: Option<Result<(), Stop>>, message: &str) -> Result<(), String> {
-        match compiled {
-            None | Some(Err(Stop::Refused(_))) => {
-                self.tally.refused += 1;
-                Ok(())
-            }
-            Some(Ok(())) => Err(format!("accepted, but: {message}")),
-            Some(Err(stop)) => self.settle(Err(stop), true),
-        }
+    /// Counts a module that was refused as it had to be.
+    fn refused(&mut self) -> Result<(), String> {
+        self.tally.refused += 1;
+        Ok(())
     }
 
     /// Counts an action or assertion that ran code.

@@ -38,8 +38,8 @@ pub fn functions(script: &[Line]) -> Vec<Function<'_>> {
     for Line { number, command } in script {
         match command {
             Command::Module { name, wasm } => {
-                let imports = Imports::of(wasm).map_or(Vec::new(), |imports| imports.modules);
-                let alone = imports.iter().all(|module| !registered.contains(module.as_str()));
+                let alone = Imports::of(wasm)
+                    .is_ok_and(|imports| imports.modules().all(|module| !registered.contains(module)));
                 current = alone.then_some(wasm.as_slice());
                 modules.extend(name.as_deref().map(|name| (name, current)));
             }

@@ -38,7 +38,7 @@ pub enum Command {
     /// Makes an instance, which traps.
     ModuleTraps(Vec<u8>, TrapCode),
     /// A module that is malformed or invalid; nothing if it is text that does not parse.
-    Refused(Option<Vec<u8>>, String),
+    Invalid(Option<Vec<u8>>, String),
     /// A valid module whose imports are not there or have other types.
     Unlinkable(Vec<u8>, String),
 }
@@ -179,7 +179,7 @@ fn command(directive: WastDirective<'_>) -> Result<Command, String> {
         }
         WastDirective::AssertInvalid { mut module, message, .. }
         | WastDirective::AssertMalformed { mut module, message, .. } => {
-            Command::Refused(module.encode().ok(), message.to_owned())
+            Command::Invalid(module.encode().ok(), message.to_owned())
         }
         WastDirective::AssertUnlinkable { module, message, .. } => {
             Command::Unlinkable(encode(module)?, message.to_owned())

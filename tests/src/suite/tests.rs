@@ -67,6 +67,8 @@ fn what_is_wrong_fails() {
         r#"(assert_trap (module) "unreachable")"#,
         r#"(assert_exhaustion (invoke "one") "call stack exhausted")"#,
         r#"(assert_invalid (module) "type mismatch")"#,
+        r#"(assert_invalid (module (func (import "nowhere" "f"))) "type mismatch")"#,
+        r#"(assert_unlinkable (module (func (import "nowhere" "f")) (func (result i32))) "unknown import")"#,
         r#"(assert_malformed (module quote "(func)") "unexpected end")"#,
         r#"(assert_unlinkable (module (func (import "spectest" "print"))) "incompatible import type")"#,
         r#"(invoke "trap")"#,

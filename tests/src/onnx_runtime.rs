@@ -149,7 +149,6 @@ impl Ended {
         let code = u8::try_from(self.trap).ok().and_then(TrapCode::from_code);
         Err(match code.unwrap_or_else(|| panic!("{} is no trap", self.trap)) {
             TrapCode::StepLimit => Stop::Limit,
-            TrapCode::TableOutOfBounds => Stop::Trap(TrapCode::UndefinedElement),
             code => Stop::Trap(code),
         })
     }

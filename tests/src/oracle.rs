@@ -1,19 +1,20 @@
 //! What other engines say that a program does: wasmi and wasmtime, each behind the same small
 //! interface, with the two byte functions that `wasm2onnx` provides by default.
 //!
-//! wasmi says what is right. Where ours differs from it, wasmtime is asked too: wasmi 2.0.0 compiles
-//! `(select a b (i32.eqz c))` wrongly. They serve as oracles only: nothing of them is linked into
-//! what the project ships.
+//! wasmtime says what is right; wasmi is a second opinion on whole programs, and what speed is compared
+//! with. (wasmi 2.0.0 compiles `(select a b (i32.eqz c))` wrongly.) They serve as oracles only: nothing of
+//! them is linked into what the project ships.
 
 mod with_wasmi;
 mod with_wasmtime;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use wasm2onnx_runtime::{TrapCode, Value};
 
-pub use with_wasmi::{Wasmi, exported_functions};
-pub use with_wasmtime::Wasmtime;
+pub use with_wasmi::Wasmi;
+pub use with_wasmtime::{Wasmtime, exported_functions};
 
 /// How a call ended: its results, or why there are none.
 pub type Outcome = Result<Vec<Value>, Stop>;
@@ -21,14 +22,16 @@ pub type Outcome = Result<Vec<Value>, Stop>;
 /// Why a call did not return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The program trapped. The two codes for a table access out of bounds have one text and are
-    /// taken for one, `UndefinedElement`.
+    /// The program trapped. wasmi does not tell the two codes for a table access out of bounds apart, and
+    /// says `UndefinedElement`.
     Trap(TrapCode),
     /// The fuel or step limit stopped it.
     Limit,
 }
 
-/// A WebAssembly instance, ours or another's. Its state persists between calls.
+/// A WebAssembly instance, ours or another's. Its state persists between calls. Of references to functions
+/// that it gives is only known whether they are null, see [`anonymous`]; it takes none that are not, and
+/// wasmi none at all.
 pub trait Engine {
     /// Calls an exported function.
     ///
@@ -43,6 +46,14 @@ pub trait Engine {
 
     /// Contents of the exported memories.
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>>;
+}
+
+/// The value, but with one number for all functions: each engine has numbers of its own.
+pub fn anonymous(value: Value) -> Value {
+    match value {
+        Value::FuncRef(function) => Value::FuncRef(function.and(NonZeroU32::new(1))),
+        other => other,
+    }
 }
 
 /// What the instances of a module may use.
@@ -92,7 +103,8 @@ pub trait Oracle: Engine + Sized {
     }
 
     /// Instructions executed so far: all but `nop`, `drop`, `return` and those that only structure
-    /// the code (`block`, `loop`, `else`, `end`). After a trap those of the last stretch of straight
+    /// the code (`block`, `loop`, `else`, `end`), and one more for each byte or entry that is filled or
+    /// copied. After a trap those of the last stretch of straight
     /// code may be missing. wasmi counts its own instructions: about as many.
     ///
     /// # Panics

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use wasm2onnx_runtime::lockstep::{self, Divergence, End, compare_step_by_step};
-use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network, Place, Stepper, TrapCode, Value};
+use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network, Place, Stepper, Value};
 
 use crate::examples::{Answer, Call};
-use crate::oracle::{Engine, Outcome, Stop};
+use crate::oracle::{Engine, Outcome, Stop, anonymous};
 
 /// A run that came to its end.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,10 +56,8 @@ impl Way {
 ///
 /// On anything but a trap or the step limit: that is a defect.
 pub fn outcome(result: Result<Vec<Value>, Error>) -> Outcome {
+    let result = result.map(|values| values.into_iter().map(anonymous).collect());
     result.map_err(|error| match error {
-        Error::Trap(trap) if trap.code == TrapCode::TableOutOfBounds => {
-            Stop::Trap(TrapCode::UndefinedElement)
-        }
         Error::Trap(trap) => Stop::Trap(trap.code),
         Error::StepLimit(_) => Stop::Limit,
         other => panic!("{other}"),
@@ -73,7 +71,8 @@ impl Engine for Instance<'_> {
 
     fn globals(&mut self) -> BTreeMap<String, Value> {
         let names = self.network().globals.keys();
-        names.map(|name| (name.clone(), self.global(name).expect("globals hold words"))).collect()
+        let value = |name: &String| anonymous(self.global(name).expect("globals hold words"));
+        names.map(|name| (name.clone(), value(name))).collect()
     }
 
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {

@@ -13,15 +13,11 @@ pub fn random_module(seed: u64) -> Vec<u8> {
     let mut bytes = vec![0; rng.usize(1_000..6_000)];
     rng.fill(&mut bytes);
     let config = wasm_smith::Config {
-        // wasmi's NaNs are any. (Those that promote and demote give are left out there: wasmtime decides then.)
         canonicalize_nans: true,
-        bulk_memory_enabled: false,
         compact_imports_enabled: false,
         exceptions_enabled: false,
-        extended_const_enabled: false,
         gc_enabled: false,
         memory64_enabled: false,
-        reference_types_enabled: false,
         relaxed_simd_enabled: false,
         simd_enabled: false,
         tail_call_enabled: false,
@@ -44,6 +40,8 @@ pub fn random_module(seed: u64) -> Vec<u8> {
         memory_offset_choices: MemoryOffsetChoices(90, 9, 1),
         max_data_segments: 4,
         min_tables: 1,
+        max_tables: 4,
+        table_max_size_required: true,
         max_table_elements: 20,
         min_element_segments: 1,
         max_element_segments: 4,

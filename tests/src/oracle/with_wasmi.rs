@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use wasm2onnx_runtime::{TrapCode, Value, ValueType};
+use wasm2onnx_runtime::{TrapCode, Value};
 use wasmi::TrapCode as Trap;
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{
     Caller, Config, Error, Extern, Instance, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Val,
-    ValType,
 };
 
 use super::{Compiled, Engine, Host, Limits, NoInstance, Oracle, Outcome, Stop};
@@ -145,22 +144,4 @@ fn from_wasmi(value: &Val) -> Value {
         Val::F64(x) => Value::F64(x.to_bits()),
         other => panic!("a value of type {:?}", other.ty()),
     }
-}
-
-/// The exported functions of a module with the types of their parameters; none if wasmi refuses it.
-pub fn exported_functions(wasm: &[u8]) -> Vec<(String, Vec<ValueType>)> {
-    let Some(module) = Wasmi::compile(wasm, Limits::default()) else {
-        return Vec::new();
-    };
-    let signature = |export: wasmi::ExportType<'_>| {
-        let params = export.ty().func()?.params().iter().map(|ty| match ty {
-            ValType::I32 => ValueType::I32,
-            ValType::I64 => ValueType::I64,
-            ValType::F32 => ValueType::F32,
-            ValType::F64 => ValueType::F64,
-            other => panic!("a parameter of type {other:?}"),
-        });
-        Some((export.name().to_owned(), params.collect()))
-    };
-    module.module.exports().filter_map(signature).collect()
 }

@@ -1,11 +1,15 @@
 //! wasmtime with fuel, which counts the instructions that a program executes.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, LazyLock};
 
-use wasm2onnx_runtime::{TrapCode, Value};
+use wasm2onnx_compiler::options::DEFAULT_MAX_TABLE_ENTRIES;
+use wasm2onnx_runtime::{TrapCode, Value, ValueType};
 use wasmtime::{
-    Caller, Config, Error, Extern, Instance, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Trap,
-    Val,
+    AsContextMut, Caller, Config, Error, Extern, ExternRef, HeapType, Instance, Linker, Module, OperatorCost,
+    OptLevel, Store, StoreLimits, StoreLimitsBuilder, Trap, Val, ValType, VariableOperatorCost,
+    WasmBacktrace,
 };
 
 use super::{Compiled, Engine, Host, Limits, NoInstance, Oracle, Outcome, Stop};
@@ -15,26 +19,37 @@ pub struct Wasmtime {
     store: Store<Data>,
     instance: Instance,
     fuel: u64,
+    wasm: Arc<[u8]>,
 }
 
 type Data = (Host, StoreLimits);
 
+/// The engine of all modules.
+static ENGINE: LazyLock<wasmtime::Engine> = LazyLock::new(|| {
+    let mut config = Config::new();
+    // Of the NaNs that WebAssembly allows the one that its deterministic profile asks for, as ours.
+    config.consume_fuel(true).cranelift_nan_canonicalization(true).cranelift_opt_level(OptLevel::None);
+    // Growth that fails costs nothing.
+    let variable = VariableOperatorCost { table_grow_per_element: 0, ..VariableOperatorCost::new() };
+    config.operator_cost(OperatorCost { variable, ..OperatorCost::new() });
+    wasmtime::Engine::new(&config).expect("a supported configuration")
+});
+
 impl Oracle for Wasmtime {
-    type Module = Compiled<Module>;
+    type Module = Compiled<(Module, Arc<[u8]>)>;
 
     fn compile(wasm: &[u8], limits: Limits) -> Option<Self::Module> {
-        let mut config = Config::new();
-        // Of the NaNs that WebAssembly allows the one that its deterministic profile asks for, as ours.
-        config.consume_fuel(true).cranelift_nan_canonicalization(true);
-        let engine = wasmtime::Engine::new(&config).expect("a supported configuration");
-        let module = Module::new(&engine, wasm).ok()?;
-        Some(Compiled { module, limits })
+        let module = Module::new(&ENGINE, wasm).ok()?;
+        Some(Compiled { module: (module, wasm.into()), limits })
     }
 
     fn instantiate(module: &Self::Module, stdin: &[u8]) -> Result<Self, NoInstance> {
-        let Compiled { module, limits } = module;
+        let Compiled { module: (module, wasm), limits } = module;
         let fuel = limits.fuel.unwrap_or(u64::MAX);
-        let bytes = StoreLimitsBuilder::new().memory_size(limits.bytes()).build();
+        let bytes = StoreLimitsBuilder::new()
+            .memory_size(limits.bytes())
+            .table_elements(DEFAULT_MAX_TABLE_ENTRIES as usize)
+            .build();
         let mut store = Store::new(module.engine(), (Host::new(stdin), bytes));
         store.limiter(|(_, limits)| limits);
         store.set_fuel(fuel).expect("fuel is on");
@@ -48,8 +63,8 @@ impl Oracle for Wasmtime {
             })
             .expect("a new name");
         match linker.instantiate(&mut store, module) {
-            Ok(instance) => Ok(Wasmtime { store, instance, fuel }),
-            Err(error) => Err(stop(&error).map_or(NoInstance::Refused, NoInstance::Ended)),
+            Ok(instance) => Ok(Wasmtime { store, instance, fuel, wasm: wasm.clone() }),
+            Err(error) => Err(stop(&error, wasm).map_or(NoInstance::Refused, NoInstance::Ended)),
         }
     }
 
@@ -72,18 +87,21 @@ impl Wasmtime {
 impl Engine for Wasmtime {
     fn call(&mut self, name: &str, args: &[Value]) -> Outcome {
         let function = self.instance.get_func(&mut self.store, name).expect("the function is exported");
-        let args: Vec<_> = args.iter().map(|arg| to_wasmtime(*arg)).collect();
+        let args: Vec<_> = args.iter().map(|arg| to_wasmtime(*arg, &mut self.store)).collect();
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
         match function.call(&mut self.store, &args, &mut results) {
-            Ok(()) => Ok(results.iter().map(from_wasmtime).collect()),
-            Err(error) => Err(stop(&error).unwrap_or_else(|| panic!("wasmtime: {error:?}"))),
+            Ok(()) => Ok(results.iter().map(|result| from_wasmtime(result, &mut self.store)).collect()),
+            Err(error) => Err(stop(&error, &self.wasm).unwrap_or_else(|| panic!("wasmtime: {error:?}"))),
         }
     }
 
     fn globals(&mut self) -> BTreeMap<String, Value> {
         let exports = self.exports();
         let globals = exports.into_iter().filter_map(|(name, export)| match export {
-            Extern::Global(global) => Some((name, from_wasmtime(&global.get(&mut self.store)))),
+            Extern::Global(global) => {
+                let value = global.get(&mut self.store);
+                Some((name, from_wasmtime(&value, &mut self.store)))
+            }
             _ => None,
         });
         globals.collect()
@@ -100,11 +118,13 @@ impl Engine for Wasmtime {
 }
 
 /// What an error says of the program, if anything.
-fn stop(error: &Error) -> Option<Stop> {
+fn stop(error: &Error, wasm: &[u8]) -> Option<Stop> {
     Some(Stop::Trap(match error.downcast_ref::<Trap>()? {
         Trap::UnreachableCodeReached => TrapCode::Unreachable,
         Trap::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
-        Trap::TableOutOfBounds => TrapCode::UndefinedElement,
+        // One code for both: the instruction tells them apart.
+        Trap::TableOutOfBounds if is_indirect_call(error, wasm) => TrapCode::UndefinedElement,
+        Trap::TableOutOfBounds => TrapCode::TableOutOfBounds,
         Trap::IndirectCallToNull => TrapCode::UninitializedElement,
         Trap::IntegerDivisionByZero => TrapCode::IntegerDivideByZero,
         Trap::IntegerOverflow => TrapCode::IntegerOverflow,
@@ -116,22 +136,61 @@ fn stop(error: &Error) -> Option<Stop> {
     }))
 }
 
-fn to_wasmtime(value: Value) -> Val {
+/// Whether a trap is that of a `call_indirect` or `return_call_indirect`.
+fn is_indirect_call(error: &Error, wasm: &[u8]) -> bool {
+    let trace = error.downcast_ref::<WasmBacktrace>();
+    let offset = trace.and_then(|trace| trace.frames().first()?.module_offset());
+    offset.is_some_and(|offset| matches!(wasm[offset], 0x11 | 0x13))
+}
+
+fn to_wasmtime(value: Value, store: impl AsContextMut) -> Val {
     match value {
         Value::I32(x) => Val::I32(x),
         Value::I64(x) => Val::I64(x),
         Value::F32(bits) => Val::F32(bits),
         Value::F64(bits) => Val::F64(bits),
-        Value::FuncRef(_) | Value::ExternRef(_) => panic!("an argument of type {}", value.ty()),
+        Value::FuncRef(None) => Val::null_func_ref(),
+        Value::FuncRef(Some(_)) => panic!("an argument that is a function"),
+        Value::ExternRef(None) => Val::null_extern_ref(),
+        Value::ExternRef(Some(x)) => {
+            Val::ExternRef(Some(ExternRef::new(store, x).expect("there is room for a reference")))
+        }
     }
 }
 
-fn from_wasmtime(value: &Val) -> Value {
+fn from_wasmtime(value: &Val, store: impl AsContextMut) -> Value {
     match value {
         Val::I32(x) => Value::I32(*x),
         Val::I64(x) => Value::I64(*x),
         Val::F32(bits) => Value::F32(*bits),
         Val::F64(bits) => Value::F64(*bits),
+        Val::FuncRef(function) => Value::FuncRef(function.and(NonZeroU32::new(1))),
+        Val::ExternRef(None) => Value::ExternRef(None),
+        Val::ExternRef(Some(reference)) => {
+            let host = reference.data(store.as_context()).expect("it is alive").expect("it is the host's");
+            Value::ExternRef(Some(*host.downcast_ref().expect("it is one of ours")))
+        }
         other => panic!("a value {other:?}"),
     }
+}
+
+/// The exported functions of a module with the types of their parameters; none if wasmtime refuses it.
+pub fn exported_functions(wasm: &[u8]) -> Vec<(String, Vec<ValueType>)> {
+    let Ok(module) = Module::new(&ENGINE, wasm) else {
+        return Vec::new();
+    };
+    let signature = |export: wasmtime::ExportType<'_>| {
+        let ty = export.ty();
+        let params = ty.func()?.params().map(|ty| match ty {
+            ValType::I32 => ValueType::I32,
+            ValType::I64 => ValueType::I64,
+            ValType::F32 => ValueType::F32,
+            ValType::F64 => ValueType::F64,
+            ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Func) => ValueType::FuncRef,
+            ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Extern) => ValueType::ExternRef,
+            other => panic!("a parameter of type {other}"),
+        });
+        Some((export.name().to_owned(), params.collect()))
+    };
+    module.exports().filter_map(signature).collect()
 }

@@ -31,6 +31,7 @@ mod stack;
 pub mod verify;
 
 pub use error::CompileError;
+pub use frontend::{ImportType, imports};
 pub use ir::Signature;
 pub use options::{GlobalImport, MemoryImport, Options, Role, TableImport, Unsupported};
 

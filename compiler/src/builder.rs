@@ -90,7 +90,10 @@ impl Terminator {
             Terminator::Switch { targets, default, .. } => {
                 targets.iter().chain(std::iter::once(default)).collect()
             }
-            Terminator::Call { .. } | Terminator::Return(_) | Terminator::Trap(_) => smallvec![],
+            Terminator::Call { .. }
+            | Terminator::TailCall { .. }
+            | Terminator::Return(_)
+            | Terminator::Trap(_) => smallvec![],
         }
     }
 
@@ -102,7 +105,10 @@ impl Terminator {
             Terminator::Switch { targets, default, .. } => {
                 targets.iter_mut().chain(std::iter::once(default)).collect()
             }
-            Terminator::Call { .. } | Terminator::Return(_) | Terminator::Trap(_) => smallvec![],
+            Terminator::Call { .. }
+            | Terminator::TailCall { .. }
+            | Terminator::Return(_)
+            | Terminator::Trap(_) => smallvec![],
         }
     }
 
@@ -118,7 +124,10 @@ impl Terminator {
                 }
             }
             Terminator::Switch { targets, default, .. } => targets.get_mut(index).unwrap_or(default),
-            Terminator::Call { .. } | Terminator::Return(_) | Terminator::Trap(_) => unreachable!("no edges"),
+            Terminator::Call { .. }
+            | Terminator::TailCall { .. }
+            | Terminator::Return(_)
+            | Terminator::Trap(_) => unreachable!("no edges"),
         }
     }
 
@@ -135,7 +144,23 @@ impl Terminator {
                 f(default.block);
             }
             Terminator::Call { next, .. } => f(*next),
-            Terminator::Return(_) | Terminator::Trap(_) => {}
+            Terminator::TailCall { .. } | Terminator::Return(_) | Terminator::Trap(_) => {}
+        }
+    }
+
+    /// What it calls, if it does.
+    pub fn callee(&self) -> Option<&Callee> {
+        match self {
+            Terminator::Call { callee, .. } | Terminator::TailCall { callee, .. } => Some(callee),
+            _ => None,
+        }
+    }
+
+    /// What it calls, to be changed.
+    pub fn callee_mut(&mut self) -> Option<&mut Callee> {
+        match self {
+            Terminator::Call { callee, .. } | Terminator::TailCall { callee, .. } => Some(callee),
+            _ => None,
         }
     }
 
@@ -151,7 +176,7 @@ impl Terminator {
                 f(*index);
                 targets.iter().chain(std::iter::once(default)).flat_map(|t| &t.args).copied().for_each(f);
             }
-            Terminator::Call { callee, args, .. } => {
+            Terminator::Call { callee, args, .. } | Terminator::TailCall { callee, args } => {
                 if let Callee::Indirect { index: v, .. } | Callee::Reference(v) = callee {
                     f(*v);
                 }
@@ -174,7 +199,7 @@ impl Terminator {
                 f(index);
                 targets.iter_mut().chain(std::iter::once(default)).flat_map(|t| &mut t.args).for_each(f);
             }
-            Terminator::Call { callee, args, .. } => {
+            Terminator::Call { callee, args, .. } | Terminator::TailCall { callee, args } => {
                 if let Callee::Indirect { index: v, .. } | Callee::Reference(v) = callee {
                     f(v);
                 }

@@ -4,7 +4,8 @@
 //! from there on every value is one number in [0, 2^32). Floats are bit patterns from the start.
 //!
 //! Calls end a block: their results are the first parameters of the block that they return to (its
-//! only predecessor is the call). Memory accesses are unchecked; a [`Op::Bounds`] before them traps
+//! only predecessor is the call). A tail call takes the place of the function that makes it: what is
+//! called returns to that one's caller. Memory accesses are unchecked; a [`Op::Bounds`] before them traps
 //! where WebAssembly says so. Everything that has a side effect or can trap happens in program
 //! order, within a block in the order of its instructions.
 
@@ -331,6 +332,13 @@ pub enum Terminator {
         args: Values,
         /// Where to afterwards. Its only predecessor is this call.
         next: Block,
+    },
+    /// Calls and returns what the callee returns. The callee runs in place of this function: no call is open for it.
+    TailCall {
+        /// What is called.
+        callee: Callee,
+        /// Arguments.
+        args: Values,
     },
     /// Returns from the function.
     Return(Values),

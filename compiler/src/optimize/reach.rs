@@ -23,8 +23,8 @@ pub fn drop_functions(module: &mut Module) {
                     work.extend(module.tables[table].entries.iter().map(|entry| entry.1));
                 }
             }
-            if let Terminator::Call { callee: Callee::Direct(callee), .. } = block.term {
-                work.push(callee);
+            if let Some(Callee::Direct(callee)) = block.term.callee() {
+                work.push(*callee);
             }
         }
     }
@@ -51,7 +51,7 @@ pub fn drop_functions(module: &mut Module) {
     module.start.iter_mut().for_each(new);
     module.tables.values_mut().flat_map(|table| &mut table.entries).for_each(|entry| new(&mut entry.1));
     for block in module.functions.values_mut().flat_map(|func| func.blocks.values_mut()) {
-        if let Terminator::Call { callee: Callee::Direct(callee), .. } = &mut block.term {
+        if let Some(Callee::Direct(callee)) = block.term.callee_mut() {
             new(callee);
         }
     }

@@ -56,3 +56,46 @@ pub fn components<N: EntityRef>(
     }
     components
 }
+
+#[cfg(test)]
+mod tests {
+    use super::components;
+    use crate::ir::Func;
+
+    /// By the definition: two nodes are in one component if each leads to the other.
+    #[test]
+    fn random_graphs() {
+        let mut state = 1u64;
+        let mut below = |n: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as usize % n
+        };
+        for round in 0..300 {
+            let count = 1 + below(9);
+            let edges: Vec<Vec<Func>> = (0..count)
+                .map(|_| (0..below(1 + round % 4)).map(|_| Func::from_u32(below(count) as u32)).collect())
+                .collect();
+            let mut leads = vec![vec![false; count]; count];
+            for (from, leads) in leads.iter_mut().enumerate() {
+                let mut work = vec![from];
+                while let Some(node) = work.pop() {
+                    if !std::mem::replace(&mut leads[node], true) {
+                        work.extend(edges[node].iter().map(|to| to.as_u32() as usize));
+                    }
+                }
+            }
+            let nodes = (0..count as u32).map(Func::from_u32);
+            let found = components(nodes, |node| edges[node.as_u32() as usize].clone());
+            let mut place = vec![usize::MAX; count];
+            for (i, node) in found.iter().enumerate().flat_map(|(i, all)| all.iter().map(move |n| (i, *n))) {
+                assert_eq!(std::mem::replace(&mut place[node.as_u32() as usize], i), usize::MAX);
+            }
+            for a in 0..count {
+                for b in 0..count {
+                    assert_eq!(place[a] == place[b], leads[a][b] && leads[b][a], "{edges:?}");
+                    assert!(!leads[a][b] || place[b] <= place[a], "{edges:?}");
+                }
+            }
+        }
+    }
+}

@@ -153,7 +153,7 @@ fn long_lists_of_arguments_are_permuted() {
     wat += "(loop (local.set 0 (i64.xor (i64.rotl (local.get 0) (i64.const 7)) (local.get 1)))\n";
     wat += "(br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 3)))) (local.get 0))\n";
     for (f, list) in lists.iter().enumerate() {
-        write!(wat, "(func $f{f} (param {}) (result {results}) (local $x i64)\n", list.join(" ")).unwrap();
+        writeln!(wat, "(func $f{f} (param {}) (result {results}) (local $x i64)", list.join(" ")).unwrap();
         let get = |i: usize, ty: &str| match (list[i], ty) {
             ("i32", "i64") => format!("(i64.extend_i32_u (local.get {i}))"),
             ("i64", "i32") => format!("(i32.wrap_i64 (local.get {i}))"),

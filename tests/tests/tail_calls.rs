@@ -363,3 +363,43 @@ fn the_start_function_and_imports() {
     let error = Instance::new(&test.network).err().expect("it traps");
     assert!(matches!(error, Error::Trap(trap) if trap.code == TrapCode::Unreachable));
 }
+
+/// One packet that reads a slot and writes it: the argument's old value is seen, not the new one.
+#[test]
+fn a_slot_is_read_before_it_is_written() {
+    let (params, last) = ("i32 ".repeat(13), 12);
+    let rotated: String = (0..13).map(|i| format!("(local.get {}) ", (i + last) % 13)).collect();
+    let all: String = (1..13).map(|i| format!("(local.get {i}) ")).collect();
+    let test = Test::new(&format!(
+        r#"(module
+        (global $turns (mut i32) (i32.const 0))
+        (func $rotate (param {params}) (result {params}) (return_call $count {rotated}))
+        (func $count (param {params}) (result {params})
+            (global.set $turns (i32.sub (global.get $turns) (i32.const 1)))
+            (if (i32.lt_s (global.get $turns) (i32.const 0)) (then (return (local.get 0) {all})))
+            (return_call $rotate (local.get 0) {all}))
+        (func (export "f") (param $turns i32) (result {params})
+            (global.set $turns (local.get $turns)) (return_call $rotate {numbers})))"#,
+        numbers = (100..113).map(|i| format!("(i32.const {i}) ")).collect::<String>(),
+    ));
+    let outcomes = test.agrees(&(0..15).map(|n| ("f", vec![Value::I32(n)])).collect::<Vec<_>>());
+    let numbers = (0..13).map(|i| Value::I32(100 + (i + last) % 13)).collect();
+    assert_eq!(outcomes[0], Ok(numbers));
+    test.in_lockstep("f", &[Value::I32(14)]);
+}
+
+/// Arguments of a call that always traps need slots too: no function has them in its frame.
+#[test]
+fn no_entry_has_the_type_of_a_tail_call() {
+    let test = Test::new(&format!(
+        r#"(module
+        (type $long (func (param {params})))
+        (table funcref (elem $f $g))
+        (func $f (export "f") (param i32) (return_call_indirect (type $long) {args} (local.get 0)))
+        (func $g (param i32)))"#,
+        params = "i32 ".repeat(40),
+        args = "(local.get 0) ".repeat(40),
+    ));
+    let outcomes = test.agrees(&[("f", vec![Value::I32(0)]), ("f", vec![Value::I32(2)])]);
+    assert_eq!(outcomes, [TrapCode::IndirectCallTypeMismatch, TrapCode::UndefinedElement].map(trap));
+}

@@ -13,6 +13,7 @@ mod builder;
 pub mod certify;
 mod cfg;
 mod circuits;
+mod components;
 pub mod error;
 pub mod evaluate;
 pub mod frontend;

@@ -198,7 +198,7 @@ pub const CIRCUITS: [Program; 9] = [
 ];
 
 /// Programs of what is rare: traps of all kinds, instance creation, signatures, bytes.
-pub const CORNERS: [Program; 12] = [
+pub const CORNERS: [Program; 13] = [
     Program {
         name: "division_traps",
         wat: r#"(func (export "run") (param $a i32) (param $b i64) (result i64)
@@ -303,6 +303,25 @@ pub const CORNERS: [Program; 12] = [
             I64(1 << 40),
             I64(10),
         ]],
+        stdin: b"",
+    },
+    Program {
+        name: "tail_calls",
+        wat: r#"(type $turn (func (param i64 i64 i64 i64 i64 i64 i64 i32) (result i64 i64 i64 i64 i64 i64 i64)))
+            (table 3 funcref) (elem (i32.const 0) $turn $back)
+            (func $turn (type $turn)
+                (if (i32.eqz (local.get 7)) (then (return (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+                    (local.get 4) (local.get 5) (local.get 6))))
+                (return_call $back (local.get 6) (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+                    (local.get 4) (local.get 5) (i32.sub (local.get 7) (i32.const 1))))
+            (func $back (type $turn)
+                (return_call_indirect (type $turn) (local.get 6) (local.get 5) (local.get 4) (local.get 3)
+                    (local.get 2) (local.get 1) (local.get 0) (local.get 7)
+                    (i32.and (local.get 7) (i32.const 2))))
+            (func (export "run") (param i32) (result i64 i64 i64 i64 i64 i64 i64)
+                (return_call $turn (i64.const -1) (i64.const 2) (i64.const 3) (i64.const 4) (i64.const 5) (i64.const 6)
+                    (i64.extend_i32_s (local.get 0)) (local.get 0)))"#,
+        calls: &[&[I32(0)], &[I32(2)], &[I32(3)]],
         stdin: b"",
     },
     Program {

@@ -10,6 +10,7 @@ pub mod oracle;
 pub mod ours;
 pub mod programs;
 pub mod smith;
+pub mod suite;
 pub mod values;
 
 use std::path::Path;

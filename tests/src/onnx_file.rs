@@ -82,6 +82,11 @@ impl File {
         tensor.raw_data.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()
     }
 
+    /// Whether it is of the paged variant, which takes a batch of one.
+    pub fn takes_one_instance(&self) -> bool {
+        self.nodes().iter().any(|(.., node)| node.op_type == "SequenceAt")
+    }
+
     /// All nodes, those of loops' bodies too: each with the graph that it is in and how many loops
     /// that graph is in.
     pub fn nodes(&self) -> Vec<(usize, &GraphProto, &NodeProto)> {

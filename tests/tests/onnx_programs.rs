@@ -283,10 +283,7 @@ fn batches() {
 /// Whether the model of a network is of the paged variant: its batch is 1.
 fn is_paged(network: &Network, attention: Attention) -> bool {
     attention == Attention::Indexed
-        && File::read(&model(network, "run", Form::Loop, attention))
-            .nodes()
-            .iter()
-            .any(|(.., node)| node.op_type == "SequenceAt")
+        && File::read(&model(network, "run", Form::Loop, attention)).takes_one_instance()
 }
 
 /// Modules of wasm-smith.

@@ -20,7 +20,8 @@ pub struct Padded {
 /// 0, and its first term is the constant of the next expert's id.
 pub fn matrices(g: &mut Graph, packed: &Matrices, slots: &Slots) -> Padded {
     let experts = packed.next.len();
-    let width = packed.width();
+    // A program may do nothing at all, but `Reshape` takes a length of 0 for another's.
+    let width = packed.width().max(1);
     let terms = packed.sources.len();
     let i64s = |x: usize| Tensor::list(&[x as i64]);
     let next = g.initializer("weights/next", Tensor::smallest(&packed.next));

@@ -116,12 +116,15 @@ impl Plan {
     fn frame(&self) -> Frame {
         let own = self.places.slots.max(1);
         let list = &self.packets.packets;
-        let words = |packet: &Packet| match &packet.term {
-            Term::Call { args, next, .. } => args.len().max(list[*next as usize].params.len()),
+        let reach = |packet: &Packet| match &packet.term {
+            Term::Call { args, next, .. } => {
+                own + in_frame(args.len().max(list[*next as usize].params.len()))
+            }
+            // The callee's frame is where this one is.
+            Term::TailCall { args, .. } => in_frame(args.len()),
             _ => 0,
         };
-        let outgoing = list.iter().map(words).max().unwrap_or(0).saturating_sub(ARGUMENT_FIELDS as usize);
-        Frame { own, reach: own + outgoing as u32 }
+        Frame { own, reach: list.iter().map(reach).fold(own, u32::max) }
     }
 }
 
@@ -186,6 +189,11 @@ fn function(
 fn reserved_slots(function: &Function, packets: &Packets) -> u32 {
     let params = packets.packets[0].params.len();
     let words = params.max(function.results.len());
+    in_frame(words)
+}
+
+/// How many of so many argument or result words find no field.
+fn in_frame(words: usize) -> u32 {
     words.saturating_sub(ARGUMENT_FIELDS as usize) as u32
 }
 

@@ -112,7 +112,10 @@ impl Terminator {
             Terminator::Switch { targets, default, .. } => {
                 targets.iter().chain(std::iter::once(default)).collect()
             }
-            Terminator::Call { .. } | Terminator::Return(_) | Terminator::Trap(_) => smallvec![],
+            Terminator::Call { .. }
+            | Terminator::TailCall { .. }
+            | Terminator::Return(_)
+            | Terminator::Trap(_) => smallvec![],
         }
     }
 
@@ -124,7 +127,10 @@ impl Terminator {
             Terminator::Switch { targets, default, .. } => {
                 targets.iter_mut().chain(std::iter::once(default)).collect()
             }
-            Terminator::Call { .. } | Terminator::Return(_) | Terminator::Trap(_) => smallvec![],
+            Terminator::Call { .. }
+            | Terminator::TailCall { .. }
+            | Terminator::Return(_)
+            | Terminator::Trap(_) => smallvec![],
         }
     }
 
@@ -140,7 +146,10 @@ impl Terminator {
                 }
             }
             Terminator::Switch { targets, default, .. } => targets.get_mut(index).unwrap_or(default),
-            Terminator::Call { .. } | Terminator::Return(_) | Terminator::Trap(_) => unreachable!("no edges"),
+            Terminator::Call { .. }
+            | Terminator::TailCall { .. }
+            | Terminator::Return(_)
+            | Terminator::Trap(_) => unreachable!("no edges"),
         }
     }
 
@@ -157,7 +166,23 @@ impl Terminator {
                 f(default.block);
             }
             Terminator::Call { next, .. } => f(*next),
-            Terminator::Return(_) | Terminator::Trap(_) => {}
+            Terminator::TailCall { .. } | Terminator::Return(_) | Terminator::Trap(_) => {}
+        }
+    }
+
+    /// What it calls, if it does.
+    pub fn callee(&self) -> Option<&Callee> {
+        match self {
+            Terminator::Call { callee, .. } | Terminator::TailCall { callee, .. } => Some(callee),
+            _ => None,
+        }
+    }
+
+    /// What it calls, to be changed.
+    pub fn callee_mut(&mut self) -> Option<&mut Callee> {
+        match self {
+            Terminator::Call { callee, .. } | Terminator::TailCall { callee, .. } => Some(callee),
+            _ => None,
         }
     }
 
@@ -173,7 +198,7 @@ impl Terminator {
                 f(*index);
                 targets.iter().chain(std::iter::once(default)).flat_map(|t| &t.args).copied().for_each(f);
             }
-            Terminator::Call { callee, args, .. } => {
+            Terminator::Call { callee, args, .. } | Terminator::TailCall { callee, args } => {
                 if let Callee::Indirect { index: v, .. } | Callee::Reference(v) = callee {
                     f(*v);
                 }
@@ -196,7 +221,7 @@ impl Terminator {
                 f(index);
                 targets.iter_mut().chain(std::iter::once(default)).flat_map(|t| &mut t.args).for_each(f);
             }
-            Terminator::Call { callee, args, .. } => {
+            Terminator::Call { callee, args, .. } | Terminator::TailCall { callee, args } => {
                 if let Callee::Indirect { index: v, .. } | Callee::Reference(v) = callee {
                     f(v);
                 }

@@ -134,6 +134,9 @@ const BRANCH_TABLE: &str = "the next packet's id is read from a table, or chosen
 const CALL: &str =
     "rows for what lives on and for the return; the next packet's id (or the callee's code in place)";
 const INDIRECT_CALL: &str = "reads of the entry's type and function, two checks, then a call";
+const TAIL_CALL: &str =
+    "the next packet's id; a jump if the function calls itself (or the callee's code in place)";
+const INDIRECT_TAIL_CALL: &str = "reads of the entry's type and function, two checks, then a tail call";
 const MEMORY_SIZE: &str = "a read of the trace; a constant if the memory cannot grow";
 const SELECT: &str = "one unit a word";
 const REFERENCE: &str = "a constant: the number of the function's reference";
@@ -232,6 +235,8 @@ instructions! {
         Return                 "return"               []         []     Own,                               "the next packet's id is read from the trace";
         Call                   "call"                 []         []     Own,                               CALL;
         CallIndirect           "call_indirect"        []         []     Own,                               INDIRECT_CALL;
+        ReturnCall             "return_call"          []         []     Own,                               TAIL_CALL;
+        ReturnCallIndirect     "return_call_indirect" []         []     Own,                               INDIRECT_TAIL_CALL;
     }
     Parametric {
         Drop                   "drop"                 []         []     Own,                               NOTHING;

@@ -4,9 +4,11 @@
 //! from there on every value is one number in [0, 2^32). Floats are bit patterns from the start.
 //!
 //! Calls end a block: their results are the first parameters of the block that they return to (its
-//! only predecessor is the call). Accesses to memory and tables are unchecked; an [`Op::Bounds`] or [`Op::Within`]
-//! before them traps where WebAssembly says so. A reference to a function is a word, its number (see
-//! [`Module::references`]), an `externref` whatever the host gave; null is 0. Everything that has a side effect or can trap happens in program
+//! only predecessor is the call). A tail call takes the place of the function that makes it: what is
+//! called returns to that one's caller. Accesses to memory and tables are unchecked; an [`Op::Bounds`] or
+//! [`Op::Within`] before them traps where WebAssembly says so. A reference to a function is a word, its number
+//! (see [`Module::references`]), an `externref` whatever the host gave; null is 0. Everything that has a side
+//! effect or can trap happens in program
 //! order, within a block in the order of its instructions.
 
 use cranelift_entity::{PrimaryMap, entity_impl};
@@ -399,6 +401,13 @@ pub enum Terminator {
         args: Values,
         /// Where to afterwards. Its only predecessor is this call.
         next: Block,
+    },
+    /// Calls and returns what the callee returns. The callee runs in place of this function: no call is open for it.
+    TailCall {
+        /// What is called.
+        callee: Callee,
+        /// Arguments.
+        args: Values,
     },
     /// Returns from the function.
     Return(Values),

@@ -13,6 +13,7 @@ mod builder;
 pub mod certify;
 mod cfg;
 mod circuits;
+mod components;
 pub mod error;
 pub mod evaluate;
 pub mod frontend;
@@ -31,6 +32,7 @@ mod stack;
 pub mod verify;
 
 pub use error::CompileError;
+pub use frontend::{ImportType, imports};
 pub use ir::Signature;
 pub use options::{GlobalImport, MemoryImport, Options, Role, TableImport, Unsupported};
 

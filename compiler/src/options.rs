@@ -77,7 +77,7 @@ pub const DEFAULT_MAX_TABLE_ENTRIES: u32 = 1 << 16;
 impl Default for Options {
     fn default() -> Self {
         Options {
-            features: WasmFeatures::WASM2.union(WasmFeatures::EXTENDED_CONST),
+            features: WasmFeatures::WASM2.union(WasmFeatures::EXTENDED_CONST).union(WasmFeatures::TAIL_CALL),
             unsupported: Unsupported::Refuse,
             imports: BTreeMap::from([
                 ("env.output_byte".to_string(), Role::StdoutByte),

@@ -99,6 +99,17 @@ impl Display for Inst {
     }
 }
 
+impl Display for Callee {
+    /// What follows `call`.
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Callee::Direct(func) => write!(f, " {func}"),
+            Callee::Indirect { table, ty, index } => write!(f, "_indirect {table}[{index}] type {ty}"),
+            Callee::Reference(value) => write!(f, "_reference {value}"),
+        }
+    }
+}
+
 impl Display for Terminator {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         match self {
@@ -107,16 +118,8 @@ impl Display for Terminator {
             Terminator::Switch { index, targets, default } => {
                 write!(f, "switch {index}, [{}], {default}", List(targets))
             }
-            Terminator::Call { callee, args, next } => {
-                match callee {
-                    Callee::Direct(func) => write!(f, "call {func}")?,
-                    Callee::Indirect { table, ty, index } => {
-                        write!(f, "call_indirect {table}[{index}] type {ty}")?
-                    }
-                    Callee::Reference(value) => write!(f, "call_reference {value}")?,
-                }
-                write!(f, "({}), {next}", List(args))
-            }
+            Terminator::Call { callee, args, next } => write!(f, "call{callee}({}), {next}", List(args)),
+            Terminator::TailCall { callee, args } => write!(f, "tail_call{callee}({})", List(args)),
             Terminator::Return(args) if args.is_empty() => f.write_str("return"),
             Terminator::Return(args) => write!(f, "return {}", List(args)),
             Terminator::Trap(code) => write!(f, "trap {}", snake(&format!("{code:?}"))),

@@ -1,9 +1,11 @@
 //! How deep the stack can get, so that its regions are no larger than that.
 //!
 //! Without recursion the deepest stack is known: the sum of the frames on the heaviest path of the
-//! call graph. With recursion it is [`STACK_LIMIT`], and every function that calls checks it.
+//! call graph. With recursion it is [`STACK_LIMIT`], and every function that calls checks it. A tail call
+//! adds no frame, so a cycle of tail calls only is no recursion.
 
 use crate::cfg::reverse_postorder;
+use crate::components::components;
 use crate::ir::{Callee, Func, Module, Terminator};
 use cranelift_entity::{EntitySet, SecondaryMap};
 
@@ -46,10 +48,13 @@ pub struct Stack {
 pub struct Calls {
     /// Functions that each function may call.
     callees: SecondaryMap<Func, Vec<Func>>,
-    /// Functions that call.
+    /// Functions that each function may tail call: their frames are where its own is.
+    tail_callees: SecondaryMap<Func, Vec<Func>>,
+    /// Functions that call, tail calls aside.
     callers: EntitySet<Func>,
-    /// All functions, each before those that it calls; nothing if calls can be recursive.
-    order: Option<Vec<Func>>,
+    /// All functions, those together that tail call each other, and each before those that it calls; nothing if calls
+    /// can be recursive.
+    order: Option<Vec<Vec<Func>>>,
 }
 
 impl Calls {
@@ -60,31 +65,42 @@ impl Calls {
     pub fn new(module: &Module) -> Calls {
         let mut callees: SecondaryMap<Func, Vec<Func>> = SecondaryMap::new();
         callees.resize(module.functions.len());
+        let mut tail_callees = callees.clone();
         let mut callers = EntitySet::with_capacity(module.functions.len());
         let words = |func: Func| {
             let function = &module.functions[func];
             (function.blocks[function.entry].params.len(), function.results.len())
         };
         for (caller, function) in module.functions.iter() {
-            let list = &mut callees[caller];
             for block in reverse_postorder(function) {
-                let Terminator::Call { callee, args, next } = &function.blocks[block].term else { continue };
-                callers.insert(caller);
+                let (callee, args, results, list) = match &function.blocks[block].term {
+                    Terminator::Call { callee, args, next } => {
+                        callers.insert(caller);
+                        (callee, args, function.blocks[*next].params.len(), &mut callees[caller])
+                    }
+                    Terminator::TailCall { callee, args } => {
+                        (callee, args, function.results.len(), &mut tail_callees[caller])
+                    }
+                    _ => continue,
+                };
                 match callee {
                     Callee::Direct(func) => list.push(*func),
                     Callee::Reference(_) => {
-                        let wanted = (args.len(), function.blocks[*next].params.len());
+                        let wanted = (args.len(), results);
                         let referenced = module.references.iter().flatten().copied();
                         list.extend(referenced.filter(|func| words(*func) == wanted));
                     }
                     Callee::Indirect { .. } => unreachable!("legalized"),
                 }
             }
-            list.sort_unstable();
-            list.dedup();
+            for list in [&mut callees[caller], &mut tail_callees[caller]] {
+                list.sort_unstable();
+                list.dedup();
+            }
         }
-        let order = callers_first(module, &callees);
-        Calls { callees, callers, order }
+        let mut calls = Calls { callees, tail_callees, callers, order: None };
+        calls.order = calls.callers_first(module);
+        calls
     }
 
     /// Bounds of the stack, given the functions' frames.
@@ -103,38 +119,36 @@ impl Calls {
     }
 
     /// Largest frame pointer of a function that calls, if it is within the limit.
-    fn deepest(&self, order: &[Func], frames: &SecondaryMap<Func, Frame>) -> Option<u64> {
+    fn deepest(&self, order: &[Vec<Func>], frames: &SecondaryMap<Func, Frame>) -> Option<u64> {
         let mut pointers: SecondaryMap<Func, u64> = SecondaryMap::new();
         let mut deepest = 0;
-        for &func in order {
-            let pointer = pointers[func];
-            if self.callers.contains(func) {
-                deepest = deepest.max(pointer);
-            }
-            for &callee in &self.callees[func] {
-                pointers[callee] = pointers[callee].max(pointer + frames[func].own as u64);
+        for together in order {
+            let pointer = together.iter().map(|func| pointers[*func]).max().unwrap_or(0);
+            for &func in together {
+                if self.callers.contains(func) {
+                    deepest = deepest.max(pointer);
+                }
+                for &callee in &self.callees[func] {
+                    pointers[callee] = pointers[callee].max(pointer + frames[func].own as u64);
+                }
+                for &callee in &self.tail_callees[func] {
+                    pointers[callee] = pointers[callee].max(pointer);
+                }
             }
         }
         (deepest <= STACK_LIMIT).then_some(deepest)
     }
-}
 
-/// Functions, each before those that it calls, unless there is a cycle.
-fn callers_first(module: &Module, callees: &SecondaryMap<Func, Vec<Func>>) -> Option<Vec<Func>> {
-    let mut callers: SecondaryMap<Func, u32> = SecondaryMap::new();
-    for func in module.functions.keys() {
-        callees[func].iter().for_each(|callee| callers[*callee] += 1);
-    }
-    let mut order: Vec<Func> = module.functions.keys().filter(|func| callers[*func] == 0).collect();
-    let mut next = 0;
-    while let Some(&func) = order.get(next) {
-        next += 1;
-        for &callee in &callees[func] {
-            callers[callee] -= 1;
-            if callers[callee] == 0 {
-                order.push(callee);
-            }
+    /// See [`Calls::order`].
+    fn callers_first(&self, module: &Module) -> Option<Vec<Vec<Func>>> {
+        let all = |func: Func| [&self.callees[func][..], &self.tail_callees[func]].concat();
+        let mut order = components(module.functions.keys(), all);
+        order.reverse();
+        let mut place: SecondaryMap<Func, usize> = SecondaryMap::new();
+        for (i, together) in order.iter().enumerate() {
+            together.iter().for_each(|func| place[*func] = i);
         }
+        let goes_on = |func: Func| self.callees[func].iter().all(|callee| place[*callee] > place[func]);
+        module.functions.keys().all(goes_on).then_some(order)
     }
-    (order.len() == module.functions.len()).then_some(order)
 }

@@ -229,22 +229,27 @@ impl<'a> Check<'a> {
                 ensure(self.cfg.preds[*next].len() == 1, || format!("{next} has other predecessors"))?;
                 let params: Vec<Type> =
                     self.func.blocks[*next].params.iter().map(|p| self.func.values[*p]).collect();
-                match callee {
-                    Callee::Direct(func) => {
-                        let Some(func) = self.module.functions.get(*func) else {
-                            return Err("no such function".into());
-                        };
-                        self.types(args, &func.param_types())?;
-                        ensure(params == func.results, || "results".into())
-                    }
-                    Callee::Indirect { index, .. } => {
-                        ensure(self.stage == Stage::Typed, || "an indirect call".into())?;
-                        self.types(&[*index], &[Type::I32])
-                    }
-                    Callee::Reference(value) => self.types(&[*value], &[Type::I32]),
-                }
+                self.call(callee, args, &params)
             }
+            Terminator::TailCall { callee, args } => self.call(callee, args, &self.func.results),
             Terminator::Jump(_) | Terminator::Trap(_) => Ok(()),
+        }
+    }
+
+    fn call(&self, callee: &Callee, args: &[Value], results: &[Type]) -> Checked {
+        match callee {
+            Callee::Direct(func) => {
+                let Some(func) = self.module.functions.get(*func) else {
+                    return Err("no such function".into());
+                };
+                self.types(args, &func.param_types())?;
+                ensure(results == func.results, || "results".into())
+            }
+            Callee::Indirect { index, .. } => {
+                ensure(self.stage == Stage::Typed, || "an indirect call".into())?;
+                self.types(&[*index], &[Type::I32])
+            }
+            Callee::Reference(value) => self.types(&[*value], &[Type::I32]),
         }
     }
 

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Random, calls_of_all, compare, phases};
+use wasm2onnx_compiler::evaluate::Machine;
 use wasm2onnx_compiler::options::Options;
 
 /// Compares calls of all exports with many arguments.
@@ -272,6 +273,66 @@ fn calls() {
         (memory 1)
         )"#,
     );
+}
+
+/// Direct and indirect, to itself and others, from places where it is put in place of calls.
+const TAIL_CALLS: &str = r#"(module
+    (import "env" "output_byte" (func $out (param i32)))
+    (import "env" "input_byte" (func $in (result i32)))
+    (type $step (func (param i32 i32) (result i32)))
+    (type $wide (func (param i64 i32) (result i64 i32)))
+    (table 8 funcref)
+    (elem (i32.const 1) $even $odd $sum $wide $out)
+    (func $even (type $step)
+      (if (result i32) (i32.eqz (local.get 0)) (then (i32.add (local.get 1) (i32.const 1)))
+        (else (return_call $odd (i32.sub (local.get 0) (i32.const 1)) (i32.mul (local.get 1) (i32.const 3))))))
+    (func $odd (type $step)
+      (if (i32.eqz (local.get 0)) (then (return (local.get 1))))
+      (return_call $even (i32.sub (local.get 0) (i32.const 1)) (i32.xor (local.get 1) (local.get 0))))
+    (func $sum (type $step)
+      (if (i32.eqz (local.get 0)) (then (return (local.get 1))))
+      (return_call $sum (i32.sub (local.get 0) (i32.const 1)) (i32.add (local.get 0) (local.get 1))))
+    (func $wide (type $wide)
+      (if (i32.eqz (local.get 1)) (then (return (local.get 0) (i32.const -1))))
+      (return_call $wide (i64.mul (local.get 0) (i64.extend_i32_u (local.get 1))) (i32.sub (local.get 1) (i32.const 1))))
+    (func $through (param i32 i32 i32) (result i32)
+      (return_call_indirect (type $step) (local.get 0) (local.get 1) (local.get 2)))
+    (func (export "even") (param i32) (result i32)
+      (return_call $even (i32.and (local.get 0) (i32.const 0x1fff)) (i32.const 1)))
+    (func (export "sum") (param i32) (result i32)
+      (return_call $sum (i32.and (local.get 0) (i32.const 0x1fff)) (i32.const 1)))
+    (func (export "wide") (param i32) (result i64 i32)
+      (return_call $wide (i64.const 1) (i32.and (local.get 0) (i32.const 31))))
+    (func (export "indirect") (param i32 i32 i32) (result i32)
+      (return_call_indirect (type $step) (i32.and (local.get 0) (i32.const 0x1fff)) (local.get 1) (local.get 2)))
+    (func (export "called") (param i32 i32 i32) (result i32)
+      (i32.add (local.get 1)
+        (call $through (i32.and (local.get 0) (i32.const 255)) (local.get 1) (i32.rem_u (local.get 2) (i32.const 4)))))
+    (func (export "put") (param i32) (return_call $out (local.get 0)))
+    (func (export "put_indirect") (param i32) (return_call_indirect (param i32) (local.get 0) (i32.const 5)))
+    (func (export "get") (result i32) (return_call $in))
+    (func (export "dead") (param i32) (result i32)
+      (block (result i32)
+        (if (local.get 0) (then (return_call $sum (i32.const 3) (i32.const 4)) (drop) (i32.add) (br 0)))
+        (i32.const 9)))
+    (func (export "trap") (param i32) (result i32) (return_call $divide (i32.const 5) (local.get 0)))
+    (func $divide (param i32 i32) (result i32) (i32.div_u (local.get 0) (local.get 1))))"#;
+
+#[test]
+fn tail_calls() {
+    check_with_input(TAIL_CALLS, b"in");
+}
+
+/// The evaluator has room for 1000 open calls.
+#[test]
+fn tail_calls_leave_no_call_open() {
+    for (stage, module) in &phases(TAIL_CALLS.as_bytes(), &Options::default()) {
+        let mut machine = Machine::new(module).expect("there is no start function");
+        let sum = 8001 * 8002 / 2 + 5;
+        assert_eq!(machine.call("indirect", &[8001, 5, 3]), Ok(vec![sum]), "{stage:?}");
+        assert!(machine.call("indirect", &[8001, 5, 1]).is_ok(), "{stage:?}");
+        assert!(machine.call("even", &[8001]).is_ok(), "{stage:?}");
+    }
 }
 
 #[test]

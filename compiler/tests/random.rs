@@ -33,7 +33,7 @@ fn config(seed: u64) -> wasm_smith::Config {
         reference_types_enabled: false,
         relaxed_simd_enabled: false,
         simd_enabled: false,
-        tail_call_enabled: false,
+        tail_call_enabled: true,
         threads_enabled: false,
         wide_arithmetic_enabled: false,
         memory_offset_choices: wasm_smith::MemoryOffsetChoices(90, 9, 1),

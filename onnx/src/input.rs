@@ -7,9 +7,10 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use wasm2onnx::{Description, Form, describe, is_model};
-use wasm2onnx_compiler::{Options, Role};
-use wasm2onnx_runtime::Network;
+use wasm2onnx_compiler::{GlobalImport, ImportType, MemoryImport, Options, Role, TableImport};
+use wasm2onnx_runtime::{Network, Value, ValueType};
 
+use crate::arguments;
 use crate::failure::Failure;
 
 /// Options of all subcommands that compile a module.
@@ -17,7 +18,8 @@ use crate::failure::Failure;
 pub struct ModuleOptions {
     /// What an imported function does: `stdout-byte` (param i32), `stdin-byte` (result i32, -1 at
     /// the end), `nop` or `trap`. Of its own accord `env.output_byte` is a `stdout-byte` and
-    /// `env.input_byte` a `stdin-byte`
+    /// `env.input_byte` a `stdin-byte`. Of an imported global, its value; of a memory or table, its
+    /// size in pages or entries
     #[arg(long = "import", value_name = "MODULE.NAME=ROLE")]
     pub imports: Vec<Import>,
 
@@ -27,32 +29,79 @@ pub struct ModuleOptions {
     pub max_memory_pages: Option<u32>,
 }
 
-/// The role of an imported function.
+/// What an import is.
 #[derive(Clone, Debug)]
 pub struct Import {
     /// `module.name`.
-    function: String,
-    role: Role,
+    name: String,
+    given: Given,
+}
+
+#[derive(Clone, Debug)]
+enum Given {
+    /// The role of a function.
+    Role(Role),
+    /// A number or `null`, to be read as the module declares the import.
+    Value(String),
 }
 
 impl FromStr for Import {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (function, role) = text.rsplit_once('=').ok_or("expected MODULE.NAME=ROLE")?;
-        if !function.contains('.') {
+        let (name, given) = text.rsplit_once('=').ok_or("expected MODULE.NAME=ROLE")?;
+        if !name.contains('.') {
             return Err("expected MODULE.NAME=ROLE".to_owned());
         }
-        Ok(Import { function: function.to_owned(), role: role.parse()? })
+        let is_value =
+            given == "null" || given.starts_with(['+', '-', '.']) || given.starts_with(char::is_numeric);
+        let given = if is_value { Given::Value(given.to_owned()) } else { Given::Role(given.parse()?) };
+        Ok(Import { name: name.to_owned(), given })
     }
 }
 
 impl ModuleOptions {
-    /// As the compiler takes them.
-    fn compiler(&self) -> Options {
+    /// As the compiler takes them for a module.
+    fn compiler(&self, module: &[u8]) -> Result<Options, Failure> {
         let mut options = Options { max_memory_pages: self.max_memory_pages, ..Options::default() };
-        options.imports.extend(self.imports.iter().map(|import| (import.function.clone(), import.role)));
-        options
+        let mut values = Vec::new();
+        for Import { name, given } in &self.imports {
+            match given {
+                Given::Role(role) => drop(options.imports.insert(name.clone(), *role)),
+                Given::Value(text) => values.push((name, text)),
+            }
+        }
+        if values.is_empty() {
+            return Ok(options);
+        }
+        // A module that cannot be read is refused by whoever compiles it, and says more.
+        let declared = wasm2onnx_compiler::imports(module).unwrap_or_default();
+        for (name, text) in values {
+            let bad = |message: String| Failure::Usage(format!("--import {name}={text}: {message}"));
+            let number = || match arguments::parse(text, ValueType::I32).map_err(bad)? {
+                Value::I32(number) if !text.starts_with('-') => Ok(number as u32),
+                _ => Err(bad("expected a size".to_owned())),
+            };
+            match declared.get(name) {
+                Some(ImportType::Global { ty, mutable }) => {
+                    let value = arguments::parse(text, *ty).map_err(bad)?;
+                    options.globals.insert(name.clone(), GlobalImport { value, mutable: *mutable });
+                }
+                Some(ImportType::Memory { max }) => {
+                    let memory = MemoryImport { pages: number()?, max: *max, data: Vec::new() };
+                    options.memories.insert(name.clone(), memory);
+                }
+                Some(ImportType::Table { max, external }) => {
+                    let table = TableImport { entries: number()?, max: *max, external: *external };
+                    options.tables.insert(name.clone(), table);
+                }
+                None => {
+                    let message = "the module imports no global, memory or table of that name";
+                    return Err(bad(message.to_owned()));
+                }
+            }
+        }
+        Ok(options)
     }
 }
 
@@ -85,7 +134,7 @@ impl Source {
     /// Its network: of a model the one that it holds, of a module the one that it becomes.
     pub fn network(&self, options: &ModuleOptions) -> Result<Network, Failure> {
         if !self.is_model() {
-            let network = wasm2onnx_compiler::compile(&self.bytes, &options.compiler());
+            let network = wasm2onnx_compiler::compile(&self.bytes, &options.compiler(&self.bytes)?);
             return Ok(network.with_context(|| self.shown())?);
         }
         if !options.imports.is_empty() || options.max_memory_pages.is_some() {
@@ -114,7 +163,7 @@ impl Source {
                 self.shown()
             )));
         }
-        let exports = wasm2onnx_compiler::exported_functions(&self.bytes, &options.compiler());
+        let exports = wasm2onnx_compiler::exported_functions(&self.bytes, &options.compiler(&self.bytes)?);
         Ok(exports.with_context(|| self.shown())?)
     }
 
@@ -123,7 +172,7 @@ impl Source {
         let mut options = Options {
             exports: Some(vec![name.to_owned()]),
             stdout_bytes: MODEL_STREAM_BYTES,
-            ..options.compiler()
+            ..options.compiler(&self.bytes)?
         };
         if form == Form::Step {
             options.stdin_bytes = MODEL_STREAM_BYTES;

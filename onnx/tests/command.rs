@@ -179,6 +179,43 @@ fn imports_take_the_roles_they_are_given() {
 }
 
 #[test]
+fn imported_globals_memories_and_tables_take_values() {
+    let wat = r#"
+        (module
+            (import "env" "base" (global $base i64))
+            (import "env" "scale" (global $scale f64))
+            (import "env" "none" (global $none externref))
+            (import "env" "memory" (memory 1 4))
+            (import "env" "table" (table 1 funcref))
+            (func (export "run") (result i64 f64 i32 i32 i32)
+                (global.get $base) (global.get $scale) (ref.is_null (global.get $none))
+                (memory.size) (table.size 0)))
+    "#;
+    let folder = Folder::new();
+    let module = folder.file("module.wat", wat);
+    let command = |values: [&str; 5]| {
+        let mut command = wasm2onnx();
+        command.arg("run");
+        for (name, value) in ["base", "scale", "none", "memory", "table"].into_iter().zip(values) {
+            command.arg("--import").arg(format!("env.{name}={value}"));
+        }
+        command.arg(&module).assert()
+    };
+    command(["-5", "0.5", "null", "2", "0x10"]).success().stdout("-5\n0.5\n1\n2\n16\n");
+    command(["1.5", "1", "null", "2", "1"]).code(2).stderr(contains("--import env.base=1.5"));
+    command(["1", "1", "2", "2", "1"]).code(2).stderr(contains("only be `null`"));
+    command(["1", "1", "null", "5", "1"]).code(1).stderr(contains("memory of 1 to 4 pages"));
+    command(["1", "1", "null", "-1", "1"]).code(2).stderr(contains("expected a size"));
+    command(["1", "1", "null", "1", "0"]).code(1).stderr(contains("1 entries or more"));
+    let missing = wasm2onnx().args(["run", "--import", "env.bse=1"]).arg(&module).assert().code(2);
+    missing.stderr(contains("imports no global, memory or table of that name"));
+    let missing = wasm2onnx().arg("run").arg(&module).assert().code(1);
+    missing.stderr(
+        contains("unknown import: global of type i64 `env.base`").and(contains("--import env.base=N")),
+    );
+}
+
+#[test]
 fn standard_input_is_read_only_by_programs_that_read_it() {
     let folder = Folder::new();
     let module = folder.file("add.wat", ARITHMETIC);

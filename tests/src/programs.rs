@@ -46,7 +46,7 @@ impl Program {
 }
 
 /// Programs that together use most circuits. Each has one call, which returns.
-pub const CIRCUITS: [Program; 6] = [
+pub const CIRCUITS: [Program; 9] = [
     Program {
         name: "recursion",
         wat: r#"(func $fib (export "run") (param i32) (result i32)
@@ -141,6 +141,58 @@ pub const CIRCUITS: [Program; 6] = [
                     (br $next)))
             (call $pop))"#,
         calls: &[&[I32(0)]],
+        stdin: b"",
+    },
+    Program {
+        name: "floats",
+        wat: r#"(func (export "run") (param $x f64) (param $n i32) (result f64 i32) (local $sum f64)
+            (loop $next
+                (local.set $sum (f64.add (local.get $sum) (f64.div (local.get $x) (f64.convert_i32_s (local.get $n)))))
+                (local.set $x (f64.neg (f64.mul (f64.sqrt (f64.abs (local.get $x))) (local.get $sum))))
+                (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            (local.get $sum) (i32.trunc_f64_s (f64.promote_f32 (f32.demote_f64 (local.get $sum)))))"#,
+        calls: &[&[F64(0x4005_bf0a_8b14_5769), I32(2)]],
+        stdin: b"",
+    },
+    Program {
+        name: "bulk memory",
+        wat: r#"(memory 1 2) (data $text "bytes of a passive segment")
+        (func (export "run") (param $n i32) (result i64)
+            (memory.init $text (i32.const 8) (i32.const 2) (local.get $n))
+            (memory.copy (i32.const 10) (i32.const 8) (local.get $n))
+            (memory.copy (i32.const 3) (i32.const 9) (i32.const 11))
+            (memory.fill (i32.add (local.get $n) (i32.const 65530)) (local.get $n) (memory.grow (i32.const 1)))
+            (data.drop $text)
+            (memory.init $text (i32.const 0) (i32.const 0) (i32.const 0))
+            (i64.add (i64.load (i32.const 5)) (i64.load (i32.add (local.get $n) (i32.const 65525)))))"#,
+        calls: &[&[I32(21)]],
+        stdin: b"",
+    },
+    Program {
+        name: "tables",
+        wat: r#"(type $f (func (param i32) (result i32)))
+        (table $grows 2 20 funcref) (table $constant 2 funcref) (table $external 3 3 externref)
+        (elem (table $constant) (i32.const 0) func $double $next)
+        (elem $passive func $next $double $next $square $next)
+        (func $double (type $f) (i32.mul (local.get 0) (i32.const 2)))
+        (func $next (type $f) (i32.add (local.get 0) (i32.const 1)))
+        (func $square (type $f) (i32.mul (local.get 0) (local.get 0)))
+        (func (export "run") (param $n i32) (result i32) (local $x i32)
+            (drop (table.grow $grows (ref.func $square) (local.get $n)))
+            (table.init $grows $passive (i32.const 0) (i32.const 1) (i32.const 4))
+            (elem.drop $passive)
+            (table.copy $grows $grows (i32.const 2) (i32.const 1) (local.get $n))
+            (table.fill $grows (i32.const 4) (ref.null func) (i32.const 1))
+            (table.set $grows (i32.const 4) (table.get $constant (i32.const 1)))
+            (table.set $external (i32.const 1) (table.get $external (i32.const 2)))
+            (local.set $x (ref.is_null (table.get $external (i32.const 1))))
+            (loop $next
+                (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+                (local.set $x (call_indirect $grows (type $f) (local.get $x) (local.get $n)))
+                (local.set $x (call_indirect $constant (type $f) (local.get $x) (i32.and (local.get $n) (i32.const 1))))
+                (br_if $next (local.get $n)))
+            (i32.add (local.get $x) (table.size $grows)))"#,
+        calls: &[&[I32(5)]],
         stdin: b"",
     },
 ];
@@ -251,6 +303,25 @@ pub const CORNERS: [Program; 13] = [
             I64(1 << 40),
             I64(10),
         ]],
+        stdin: b"",
+    },
+    Program {
+        name: "tail_calls",
+        wat: r#"(type $turn (func (param i64 i64 i64 i64 i64 i64 i64 i32) (result i64 i64 i64 i64 i64 i64 i64)))
+            (table 3 funcref) (elem (i32.const 0) $turn $back)
+            (func $turn (type $turn)
+                (if (i32.eqz (local.get 7)) (then (return (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+                    (local.get 4) (local.get 5) (local.get 6))))
+                (return_call $back (local.get 6) (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+                    (local.get 4) (local.get 5) (i32.sub (local.get 7) (i32.const 1))))
+            (func $back (type $turn)
+                (return_call_indirect (type $turn) (local.get 6) (local.get 5) (local.get 4) (local.get 3)
+                    (local.get 2) (local.get 1) (local.get 0) (local.get 7)
+                    (i32.and (local.get 7) (i32.const 2))))
+            (func (export "run") (param i32) (result i64 i64 i64 i64 i64 i64 i64)
+                (return_call $turn (i64.const -1) (i64.const 2) (i64.const 3) (i64.const 4) (i64.const 5) (i64.const 6)
+                    (i64.extend_i32_s (local.get 0)) (local.get 0)))"#,
+        calls: &[&[I32(0)], &[I32(2)], &[I32(3)]],
         stdin: b"",
     },
     Program {

@@ -742,11 +742,28 @@ fn written_calls() -> Test {
         (func $odd (param i32) (result i32)
             (if (result i32) (local.get 0) (then (call $even (i32.sub (local.get 0) (i32.const 1)))) (else (i32.const 0))))
         (func (export "even") (param i32) (result i32) (call $even (i32.and (local.get 0) (i32.const 127))))
+        (func $steps (param i32 i64) (result i64)
+            (if (i32.eqz (local.get 0)) (then (return (local.get 1))))
+            (return_call $others (i32.sub (local.get 0) (i32.const 1)) (i64.mul (local.get 1) (i64.const 3))))
+        (func $others (param i32 i64) (result i64)
+            (if (i32.eqz (local.get 0)) (then (return (i64.const -1))))
+            (return_call $steps (i32.sub (local.get 0) (i32.const 1)) (i64.xor (local.get 1) (i64.const 0x55555555f))))
+        (func (export "return_call") (param i32 i64) (result i64)
+            (return_call $steps (i32.and (local.get 0) (i32.const 127)) (local.get 1)))
+        (func (export "return_call_indirect") (param i32 i32 i32) (result i32)
+            (return_call_indirect (type $binary) (local.get 1) (local.get 2) (local.get 0)))
     "#;
     let mut test = Test::new("calls", wat);
     for index in (0..10u32).chain([u32::MAX, 1 << 31]) {
         test.call("call_indirect", &[index.into(), 100u32.into(), 7u32.into()]);
         test.call("call_indirect unary", &[index.into(), 9u64.into()]);
+        test.call("return_call_indirect", &[index.into(), 100u32.into(), 7u32.into()]);
     }
-    test.with_calls(&[("call", &[I32, I32]), ("multi-value", &[I32, I64]), ("fac", &[I64]), ("even", &[I32])])
+    test.with_calls(&[
+        ("call", &[I32, I32]),
+        ("multi-value", &[I32, I64]),
+        ("fac", &[I64]),
+        ("even", &[I32]),
+        ("return_call", &[I32, I64]),
+    ])
 }

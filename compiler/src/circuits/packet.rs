@@ -757,24 +757,14 @@ impl<'a> Lowering<'a> {
                 };
                 self.circuit().row(&return_key, RowValue::Packet(*next), at);
                 self.circuit().row(&frame_key, RowValue::Form(fp.clone()), at);
-                for (i, arg) in args.iter().enumerate() {
-                    let word = self.word(*arg);
-                    let form = self.words.canonical(word);
-                    if i < ARGUMENT_FIELDS as usize {
-                        fixed.push((1 + i as u16, form));
-                    } else {
-                        slots.push((self.cx.frame + i as u32 - ARGUMENT_FIELDS as u32, form));
-                    }
-                }
+                self.hand_over(args, self.cx.frame, &mut fixed, &mut slots);
                 fp = fp.offset(frame);
-                match callee {
-                    Callee::Direct(func) => self.choose(Dest::Function(*func), None),
-                    Callee::Reference(value) => {
-                        let word = self.word(*value);
-                        Next::Read(self.words.form(word))
-                    }
-                    Callee::Indirect { .. } => unreachable!("legalized"),
-                }
+                self.callee(callee)
+            }
+            Term::TailCall { callee, args } => {
+                // Frame pointer and control rows are the caller's, so they are the callee's too.
+                self.hand_over(args, 0, &mut fixed, &mut slots);
+                self.callee(callee)
             }
             Term::Return(values) => {
                 let raw = self.raw_frame_pointer();
@@ -782,15 +772,7 @@ impl<'a> Lowering<'a> {
                 let next = self.circuit().read(&raw.clone().offset(layout.returns as f64), IDS, -1);
                 let limit = Range::new(0.0, layout.stack.limit as f64);
                 fp = self.circuit().read(&raw.offset(layout.frame_pointers as f64), limit, -1);
-                for (i, value) in values.iter().enumerate() {
-                    let word = self.word(*value);
-                    let form = self.words.canonical(word);
-                    if i < ARGUMENT_FIELDS as usize {
-                        fixed.push((1 + i as u16, form));
-                    } else {
-                        slots.push((i as u32 - ARGUMENT_FIELDS as u32, form));
-                    }
-                }
+                self.hand_over(values, 0, &mut fixed, &mut slots);
                 Next::Read(next)
             }
         };
@@ -799,7 +781,7 @@ impl<'a> Lowering<'a> {
             let from = self.slot_reads.get(&slot).map_or(0, |t| t + 1);
             self.circuit().row(&key, RowValue::Form(form), from);
         }
-        if matches!(term, Term::Call { .. } | Term::Return(_)) {
+        if matches!(term, Term::Call { .. } | Term::TailCall { .. } | Term::Return(_)) {
             fixed.push((0, fp.clone()));
         }
         let mut failures = Vec::new();
@@ -822,6 +804,37 @@ impl<'a> Lowering<'a> {
             misfit: self.misfit,
         };
         (code, new)
+    }
+
+    /// Arguments or results: the first ones in fields, the others in slot `base` + … of the frame.
+    fn hand_over(
+        &mut self,
+        values: &[Value],
+        base: u32,
+        fixed: &mut Vec<(u16, Form)>,
+        slots: &mut Vec<(u32, Form)>,
+    ) {
+        for (i, value) in values.iter().enumerate() {
+            let word = self.word(*value);
+            let form = self.words.canonical(word);
+            if i < ARGUMENT_FIELDS as usize {
+                fixed.push((1 + i as u16, form));
+            } else {
+                slots.push((base + i as u32 - ARGUMENT_FIELDS as u32, form));
+            }
+        }
+    }
+
+    /// The entry of what is called.
+    fn callee(&mut self, callee: &Callee) -> Next {
+        match callee {
+            Callee::Direct(func) => self.choose(Dest::Function(*func), None),
+            Callee::Reference(value) => {
+                let word = self.word(*value);
+                Next::Read(self.words.form(word))
+            }
+            Callee::Indirect { .. } => unreachable!("legalized"),
+        }
     }
 
     /// A value that only passes through, as it came.

@@ -184,18 +184,15 @@ impl<'a> Machine<'a> {
                 Terminator::Call { callee, args, next } => {
                     frame.next = Some(*next);
                     let args: Vec<u64> = args.iter().map(|v| get(frame, v)).collect();
-                    let func = match callee {
-                        Callee::Direct(func) => *func,
-                        Callee::Reference(v) => Func::from_u32(get(frame, v) as u32 - 1),
-                        Callee::Indirect { table, ty, index } => {
-                            let index = get(frame, index) as u32;
-                            self.indirect(*table, *ty, index).map_err(Failure::Trap)?
-                        }
-                    };
+                    let func = self.callee(frame, callee)?;
                     if depth >= self.max_depth {
                         return Err(Failure::Trap(TrapCode::CallStackExhausted));
                     }
                     frames.push(self.enter(func, &args));
+                }
+                Terminator::TailCall { callee, args } => {
+                    let args: Vec<u64> = args.iter().map(|v| get(frame, v)).collect();
+                    *frame = self.enter(self.callee(frame, callee)?, &args);
                 }
                 Terminator::Return(values) => {
                     let results: Vec<u64> = values.iter().map(|v| get(frame, v)).collect();
@@ -214,6 +211,17 @@ impl<'a> Machine<'a> {
         let mut frame = Frame { func, values: vec![0; func.values.len()], block: func.entry, next: None };
         frame.set_params(args);
         frame
+    }
+
+    fn callee(&self, frame: &Frame, callee: &Callee) -> Result<Func, Failure> {
+        let get = |v: &Value| frame.values[v.as_u32() as usize] as u32;
+        match callee {
+            Callee::Direct(func) => Ok(*func),
+            Callee::Reference(v) => Ok(Func::from_u32(get(v) - 1)),
+            Callee::Indirect { table, ty, index } => {
+                self.indirect(*table, *ty, get(index)).map_err(Failure::Trap)
+            }
+        }
     }
 
     fn indirect(&self, table: TableId, ty: u32, index: u32) -> Result<Func, TrapCode> {

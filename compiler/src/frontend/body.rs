@@ -274,11 +274,7 @@ impl<'a> Body<'a> {
             }
             Operator::BrIf { relative_depth } => self.br_if(*relative_depth),
             Operator::BrTable { targets } => self.br_table(targets),
-            Operator::Return => {
-                let args = self.top(self.frames[0].results);
-                self.b.terminate(Terminator::Return(args));
-                self.reachable = false;
-            }
+            Operator::Return => self.return_results(),
             Operator::Unreachable => self.trap(TrapCode::Unreachable),
             Operator::Call { function_index } => self.call(*function_index)?,
             Operator::CallIndirect { type_index, table_index } => {
@@ -286,6 +282,14 @@ impl<'a> Body<'a> {
                 let index = self.pop();
                 let ty = self.context.canonical(*type_index);
                 self.emit_call(Callee::Indirect { table: TableId::from_u32(*table_index), ty, index }, types);
+            }
+            Operator::ReturnCall { function_index } => self.return_call(*function_index)?,
+            Operator::ReturnCallIndirect { type_index, table_index } => {
+                let types = self.context.signature(*type_index)?;
+                let index = self.pop();
+                let ty = self.context.canonical(*type_index);
+                let callee = Callee::Indirect { table: TableId::from_u32(*table_index), ty, index };
+                self.emit_tail_call(callee, types);
             }
             Operator::Nop => {}
             Operator::Drop => drop(self.pop()),
@@ -442,6 +446,32 @@ impl<'a> Body<'a> {
         self.b.terminate(Terminator::Call { callee, args, next });
         self.ssa.edge(self.b.block, 0, next);
         self.b.block = next;
+    }
+
+    fn return_call(&mut self, index: u32) -> Step {
+        if let Callable::Func(func) = self.context.callable(index) {
+            let types = self.context.signature(self.context.function_type(index))?;
+            self.emit_tail_call(Callee::Direct(func), types);
+            return Ok(());
+        }
+        // What is served in place needs no frame.
+        self.call(index)?;
+        if self.reachable {
+            self.return_results();
+        }
+        Ok(())
+    }
+
+    fn emit_tail_call(&mut self, callee: Callee, types: Types) {
+        let args = self.pop_many(types.params.len());
+        self.b.terminate(Terminator::TailCall { callee, args });
+        self.reachable = false;
+    }
+
+    fn return_results(&mut self) {
+        let args = self.top(self.frames[0].results);
+        self.b.terminate(Terminator::Return(args));
+        self.reachable = false;
     }
 
     fn trap(&mut self, code: TrapCode) {

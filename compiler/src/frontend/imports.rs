@@ -1,7 +1,9 @@
 //! Imported globals, memories and tables: what [`Options`] gives, checked against what the module declares.
 
+use std::collections::BTreeMap;
+
 use wasm2onnx_runtime::{Value, ValueType};
-use wasmparser::{GlobalType, MemoryType, RefType, TableType};
+use wasmparser::{GlobalType, MemoryType, Parser, Payload, RefType, TableType, TypeRef};
 
 use super::module::boundary_type;
 use crate::error::{CompileError, ErrorKind};
@@ -118,4 +120,61 @@ fn missing(module: String, name: String, ty: String, what: &'static str) -> Comp
 
 fn mismatch(module: String, name: String, declared: String, given: String) -> CompileError {
     ErrorKind::ImportMismatch { module, name, declared, given }.into()
+}
+
+/// What a module declares of an import that is given by value, not by role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportType {
+    /// A global.
+    Global {
+        /// Type of its value.
+        ty: ValueType,
+        /// Whether the program may change it.
+        mutable: bool,
+    },
+    /// A memory.
+    Memory {
+        /// Pages that it may grow to, if the module says so.
+        max: Option<u32>,
+    },
+    /// A table.
+    Table {
+        /// Entries that it may grow to, if the module says so.
+        max: Option<u32>,
+        /// Whether it holds `externref`s and not `funcref`s.
+        external: bool,
+    },
+}
+
+/// The imports of a module in the binary format that are globals, memories and tables of supported types, by
+/// `module.name`.
+///
+/// # Errors
+///
+/// If the sections up to the imports cannot be read. Nothing is validated.
+pub fn declared(binary: &[u8]) -> Result<BTreeMap<String, ImportType>, CompileError> {
+    let mut declared = BTreeMap::new();
+    for payload in Parser::new(0).parse_all(binary) {
+        let Payload::ImportSection(reader) = payload? else { continue };
+        for import in reader.into_imports() {
+            let import = import?;
+            let max = |max: Option<u64>| max.map(|max| max.min(u32::MAX as u64) as u32);
+            let ty = match import.ty {
+                TypeRef::Global(GlobalType { content_type, mutable, .. }) => {
+                    boundary_type(content_type).map(|ty| ImportType::Global { ty, mutable })
+                }
+                TypeRef::Memory(MemoryType { maximum, .. }) => Some(ImportType::Memory { max: max(maximum) }),
+                TypeRef::Table(TableType { maximum, element_type, .. }) => Some(ImportType::Table {
+                    max: max(maximum),
+                    external: element_type == RefType::EXTERNREF,
+                }),
+                _ => None,
+            };
+            if let Some(ty) = ty {
+                declared.insert(format!("{}.{}", import.module, import.name), ty);
+            }
+        }
+        break;
+    }
+    Ok(declared)
 }

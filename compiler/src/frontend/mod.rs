@@ -14,6 +14,8 @@ mod ssa;
 #[cfg(test)]
 mod tests;
 
+pub use imports::ImportType;
+
 use std::borrow::Cow;
 
 use crate::error::{CompileError, ErrorKind};
@@ -28,6 +30,15 @@ use crate::options::Options;
 pub fn parse(input: &[u8], options: &Options) -> Result<Module, CompileError> {
     let binary = to_binary(input)?;
     module::translate(&binary, options)
+}
+
+/// The imports of a module, in either format, that are given by value.
+///
+/// # Errors
+///
+/// If the module cannot be read that far.
+pub fn imports(input: &[u8]) -> Result<std::collections::BTreeMap<String, ImportType>, CompileError> {
+    imports::declared(&to_binary(input)?)
 }
 
 /// The module in the binary format; one in the text format is assembled. A binary is looked at no

@@ -211,17 +211,24 @@ impl<'a> Legalizer<'a> {
             },
             Terminator::Call { callee, args, next } => {
                 let args = self.flat(args);
-                let callee = match *callee {
-                    Callee::Indirect { table, ty, index } => {
-                        let index = self.word(index);
-                        self.indirect(table, ty, index)
-                    }
-                    Callee::Direct(_) | Callee::Reference(_) => *callee,
-                };
-                Terminator::Call { callee, args, next: self.blocks[*next] }
+                Terminator::Call { callee: self.callee(*callee), args, next: self.blocks[*next] }
+            }
+            Terminator::TailCall { callee, args } => {
+                let args = self.flat(args);
+                Terminator::TailCall { callee: self.callee(*callee), args }
             }
             Terminator::Return(args) => Terminator::Return(self.flat(args)),
             Terminator::Trap(code) => Terminator::Trap(*code),
+        }
+    }
+
+    fn callee(&mut self, callee: Callee) -> Callee {
+        match callee {
+            Callee::Indirect { table, ty, index } => {
+                let index = self.word(index);
+                self.indirect(table, ty, index)
+            }
+            Callee::Direct(_) | Callee::Reference(_) => callee,
         }
     }
 

@@ -112,7 +112,7 @@ impl Linker {
         let routine = library().get(name).expect("the name of a routine");
         let mut func = routine.function.clone();
         for block in func.blocks.values_mut() {
-            if let Terminator::Call { callee: Callee::Direct(callee), .. } = &mut block.term {
+            if let Some(Callee::Direct(callee)) = block.term.callee_mut() {
                 *callee = self.link(Routine::Wasm(&routine.names[callee.as_u32() as usize]));
             }
         }

@@ -139,7 +139,7 @@ impl Threader<'_> {
         changed
     }
 
-    /// The end of a block that only returns or traps, in place of a jump to it.
+    /// The end of a block that only returns, tail calls or traps, in place of a jump to it.
     fn end(
         &mut self,
         from: Block,
@@ -157,6 +157,10 @@ impl Threader<'_> {
             Terminator::Return(mut args) => {
                 self.substitute(from, call, args.iter_mut());
                 Some((Terminator::Return(args), offset))
+            }
+            Terminator::TailCall { callee: callee @ Callee::Direct(_), mut args } => {
+                self.substitute(from, call, args.iter_mut());
+                Some((Terminator::TailCall { callee, args }, offset))
             }
             _ => None,
         }

@@ -6,6 +6,7 @@
 use cranelift_entity::{EntitySet, SecondaryMap};
 use smallvec::SmallVec;
 
+use crate::components::components;
 use crate::ir::*;
 use crate::library::UDIVREM32;
 
@@ -57,8 +58,8 @@ pub fn run(module: &mut Module) {
                 true
             };
             let func = &module.functions[id];
-            let call = |(block, data): (Block, &BlockData)| match data.term {
-                Terminator::Call { callee: Callee::Direct(callee), .. } => Some((block, callee)),
+            let call = |(block, data): (Block, &BlockData)| match data.term.callee() {
+                Some(Callee::Direct(callee)) => Some((block, *callee)),
                 _ => None,
             };
             func.blocks.iter().filter_map(call).filter(|(_, callee)| choose(*callee)).collect()
@@ -81,8 +82,8 @@ fn size(func: &Function) -> usize {
 }
 
 fn direct_calls(func: &Function) -> impl Iterator<Item = Func> + '_ {
-    func.blocks.values().filter_map(|data| match data.term {
-        Terminator::Call { callee: Callee::Direct(callee), .. } => Some(callee),
+    func.blocks.values().filter_map(|data| match data.term.callee() {
+        Some(Callee::Direct(callee)) => Some(*callee),
         _ => None,
     })
 }
@@ -92,62 +93,22 @@ struct Node {
     recursive: bool,
 }
 
-/// Functions, each after those that it calls, as far as that is possible. Tarjan's strongly
-/// connected components: a function is recursive if it is in one with others or calls itself.
+/// Functions, each after those that it calls, as far as that is possible. A function is recursive if it
+/// is in a component with others or calls itself.
 fn callees_first(module: &Module) -> Vec<Node> {
+    let callees = |func: Func| direct_calls(&module.functions[func]).collect::<Vec<Func>>();
     let mut order = Vec::with_capacity(module.functions.len());
-    let mut index: SecondaryMap<Func, u32> = SecondaryMap::new();
-    let mut low: SecondaryMap<Func, u32> = SecondaryMap::new();
-    let mut on_stack = EntitySet::with_capacity(module.functions.len());
-    let mut component: Vec<Func> = Vec::new();
-    let mut next = 0;
-    for root in module.functions.keys() {
-        if index[root] != 0 {
-            continue;
-        }
-        let mut work: Vec<(Func, Vec<Func>)> = Vec::new();
-        let mut enter = Some(root);
-        loop {
-            if let Some(func) = enter.take() {
-                next += 1;
-                index[func] = next;
-                low[func] = next;
-                on_stack.insert(func);
-                component.push(func);
-                work.push((func, direct_calls(&module.functions[func]).collect()));
-            }
-            let Some((func, rest)) = work.last_mut() else { break };
-            let func = *func;
-            match rest.pop() {
-                Some(callee) if index[callee] == 0 => enter = Some(callee),
-                Some(callee) => {
-                    if on_stack.contains(callee) {
-                        low[func] = low[func].min(index[callee]);
-                    }
-                }
-                None => {
-                    work.pop();
-                    if let Some((caller, _)) = work.last() {
-                        low[*caller] = low[*caller].min(low[func]);
-                    }
-                    if low[func] == index[func] {
-                        let first = component.iter().rposition(|f| *f == func).expect("on the stack");
-                        let members: Vec<Func> = component.drain(first..).collect();
-                        for member in &members {
-                            on_stack.remove(*member);
-                            let itself =
-                                direct_calls(&module.functions[*member]).any(|callee| callee == *member);
-                            order.push(Node { func: *member, recursive: members.len() > 1 || itself });
-                        }
-                    }
-                }
-            }
+    for members in components(module.functions.keys(), callees) {
+        for func in &members {
+            let recursive = members.len() > 1 || callees(*func).contains(func);
+            order.push(Node { func: *func, recursive });
         }
     }
     order
 }
 
-/// Puts a copy of the callee in place of the call that ends a block.
+/// Puts a copy of the callee in place of the call that ends a block. Where the call was no tail call, the
+/// callee's returns become jumps and its tail calls calls.
 fn put_in_place(func: &mut Function, block: Block, callee: Function) {
     let blocks: SmallVec<[Block; 16]> = callee.blocks.keys().map(|_| func.add_block()).collect();
     let new_block = |block: Block| blocks[block.as_u32() as usize];
@@ -158,7 +119,11 @@ fn put_in_place(func: &mut Function, block: Block, callee: Function) {
     let new_value = |value: Value| Value::from_u32(first + value.as_u32());
     let data = &mut func.blocks[block];
     let term = std::mem::replace(&mut data.term, Terminator::Return(Values::new()));
-    let Terminator::Call { args, next, .. } = term else { unreachable!("chosen for its call") };
+    let (args, next) = match term {
+        Terminator::Call { args, next, .. } => (args, Some(next)),
+        Terminator::TailCall { args, .. } => (args, None),
+        _ => unreachable!("chosen for its call"),
+    };
     data.term = Terminator::Jump(BlockCall { block: new_block(callee.entry), args });
     // A routine's instructions have no place of their own in the module.
     let place = (callee.index == u32::MAX).then_some(data.term_offset);
@@ -172,14 +137,30 @@ fn put_in_place(func: &mut Function, block: Block, callee: Function) {
         }
         data.term.for_each_use_mut(|value| *value = new_value(*value));
         data.term.edges_mut().into_iter().for_each(|edge| edge.block = new_block(edge.block));
-        match &mut data.term {
-            Terminator::Call { next, .. } => *next = new_block(*next),
-            Terminator::Return(args) => {
+        match (&mut data.term, next) {
+            (Terminator::Call { next, .. }, _) => *next = new_block(*next),
+            (Terminator::Return(args), Some(next)) => {
                 let args = std::mem::take(args);
                 data.term = Terminator::Jump(BlockCall { block: next, args });
+            }
+            (Terminator::TailCall { callee, args }, Some(next)) => {
+                let (callee, args) = (*callee, std::mem::take(args));
+                let landing = landing(func, next, data.term_offset);
+                data.term = Terminator::Call { callee, args, next: landing };
             }
             _ => {}
         }
         func.blocks[new_block(block)] = data;
     }
+}
+
+/// A block with parameters as those of `next` that hands them on to it: a call's `next` has no other predecessors.
+fn landing(func: &mut Function, next: Block, offset: u32) -> Block {
+    let landing = func.add_block();
+    let params = func.blocks[next].params.clone();
+    let args = params.iter().map(|param| func.add_param(landing, func.values[*param])).collect();
+    let data = &mut func.blocks[landing];
+    data.term = Terminator::Jump(BlockCall { block: next, args });
+    data.term_offset = offset;
+    landing
 }

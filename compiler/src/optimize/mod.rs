@@ -13,6 +13,7 @@ mod prune;
 mod reach;
 mod shape;
 mod simplify;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use facts::Facts;
 pub fn run(module: &mut Module) {
     reach::drop_functions(module);
     each_function(module, |func, facts| cleanup(func, facts, 2));
+    tail::run(module);
     inline::run(module);
     reach::drop_functions(module);
     each_function(module, |func, facts| {

@@ -1,4 +1,5 @@
-//! If-conversion: short arms without side effects are computed both, and selects choose.
+//! If-conversion: short arms without side effects are computed both, and selects choose. Those that go back to the
+//! beginning of a loop are computed before it is known whether it goes on.
 
 use cranelift_entity::SecondaryMap;
 use smallvec::smallvec;
@@ -33,8 +34,43 @@ pub fn run(func: &mut Function) -> bool {
             }
             append(func, *block, join, args);
         }
+        changed |= turn(func, &cfg, &preds, *block);
     }
     changed
+}
+
+/// Computes what a short arm passes back to the beginning of a loop before it is known whether the loop goes on: a turn
+/// of a loop that tests first is one block then, like that of a loop that tests last. Whether there was such an arm.
+fn turn(func: &mut Function, cfg: &Cfg, preds: &SecondaryMap<Block, u32>, block: Block) -> bool {
+    let mut changed = false;
+    for edge in 0..2 {
+        let Terminator::Branch { then, otherwise, .. } = &func.blocks[block].term else { return false };
+        let (arm, other) = if edge == 0 { (then, otherwise) } else { (otherwise, then) };
+        let Some(back) = short_arm(func, preds, arm) else { continue };
+        if cfg.position[back.block] > cfg.position[block] || back.block == other.block {
+            continue;
+        }
+        let arm = arm.clone();
+        let term = func.blocks[block].term.clone();
+        append(func, block, arm.block, arm.args);
+        func.blocks[block].term = term;
+        *func.blocks[block].term.edge_mut(edge) = back;
+        changed = true;
+    }
+    changed
+}
+
+/// Where a short arm without side effects jumps to, if only the branch leads to it.
+fn short_arm(func: &Function, preds: &SecondaryMap<Block, u32>, call: &BlockCall) -> Option<BlockCall> {
+    let data = &func.blocks[call.block];
+    let operations = data.insts.iter().filter(|inst| !matches!(inst.op, Op::Const(_))).count();
+    let short = operations <= MAX_OPERATIONS && data.insts.iter().all(Inst::is_pure);
+    match &data.term {
+        Terminator::Jump(join) if short && preds[call.block] == 1 && join.block != call.block => {
+            Some(join.clone())
+        }
+        _ => None,
+    }
 }
 
 /// The blocks that are arms of a branch, `then` and `otherwise`: none for an arm without a block of
@@ -44,18 +80,7 @@ type Arms = (Option<Block>, Option<Block>);
 /// The arms of the branch that ends a block. Nothing if it cannot be converted.
 fn arms(func: &Function, preds: &SecondaryMap<Block, u32>, block: Block) -> Option<Arms> {
     let Terminator::Branch { then, otherwise, .. } = &func.blocks[block].term else { return None };
-    let arm = |call: &BlockCall| -> Option<BlockCall> {
-        let data = &func.blocks[call.block];
-        let operations = data.insts.iter().filter(|inst| !matches!(inst.op, Op::Const(_))).count();
-        let short = operations <= MAX_OPERATIONS && data.insts.iter().all(Inst::is_pure);
-        match &data.term {
-            Terminator::Jump(join) if short && preds[call.block] == 1 && join.block != call.block => {
-                Some(join.clone())
-            }
-            _ => None,
-        }
-    };
-    let (first, second) = (arm(then), arm(otherwise));
+    let (first, second) = (short_arm(func, preds, then), short_arm(func, preds, otherwise));
     let joined = |a: &BlockCall, b: &BlockCall| {
         let differing = a.args.iter().zip(&b.args).filter(|(a, b)| a != b).count();
         a.block == b.block && differing <= MAX_SELECTS

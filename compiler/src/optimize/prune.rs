@@ -42,7 +42,10 @@ fn argument(func: &Function, (from, edge): (Block, u32), i: usize) -> Value {
             }
         }
         Terminator::Switch { targets, default, .. } => targets.get(edge as usize).unwrap_or(default),
-        Terminator::Call { .. } | Terminator::Return(_) | Terminator::Trap(_) => unreachable!("no edges"),
+        Terminator::Call { .. }
+        | Terminator::TailCall { .. }
+        | Terminator::Return(_)
+        | Terminator::Trap(_) => unreachable!("no edges"),
     };
     call.args[i]
 }

@@ -24,8 +24,8 @@ pub fn drop_functions(module: &mut Module) {
                     work.extend(entries.filter_map(|entry| module.referenced(entry.1)));
                 }
             }
-            if let Terminator::Call { callee: Callee::Direct(callee), .. } = block.term {
-                work.push(callee);
+            if let Some(Callee::Direct(callee)) = block.term.callee() {
+                work.push(*callee);
             }
         }
     }
@@ -50,7 +50,7 @@ pub fn drop_functions(module: &mut Module) {
         *reference = reference.and_then(|func| map[func].expand());
     }
     for block in module.functions.values_mut().flat_map(|func| func.blocks.values_mut()) {
-        if let Terminator::Call { callee: Callee::Direct(callee), .. } = &mut block.term {
+        if let Some(Callee::Direct(callee)) = block.term.callee_mut() {
             new(callee);
         }
     }

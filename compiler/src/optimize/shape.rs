@@ -42,11 +42,14 @@ fn split(func: &mut Function, edge: &mut BlockCall, offset: u32) {
 }
 
 /// Puts a block before the entry block, which has predecessors.
-fn new_entry(func: &mut Function) {
+pub(super) fn new_entry(func: &mut Function) {
     let old = func.entry;
+    let data = &func.blocks[old];
+    let offset = data.insts.first().map_or(data.term_offset, |inst| inst.offset);
     let entry = func.add_block();
     let args =
         func.blocks[old].params.clone().iter().map(|p| func.add_param(entry, func.values[*p])).collect();
     func.blocks[entry].term = Terminator::Jump(BlockCall { block: old, args });
+    func.blocks[entry].term_offset = offset;
     func.entry = entry;
 }

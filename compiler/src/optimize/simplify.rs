@@ -378,7 +378,8 @@ impl Simplifier<'_> {
                     *term = Terminator::Jump(default.clone());
                 }
             }
-            Terminator::Call { callee: callee @ Callee::Reference(_), .. } => {
+            Terminator::Call { callee: callee @ Callee::Reference(_), .. }
+            | Terminator::TailCall { callee: callee @ Callee::Reference(_), .. } => {
                 if let Callee::Reference(reference) = *callee
                     && let Some(func) = self.references.get(&reference)
                 {

@@ -63,6 +63,13 @@ pub enum Term {
         /// The landing packet.
         next: u32,
     },
+    /// Calls in place of returning.
+    TailCall {
+        /// What.
+        callee: Callee,
+        /// Arguments.
+        args: Values,
+    },
     /// Returns.
     Return(Values),
     /// Traps.
@@ -111,7 +118,7 @@ pub struct Packets {
     pub packets: Vec<Packet>,
     /// Values that are constants; they are made anew where they are used.
     pub constants: FxHashMap<Value, u32>,
-    /// Whether the function calls nothing.
+    /// Whether the function calls nothing, tail calls aside: they add no frame.
     pub leaf: bool,
     /// Number of values of the function.
     pub values: u32,
@@ -196,14 +203,13 @@ pub fn run(function: &Function, limit: usize) -> Packets {
         // A computed next packet cannot also be a trap's terminal: the checks get a packet of their own.
         let computed = match &data.term {
             Terminator::Return(_) | Terminator::Switch { .. } => true,
-            Terminator::Call { callee, .. } => matches!(callee, Callee::Reference(_)),
-            _ => false,
+            term => matches!(term.callee(), Some(Callee::Reference(_))),
         };
         let stack_check = block == function.entry && first[block] as usize == packets.len() && !leaf;
         if computed && (checks > 0 || stack_check) {
             cut(&mut packet, &mut packets, data.term_offset);
         }
-        if let Terminator::Call { callee: Callee::Reference(reference), .. } = &data.term
+        if let Some(Callee::Reference(reference)) = data.term.callee()
             && !packet.insts.iter().any(|i| i.result == Some(*reference))
         {
             let inst = references.get(reference).expect("references come from tables");
@@ -226,6 +232,7 @@ pub fn run(function: &Function, limit: usize) -> Packets {
             Terminator::Call { callee, args, next } => {
                 Term::Call { callee: *callee, args: args.clone(), next: first[*next] }
             }
+            Terminator::TailCall { callee, args } => Term::TailCall { callee: *callee, args: args.clone() },
             Terminator::Return(values) => Term::Return(values.clone()),
             Terminator::Trap(code) => Term::Trap(*code),
         };
@@ -274,6 +281,6 @@ fn successors(function: &Function, block: Block) -> Vec<Block> {
             targets.iter().chain([default]).map(|t| t.block).collect()
         }
         Terminator::Call { next, .. } => vec![*next],
-        Terminator::Return(_) | Terminator::Trap(_) => Vec::new(),
+        Terminator::TailCall { .. } | Terminator::Return(_) | Terminator::Trap(_) => Vec::new(),
     }
 }

@@ -181,7 +181,9 @@ fn live_in(packets: &Packets) -> Vec<Vec<Value>> {
         match &packet.term {
             Term::Branch { cond, .. } => used(*cond, i),
             Term::Switch { index, .. } => used(*index, i),
-            Term::Call { args, .. } | Term::Return(args) => args.iter().for_each(|v| used(*v, i)),
+            Term::Call { args, .. } | Term::TailCall { args, .. } | Term::Return(args) => {
+                args.iter().for_each(|v| used(*v, i))
+            }
             _ => {}
         }
         for target in packet.term.targets() {

@@ -522,7 +522,10 @@ impl Emitter<'_> {
         }
         match &packets.packets.get(index)?.term {
             Term::Return(_) => Some(assembly::IdDomain::Returns),
-            Term::Call { callee: crate::ir::Callee::Reference(_), .. } => Some(assembly::IdDomain::Functions),
+            Term::Call { callee: crate::ir::Callee::Reference(_), .. }
+            | Term::TailCall { callee: crate::ir::Callee::Reference(_), .. } => {
+                Some(assembly::IdDomain::Functions)
+            }
             Term::Switch { targets, .. } => {
                 let refs = targets.iter().map(|t| ExpertRef::Packet(self.first + t.packet)).collect();
                 Some(out.jump_table(refs))

@@ -32,7 +32,7 @@ impl Oracle for Wasmi {
             .set_max_stack_height(1 << 28)
             .wasm_multi_memory(false)
             .wasm_memory64(false)
-            .wasm_tail_call(false)
+            .wasm_tail_call(true)
             .wasm_extended_const(false);
         let module = Module::new(&wasmi::Engine::new(&config), wasm).ok()?;
         Some(Compiled { module, limits })

@@ -1,0 +1,406 @@
+//! Tail calls: ours against wasmtime on all executors, stacks that do not grow, and what a call costs.
+
+use std::fmt::Write;
+
+use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_runtime::lockstep::End;
+use wasm2onnx_runtime::{Error, Instance, Network, TrapCode, Value};
+use wasm2onnx_tests::examples::Call;
+use wasm2onnx_tests::oracle::{Engine, Oracle, Outcome, Stop, Wasmtime};
+use wasm2onnx_tests::ours::{self, Way};
+
+/// More than any call here takes.
+const MAX_STEPS: u64 = 1 << 26;
+
+/// Steps that the dense executor, which is slow, is compared over.
+const DENSE_STEPS: u64 = 3_000;
+
+const ITERATIONS: i32 = 1_000_000;
+
+struct Test {
+    wasm: Vec<u8>,
+    network: Network,
+}
+
+impl Test {
+    fn new(wat: &str) -> Test {
+        let wasm = wat::parse_str(wat).unwrap_or_else(|error| panic!("{error}\n{wat}"));
+        let network = compile(&wasm, &Options::default()).unwrap_or_else(|error| panic!("{error}\n{wat}"));
+        Test { wasm, network }
+    }
+
+    /// Makes the calls, in order, on one instance of each engine and compares; what they gave.
+    fn agrees(&self, calls: &[(&'static str, Vec<Value>)]) -> Vec<Outcome> {
+        let mut theirs = Wasmtime::new(&self.wasm, b"");
+        let expected: Vec<_> = calls.iter().map(|(name, args)| theirs.call(name, args)).collect();
+        for way in Way::SPARSE {
+            let mut ours = self.instance(way);
+            for ((name, args), expected) in calls.iter().zip(&expected) {
+                assert_eq!(ours.call(name, args), *expected, "{way:?}: {name}{args:?}");
+            }
+            assert_eq!(ours.globals(), theirs.globals(), "{way:?}");
+        }
+        expected
+    }
+
+    /// Compares every number of the first steps of a call on the dense and the sparse executor.
+    fn in_lockstep(&self, entry: &'static str, args: &[Value]) -> End {
+        let call = Call { entry, args: args.to_vec(), stdin: Vec::new() };
+        let end = ours::compare(&self.network, &call, DENSE_STEPS).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!matches!(end, End::Inexact { .. }), "{end:?}");
+        ours::compare_machine_code(&self.network, &call, DENSE_STEPS)
+            .unwrap_or_else(|error| panic!("{error}"));
+        end
+    }
+
+    fn instance(&self, way: Way) -> Instance<'_> {
+        Instance::with_config(&self.network, way.config(MAX_STEPS)).expect("instances can be made")
+    }
+
+    /// Tokens and steps of a turn: what a call of so many more turns takes more.
+    fn cost(&self, entry: &str, args: impl Fn(i32) -> Vec<Value>) -> (f64, f64) {
+        let [few, many] = [100, 1_100].map(|turns| {
+            let mut instance = self.instance(Way::Checked);
+            instance.invoke(entry, &args(turns)).expect("no trap");
+            (instance.tokens() as f64, instance.steps() as f64)
+        });
+        ((many.0 - few.0) / 1_000.0, (many.1 - few.1) / 1_000.0)
+    }
+
+    /// Number of keys for the stack.
+    fn stack(&self) -> u64 {
+        let names = ["control.return", "control.fp", "frame"];
+        let regions = self.network.regions.iter().filter(|region| names.contains(&&*region.name));
+        regions.map(|region| region.count).sum()
+    }
+}
+
+fn trap(code: TrapCode) -> Outcome {
+    Err(Stop::Trap(code))
+}
+
+const EVEN_AND_ODD: &str = r#"(module
+    (type $step (func (param i32) (result i32)))
+    (table funcref (elem $even $odd $even_indirect $odd_indirect))
+    (func $even (export "even") (type $step)
+        (if (i32.eqz (local.get 0)) (then (return (i32.const 1))))
+        (return_call $odd (i32.sub (local.get 0) (i32.const 1))))
+    (func $odd (type $step)
+        (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
+        (return_call $even (i32.sub (local.get 0) (i32.const 1))))
+    (func $even_indirect (export "even_indirect") (type $step)
+        (if (i32.eqz (local.get 0)) (then (return (i32.const 1))))
+        (return_call_indirect (type $step) (i32.sub (local.get 0) (i32.const 1)) (i32.const 3)))
+    (func $odd_indirect (type $step)
+        (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
+        ;; An entry that is not known before.
+        (return_call_indirect (type $step) (i32.sub (local.get 0) (i32.const 1))
+            (i32.add (i32.const 2) (i32.and (local.get 0) (i32.const 0x80000000)))))
+    (func $sum (export "sum") (param $n i32) (param $sum i32) (result i32)
+        (if (i32.eqz (local.get $n)) (then (return (local.get $sum))))
+        (return_call $sum (i32.sub (local.get $n) (i32.const 1)) (i32.add (local.get $sum) (local.get $n))))
+    ;; The same as a loop.
+    (func (export "loop") (param $n i32) (param $sum i32) (result i32)
+        (loop $next
+            (if (i32.eqz (local.get $n)) (then (return (local.get $sum))))
+            (local.set $sum (i32.add (local.get $sum) (local.get $n)))
+            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+            (br $next))
+        unreachable))"#;
+
+#[test]
+fn a_million_tail_calls_need_no_stack() {
+    let test = Test::new(EVEN_AND_ODD);
+    // Nothing calls. One slot and the outermost return would do.
+    assert!(test.stack() < 16, "{} keys", test.stack());
+    let one = |n| vec![Value::I32(n)];
+    let two = |n| vec![Value::I32(n), Value::I32(1)];
+    let outcomes = test.agrees(&[
+        ("even", one(ITERATIONS)),
+        ("even", one(ITERATIONS + 1)),
+        ("even_indirect", one(ITERATIONS)),
+        ("even_indirect", one(ITERATIONS + 1)),
+        ("sum", two(ITERATIONS)),
+    ]);
+    let parities: Vec<_> = [1, 0, 1, 0].map(|x| Ok(vec![Value::I32(x)])).into();
+    assert_eq!(outcomes[..4], parities);
+    for (entry, args) in [("even", one(ITERATIONS)), ("even_indirect", one(51)), ("sum", two(51))] {
+        test.in_lockstep(entry, &args);
+    }
+    let cost = |entry, args: &dyn Fn(i32) -> Vec<Value>| {
+        let (tokens, steps) = test.cost(entry, args);
+        println!("{entry}: {tokens} tokens and {steps} steps a turn");
+        (tokens, steps)
+    };
+    assert!(cost("even", &one).0 <= 1.0);
+    assert!(cost("even_indirect", &one).0 <= 2.0);
+    // A function that tail calls itself is a loop, and a turn of one that tests first is one packet.
+    assert_eq!(cost("sum", &two), cost("loop", &two));
+    assert!(cost("sum", &two).0 <= 1.0);
+}
+
+/// Mixed lists of parameters, so many words that most are in the frame: a function's words move to other
+/// slots, which hold words that move too.
+#[test]
+fn long_lists_of_arguments_are_permuted() {
+    let mut rng = fastrand::Rng::with_seed(5);
+    // Types of the parameters of each function, the first a counter.
+    let lists: Vec<Vec<&str>> = [20, 33, 3, 14, 25]
+        .map(|count| (0..count).map(|i| if i > 0 && rng.bool() { "i64" } else { "i32" }).collect())
+        .into();
+    let results = "i64 ".repeat(9);
+    let mut wat = String::from("(module (memory 1)\n");
+    wat += "(func $mix (param i64 i64) (result i64) (local $i i32)\n";
+    wat += "(loop (local.set 0 (i64.xor (i64.rotl (local.get 0) (i64.const 7)) (local.get 1)))\n";
+    wat += "(br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 3)))) (local.get 0))\n";
+    for (f, list) in lists.iter().enumerate() {
+        writeln!(wat, "(func $f{f} (param {}) (result {results}) (local $x i64)", list.join(" ")).unwrap();
+        let get = |i: usize, ty: &str| match (list[i], ty) {
+            ("i32", "i64") => format!("(i64.extend_i32_u (local.get {i}))"),
+            ("i64", "i32") => format!("(i32.wrap_i64 (local.get {i}))"),
+            _ => format!("(local.get {i})"),
+        };
+        // All parameters count, and in every second function all live across a call.
+        let any: Vec<_> = (0..9).map(|_| get(rng.usize(1..list.len()), "i64")).collect();
+        writeln!(wat, "(if (i32.eqz (local.get 0)) (then (return {})))", any.join(" ")).unwrap();
+        if f % 2 == 0 {
+            writeln!(wat, "(local.set $x (call $mix {} {}))", any[0], any[1]).unwrap();
+        }
+        let other = (f + 1) % lists.len();
+        let mut args: Vec<String> = Vec::new();
+        for (j, ty) in lists[other].iter().enumerate() {
+            let from = get((j * 7 + 3) % list.len(), ty);
+            args.push(match (j, *ty) {
+                (0, _) => "(i32.sub (local.get 0) (i32.const 1))".to_owned(),
+                (1, "i64") => format!("(i64.add {from} (local.get $x))"),
+                // Every other one moves as it is.
+                (_, ty) if j % 2 == 1 => format!("({ty}.add {from} ({ty}.const {j}))"),
+                _ => from,
+            });
+        }
+        writeln!(wat, "(return_call $f{other} {}))", args.join(" ")).unwrap();
+    }
+    let values: String = (0..lists[0].len()).fold(String::new(), |text, i| match lists[0][i] {
+        "i32" if i == 0 => text + "(local.get 0)",
+        "i32" => text + &format!("(i32.mul (local.get 1) (i32.const {}))", 2 * i + 1),
+        _ => {
+            text + &format!("(i64.mul (i64.extend_i32_s (local.get 1)) (i64.const {}))", 0x0123_4567_89ab * i)
+        }
+    });
+    // By a tail call and by a call, with values that live across it.
+    writeln!(wat, "(func (export \"tail\") (param i32 i32) (result {results}) (return_call $f0 {values}))")
+        .unwrap();
+    writeln!(
+        wat,
+        "(func (export \"call\") (param i32 i32) (result {results} i32) (call $f0 {values}) (local.get 1)))"
+    )
+    .unwrap();
+    let test = Test::new(&wat);
+    assert!(test.stack() < 1_000, "{} keys", test.stack());
+    let calls: Vec<_> = (0..40)
+        .flat_map(|n| {
+            let args = vec![Value::I32(n), Value::I32(n.wrapping_mul(0x0765_4321) ^ 77)];
+            [("tail", args.clone()), ("call", args)]
+        })
+        .collect();
+    let outcomes = test.agrees(&calls);
+    assert!(outcomes.iter().all(Result::is_ok));
+    test.in_lockstep("tail", &[Value::I32(21), Value::I32(-5)]);
+    test.in_lockstep("call", &[Value::I32(12), Value::I32(9)]);
+}
+
+#[test]
+fn traps_of_tail_callees_and_of_the_checks() {
+    let test = Test::new(
+        r#"(module
+        (type $f (func (param i32) (result i32)))
+        (global $count (export "count") (mut i32) (i32.const 0))
+        (memory 1)
+        (table 6 funcref) (elem (i32.const 1) $divide $load $other $again)
+        (func $again (type $f)
+            (global.set $count (i32.add (global.get $count) (i32.const 1)))
+            (return_call_indirect (type $f) (i32.sub (local.get 0) (i32.const 1)) (local.get 0)))
+        (func $divide (type $f) (i32.div_u (i32.const 12) (local.get 0)))
+        (func $load (type $f) (i32.load (i32.sub (local.get 0) (i32.const 3))))
+        (func $other (param i64) (result i32) (i32.wrap_i64 (local.get 0)))
+        (func $never (param i32) (result i32) (if (local.get 0) (then unreachable)) (return_call $again (local.get 0)))
+        (func (export "indirect") (param i32 i32) (result i32)
+            (return_call_indirect (type $f) (local.get 0) (local.get 1)))
+        (func (export "direct") (param i32) (result i32) (return_call $never (local.get 0)))
+        (func (export "called") (param i32 i32) (result i32) (i32.add (i32.const 100)
+            (call_indirect (type $f) (local.get 0) (local.get 1)))))"#,
+    );
+    let call = |name, a, b| (name, vec![Value::I32(a), Value::I32(b)]);
+    let calls = [
+        call("indirect", 0, 1),
+        call("indirect", 5, 1),
+        call("indirect", 0, 2),
+        call("indirect", 3, 2),
+        call("indirect", 0, 3),
+        call("indirect", 0, 0),
+        call("indirect", 0, 5),
+        call("indirect", 0, 6),
+        call("indirect", 0, -1),
+        call("indirect", 4, 4),
+        call("indirect", 2, 4),
+        call("called", 2, 4),
+        call("called", 1, 4),
+        ("direct", vec![Value::I32(1)]),
+        ("direct", vec![Value::I32(0)]),
+        call("indirect", 6, 1),
+    ];
+    let outcomes = test.agrees(&calls);
+    let traps: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.clone().err()).collect();
+    use TrapCode::*;
+    let expected = [
+        IntegerDivideByZero,
+        MemoryOutOfBounds,
+        IndirectCallTypeMismatch,
+        UninitializedElement,
+        UninitializedElement,
+        UndefinedElement,
+        UndefinedElement,
+        IndirectCallTypeMismatch,
+        MemoryOutOfBounds,
+        MemoryOutOfBounds,
+        IntegerDivideByZero,
+        Unreachable,
+        UninitializedElement,
+    ];
+    assert_eq!(traps, expected.map(Stop::Trap));
+    for (name, args) in &calls {
+        test.in_lockstep(name, args);
+    }
+}
+
+/// `f` calls `g`, which tail calls `f`: as deep as `f` alone would be.
+#[test]
+fn recursion_mixed_with_tail_calls_ends_at_the_limit() {
+    let test = Test::new(
+        r#"(module
+        (type $t (func (param i32) (result i32)))
+        (table funcref (elem $f $leaf $g))
+        (func $f (export "f") (type $t)
+            (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
+            (i32.add (i32.const 1) (call $leaf (i32.sub (local.get 0) (i32.const 1)))))
+        ;; Calls nothing itself, so that it does not check how deep it is.
+        (func $leaf (type $t)
+            (if (i32.and (local.get 0) (i32.const 1)) (then (return_call $g (local.get 0))))
+            (return_call_indirect (type $t) (local.get 0) (i32.eq (local.get 0) (i32.const 12345))))
+        (func $g (type $t)
+            (return_call_indirect (type $t) (local.get 0) (i32.eq (local.get 0) (i32.const 12346))))
+        (func (export "tail") (param i32) (result i32) (return_call $leaf (local.get 0))))"#,
+    );
+    let deep = |n| vec![Value::I32(n)];
+    for way in Way::SPARSE {
+        let mut instance = test.instance(way);
+        assert_eq!(instance.call("f", &deep(20_000)), Ok(deep(20_000)));
+        assert_eq!(instance.call("f", &deep(-1)), trap(TrapCode::CallStackExhausted));
+        assert_eq!(instance.call("tail", &deep(-1)), trap(TrapCode::CallStackExhausted));
+        assert_eq!(instance.call("f", &deep(7)), Ok(deep(7)));
+    }
+    test.agrees(&(0..20).flat_map(|n| [("f", deep(n)), ("tail", deep(n))]).collect::<Vec<_>>());
+    assert!(matches!(test.in_lockstep("tail", &deep(9)), End::Finished(Ok(_))));
+    // Calls below it, in a loop of tail calls: the depth stays.
+    let test = Test::new(
+        r#"(module
+        (memory 1)
+        (func $work (param i32) (result i32) (local $i i32)
+            (loop (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (local.set 0 (i32.mul (local.get 0) (i32.const 3)))
+                (br_if 0 (i32.lt_u (local.get $i) (i32.const 2))))
+            (local.get 0))
+        (func $a (export "a") (param i32 i32) (result i32)
+            (if (i32.eqz (local.get 0)) (then (return (local.get 1))))
+            (return_call $b (i32.sub (local.get 0) (i32.const 1)) (call $work (local.get 1))))
+        (func $b (param i32 i32) (result i32)
+            (if (i32.eqz (local.get 0)) (then (return (i32.add (local.get 1) (call $work (local.get 0))))))
+            (return_call $a (i32.sub (local.get 0) (i32.const 1)) (i32.add (call $work (local.get 1)) (local.get 0)))))"#,
+    );
+    assert!(test.stack() < 100, "{} keys", test.stack());
+    let outcomes = test.agrees(&[("a", vec![Value::I32(30_000), Value::I32(1)])]);
+    assert!(outcomes[0].is_ok());
+    test.in_lockstep("a", &[Value::I32(30), Value::I32(1)]);
+}
+
+/// A tail call of the outermost function halts with its results, also those that are in the frame.
+#[test]
+fn the_start_function_and_imports() {
+    let wat = r#"(module
+        (import "env" "output_byte" (func $out (param i32)))
+        (import "env" "input_byte" (func $in (result i32)))
+        (global $g (export "g") (mut i32) (i32.const 0))
+        (table funcref (elem $out $set))
+        (func $set (param i32) (global.set $g (local.get 0)))
+        (func $start (return_call_indirect (param i32) (i32.const 77) (i32.const 1)))
+        (start $start)
+        (func (export "put") (param i32) (return_call $out (local.get 0)))
+        (func (export "put_indirect") (param i32 i32)
+            (return_call_indirect (param i32) (local.get 0) (local.get 1)))
+        (func (export "get") (result i32) (return_call $in)))"#;
+    let test = Test::new(wat);
+    let mut theirs = Wasmtime::new(&test.wasm, b"xyz");
+    for way in Way::SPARSE {
+        let config = wasm2onnx_runtime::Config { stdin: b"xyz".to_vec(), ..way.config(MAX_STEPS) };
+        let mut ours = Instance::with_config(&test.network, config).expect("the start function returns");
+        assert_eq!(ours.global("g").ok(), Some(Value::I32(77)));
+        let run = |engine: &mut dyn Engine| {
+            let put = engine.call("put", &[Value::I32(65)]);
+            let indirect = engine.call("put_indirect", &[Value::I32(66), Value::I32(0)]);
+            let set = engine.call("put_indirect", &[Value::I32(5), Value::I32(1)]);
+            [put, indirect, set, engine.call("get", &[])]
+        };
+        let found = run(&mut ours);
+        assert_eq!(found[3], Ok(vec![Value::I32(i32::from(b'x'))]));
+        assert_eq!((ours.stdout(), ours.global("g").ok()), (b"AB".to_vec(), Some(Value::I32(5))));
+        if way == Way::Checked {
+            assert_eq!(found, run(&mut theirs));
+            assert_eq!(theirs.stdout(), b"AB");
+        }
+    }
+    // Traps in the start function are told as such.
+    let test =
+        Test::new(r#"(module (func $bad unreachable) (func $start (return_call $bad)) (start $start))"#);
+    let error = Instance::new(&test.network).err().expect("it traps");
+    assert!(matches!(error, Error::Trap(trap) if trap.code == TrapCode::Unreachable));
+}
+
+/// One packet that reads a slot and writes it: the argument's old value is seen, not the new one.
+#[test]
+fn a_slot_is_read_before_it_is_written() {
+    let (params, last) = ("i32 ".repeat(13), 12);
+    let rotated: String = (0..13).map(|i| format!("(local.get {}) ", (i + last) % 13)).collect();
+    let all: String = (1..13).map(|i| format!("(local.get {i}) ")).collect();
+    let test = Test::new(&format!(
+        r#"(module
+        (global $turns (mut i32) (i32.const 0))
+        (func $rotate (param {params}) (result {params}) (return_call $count {rotated}))
+        (func $count (param {params}) (result {params})
+            (global.set $turns (i32.sub (global.get $turns) (i32.const 1)))
+            (if (i32.lt_s (global.get $turns) (i32.const 0)) (then (return (local.get 0) {all})))
+            (return_call $rotate (local.get 0) {all}))
+        (func (export "f") (param $turns i32) (result {params})
+            (global.set $turns (local.get $turns)) (return_call $rotate {numbers})))"#,
+        numbers = (100..113).map(|i| format!("(i32.const {i}) ")).collect::<String>(),
+    ));
+    let outcomes = test.agrees(&(0..15).map(|n| ("f", vec![Value::I32(n)])).collect::<Vec<_>>());
+    let numbers = (0..13).map(|i| Value::I32(100 + (i + last) % 13)).collect();
+    assert_eq!(outcomes[0], Ok(numbers));
+    test.in_lockstep("f", &[Value::I32(14)]);
+}
+
+/// Arguments of a call that always traps need slots too: no function has them in its frame.
+#[test]
+fn no_entry_has_the_type_of_a_tail_call() {
+    let test = Test::new(&format!(
+        r#"(module
+        (type $long (func (param {params})))
+        (table funcref (elem $f $g))
+        (func $f (export "f") (param i32) (return_call_indirect (type $long) {args} (local.get 0)))
+        (func $g (param i32)))"#,
+        params = "i32 ".repeat(40),
+        args = "(local.get 0) ".repeat(40),
+    ));
+    let outcomes = test.agrees(&[("f", vec![Value::I32(0)]), ("f", vec![Value::I32(2)])]);
+    assert_eq!(outcomes, [TrapCode::IndirectCallTypeMismatch, TrapCode::UndefinedElement].map(trap));
+}

@@ -14,7 +14,7 @@ use std::num::NonZeroU32;
 use wasm2onnx_runtime::{TrapCode, Value};
 
 pub use with_wasmi::Wasmi;
-pub use with_wasmtime::{Wasmtime, exported_functions};
+pub use with_wasmtime::{Exports, Wasmtime};
 
 /// How a call ended: its results, or why there are none.
 pub type Outcome = Result<Vec<Value>, Stop>;
@@ -43,6 +43,13 @@ pub trait Engine {
 
     /// Values of the exported globals.
     fn globals(&mut self) -> BTreeMap<String, Value>;
+
+    /// Changes an exported global.
+    ///
+    /// # Panics
+    ///
+    /// If there is none that is mutable and of that type.
+    fn set_global(&mut self, name: &str, value: Value);
 
     /// Contents of the exported memories.
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>>;
@@ -103,8 +110,7 @@ pub trait Oracle: Engine + Sized {
     }
 
     /// Instructions executed so far: all but `nop`, `drop`, `return` and those that only structure
-    /// the code (`block`, `loop`, `else`, `end`), and one more for each byte or entry that is filled or
-    /// copied. After a trap those of the last stretch of straight
+    /// the code (`block`, `loop`, `else`, `end`). After a trap those of the last stretch of straight
     /// code may be missing. wasmi counts its own instructions: about as many.
     ///
     /// # Panics

@@ -75,6 +75,10 @@ impl Engine for Instance<'_> {
         names.map(|name| (name.clone(), value(name))).collect()
     }
 
+    fn set_global(&mut self, name: &str, value: Value) {
+        Instance::set_global(self, name, value).unwrap_or_else(|error| panic!("{error}"));
+    }
+
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
         let mut contents = BTreeMap::new();
         for name in self.network().memories.keys() {

@@ -1,13 +1,16 @@
-//! Random modules from wasm-smith.
+//! Random modules from wasm-smith, with [pieces] between their instructions.
+
+mod pieces;
+
+pub use pieces::FUEL;
 
 use arbitrary::Unstructured;
 use wasm_smith::MemoryOffsetChoices;
 
-/// What a module generated with `ensure_termination` may burn: a unit for each function entry and
-/// each turn of a loop.
-const TERMINATION_FUEL: u32 = 500;
+/// The fuel that a module begins with, see [`FUEL`].
+pub const TERMINATION_FUEL: i32 = 500;
 
-/// A module without imports that terminates and exports everything.
+/// A module without imports that exports everything. Each call ends, since it burns fuel.
 pub fn random_module(seed: u64) -> Vec<u8> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut bytes = vec![0; rng.usize(1_000..6_000)];
@@ -20,7 +23,6 @@ pub fn random_module(seed: u64) -> Vec<u8> {
         memory64_enabled: false,
         relaxed_simd_enabled: false,
         simd_enabled: false,
-        tail_call_enabled: false,
         threads_enabled: false,
         wide_arithmetic_enabled: false,
         // One in four traps wherever it happens to; the others get to the end more often.
@@ -47,8 +49,7 @@ pub fn random_module(seed: u64) -> Vec<u8> {
         max_element_segments: 4,
         ..wasm_smith::Config::default()
     };
-    let mut module =
+    let module =
         wasm_smith::Module::new(config, &mut Unstructured::new(&bytes)).expect("there are bytes enough");
-    module.ensure_termination(TERMINATION_FUEL).expect("the bodies are generated");
-    module.to_bytes()
+    pieces::insert(&module.to_bytes(), seed, TERMINATION_FUEL)
 }

@@ -11,10 +11,10 @@ use wasm2onnx_compiler::error::ErrorKind;
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::{Instance, Network, TrapCode, Value, ValueType};
 use wasm2onnx_tests::oracle::{
-    Engine, Limits, NoInstance, Oracle, Outcome, Stop, Wasmtime, exported_functions, first_difference,
+    Engine, Exports, Limits, NoInstance, Oracle, Outcome, Stop, Wasmtime, first_difference,
 };
 use wasm2onnx_tests::ours::{Way, outcome};
-use wasm2onnx_tests::smith::random_module;
+use wasm2onnx_tests::smith::{FUEL as BURNT, TERMINATION_FUEL, random_module};
 use wasm2onnx_tests::values::random_value;
 use wasm2onnx_tests::{in_parallel, save_failure};
 
@@ -35,7 +35,8 @@ const MAX_PAGES: u32 = 16;
 
 const LIMITS: Limits = Limits { fuel: Some(FUEL), pages: Some(MAX_PAGES) };
 
-/// Steps for each unit of fuel, far above what instructions take, so that a run astray ends.
+/// Steps for each unit of fuel, far above what instructions take that do not move many bytes, so that a run
+/// astray ends.
 const STEPS_PER_FUEL: u64 = 2_000;
 
 /// Mutated modules.
@@ -87,9 +88,15 @@ fn compare_all(seeds: u64, name: &str, origin: Origin, module: impl Fn(u64) -> V
     let total = total.into_inner().expect("no test panicked holding it");
     println!(
         "{seeds} {name} modules: {} compared, {} failed, the others refused; {} calls, {} of them trapped, {} instructions",
-        total.compared, total.failed, total.calls, total.traps, total.fuel,
+        total.compared,
+        total.failed,
+        total.calls,
+        total.traps.values().sum::<u64>(),
+        total.fuel,
     );
+    println!("traps: {:?}; {} exports left at a call that is too long or deep", total.traps, total.left);
     assert_eq!(total.failed, 0, "modules fail");
+    assert!(total.left * 20 <= total.calls, "too many are left");
     total
 }
 
@@ -97,7 +104,8 @@ fn compare_all(seeds: u64, name: &str, origin: Origin, module: impl Fn(u64) -> V
 #[derive(Default)]
 struct Total {
     calls: u64,
-    traps: u64,
+    traps: BTreeMap<String, u64>,
+    left: u64,
     fuel: u64,
     busy: u64,
     compared: u64,
@@ -108,7 +116,10 @@ impl Total {
     fn add(&mut self, summary: Summary) {
         self.compared += 1;
         self.calls += summary.calls;
-        self.traps += summary.traps;
+        self.left += summary.left;
+        for (code, count) in summary.traps {
+            *self.traps.entry(code).or_default() += count;
+        }
         self.fuel += summary.fuel;
         self.busy += u64::from(summary.longest >= BUSY);
     }
@@ -118,7 +129,9 @@ impl Total {
 #[derive(Default)]
 struct Summary {
     calls: u64,
-    traps: u64,
+    traps: BTreeMap<String, u64>,
+    /// Exports of mutated modules left at a call that takes ours too many steps or a stack too large.
+    left: u64,
     fuel: u64,
     /// Most fuel of a call that did not trap.
     longest: u64,
@@ -130,7 +143,7 @@ impl Summary {
         for call in &transcript.calls {
             self.calls += 1;
             match call.outcome {
-                Err(Stop::Trap(_)) => self.traps += 1,
+                Err(Stop::Trap(code)) => *self.traps.entry(format!("{code:?}")).or_default() += 1,
                 _ => self.longest = self.longest.max(call.fuel),
             }
         }
@@ -161,6 +174,8 @@ struct Transcript {
 }
 
 struct RecordedCall {
+    /// Globals that the host changes before.
+    sets: Vec<(String, Value)>,
     args: Vec<Value>,
     outcome: Outcome,
     globals: BTreeMap<String, Value>,
@@ -183,7 +198,8 @@ fn compare(wasm: &[u8], seed: u64, origin: Origin) -> Result<Comparison, String>
     };
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut summary = Summary::default();
-    for (name, params) in exported_functions(wasm) {
+    let exports = Exports::of(wasm);
+    for (name, params) in &exports.functions {
         let reference = match Wasmtime::instantiate(&module, &[]) {
             Ok(reference) => reference,
             Err(NoInstance::Refused) => return Ok(Comparison::Neither),
@@ -192,10 +208,11 @@ fn compare(wasm: &[u8], seed: u64, origin: Origin) -> Result<Comparison, String>
                 break;
             }
         };
-        let transcript = record(reference, name, &params, &mut rng, origin)?;
+        let transcript = record(reference, &exports, name, params, &mut rng, origin)?;
         for way in Way::SPARSE {
-            replay(&network, &transcript, way, origin)
+            let all = replay(&network, &transcript, way, origin)
                 .map_err(|what| format!("{way:?}: {:?}: {what}", transcript.name))?;
+            summary.left += u64::from(!all);
         }
         summary.add(&transcript);
     }
@@ -220,16 +237,19 @@ fn compare_creation(network: &Network, expected: &Stop, origin: Origin) -> Resul
 /// Calls an export a few times, with values that persist between the calls.
 fn record(
     mut reference: Wasmtime,
-    name: String,
+    exports: &Exports,
+    name: &str,
     params: &[ValueType],
     rng: &mut fastrand::Rng,
     origin: Origin,
 ) -> Result<Transcript, String> {
     let mut calls = Vec::new();
     for _ in 0..CALLS {
+        let sets = sets(exports, rng);
+        sets.iter().for_each(|(name, value)| reference.set_global(name, *value));
         let args: Vec<_> = params.iter().map(|ty| random_value(rng, *ty)).collect();
         let before = reference.instructions();
-        let outcome = reference.call(&name, &args);
+        let outcome = reference.call(name, &args);
         if outcome == Err(Stop::Limit) {
             match origin {
                 Origin::Generated => return Err(format!("{name:?}{args:?} runs too long")),
@@ -238,21 +258,39 @@ fn record(
         }
         let fuel = reference.instructions() - before;
         let (globals, memories) = (reference.globals(), reference.memories());
-        calls.push(RecordedCall { args, outcome, globals, memories, fuel });
+        calls.push(RecordedCall { sets, args, outcome, globals, memories, fuel });
     }
-    Ok(Transcript { name, calls, fuel: reference.instructions() })
+    Ok(Transcript { name: name.to_owned(), calls, fuel: reference.instructions() })
 }
 
-/// Makes the same calls and compares.
-fn replay(network: &Network, transcript: &Transcript, way: Way, origin: Origin) -> Result<(), String> {
+/// Globals to change before a call: the fuel, and now and then another one.
+fn sets(exports: &Exports, rng: &mut fastrand::Rng) -> Vec<(String, Value)> {
+    let fuel = (BURNT.to_owned(), ValueType::I32);
+    let mut sets = Vec::new();
+    if exports.globals.contains(&fuel) {
+        sets.push((fuel.0, Value::I32(TERMINATION_FUEL)));
+    }
+    if let Some((name, ty)) = rng.choice(&exports.globals)
+        && name != BURNT
+        && rng.bool()
+    {
+        sets.push((name.clone(), random_value(rng, *ty)));
+    }
+    sets
+}
+
+/// Makes the same calls and compares; whether all of them.
+fn replay(network: &Network, transcript: &Transcript, way: Way, origin: Origin) -> Result<bool, String> {
     let config = way.config(max_steps(transcript.fuel));
     let mut ours = Instance::with_config(network, config).map_err(|e| format!("creation: {e}"))?;
-    for RecordedCall { args, outcome: expected, globals, memories, .. } in &transcript.calls {
+    for RecordedCall { sets, args, outcome: expected, globals, memories, .. } in &transcript.calls {
+        sets.iter().for_each(|(name, value)| Engine::set_global(&mut ours, name, *value));
         let found = ours.call(&transcript.name, args);
-        // The two stacks are not of one size.
+        // The two stacks are not of one size, and fuel says nothing about how much an instruction moves.
         let exhausted = Err(Stop::Trap(TrapCode::CallStackExhausted));
-        if origin == Origin::Mutated && (found == exhausted || *expected == exhausted) {
-            return Ok(());
+        let left = found == exhausted || *expected == exhausted || found == Err(Stop::Limit);
+        if origin == Origin::Mutated && left {
+            return Ok(false);
         }
         if found != *expected {
             return Err(format!("{args:?} gave {found:?} instead of {expected:?}"));
@@ -265,12 +303,12 @@ fn replay(network: &Network, transcript: &Transcript, way: Way, origin: Origin) 
             return Err(format!("after {args:?} {difference}"));
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Enough steps for what burnt so much fuel.
 fn max_steps(fuel: u64) -> u64 {
-    (fuel + 1_000) * STEPS_PER_FUEL
+    (fuel + 10_000) * STEPS_PER_FUEL
 }
 
 /// The module with a few bytes changed, moved or missing.

@@ -9,9 +9,7 @@ use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::{Config, Dense, Error, Executor, Instance, Network, Value};
 use wasm2onnx_tests::onnx_file::File;
 use wasm2onnx_tests::onnx_runtime::{Ended, Level, LoopModel, StepModel, follow, model};
-use wasm2onnx_tests::oracle::{
-    Engine, Limits, NoInstance, Oracle, Outcome, Stop, Wasmtime, exported_functions,
-};
+use wasm2onnx_tests::oracle::{Engine, Exports, Limits, NoInstance, Oracle, Outcome, Stop, Wasmtime};
 use wasm2onnx_tests::ours::{self, outcome};
 use wasm2onnx_tests::programs;
 use wasm2onnx_tests::smith::random_module;
@@ -331,7 +329,7 @@ fn random_modules() {
 /// Compares some calls: how many, how many of them trapped, their steps, and how many were too long.
 fn compare_random(wasm: &[u8], seed: u64) -> Result<(u64, u64, u64, u64), String> {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut exports = exported_functions(wasm);
+    let mut exports = Exports::of(wasm).functions;
     rng.shuffle(&mut exports);
     let mut sum = (0, 0, 0);
     let mut cut = 0;

@@ -10,7 +10,7 @@ use wasm2onnx_runtime::lockstep::{End, Report, compare_step_by_step};
 use wasm2onnx_runtime::{ExpertId, Instance, Network, SparseOptions, Stepper, TokenEnds};
 use wasm2onnx_tests::damage::{Run, erase, packets};
 use wasm2onnx_tests::examples::{self, Example};
-use wasm2onnx_tests::oracle::exported_functions;
+use wasm2onnx_tests::oracle::Exports;
 use wasm2onnx_tests::smith::random_module;
 use wasm2onnx_tests::values::random_value;
 use wasm2onnx_tests::{ours, programs};
@@ -81,7 +81,7 @@ impl Program {
                 return None;
             }
             let mut rng = fastrand::Rng::with_seed(seed);
-            let calls = exported_functions(&wasm).into_iter().filter_map(|(entry, params)| {
+            let calls = Exports::of(&wasm).functions.into_iter().filter_map(|(entry, params)| {
                 let args: Vec<_> = params.iter().map(|ty| random_value(&mut rng, *ty)).collect();
                 Run::follow(&network, &entry, &args, MAX_STEPS)
             });

@@ -97,6 +97,11 @@ impl Engine for Wasmi {
         globals.collect()
     }
 
+    fn set_global(&mut self, name: &str, value: Value) {
+        let global = self.instance.get_global(&self.store, name).expect("the global is exported");
+        global.set(&mut self.store, to_wasmi(value)).expect("it is mutable");
+    }
+
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
         let memories = self.exports().into_iter().filter_map(|(name, export)| match export {
             Extern::Memory(memory) => Some((name, memory.data(&self.store).to_vec())),

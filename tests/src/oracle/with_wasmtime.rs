@@ -7,9 +7,9 @@ use std::sync::{Arc, LazyLock};
 use wasm2onnx_compiler::options::DEFAULT_MAX_TABLE_ENTRIES;
 use wasm2onnx_runtime::{TrapCode, Value, ValueType};
 use wasmtime::{
-    AsContextMut, Caller, Config, Error, Extern, ExternRef, HeapType, Instance, Linker, Module, OperatorCost,
-    OptLevel, Store, StoreLimits, StoreLimitsBuilder, Trap, Val, ValType, VariableOperatorCost,
-    WasmBacktrace,
+    AsContextMut, Caller, Config, Error, Extern, ExternRef, ExternType, HeapType, Instance, Linker, Module,
+    Mutability, OperatorCost, OptLevel, Store, StoreLimits, StoreLimitsBuilder, Trap, Val, ValType,
+    VariableOperatorCost, WasmBacktrace,
 };
 
 use super::{Compiled, Engine, Host, Limits, NoInstance, Oracle, Outcome, Stop};
@@ -29,8 +29,17 @@ static ENGINE: LazyLock<wasmtime::Engine> = LazyLock::new(|| {
     let mut config = Config::new();
     // Of the NaNs that WebAssembly allows the one that its deterministic profile asks for, as ours.
     config.consume_fuel(true).cranelift_nan_canonicalization(true).cranelift_opt_level(OptLevel::None);
-    // Growth that fails costs nothing.
-    let variable = VariableOperatorCost { table_grow_per_element: 0, ..VariableOperatorCost::new() };
+    // An instruction costs the same whatever it is asked to do: it may be too much, and trap or fail.
+    let variable = VariableOperatorCost {
+        memory_copy_per_byte: 0,
+        memory_fill_per_byte: 0,
+        memory_init_per_byte: 0,
+        table_copy_per_element: 0,
+        table_fill_per_element: 0,
+        table_grow_per_element: 0,
+        table_init_per_element: 0,
+        ..VariableOperatorCost::new()
+    };
     config.operator_cost(OperatorCost { variable, ..OperatorCost::new() });
     wasmtime::Engine::new(&config).expect("a supported configuration")
 });
@@ -107,6 +116,12 @@ impl Engine for Wasmtime {
         globals.collect()
     }
 
+    fn set_global(&mut self, name: &str, value: Value) {
+        let global = self.instance.get_global(&mut self.store, name).expect("the global is exported");
+        let value = to_wasmtime(value, &mut self.store);
+        global.set(&mut self.store, value).expect("it is mutable");
+    }
+
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
         let exports = self.exports();
         let memories = exports.into_iter().filter_map(|(name, export)| match export {
@@ -174,23 +189,46 @@ fn from_wasmtime(value: &Val, store: impl AsContextMut) -> Value {
     }
 }
 
-/// The exported functions of a module with the types of their parameters; none if wasmtime refuses it.
-pub fn exported_functions(wasm: &[u8]) -> Vec<(String, Vec<ValueType>)> {
-    let Ok(module) = Module::new(&ENGINE, wasm) else {
-        return Vec::new();
-    };
-    let signature = |export: wasmtime::ExportType<'_>| {
-        let ty = export.ty();
-        let params = ty.func()?.params().map(|ty| match ty {
-            ValType::I32 => ValueType::I32,
-            ValType::I64 => ValueType::I64,
-            ValType::F32 => ValueType::F32,
-            ValType::F64 => ValueType::F64,
-            ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Func) => ValueType::FuncRef,
-            ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Extern) => ValueType::ExternRef,
-            other => panic!("a parameter of type {other}"),
-        });
-        Some((export.name().to_owned(), params.collect()))
-    };
-    module.exports().filter_map(signature).collect()
+/// What a module exports that a host can call or change.
+#[derive(Default)]
+pub struct Exports {
+    /// Functions with the types of their parameters.
+    pub functions: Vec<(String, Vec<ValueType>)>,
+    /// Mutable globals with their types.
+    pub globals: Vec<(String, ValueType)>,
+}
+
+impl Exports {
+    /// Those of a module; none if wasmtime refuses it.
+    pub fn of(wasm: &[u8]) -> Exports {
+        let mut exports = Exports::default();
+        let Ok(module) = Module::new(&ENGINE, wasm) else {
+            return exports;
+        };
+        for export in module.exports() {
+            let name = export.name().to_owned();
+            match export.ty() {
+                ExternType::Func(ty) => {
+                    exports.functions.push((name, ty.params().map(|ty| value_type(&ty)).collect()));
+                }
+                ExternType::Global(ty) if ty.mutability() == Mutability::Var => {
+                    exports.globals.push((name, value_type(ty.content())));
+                }
+                _ => {}
+            }
+        }
+        exports
+    }
+}
+
+fn value_type(ty: &ValType) -> ValueType {
+    match ty {
+        ValType::I32 => ValueType::I32,
+        ValType::I64 => ValueType::I64,
+        ValType::F32 => ValueType::F32,
+        ValType::F64 => ValueType::F64,
+        ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Func) => ValueType::FuncRef,
+        ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Extern) => ValueType::ExternRef,
+        other => panic!("a value of type {other}"),
+    }
 }

@@ -1,0 +1,582 @@
+//! Pieces of code between the instructions of a module, for what wasm-smith makes only with operands that
+//! nearly always trap, or not at all where it avoids traps: bulk memory, tables, references, calls
+//! through tables, tail calls.
+//!
+//! A piece takes nothing from the stack and leaves nothing, so that it can stand anywhere. What it
+//! finds goes to a checksum in a global that is exported. Operands are nearly always within bounds; where a
+//! piece calls a function, it is a later one, but for a few.
+//!
+//! Termination is ensured here too, and not by wasm-smith, which traps when the fuel is used up or a length is
+//! above it: functions return then, with results of 0. The fuel is a global that is exported, so that a host
+//! can fill it up between calls.
+
+use std::convert::Infallible;
+
+use wasm_encoder::reencode::{self, Reencode};
+use wasm_encoder::{
+    BlockType, CodeSection, ConstExpr, ExportKind, ExportSection, Function, GlobalSection, GlobalType,
+    HeapType, Instruction, Module, RefType, ValType,
+};
+use wasmparser::{ElementItems, FuncType, FunctionBody, Parser, Payload};
+
+/// What the host knows the fuel as: a unit for each function entry and each turn of a loop.
+pub const FUEL: &str = "the fuel";
+
+/// One piece for so many instructions, about.
+const DISTANCE: u32 = 12;
+
+/// One operand in so many may be out of bounds.
+const WILD: u32 = 300;
+
+/// Most bytes that most pieces fill or copy, and most of all.
+const BYTES: [u32; 2] = [40, 3_000];
+
+/// The module with pieces in its functions and so much fuel. It must import nothing and export all functions.
+pub fn insert(wasm: &[u8], seed: u64, fuel: i32) -> Vec<u8> {
+    let mut pieces =
+        Pieces { shape: Shape::of(wasm), rng: fastrand::Rng::with_seed(seed), fuel, function: 0 };
+    let mut module = Module::new();
+    pieces.parse_core_module(&mut module, Parser::new(0), wasm).expect("wasm-smith's modules are valid");
+    module.finish()
+}
+
+/// What pieces need to know of a module.
+#[derive(Default)]
+struct Shape {
+    types: Vec<FuncType>,
+    /// Types of functions.
+    functions: Vec<u32>,
+    tables: Vec<Elements>,
+    /// Sizes of segments of elements: 0 but for passive ones, which alone do not get dropped at once.
+    elements: Vec<Elements>,
+    /// Bytes that there are from the start, if there is a memory.
+    memory: Option<u32>,
+    /// Bytes of segments of data, if the module says how many there are before its code; 0 but for passive ones.
+    data: Vec<u32>,
+    globals: u32,
+}
+
+/// Elements of a table or a segment.
+#[derive(Clone, Copy)]
+struct Elements {
+    external: bool,
+    count: u32,
+}
+
+impl Shape {
+    fn of(wasm: &[u8]) -> Shape {
+        let mut shape = Shape::default();
+        let mut data_count = false;
+        for payload in Parser::new(0).parse_all(wasm) {
+            shape.read(payload.expect("a module"), &mut data_count).expect("a module");
+        }
+        if !data_count {
+            shape.data.clear();
+        }
+        shape
+    }
+
+    fn read(&mut self, payload: Payload<'_>, data_count: &mut bool) -> wasmparser::Result<()> {
+        match payload {
+            Payload::TypeSection(section) => {
+                for group in section {
+                    self.types.extend(group?.into_types().map(|ty| ty.unwrap_func().clone()));
+                }
+            }
+            Payload::FunctionSection(section) => {
+                self.functions = section.into_iter().collect::<Result<_, _>>()?;
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    let ty = table?.ty;
+                    let external = ty.element_type == wasmparser::RefType::EXTERNREF;
+                    self.tables.push(Elements { external, count: ty.initial as u32 });
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    self.memory = Some(memory?.initial as u32 * 65_536);
+                }
+            }
+            Payload::GlobalSection(section) => self.globals = section.count(),
+            Payload::ElementSection(section) => {
+                for element in section {
+                    let element = element?;
+                    let (external, count) = match element.items {
+                        ElementItems::Functions(items) => (false, items.count()),
+                        ElementItems::Expressions(ty, items) => {
+                            (ty == wasmparser::RefType::EXTERNREF, items.count())
+                        }
+                    };
+                    let passive = matches!(element.kind, wasmparser::ElementKind::Passive);
+                    self.elements.push(Elements { external, count: if passive { count } else { 0 } });
+                }
+            }
+            Payload::DataCountSection { .. } => *data_count = true,
+            Payload::DataSection(section) => {
+                for data in section {
+                    let data = data?;
+                    let passive = matches!(data.kind, wasmparser::DataKind::Passive);
+                    self.data.push(if passive { data.data.len() as u32 } else { 0 });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The global with the checksum.
+    fn checksum(&self) -> u32 {
+        self.globals
+    }
+
+    /// The global with the fuel.
+    fn fuel(&self) -> u32 {
+        self.globals + 1
+    }
+}
+
+struct Pieces {
+    shape: Shape,
+    rng: fastrand::Rng,
+    fuel: i32,
+    /// The function that is at hand.
+    function: u32,
+}
+
+impl Reencode for Pieces {
+    type Error = Infallible;
+
+    fn parse_global_section(
+        &mut self,
+        globals: &mut GlobalSection,
+        section: wasmparser::GlobalSectionReader<'_>,
+    ) -> Result<(), reencode::Error<Infallible>> {
+        reencode::utils::parse_global_section(self, globals, section)?;
+        let ty = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
+        globals.global(ty, &ConstExpr::i32_const(1));
+        globals.global(ty, &ConstExpr::i32_const(self.fuel));
+        Ok(())
+    }
+
+    fn parse_export_section(
+        &mut self,
+        exports: &mut ExportSection,
+        section: wasmparser::ExportSectionReader<'_>,
+    ) -> Result<(), reencode::Error<Infallible>> {
+        reencode::utils::parse_export_section(self, exports, section)?;
+        exports.export("the checksum", ExportKind::Global, self.shape.checksum());
+        exports.export(FUEL, ExportKind::Global, self.shape.fuel());
+        Ok(())
+    }
+
+    fn parse_function_body(
+        &mut self,
+        code: &mut CodeSection,
+        body: FunctionBody<'_>,
+    ) -> Result<(), reencode::Error<Infallible>> {
+        let mut locals = self.signature(self.function).params().to_vec();
+        for group in body.get_locals_reader()? {
+            let (count, ty) = group?;
+            locals.extend((0..count).map(|_| ty));
+        }
+        let mut function = self.new_function_with_parsed_locals(&body)?;
+        self.burn(&mut function);
+        let mut reader = body.get_operators_reader()?;
+        while !reader.eof() {
+            if self.rng.u32(..DISTANCE) == 0 {
+                Piece { pieces: self, locals: &locals, function: &mut function }.write();
+            }
+            let instruction = self.parse_instruction(&mut reader)?;
+            function.instruction(&instruction);
+            if matches!(instruction, Instruction::Loop(_)) {
+                self.burn(&mut function);
+            }
+        }
+        code.function(&function);
+        self.function += 1;
+        Ok(())
+    }
+}
+
+impl Pieces {
+    fn signature(&self, function: u32) -> &FuncType {
+        &self.shape.types[self.shape.functions[function as usize] as usize]
+    }
+
+    /// Takes a unit of fuel, or returns.
+    fn burn(&self, function: &mut Function) {
+        let fuel = self.shape.fuel();
+        function.instructions().global_get(fuel).i32_eqz().if_(BlockType::Empty);
+        for ty in self.signature(self.function).results() {
+            function.instruction(&match ty {
+                wasmparser::ValType::I32 => Instruction::I32Const(0),
+                wasmparser::ValType::I64 => Instruction::I64Const(0),
+                wasmparser::ValType::F32 => Instruction::F32Const(0.0.into()),
+                wasmparser::ValType::F64 => Instruction::F64Const(0.0.into()),
+                wasmparser::ValType::Ref(wasmparser::RefType::EXTERNREF) => {
+                    Instruction::RefNull(HeapType::EXTERN)
+                }
+                _ => Instruction::RefNull(HeapType::FUNC),
+            });
+        }
+        function.instructions().return_().end();
+        function.instructions().global_get(fuel).i32_const(1).i32_sub().global_set(fuel);
+    }
+
+    /// One of those numbers that something is true of.
+    fn any(&mut self, count: usize, is: impl Fn(&Shape, usize) -> bool) -> Option<u32> {
+        let all: Vec<_> = (0..count).filter(|i| is(&self.shape, *i)).collect();
+        self.rng.choice(all).map(|i| i as u32)
+    }
+
+    /// A table of that type that is not empty.
+    fn table(&mut self, external: bool) -> Option<u32> {
+        self.any(self.shape.tables.len(), |shape, i| {
+            shape.tables[i].external == external && shape.tables[i].count > 0
+        })
+    }
+
+    /// A function to call: a later one, and now and then any.
+    fn callee(&mut self, is: impl Fn(&FuncType) -> bool) -> Option<u32> {
+        let first = if self.rng.u8(..16) == 0 { 0 } else { self.function as usize + 1 };
+        self.any(self.shape.functions.len(), |shape, i| {
+            i >= first && is(&shape.types[shape.functions[i] as usize])
+        })
+    }
+}
+
+/// A piece that is being written.
+struct Piece<'p> {
+    pieces: &'p mut Pieces,
+    locals: &'p [wasmparser::ValType],
+    function: &'p mut Function,
+}
+
+/// Numbers from 0 of which the sum of two is at most `size`: a place and a length.
+fn half(size: u32) -> u32 {
+    1 << (size / 2 + 1).ilog2()
+}
+
+impl Piece<'_> {
+    fn write(&mut self) {
+        let external = self.pieces.rng.bool();
+        // Nothing, if the module has not what it takes.
+        let _ = match self.pieces.rng.u8(..20) {
+            0 => self.memory_fill(),
+            1 => self.memory_copy(),
+            2 => self.memory_init(),
+            3..5 => self.table_get(external),
+            5..7 => self.table_set(external),
+            7 => self.table_fill(external),
+            8..10 => self.table_copy(external),
+            10..12 => self.table_init(external),
+            12 => self.table_grow(),
+            13 => self.table_size(),
+            14 => self.choose(external),
+            15 => self.drop_segment(),
+            16..18 => self.call_indirect(),
+            18 => self.tail_call(),
+            _ => self.indirect_tail_call(),
+        };
+    }
+
+    fn put(&mut self, instruction: Instruction<'_>) -> &mut Self {
+        self.function.instruction(&instruction);
+        self
+    }
+
+    /// A number below `count`, a power of two.
+    fn below(&mut self, count: u32) {
+        let rng = &mut self.pieces.rng;
+        let wild = rng.u32(..WILD) == 0;
+        if rng.bool() && !wild {
+            let number = rng.u32(..count);
+            self.put(Instruction::I32Const(number as i32));
+            return;
+        }
+        self.integer();
+        if !wild {
+            self.put(Instruction::I32Const(count as i32 - 1)).put(Instruction::I32And);
+        }
+    }
+
+    /// Any number.
+    fn integer(&mut self) {
+        match self.local(wasmparser::ValType::I32) {
+            Some(local) => self.put(Instruction::LocalGet(local)),
+            None => self.put(Instruction::GlobalGet(self.pieces.shape.checksum())),
+        };
+    }
+
+    /// A local of that type.
+    fn local(&mut self, ty: wasmparser::ValType) -> Option<u32> {
+        let all = (0..self.locals.len()).filter(|i| self.locals[*i] == ty).collect::<Vec<_>>();
+        self.pieces.rng.choice(all).map(|i| i as u32)
+    }
+
+    /// An index of an entry of a table that has some from the start.
+    fn entry(&mut self, table: u32) {
+        let count = self.pieces.shape.tables[table as usize].count;
+        self.below(1 << count.ilog2());
+    }
+
+    /// A reference.
+    fn reference(&mut self, external: bool) {
+        let ty = if external { RefType::EXTERNREF } else { RefType::FUNCREF };
+        let local = if external { wasmparser::RefType::EXTERNREF } else { wasmparser::RefType::FUNCREF };
+        match self.pieces.rng.u8(..6) {
+            0 => {
+                self.put(Instruction::RefNull(ty.heap_type));
+            }
+            1..3 if !external => {
+                let function = self.pieces.rng.u32(..self.pieces.shape.functions.len() as u32);
+                self.put(Instruction::RefFunc(function));
+            }
+            1..5 => match self.local(wasmparser::ValType::Ref(local)) {
+                Some(local) => {
+                    self.put(Instruction::LocalGet(local));
+                }
+                None => {
+                    self.put(Instruction::RefNull(ty.heap_type));
+                }
+            },
+            _ => match self.pieces.table(external) {
+                Some(table) => {
+                    self.entry(table);
+                    self.put(Instruction::TableGet(table));
+                }
+                None => {
+                    self.put(Instruction::RefNull(ty.heap_type));
+                }
+            },
+        }
+    }
+
+    /// Values of these types.
+    fn values(&mut self, types: &[wasmparser::ValType]) {
+        use wasmparser::ValType as Ty;
+        for ty in types {
+            let constant = self.pieces.rng.u64(..) >> self.pieces.rng.u32(..64);
+            match (self.local(*ty), ty) {
+                (_, Ty::Ref(ty)) => self.reference(*ty == wasmparser::RefType::EXTERNREF),
+                (Some(local), _) if self.pieces.rng.bool() => drop(self.put(Instruction::LocalGet(local))),
+                (_, Ty::I32) => drop(self.put(Instruction::I32Const(constant as i32))),
+                (_, Ty::I64) => drop(self.put(Instruction::I64Const(constant as i64))),
+                (_, Ty::F32) => drop(self.put(Instruction::F32Const((constant as f32).into()))),
+                (_, Ty::F64) => drop(self.put(Instruction::F64Const((constant as f64).into()))),
+                (_, Ty::V128) => unreachable!("vectors are off"),
+            }
+        }
+    }
+
+    /// Adds an i32 to the checksum.
+    fn sum(&mut self) {
+        let checksum = self.pieces.shape.checksum();
+        self.put(Instruction::GlobalGet(checksum))
+            .put(Instruction::I32Const(31))
+            .put(Instruction::I32Mul)
+            .put(Instruction::I32Add)
+            .put(Instruction::GlobalSet(checksum));
+    }
+
+    /// Adds the results of a call to the checksum, or drops them.
+    fn sum_all(&mut self, types: &[wasmparser::ValType]) {
+        use wasmparser::ValType as Ty;
+        for ty in types.iter().rev() {
+            match ty {
+                Ty::I32 => {}
+                Ty::I64 => drop(self.put(Instruction::I32WrapI64)),
+                Ty::F32 => drop(self.put(Instruction::I32ReinterpretF32)),
+                Ty::F64 => drop(self.put(Instruction::I64ReinterpretF64).put(Instruction::I32WrapI64)),
+                Ty::Ref(_) => drop(self.put(Instruction::RefIsNull)),
+                Ty::V128 => unreachable!("vectors are off"),
+            }
+            self.sum();
+        }
+    }
+
+    /// A length in bytes that fits behind [`Piece::address`].
+    fn length(&mut self) {
+        let long = self.pieces.rng.u8(..16) == 0;
+        let most = BYTES[usize::from(long)];
+        self.below(1 << most.ilog2());
+    }
+
+    fn address(&mut self) -> Option<()> {
+        let bytes = self.pieces.shape.memory.filter(|bytes| *bytes > 0)?;
+        self.below(1 << (bytes - BYTES[1]).ilog2());
+        Some(())
+    }
+
+    fn memory_fill(&mut self) -> Option<()> {
+        self.address()?;
+        self.integer();
+        self.length();
+        self.put(Instruction::MemoryFill(0));
+        Some(())
+    }
+
+    fn memory_copy(&mut self) -> Option<()> {
+        self.address()?;
+        self.address()?;
+        self.length();
+        self.put(Instruction::MemoryCopy { src_mem: 0, dst_mem: 0 });
+        Some(())
+    }
+
+    fn memory_init(&mut self) -> Option<()> {
+        let data_index = self.pieces.any(self.pieces.shape.data.len(), |_, _| true)?;
+        self.address()?;
+        let half = half(self.pieces.shape.data[data_index as usize]);
+        self.below(half);
+        self.below(half);
+        self.put(Instruction::MemoryInit { mem: 0, data_index });
+        Some(())
+    }
+
+    fn table_get(&mut self, external: bool) -> Option<()> {
+        let table = self.pieces.table(external)?;
+        self.entry(table);
+        self.put(Instruction::TableGet(table)).put(Instruction::RefIsNull);
+        self.sum();
+        Some(())
+    }
+
+    fn table_set(&mut self, external: bool) -> Option<()> {
+        let table = self.pieces.table(external)?;
+        self.entry(table);
+        self.reference(external);
+        self.put(Instruction::TableSet(table));
+        Some(())
+    }
+
+    fn table_fill(&mut self, external: bool) -> Option<()> {
+        let table = self.pieces.table(external)?;
+        let half = half(self.pieces.shape.tables[table as usize].count);
+        self.below(half);
+        self.reference(external);
+        self.below(half);
+        self.put(Instruction::TableFill(table));
+        Some(())
+    }
+
+    fn table_copy(&mut self, external: bool) -> Option<()> {
+        let (dst_table, src_table) = (self.pieces.table(external)?, self.pieces.table(external)?);
+        let count = |table: u32| self.pieces.shape.tables[table as usize].count;
+        let half = half(count(dst_table).min(count(src_table)));
+        (0..3).for_each(|_| self.below(half));
+        self.put(Instruction::TableCopy { src_table, dst_table });
+        Some(())
+    }
+
+    fn table_init(&mut self, external: bool) -> Option<()> {
+        let table = self.pieces.table(external)?;
+        let elem_index = self
+            .pieces
+            .any(self.pieces.shape.elements.len(), |shape, i| shape.elements[i].external == external)?;
+        let shape = &self.pieces.shape;
+        let half = half(shape.tables[table as usize].count.min(shape.elements[elem_index as usize].count));
+        (0..3).for_each(|_| self.below(half));
+        self.put(Instruction::TableInit { elem_index, table });
+        Some(())
+    }
+
+    fn table_grow(&mut self) -> Option<()> {
+        let table = self.pieces.any(self.pieces.shape.tables.len(), |_, _| true)?;
+        self.reference(self.pieces.shape.tables[table as usize].external);
+        self.below(4);
+        self.put(Instruction::TableGrow(table));
+        self.sum();
+        Some(())
+    }
+
+    fn table_size(&mut self) -> Option<()> {
+        let table = self.pieces.any(self.pieces.shape.tables.len(), |_, _| true)?;
+        self.put(Instruction::TableSize(table));
+        self.sum();
+        Some(())
+    }
+
+    /// One of two references.
+    fn choose(&mut self, external: bool) -> Option<()> {
+        let ty = if external { RefType::EXTERNREF } else { RefType::FUNCREF };
+        self.reference(external);
+        self.reference(external);
+        self.below(2);
+        self.put(Instruction::TypedSelect(ValType::Ref(ty))).put(Instruction::RefIsNull);
+        self.sum();
+        Some(())
+    }
+
+    /// Drops a segment, seldom: only a piece that does nothing can use it then.
+    fn drop_segment(&mut self) -> Option<()> {
+        let shape = &self.pieces.shape;
+        let (elements, data) = (shape.elements.len(), shape.data.len());
+        match self.pieces.rng.u8(..8) {
+            0 => {
+                let segment = self.pieces.any(elements, |_, _| true)?;
+                self.put(Instruction::ElemDrop(segment));
+            }
+            1 => {
+                let segment = self.pieces.any(data, |_, _| true)?;
+                self.put(Instruction::DataDrop(segment));
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// A table, and a function that is one of its entries, if it was put there at once.
+    fn known_entry(&mut self, is: impl Fn(&FuncType) -> bool) -> Option<(u32, u32, u32)> {
+        let (table, function) = (self.pieces.table(false)?, self.pieces.callee(is)?);
+        let entry = self.pieces.rng.u32(..self.pieces.shape.tables[table as usize].count);
+        if self.pieces.rng.u8(..16) > 0 {
+            self.put(Instruction::I32Const(entry as i32))
+                .put(Instruction::RefFunc(function))
+                .put(Instruction::TableSet(table));
+        }
+        Some((table, function, entry))
+    }
+
+    fn call_indirect(&mut self) -> Option<()> {
+        let (table_index, function, entry) = self.known_entry(|_| true)?;
+        let ty = self.pieces.signature(function).clone();
+        self.values(ty.params());
+        let type_index = self.pieces.shape.functions[function as usize];
+        self.put(Instruction::I32Const(entry as i32))
+            .put(Instruction::CallIndirect { type_index, table_index });
+        self.sum_all(ty.results());
+        Some(())
+    }
+
+    /// Whether to leave the function: not often, for what comes behind is not reached then.
+    fn seldom(&mut self) {
+        self.integer();
+        self.put(Instruction::I32Const(7)).put(Instruction::I32And).put(Instruction::I32Eqz);
+        self.put(Instruction::If(BlockType::Empty));
+    }
+
+    fn tail_call(&mut self) -> Option<()> {
+        let results = self.pieces.signature(self.pieces.function).results().to_vec();
+        let function = self.pieces.callee(|ty| ty.results() == results)?;
+        let params = self.pieces.signature(function).params().to_vec();
+        self.seldom();
+        self.values(&params);
+        self.put(Instruction::ReturnCall(function)).put(Instruction::End);
+        Some(())
+    }
+
+    fn indirect_tail_call(&mut self) -> Option<()> {
+        let results = self.pieces.signature(self.pieces.function).results().to_vec();
+        let (table_index, function, entry) = self.known_entry(|ty| ty.results() == results)?;
+        let params = self.pieces.signature(function).params().to_vec();
+        let type_index = self.pieces.shape.functions[function as usize];
+        self.seldom();
+        self.values(&params);
+        self.put(Instruction::I32Const(entry as i32))
+            .put(Instruction::ReturnCallIndirect { type_index, table_index })
+            .put(Instruction::End);
+        Some(())
+    }
+}

@@ -8,7 +8,7 @@ use arbitrary::Unstructured;
 use wasm_smith::MemoryOffsetChoices;
 
 /// The fuel that a module begins with, see [`FUEL`].
-pub const TERMINATION_FUEL: i32 = 500;
+pub const TERMINATION_FUEL: i32 = 150;
 
 /// A module without imports that exports everything. Each call ends, since it burns fuel.
 pub fn random_module(seed: u64) -> Vec<u8> {

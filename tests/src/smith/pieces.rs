@@ -15,7 +15,7 @@ use std::convert::Infallible;
 use wasm_encoder::reencode::{self, Reencode};
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, ExportKind, ExportSection, Function, GlobalSection, GlobalType,
-    HeapType, Instruction, Module, RefType, ValType,
+    HeapType, Instruction, MemArg, MemArgTarget, Module, RefType, ValType,
 };
 use wasmparser::{ElementItems, FuncType, FunctionBody, Parser, Payload};
 
@@ -23,7 +23,7 @@ use wasmparser::{ElementItems, FuncType, FunctionBody, Parser, Payload};
 pub const FUEL: &str = "the fuel";
 
 /// One piece for so many instructions, about.
-const DISTANCE: u32 = 12;
+const DISTANCE: u32 = 7;
 
 /// One operand in so many may be out of bounds.
 const WILD: u32 = 300;
@@ -262,21 +262,23 @@ impl Piece<'_> {
     fn write(&mut self) {
         let external = self.pieces.rng.bool();
         // Nothing, if the module has not what it takes.
-        let _ = match self.pieces.rng.u8(..20) {
-            0 => self.memory_fill(),
-            1 => self.memory_copy(),
-            2 => self.memory_init(),
-            3..5 => self.table_get(external),
-            5..7 => self.table_set(external),
-            7 => self.table_fill(external),
-            8..10 => self.table_copy(external),
-            10..12 => self.table_init(external),
-            12 => self.table_grow(),
-            13 => self.table_size(),
-            14 => self.choose(external),
-            15 => self.drop_segment(),
-            16..18 => self.call_indirect(),
-            18 => self.tail_call(),
+        let _ = match self.pieces.rng.u8(..24) {
+            0..2 => self.memory_fill(),
+            2..4 => self.memory_copy(),
+            4 => self.memory_init(),
+            5 => self.load(),
+            6 => self.store(),
+            7..9 => self.table_set(external),
+            9 => self.table_fill(external),
+            10..13 => self.table_copy(external),
+            13..15 => self.table_init(external),
+            15 => self.table_grow(),
+            16 => self.table_size(),
+            17..19 => self.table_entries(external),
+            19 => self.choose(external),
+            20 => self.drop_segment(),
+            21 => self.call_indirect(),
+            22 => self.tail_call(),
             _ => self.indirect_tail_call(),
         };
     }
@@ -403,9 +405,32 @@ impl Piece<'_> {
         self.below(1 << most.ilog2());
     }
 
+    /// Mostly near the beginning, so that what pieces do there overlaps.
     fn address(&mut self) -> Option<()> {
         let bytes = self.pieces.shape.memory.filter(|bytes| *bytes > 0)?;
-        self.below(1 << (bytes - BYTES[1]).ilog2());
+        let near = self.pieces.rng.u8(..8) > 0;
+        self.below(if near { 64 } else { 1 << (bytes - BYTES[1]).ilog2() });
+        Some(())
+    }
+
+    fn offset(&mut self) -> MemArg {
+        let offset = self.pieces.rng.u64(..64);
+        MemArg { offset, align: 0, target: MemArgTarget::Memory(0), ordering: None }
+    }
+
+    fn load(&mut self) -> Option<()> {
+        self.address()?;
+        let place = self.offset();
+        self.put(Instruction::I32Load(place));
+        self.sum();
+        Some(())
+    }
+
+    fn store(&mut self) -> Option<()> {
+        self.address()?;
+        self.values(&[wasmparser::ValType::I64]);
+        let place = self.offset();
+        self.put(Instruction::I64Store(place));
         Some(())
     }
 
@@ -435,11 +460,14 @@ impl Piece<'_> {
         Some(())
     }
 
-    fn table_get(&mut self, external: bool) -> Option<()> {
+    /// Which entries of a table are null, of those that it has from the start.
+    fn table_entries(&mut self, external: bool) -> Option<()> {
         let table = self.pieces.table(external)?;
-        self.entry(table);
-        self.put(Instruction::TableGet(table)).put(Instruction::RefIsNull);
-        self.sum();
+        for entry in 0..self.pieces.shape.tables[table as usize].count {
+            self.put(Instruction::I32Const(entry as i32));
+            self.put(Instruction::TableGet(table)).put(Instruction::RefIsNull);
+            self.sum();
+        }
         Some(())
     }
 

@@ -198,7 +198,7 @@ pub const CIRCUITS: [Program; 9] = [
 ];
 
 /// Programs of what is rare: traps of all kinds, instance creation, signatures, bytes.
-pub const CORNERS: [Program; 13] = [
+pub const CORNERS: [Program; 14] = [
     Program {
         name: "division_traps",
         wat: r#"(func (export "run") (param $a i32) (param $b i64) (result i64)

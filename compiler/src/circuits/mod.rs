@@ -7,6 +7,7 @@
 //! map of whatever packet came before: what depends only on values that the packet begins with can
 //! be *prefetched* there.
 
+mod access;
 pub mod form;
 pub mod packet;
 pub mod words;

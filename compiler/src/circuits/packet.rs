@@ -1,9 +1,10 @@
 //! One packet as a circuit: its words, its effects in program order, and where it goes.
 
+use super::access::{Access, CHECK, Cells};
 use super::form::{Form, Range, pow2};
 use super::words::{Gate, Tables, WordId, Words};
 use super::{Circuit, EntrySource, GhostFact, GhostTerm, IDS, RowValue};
-use crate::ir::{Callee, Cell, Func, Inst, Op, Space, Value};
+use crate::ir::{Callee, Cell, Func, Inst, Op, Value};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
 use crate::packetize::{EntryKind, Packet, Packets, ParamRange, Place, Places, Target, Term};
 use rustc_hash::FxHashMap;
@@ -90,36 +91,26 @@ pub struct Context<'a> {
     pub careful: bool,
 }
 
-/// Forms of cells that are read or written together.
-type Cells = smallvec::SmallVec<[Form; 4]>;
-
 /// A check: its bit is 1 where the program goes on.
 struct Guard {
     ok: Gate,
     dest: Dest,
 }
 
-/// An access to cells of a space, for finding out which may touch the same.
-struct Access {
-    space: Space,
-    key: Form,
-    cells: u8,
-    at: i32,
-}
-
-struct Lowering<'a> {
-    cx: &'a Context<'a>,
+/// A packet being lowered.
+pub(super) struct Lowering<'a> {
+    pub(super) cx: &'a Context<'a>,
     packet: &'a Packet,
-    words: Words<'a>,
+    pub(super) words: Words<'a>,
     values: FxHashMap<Value, WordId>,
     defined: FxHashMap<Value, usize>,
     crossing: &'a FxHashMap<Value, Range>,
     guards: Vec<Guard>,
-    loads: Vec<Access>,
-    stores: Vec<Access>,
-    cells: FxHashMap<Cell, WordId>,
-    cell_reads: FxHashMap<Cell, i32>,
-    cell_writes: FxHashMap<Cell, i32>,
+    pub(super) loads: Vec<Access>,
+    pub(super) stores: Vec<Access>,
+    pub(super) cells: FxHashMap<Cell, WordId>,
+    pub(super) cell_reads: FxHashMap<Cell, i32>,
+    pub(super) cell_writes: FxHashMap<Cell, i32>,
     slot_reads: FxHashMap<u32, i32>,
     checked_frame_pointer: Option<Form>,
     misfit: bool,
@@ -127,7 +118,6 @@ struct Lowering<'a> {
 
 /// Values that fields of other packets may hold unwrapped.
 pub const CROSSING: Range = Range { lo: -8589934592.0, hi: 17179869184.0 };
-const CHECK: i32 = 34;
 
 /// Lowers packet `index`. `crossing` has the ranges of values defined in earlier packets and gets those of this one.
 pub fn lower(cx: &Context, index: usize, crossing: &mut FxHashMap<Value, Range>) -> Code {
@@ -166,7 +156,7 @@ pub fn lower(cx: &Context, index: usize, crossing: &mut FxHashMap<Value, Range>)
 }
 
 impl<'a> Lowering<'a> {
-    fn circuit(&mut self) -> &mut Circuit {
+    pub(super) fn circuit(&mut self) -> &mut Circuit {
         &mut self.words.circuit
     }
 
@@ -257,7 +247,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The word of a value: of this packet, or one that the packet begins with.
-    fn word(&mut self, value: Value) -> WordId {
+    pub(super) fn word(&mut self, value: Value) -> WordId {
         if let Some(word) = self.values.get(&value) {
             return *word;
         }
@@ -439,44 +429,6 @@ impl<'a> Lowering<'a> {
         self.guards.push(Guard { ok, dest });
     }
 
-    /// The gate that is 1 where `address + more + offset + bytes` is within memory; none if it always is.
-    fn bounds(&mut self, address: Value, more: Option<Value>, offset: u64, bytes: u8) -> Option<Form> {
-        let word = self.word(address);
-        let mut address = self.words.canonical(word);
-        if let Some(more) = more {
-            let more = self.word(more);
-            address = address.plus(1.0, &self.words.canonical(more));
-        }
-        let end = offset as f64 + bytes as f64;
-        let gate = match self.cx.layout.memory_size {
-            crate::ir::MemorySize::Constant(pages) => {
-                let size = pages as f64 * 65536.0;
-                if self.circuit().range(&address).hi + end <= size {
-                    return None;
-                }
-                address.times(-1.0).offset(size - end)
-            }
-            crate::ir::MemorySize::Cell { cell, .. } => {
-                let pages = self.read_cell(cell);
-                pages.times(65536.0).plus(-1.0, &address).offset(-end)
-            }
-        };
-        Some(gate.times(pow2(-CHECK)).offset(1.0))
-    }
-
-    fn read_cell(&mut self, cell: Cell) -> Form {
-        if let Some(word) = self.cells.get(&cell) {
-            return self.words.canonical(*word);
-        }
-        let place = self.cx.layout.cells[cell];
-        let form = self.circuit().read(&Form::constant(place.key as f64), Range::new(0.0, place.max), -1);
-        let at = self.circuit().ready(&form) - 1;
-        self.cell_reads.insert(cell, at);
-        let word = self.words.word_of(form.clone());
-        self.cells.insert(cell, word);
-        form
-    }
-
     /// The bit of a check that failed.
     fn failed(&mut self, i: usize) -> Form {
         let ok = self.guards[i].ok.clone();
@@ -484,7 +436,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// A gate that is in [1, 2) only if all checks so far passed, and `own` (below 2) is 1 or more.
-    fn all_ok(&mut self, own: Option<Form>) -> Option<Form> {
+    pub(super) fn all_ok(&mut self, own: Option<Form>) -> Option<Form> {
         let mut failures = Form::default();
         let mut gate = own;
         for i in (0..self.guards.len()).rev() {
@@ -503,146 +455,6 @@ impl<'a> Lowering<'a> {
             None if self.guards.is_empty() => None,
             None => Some(Form::constant(1.0).plus(-1.0, &failures)),
         }
-    }
-
-    /// An address, and the first key of its space and their number.
-    fn locate(&mut self, address: Value, space: Space, offset: u64) -> (Form, f64, f64) {
-        let layout = self.cx.layout;
-        let (base, count) = match space {
-            Space::Memory => (layout.memory, layout.memory_bytes),
-            Space::Prompt => (layout.prompt, layout.prompt_bytes),
-            Space::Output => (layout.output, layout.output_bytes),
-            Space::Data => (layout.data, layout.data_bytes),
-            Space::Elements => (layout.elements, layout.element_count),
-            Space::Table(table) => {
-                let keys = layout.tables[table];
-                (keys.references, keys.reference_count)
-            }
-        };
-        let word = self.word(address);
-        (self.words.canonical(word).offset(offset as f64), base as f64, count as f64)
-    }
-
-    /// The smaller of a number and a constant.
-    fn at_most(&mut self, form: Form, max: f64) -> Form {
-        if self.circuit().range(&form).hi <= max {
-            return form;
-        }
-        let excess = self.circuit().unit(&form.clone().offset(-max), &Form::constant(1.0));
-        self.circuit().linear(form.plus(-1.0, &excess), Some(Range::new(0.0, max)))
-    }
-
-    /// Latest step among the accesses that may touch the same cells.
-    fn latest(accesses: &[Access], space: Space, key: &Form, cells: u8) -> Option<i32> {
-        let apart = |a: &Access| {
-            let beside = |d: f64| d >= a.cells as f64 || d <= -(cells as f64);
-            a.space != space || key.distance(&a.key).is_some_and(beside)
-        };
-        accesses.iter().filter(|a| !apart(a)).map(|a| a.at).max()
-    }
-
-    /// Reads cells. What they are beyond the space's last is not known, but of the same kind: bytes lie above
-    /// all words.
-    fn read_cells(&mut self, address: Value, space: Space, cells: u8, offset: u64) -> Cells {
-        let (place, base, _) = self.locate(address, space, offset);
-        let key = place.offset(base);
-        let range = if space.has_words() { Range::WORD } else { Range::BYTE };
-        // Own rows are seen by own reads.
-        let from = Self::latest(&self.stores, space, &key, cells).unwrap_or(-1);
-        let mut forms = Cells::new();
-        let mut at = from;
-        for j in 0..cells {
-            let form = self.circuit().read(&key.clone().offset(j as f64), range, from);
-            at = at.max(self.circuit().ready(&form) - 1);
-            forms.push(form);
-        }
-        self.loads.push(Access { space, key, cells, at });
-        forms
-    }
-
-    fn write_cells(&mut self, address: Value, space: Space, values: Cells, offset: u64) {
-        let cells = values.len() as u8;
-        let (mut place, base, count) = self.locate(address, space, offset);
-        let own = match space {
-            Space::Memory => self.bounds(address, None, offset, cells),
-            // The program checks the limit; this shows the checker that the keys are in the region.
-            _ => {
-                place = self.at_most(place, count - f64::from(cells));
-                None
-            }
-        };
-        let key = place.offset(base);
-        let earlier = Self::latest(&self.loads, space, &key, cells);
-        let earlier = earlier.max(Self::latest(&self.stores, space, &key, cells));
-        let mut from = earlier.map_or(0, |t| t + 1);
-        let (first, step) = match self.all_ok(own.clone()) {
-            None => (key.clone(), Form::constant(1.0)),
-            Some(gate) => {
-                // Masked stores of one step would need proof that their keys differ.
-                from = self.stores.iter().map(|s| s.at + 1).fold(from, i32::max);
-                from = values.iter().map(|v| self.words.circuit.place(v, 0)).fold(from, i32::max);
-                let keys = [key.clone(), Form::constant(1.0)];
-                let (units, at) = self.circuit().masked(&gate, &keys, cells.into(), from);
-                from = at;
-                self.declare_mask(&units[0], &units[1], own.is_some(), cells);
-                (units[0].clone(), units[1].clone())
-            }
-        };
-        let mut at = from;
-        for (j, value) in values.into_iter().enumerate() {
-            let key = first.plus(j as f64, &step);
-            at = at.max(self.circuit().row(&key, RowValue::Form(value), from));
-        }
-        self.stores.push(Access { space, key, cells, at });
-    }
-
-    /// Tells the checker that a masked key is in bounds where it is not 0, and that two units of
-    /// one gate go together.
-    fn declare_mask(&mut self, masked: &Form, ok: &Form, own: bool, cells: u8) {
-        let (Some((key_unit, at)), Some((ok_unit, ok_at))) =
-            (self.circuit().unit_avail(masked), self.circuit().unit_avail(ok))
-        else {
-            return;
-        };
-        if own {
-            let limit = (self.cx.layout.memory + self.cx.layout.memory_bytes) as f64 - cells as f64;
-            self.circuit().ghosts.push(GhostFact {
-                at,
-                until: at,
-                terms: vec![(GhostTerm::Value(key_unit), 1.0), (GhostTerm::Gate(key_unit), pow2(CHECK))],
-                range: Range::new(f64::NEG_INFINITY, limit + pow2(CHECK)),
-            });
-        }
-        if at == ok_at {
-            self.circuit().ghosts.push(GhostFact {
-                at,
-                until: at,
-                terms: vec![(GhostTerm::Gate(key_unit), 1.0), (GhostTerm::Gate(ok_unit), -1.0)],
-                range: Range::new(0.0, 0.0),
-            });
-        }
-    }
-
-    fn set_cell(&mut self, cell: Cell, value: Value) {
-        let place = self.cx.layout.cells[cell];
-        let word = self.word(value);
-        let form = self.words.canonical(word);
-        // The program never stores more than the cell's limit; this shows it to the checker.
-        let form = self.at_most(form, place.max);
-        let from = self.cell_reads.get(&cell).map_or(0, |t| t + 1);
-        let from = self.cell_writes.get(&cell).map_or(from, |t| from.max(t + 1));
-        let (key, from) = match self.all_ok(None) {
-            None => (Form::constant(place.key as f64), from),
-            Some(gate) => {
-                let from = from.max(self.words.circuit.place(&form, 0));
-                let (units, at) = self.circuit().masked(&gate, &[Form::constant(place.key as f64)], 1, from);
-                (units[0].clone(), at)
-            }
-        };
-        let at = self.circuit().row(&key, RowValue::Form(form.clone()), from);
-        self.cell_writes.insert(cell, at);
-        let word = self.words.word_of(form);
-        self.cells.insert(cell, word);
     }
 
     /// Forms of a jump's arguments, each as its parameter's field or slot wants it.

@@ -11,7 +11,7 @@ use wasmparser::{
     OperatorsReader, OperatorsReaderAllocations, ValidatorResources,
 };
 
-use super::module::{Callable, Context, TypeList, Types, value_type};
+use super::context::{Callable, Context, TypeList, Types, value_type};
 use super::names::operator_name;
 use super::ssa::{Opened, Ssa};
 use super::{Stop, float, host};

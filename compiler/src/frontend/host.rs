@@ -3,7 +3,7 @@
 use smallvec::smallvec;
 use wasm2onnx_runtime::TrapCode;
 
-use super::module::Context;
+use super::context::Context;
 use crate::builder::Builder;
 use crate::ir::*;
 use crate::options::Role;

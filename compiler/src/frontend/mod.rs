@@ -5,11 +5,13 @@
 
 mod body;
 mod bulk;
+mod context;
 mod float;
 mod host;
 mod imports;
 mod module;
 mod names;
+mod segments;
 mod ssa;
 #[cfg(test)]
 mod tests;

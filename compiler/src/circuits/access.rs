@@ -1,0 +1,206 @@
+//! Accesses of a packet to memory, tables, cells and bytes: keys, checks, masks, and in which step each can be.
+
+use super::form::{Form, Range, pow2};
+use super::packet::Lowering;
+use super::{GhostFact, GhostTerm, RowValue};
+use crate::ir::{Cell, Space, Value};
+
+/// Forms of cells that are read or written together.
+pub(super) type Cells = smallvec::SmallVec<[Form; 4]>;
+
+/// An access to cells of a space, for finding out which may touch the same.
+pub(super) struct Access {
+    space: Space,
+    key: Form,
+    cells: u8,
+    at: i32,
+}
+
+/// Gates of checks are differences in units of 2^`CHECK`, and 1.
+pub(super) const CHECK: i32 = 34;
+
+impl Lowering<'_> {
+    /// The gate that is 1 where `address + more + offset + bytes` is within memory; none if it always is.
+    pub(super) fn bounds(
+        &mut self,
+        address: Value,
+        more: Option<Value>,
+        offset: u64,
+        bytes: u8,
+    ) -> Option<Form> {
+        let word = self.word(address);
+        let mut address = self.words.canonical(word);
+        if let Some(more) = more {
+            let more = self.word(more);
+            address = address.plus(1.0, &self.words.canonical(more));
+        }
+        let end = offset as f64 + bytes as f64;
+        let gate = match self.cx.layout.memory_size {
+            crate::ir::MemorySize::Constant(pages) => {
+                let size = pages as f64 * 65536.0;
+                if self.circuit().range(&address).hi + end <= size {
+                    return None;
+                }
+                address.times(-1.0).offset(size - end)
+            }
+            crate::ir::MemorySize::Cell { cell, .. } => {
+                let pages = self.read_cell(cell);
+                pages.times(65536.0).plus(-1.0, &address).offset(-end)
+            }
+        };
+        Some(gate.times(pow2(-CHECK)).offset(1.0))
+    }
+
+    pub(super) fn read_cell(&mut self, cell: Cell) -> Form {
+        if let Some(word) = self.cells.get(&cell) {
+            return self.words.canonical(*word);
+        }
+        let place = self.cx.layout.cells[cell];
+        let form = self.circuit().read(&Form::constant(place.key as f64), Range::new(0.0, place.max), -1);
+        let at = self.circuit().ready(&form) - 1;
+        self.cell_reads.insert(cell, at);
+        let word = self.words.word_of(form.clone());
+        self.cells.insert(cell, word);
+        form
+    }
+
+    /// An address, and the first key of its space and their number.
+    pub(super) fn locate(&mut self, address: Value, space: Space, offset: u64) -> (Form, f64, f64) {
+        let layout = self.cx.layout;
+        let (base, count) = match space {
+            Space::Memory => (layout.memory, layout.memory_bytes),
+            Space::Prompt => (layout.prompt, layout.prompt_bytes),
+            Space::Output => (layout.output, layout.output_bytes),
+            Space::Data => (layout.data, layout.data_bytes),
+            Space::Elements => (layout.elements, layout.element_count),
+            Space::Table(table) => {
+                let keys = layout.tables[table];
+                (keys.references, keys.reference_count)
+            }
+        };
+        let word = self.word(address);
+        (self.words.canonical(word).offset(offset as f64), base as f64, count as f64)
+    }
+
+    /// The smaller of a number and a constant.
+    pub(super) fn at_most(&mut self, form: Form, max: f64) -> Form {
+        if self.circuit().range(&form).hi <= max {
+            return form;
+        }
+        let excess = self.circuit().unit(&form.clone().offset(-max), &Form::constant(1.0));
+        self.circuit().linear(form.plus(-1.0, &excess), Some(Range::new(0.0, max)))
+    }
+
+    /// Latest step among the accesses that may touch the same cells.
+    pub(super) fn latest(accesses: &[Access], space: Space, key: &Form, cells: u8) -> Option<i32> {
+        let apart = |a: &Access| {
+            let beside = |d: f64| d >= a.cells as f64 || d <= -(cells as f64);
+            a.space != space || key.distance(&a.key).is_some_and(beside)
+        };
+        accesses.iter().filter(|a| !apart(a)).map(|a| a.at).max()
+    }
+
+    /// Reads cells. What they are beyond the space's last is not known, but of the same kind: bytes lie above
+    /// all words.
+    pub(super) fn read_cells(&mut self, address: Value, space: Space, cells: u8, offset: u64) -> Cells {
+        let (place, base, _) = self.locate(address, space, offset);
+        let key = place.offset(base);
+        let range = if space.has_words() { Range::WORD } else { Range::BYTE };
+        // Own rows are seen by own reads.
+        let from = Self::latest(&self.stores, space, &key, cells).unwrap_or(-1);
+        let mut forms = Cells::new();
+        let mut at = from;
+        for j in 0..cells {
+            let form = self.circuit().read(&key.clone().offset(j as f64), range, from);
+            at = at.max(self.circuit().ready(&form) - 1);
+            forms.push(form);
+        }
+        self.loads.push(Access { space, key, cells, at });
+        forms
+    }
+
+    pub(super) fn write_cells(&mut self, address: Value, space: Space, values: Cells, offset: u64) {
+        let cells = values.len() as u8;
+        let (mut place, base, count) = self.locate(address, space, offset);
+        let own = match space {
+            Space::Memory => self.bounds(address, None, offset, cells),
+            // The program checks the limit; this shows the checker that the keys are in the region.
+            _ => {
+                place = self.at_most(place, count - f64::from(cells));
+                None
+            }
+        };
+        let key = place.offset(base);
+        let earlier = Self::latest(&self.loads, space, &key, cells);
+        let earlier = earlier.max(Self::latest(&self.stores, space, &key, cells));
+        let mut from = earlier.map_or(0, |t| t + 1);
+        let (first, step) = match self.all_ok(own.clone()) {
+            None => (key.clone(), Form::constant(1.0)),
+            Some(gate) => {
+                // Masked stores of one step would need proof that their keys differ.
+                from = self.stores.iter().map(|s| s.at + 1).fold(from, i32::max);
+                from = values.iter().map(|v| self.words.circuit.place(v, 0)).fold(from, i32::max);
+                let keys = [key.clone(), Form::constant(1.0)];
+                let (units, at) = self.circuit().masked(&gate, &keys, cells.into(), from);
+                from = at;
+                self.declare_mask(&units[0], &units[1], own.is_some(), cells);
+                (units[0].clone(), units[1].clone())
+            }
+        };
+        let mut at = from;
+        for (j, value) in values.into_iter().enumerate() {
+            let key = first.plus(j as f64, &step);
+            at = at.max(self.circuit().row(&key, RowValue::Form(value), from));
+        }
+        self.stores.push(Access { space, key, cells, at });
+    }
+
+    /// Tells the checker that a masked key is in bounds where it is not 0, and that two units of
+    /// one gate go together.
+    pub(super) fn declare_mask(&mut self, masked: &Form, ok: &Form, own: bool, cells: u8) {
+        let (Some((key_unit, at)), Some((ok_unit, ok_at))) =
+            (self.circuit().unit_avail(masked), self.circuit().unit_avail(ok))
+        else {
+            return;
+        };
+        if own {
+            let limit = (self.cx.layout.memory + self.cx.layout.memory_bytes) as f64 - cells as f64;
+            self.circuit().ghosts.push(GhostFact {
+                at,
+                until: at,
+                terms: vec![(GhostTerm::Value(key_unit), 1.0), (GhostTerm::Gate(key_unit), pow2(CHECK))],
+                range: Range::new(f64::NEG_INFINITY, limit + pow2(CHECK)),
+            });
+        }
+        if at == ok_at {
+            self.circuit().ghosts.push(GhostFact {
+                at,
+                until: at,
+                terms: vec![(GhostTerm::Gate(key_unit), 1.0), (GhostTerm::Gate(ok_unit), -1.0)],
+                range: Range::new(0.0, 0.0),
+            });
+        }
+    }
+
+    pub(super) fn set_cell(&mut self, cell: Cell, value: Value) {
+        let place = self.cx.layout.cells[cell];
+        let word = self.word(value);
+        let form = self.words.canonical(word);
+        // The program never stores more than the cell's limit; this shows it to the checker.
+        let form = self.at_most(form, place.max);
+        let from = self.cell_reads.get(&cell).map_or(0, |t| t + 1);
+        let from = self.cell_writes.get(&cell).map_or(from, |t| from.max(t + 1));
+        let (key, from) = match self.all_ok(None) {
+            None => (Form::constant(place.key as f64), from),
+            Some(gate) => {
+                let from = from.max(self.words.circuit.place(&form, 0));
+                let (units, at) = self.circuit().masked(&gate, &[Form::constant(place.key as f64)], 1, from);
+                (units[0].clone(), at)
+            }
+        };
+        let at = self.circuit().row(&key, RowValue::Form(form.clone()), from);
+        self.cell_writes.insert(cell, at);
+        let word = self.words.word_of(form);
+        self.cells.insert(cell, word);
+    }
+}

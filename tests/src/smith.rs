@@ -4,8 +4,11 @@ mod pieces;
 
 pub use pieces::FUEL;
 
+use std::collections::BTreeSet;
+
 use arbitrary::Unstructured;
 use wasm_smith::MemoryOffsetChoices;
+use wasmparser::{Operator, Parser, Payload};
 
 /// The fuel that a module begins with, see [`FUEL`].
 pub const TERMINATION_FUEL: i32 = 150;
@@ -52,4 +55,53 @@ pub fn random_module(seed: u64) -> Vec<u8> {
     let module =
         wasm_smith::Module::new(config, &mut Unstructured::new(&bytes)).expect("there are bytes enough");
     pieces::insert(&module.to_bytes(), seed, TERMINATION_FUEL)
+}
+
+/// What a module may have in it, of what a test of random modules should not be without.
+pub const KINDS: [&str; 6] =
+    ["floats", "bulk memory", "table instructions", "references", "several tables", "tail calls"];
+
+/// Which of [`KINDS`] a valid module has in it.
+///
+/// # Panics
+///
+/// If it is malformed.
+pub fn kinds(wasm: &[u8]) -> BTreeSet<&'static str> {
+    let mut kinds = BTreeSet::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload.expect("a module") {
+            Payload::TableSection(section) if section.count() > 1 => {
+                kinds.insert("several tables");
+            }
+            Payload::CodeSectionEntry(body) => {
+                let operators = body.get_operators_reader().expect("a body");
+                kinds.extend(operators.into_iter().filter_map(|operator| kind(&operator.expect("valid"))));
+            }
+            _ => {}
+        }
+    }
+    kinds
+}
+
+fn kind(operator: &Operator<'_>) -> Option<&'static str> {
+    use Operator as O;
+    Some(match operator {
+        O::F32Add | O::F32Mul | O::F32Div | O::F32Sqrt | O::F64Add | O::F64Mul | O::F64Div | O::F64Sqrt => {
+            "floats"
+        }
+        O::MemoryFill { .. } | O::MemoryCopy { .. } | O::MemoryInit { .. } | O::DataDrop { .. } => {
+            "bulk memory"
+        }
+        O::TableGet { .. }
+        | O::TableSet { .. }
+        | O::TableGrow { .. }
+        | O::TableSize { .. }
+        | O::TableFill { .. }
+        | O::TableCopy { .. }
+        | O::TableInit { .. }
+        | O::ElemDrop { .. } => "table instructions",
+        O::RefNull { .. } | O::RefIsNull | O::RefFunc { .. } => "references",
+        O::ReturnCall { .. } | O::ReturnCallIndirect { .. } => "tail calls",
+        _ => return None,
+    })
 }

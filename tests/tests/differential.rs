@@ -14,7 +14,7 @@ use wasm2onnx_tests::oracle::{
     Engine, Exports, Limits, NoInstance, Oracle, Outcome, Stop, Wasmtime, first_difference,
 };
 use wasm2onnx_tests::ours::{Way, outcome};
-use wasm2onnx_tests::smith::{FUEL as BURNT, TERMINATION_FUEL, random_module};
+use wasm2onnx_tests::smith::{FUEL as BURNT, KINDS, TERMINATION_FUEL, kinds, random_module};
 use wasm2onnx_tests::values::random_value;
 use wasm2onnx_tests::{in_parallel, save_failure};
 
@@ -51,7 +51,20 @@ fn random_modules_agree_with_wasmtime() {
         Ok(text) => text.parse().expect("WASM2ONNX_SEEDS is a number"),
         Err(_) => DEFAULT_SEEDS,
     };
-    let total = compare_all(seeds, "smith", Origin::Generated, random_module);
+    let with = Mutex::new(BTreeMap::new());
+    let total = compare_all(seeds, "smith", Origin::Generated, |seed| {
+        let wasm = random_module(seed);
+        let mut with = with.lock().expect("no test panics holding it");
+        for kind in kinds(&wasm) {
+            *with.entry(kind).or_insert(0) += 1;
+        }
+        wasm
+    });
+    let with = with.into_inner().expect("no test panicked holding it");
+    println!("with {with:?}");
+    for kind in KINDS {
+        assert!(with.get(kind).is_some_and(|count| count * 4 >= seeds), "too few modules with {kind}");
+    }
     let share = total.busy as f64 / seeds as f64;
     println!("{:.1} % of the seeds executed {BUSY} instructions or more without a trap", share * 100.0);
     assert_eq!(total.compared, seeds, "wasm-smith made a module that wasmtime refuses");

@@ -9,9 +9,13 @@ use wasm2onnx_compiler::options::Options;
 use wasm2onnx_compiler::verify::{Stage, verify};
 use wasm2onnx_compiler::{frontend, legalize, optimize};
 use wasm2onnx_runtime::{TrapCode, ValueType};
-use wasmtime::{Caller, Config, Engine, Extern, Linker, Store, Trap, Val};
+use wasmtime::{
+    AsContextMut, Caller, Config, Engine, Extern, ExternRef, HeapType, Linker, OperatorCost, Store, Trap,
+    Val, ValType, VariableOperatorCost,
+};
 
-/// Calls of exports, with arguments as bits.
+/// Calls of exports, with arguments as bits: of references to the host's things, 0 for null; of those to
+/// functions, 0 or 1.
 pub type Calls = Vec<(String, Vec<u64>)>;
 
 /// What can be seen from outside after a call.
@@ -64,9 +68,9 @@ fn hash(bytes: &[u8]) -> u64 {
 fn run_ir(module: &Module, stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
     let see = |machine: &Machine, outcome| {
         let memory = (!module.exported_memories.is_empty()).then(|| hash(&machine.memory));
-        let globals = module.exported_globals.iter().map(|(name, _, _, cells)| {
+        let globals = module.exported_globals.iter().map(|(name, ty, _, cells)| {
             let bits = cells.iter().rev().fold(0, |bits, cell| bits << 32 | machine.cells[*cell] as u64);
-            (name.clone(), bits)
+            (name.clone(), anonymous(bits, *ty))
         });
         Seen { outcome, memory, globals: globals.collect(), stdout: machine.stdout().to_vec() }
     };
@@ -87,10 +91,18 @@ fn run_ir(module: &Module, stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> 
     machine.set_stdin(stdin);
     let mut seen = vec![see(&machine, Ok(vec![]))];
     for (name, args) in calls {
-        let outcome = machine.call(name, args).map_err(failure);
+        let (.., signature) = module.exports.iter().find(|(other, ..)| other == name).expect("an export");
+        let outcome = machine.call(name, args).map_err(failure).map(|results| {
+            results.iter().zip(&signature.results).map(|(bits, ty)| anonymous(*bits, *ty)).collect()
+        });
         seen.push(see(&machine, outcome));
     }
     seen
+}
+
+/// Functions have no numbers that engines agree on.
+fn anonymous(bits: u64, ty: ValueType) -> u64 {
+    if ty == ValueType::FuncRef { bits.min(1) } else { bits }
 }
 
 #[derive(Default)]
@@ -104,7 +116,19 @@ fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let mut config = Config::default();
-        config.consume_fuel(true);
+        // An instruction costs the same whatever it is asked to do: it may be too much, and trap or fail.
+        let variable = VariableOperatorCost {
+            memory_copy_per_byte: 0,
+            memory_fill_per_byte: 0,
+            memory_init_per_byte: 0,
+            table_copy_per_element: 0,
+            table_fill_per_element: 0,
+            table_grow_per_element: 0,
+            table_init_per_element: 0,
+            ..VariableOperatorCost::new()
+        };
+        config.cranelift_nan_canonicalization(true);
+        config.consume_fuel(true).operator_cost(OperatorCost { variable, ..OperatorCost::new() });
         Engine::new(&config).expect("a supported configuration")
     })
 }
@@ -142,7 +166,8 @@ fn run_wasmtime(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<See
             match instance.get_export(&mut *store, export.name()) {
                 Some(Extern::Memory(m)) => memory = Some(hash(m.data(&*store))),
                 Some(Extern::Global(g)) => {
-                    globals.insert(export.name().to_string(), bits(&g.get(&mut *store)));
+                    let value = g.get(&mut *store);
+                    globals.insert(export.name().to_string(), bits(&value, &mut *store));
                 }
                 _ => {}
             }
@@ -153,10 +178,11 @@ fn run_wasmtime(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<See
     for (name, args) in calls {
         let func = instance.get_func(&mut store, name).expect("an export");
         let ty = func.ty(&store);
-        let args: Vec<Val> = args.iter().zip(ty.params()).map(|(arg, ty)| value(*arg, &ty)).collect();
-        let mut results: Vec<Val> = ty.results().map(|ty| value(0, &ty)).collect();
+        let args: Vec<Val> =
+            args.iter().zip(ty.params()).map(|(arg, ty)| value(*arg, &ty, &mut store)).collect();
+        let mut results: Vec<Val> = ty.results().map(|ty| value(0, &ty, &mut store)).collect();
         let outcome = match func.call(&mut store, &args, &mut results) {
-            Ok(()) => Ok(results.iter().map(bits).collect()),
+            Ok(()) => Ok(results.iter().map(|result| bits(result, &mut store)).collect()),
             Err(error) => Err(failure(&error)),
         };
         seen.push(see(&mut store, outcome));
@@ -181,22 +207,33 @@ fn failure(error: &wasmtime::Error) -> Option<TrapCode> {
     })
 }
 
-fn bits(value: &Val) -> u64 {
+fn bits(value: &Val, store: impl AsContextMut) -> u64 {
     match value {
         Val::I32(v) => *v as u32 as u64,
         Val::I64(v) => *v as u64,
         Val::F32(v) => *v as u64,
         Val::F64(v) => *v,
+        Val::FuncRef(function) => function.is_some().into(),
+        Val::ExternRef(None) => 0,
+        Val::ExternRef(Some(reference)) => {
+            let host = reference.data(store.as_context()).expect("it is alive").expect("it is the host's");
+            *host.downcast_ref::<u32>().expect("it is one of ours") as u64
+        }
         other => panic!("{other:?}"),
     }
 }
 
-fn value(bits: u64, ty: &wasmtime::ValType) -> Val {
+fn value(bits: u64, ty: &ValType, store: impl AsContextMut) -> Val {
     match ty {
-        wasmtime::ValType::I32 => Val::I32(bits as i32),
-        wasmtime::ValType::I64 => Val::I64(bits as i64),
-        wasmtime::ValType::F32 => Val::F32(bits as u32),
-        wasmtime::ValType::F64 => Val::F64(bits),
+        ValType::I32 => Val::I32(bits as i32),
+        ValType::I64 => Val::I64(bits as i64),
+        ValType::F32 => Val::F32(bits as u32),
+        ValType::F64 => Val::F64(bits),
+        ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Func) && bits == 0 => Val::null_func_ref(),
+        ValType::Ref(ty) if matches!(ty.heap_type(), HeapType::Extern) => match bits as u32 {
+            0 => Val::null_extern_ref(),
+            number => Val::ExternRef(Some(ExternRef::new(store, number).expect("there is room for it"))),
+        },
         other => panic!("{other:?}"),
     }
 }
@@ -237,7 +274,11 @@ pub fn calls_of_all(module: &Module, random: &mut Random, rounds: usize) -> Call
         for (name, _, signature) in &module.exports {
             let args = signature.params.iter().map(|ty| {
                 let bits = random.interesting();
-                if matches!(ty, ValueType::I32 | ValueType::F32) { bits & 0xffff_ffff } else { bits }
+                match ty {
+                    ValueType::I32 | ValueType::F32 | ValueType::ExternRef => bits & 0xffff_ffff,
+                    ValueType::I64 | ValueType::F64 => bits,
+                    ValueType::FuncRef => 0,
+                }
             });
             calls.push((name.clone(), args.collect()));
         }

@@ -1,6 +1,8 @@
+use std::num::NonZeroU32;
+
 use wasm2onnx_runtime::{TrapCode, Value};
 
-use super::{Limits, Oracle, Stop, Wasmi, Wasmtime};
+use super::{Engine, Exports, Limits, NoInstance, Oracle, Stop, Wasmi, Wasmtime};
 
 const MODULE: &str = r#"
     (module
@@ -57,6 +59,45 @@ fn values_traps_and_bytes<O: Oracle>() {
     ] {
         assert_eq!(oracle.call(entry, &[]), Err(Stop::Trap(code)), "{entry}");
     }
+}
+
+/// wasmtime alone has references, and tells the traps of tables apart.
+#[test]
+fn references_and_tables_of_wasmtime() {
+    let wasm = wat::parse_str(
+        r#"(type $i (func)) (table $t 2 funcref) (global (export "g") (mut externref) (ref.null extern))
+        (func (export "both") (param externref funcref) (result externref funcref)
+            (global.get 0) (local.get 1) (global.set 0 (local.get 0)))
+        (func $self (export "function") (result funcref) (ref.func $self))
+        (func (export "get") (drop (table.get $t (i32.const 2))))
+        (func (export "init") (table.init $t 0 (i32.const 1) (i32.const 0) (i32.const 2)))
+        (func (export "call") (call_indirect (type $i) (i32.const 2)))
+        (func (export "tail call") (return_call_indirect (type $i) (i32.const 2)))
+        (elem func $self $self)"#,
+    )
+    .unwrap();
+    let mut oracle = Wasmtime::new(&wasm, b"");
+    let external = |x| Value::ExternRef(NonZeroU32::new(x));
+    oracle.set_global("g", external(7));
+    assert_eq!(
+        oracle.call("both", &[external(u32::MAX), Value::FuncRef(None)]),
+        Ok(vec![external(7), Value::FuncRef(None)])
+    );
+    assert_eq!(oracle.globals()["g"], external(u32::MAX));
+    assert_eq!(oracle.call("function", &[]), Ok(vec![Value::FuncRef(NonZeroU32::new(1))]));
+    for (entry, code) in [
+        ("get", TrapCode::TableOutOfBounds),
+        ("init", TrapCode::TableOutOfBounds),
+        ("call", TrapCode::UndefinedElement),
+        ("tail call", TrapCode::UndefinedElement),
+    ] {
+        assert_eq!(oracle.call(entry, &[]), Err(Stop::Trap(code)), "{entry}");
+    }
+    let wasm = wat::parse_str("(table 1 funcref) (func $f) (elem (i32.const 1) func $f)").unwrap();
+    let module = Wasmtime::compile(&wasm, Limits::default()).unwrap();
+    let ended = Wasmtime::instantiate(&module, b"").err();
+    assert_eq!(ended, Some(NoInstance::Ended(Stop::Trap(TrapCode::TableOutOfBounds))));
+    assert_eq!(Exports::of(&wasm).functions, []);
 }
 
 #[test]

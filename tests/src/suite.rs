@@ -3,6 +3,7 @@
 //! committed [table] of that.
 
 pub mod host;
+mod link;
 pub mod run;
 pub mod sample;
 pub mod script;

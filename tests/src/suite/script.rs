@@ -7,6 +7,8 @@ use wasm2onnx_runtime::{TrapCode, Value, ValueType};
 use wast::core::{AbstractHeapType, HeapType, NanPattern, WastArgCore, WastRetCore};
 use wast::{QuoteWat, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
 
+use super::link::copy_constants;
+
 /// A command and the line that it begins in.
 pub struct Line {
     /// From 1.
@@ -138,7 +140,7 @@ impl Expected {
     }
 }
 
-/// The commands of a file.
+/// The commands of a file, with [copies of constant functions](super::link).
 ///
 /// # Panics
 ///
@@ -151,7 +153,9 @@ pub fn read(file: &TestFile<'_>) -> Vec<Line> {
         let what = format!("{}:{number}", file.name());
         Line { number, command: command(directive).unwrap_or_else(|why| panic!("{what}: {why}")) }
     };
-    directives.into_iter().map(line).collect()
+    let mut script = directives.into_iter().map(line).collect::<Vec<_>>();
+    copy_constants(&mut script);
+    script
 }
 
 fn command(directive: WastDirective<'_>) -> Result<Command, String> {

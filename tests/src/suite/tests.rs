@@ -86,7 +86,7 @@ fn what_is_to_link_is_left_out() {
         r#"{MODULE}
         (assert_return (invoke $M "one") (i32.const 1))
         (register "M" $M)
-        (module $N (func (export "two") (import "M" "two")))
+        (module $N (func (export "two") (import "M" "more")) (func))
         (assert_return (invoke "two") (i32.const 2))
         (assert_return (invoke $M "one") (i32.const 1))
         (assert_unlinkable (module (func (import "M" "one"))) "incompatible import type")"#,
@@ -98,4 +98,34 @@ fn what_is_to_link_is_left_out() {
 
     let table = Table { files: [("a/b".to_owned(), Counts::from(&tally))].into() };
     assert_eq!(table.to_string().parse(), Ok(table));
+}
+
+#[test]
+fn constant_functions_are_copied() {
+    let script = |import: &str| {
+        format!(
+            r#"(module (func (export "f") (result i32) (i32.const 7)) (func (export "g")) (func (export "h") (result i32) (memory.size)) (memory 3))
+            (register "M")
+            (module
+                (func $print (import "spectest" "print")) {import}
+                (func $own (result i32) (i32.const 9))
+                (func (export "sum") (result i32) (i32.sub (call $f) (call $own))))
+            (assert_return (invoke "sum") (i32.const -2))"#,
+        )
+    };
+    let counts = |import: &str| {
+        let tally = tally(&script(import));
+        (tally.modules, tally.passed, tally.skipped.values().sum::<usize>(), tally.failures.len())
+    };
+    assert_eq!(counts(r#"(func $f (import "M" "f") (result i32)) (func (import "M" "g"))"#), (2, 1, 0, 0));
+    // Something else too, something that is not a constant, and another type.
+    assert_eq!(
+        counts(r#"(func $f (import "M" "f") (result i32)) (memory (import "M" "m") 1)"#),
+        (1, 0, 2, 0)
+    );
+    assert_eq!(counts(r#"(func $f (import "M" "h") (result i32))"#), (1, 0, 2, 0));
+    assert_eq!(counts(r#"(func $f (import "M" "g") (result i32))"#), (1, 0, 2, 0));
+    // A function that stays imported behind it.
+    let behind = r#"(func $f (import "M" "f") (result i32)) (func (import "spectest" "print"))"#;
+    assert_eq!(counts(behind), (1, 0, 2, 0));
 }

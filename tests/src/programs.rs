@@ -145,13 +145,13 @@ pub const CIRCUITS: [Program; 9] = [
     },
     Program {
         name: "floats",
-        wat: r#"(func (export "run") (param $x f64) (param $n i32) (result f64 i32) (local $sum f64)
+        wat: r#"(func (export "run") (param $x f32) (param $n i32) (result f32 i32) (local $sum f32)
             (loop $next
-                (local.set $sum (f64.add (local.get $sum) (f64.div (local.get $x) (f64.convert_i32_s (local.get $n)))))
-                (local.set $x (f64.neg (f64.mul (f64.sqrt (f64.abs (local.get $x))) (local.get $sum))))
+                (local.set $sum (f32.add (local.get $sum) (f32.mul (local.get $x) (f32.const 0.3))))
+                (if (f32.lt (local.get $sum) (f32.const 2)) (then (local.set $x (f32.neg (local.get $sum)))))
                 (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-            (local.get $sum) (i32.trunc_f64_s (f64.promote_f32 (f32.demote_f64 (local.get $sum)))))"#,
-        calls: &[&[F64(0x4005_bf0a_8b14_5769), I32(2)]],
+            (local.get $sum) (i32.trunc_f32_s (local.get $sum)))"#,
+        calls: &[&[F32(0x402d_f854), I32(3)]],
         stdin: b"",
     },
     Program {

@@ -8,8 +8,11 @@ use wasmparser::{DataKind, Element, ElementItems, ElementKind};
 
 use super::context::{Context, Segment};
 use super::module::{PAGE, Sections};
-use crate::error::CompileError;
+use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
+
+/// Most entries that a table can begin with by one expression for all.
+const MAX_INITIALIZED: u32 = 1 << 20;
 
 /// Contents of tables: their first entries, and the active segments in order. The first that does not fit makes
 /// instance creation trap.
@@ -17,7 +20,12 @@ pub fn fill_tables(context: &mut Context, sections: &Sections) -> Result<(), Com
     let mut tables: SecondaryMap<TableId, BTreeMap<u32, u32>> = SecondaryMap::new();
     for (table, init) in &sections.table_inits {
         let reference = context.constant(init)? as u32;
-        tables[*table] = (0..context.module.tables[*table].size).map(|i| (i, reference)).collect();
+        let size = context.module.tables[*table].size;
+        if size > MAX_INITIALIZED {
+            let what = "the size of an initialized table".to_string();
+            return Err(ErrorKind::Limit { what, value: size.into(), limit: MAX_INITIALIZED.into() }.into());
+        }
+        tables[*table] = (0..size).map(|i| (i, reference)).collect();
     }
     for element in &sections.elements {
         let (len, active) = match &element.kind {

@@ -204,6 +204,7 @@ fn common(tree: &SecondaryMap<Block, Node>, mut a: Block, mut b: Block) -> Block
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
     use wasm2onnx_runtime::TrapCode;
 
     /// Dominators by their definition: without `a`, `b` cannot be reached.
@@ -220,11 +221,8 @@ mod tests {
 
     #[test]
     fn random_graphs() {
-        let mut state = 1u64;
-        let mut below = |n: usize| {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 33) as usize % n
-        };
+        let mut random = Random(1);
+        let mut below = |n: usize| random.below(n);
         for round in 0..500 {
             let mut func = Function::new("f".into(), 0, Vec::new());
             let cond = func.add_param(func.entry, Type::I32);

@@ -61,15 +61,13 @@ pub fn components<N: EntityRef>(
 mod tests {
     use super::components;
     use crate::ir::Func;
+    use crate::random::Random;
 
     /// By the definition: two nodes are in one component if each leads to the other.
     #[test]
     fn random_graphs() {
-        let mut state = 1u64;
-        let mut below = |n: usize| {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 33) as usize % n
-        };
+        let mut random = Random(1);
+        let mut below = |n: usize| random.below(n);
         for round in 0..300 {
             let count = 1 + below(9);
             let edges: Vec<Vec<Func>> = (0..count)

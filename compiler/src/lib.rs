@@ -27,6 +27,8 @@ pub mod optimize;
 pub mod options;
 mod packetize;
 mod print;
+#[cfg(test)]
+mod random;
 mod schedule;
 mod stack;
 pub mod verify;

@@ -7,26 +7,12 @@ use wasm2onnx_runtime::ValueType;
 use crate::builder::Builder;
 use crate::evaluate::Machine;
 use crate::ir::*;
+use crate::random::Random;
 use crate::verify::{Stage, verify};
 
-/// SplitMix64.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
     fn word(&mut self) -> u32 {
-        let next = self.next();
+        let next = self.bits();
         match next % 8 {
             0 => next as u32 >> 28,
             1 => (next as u32 >> 28).wrapping_neg(),
@@ -83,10 +69,10 @@ fn operations(b: &mut Builder, random: &mut Random, values: &mut Vec<Value>, cou
         let mut operand = |b: &mut Builder, constants: usize| {
             if random.below(10) < constants {
                 let word = random.word();
-                return (b.word(word), random.next());
+                return (b.word(word), random.bits());
             }
             let back = random.below(4).min(random.below(values.len()));
-            (values[values.len() - 1 - back], random.next())
+            (values[values.len() - 1 - back], random.bits())
         };
         let (first, choice) = operand(b, 1);
         let (second, other) = operand(b, 5);
@@ -141,7 +127,7 @@ fn function(seed: u64) -> Function {
         operations(&mut b, random, &mut values, count);
         let last = *values.last().expect("parameters at least");
         match random.below(6) {
-            0 => b.effect(Op::Bounds { offset: random.next() & 0xff, bytes: 4 }, Type::I32, &[last]),
+            0 => b.effect(Op::Bounds { offset: random.bits() & 0xff, bytes: 4 }, Type::I32, &[last]),
             1 => b.trap_if(wasm2onnx_runtime::TrapCode::Unreachable, last),
             2 => {
                 // A loop of at most three rounds.

@@ -11,6 +11,7 @@ use crate::builder::Builder;
 use crate::evaluate::{Failure, Machine};
 use crate::ir::{Function, Terminator, Type, Value};
 use crate::options::Options;
+use crate::random::Random;
 use crate::verify::{Stage, verify};
 use crate::{frontend, legalize, optimize};
 
@@ -66,20 +67,7 @@ fn edges(fraction: u32, width: u32) -> Vec<u64> {
     edges.iter().flat_map(|x| [*x, x | sign]).collect()
 }
 
-struct Random(u64);
-
 impl Random {
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ x >> 31
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.bits() % n
-    }
-
     /// A float: any bits; or an exponent close to another's, and a fraction with few bits, or many that
     /// are 1, or any, so that sums cancel and halves occur.
     fn float(&mut self, like: u64, fraction: u32, width: u32) -> u64 {
@@ -89,17 +77,17 @@ impl Random {
             return any;
         }
         let exponents = (1u64 << (width - 1 - fraction)) - 1;
-        let near = (like >> fraction & exponents) as i64 + self.below(2 * fraction as u64 + 8) as i64
+        let near = (like >> fraction & exponents) as i64 + self.below(2 * fraction as usize + 8) as i64
             - fraction as i64
             - 4;
         let exponent =
-            if self.below(8) == 0 { self.below(3) } else { near.clamp(0, exponents as i64) as u64 };
+            if self.below(8) == 0 { self.below(3) as u64 } else { near.clamp(0, exponents as i64) as u64 };
         let mask = (1 << fraction) - 1;
         let bits = match self.below(4) {
             0 => self.bits() & mask,
             1 => self.bits() & self.bits() & self.bits() & mask,
             2 => (self.bits() | self.bits() | self.bits()) & mask,
-            _ => mask << self.below(fraction as u64) & mask,
+            _ => mask << self.below(fraction as usize) & mask,
         };
         any & (1 << (width - 1)) | exponent << fraction | bits
     }

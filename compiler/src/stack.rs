@@ -8,6 +8,7 @@ use crate::cfg::reverse_postorder;
 use crate::components::components;
 use crate::ir::{Callee, Func, Module, Terminator};
 use cranelift_entity::{EntitySet, SecondaryMap};
+use rustc_hash::FxHashSet;
 
 /// Largest frame pointer of a function that calls, if it depends on the run.
 pub const STACK_LIMIT: u64 = 1 << 18;
@@ -72,8 +73,11 @@ impl Calls {
             (function.blocks[function.entry].params.len(), function.results.len())
         };
         for (caller, function) in module.functions.iter() {
+            // Types that its calls through tables have, each looked for once; tail calls apart.
+            let mut seen: FxHashSet<(usize, usize, bool)> = FxHashSet::default();
             for block in reverse_postorder(function) {
-                let (callee, args, results, list) = match &function.blocks[block].term {
+                let term = &function.blocks[block].term;
+                let (callee, args, results, list) = match term {
                     Terminator::Call { callee, args, next } => {
                         callers.insert(caller);
                         (callee, args, function.blocks[*next].params.len(), &mut callees[caller])
@@ -87,6 +91,10 @@ impl Calls {
                     Callee::Direct(func) => list.push(*func),
                     Callee::Reference(_) => {
                         let wanted = (args.len(), results);
+                        let is_tail = matches!(term, Terminator::TailCall { .. });
+                        if !seen.insert((args.len(), results, is_tail)) {
+                            continue;
+                        }
                         let referenced = module.references.iter().flatten().copied();
                         list.extend(referenced.filter(|func| words(*func) == wanted));
                     }

@@ -10,8 +10,8 @@ use crate::ir::*;
 use TrapCode::{MemoryOutOfBounds, TableOutOfBounds};
 
 impl Body<'_> {
-    /// Instructions on memory and tables that the table of instructions leaves to this file. Nothing if it is another.
-    pub(super) fn bulk(&mut self, op: &Operator) -> Step<Option<()>> {
+    /// Instructions on memory and tables that the table of instructions leaves to this file.
+    pub(super) fn bulk(&mut self, op: &Operator) -> Step {
         match *op {
             Operator::MemoryFill { mem: 0 } => {
                 let [to, value, count] = self.pop_three();
@@ -80,9 +80,9 @@ impl Body<'_> {
             Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => {
                 return Err(format!("{} of another memory", operator_name(op)));
             }
-            _ => return Ok(None),
+            _ => unreachable!("{} is in the table, but nothing translates it", operator_name(op)),
         }
-        Ok(Some(()))
+        Ok(())
     }
 
     /// The three topmost values, the deepest first.

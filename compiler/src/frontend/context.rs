@@ -52,12 +52,30 @@ pub struct Import {
     pub wrapper: Option<Func>,
 }
 
-/// A segment, as instructions that refer to it see it.
-pub struct Segment {
-    /// Bytes or elements that it has after instance creation: of an active or declarative one none.
-    pub len: u32,
-    /// Where it begins in its space, and the cell with the length that it still has, once an instruction refers to it.
-    pub used: Option<(u32, Cell)>,
+/// Segments, as instructions that refer to them see them.
+#[derive(Default)]
+pub struct Segments {
+    /// Bytes or elements that each has after instance creation: an active or declarative one none.
+    pub lengths: Vec<u32>,
+    /// Of those that instructions refer to, where each begins in its space, and the cell with the length that it still has.
+    places: FxHashMap<u32, (u32, Cell)>,
+    /// These segments, one behind the other in their space.
+    pub used: Vec<u32>,
+    /// Where the last of them ends.
+    end: u32,
+}
+
+impl Segments {
+    /// The place of a segment that an instruction refers to: behind the others, if it has none yet.
+    fn place(&mut self, index: u32, cells: &mut PrimaryMap<Cell, CellData>, kind: &str) -> (u32, Cell) {
+        *self.places.entry(index).or_insert_with(|| {
+            let (first, len) = (self.end, self.lengths[index as usize]);
+            self.used.push(index);
+            self.end += len;
+            let name = format!("{kind}[{index}].length");
+            (first, cells.push(CellData { name, init: len, max: len }))
+        })
+    }
 }
 
 /// What function bodies need to know of the module.
@@ -85,8 +103,8 @@ pub struct Context {
     pub references: FxHashMap<u32, u32>,
     /// Most entries that each table can have.
     pub table_max: Vec<u32>,
-    pub data_segments: Vec<Segment>,
-    pub element_segments: Vec<Segment>,
+    pub data_segments: Segments,
+    pub element_segments: Segments,
     pub memory_initial: u32,
     pub memory_cell: Option<Cell>,
     pub has_memory: bool,
@@ -166,8 +184,8 @@ impl Context {
             global_constants: Vec::new(),
             references: FxHashMap::default(),
             table_max: Vec::new(),
-            data_segments: Vec::new(),
-            element_segments: Vec::new(),
+            data_segments: Segments::default(),
+            element_segments: Segments::default(),
             memory_initial: 0,
             memory_cell: None,
             has_memory: false,
@@ -216,7 +234,9 @@ impl Context {
 
     /// A global, if its type is supported.
     pub fn global(&self, index: u32) -> Result<Global, String> {
-        self.globals[index as usize].clone().ok_or_else(|| "a global of reference or vector type".into())
+        self.globals[index as usize]
+            .clone()
+            .ok_or_else(|| "a global with a vector or an unusual reference".into())
     }
 
     pub fn add_cell(&mut self, name: &str, init: u32, max: u32) -> Cell {
@@ -280,14 +300,12 @@ impl Context {
 
     /// Where a data segment begins in [`Space::Data`], and the cell with its length.
     pub fn data_segment(&mut self, index: u32) -> (u32, Cell) {
-        let name = format!("data[{index}].length");
-        use_segment(&mut self.module.cells, &mut self.data_segments, index, name)
+        self.data_segments.place(index, &mut self.module.cells, "data")
     }
 
     /// Where an element segment begins in [`Space::Elements`], and the cell with its length.
     pub fn element_segment(&mut self, index: u32) -> (u32, Cell) {
-        let name = format!("element[{index}].length");
-        use_segment(&mut self.module.cells, &mut self.element_segments, index, name)
+        self.element_segments.place(index, &mut self.module.cells, "element")
     }
 
     /// The bits of a constant expression.
@@ -352,17 +370,4 @@ impl Context {
 /// An error at a place outside of functions.
 pub fn unsupported(what: &str, offset: u64) -> CompileError {
     ErrorKind::Unsupported { what: what.to_string(), function: None, offset }.into()
-}
-
-/// Gives a segment a place behind those that are used already.
-fn use_segment(
-    cells: &mut PrimaryMap<Cell, CellData>,
-    segments: &mut [Segment],
-    index: u32,
-    name: String,
-) -> (u32, Cell) {
-    let end = segments.iter().filter(|s| s.used.is_some()).map(|s| s.len).sum();
-    let segment = &mut segments[index as usize];
-    let len = segment.len;
-    *segment.used.get_or_insert_with(|| (end, cells.push(CellData { name, init: len, max: len })))
 }

@@ -325,7 +325,8 @@ fn export(context: &mut Context, sections: &Sections, options: &Options) -> Resu
                     }
                     None if options.unsupported == Unsupported::Trap => {}
                     None => {
-                        let what = format!("exported function `{name}` with a reference or vector type");
+                        let what =
+                            format!("exported function `{name}` with a vector or an unusual reference");
                         return Err(unsupported(&what, *offset));
                     }
                 }
@@ -338,7 +339,7 @@ fn export(context: &mut Context, sections: &Sections, options: &Options) -> Resu
                     }
                     None if options.unsupported == Unsupported::Trap => {}
                     None => {
-                        let what = format!("exported global `{name}` of reference or vector type");
+                        let what = format!("exported global `{name}` with a vector or an unusual reference");
                         return Err(unsupported(&what, *offset));
                     }
                 }

@@ -6,7 +6,7 @@ use cranelift_entity::SecondaryMap;
 use wasm2onnx_runtime::TrapCode;
 use wasmparser::{DataKind, Element, ElementItems, ElementKind};
 
-use super::context::{Context, Segment};
+use super::context::Context;
 use super::module::{PAGE, Sections};
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
@@ -35,7 +35,7 @@ pub fn fill_tables(context: &mut Context, sections: &Sections) -> Result<(), Com
             ElementKind::Passive => (element_count(element), None),
             ElementKind::Declared => (0, None),
         };
-        context.element_segments.push(Segment { len, used: None });
+        context.element_segments.lengths.push(len);
         let Some((table, offset)) = active.filter(|_| context.module.creation_trap.is_none()) else {
             continue;
         };
@@ -74,20 +74,17 @@ fn element_references(context: &mut Context, element: &Element) -> Result<Vec<u3
 
 /// Contents of the passive segments that instructions use.
 pub fn fill_segments(context: &mut Context, sections: &Sections) -> Result<(), CompileError> {
-    let used = |segments: &[Segment]| {
-        let mut used: Vec<(u32, usize)> = Vec::new();
-        used.extend(
-            segments.iter().enumerate().filter_map(|(i, s)| Some((s.used?.0, i)).filter(|_| s.len > 0)),
-        );
-        used.sort_unstable();
-        used
-    };
-    for (_, i) in used(&context.data_segments) {
-        context.module.passive_data.extend_from_slice(sections.data[i].data);
+    for i in &context.data_segments.used {
+        // One that is active or declarative has nothing left.
+        if context.data_segments.lengths[*i as usize] > 0 {
+            context.module.passive_data.extend_from_slice(sections.data[*i as usize].data);
+        }
     }
-    for (_, i) in used(&context.element_segments) {
-        let references = element_references(context, &sections.elements[i])?;
-        context.module.passive_elements.extend(references);
+    for i in std::mem::take(&mut context.element_segments.used) {
+        if context.element_segments.lengths[i as usize] > 0 {
+            let references = element_references(context, &sections.elements[i as usize])?;
+            context.module.passive_elements.extend(references);
+        }
     }
     Ok(())
 }
@@ -103,7 +100,7 @@ pub fn add_reference_table(module: &mut Module) {
 pub fn fill_memory(context: &mut Context, sections: &Sections) -> Result<(), CompileError> {
     for segment in &sections.data {
         let len = if matches!(segment.kind, DataKind::Passive) { segment.data.len() as u32 } else { 0 };
-        context.data_segments.push(Segment { len, used: None });
+        context.data_segments.lengths.push(len);
     }
     if context.module.creation_trap.is_some() {
         return Ok(());

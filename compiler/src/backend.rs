@@ -7,9 +7,9 @@ use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Func, Function, Module};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
 use crate::packetize::{self, Packet, Packets, Places, Term};
-use crate::schedule::{self, Assembly, Retry};
+use crate::schedule::{self, Assembly, Prefetched, Retry};
 use crate::stack::{Calls, Frame, MAX_FRAME};
-use crate::{certify, link};
+use crate::{certify, link, validate};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use rustc_hash::{FxHashMap, FxHashSet};
 use wasm2onnx_runtime::Network;
@@ -21,21 +21,30 @@ const PACKET_WEIGHTS: [usize; 4] = [48, 20, 8, 2];
 /// The same of library routines, which are written for depth: what can be done in the same steps stays together.
 const ROUTINE_WEIGHTS: [usize; 7] = [400, 160, 90, 48, 20, 8, 2];
 
-/// Packetizes, lowers, schedules and links a module, and certifies the result.
+/// Packetizes, lowers, schedules and links a module, certifies the result and compares it with the packets that it
+/// was made from, each on `states` states.
+pub fn run(module: &Module, states: u32) -> Result<Network, CompileError> {
+    let mut assembled = certified(module)?;
+    assembled.network.validated = validate::run(module, &assembled, states)?;
+    Ok(assembled.network)
+}
+
+/// The network, certified.
 ///
 /// Functions in which the checker does not see why something holds are made anew, with every claim
 /// in a field of its own; see [`Context::careful`].
-pub fn run(module: &Module) -> Result<Network, CompileError> {
+pub(crate) fn certified(module: &Module) -> Result<Assembled, CompileError> {
     let mut careful: FxHashSet<Func> = FxHashSet::default();
     let calls = Calls::new(module);
     let mut frames: SecondaryMap<Func, Frame> = SecondaryMap::new();
     loop {
-        let Some((network, first_packets)) = assemble(module, &calls, &mut frames, &careful)? else {
+        let Some(assembled) = assemble(module, &calls, &mut frames, &careful)? else {
             continue;
         };
-        let failures = match certify::check(&network) {
-            Ok(_) => return Ok(network),
-            Err(_) => certify::failures(&network),
+        let Assembled { network, functions, .. } = &assembled;
+        let failures = match certify::check(network) {
+            Ok(_) => return Ok(assembled),
+            Err(_) => certify::failures(network),
         };
         let before = careful.len();
         careful.extend(failures.iter().filter_map(|failure| {
@@ -44,7 +53,7 @@ pub fn run(module: &Module) -> Result<Network, CompileError> {
                 return None;
             };
             let packet = network.packets.partition_point(|p| p.expert <= expert).checked_sub(1)?;
-            first_packets.iter().rposition(|first| *first as usize <= packet).map(Func::new)
+            functions.iter().rposition(|f| f.first as usize <= packet).map(Func::new)
         }));
         if careful.len() == before {
             let failure = failures.first().map(ToString::to_string).unwrap_or_default();
@@ -57,14 +66,34 @@ fn packet_weights(function: &Function) -> &'static [usize] {
     if function.index == u32::MAX { &ROUTINE_WEIGHTS } else { &PACKET_WEIGHTS }
 }
 
-/// The network, not certified yet, and the first packet of each function. Nothing if a function
-/// turned out to have a larger frame than the stack's regions were made for: `frames` knows it then.
+/// A network and what it was made from.
+pub(crate) struct Assembled {
+    pub network: Network,
+    pub layout: Layout,
+    /// The module's functions, in its order.
+    pub functions: Vec<Lowered>,
+}
+
+/// A function as it was lowered.
+pub(crate) struct Lowered {
+    /// Its packets.
+    pub packets: Packets,
+    /// Where its values are between them.
+    pub places: Places,
+    /// What each packet has prefetched.
+    pub prefetched: Vec<Prefetched>,
+    /// Number of its first packet.
+    pub first: u32,
+}
+
+/// Makes the network. Nothing if a function turned out to have a larger frame than the stack's regions
+/// were made for: `frames` knows it then.
 fn assemble(
     module: &Module,
     calls: &Calls,
     frames: &mut SecondaryMap<Func, Frame>,
     careful: &FxHashSet<Func>,
-) -> Result<Option<(Network, Vec<u32>)>, CompileError> {
+) -> Result<Option<Assembled>, CompileError> {
     let mut plans = Vec::with_capacity(module.functions.len());
     for (func, function) in module.functions.iter() {
         let plan = Plan::new(function, packet_weights(function)[0])?;
@@ -75,13 +104,15 @@ fn assemble(
     let (tables, table_list, lookup) = link::plan_tables(module);
     let mut assembly = Assembly::new(lookup.len() as u32, module.function_offsets.clone());
     let mut entries: SecondaryMap<Func, u32> = SecondaryMap::new();
-    let mut first_packets = Vec::new();
+    let mut functions = Vec::with_capacity(plans.len());
     let mut outgrown = false;
     for (func, plan) in module.functions.keys().zip(plans) {
-        entries[func] = assembly.packets.len() as u32;
-        first_packets.push(assembly.packets.len() as u32);
-        let frame = function(module, &layout, &tables, func, plan, careful.contains(&func), &mut assembly)?;
-        let known = frames[func];
+        let first = assembly.packets.len() as u32;
+        entries[func] = first;
+        let (plan, prefetched) =
+            function(module, &layout, &tables, func, plan, careful.contains(&func), &mut assembly)?;
+        let (known, frame) = (frames[func], plan.frame());
+        functions.push(Lowered { packets: plan.packets, places: plan.places, prefetched, first });
         frames[func] = known.max(frame);
         outgrown |= frames[func] != known;
     }
@@ -89,7 +120,7 @@ fn assemble(
         return Ok(None);
     }
     let network = link::run(module, &layout, assembly, &entries, (table_list, lookup));
-    Ok(Some((network, first_packets)))
+    Ok(Some(Assembled { network, layout, functions }))
 }
 
 /// A function's packets, and where its values are between them.
@@ -128,7 +159,8 @@ impl Plan {
     }
 }
 
-/// Lowers and schedules a function. Its frame, which is the plan's unless it took smaller packets.
+/// Lowers and schedules a function. Returns the plan, another one if it took smaller packets, and what its packets have
+/// prefetched.
 fn function(
     module: &Module,
     layout: &Layout,
@@ -137,7 +169,7 @@ fn function(
     mut plan: Plan,
     careful: bool,
     assembly: &mut Assembly,
-) -> Result<Frame, CompileError> {
+) -> Result<(Plan, Vec<Prefetched>), CompileError> {
     let function = &module.functions[func];
     let (mut prefetch, mut tight) = (true, true);
     let mut weights = packet_weights(function)[1..].iter();
@@ -162,7 +194,7 @@ fn function(
         }
         let mark = assembly.mark();
         match schedule::run(&plan.packets, codes, function.index, assembly) {
-            Ok(()) => return Ok(plan.frame()),
+            Ok(prefetched) => return Ok((plan, prefetched)),
             Err(retry) => {
                 assembly.reset(mark);
                 if retry == Retry::Prefetch && prefetch {

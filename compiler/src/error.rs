@@ -124,6 +124,22 @@ pub enum ErrorKind {
     /// The network could not be certified. A defect of the compiler, never of the module.
     #[error("the network could not be certified: {0}")]
     Certificate(String),
+    /// The network does not do what the program does. A defect of the compiler, never of the module.
+    #[error("the network differs from the program{}: {message}", at_packet(.function, .offset))]
+    Mismatch {
+        /// Name of the function.
+        function: Option<String>,
+        /// Where the packet begins, in bytes.
+        offset: u32,
+        /// The first value that differs.
+        message: String,
+    },
+}
+
+fn at_packet(function: &Option<String>, offset: &u32) -> String {
+    function
+        .as_ref()
+        .map_or_else(String::new, |name| format!(" in function `{name}` (at offset 0x{offset:x})"))
 }
 
 fn in_function(function: &Option<(String, u32)>) -> String {

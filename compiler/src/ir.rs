@@ -78,7 +78,7 @@ pub enum UnaryOp {
 }
 
 /// Operations without side effects on two operands of one type. Comparisons give an I32, 0 or 1.
-/// All are total: division by zero gives 0 with remainder = dividend (the trap is a [`Op::TrapIf`] before it), and
+/// All are total: division by zero gives the dividend with remainder 0 (the trap is a [`Op::TrapIf`] before it), and
 /// the signed division of the minimum by −1 gives the minimum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BinaryOp {

@@ -1,7 +1,8 @@
 //! Ahead-of-time compiler from WebAssembly to frozen networks.
 //!
 //! [`compile`] is all that a program needs. It is the phases in their order: `frontend`, `legalize`,
-//! `optimize`, and the backend, whose last act is to [`certify`] the network.
+//! `optimize`, and the backend, whose last acts are to [`certify`] the network and to compare it, packet by packet,
+//! with what it was made from (`validate`).
 //! [`instructions`] is the table of what is supported. The first phases are public with the
 //! [IR](ir), its [checks](verify) and its [evaluator](evaluate), so that tests can look at what is
 //! between them; what is said of them may change with any version.
@@ -31,6 +32,7 @@ mod print;
 mod random;
 mod schedule;
 mod stack;
+mod validate;
 pub mod verify;
 
 pub use error::CompileError;
@@ -47,7 +49,7 @@ pub fn compile(bytes: &[u8], options: &Options) -> Result<wasm2onnx_runtime::Net
     let mut module = frontend::parse(bytes, options)?;
     legalize::run(&mut module);
     optimize::run(&mut module);
-    backend::run(&module)
+    backend::run(&module, options.validation_states)
 }
 
 /// The exported functions of a module, by name, without compiling it: what

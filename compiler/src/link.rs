@@ -188,6 +188,7 @@ pub fn run(
         memories: Default::default(),
         io: Io::default(),
         certificate,
+        validated: Default::default(),
         function_names: module.function_names.clone(),
         packets: assembly.debug.iter().map(|p| PacketDebug { expert: p.expert + first, ..*p }).collect(),
         terminals,

@@ -35,7 +35,13 @@ pub struct Options {
     pub stdin_bytes: u64,
     /// Most bytes of standard output, at most 2^30; the next one traps with `UnsupportedHostCall`.
     pub stdout_bytes: u64,
+    /// On how many states each packet of the network is compared with the packet of the program that it was
+    /// made from, at least; 0 leaves the comparison out.
+    pub validation_states: u32,
 }
+
+/// Default of [`Options::validation_states`].
+pub const DEFAULT_VALIDATION_STATES: u32 = 16;
 
 /// An imported global: what it holds when an instance is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +96,7 @@ impl Default for Options {
             exports: None,
             stdin_bytes: 1 << 30,
             stdout_bytes: 1 << 28,
+            validation_states: DEFAULT_VALIDATION_STATES,
         }
     }
 }

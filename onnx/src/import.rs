@@ -65,7 +65,7 @@ pub fn import(bytes: &[u8]) -> Result<Network, ImportError> {
     let model = parse(bytes)?;
     let graph = model.graph.as_ref().expect("parsed models have one");
     // What is missing is named before it is noticed that the rest was changed.
-    ["declared", "debug", "form", "attention", "checksum", model::INTEGRITY]
+    ["declared", "validated", "debug", "form", "attention", "checksum", model::INTEGRITY]
         .iter()
         .try_for_each(|key| text(&model, key).map(drop))?;
     if text(&model, "checksum")? != model::checksum(&graph.initializer) {
@@ -109,8 +109,17 @@ pub struct Description {
 ///
 /// [`ImportError::NotOnnx`], [`ImportError::NotOurs`], [`ImportError::Format`]
 pub fn describe(bytes: &[u8]) -> Result<Description, ImportError> {
-    const LONG: [&str; 8] =
-        ["entry", "regions", "traps", "certificate", "declared", "debug", "checksum", model::INTEGRITY];
+    const LONG: [&str; 9] = [
+        "entry",
+        "regions",
+        "traps",
+        "certificate",
+        "validated",
+        "declared",
+        "debug",
+        "checksum",
+        model::INTEGRITY,
+    ];
     let model = parse(bytes)?;
     let ours = model.metadata_props.iter().filter_map(|entry| {
         let key = entry.key.strip_prefix(model::PREFIX)?;
@@ -164,6 +173,7 @@ fn network(model: &ModelProto) -> Result<Network, ImportError> {
     let declared: Declared =
         model::from_text(text(model, "declared")?).map_err(damaged("the declared intervals"))?;
     let mut network = declared.restore().map_err(damaged("the declared intervals"))?;
+    model::restore_validated(text(model, "validated")?, &mut network).map_err(damaged("the comparison"))?;
     model::restore_debug(text(model, "debug")?, &mut network).map_err(damaged("the debug information"))?;
 
     let tensors = Tensors(&model.graph.as_ref().expect("parsed models have one").initializer);

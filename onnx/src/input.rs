@@ -27,6 +27,11 @@ pub struct ModuleOptions {
     /// the declared maximum, at most 256 unless the initial size is larger]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=65536))]
     pub max_memory_pages: Option<u32>,
+
+    /// On how many states each packet of the network is compared with the program that it was made from, at least; 0
+    /// leaves the comparison out
+    #[arg(long, value_name = "N", default_value_t = wasm2onnx_compiler::options::DEFAULT_VALIDATION_STATES)]
+    pub validation_states: u32,
 }
 
 /// What an import is.
@@ -63,7 +68,11 @@ impl FromStr for Import {
 impl ModuleOptions {
     /// As the compiler takes them for a module.
     fn compiler(&self, module: &[u8]) -> Result<Options, Failure> {
-        let mut options = Options { max_memory_pages: self.max_memory_pages, ..Options::default() };
+        let mut options = Options {
+            max_memory_pages: self.max_memory_pages,
+            validation_states: self.validation_states,
+            ..Options::default()
+        };
         let mut values = Vec::new();
         for Import { name, given } in &self.imports {
             match given {

@@ -17,7 +17,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use wasm2onnx_runtime::{
     Cell, Certificate, Domain, Entry, IdSet, Interval, Io, Network, PacketDebug, Place, Ports, Region, Table,
-    Terminal, TrapCode, ValueType,
+    Terminal, TrapCode, Validated, ValueType,
 };
 
 use crate::proto::{GraphProto, StringStringEntryProto, TensorProto};
@@ -188,6 +188,33 @@ pub fn restore_debug(text: &str, network: &mut Network) -> Result<(), String> {
             offset,
         })
         .collect();
+    Ok(())
+}
+
+/// How the compiler compared a network with the program, as JSON has it.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct ValidatedMessage {
+    packets: u64,
+    states: u64,
+    /// Packets without a state that a run could be in.
+    without: u64,
+}
+
+/// How a network was compared with the program.
+pub fn validated(validated: &Validated) -> serde_json::Value {
+    let Validated { packets, states, without } = *validated;
+    serde_json::to_value(ValidatedMessage { packets, states, without }).expect("numbers have a value")
+}
+
+/// Puts into a network how it was compared with the program.
+///
+/// # Errors
+///
+/// What is wrong with the text.
+pub fn restore_validated(text: &str, network: &mut Network) -> Result<(), String> {
+    let message: ValidatedMessage = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let ValidatedMessage { packets, states, without } = message;
+    network.validated = Validated { packets, states, without };
     Ok(())
 }
 

@@ -636,6 +636,19 @@ pub struct Network {
     pub function_names: Vec<String>,
     /// Where packets came from, ascending by expert.
     pub packets: Vec<PacketDebug>,
+    /// How the compiler compared the network with the program. For people: nothing depends on it.
+    pub validated: Validated,
+}
+
+/// How a network was compared with the program that it was made from: packet by packet, on states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Validated {
+    /// Packets that were compared.
+    pub packets: u64,
+    /// States that they were compared on, of all packets together.
+    pub states: u64,
+    /// Packets among them for which no state was found that a run could be in.
+    pub without: u64,
 }
 
 impl Network {

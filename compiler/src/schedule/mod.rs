@@ -7,7 +7,7 @@
 
 pub mod assembly;
 
-pub use assembly::{Assembly, ExpertRef, NextOut, encode};
+pub use assembly::{Assembly, ExpertRef, NextOut, decode, encode};
 
 use crate::circuits::form::{Form, Range, finest};
 use crate::circuits::packet::{Code, Dest, Next};
@@ -42,8 +42,55 @@ struct Interface {
     prefetched: Vec<(u32, Form, Form)>,
 }
 
-/// Emits all packets of a function.
-pub fn run(packets: &Packets, mut codes: Vec<Code>, function: u32, out: &mut Assembly) -> Result<(), Retry> {
+/// What the packets before a packet make for it in ports, beside the fields that it is declared to begin with.
+///
+/// Each port is a form over carried fields as the packet finds them. The packets before multiply it out over what
+/// they have, so that a field which only ports depend on is not handed over at all.
+#[derive(Clone, Debug, Default)]
+pub struct Prefetched {
+    /// Encoded field of each port, its terms over carried fields, and its constant.
+    pub ports: Vec<(u16, SmallVec<[(u16, f64); 2]>, f64)>,
+    /// The carried fields that ports depend on, and where their values lie.
+    pub inputs: Vec<(u16, Range)>,
+}
+
+impl Prefetched {
+    fn new(circuit: &Circuit, interface: &Interface) -> Prefetched {
+        let mut result = Prefetched::default();
+        for (atom, a, b) in &interface.prefetched {
+            let mut add = |kind: FieldKind, port: u16, form: &Form| {
+                let mut terms = SmallVec::new();
+                for (entry, c) in &form.terms {
+                    let entry = &circuit.atoms[*entry as usize];
+                    let AtomKind::Entry { field, .. } = entry.kind else { unreachable!("multiplied out") };
+                    if !result.inputs.iter().any(|input| input.0 == field) {
+                        result.inputs.push((field, entry.range));
+                    }
+                    terms.push((field, *c));
+                }
+                result.ports.push((encode(kind, port), terms, form.constant));
+            };
+            match &circuit.atoms[*atom as usize].kind {
+                AtomKind::Unit { port, .. } => {
+                    add(FieldKind::N, interface.base[0] + port, a);
+                    add(FieldKind::V, interface.base[0] + port, b);
+                }
+                AtomKind::Read { port, .. } => add(FieldKind::Q, interface.base[1] + port, a),
+                AtomKind::Lookup { port, .. } => add(FieldKind::T, interface.base[2] + port, a),
+                _ => unreachable!("not a port"),
+            }
+        }
+        result
+    }
+}
+
+/// Emits all packets of a function. Returns what is prefetched for each.
+pub fn run(
+    packets: &Packets,
+    mut codes: Vec<Code>,
+    function: u32,
+    out: &mut Assembly,
+) -> Result<Vec<Prefetched>, Retry> {
     let first = out.begin_function(codes.len());
     for i in 0..codes.len() {
         if !codes[i].failures.is_empty() {
@@ -78,7 +125,7 @@ pub fn run(packets: &Packets, mut codes: Vec<Code>, function: u32, out: &mut Ass
         }
         .emit(i, packets, function, out)?;
     }
-    Ok(())
+    Ok(codes.iter().zip(&interfaces).map(|(code, i)| Prefetched::new(&code.circuit, i)).collect())
 }
 
 /// A packet that is entered when one of several checks failed and finds the first: it counts

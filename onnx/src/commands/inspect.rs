@@ -7,7 +7,7 @@ use anyhow::Context;
 use wasm2onnx::Description;
 use wasm2onnx_compiler::certify::{self, Summary};
 use wasm2onnx_runtime::{
-    Cell, Domain, ExpertId, FieldKind, Interval, MemoryPages, Network, Region, Table, Terminal,
+    Cell, Domain, ExpertId, FieldKind, Interval, MemoryPages, Network, Region, Table, Terminal, Validated,
 };
 
 use crate::display::{Count, Signatures};
@@ -90,6 +90,15 @@ impl Display for Report<'_> {
             certificate.headroom(),
             Place(network, expert),
         )?;
+        let Validated { packets, states, without } = network.validated;
+        let mut compared = match packets {
+            0 => "not compared with the program".to_owned(),
+            _ => format!("{} packets on {} states", Count(packets), Count(states)),
+        };
+        if without > 0 {
+            compared += &format!(", {} packets on none", Count(without));
+        }
+        writeln!(f, "  validated    {compared}")?;
         for (i, (expert, field, interval)) in certificate.widest.iter().enumerate() {
             let title = if i == 0 { "widest" } else { "" };
             writeln!(f, "  {title:<12} {}: {field} of {}", Shown(*interval), Place(network, *expert))?;

@@ -24,6 +24,7 @@ pub fn of(plan: &Plan, options: &ExportOptions, graph: &GraphProto) -> Vec<Strin
         ("regions", regions(network).to_string()),
         ("traps", traps(network).to_string()),
         ("certificate", certificate(network).to_string()),
+        ("validated", model::validated(&network.validated).to_string()),
         ("declared", model::to_text(&Declared::of(network, plan.name, plan.entry))),
         ("debug", model::debug(network).to_string()),
         ("checksum", model::checksum(&graph.initializer)),

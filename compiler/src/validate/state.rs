@@ -1,0 +1,233 @@
+//! States that packets are run on: what fields and the trace hold at first, for several runs side by side.
+
+use rustc_hash::FxHashMap;
+use wasm2onnx_runtime::{Domain, Network};
+
+/// Runs that go side by side: one instruction or one row of a map is done for all of them at once.
+pub const LANES: usize = 8;
+
+/// A number for each run.
+pub type Lanes<T> = [T; LANES];
+
+/// What a number of a state is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Any of the interval.
+    Uniform,
+    /// Close to 0: a counter, a flag, an index.
+    Small,
+    /// An address of a small memory.
+    Address,
+    /// At an end of the signed or unsigned numbers of some width, or beside it.
+    Edge,
+    /// A power of two, or beside one.
+    Power,
+    /// The largest ones.
+    Large,
+    /// One of two numbers that others are, too.
+    Same,
+    /// A constant of the packet, or beside one.
+    Constant,
+}
+
+use Kind::*;
+
+/// What the numbers of each lane are like: eight kinds, one of which each number has. Most states are such that checks
+/// pass and both arms of branches are taken; what is rare in programs is strewn in.
+const KINDS: Lanes<[Kind; 8]> = [
+    [Small, Small, Small, Small, Same, Small, Small, Constant],
+    [Address, Address, Address, Address, Address, Address, Small, Constant],
+    [Small, Address, Small, Address, Same, Constant, Edge, Uniform],
+    [Small, Address, Constant, Constant, Same, Small, Power, Edge],
+    [Small, Address, Edge, Power, Same, Large, Uniform, Constant],
+    [Uniform, Edge, Small, Power, Uniform, Large, Address, Uniform],
+    [Constant, Constant, Edge, Edge, Edge, Large, Same, Power],
+    [Uniform, Uniform, Uniform, Uniform, Edge, Power, Power, Constant],
+];
+
+/// Lanes in which words of memory are mostly small: their upper bytes are 0.
+const TAME: usize = 4;
+
+/// Ends of numbers of all widths, as words.
+const EDGES: [i64; 12] =
+    [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ff80, 0xffff_ffff];
+
+/// Mixes bits well (the finalizer of SplitMix64).
+fn mix(x: u64) -> u64 {
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// All that is free in a state, drawn when it is asked for: the same question has the same answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Draw {
+    bits: u64,
+    lane: usize,
+    constants: Constants,
+}
+
+/// Some of the constants of a packet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Constants {
+    words: [u32; 6],
+    count: usize,
+}
+
+impl Constants {
+    /// Adds one, unless it is there or there are enough.
+    pub fn add(&mut self, word: u32) {
+        if self.count < self.words.len() && !self.words[..self.count].contains(&word) {
+            self.words[self.count] = word;
+            self.count += 1;
+        }
+    }
+}
+
+impl Draw {
+    /// The states of all lanes in a round of a packet, which has these constants.
+    pub fn lanes(packet: usize, round: u32, constants: Constants) -> Lanes<Draw> {
+        std::array::from_fn(|lane| {
+            let bits = mix(mix(packet as u64) ^ (u64::from(round) << 8 | lane as u64));
+            Draw { bits, lane, constants }
+        })
+    }
+
+    /// An integer in `[lo, hi]` for whatever `salt` stands for.
+    pub fn number(&self, salt: u64, lo: i64, hi: i64) -> i64 {
+        let h = mix(self.bits ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let span = hi.abs_diff(lo);
+        let low = (h & 0xffff_ffff) as i64;
+        let beside = (h >> 32) as i64 % 3 - 1;
+        let x = match KINDS[self.lane][(h >> 61) as usize] {
+            Uniform => lo - 1,
+            Small => low % 67,
+            Address => low % 65_521,
+            Edge => EDGES[low as usize % EDGES.len()] + beside,
+            Power => (1 << (low % 33)) + beside,
+            Large => hi - low % 5,
+            Constant if self.constants.count == 0 => low % 3,
+            Constant => i64::from(self.constants.words[low as usize % self.constants.count]) + beside,
+            Same => (mix(self.bits ^ (h >> 32 & 1)) & 0x7fff) as i64,
+        };
+        if (lo..=hi).contains(&x) {
+            return x;
+        }
+        let any = mix(h);
+        lo.wrapping_add(if span == u64::MAX { any } else { any % (span + 1) } as i64)
+    }
+
+    /// A byte of a space of bytes, the one at `place` in it.
+    fn byte(&self, salt: u64, place: u64) -> i64 {
+        if self.lane < TAME && place & 2 != 0 && mix(self.bits ^ salt) & 7 != 0 {
+            return 0;
+        }
+        self.number(salt, 0, 255)
+    }
+
+    /// A number in `[lo, hi]` that stands for a word: an interesting word, a few times 2^32 away if that is inside.
+    pub fn word(&self, salt: u64, lo: i64, hi: i64) -> i64 {
+        const TWO32: i64 = 1 << 32;
+        if hi - lo < TWO32 {
+            return self.number(salt, lo, hi);
+        }
+        let word = self.number(salt, 0, TWO32 - 1);
+        let lowest = (lo - word).div_euclid(TWO32) + i64::from((lo - word).rem_euclid(TWO32) != 0);
+        let highest = (hi - word).div_euclid(TWO32);
+        word + TWO32 * self.number(!salt, lowest, highest)
+    }
+}
+
+/// What a trace holds before anything is written to it.
+pub struct First<'a> {
+    network: &'a Network,
+    /// Of each region, whether no program writes to it.
+    frozen: Vec<bool>,
+    /// The rows of frozen regions that are not 0.
+    pub rows: FxHashMap<u64, f64>,
+}
+
+impl<'a> First<'a> {
+    /// Nothing frozen yet.
+    pub fn new(network: &'a Network) -> First<'a> {
+        First { network, frozen: vec![false; network.regions.len()], rows: FxHashMap::default() }
+    }
+
+    /// Notes that the region of a key never changes.
+    pub fn freeze(&mut self, key: u64) {
+        if let Some(region) = self.network.region_of(key) {
+            self.frozen[region] = true;
+        }
+    }
+
+    /// Value of a key in a state.
+    pub fn value(&self, draw: &Draw, key: u64) -> f64 {
+        let Some(region) = self.network.region_of(key) else { return 0.0 };
+        if self.frozen[region] {
+            return self.rows.get(&key).copied().unwrap_or(0.0);
+        }
+        let region = &self.network.regions[region];
+        match region.values {
+            // A region of one cell with a limit is a size: large ones let accesses pass.
+            Domain::Interval(values) if values.hi < 1 << 31 && values.hi > 255 => {
+                let large = draw.number(!key, 0, 1) == 0;
+                draw.number(key, if large { values.hi } else { values.lo }, values.hi) as f64
+            }
+            Domain::Interval(values) if values.hi == 255 => draw.byte(key, key - region.first) as f64,
+            Domain::Interval(values) => draw.number(key, values.lo, values.hi) as f64,
+            Domain::PowerOfTwo { hi } => (1u64 << draw.number(key, 0, hi.into())) as f64,
+            Domain::Ids(set) => {
+                let ids = &self.network.certificate.id_sets[usize::from(set)].ids;
+                let i = draw.number(key, 0, ids.len() as i64) as usize;
+                ids.get(i).map_or(0.0, |id| f64::from(*id))
+            }
+        }
+    }
+}
+
+/// A trace for each run.
+pub struct Traces<'a> {
+    first: &'a First<'a>,
+    draws: Lanes<Draw>,
+    /// Rows that were written, in their order.
+    written: Lanes<Vec<(u64, f64)>>,
+}
+
+impl<'a> Traces<'a> {
+    /// Traces of no state.
+    pub fn new(first: &'a First<'a>) -> Self {
+        Traces { first, draws: Default::default(), written: Default::default() }
+    }
+
+    /// Begins again with other states.
+    pub fn reset(&mut self, draws: Lanes<Draw>) {
+        self.draws = draws;
+        self.written.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Value of the latest row with that key.
+    pub fn read(&self, lane: usize, key: u64) -> f64 {
+        match self.written[lane].iter().rev().find(|row| row.0 == key) {
+            Some(row) => row.1,
+            None => self.first.value(&self.draws[lane], key),
+        }
+    }
+
+    /// Writes a row; outside of all regions nothing is.
+    pub fn write(&mut self, lane: usize, key: u64, value: f64) {
+        if self.first.network.region_of(key).is_some() {
+            self.written[lane].push((key, value));
+        }
+    }
+
+    /// The latest of the rows that were written, ascending by key.
+    pub fn latest(&self, lane: usize) -> Vec<(u64, f64)> {
+        let mut rows = self.written[lane].clone();
+        // Stable: the latest of a key comes last.
+        rows.sort_by_key(|row| row.0);
+        rows.reverse();
+        rows.dedup_by_key(|row| row.0);
+        rows.reverse();
+        rows
+    }
+}

@@ -1,0 +1,157 @@
+//! The network's side: the steps of a packet, for all runs at once.
+//!
+//! It follows the definition of a step, but makes only what the maps use: rows of a map are summed for all runs
+//! together, an element of `y` when the first term asks for it.
+
+use super::state::{LANES, Lanes, Traces};
+use wasm2onnx_runtime::{ExpertId, Field, FieldKind, Network, Ports, Source, SourceKind};
+
+/// The runs of the network.
+pub struct Target<'a> {
+    network: &'a Network,
+    /// Where attention reads and rows are remembered.
+    pub traces: Traces<'a>,
+    /// The next expert of each run.
+    pub expert: Lanes<f64>,
+    z: Vec<Lanes<f64>>,
+    next: Vec<Lanes<f64>>,
+    y: Vec<Lanes<f64>>,
+    /// The step that made each field of `z` last, and each element of `y`: others are 0.
+    made: Vec<u64>,
+    made_next: Vec<u64>,
+    made_y: Vec<u64>,
+    step: u64,
+    /// Ports of rows that are pending in `z`.
+    rows: Vec<u16>,
+    next_rows: Vec<u16>,
+    /// What the last map's row of the next expert asked the tables for, if it is a table's entry.
+    pub jump: Option<Lanes<f64>>,
+}
+
+impl<'a> Target<'a> {
+    /// Runs of a network.
+    pub fn new(network: &'a Network, traces: Traces<'a>) -> Self {
+        let (fields, sources) = (network.ports.fields(), network.ports.sources());
+        Target {
+            network,
+            traces,
+            expert: [0.0; LANES],
+            z: vec![[0.0; LANES]; fields],
+            next: vec![[0.0; LANES]; fields],
+            y: vec![[0.0; LANES]; sources],
+            made: vec![0; fields],
+            made_next: vec![0; fields],
+            made_y: vec![0; sources],
+            step: 1,
+            rows: Vec::new(),
+            next_rows: Vec::new(),
+            jump: None,
+        }
+    }
+
+    /// Begins at a packet: `z` is 0.
+    pub fn enter(&mut self) {
+        self.step += 1;
+        self.rows.clear();
+        self.jump = None;
+    }
+
+    /// Sets a field of the `z` that the packet begins with.
+    pub fn set(&mut self, field: Field, values: Lanes<f64>) {
+        self.z[usize::from(field)] = values;
+        self.made[usize::from(field)] = self.step;
+    }
+
+    /// A field of `z`.
+    pub fn field(&self, field: Field) -> Lanes<f64> {
+        if self.made[usize::from(field)] == self.step { self.z[usize::from(field)] } else { [0.0; LANES] }
+    }
+
+    /// Remembers the rows in `z`, as the next step would begin by doing.
+    pub fn remember(&mut self) {
+        let ports = &self.network.ports;
+        for row in std::mem::take(&mut self.rows) {
+            let (keys, values) = (self.field(ports.k(row)), self.field(ports.x(row)));
+            for lane in 0..LANES {
+                if let Some(key) = key_of(keys[lane]).filter(|key| *key > 0) {
+                    self.traces.write(lane, key, values[lane]);
+                }
+            }
+        }
+    }
+
+    /// One step of all runs, which are at the same expert.
+    pub fn step(&mut self, expert: ExpertId) {
+        self.remember();
+        let network = self.network;
+        let ports = &network.ports;
+        self.next_rows.clear();
+        self.jump = None;
+        self.expert = [0.0; LANES];
+        for row in network.experts.rows(expert) {
+            let mut sum = [0.0; LANES];
+            for (source, weight) in row.sources.iter().zip(row.weights) {
+                self.need(*source);
+                let y = &self.y[usize::from(*source)];
+                for lane in 0..LANES {
+                    sum[lane] += weight * y[lane];
+                }
+            }
+            if row.field == ports.e() {
+                self.expert = sum;
+                if let (&[source], &[1.0]) = (row.sources, row.weights)
+                    && let (SourceKind::W, port) = ports.source_kind(source)
+                {
+                    self.jump = Some(self.field(ports.t(port)));
+                }
+                continue;
+            }
+            match ports.kind(row.field) {
+                (FieldKind::N, _) => sum.iter_mut().for_each(|g| *g = g.max(0.0).floor()),
+                (FieldKind::K, port) => self.next_rows.push(port),
+                _ => {}
+            }
+            self.next[usize::from(row.field)] = sum;
+            self.made_next[usize::from(row.field)] = self.step + 1;
+        }
+        self.step += 1;
+        std::mem::swap(&mut self.z, &mut self.next);
+        std::mem::swap(&mut self.made, &mut self.made_next);
+        std::mem::swap(&mut self.rows, &mut self.next_rows);
+    }
+
+    /// Makes an element of `y`, unless this step has it already.
+    fn need(&mut self, source: Source) {
+        let i = usize::from(source);
+        if self.made_y[i] == self.step {
+            return;
+        }
+        let ports: &Ports = &self.network.ports;
+        self.y[i] = match ports.source_kind(source) {
+            (SourceKind::One, _) => [1.0; LANES],
+            (SourceKind::S, port) => self.field(ports.s(port)),
+            (SourceKind::U, port) => {
+                let (n, v) = (self.field(ports.n(port)), self.field(ports.v(port)));
+                std::array::from_fn(|lane| n[lane] * v[lane])
+            }
+            (SourceKind::R, port) => {
+                let keys = self.field(ports.q(port));
+                std::array::from_fn(|lane| key_of(keys[lane]).map_or(0.0, |key| self.traces.read(lane, key)))
+            }
+            (SourceKind::W, port) => {
+                let keys = self.field(ports.t(port));
+                let lookup = &self.network.lookup;
+                std::array::from_fn(|lane| {
+                    key_of(keys[lane]).and_then(|key| lookup.get(key as usize)).copied().unwrap_or(0.0)
+                })
+            }
+        };
+        self.made_y[i] = self.step;
+    }
+}
+
+/// The key that a number is, if it is one.
+fn key_of(x: f64) -> Option<u64> {
+    let key = x as u64;
+    (key as f64 == x).then_some(key)
+}

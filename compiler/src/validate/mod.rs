@@ -772,7 +772,7 @@ impl Check<'_> {
     /// Compares a jump table whole, once a run has shown where it is.
     fn jump_table(&self, function: &Of, index: Value, targets: &[Jump]) -> Result<(), String> {
         let Some(lane) = (0..LANES).find(|lane| self.source.is_running(*lane)) else { return Ok(()) };
-        let Some(queries) = self.target.jump else { return Err("it does not go by a table".into()) };
+        let Some(queries) = self.target.jump() else { return Err("it does not go by a table".into()) };
         let index = (self.source.value(index)[lane] as usize).min(targets.len() - 1);
         let first = queries[lane] - index as f64;
         for (i, target) in targets.iter().enumerate() {

@@ -24,8 +24,8 @@ pub struct Target<'a> {
     /// Ports of rows that are pending in `z`.
     rows: Vec<u16>,
     next_rows: Vec<u16>,
-    /// What the last map's row of the next expert asked the tables for, if it is a table's entry.
-    pub jump: Option<Lanes<f64>>,
+    /// Reads of the tables since the packet began: keys, and what was read.
+    lookups: Vec<(Lanes<f64>, Lanes<f64>)>,
 }
 
 impl<'a> Target<'a> {
@@ -45,7 +45,7 @@ impl<'a> Target<'a> {
             step: 1,
             rows: Vec::new(),
             next_rows: Vec::new(),
-            jump: None,
+            lookups: Vec::new(),
         }
     }
 
@@ -53,7 +53,7 @@ impl<'a> Target<'a> {
     pub fn enter(&mut self) {
         self.step += 1;
         self.rows.clear();
-        self.jump = None;
+        self.lookups.clear();
     }
 
     /// Sets a field of the `z` that the packet begins with.
@@ -80,13 +80,17 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// The key under which each run found its next expert in the tables, if one read of them gave all of these.
+    pub fn jump(&self) -> Option<Lanes<f64>> {
+        self.lookups.iter().rev().find(|(_, values)| *values == self.expert).map(|(keys, _)| *keys)
+    }
+
     /// One step of all runs, which are at the same expert.
     pub fn step(&mut self, expert: ExpertId) {
         self.remember();
         let network = self.network;
         let ports = &network.ports;
         self.next_rows.clear();
-        self.jump = None;
         self.expert = [0.0; LANES];
         for row in network.experts.rows(expert) {
             let mut sum = [0.0; LANES];
@@ -99,11 +103,6 @@ impl<'a> Target<'a> {
             }
             if row.field == ports.e() {
                 self.expert = sum;
-                if let (&[source], &[1.0]) = (row.sources, row.weights)
-                    && let (SourceKind::W, port) = ports.source_kind(source)
-                {
-                    self.jump = Some(self.field(ports.t(port)));
-                }
                 continue;
             }
             match ports.kind(row.field) {
@@ -141,9 +140,11 @@ impl<'a> Target<'a> {
             (SourceKind::W, port) => {
                 let keys = self.field(ports.t(port));
                 let lookup = &self.network.lookup;
-                std::array::from_fn(|lane| {
+                let values = std::array::from_fn(|lane| {
                     key_of(keys[lane]).and_then(|key| lookup.get(key as usize)).copied().unwrap_or(0.0)
-                })
+                });
+                self.lookups.push((keys, values));
+                values
             }
         };
         self.made_y[i] = self.step;

@@ -27,6 +27,7 @@ mod link;
 pub mod optimize;
 pub mod options;
 mod packetize;
+mod parallel;
 mod print;
 #[cfg(test)]
 mod random;

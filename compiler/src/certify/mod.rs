@@ -95,10 +95,7 @@ mod step;
 mod tests;
 mod world;
 
-use std::num::NonZero;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
-
+use crate::parallel;
 use wasm2onnx_runtime::{ExpertId, Interval, Network};
 
 pub use failure::{Broken, Declared, Failure, FieldName, Location, Proved};
@@ -170,10 +167,7 @@ pub fn check(network: &Network) -> Result<Summary, Failure> {
 /// The first failure of every expert that has one, ascending; or the one failure of what is the same for all steps.
 pub(crate) fn failures(network: &Network) -> Vec<Failure> {
     match prove(network, false) {
-        Ok((_, mut failures)) => {
-            failures.sort_by_key(|f| f.0);
-            failures.into_iter().map(|f| f.1).collect()
-        }
+        Ok((_, failures)) => failures.into_iter().map(|f| f.1).collect(),
         Err(failure) => vec![failure],
     }
 }
@@ -184,43 +178,7 @@ type Proof = (Vec<(Largest, Widest)>, Vec<(ExpertId, Failure)>);
 /// Checks all experts; up to the first that fails (and some more) if `stop`.
 fn prove(network: &Network, stop: bool) -> Result<Proof, Failure> {
     let world = World::new(network)?;
+    let begin = || Prover::new(&world);
     let experts = network.experts.len() as u32;
-    let threads =
-        std::thread::available_parallelism().map_or(1, NonZero::get).min(experts.div_ceil(BLOCK) as usize);
-
-    // Blocks are handed out in ascending order and all blocks before a failure are finished, so the
-    // failure with the smallest expert does not depend on the threads.
-    let next_block = AtomicU32::new(0);
-    let failures = Mutex::new(Vec::new());
-    let work = || {
-        let mut prover = Prover::new(&world);
-        loop {
-            let block = next_block.fetch_add(BLOCK, Ordering::Relaxed);
-            if block >= experts {
-                return (prover.largest, prover.widest);
-            }
-            for e in block..experts.min(block + BLOCK) {
-                if let Err(failure) = prover.check(e) {
-                    failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((e, failure));
-                    if stop {
-                        // No more blocks for anyone.
-                        next_block.store(experts, Ordering::Relaxed);
-                        return (prover.largest, prover.widest);
-                    }
-                    // What a failed proof leaves behind is not to be trusted.
-                    prover = Prover::new(&world);
-                }
-            }
-        }
-    };
-    let found: Vec<(Largest, Widest)> = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mine = work();
-        let others = others.into_iter().map(|other| match other.join() {
-            Ok(found) => found,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        std::iter::once(mine).chain(others).collect()
-    });
-    Ok((found, failures.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())))
+    Ok(parallel::run(experts, BLOCK, stop, begin, Prover::check, |prover| (prover.largest, prover.widest)))
 }

@@ -1,6 +1,7 @@
 //! States that packets are run on: what fields and the trace hold at first, for several runs side by side.
 
 use rustc_hash::FxHashMap;
+use std::cell::Cell;
 use wasm2onnx_runtime::{Domain, Network};
 
 /// Runs that go side by side: one instruction or one row of a map is done for all of them at once.
@@ -101,8 +102,8 @@ impl Draw {
         let beside = (h >> 32) as i64 % 3 - 1;
         let x = match KINDS[self.lane][(h >> 61) as usize] {
             Uniform => lo - 1,
-            Small => low % 67,
-            Address => low % 65_521,
+            Small => low * 67 >> 32,
+            Address => low * 65_521 >> 32,
             Edge => EDGES[low as usize % EDGES.len()] + beside,
             Power => (1 << (low % 33)) + beside,
             Large => hi - low % 5,
@@ -113,8 +114,8 @@ impl Draw {
         if (lo..=hi).contains(&x) {
             return x;
         }
-        let any = mix(h);
-        lo.wrapping_add(if span == u64::MAX { any } else { any % (span + 1) } as i64)
+        // The upper half of the product with the number of integers in the interval.
+        lo.wrapping_add((u128::from(mix(h)) * (u128::from(span) + 1) >> 64) as i64)
     }
 
     /// A byte of a space of bytes, the one at `place` in it.
@@ -160,9 +161,8 @@ impl<'a> First<'a> {
         }
     }
 
-    /// Value of a key in a state.
-    pub fn value(&self, draw: &Draw, key: u64) -> f64 {
-        let Some(region) = self.network.region_of(key) else { return 0.0 };
+    /// Value of a key of a region in a state.
+    fn value(&self, draw: &Draw, region: usize, key: u64) -> f64 {
         if self.frozen[region] {
             return self.rows.get(&key).copied().unwrap_or(0.0);
         }
@@ -191,12 +191,14 @@ pub struct Traces<'a> {
     draws: Lanes<Draw>,
     /// Rows that were written, in their order.
     written: Lanes<Vec<(u64, f64)>>,
+    /// The region that was found last: it is often the next one, too.
+    last: Cell<usize>,
 }
 
 impl<'a> Traces<'a> {
     /// Traces of no state.
     pub fn new(first: &'a First<'a>) -> Self {
-        Traces { first, draws: Default::default(), written: Default::default() }
+        Traces { first, draws: Default::default(), written: Default::default(), last: Cell::new(0) }
     }
 
     /// Begins again with other states.
@@ -205,17 +207,33 @@ impl<'a> Traces<'a> {
         self.written.iter_mut().for_each(Vec::clear);
     }
 
+    /// The region of a key.
+    fn region_of(&self, key: u64) -> Option<usize> {
+        let last = self.last.get();
+        if let Some(region) = self.first.network.regions.get(last)
+            && (region.first..region.first + region.count).contains(&key)
+        {
+            return Some(last);
+        }
+        let found = self.first.network.region_of(key)?;
+        self.last.set(found);
+        Some(found)
+    }
+
     /// Value of the latest row with that key.
     pub fn read(&self, lane: usize, key: u64) -> f64 {
         match self.written[lane].iter().rev().find(|row| row.0 == key) {
             Some(row) => row.1,
-            None => self.first.value(&self.draws[lane], key),
+            None => {
+                let region = self.region_of(key);
+                region.map_or(0.0, |region| self.first.value(&self.draws[lane], region, key))
+            }
         }
     }
 
     /// Writes a row; outside of all regions nothing is.
     pub fn write(&mut self, lane: usize, key: u64, value: f64) {
-        if self.first.network.region_of(key).is_some() {
+        if self.region_of(key).is_some() {
             self.written[lane].push((key, value));
         }
     }

@@ -106,7 +106,7 @@ impl<'a> Target<'a> {
                 continue;
             }
             match ports.kind(row.field) {
-                (FieldKind::N, _) => sum.iter_mut().for_each(|g| *g = g.max(0.0).floor()),
+                (FieldKind::N, _) => sum = sum.map(super::begin::quantized),
                 (FieldKind::K, port) => self.next_rows.push(port),
                 _ => {}
             }

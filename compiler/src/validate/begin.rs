@@ -1,0 +1,112 @@
+//! What a packet begins with: where the packets before it put its values, and what they made for it in ports.
+
+use crate::backend::Lowered;
+use crate::ir::Value;
+use crate::layout::ARGUMENT_FIELDS;
+use crate::packetize::{EntryKind, Place};
+use crate::schedule::{Prefetched, decode};
+use smallvec::SmallVec;
+use wasm2onnx_runtime::{Domain, ExpertId, Field, FieldKind, Interval, Network};
+
+/// What a packet is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// The frame pointer.
+    FramePointer,
+    /// The parameter with that index.
+    Param(usize),
+    /// A value that lives on.
+    Live(Value),
+}
+
+/// How a packet begins.
+pub struct Begin<'a> {
+    /// Its experts.
+    pub experts: std::ops::Range<ExpertId>,
+    /// Carried fields that it is declared to begin with, what they are, and where they lie.
+    pub fields: Vec<(Field, Holds, Interval)>,
+    /// Slots of the frame, and what they are.
+    pub slots: Vec<(u32, Holds)>,
+    /// Fields that only prefetched ports depend on.
+    pub hidden: SmallVec<[(Field, Holds, Interval); 2]>,
+    pub prefetched: &'a Prefetched,
+    /// The same ports in the network.
+    pub ports: Vec<Field>,
+}
+
+impl<'a> Begin<'a> {
+    /// How packet `index` of a function begins.
+    ///
+    /// # Errors
+    ///
+    /// What is declared of it and handed over by nobody.
+    pub fn new(network: &Network, lowered: &'a Lowered, index: usize) -> Result<Begin<'a>, String> {
+        let (packets, places) = (&lowered.packets, &lowered.places);
+        let packet = &packets.packets[index];
+        let number = lowered.first as usize + index;
+        let expert = network.packets[number].expert;
+        let end = network.packets.get(number + 1).map_or(network.experts.len() as ExpertId, |p| p.expert);
+        let mut places_of: Vec<(Place, Holds)> = vec![(Place::Field(0), Holds::FramePointer)];
+        for (i, param) in packet.params.iter().enumerate() {
+            let frame = places.slots.max(1);
+            let place = match packet.entry {
+                EntryKind::Normal | EntryKind::Switched => places.of_param(*param),
+                EntryKind::Function => Some(handed_over(i, 0)),
+                EntryKind::Landing => Some(handed_over(i, frame)),
+            };
+            places_of.extend(place.map(|place| (place, Holds::Param(i))));
+        }
+        for value in &places.live_in[index] {
+            places_of.push((places.of[value], Holds::Live(*value)));
+        }
+        let holds = |field: Field| {
+            let place = Place::Field(field);
+            places_of.iter().find(|p| p.0 == place).map(|p| p.1).ok_or_else(|| {
+                format!("it is declared to begin with field {field}, in which nothing is handed over")
+            })
+        };
+        let mut fields = Vec::new();
+        for &(field, domain) in network.certificate.fields(expert) {
+            if let ((FieldKind::S, _), Domain::Interval(interval)) = (network.ports.kind(field), domain) {
+                fields.push((field, holds(field)?, interval));
+            }
+        }
+        let prefetched = &lowered.prefetched[index];
+        let mut hidden = SmallVec::new();
+        for (field, range) in &prefetched.inputs {
+            if !fields.iter().any(|f| f.0 == *field) {
+                hidden.push((*field, holds(*field)?, Interval::new(range.lo as i64, range.hi as i64)));
+            }
+        }
+        let slots = places_of.iter().filter_map(|(place, holds)| match place {
+            Place::Slot(slot) => Some((*slot, *holds)),
+            Place::Field(_) => None,
+        });
+        let lives_on = |holds| matches!(holds, Holds::Live(_));
+        if let Some((slot, _)) = slots.clone().find(|(slot, holds)| lives_on(*holds) && *slot >= places.slots)
+        {
+            return Err(format!("slot {slot} of a value is behind the frame, where callees write"));
+        }
+        Ok(Begin {
+            experts: expert..end,
+            fields,
+            slots: slots.collect(),
+            hidden,
+            prefetched,
+            ports: prefetched.ports.iter().map(|port| decode(port.0, &network.ports)).collect(),
+        })
+    }
+}
+
+/// ⌊relu(gate)⌋
+pub fn quantized(gate: f64) -> f64 {
+    if gate < 9e15 { (gate.max(0.0) as i64) as f64 } else { gate.floor() }
+}
+
+/// Where word `i` of arguments or results is: in a field, or in the frame from slot `base` on.
+pub fn handed_over(i: usize, base: u32) -> Place {
+    match i.checked_sub(ARGUMENT_FIELDS.into()) {
+        None => Place::Field(1 + i as u16),
+        Some(slot) => Place::Slot(base + slot as u32),
+    }
+}

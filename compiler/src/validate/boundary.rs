@@ -1,0 +1,91 @@
+//! What is not in packets: first rows, entries, where instance creation begins.
+
+use super::state::First;
+use crate::ir::Module;
+use crate::layout::{ARGUMENT_FIELDS, Layout};
+use wasm2onnx_runtime::{ExpertId, Network, Place, Terminal};
+
+/// The rows of regions that are frozen: what the tables that do not change call.
+pub fn freeze(module: &Module, layout: &Layout, entries: &[ExpertId], first: &mut First) {
+    for (table, data) in &module.tables {
+        let keys = layout.tables[table];
+        if keys.count == 0 {
+            continue;
+        }
+        first.freeze(keys.functions);
+        first.freeze(keys.types);
+        for (index, reference) in &data.entries {
+            if let Some(func) = module.referenced(*reference) {
+                let (index, entry) = (u64::from(*index), entries[func.as_u32() as usize]);
+                first.rows.insert(keys.functions + index, entry.into());
+                first.rows.insert(keys.types + index, 1.0 + f64::from(module.function_types[func]));
+            }
+        }
+    }
+}
+
+/// Compares all of it with the module.
+///
+/// # Errors
+///
+/// What differs.
+pub fn compare(
+    module: &Module,
+    layout: &Layout,
+    entries: &[ExpertId],
+    network: &Network,
+) -> Result<(), String> {
+    let mut rows: Vec<(u64, f64)> = vec![(layout.returns, 1.0)];
+    let mut frozen = First::new(network);
+    freeze(module, layout, entries, &mut frozen);
+    rows.extend(frozen.rows);
+    rows.extend(module.cells.iter().map(|(cell, data)| (layout.cells[cell].key, data.init.into())));
+    for (table, data) in module.tables.iter().filter(|(table, _)| layout.tables[*table].reference_count > 0) {
+        let first = layout.tables[table].references;
+        rows.extend(data.entries.iter().map(|(i, reference)| (first + u64::from(*i), (*reference).into())));
+    }
+    let elements = module.passive_elements.iter().map(|word| f64::from(*word));
+    rows.extend((layout.elements..).zip(elements).take(layout.element_count as usize));
+    let bytes = |bytes: &[u8]| bytes.iter().map(|byte| f64::from(*byte)).collect::<Vec<_>>();
+    rows.extend((layout.data..).zip(bytes(&module.passive_data)).take(layout.data_bytes as usize));
+    for (address, data) in module.data.iter().filter(|_| layout.memory_bytes > 0) {
+        rows.extend((layout.memory + u64::from(*address)..).zip(bytes(data)));
+    }
+    rows.retain(|row| row.1 != 0.0);
+    rows.sort_unstable_by_key(|row| row.0);
+    if rows != network.first_rows {
+        let differs = rows.iter().zip(&network.first_rows).position(|(a, b)| a != b);
+        let at = differs.unwrap_or(rows.len().min(network.first_rows.len()));
+        let found = network.first_rows.get(at);
+        return Err(format!("first row {at} is {found:?} and should be {:?}", rows.get(at)));
+    }
+    let start = network.start.map(|e| network.terminals.get(e as usize).copied().ok_or(e));
+    let expected = match (module.creation_trap, module.start) {
+        (Some(code), _) => Some(Ok(Terminal::Trap { code, function: u32::MAX, offset: 0 })),
+        (None, start) => start.map(|func| Err(entries[func.as_u32() as usize])),
+    };
+    if start != expected {
+        return Err(format!("instance creation begins at {start:?} and should at {expected:?}"));
+    }
+    for (name, func, signature) in &module.exports {
+        let words = |types: &[wasm2onnx_runtime::ValueType]| -> Vec<Place> {
+            let words: usize = types.iter().map(|ty| ty.words()).sum();
+            let fields = usize::from(ARGUMENT_FIELDS);
+            let place = |i: usize| match i.checked_sub(fields) {
+                None => Place::Field(1 + i as u16),
+                Some(slot) => Place::Row(layout.frame + slot as u64),
+            };
+            (0..words).map(place).collect()
+        };
+        let Some(entry) = network.entries.get(name) else {
+            return Err(format!("export `{name}` is missing"));
+        };
+        if entry.expert != entries[func.as_u32() as usize]
+            || entry.param_places != words(&signature.params)
+            || entry.result_places != words(&signature.results)
+        {
+            return Err(format!("export `{name}` is not where its function is"));
+        }
+    }
+    Ok(())
+}

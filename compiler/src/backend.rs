@@ -4,7 +4,7 @@ use crate::circuits::limits;
 use crate::circuits::packet::{Code, Context, lower};
 use crate::circuits::words::Tables;
 use crate::error::{CompileError, ErrorKind};
-use crate::ir::{Func, Function, Module};
+use crate::ir::{Func, Function, Module, Origin};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
 use crate::packetize::{self, Packet, Packets, Places, Term};
 use crate::schedule::{self, Assembly, Prefetched, Retry};
@@ -63,7 +63,10 @@ pub(crate) fn certified(module: &Module) -> Result<Assembled, CompileError> {
 }
 
 fn packet_weights(function: &Function) -> &'static [usize] {
-    if function.index == u32::MAX { &ROUTINE_WEIGHTS } else { &PACKET_WEIGHTS }
+    match function.origin {
+        Origin::Routine(_) => &ROUTINE_WEIGHTS,
+        Origin::Module(_) => &PACKET_WEIGHTS,
+    }
 }
 
 /// A network and what it was made from.
@@ -119,7 +122,7 @@ fn assemble(
     if outgrown && calls.stack(frames) != layout.stack {
         return Ok(None);
     }
-    let network = link::run(module, &layout, assembly, &entries, (table_list, lookup));
+    let network = link::run(module, &layout, assembly, &entries, (table_list, lookup))?;
     Ok(Some(Assembled { network, layout, functions }))
 }
 
@@ -167,7 +170,7 @@ fn function(
     tables: &Tables,
     func: Func,
     mut plan: Plan,
-    careful: bool,
+    mut careful: bool,
     assembly: &mut Assembly,
 ) -> Result<(Plan, Vec<Prefetched>), CompileError> {
     let function = &module.functions[func];
@@ -193,7 +196,7 @@ fn function(
             continue;
         }
         let mark = assembly.mark();
-        match schedule::run(&plan.packets, codes, function.index, assembly) {
+        match schedule::run(&plan.packets, codes, function.index(), assembly) {
             Ok(prefetched) => return Ok((plan, prefetched)),
             Err(retry) => {
                 assembly.reset(mark);
@@ -201,9 +204,17 @@ fn function(
                     prefetch = false;
                     continue;
                 }
-                match weights.next() {
-                    Some(weight) => plan = Plan::new(function, *weight)?,
-                    None => {
+                if matches!(retry, Retry::Inexact(_)) && !careful {
+                    careful = true;
+                    continue;
+                }
+                match (weights.next(), retry) {
+                    (Some(weight), _) => plan = Plan::new(function, *weight)?,
+                    (None, Retry::Inexact(offset)) => {
+                        let function = function.name.clone();
+                        return Err(ErrorKind::Inexact { function, offset: offset.into() }.into());
+                    }
+                    (None, _) => {
                         return Err(ErrorKind::Limit {
                             what: format!("the number of carried values of {}", function.name),
                             value: limits::CARRIED as u64 + 1,

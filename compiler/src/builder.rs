@@ -8,15 +8,28 @@ use crate::ir::*;
 
 impl Function {
     /// A function with an empty entry block that traps.
-    pub fn new(name: String, index: u32, results: Vec<Type>) -> Self {
+    pub fn new(name: String, origin: Origin, results: Vec<Type>) -> Self {
         let mut blocks = PrimaryMap::new();
         let entry = blocks.push(BlockData::new());
-        Function { name, index, results, blocks, values: PrimaryMap::new(), entry }
+        Function { name, origin, results, blocks, values: PrimaryMap::new(), entry }
     }
 
-    /// A function that does nothing but trap.
+    /// A routine of the library, empty as yet.
+    pub fn routine(routine: Routine, results: Vec<Type>) -> Self {
+        Function::new(routine.to_string(), Origin::Routine(routine), results)
+    }
+
+    /// Index of the wasm function, `u32::MAX` for routines, as debug information has it.
+    pub fn index(&self) -> u32 {
+        match self.origin {
+            Origin::Module(index) => index,
+            Origin::Routine(_) => u32::MAX,
+        }
+    }
+
+    /// A function of the module that does nothing but trap.
     pub fn trapping(name: String, index: u32, params: &[Type], results: Vec<Type>, code: TrapCode) -> Self {
-        let mut func = Function::new(name, index, results);
+        let mut func = Function::new(name, Origin::Module(index), results);
         for ty in params {
             func.add_param(func.entry, *ty);
         }

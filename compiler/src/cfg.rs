@@ -224,7 +224,7 @@ mod tests {
         let mut random = Random(1);
         let mut below = |n: usize| random.below(n);
         for round in 0..500 {
-            let mut func = Function::new("f".into(), 0, Vec::new());
+            let mut func = Function::new("f".into(), Origin::Module(0), Vec::new());
             let cond = func.add_param(func.entry, Type::I32);
             let count = 2 + below(15);
             let blocks: Vec<Block> = (0..count).map(|_| func.add_block()).collect();

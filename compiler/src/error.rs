@@ -121,6 +121,17 @@ pub enum ErrorKind {
         /// How large it may be.
         limit: u64,
     },
+    /// A number of the program's code cannot be computed exactly, however many steps it is given. A defect of the
+    /// compiler, never of the module.
+    #[error(
+        "no exact sum for an instruction in function `{function}` (in the packet at offset 0x{offset:x})"
+    )]
+    Inexact {
+        /// The function's name.
+        function: String,
+        /// Offset in bytes of the first instruction of its packet.
+        offset: u64,
+    },
     /// The network could not be certified. A defect of the compiler, never of the module.
     #[error("the network could not be certified: {0}")]
     Certificate(String),

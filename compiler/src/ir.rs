@@ -428,13 +428,46 @@ pub struct BlockData {
     pub term_offset: u32,
 }
 
+/// A routine of the compiler's library, for what has no circuit of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Routine {
+    /// `(a, b) -> (a / b, a % b)` on unsigned words. The only function with variable divisors.
+    Udivrem32,
+    /// `(high, low, divisor)`: the same of a dividend of two words whose high one is below the divisor.
+    Udivrem64By32,
+    /// The same as [`Routine::Udivrem32`] on unsigned 64-bit integers.
+    Udivrem64,
+    /// The same on signed 64-bit integers.
+    Sdivrem64,
+    /// Float arithmetic on operands of a type.
+    Float(FloatOp, Type),
+    /// [`Op::Copy`] of any length.
+    Copy {
+        /// Where from.
+        from: Space,
+        /// Where to.
+        to: Space,
+    },
+    /// [`Op::Fill`] of any length.
+    Fill(Space),
+}
+
+/// Where a function comes from. Names are for people: a program may give its functions those of routines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The module: the wasm function with that index.
+    Module(u32),
+    /// The library.
+    Routine(Routine),
+}
+
 /// A function in SSA form.
 #[derive(Clone, Debug)]
 pub struct Function {
     /// Its name, for people: from the name section, an export, or `func[i]`.
     pub name: String,
-    /// Index of the wasm function, `u32::MAX` for library routines.
-    pub index: u32,
+    /// Where it comes from.
+    pub origin: Origin,
     /// Types of the results.
     pub results: Vec<Type>,
     /// Blocks. Blocks that are not reachable from `entry` may be there and mean nothing.

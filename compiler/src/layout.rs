@@ -25,7 +25,7 @@ pub struct CellPlace {
     /// Its key.
     pub key: u64,
     /// Largest value.
-    pub max: f64,
+    pub max: u32,
 }
 
 /// Keys of a table: entries of each kind that the program reads, and one more that is never there.
@@ -131,7 +131,7 @@ impl Layout {
         let first_word = next;
         for (cell, data) in module.cells.iter() {
             if data.max == u32::MAX {
-                cells[cell] = CellPlace { key: next, max: u32::MAX as f64 };
+                cells[cell] = CellPlace { key: next, max: u32::MAX };
                 next += 1;
             } else {
                 narrow.push((cell, data.max));
@@ -139,7 +139,7 @@ impl Layout {
         }
         let words = first_word..next;
         for (cell, max) in narrow {
-            cells[cell] = CellPlace { key: next, max: max as f64 };
+            cells[cell] = CellPlace { key: next, max };
             next += 1;
         }
         let mut tables: SecondaryMap<TableId, TableKeys> = SecondaryMap::new();

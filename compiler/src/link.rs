@@ -1,18 +1,20 @@
 //! Packets of all functions → one network: ids, port numbers, regions, tables, entries.
 
+use crate::circuits::Exact;
 use crate::circuits::words::Tables;
+use crate::error::{CompileError, ErrorKind};
 use crate::ir::{BinaryOp, Func, MemorySize, Module, Op, UnaryOp};
 use crate::layout::{ARGUMENT_FIELDS, FIRST_KEY, Layout};
-use crate::schedule::assembly::{FUNCTIONS, RETURNS, Terms, decode, decode_source};
+use crate::schedule::assembly::{FUNCTIONS, JUMP_TABLES, RETURNS, Terms, decode, decode_source};
 use crate::schedule::{Assembly, ExpertRef, NextOut};
 use cranelift_entity::SecondaryMap;
 use wasm2onnx_runtime::{
-    Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, IdSet, Interval, Io,
+    Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, IdSet, IdSetId, Interval, Io,
     MemoryExport, MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal, ValueType,
 };
 
 /// A table of pairs, by its name.
-type Pairs<T> = (&'static str, fn(u32, u32) -> T);
+type Pairs = (&'static str, fn(u32, u32) -> i64);
 /// A table of bytes, by its name.
 type Bytes = (&'static str, fn(u32) -> u32);
 
@@ -39,27 +41,28 @@ pub fn plan_tables(module: &Module) -> (Tables, Vec<Table>, Vec<f64>) {
     let mut places = Tables::default();
     let mut tables = Vec::new();
     let mut lookup = Vec::new();
-    let mut add = |name: &str, entries: Vec<f64>| {
+    let mut add = |name: &str, entries: Vec<i64>| {
         let first = lookup.len() as u32;
-        let lo = entries.iter().copied().fold(f64::INFINITY, f64::min) as i64;
-        let hi = entries.iter().copied().fold(f64::NEG_INFINITY, f64::max) as i64;
-        let domain = Domain::Interval(Interval::new(lo, hi));
+        let hull = |hull: Interval, x: &i64| hull.hull(Interval::point(*x));
+        let domain = Domain::Interval(entries.iter().fold(Interval::point(entries[0]), hull));
         tables.push(Table { name: name.to_string(), first, count: entries.len() as u32, domain });
-        lookup.extend(entries);
+        // Words, signed or not: all of them float64s.
+        lookup.extend(entries.into_iter().map(|x| x as f64));
         first
     };
-    let pairs = |f: fn(u32, u32) -> u32| (0..65536u32).map(|i| f(i >> 8, i & 255) as f64).collect::<Vec<_>>();
-    let bitwise: [Pairs<u32>; 3] = [("and", |a, b| a & b), ("or", |a, b| a | b), ("xor", |a, b| a ^ b)];
+    let pairs = |f: fn(u32, u32) -> i64| (0..65536u32).map(|i| f(i >> 8, i & 255)).collect::<Vec<_>>();
+    let bitwise: [Pairs; 3] =
+        [("and", |a, b| (a & b).into()), ("or", |a, b| (a | b).into()), ("xor", |a, b| (a ^ b).into())];
     for (i, (name, f)) in bitwise.into_iter().enumerate() {
         if needed[i] {
             places.bitwise[i] = add(name, pairs(f));
         }
     }
-    let shifts: [Pairs<f64>; 4] = [
-        ("shl", |a, n| (a << n) as f64),
-        ("shr_u", |a, n| (a >> n) as f64),
-        ("shr_s", |a, n| ((a as i32) >> n) as f64),
-        ("rotl", |a, n| a.rotate_left(n) as f64),
+    let shifts: [Pairs; 4] = [
+        ("shl", |a, n| (a << n).into()),
+        ("shr_u", |a, n| (a >> n).into()),
+        ("shr_s", |a, n| ((a as i32) >> n).into()),
+        ("rotl", |a, n| a.rotate_left(n).into()),
     ];
     for (i, (name, f)) in shifts.into_iter().enumerate() {
         if needed[3 + i] {
@@ -78,7 +81,7 @@ pub fn plan_tables(module: &Module) -> (Tables, Vec<Table>, Vec<f64>) {
     ];
     for (i, (name, f)) in counts.into_iter().enumerate() {
         if needed[7 + i] {
-            places.counts[i] = add(name, (0..256).map(|a| f(a) as f64).collect());
+            places.counts[i] = add(name, (0..256).map(|a| f(a).into()).collect());
         }
     }
     (places, tables, lookup)
@@ -91,7 +94,7 @@ pub fn run(
     mut assembly: Assembly,
     entries: &SecondaryMap<Func, u32>,
     (mut tables, mut lookup): (Vec<Table>, Vec<f64>),
-) -> Network {
+) -> Result<Network, CompileError> {
     let start = start(module, &mut assembly);
     let terminals = std::mem::take(&mut assembly.terminals);
     let first = terminals.len() as u32;
@@ -113,7 +116,7 @@ pub fn run(
         ExpertRef::Terminal(t) => t,
     };
     for (term, packet) in &assembly.packet_values {
-        assembly.experts.weights[*term] = packet_id(*packet) as f64;
+        assembly.experts.weights[*term] = f64::from(packet_id(*packet));
     }
     // Experts: terminal ones are empty; every other one gets its row of e.
     let mut experts = Experts::default();
@@ -130,6 +133,7 @@ pub fn run(
             experts.end_row(decode(row.field, &ports));
         }
         for (source, weight) in next_row(next, first + e as u32 + 1, &id) {
+            let weight = weight.to_f64().ok_or_else(|| inexact(module, &assembly, e as ExpertId))?;
             experts.push_term(decode_source(source, &ports), weight);
         }
         experts.end_row(ports.e());
@@ -160,14 +164,14 @@ pub fn run(
     for (i, refs) in assembly.jump_tables.iter().enumerate() {
         let ids: Vec<ExpertId> = refs.iter().map(|r| id(*r)).collect();
         let name = format!("jump {i}");
-        let domain = Domain::Ids(2 + i as u16);
+        let domain = Domain::Ids(JUMP_TABLES + i as IdSetId);
         tables.push(Table {
             name: name.clone(),
             first: lookup.len() as u32,
             count: ids.len() as u32,
             domain,
         });
-        lookup.extend(ids.iter().map(|e| *e as f64));
+        lookup.extend(ids.iter().map(|e| f64::from(*e)));
         let interface = common_interface(&certificate, &ids);
         let mut ids = ids;
         ids.sort_unstable();
@@ -175,26 +179,42 @@ pub fn run(
         certificate.id_sets.push(IdSet { name, ids, interface });
     }
 
+    let Regions { list, memory, output, prompt } = regions(module, layout);
+    let length = |cell: Option<crate::ir::Cell>| cell.map(|cell| layout.cells[cell].key);
+    let io = Io {
+        stdin: prompt.zip(length(module.stdin_length)),
+        stdout: output.zip(length(module.stdout_length)),
+    };
     let mut network = Network {
         ports,
         experts,
         tables,
         lookup,
-        regions: regions(module, layout),
+        regions: list,
         first_rows: first_rows(module, layout, &functions),
         start: start.map(id),
         entries: Default::default(),
         globals: Default::default(),
         memories: Default::default(),
-        io: Io::default(),
+        io,
         certificate,
         validated: Default::default(),
         function_names: module.function_names.clone(),
         packets: assembly.debug.iter().map(|p| PacketDebug { expert: p.expert + first, ..*p }).collect(),
         terminals,
     };
-    exports(module, layout, &mut network, &|f| id(ExpertRef::Function(f)));
-    network
+    exports(module, layout, memory, &mut network, &|f| id(ExpertRef::Function(f)));
+    Ok(network)
+}
+
+/// Where an expert, terminal ones not counted, came from that cannot name the next one exactly.
+fn inexact(module: &Module, assembly: &Assembly, expert: ExpertId) -> CompileError {
+    let packet = assembly.debug.partition_point(|p| p.expert <= expert).checked_sub(1);
+    let (index, offset) =
+        packet.map_or((u32::MAX, 0), |i| (assembly.debug[i].function, assembly.debug[i].offset));
+    let function = module.functions.values().find(|function| function.index() == index);
+    let name = function.map_or_else(String::new, |function| function.name.clone());
+    ErrorKind::Inexact { function: name, offset: offset.into() }.into()
 }
 
 fn start(module: &Module, assembly: &mut Assembly) -> Option<ExpertRef> {
@@ -208,21 +228,21 @@ fn start(module: &Module, assembly: &mut Assembly) -> Option<ExpertRef> {
 /// The row of e: D + Σ (X − D) · bit.
 fn next_row(next: &NextOut, following: u32, id: &impl Fn(ExpertRef) -> u32) -> Terms {
     match next {
-        NextOut::Following => Terms::from_slice(&[(0, following as f64)]),
+        NextOut::Following => Terms::from_slice(&[(0, following.into())]),
         NextOut::Read(terms) => terms.clone(),
         NextOut::Choice { default, choices } => {
-            let default = id(*default) as f64;
+            let default = Exact::from(id(*default));
             let mut row = Terms::from_slice(&[(0, default)]);
             for (terms, dest) in choices {
-                let difference = id(*dest) as f64 - default;
+                let difference = Exact::from(id(*dest)) - default;
                 for (source, weight) in terms {
                     match row.iter_mut().find(|t| t.0 == *source) {
-                        Some(term) => term.1 += difference * weight,
-                        None => row.push((*source, difference * weight)),
+                        Some(term) => term.1 = term.1 + difference * *weight,
+                        None => row.push((*source, difference * *weight)),
                     }
                 }
             }
-            row.retain(|t| t.1 != 0.0);
+            row.retain(|t| t.1 != Exact::ZERO);
             row.sort_unstable_by_key(|t| t.0);
             row
         }
@@ -262,12 +282,21 @@ fn common_interface(certificate: &Certificate, ids: &[ExpertId]) -> Vec<(Field, 
     interface
 }
 
-fn regions(module: &Module, layout: &Layout) -> Vec<Region> {
-    let mut regions = Vec::new();
+/// The regions, and which of them the host reads and writes. Their names are for people.
+struct Regions {
+    list: Vec<Region>,
+    memory: Option<usize>,
+    output: Option<usize>,
+    prompt: Option<usize>,
+}
+
+fn regions(module: &Module, layout: &Layout) -> Regions {
+    let mut list = Vec::new();
     let mut add = |name: String, first: u64, count: u64, cell: Cell, values: Domain| {
         if count > 0 {
-            regions.push(Region { name, first, count, cell, values });
+            list.push(Region { name, first, count, cell, values });
         }
+        (count > 0).then(|| list.len() - 1)
     };
     let interval = |hi: u64| Domain::Interval(Interval::new(0, hi as i64));
     let word = interval(u32::MAX as u64);
@@ -275,7 +304,7 @@ fn regions(module: &Module, layout: &Layout) -> Vec<Region> {
     for (cell, data) in module.cells.iter() {
         if data.max != u32::MAX {
             let place = layout.cells[cell];
-            add(format!("global.{}", data.name), place.key, 1, Cell::Number, interval(place.max as u64));
+            add(format!("global.{}", data.name), place.key, 1, Cell::Number, interval(place.max.into()));
         }
     }
     for table in module.tables.keys() {
@@ -290,11 +319,11 @@ fn regions(module: &Module, layout: &Layout) -> Vec<Region> {
     add("control.return".into(), layout.returns, stack.control_keys, Cell::Number, Domain::Ids(RETURNS));
     add("control.fp".into(), layout.frame_pointers, stack.control_keys, Cell::Number, interval(stack.limit));
     add("frame".into(), layout.frame, stack.frame_keys, Cell::Number, word);
-    add("memory".into(), layout.memory, layout.memory_bytes, Cell::Byte, interval(255));
+    let memory = add("memory".into(), layout.memory, layout.memory_bytes, Cell::Byte, interval(255));
     add("data".into(), layout.data, layout.data_bytes, Cell::Byte, interval(255));
-    add("output".into(), layout.output, layout.output_bytes, Cell::Byte, interval(255));
-    add("prompt".into(), layout.prompt, layout.prompt_bytes, Cell::Byte, interval(255));
-    regions
+    let output = add("output".into(), layout.output, layout.output_bytes, Cell::Byte, interval(255));
+    let prompt = add("prompt".into(), layout.prompt, layout.prompt_bytes, Cell::Byte, interval(255));
+    Regions { list, memory, output, prompt }
 }
 
 fn first_rows(module: &Module, layout: &Layout, functions: &[(Func, ExpertId)]) -> Vec<(u64, f64)> {
@@ -302,35 +331,36 @@ fn first_rows(module: &Module, layout: &Layout, functions: &[(Func, ExpertId)]) 
     let mut rows = vec![(layout.returns, 1.0)];
     for (cell, data) in module.cells.iter() {
         if data.init != 0 {
-            rows.push((layout.cells[cell].key, data.init as f64));
+            rows.push((layout.cells[cell].key, f64::from(data.init)));
         }
     }
     for (table, data) in module.tables.iter() {
         let keys = layout.tables[table];
         for &(index, reference) in &data.entries {
             if keys.reference_count > 0 {
-                rows.push((keys.references + index as u64, reference as f64));
+                rows.push((keys.references + index as u64, f64::from(reference)));
             }
             if let Some(func) = module.referenced(reference).filter(|_| keys.count > 0) {
                 let i = functions.binary_search_by_key(&func, |f| f.0).expect("all references are there");
-                rows.push((keys.functions + index as u64, functions[i].1 as f64));
-                rows.push((keys.types + index as u64, 1.0 + module.function_types[func] as f64));
+                rows.push((keys.functions + index as u64, f64::from(functions[i].1)));
+                // At most 2^32, so exact.
+                rows.push((keys.types + index as u64, 1.0 + f64::from(module.function_types[func])));
             }
         }
     }
     for (i, reference) in module.passive_elements.iter().enumerate().take(layout.element_count as usize) {
         if *reference != 0 {
-            rows.push((layout.elements + i as u64, *reference as f64));
+            rows.push((layout.elements + i as u64, f64::from(*reference)));
         }
     }
     for (i, byte) in module.passive_data.iter().enumerate().take(layout.data_bytes as usize) {
         if *byte != 0 {
-            rows.push((layout.data + i as u64, *byte as f64));
+            rows.push((layout.data + i as u64, f64::from(*byte)));
         }
     }
     for (address, bytes) in module.data.iter().filter(|_| layout.memory_bytes > 0) {
         for (i, byte) in bytes.iter().enumerate().filter(|b| *b.1 != 0) {
-            rows.push((layout.memory + *address as u64 + i as u64, *byte as f64));
+            rows.push((layout.memory + *address as u64 + i as u64, f64::from(*byte)));
         }
     }
     rows.sort_by_key(|r| r.0);
@@ -342,7 +372,13 @@ fn words(types: &[ValueType]) -> usize {
     types.iter().map(|ty| ty.words()).sum()
 }
 
-fn exports(module: &Module, layout: &Layout, network: &mut Network, id: &impl Fn(Func) -> ExpertId) {
+fn exports(
+    module: &Module,
+    layout: &Layout,
+    memory: Option<usize>,
+    network: &mut Network,
+    id: &impl Fn(Func) -> ExpertId,
+) {
     let place = |i: usize| {
         if i < ARGUMENT_FIELDS as usize {
             Place::Field(1 + i as u16)
@@ -364,7 +400,7 @@ fn exports(module: &Module, layout: &Layout, network: &mut Network, id: &impl Fn
         let keys = cells.iter().map(|c| layout.cells[*c].key).collect();
         network.globals.insert(name.clone(), GlobalExport { ty: *ty, mutable: *mutable, keys });
     }
-    if let Some(region) = network.regions.iter().position(|r| r.name == "memory") {
+    if let Some(region) = memory {
         let pages = match module.memory {
             MemorySize::Constant(pages) => MemoryPages::Constant(pages),
             MemorySize::Cell { cell, .. } => MemoryPages::Row(layout.cells[cell].key),
@@ -373,8 +409,4 @@ fn exports(module: &Module, layout: &Layout, network: &mut Network, id: &impl Fn
             network.memories.insert(name.clone(), MemoryExport { region, pages });
         }
     }
-    let region = |name: &str| network.regions.iter().position(|r| r.name == name);
-    let stdin = module.stdin_length.and_then(|c| Some((region("prompt")?, layout.cells[c].key)));
-    let stdout = module.stdout_length.and_then(|c| Some((region("output")?, layout.cells[c].key)));
-    network.io = Io { stdin, stdout };
 }

@@ -10,7 +10,6 @@ use cranelift_entity::packed_option::PackedOption;
 use crate::builder::result_type;
 use crate::cfg::{Cfg, Dominators};
 use crate::ir::*;
-use crate::library::UDIVREM32;
 
 /// How far a module is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,7 +194,8 @@ impl<'a> Check<'a> {
                 matches!(op, Eqz | Clz | Ctz | Popcnt | Extend8S | Extend16S)
             }
             Op::Binary(DivU | RemU) => {
-                self.func.name == UDIVREM32 || self.constant(inst.args[1]).is_some_and(|divisor| divisor != 0)
+                self.func.origin == Origin::Routine(Routine::Udivrem32)
+                    || self.constant(inst.args[1]).is_some_and(|divisor| divisor != 0)
             }
             Op::Binary(op) => !matches!(op, DivS | RemS | Rotr),
             Op::Load { bytes, .. } | Op::Store { bytes, .. } => *bytes <= 4,

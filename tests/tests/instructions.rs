@@ -8,6 +8,10 @@
 
 #[path = "instructions/bulk.rs"]
 mod bulk;
+#[path = "instructions/constants.rs"]
+mod constants;
+#[path = "instructions/names.rs"]
+mod names;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -175,20 +179,34 @@ impl Test {
         }
     }
 
+    /// Calls a function on a few values.
+    fn call_on_few(&mut self, name: &str, params: &[ValueType]) {
+        let mut rng = fastrand::Rng::with_seed(self.calls.len() as u64);
+        for _ in 0..6 {
+            let args: Vec<_> = params.iter().map(|ty| random_value(&mut rng, *ty)).collect();
+            self.call(name, &args);
+        }
+    }
+
     /// Makes all calls on ours and on wasmtime, in order, on one instance each.
     fn run(&self) {
+        self.run_on(&Way::SPARSE);
+    }
+
+    /// The same on some executors.
+    fn run_on(&self, ways: &[Way]) {
         let (what, wasm) = (&self.what, self.wasm());
-        if let Err(difference) = self.compare(&wasm) {
+        if let Err(difference) = self.compare(&wasm, ways) {
             let module = save_failure(&format!("instruction-{what}.wasm"), &wasm);
             panic!("{what}: {difference}; module: {module}");
         }
     }
 
-    fn compare(&self, wasm: &[u8]) -> Result<(), String> {
+    fn compare(&self, wasm: &[u8], on: &[Way]) -> Result<(), String> {
         let options = Options { max_memory_pages: Some(MAX_PAGES), ..Options::default() };
         let network = compile(wasm, &options).map_err(|error| error.to_string())?;
         let mut ways = Vec::new();
-        for way in Way::SPARSE {
+        for way in on {
             let instance =
                 Instance::with_config(&network, way.config(MAX_STEPS)).map_err(|error| error.to_string())?;
             ways.push((way, instance));
@@ -449,7 +467,7 @@ fn stores() {
 }
 
 #[test]
-fn constants() {
+fn constant_instructions() {
     for_rows(|row| matches!(row.becomes, Becomes::Const), constants_of);
 }
 

@@ -32,23 +32,23 @@ impl Lowering<'_> {
         let mut address = self.words.canonical(word);
         if let Some(more) = more {
             let more = self.word(more);
-            address = address.plus(1.0, &self.words.canonical(more));
+            address = address.plus(1, &self.words.canonical(more));
         }
-        let end = offset as f64 + bytes as f64;
+        let end = offset + u64::from(bytes);
         let gate = match self.cx.layout.memory_size {
             crate::ir::MemorySize::Constant(pages) => {
-                let size = pages as f64 * 65536.0;
-                if self.circuit().range(&address).hi + end <= size {
+                let room = (i64::from(pages) << 16) - end as i64;
+                if self.circuit().range(&address).hi <= room {
                     return None;
                 }
-                address.times(-1.0).offset(size - end)
+                address.times(-1).offset(room)
             }
             crate::ir::MemorySize::Cell { cell, .. } => {
                 let pages = self.read_cell(cell);
-                pages.times(65536.0).plus(-1.0, &address).offset(-end)
+                pages.times(65536).plus(-1, &address).offset(-(end as i64))
             }
         };
-        Some(gate.times(pow2(-CHECK)).offset(1.0))
+        Some(gate.times(pow2(-CHECK)).offset(1))
     }
 
     pub(super) fn read_cell(&mut self, cell: Cell) -> Form {
@@ -56,7 +56,7 @@ impl Lowering<'_> {
             return self.words.canonical(*word);
         }
         let place = self.cx.layout.cells[cell];
-        let form = self.circuit().read(&Form::constant(place.key as f64), Range::new(0.0, place.max), -1);
+        let form = self.circuit().read(&Form::constant(place.key), Range::new(0, place.max.into()), -1);
         let at = self.circuit().ready(&form) - 1;
         self.cell_reads.insert(cell, at);
         let word = self.words.word_of(form.clone());
@@ -65,7 +65,7 @@ impl Lowering<'_> {
     }
 
     /// An address, and the first key of its space and their number.
-    pub(super) fn locate(&mut self, address: Value, space: Space, offset: u64) -> (Form, f64, f64) {
+    pub(super) fn locate(&mut self, address: Value, space: Space, offset: u64) -> (Form, u64, u64) {
         let layout = self.cx.layout;
         let (base, count) = match space {
             Space::Memory => (layout.memory, layout.memory_bytes),
@@ -79,22 +79,22 @@ impl Lowering<'_> {
             }
         };
         let word = self.word(address);
-        (self.words.canonical(word).offset(offset as f64), base as f64, count as f64)
+        (self.words.canonical(word).offset(offset), base, count)
     }
 
     /// The smaller of a number and a constant.
-    pub(super) fn at_most(&mut self, form: Form, max: f64) -> Form {
+    pub(super) fn at_most(&mut self, form: Form, max: i64) -> Form {
         if self.circuit().range(&form).hi <= max {
             return form;
         }
-        let excess = self.circuit().unit(&form.clone().offset(-max), &Form::constant(1.0));
-        self.circuit().linear(form.plus(-1.0, &excess), Some(Range::new(0.0, max)))
+        let excess = self.circuit().unit(&form.clone().offset(-max), &Form::constant(1));
+        self.circuit().linear(form.plus(-1, &excess), Some(Range::new(0, max)))
     }
 
     /// Latest step among the accesses that may touch the same cells.
     pub(super) fn latest(accesses: &[Access], space: Space, key: &Form, cells: u8) -> Option<i32> {
         let apart = |a: &Access| {
-            let beside = |d: f64| d >= a.cells as f64 || d <= -(cells as f64);
+            let beside = |d: i64| d >= a.cells.into() || d <= -i64::from(cells);
             a.space != space || key.distance(&a.key).is_some_and(beside)
         };
         accesses.iter().filter(|a| !apart(a)).map(|a| a.at).max()
@@ -111,7 +111,7 @@ impl Lowering<'_> {
         let mut forms = Cells::new();
         let mut at = from;
         for j in 0..cells {
-            let form = self.circuit().read(&key.clone().offset(j as f64), range, from);
+            let form = self.circuit().read(&key.clone().offset(u32::from(j)), range, from);
             at = at.max(self.circuit().ready(&form) - 1);
             forms.push(form);
         }
@@ -126,7 +126,7 @@ impl Lowering<'_> {
             Space::Memory => self.bounds(address, None, offset, cells),
             // The program checks the limit; this shows the checker that the keys are in the region.
             _ => {
-                place = self.at_most(place, count - f64::from(cells));
+                place = self.at_most(place, count as i64 - i64::from(cells));
                 None
             }
         };
@@ -135,12 +135,12 @@ impl Lowering<'_> {
         let earlier = earlier.max(Self::latest(&self.stores, space, &key, cells));
         let mut from = earlier.map_or(0, |t| t + 1);
         let (first, step) = match self.all_ok(own.clone()) {
-            None => (key.clone(), Form::constant(1.0)),
+            None => (key.clone(), Form::constant(1)),
             Some(gate) => {
                 // Masked stores of one step would need proof that their keys differ.
                 from = self.stores.iter().map(|s| s.at + 1).fold(from, i32::max);
-                from = values.iter().map(|v| self.words.circuit.place(v, 0)).fold(from, i32::max);
-                let keys = [key.clone(), Form::constant(1.0)];
+                from = values.iter().map(|v| self.words.circuit.placed(v, 0)).fold(from, i32::max);
+                let keys = [key.clone(), Form::constant(1)];
                 let (units, at) = self.circuit().masked(&gate, &keys, cells.into(), from);
                 from = at;
                 self.declare_mask(&units[0], &units[1], own.is_some(), cells);
@@ -149,7 +149,7 @@ impl Lowering<'_> {
         };
         let mut at = from;
         for (j, value) in values.into_iter().enumerate() {
-            let key = first.plus(j as f64, &step);
+            let key = first.plus(j as i64, &step);
             at = at.max(self.circuit().row(&key, RowValue::Form(value), from));
         }
         self.stores.push(Access { space, key, cells, at });
@@ -164,20 +164,20 @@ impl Lowering<'_> {
             return;
         };
         if own {
-            let limit = (self.cx.layout.memory + self.cx.layout.memory_bytes) as f64 - cells as f64;
+            let limit = (self.cx.layout.memory + self.cx.layout.memory_bytes) as i64 - i64::from(cells);
             self.circuit().ghosts.push(GhostFact {
                 at,
                 until: at,
-                terms: vec![(GhostTerm::Value(key_unit), 1.0), (GhostTerm::Gate(key_unit), pow2(CHECK))],
-                range: Range::new(f64::NEG_INFINITY, limit + pow2(CHECK)),
+                terms: vec![(GhostTerm::Value(key_unit), 1), (GhostTerm::Gate(key_unit), 1 << CHECK)],
+                range: Range::new(i64::MIN, limit + (1 << CHECK)),
             });
         }
         if at == ok_at {
             self.circuit().ghosts.push(GhostFact {
                 at,
                 until: at,
-                terms: vec![(GhostTerm::Gate(key_unit), 1.0), (GhostTerm::Gate(ok_unit), -1.0)],
-                range: Range::new(0.0, 0.0),
+                terms: vec![(GhostTerm::Gate(key_unit), 1), (GhostTerm::Gate(ok_unit), -1)],
+                range: Range::new(0, 0),
             });
         }
     }
@@ -187,14 +187,14 @@ impl Lowering<'_> {
         let word = self.word(value);
         let form = self.words.canonical(word);
         // The program never stores more than the cell's limit; this shows it to the checker.
-        let form = self.at_most(form, place.max);
+        let form = self.at_most(form, place.max.into());
         let from = self.cell_reads.get(&cell).map_or(0, |t| t + 1);
         let from = self.cell_writes.get(&cell).map_or(from, |t| from.max(t + 1));
         let (key, from) = match self.all_ok(None) {
-            None => (Form::constant(place.key as f64), from),
+            None => (Form::constant(place.key), from),
             Some(gate) => {
-                let from = from.max(self.words.circuit.place(&form, 0));
-                let (units, at) = self.circuit().masked(&gate, &[Form::constant(place.key as f64)], 1, from);
+                let from = from.max(self.words.circuit.placed(&form, 0));
+                let (units, at) = self.circuit().masked(&gate, &[Form::constant(place.key)], 1, from);
                 (units[0].clone(), at)
             }
         };

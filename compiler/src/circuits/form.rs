@@ -1,41 +1,49 @@
-//! Linear forms over the atoms of a packet, and their exactness.
+//! Linear forms over the atoms of a packet, and where they lie.
 
+pub use super::exact::{Exact, pow2};
 use smallvec::SmallVec;
 
 /// Something that a row of a map can refer to: an element of `y`, or a named linear form.
 pub type AtomId = u32;
 
 /// A linear form: Σ coefficient · atom + constant. Terms are sorted by atom and non-zero.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Form {
     /// Atoms and their coefficients.
-    pub terms: SmallVec<[(AtomId, f64); 3]>,
+    pub terms: SmallVec<[(AtomId, Exact); 3]>,
     /// The constant term.
-    pub constant: f64,
+    pub constant: Exact,
+}
+
+impl Default for Form {
+    fn default() -> Form {
+        Form::constant(0)
+    }
 }
 
 impl Form {
     /// The form that is always `constant`.
-    pub fn constant(constant: f64) -> Form {
-        Form { terms: SmallVec::new(), constant }
+    pub fn constant(constant: impl Into<Exact>) -> Form {
+        Form { terms: SmallVec::new(), constant: constant.into() }
     }
     /// The form that is just one atom.
     pub fn atom(atom: AtomId) -> Form {
-        Form { terms: SmallVec::from_slice(&[(atom, 1.0)]), constant: 0.0 }
+        Form { terms: SmallVec::from_slice(&[(atom, Exact::ONE)]), constant: Exact::ZERO }
     }
     /// The constant, if there are no atoms.
-    pub fn as_constant(&self) -> Option<f64> {
+    pub fn as_constant(&self) -> Option<Exact> {
         self.terms.is_empty().then_some(self.constant)
     }
     /// The atom, if it is just that.
     pub fn as_atom(&self) -> Option<AtomId> {
         match self.terms[..] {
-            [(atom, 1.0)] if self.constant == 0.0 => Some(atom),
+            [(atom, Exact::ONE)] if self.constant == Exact::ZERO => Some(atom),
             _ => None,
         }
     }
     /// `self + scale · other`.
-    pub fn plus(&self, scale: f64, other: &Form) -> Form {
+    pub fn plus(&self, scale: impl Into<Exact>, other: &Form) -> Form {
+        let scale = scale.into();
         let mut terms = SmallVec::with_capacity(self.terms.len() + other.terms.len());
         let (mut a, mut b) = (self.terms.iter().peekable(), other.terms.iter().peekable());
         loop {
@@ -57,15 +65,16 @@ impl Form {
                 }
                 (None, None) => break,
             };
-            if coefficient != 0.0 {
+            if coefficient != Exact::ZERO {
                 terms.push((atom, coefficient));
             }
         }
         Form { terms, constant: self.constant + scale * other.constant }
     }
     /// `scale · self`.
-    pub fn times(&self, scale: f64) -> Form {
-        if scale == 0.0 {
+    pub fn times(&self, scale: impl Into<Exact>) -> Form {
+        let scale = scale.into();
+        if scale == Exact::ZERO {
             return Form::default();
         }
         Form {
@@ -74,57 +83,58 @@ impl Form {
         }
     }
     /// `self + constant`.
-    pub fn offset(mut self, constant: f64) -> Form {
-        self.constant += constant;
+    pub fn offset(mut self, constant: impl Into<Exact>) -> Form {
+        self.constant = self.constant + constant.into();
         self
     }
-    /// `self − other`, if that is a constant.
-    pub fn distance(&self, other: &Form) -> Option<f64> {
-        (self.terms == other.terms).then_some(self.constant - other.constant)
-    }
-    /// The bits of the form, to find equal ones.
-    pub fn key(&self) -> FormKey {
-        FormKey {
-            terms: self.terms.iter().map(|t| (t.0, t.1.to_bits())).collect(),
-            constant: (self.constant + 0.0).to_bits(),
+    /// `self − other`, if that is a constant integer.
+    pub fn distance(&self, other: &Form) -> Option<i64> {
+        if self.terms != other.terms {
+            return None;
         }
+        (self.constant - other.constant).as_integer()
     }
 }
 
-/// A form as a key of hash maps.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct FormKey {
-    terms: SmallVec<[(AtomId, u64); 3]>,
-    constant: u64,
-}
-
-/// A closed interval of numbers that an atom or a form lies in.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A closed interval of integers that an atom or a form lies in; `i64::MIN` and `i64::MAX` mean unbounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     /// Smallest.
-    pub lo: f64,
+    pub lo: i64,
     /// Largest.
-    pub hi: f64,
+    pub hi: i64,
+    /// Whether the number is the id of an expert: it is declared by the set that it is of.
+    pub is_id: bool,
 }
 
 impl Range {
     /// 0 … 2^32 − 1.
-    pub const WORD: Range = Range { lo: 0.0, hi: 4294967295.0 };
+    pub const WORD: Range = Range::new(0, u32::MAX as i64);
     /// 0 … 255.
-    pub const BYTE: Range = Range { lo: 0.0, hi: 255.0 };
+    pub const BYTE: Range = Range::new(0, 255);
     /// 0 … 1.
-    pub const BIT: Range = Range { lo: 0.0, hi: 1.0 };
+    pub const BIT: Range = Range::new(0, 1);
+    /// Nothing is known.
+    pub const ALL: Range = Range::new(i64::MIN, i64::MAX);
+    /// Ids of experts.
+    pub const IDS: Range = Range { is_id: true, ..Range::WORD };
+
     /// From `lo` to `hi`.
-    pub fn new(lo: f64, hi: f64) -> Range {
-        Range { lo, hi }
+    pub const fn new(lo: i64, hi: i64) -> Range {
+        Range { lo, hi, is_id: false }
+    }
+    /// Bounds as far as they fit.
+    pub fn clamped(lo: i128, hi: i128) -> Range {
+        let clamp = |x: i128| x.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+        Range::new(clamp(lo), clamp(hi))
     }
     /// Whether all of `self` lies in `other`.
     pub fn within(&self, other: Range) -> bool {
         self.lo >= other.lo && self.hi <= other.hi
     }
     /// Largest magnitude.
-    pub fn magnitude(&self) -> f64 {
-        self.hi.abs().max(self.lo.abs())
+    pub fn magnitude(&self) -> u64 {
+        self.hi.unsigned_abs().max(self.lo.unsigned_abs())
     }
     /// Smallest range that contains both.
     pub fn hull(&self, other: Range) -> Range {
@@ -134,18 +144,4 @@ impl Range {
     pub fn meet(&self, other: Range) -> Range {
         Range::new(self.lo.max(other.lo), self.hi.min(other.hi))
     }
-}
-
-/// 2^k.
-pub fn pow2(k: i32) -> f64 {
-    f64::from_bits(((1023 + k) as u64) << 52)
-}
-
-/// The largest power of two that divides `x` ≠ 0, as a number.
-pub fn finest(x: f64) -> f64 {
-    let bits = x.to_bits();
-    let exponent = ((bits >> 52) & 0x7ff) as i32 - 1023;
-    let mantissa = bits & ((1 << 52) - 1);
-    let zeros = if mantissa == 0 { 52 } else { mantissa.trailing_zeros() as i32 };
-    pow2(exponent - 52 + zeros)
 }

@@ -8,11 +8,15 @@
 //! be *prefetched* there.
 
 mod access;
+mod exact;
 pub mod form;
 pub mod packet;
+#[cfg(test)]
+mod tests;
 pub mod words;
 
-use form::{AtomId, Form, FormKey, Range, finest, pow2};
+pub use exact::Exact;
+use form::{AtomId, Form, Range};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -31,9 +35,6 @@ pub mod limits {
     /// Units, reads and lookups that a packet may have prefetched, each.
     pub const PREFETCHED: u16 = 16;
 }
-
-/// Stands for the range of an expert id; no range of numbers is like it.
-pub const IDS: Range = Range { lo: 0.0, hi: 16777215.25 };
 
 /// What a value that a packet begins with is to the packets before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,8 +121,8 @@ pub struct GhostFact {
     /// Last z that it holds for; it is declared as long as all of it is there.
     pub until: i32,
     /// The form.
-    pub terms: Vec<(GhostTerm, f64)>,
-    /// Where it lies; infinite where nothing is claimed.
+    pub terms: Vec<(GhostTerm, i64)>,
+    /// Where it lies; unbounded where nothing is claimed.
     pub range: Range,
 }
 
@@ -159,12 +160,17 @@ pub struct Circuit {
     /// Whether forms with a claim are carried before they are used, so that every row that uses
     /// them is a sum of fields with ranges of their own: longer, and easy to certify.
     pub careful: bool,
+    /// Whether a form cannot be a row of any map, so that the circuit is none.
+    pub inexact: bool,
     /// Equal units, made at different steps.
-    units: FxHashMap<(FormKey, FormKey), SmallVec<[AtomId; 1]>>,
-    reads: FxHashMap<(FormKey, i32), AtomId>,
-    lookups: FxHashMap<FormKey, AtomId>,
+    units: FxHashMap<(Form, Form), SmallVec<[AtomId; 1]>>,
+    reads: FxHashMap<(Form, i32), AtomId>,
+    lookups: FxHashMap<Form, AtomId>,
     ports: Vec<[u16; 4]>,
 }
+
+/// How fine the grid of a gate may be for the checker: multiples of 2^-62.
+const MAX_SCALE: u32 = 62;
 
 const UNIT: usize = 0;
 const READ: usize = 1;
@@ -196,16 +202,45 @@ impl Circuit {
         Form::atom(atom)
     }
 
+    /// Bounds of `2^scale` times a form, from where its atoms lie, and the scale; nothing if there are none.
+    fn bounds(&self, form: &Form) -> Option<(i128, i128, u32)> {
+        let mut scale = form.constant.scale()?;
+        for (_, c) in &form.terms {
+            scale = scale.max(c.scale()?);
+        }
+        let constant = form.constant.scaled(scale)?;
+        let (mut lo, mut hi) = (constant, constant);
+        for (atom, c) in &form.terms {
+            let range = self.atoms[*atom as usize].range;
+            if range.lo == i64::MIN || range.hi == i64::MAX {
+                return None;
+            }
+            let c = c.scaled(scale)?;
+            let (x, y) = (c.checked_mul(range.lo.into())?, c.checked_mul(range.hi.into())?);
+            lo = lo.checked_add(x.min(y))?;
+            hi = hi.checked_add(x.max(y))?;
+        }
+        Some((lo, hi, scale))
+    }
+
     /// Where a form lies, from where its atoms lie.
     pub fn range(&self, form: &Form) -> Range {
-        let mut range = Range::new(form.constant, form.constant);
-        for &(atom, c) in &form.terms {
-            let a = self.atoms[atom as usize].range;
-            let (x, y) = (c * a.lo, c * a.hi);
-            range.lo += x.min(y);
-            range.hi += x.max(y);
+        if let Some(atom) = form.as_atom() {
+            return self.atoms[atom as usize].range;
         }
-        range
+        match self.bounds(form) {
+            // Outwards to integers.
+            Some((lo, hi, scale)) if scale < 127 => Range::clamped(lo >> scale, -(-hi >> scale)),
+            _ => Range::ALL,
+        }
+    }
+
+    /// Where `⌊relu(gate)⌋` lies.
+    pub fn quantized(&self, gate: &Form) -> Range {
+        match self.bounds(gate) {
+            Some((lo, hi, scale)) if scale < 127 => Range::clamped(lo.max(0) >> scale, hi.max(0) >> scale),
+            _ => Range::new(0, i64::MAX),
+        }
     }
 
     /// First t at which all atoms of the form are in y_t.
@@ -217,20 +252,28 @@ impl Circuit {
         form.terms.iter().all(|t| self.atoms[t.0 as usize].entry_only)
     }
 
+    /// The form that an atom is multiplied out to in the map of t, if it is.
+    fn open(&self, atom: AtomId, t: i32) -> Option<&Form> {
+        match &self.atoms[atom as usize] {
+            Atom { kind: AtomKind::Linear(form), avail, .. } if *avail == t || t < 0 => Some(form),
+            _ => None,
+        }
+    }
+
+    /// Whether something in the form is multiplied out in the map of t.
+    fn opens(&self, form: &Form, t: i32) -> bool {
+        form.terms.iter().any(|term| self.open(term.0, t).is_some())
+    }
+
     /// The form in terms of what y_t holds: named forms that become available only then are
     /// multiplied out, older ones are carried.
     pub fn expand(&self, form: &Form, t: i32) -> Form {
-        let is_open = |a: &AtomId| {
-            let atom = &self.atoms[*a as usize];
-            matches!(atom.kind, AtomKind::Linear(_)) && (atom.avail == t || t < 0)
-        };
-        if !form.terms.iter().any(|term| is_open(&term.0)) {
+        if !self.opens(form, t) {
             return form.clone();
         }
         let mut result = Form::constant(form.constant);
         for (atom, c) in &form.terms {
-            if is_open(atom) {
-                let AtomKind::Linear(inner) = &self.atoms[*atom as usize].kind else { unreachable!() };
+            if let Some(inner) = self.open(*atom, t) {
                 result = result.plus(*c, &self.expand(inner, t));
             } else {
                 result = result.plus(*c, &Form::atom(*atom));
@@ -239,59 +282,119 @@ impl Circuit {
         result
     }
 
-    /// Whether the sum of an expanded form is exact whatever the order (rule 1 of the certificate).
+    /// Whether the sum of an expanded form is exact whatever the order (rule 1 of the certificate), and its
+    /// weights are float64s.
     pub fn is_exact(&self, form: &Form) -> bool {
-        let mut sum = form.constant.abs();
-        let mut unit = if form.constant == 0.0 { f64::INFINITY } else { finest(form.constant) };
-        for &(atom, c) in &form.terms {
-            sum += c.abs() * self.atoms[atom as usize].range.magnitude();
-            unit = unit.min(finest(c));
+        let Some(mut scale) = form.constant.scale() else { return false };
+        for (_, c) in &form.terms {
+            let Some(s) = c.scale() else { return false };
+            scale = scale.max(s);
         }
         // The checker computes with whole multiples of the unit, which it keeps in 64 bits.
-        sum <= 9007199254740992.0 * unit && form.constant.abs() < pow2(62)
+        if scale > MAX_SCALE {
+            return false;
+        }
+        let Some(constant) = form.constant.scaled(scale) else { return false };
+        let (mut sum, mut bits) = (constant.unsigned_abs(), constant);
+        let mut largest = sum;
+        for (atom, c) in &form.terms {
+            let Some(c) = c.scaled(scale) else { return false };
+            let magnitude = self.atoms[*atom as usize].range.magnitude().max(1);
+            // Below 2^126 · 2^63: what saturates is too large whatever its unit.
+            sum = sum.saturating_add(c.unsigned_abs().saturating_mul(magnitude.into()));
+            largest = largest.max(c.unsigned_abs());
+            bits |= c;
+        }
+        let unit = bits.trailing_zeros().min(62);
+        largest < 1 << 62 && sum <= 1 << (53 + unit)
     }
 
     /// Whether the gate is that of a division by a constant, (x + ½)·fl(1/s), which has its own rule.
     fn is_reciprocal(gate: &Form) -> bool {
-        matches!(gate.terms[..], [(_, w)] if gate.constant == 0.5 * w && w < 1.0 && finest(w) != w)
+        let [(_, w)] = gate.terms[..] else { return false };
+        if w.is_power_of_two() || gate.constant + gate.constant != w {
+            return false;
+        }
+        // The checker's own test: the weight says which number it is the reciprocal of.
+        w.to_f64().is_some_and(|w| w > 0.0 && w < 0.5 && 1.0 / (1.0 / w).round() == w)
     }
 
-    /// First t ≥ `from` at whose map the form can be a row.
-    pub fn place(&self, form: &Form, from: i32) -> i32 {
+    /// First t ≥ `from` at whose map the form can be a row; none if there is no such map, however late.
+    pub fn place(&self, form: &Form, from: i32) -> Option<i32> {
         if from < 0 && self.prefetch && self.entry_only(form) {
             let open = self.expand(form, -1);
             if self.is_exact(&open) {
-                return -1;
+                return Some(-1);
             }
         }
-        let mut t = self.ready(form).max(from);
-        while !Self::is_reciprocal(form) && !self.is_exact(&self.expand(form, t)) {
-            t += 1;
-            assert!(t < 100_000, "no exact form: {form:?}");
+        let ready = self.ready(form);
+        let t = ready.max(from);
+        if Self::is_reciprocal(form) {
+            // The rule is about one variable: a named form must have been made.
+            let atom = &self.atoms[form.terms[0].0 as usize];
+            let made = if matches!(atom.kind, AtomKind::Linear(_)) { atom.avail + 1 } else { t };
+            return Some(t.max(made));
         }
-        if Self::is_reciprocal(form)
-            && matches!(self.atoms[form.terms[0].0 as usize].kind, AtomKind::Linear(_))
-        {
-            // The rule is about one variable: the named form must have been made.
-            t = t.max(self.atoms[form.terms[0].0 as usize].avail + 1);
+        // Only where its last atom becomes available is something in it multiplied out.
+        if t > ready || !self.opens(form, t) {
+            return self.is_exact(form).then_some(t);
+        }
+        if self.is_exact(&self.expand(form, t)) {
+            return Some(t);
+        }
+        self.is_exact(form).then_some(t + 1)
+    }
+
+    /// First t ≥ `from` at whose map the form can be a row. If there is none, that is noted.
+    pub fn placed(&mut self, form: &Form, from: i32) -> i32 {
+        self.place_all(&[form], from)
+    }
+
+    /// First t ≥ `from` at whose map all forms can be rows. If there is none, that is noted.
+    fn place_all(&mut self, forms: &[&Form], from: i32) -> i32 {
+        let mut t = from;
+        // A form may be exact at one map and not at the next: all have to agree on the same.
+        let mut agreed = 0;
+        for form in forms.iter().cycle() {
+            let place = self.place(form, t).unwrap_or_else(|| {
+                self.inexact = true;
+                t.max(self.ready(form))
+            });
+            agreed = if place == t { agreed + 1 } else { 1 };
+            t = place;
+            if agreed == forms.len() {
+                break;
+            }
         }
         t
     }
 
-    /// Takes a port of a kind at the first step from `t` on that has one left.
-    fn port(&mut self, kind: usize, mut t: i32) -> (i32, u16) {
+    /// Takes a port of a kind at the first step from `t` on that has one left and at whose map all forms can be rows, as
+    /// they can at `t`.
+    fn port(&mut self, kind: usize, forms: &[&Form], mut t: i32) -> (i32, u16) {
         loop {
-            let i = (t + 1) as usize;
-            if self.ports.len() <= i {
-                self.ports.resize(i + 1, [0; 4]);
+            let first = t;
+            while self.ports_taken(kind, t) >= if t < 0 { limits::PREFETCHED } else { PORT_LIMITS[kind] } {
+                t += 1;
             }
-            let limit = if t < 0 { limits::PREFETCHED } else { PORT_LIMITS[kind] };
-            if self.ports[i][kind] < limit {
-                self.ports[i][kind] += 1;
-                return (t, self.ports[i][kind] - 1);
+            let found = t;
+            if found != first {
+                t = self.place_all(forms, found);
             }
-            t += 1;
+            if t == found {
+                let port = self.ports_taken(kind, t);
+                self.ports[(t + 1) as usize][kind] += 1;
+                return (t, port);
+            }
         }
+    }
+
+    fn ports_taken(&mut self, kind: usize, t: i32) -> u16 {
+        let i = (t + 1) as usize;
+        if self.ports.len() <= i {
+            self.ports.resize(i + 1, [0; 4]);
+        }
+        self.ports[i][kind]
     }
 
     /// ⌊relu(gate)⌋ · value, as early as possible.
@@ -301,19 +404,16 @@ impl Circuit {
 
     /// ⌊relu(gate)⌋ · value, its rows not in an earlier map than `from`.
     pub fn unit_from(&mut self, gate: &Form, value: &Form, from: i32) -> Form {
-        let g = self.range(gate);
-        let (lo, hi) = (g.lo.max(0.0).floor(), g.hi.max(0.0).floor());
-        if lo == hi {
-            return value.times(lo);
+        let n = self.quantized(gate);
+        if n.lo == n.hi {
+            return value.times(n.lo);
         }
         let v = self.range(value);
-        if v.lo == 0.0 && v.hi == 0.0 {
+        if v == Range::new(0, 0) {
             return Form::default();
         }
-        let key = (gate.key(), value.key());
-        let mut t = self.place(gate, from);
-        let t2 = self.place(value, t);
-        t = if t2 > t { self.place(gate, t2) } else { t };
+        let t = self.place_all(&[gate, value], from);
+        let key = (gate.clone(), value.clone());
         // An equal unit of a later step would make whatever needs this one wait.
         let made = self.units.get(&key).into_iter().flatten();
         if let Some(&atom) =
@@ -321,11 +421,12 @@ impl Circuit {
         {
             return Form::atom(atom);
         }
-        let (t, port) = self.port(UNIT, t);
-        let corners = [lo * v.lo, lo * v.hi, hi * v.lo, hi * v.hi];
-        let range = Range::new(
-            corners.iter().copied().fold(f64::INFINITY, f64::min),
-            corners.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        let (t, port) = self.port(UNIT, &[gate, value], t);
+        let corner = |n: i64, v: i64| i128::from(n) * i128::from(v);
+        let corners = [corner(n.lo, v.lo), corner(n.lo, v.hi), corner(n.hi, v.lo), corner(n.hi, v.hi)];
+        let range = Range::clamped(
+            corners.into_iter().fold(i128::MAX, i128::min),
+            corners.into_iter().fold(i128::MIN, i128::max),
         );
         let kind = AtomKind::Unit { gate: gate.clone(), value: value.clone(), port };
         let atom = self.atom(Atom { kind, avail: t + 1, range, entry_only: false });
@@ -335,14 +436,15 @@ impl Circuit {
 
     /// A read of the trace in a map not before `from`; `range` is what its region declares.
     pub fn read(&mut self, query: &Form, range: Range, from: i32) -> Form {
-        if let Some(&atom) = self.reads.get(&(query.key(), from)) {
+        let key = (query.clone(), from);
+        if let Some(&atom) = self.reads.get(&key) {
             return Form::atom(atom);
         }
-        let t = self.place(query, from);
-        let (t, port) = self.port(READ, t);
+        let t = self.placed(query, from);
+        let (t, port) = self.port(READ, &[query], t);
         let kind = AtomKind::Read { query: query.clone(), port };
         let atom = self.atom(Atom { kind, avail: t + 1, range, entry_only: false });
-        self.reads.insert((query.key(), from), atom);
+        self.reads.insert(key, atom);
         Form::atom(atom)
     }
 
@@ -353,24 +455,26 @@ impl Circuit {
 
     /// A read of the tables in a map not before `from`.
     pub fn lookup_from(&mut self, query: &Form, range: Range, from: i32) -> Form {
-        if let Some(&atom) = self.lookups.get(&query.key()) {
+        if let Some(&atom) = self.lookups.get(query) {
             return Form::atom(atom);
         }
-        let t = self.place(query, from);
-        let (t, port) = self.port(LOOKUP, t);
+        let t = self.placed(query, from);
+        let (t, port) = self.port(LOOKUP, &[query], t);
         let kind = AtomKind::Lookup { query: query.clone(), port };
         let atom = self.atom(Atom { kind, avail: t + 1, range, entry_only: false });
-        self.lookups.insert(query.key(), atom);
+        self.lookups.insert(query.clone(), atom);
         Form::atom(atom)
     }
 
     /// A read of the packet's own jump table, whose first key is known only when all of them are. Not
     /// shared with reads of other tables at the same index.
     pub fn lookup_jump(&mut self, index: &Form) -> Form {
-        let t = self.place(index, 0);
-        let (t, port) = self.port(LOOKUP, t);
+        // It is exact wherever the table will be.
+        let last = index.clone().offset(u32::MAX);
+        let t = self.place_all(&[index, &last], 0);
+        let (t, port) = self.port(LOOKUP, &[index, &last], t);
         let kind = AtomKind::Lookup { query: index.clone(), port };
-        Form::atom(self.atom(Atom { kind, avail: t + 1, range: IDS, entry_only: false }))
+        Form::atom(self.atom(Atom { kind, avail: t + 1, range: Range::IDS, entry_only: false }))
     }
 
     /// Units that a claim relates to each other: all made by one map, which is where the checker sees
@@ -412,11 +516,14 @@ impl Circuit {
 
     /// Appends a row in the first map from `from` on that can. Returns which.
     pub fn row(&mut self, key: &Form, value: RowValue, from: i32) -> i32 {
-        let mut t = self.place(key, from.max(0));
-        if let RowValue::Form(value) = &value {
-            t = self.place(key, self.place(value, t));
-        }
-        let (t, _) = self.port(ROW, t);
+        let t = {
+            let mut forms: SmallVec<[&Form; 2]> = SmallVec::from_slice(&[key]);
+            if let RowValue::Form(value) = &value {
+                forms.push(value);
+            }
+            let t = self.place_all(&forms, from.max(0));
+            self.port(ROW, &forms, t).0
+        };
         self.rows.push(RowOut { at: t, key: key.clone(), value });
         t
     }
@@ -424,16 +531,20 @@ impl Circuit {
     /// Names a form of several terms, so that it is carried as one value. `claim` is where it lies
     /// if that is narrower than its terms say; a ghost then tells the checker.
     pub fn linear(&mut self, form: Form, claim: Option<Range>) -> Form {
-        if form.terms.len() < 2 && claim.is_none() || form.terms.is_empty() || form.as_atom().is_some() {
+        if form.terms.is_empty() || form.as_atom().is_some() {
+            return form;
+        }
+        if form.terms.len() < 2 && claim.is_none() && self.is_tight(&form) {
             return form;
         }
         let natural = self.range(&form);
         let range = claim.map_or(natural, |c| c.meet(natural));
-        let t = self.place(&form, 0).max(0);
+        let t = self.placed(&form, 0);
         let entry_only = self.entry_only(&form);
-        if claim.is_some_and(|c| c.lo > natural.lo || c.hi < natural.hi) {
-            let claimed = claim.expect("just tested");
-            let terms = vec![(GhostTerm::Form(form.clone()), 1.0)];
+        if let Some(claimed) = claim
+            && (claimed.lo > natural.lo || claimed.hi < natural.hi)
+        {
+            let terms = vec![(GhostTerm::Form(form.clone()), 1)];
             self.ghosts.push(GhostFact { at: t, until: t, terms, range: claimed });
         }
         if self.careful {
@@ -444,10 +555,26 @@ impl Circuit {
         Form::atom(atom)
     }
 
+    /// Whether a form of one term is not much smaller than its term and its constant: what is made of it is exact
+    /// as long as numbers of its own size are. Where it is not, as in x − 1000 for an x in 1000 … 1001, it is to be
+    /// named, and then is one number of that size.
+    fn is_tight(&self, form: &Form) -> bool {
+        let [(atom, c)] = form.terms[..] else { return false };
+        let x = self.atoms[atom as usize].range;
+        if x.lo <= 0 && x.hi >= 0 {
+            // The constant is one of its values, so that each of the two is at most twice the largest.
+            return true;
+        }
+        let (Some(c), Some(constant)) = (c.as_integer(), form.constant.as_integer()) else { return false };
+        let parts =
+            u128::from(c.unsigned_abs()) * u128::from(x.magnitude()) + u128::from(constant.unsigned_abs());
+        parts <= 4 * u128::from(self.range(form).magnitude().max(1))
+    }
+
     /// Names a form whose range follows from ghosts that are declared already.
     pub fn asserted(&mut self, form: Form, range: Range) -> Form {
         let range = range.meet(self.range(&form));
-        let avail = self.place(&form, 0);
+        let avail = self.placed(&form, 0);
         Form::atom(self.atom(Atom { kind: AtomKind::Linear(form), avail, range, entry_only: false }))
     }
 
@@ -457,7 +584,7 @@ impl Circuit {
             return form;
         }
         let range = self.range(&form);
-        let avail = self.place(&form, 0);
+        let avail = self.placed(&form, 0);
         let entry_only = self.entry_only(&form);
         Form::atom(self.atom(Atom { kind: AtomKind::Linear(form), avail, range, entry_only }))
     }

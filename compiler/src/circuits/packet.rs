@@ -3,7 +3,7 @@
 use super::access::{Access, CHECK, Cells};
 use super::form::{Form, Range, pow2};
 use super::words::{Gate, Tables, WordId, Words};
-use super::{Circuit, EntrySource, GhostFact, GhostTerm, IDS, RowValue};
+use super::{Circuit, EntrySource, GhostFact, GhostTerm, RowValue};
 use crate::ir::{Callee, Cell, Func, Inst, Op, Value};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
 use crate::packetize::{EntryKind, Packet, Packets, ParamRange, Place, Places, Target, Term};
@@ -117,7 +117,7 @@ pub(super) struct Lowering<'a> {
 }
 
 /// Values that fields of other packets may hold unwrapped.
-pub const CROSSING: Range = Range { lo: -8589934592.0, hi: 17179869184.0 };
+pub const CROSSING: Range = Range::new(-(1 << 33), 1 << 34);
 
 /// Lowers packet `index`. `crossing` has the ranges of values defined in earlier packets and gets those of this one.
 pub fn lower(cx: &Context, index: usize, crossing: &mut FxHashMap<Value, Range>) -> Code {
@@ -167,7 +167,7 @@ impl<'a> Lowering<'a> {
         let stack = &self.cx.layout.stack;
         let hi = if entry || self.cx.packets.leaf { stack.span } else { stack.limit };
         let source = if normal { EntrySource::FramePointer } else { EntrySource::Fixed };
-        self.circuit().entry(0, source, Range::new(0.0, hi as f64))
+        self.circuit().entry(0, source, Range::new(0, hi as i64))
     }
 
     /// The frame pointer, within the limit once the entry has checked it.
@@ -213,7 +213,7 @@ impl<'a> Lowering<'a> {
 
     fn slot_key(&mut self, slot: u32) -> Form {
         let fp = self.raw_frame_pointer();
-        fp.offset(self.cx.layout.frame as f64 + slot as f64)
+        fp.offset(self.cx.layout.frame + u64::from(slot))
     }
 
     fn read_slot(&mut self, slot: u32) -> Form {
@@ -228,19 +228,19 @@ impl<'a> Lowering<'a> {
     /// fp ≤ limit, or the call stack is exhausted. What goes on is a frame pointer that is 0 if not.
     fn check_stack(&mut self) {
         let fp = self.raw_frame_pointer();
-        let limit = self.cx.layout.stack.limit as f64;
-        let scale = pow2(22);
-        let gate = fp.times(-1.0 / scale).offset(limit / scale + 1.0);
+        let limit = self.cx.layout.stack.limit as i64;
+        const SCALE: i64 = 1 << 22;
+        let gate = fp.times(-1).offset(limit).times(pow2(-22)).offset(1);
         let checked = self.circuit().unit(&gate, &fp);
         if let Some((unit, at)) = self.circuit().unit_avail(&checked) {
             self.circuit().ghosts.push(GhostFact {
                 at,
                 until: at,
-                terms: vec![(GhostTerm::Value(unit), 1.0), (GhostTerm::Gate(unit), scale)],
-                range: Range::new(f64::NEG_INFINITY, limit + scale),
+                terms: vec![(GhostTerm::Value(unit), 1), (GhostTerm::Gate(unit), SCALE)],
+                range: Range::new(i64::MIN, limit + SCALE),
             });
         }
-        let checked = self.circuit().asserted(checked, Range::new(0.0, limit));
+        let checked = self.circuit().asserted(checked, Range::new(0, limit));
         self.checked_frame_pointer = Some(checked);
         let dest = Dest::Trap(TrapCode::CallStackExhausted, self.packet.offset());
         self.guards.push(Guard { ok: Gate { form: gate, negated: false }, dest });
@@ -297,7 +297,7 @@ impl<'a> Lowering<'a> {
     fn param_range(&self, value: Value) -> Range {
         match self.cx.params.get(&value) {
             Some(p) if p.loose => CROSSING,
-            Some(p) => Range::new(0.0, p.hi as f64),
+            Some(p) => Range::new(0, p.hi.into()),
             None => Range::WORD,
         }
     }
@@ -321,12 +321,13 @@ impl<'a> Lowering<'a> {
                 let is_type = matches!(inst.op, Op::TableType(_));
                 let index = self.word(inst.args[0]);
                 let keys = self.cx.layout.tables[*table];
-                let size = keys.count as f64 - 1.0;
+                let size = keys.count as i64 - 1;
                 let index = self.words.canonical(index);
-                let past = self.circuit().unit(&index.clone().offset(-size), &Form::constant(1.0));
-                let inside = self.circuit().linear(index.plus(-1.0, &past), Some(Range::new(0.0, size)));
-                let (first, range) = if is_type { (keys.types, Range::WORD) } else { (keys.functions, IDS) };
-                let form = self.circuit().read(&inside.offset(first as f64), range, -1);
+                let past = self.circuit().unit(&index.clone().offset(-size), &Form::constant(1));
+                let inside = self.circuit().linear(index.plus(-1, &past), Some(Range::new(0, size)));
+                let (first, range) =
+                    if is_type { (keys.types, Range::WORD) } else { (keys.functions, Range::IDS) };
+                let form = self.circuit().read(&inside.offset(first), range, -1);
                 self.words.word_of(form)
             }
             op => unreachable!("{op:?} is an effect"),
@@ -375,8 +376,8 @@ impl<'a> Lowering<'a> {
                     let word = self.word(inst.args[i]);
                     self.words.canonical(word)
                 });
-                let room = limit.plus(-1.0, &first).plus(-1.0, &count);
-                let gate = Gate { form: room.times(pow2(-CHECK)).offset(1.0), negated: false };
+                let room = limit.plus(-1, &first).plus(-1, &count);
+                let gate = Gate { form: room.times(pow2(-CHECK)).offset(1), negated: false };
                 self.guard(gate, Dest::Trap(*code, inst.offset));
             }
             Op::Bounds { offset, bytes } => {
@@ -399,8 +400,8 @@ impl<'a> Lowering<'a> {
                     Some(word) => *word,
                     None => {
                         let place = self.cx.layout.cells[*cell];
-                        let key = Form::constant(place.key as f64);
-                        let form = self.circuit().read(&key, Range::new(0.0, place.max), -1);
+                        let key = Form::constant(place.key);
+                        let form = self.circuit().read(&key, Range::new(0, place.max.into()), -1);
                         let at = self.circuit().ready(&form) - 1;
                         self.cell_reads.insert(*cell, at);
                         self.words.word_of(form)
@@ -415,15 +416,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn guard(&mut self, ok: Gate, dest: Dest) {
-        let range = self.words.circuit.range(&ok.form);
-        let constant = if range.lo >= 1.0 {
-            Some(true)
-        } else if range.hi < 1.0 {
-            Some(false)
-        } else {
-            None
-        };
-        if constant.is_some_and(|bit| bit != ok.negated) {
+        if self.words.constant_gate(&ok.form).is_some_and(|bit| bit != ok.negated) {
             return;
         }
         self.guards.push(Guard { ok, dest });
@@ -448,12 +441,12 @@ impl<'a> Lowering<'a> {
                 gate = Some(ok.form);
                 continue;
             }
-            failures = failures.plus(1.0, &self.failed(i));
+            failures = failures.plus(1, &self.failed(i));
         }
         match gate {
-            Some(gate) => Some(gate.plus(-1.0, &failures)),
+            Some(gate) => Some(gate.plus(-1, &failures)),
             None if self.guards.is_empty() => None,
-            None => Some(Form::constant(1.0).plus(-1.0, &failures)),
+            None => Some(Form::constant(1).plus(-1, &failures)),
         }
     }
 
@@ -548,21 +541,21 @@ impl<'a> Lowering<'a> {
             Term::Switch { index, targets } => {
                 let word = self.word(*index);
                 let canonical = self.words.canonical(word);
-                let last = targets.len() as f64 - 1.0;
-                let past = self.circuit().unit(&canonical.clone().offset(-last), &Form::constant(1.0));
-                let inside = self.circuit().linear(canonical.plus(-1.0, &past), Some(Range::new(0.0, last)));
+                let last = targets.len() as i64 - 1;
+                let past = self.circuit().unit(&canonical.clone().offset(-last), &Form::constant(1));
+                let inside = self.circuit().linear(canonical.plus(-1, &past), Some(Range::new(0, last)));
                 Next::Read(self.circuit().lookup_jump(&inside))
             }
             Term::Call { callee, args, next } => {
-                let frame = self.cx.frame as f64;
+                let frame = u64::from(self.cx.frame);
                 let raw = self.raw_frame_pointer();
                 let layout = self.cx.layout;
-                let return_key = raw.clone().offset(layout.returns as f64 + frame);
-                let frame_key = raw.offset(layout.frame_pointers as f64 + frame);
+                let return_key = raw.clone().offset(layout.returns + frame);
+                let frame_key = raw.offset(layout.frame_pointers + frame);
                 let (return_key, frame_key, at) = match self.all_ok(None) {
                     None => (return_key, frame_key, 0),
                     Some(gate) => {
-                        let from = self.words.circuit.place(&fp, 0);
+                        let from = self.words.circuit.placed(&fp, 0);
                         let (units, at) = self.circuit().masked(&gate, &[return_key, frame_key], 2, from);
                         (units[0].clone(), units[1].clone(), at)
                     }
@@ -581,9 +574,9 @@ impl<'a> Lowering<'a> {
             Term::Return(values) => {
                 let raw = self.raw_frame_pointer();
                 let layout = self.cx.layout;
-                let next = self.circuit().read(&raw.clone().offset(layout.returns as f64), IDS, -1);
-                let limit = Range::new(0.0, layout.stack.limit as f64);
-                fp = self.circuit().read(&raw.offset(layout.frame_pointers as f64), limit, -1);
+                let next = self.circuit().read(&raw.clone().offset(layout.returns), Range::IDS, -1);
+                let limit = Range::new(0, layout.stack.limit as i64);
+                fp = self.circuit().read(&raw.offset(layout.frame_pointers), limit, -1);
                 self.hand_over(values, 0, &mut fixed, &mut slots);
                 Next::Read(next)
             }
@@ -668,12 +661,12 @@ impl<'a> Lowering<'a> {
     /// The next id: a trap if a check failed, otherwise `branch.1` if its gate is 1, otherwise `default`.
     fn choose(&mut self, default: Dest, branch: Option<(Form, Dest)>) -> Next {
         let mut choices = Vec::new();
-        let one = Form::constant(1.0);
+        let one = Form::constant(1);
         let mut failures = Form::default();
         for i in 0..self.guards.len() {
-            failures = failures.plus(1.0, &self.failed(i));
+            failures = failures.plus(1, &self.failed(i));
         }
-        let all = one.plus(-1.0, &failures);
+        let all = one.plus(-1, &failures);
         let (mut branch, mut trap) = (branch, None);
         match self.guards.len() {
             0 => {}
@@ -682,27 +675,28 @@ impl<'a> Lowering<'a> {
                 // The checker has to see that nothing is taken where a check failed: both bits come
                 // from the same failures in one map, or the later one from the earlier one.
                 let circuit = &mut self.words.circuit;
-                let wanted = branch.as_ref().map_or(0, |(gate, _)| circuit.place(gate, 0));
-                let ok = circuit.unit_from(&all, &one, wanted.min(circuit.place(&all, 0)));
+                let wanted = branch.as_ref().map_or(0, |(gate, _)| circuit.placed(gate, 0));
+                let from = wanted.min(circuit.placed(&all, 0));
+                let ok = circuit.unit_from(&all, &one, from);
                 if let Some((gate, _)) = &mut branch
                     && wanted >= circuit.ready(&ok)
                 {
-                    *gate = gate.plus(1.0, &ok).offset(-1.0).plus(1.0, &failures);
+                    *gate = gate.plus(1, &ok).offset(-1).plus(1, &failures);
                 }
-                trap = Some((one.plus(-1.0, &ok), Dest::Resolver));
+                trap = Some((one.plus(-1, &ok), Dest::Resolver));
             }
         }
         if let Some((gate, dest)) = branch {
-            let gate = gate.plus(-1.0, &failures);
-            let taken = self.circuit().unit(&gate, &Form::constant(1.0));
+            let gate = gate.plus(-1, &failures);
+            let taken = self.circuit().unit(&gate, &Form::constant(1));
             if let Some((failed, _)) = &trap {
                 // A branch is taken only if no check failed.
                 let at = self.circuit().ready(&taken).max(self.words.circuit.ready(failed));
-                let both = taken.plus(1.0, failed);
+                let both = taken.plus(1, failed);
                 self.circuit().ghosts.push(GhostFact {
                     at,
                     until: i32::MAX,
-                    terms: vec![(GhostTerm::Form(both), 1.0)],
+                    terms: vec![(GhostTerm::Form(both), 1)],
                     range: Range::BIT,
                 });
             }

@@ -4,15 +4,20 @@
 //! additions and the like do not wrap. Where more is needed, a *view* of the word is made and kept:
 //! canonical in [0, 2^32), signed in [−2^31, 2^31), its bytes, or, for a comparison, a gate.
 
-use super::form::{Form, Range, pow2};
+use super::form::{Exact, Form, Range, pow2};
 use super::{Circuit, GhostFact, GhostTerm};
 use crate::ir::{BinaryOp, UnaryOp};
 use smallvec::SmallVec;
 
-const TWO32: f64 = 4294967296.0;
+const TWO32: i64 = 1 << 32;
 /// Forms beyond this are wrapped before anything else is done with them.
-const LOOSE: f64 = 35184372088832.0; // 2^45
-const SIGNED: Range = Range { lo: -2147483648.0, hi: 2147483647.0 };
+const LOOSE: u64 = 1 << 45;
+const SIGNED: Range = Range::new(i32::MIN as i64, i32::MAX as i64);
+
+/// What makes a number not below −`x` not negative, and is 0 modulo 2^32.
+fn turns(x: i64) -> u64 {
+    (x.max(0) as u64).div_ceil(1 << 32) << 32
+}
 
 /// Index of a word in [`Words`].
 pub type WordId = u32;
@@ -112,11 +117,12 @@ impl<'a> Words<'a> {
         self.push(Word { gate: Some(Gate { form, negated }), lazy: true, ..Word::default() })
     }
 
-    fn constant_gate(&self, gate: &Form) -> Option<bool> {
-        let range = self.circuit.range(gate);
-        if range.hi < 1.0 {
+    /// The bit of a gate that is always the same.
+    pub fn constant_gate(&self, gate: &Form) -> Option<bool> {
+        let range = self.circuit.quantized(gate);
+        if range.hi < 1 {
             Some(false)
-        } else if range.lo >= 1.0 {
+        } else if range.lo >= 1 {
             Some(true)
         } else {
             None
@@ -129,7 +135,7 @@ impl<'a> Words<'a> {
 
     /// A constant.
     pub fn constant(&mut self, value: u32) -> WordId {
-        self.word_of(Form::constant(value as f64))
+        self.word_of(Form::constant(value))
     }
 
     /// The constant that a word is, if it is one.
@@ -138,7 +144,7 @@ impl<'a> Words<'a> {
         if w.lazy {
             return None;
         }
-        w.form.as_constant().map(|c| c.rem_euclid(TWO32) as u32)
+        w.form.as_constant()?.as_integer().map(|c| c.rem_euclid(TWO32) as u32)
     }
 
     /// A form congruent to the word.
@@ -151,13 +157,13 @@ impl<'a> Words<'a> {
             let mut form = Form::default();
             for s in segments {
                 let piece = self.bits(s.word, s.from, s.len);
-                form = form.plus(pow2(s.to as i32), &piece);
+                form = form.plus(pow2(s.to.into()), &piece);
             }
             self.circuit.linear(form, None)
         } else {
             let gate = w.gate.clone().expect("a lazy word has segments or a gate");
-            let unit = self.circuit.unit(&gate.form, &Form::constant(1.0));
-            if gate.negated { Form::constant(1.0).plus(-1.0, &unit) } else { unit }
+            let unit = self.circuit.unit(&gate.form, &Form::constant(1));
+            if gate.negated { Form::constant(1).plus(-1, &unit) } else { unit }
         };
         let w = &mut self.words[word as usize];
         w.lazy = false;
@@ -177,7 +183,7 @@ impl<'a> Words<'a> {
             return form.clone();
         }
         let form = self.form(word);
-        let canonical = self.wrap(form, 0.0);
+        let canonical = self.wrap(form, 0);
         self.words[word as usize].canonical = Some(canonical.clone());
         canonical
     }
@@ -193,22 +199,21 @@ impl<'a> Words<'a> {
         {
             form = canonical;
         }
-        let signed = self.wrap(form, -2147483648.0);
+        let signed = self.wrap(form, SIGNED.lo);
         self.words[word as usize].signed = Some(signed.clone());
         signed
     }
 
     /// The number congruent to the form in [lo, lo + 2^32).
-    fn wrap(&mut self, form: Form, lo: f64) -> Form {
+    fn wrap(&mut self, form: Form, lo: i64) -> Form {
         let range = self.circuit.range(&form);
         if range.lo >= lo && range.hi < lo + TWO32 {
             return form;
         }
-        let bias = ((lo - range.lo).max(0.0) / TWO32).ceil() * TWO32;
-        let raised = form.offset(bias - lo);
-        let carry = self.circuit.unit(&raised.times(1.0 / TWO32), &Form::constant(1.0));
+        let raised = form.offset(turns(lo.saturating_sub(range.lo))).offset(-lo);
+        let carry = self.circuit.unit(&raised.times(pow2(-32)), &Form::constant(1));
         let wrapped = raised.plus(-TWO32, &carry).offset(lo);
-        self.circuit.linear(wrapped, Some(Range::new(lo, lo + TWO32 - 1.0)))
+        self.circuit.linear(wrapped, Some(Range::new(lo, lo + TWO32 - 1)))
     }
 
     /// A form congruent to the word that is not negative, for taking bits from.
@@ -218,7 +223,7 @@ impl<'a> Words<'a> {
         }
         let form = self.form(word);
         let range = self.circuit.range(&form);
-        if range.lo >= 0.0 { form } else { form.offset((-range.lo / TWO32).ceil() * TWO32) }
+        if range.lo >= 0 { form } else { form.offset(turns(range.lo.saturating_neg())) }
     }
 
     /// The form if it is not too large to do more arithmetic with, otherwise the canonical one.
@@ -250,10 +255,10 @@ impl<'a> Words<'a> {
             return self.canonical(word);
         }
         let hi = self.circuit.range(&x).hi;
-        let one = Form::constant(1.0);
+        let one = Form::constant(1);
         let end = (from + len) as i32;
         let shifted = |k: i32| (x.times(pow2(-k)), one.clone());
-        if hi < pow2(end) {
+        if hi < 1 << end {
             return if from == 0 { x } else { self.circuit.unit(&x.times(pow2(-(from as i32))), &one) };
         }
         let (upper, above) = if from == 0 {
@@ -263,7 +268,7 @@ impl<'a> Words<'a> {
             (units[0].clone(), units[1].clone())
         };
         let form = upper.plus(-pow2(len as i32), &above);
-        self.circuit.linear(form, Some(Range::new(0.0, pow2(len as i32) - 1.0)))
+        self.circuit.linear(form, Some(Range::new(0, (1 << len) - 1)))
     }
 
     /// Byte `j` of the word.
@@ -280,8 +285,8 @@ impl<'a> Words<'a> {
         }
         if self.words[word as usize].lazy {
             let segments = self.words[word as usize].segments.as_ref().expect("lazy");
-            let hi = segments.iter().map(|s| pow2((s.to + s.len) as i32) - 1.0).fold(0.0, f64::max);
-            return Range::new(0.0, hi);
+            let hi = segments.iter().map(|s| (1 << (s.to + s.len)) - 1).fold(0, i64::max);
+            return Range::new(0, hi);
         }
         let range = self.range(word);
         if range.within(Range::WORD) { range } else { Range::WORD }
@@ -297,7 +302,7 @@ impl<'a> Words<'a> {
         }
         let hi = self.word_range(word).hi;
         let mut len = 32;
-        while len > 0 && hi < pow2(len as i32 - 1) {
+        while len > 0 && hi < 1 << (len - 1) {
             len -= 1;
         }
         let all = Segment { word, from: 0, len, to: 0 };
@@ -360,8 +365,8 @@ impl<'a> Words<'a> {
 
     /// The bit of a gate, as a form.
     pub fn bit(&mut self, gate: &Gate) -> Form {
-        let unit = self.circuit.unit(&gate.form, &Form::constant(1.0));
-        if gate.negated { Form::constant(1.0).plus(-1.0, &unit) } else { unit }
+        let unit = self.circuit.unit(&gate.form, &Form::constant(1));
+        if gate.negated { Form::constant(1).plus(-1, &unit) } else { unit }
     }
 
     fn complement(&mut self, word: WordId) -> WordId {
@@ -369,39 +374,39 @@ impl<'a> Words<'a> {
             Some(gate) => self.word_of_gate(gate.form, !gate.negated),
             None => {
                 let bit = self.form(word);
-                self.word_of(Form::constant(1.0).plus(-1.0, &bit))
+                self.word_of(Form::constant(1).plus(-1, &bit))
             }
         }
     }
 
     fn equal(&mut self, a: WordId, b: WordId) -> WordId {
         let fits = |r: Range| r.lo > -TWO32 && r.hi < TWO32;
-        let mut difference = self.form(a).plus(-1.0, &self.form(b));
+        let mut difference = self.form(a).plus(-1, &self.form(b));
         if !fits(self.circuit.range(&difference)) {
-            difference = self.canonical(a).plus(-1.0, &self.canonical(b));
+            difference = self.canonical(a).plus(-1, &self.canonical(b));
         }
         let range = self.circuit.range(&difference);
-        if range.lo > 0.0 || range.hi < 0.0 {
+        if range.lo > 0 || range.hi < 0 {
             return self.constant(0);
         }
-        let at_least = difference.times(1.0 / TWO32).offset(1.0);
-        let at_most = difference.times(-1.0 / TWO32).offset(1.0);
-        if range.lo >= 0.0 {
+        let at_least = difference.times(pow2(-32)).offset(1);
+        let at_most = difference.times(-pow2(-32)).offset(1);
+        if range.lo >= 0 {
             return self.word_of_gate(at_most, false);
         }
-        if range.hi <= 0.0 {
+        if range.hi <= 0 {
             return self.word_of_gate(at_least, false);
         }
-        let one = Form::constant(1.0);
+        let one = Form::constant(1);
         let units = self.circuit.together(&[(at_least, one.clone()), (at_most, one)], -1);
-        let sum = units[0].plus(1.0, &units[1]).offset(-1.0);
+        let sum = units[0].plus(1, &units[1]).offset(-1);
         let bit = self.circuit.linear(sum, Some(Range::BIT));
         self.word_of(bit)
     }
 
     fn at_least(&mut self, a: Form, b: Form, negated: bool) -> WordId {
-        let difference = a.plus(-1.0, &b);
-        self.word_of_gate(difference.times(1.0 / TWO32).offset(1.0), negated)
+        let difference = a.plus(-1, &b);
+        self.word_of_gate(difference.times(pow2(-32)).offset(1), negated)
     }
 
     /// `condition != 0 ? a : b`.
@@ -412,9 +417,9 @@ impl<'a> Words<'a> {
         }
         let (a, b) = if gate.negated { (b, a) } else { (a, b) };
         let (x, y) = (self.loose(a), self.loose(b));
-        let unit = self.circuit.unit(&gate.form, &x.plus(-1.0, &y));
+        let unit = self.circuit.unit(&gate.form, &x.plus(-1, &y));
         let claim = self.circuit.range(&x).hull(self.circuit.range(&y));
-        let form = self.circuit.linear(y.plus(1.0, &unit), Some(claim));
+        let form = self.circuit.linear(y.plus(1, &unit), Some(claim));
         self.word_of(form)
     }
 
@@ -433,7 +438,7 @@ impl<'a> Words<'a> {
             UnaryOp::Popcnt => {
                 let mut sum = Form::default();
                 for j in 0..4 {
-                    sum = sum.plus(1.0, &self.count(2, a, j));
+                    sum = sum.plus(1, &self.count(2, a, j));
                 }
                 self.word_of(sum)
             }
@@ -447,7 +452,7 @@ impl<'a> Words<'a> {
 
     fn count(&mut self, table: usize, a: WordId, byte: usize) -> Form {
         let byte = self.byte(a, byte);
-        self.circuit.lookup(&byte.offset(self.tables.counts[table] as f64), Range::new(0.0, 8.0))
+        self.circuit.lookup(&byte.offset(self.tables.counts[table]), Range::new(0, 8))
     }
 
     /// Counts zeros byte by byte: the next byte counts only if all before it were 0, that is, if
@@ -457,24 +462,24 @@ impl<'a> Words<'a> {
         let mut sum = before.clone();
         for (i, byte) in order.into_iter().enumerate().skip(1) {
             let count = self.count(table, a, byte);
-            let gate = before.clone().offset(1.0 - 8.0 * i as f64);
-            sum = sum.plus(1.0, &self.circuit.unit(&gate, &count));
-            before = before.plus(1.0, &count);
+            let gate = before.clone().offset(1 - 8 * i as i64);
+            sum = sum.plus(1, &self.circuit.unit(&gate, &count));
+            before = before.plus(1, &count);
         }
         self.word_of(sum)
     }
 
     /// Sign extension of the lowest `bits` bits.
     pub fn extend(&mut self, a: WordId, bits: i32) -> WordId {
-        let half = pow2(bits - 1);
+        let half = 1i64 << (bits - 1);
         let form = self.form(a);
-        if self.circuit.range(&form).within(Range::new(-half, half - 1.0)) {
+        if self.circuit.range(&form).within(Range::new(-half, half - 1)) {
             return a;
         }
         let raised = self.raised(a).offset(half);
-        let above = self.circuit.unit(&raised.times(pow2(-bits)), &Form::constant(1.0));
-        let form = raised.plus(-2.0 * half, &above).offset(-half);
-        let form = self.circuit.linear(form, Some(Range::new(-half, half - 1.0)));
+        let above = self.circuit.unit(&raised.times(pow2(-bits)), &Form::constant(1));
+        let form = raised.plus(-2 * half, &above).offset(-half);
+        let form = self.circuit.linear(form, Some(Range::new(-half, half - 1)));
         self.word_of(form)
     }
 
@@ -491,18 +496,18 @@ impl<'a> Words<'a> {
                     let all = x.iter().chain(y).copied().collect();
                     return self.word_of_segments(all);
                 }
-                let form = self.loose(a).plus(1.0, &self.loose(b));
+                let form = self.loose(a).plus(1, &self.loose(b));
                 self.word_of(form)
             }
             Sub => {
-                let form = self.loose(a).plus(-1.0, &self.loose(b));
+                let form = self.loose(a).plus(-1, &self.loose(b));
                 self.word_of(form)
             }
             Mul => self.multiply(a, b),
             MulHi => self.multiply_high(a, b),
             Carry => {
-                let sum = self.canonical(a).plus(1.0, &self.canonical(b));
-                self.word_of_gate(sum.times(1.0 / TWO32), false)
+                let sum = self.canonical(a).plus(1, &self.canonical(b));
+                self.word_of_gate(sum.times(pow2(-32)), false)
             }
             And | Or | Xor => self.bitwise(op, a, b),
             Shl | ShrU | ShrS | Rotl | Rotr => match self.as_constant(b) {
@@ -533,7 +538,7 @@ impl<'a> Words<'a> {
             return self.multiply_by(a, c);
         }
         let (ra, rb) = (self.word_range(a), self.word_range(b));
-        if ra.hi * rb.hi <= pow2(50) {
+        if i128::from(ra.hi) * i128::from(rb.hi) <= 1 << 50 {
             // The factor that gates has to be positive; both are.
             let (x, y) = (self.canonical(a), self.canonical(b));
             let (x, y) = if ra.hi <= rb.hi { (x, y) } else { (y, x) };
@@ -542,7 +547,7 @@ impl<'a> Words<'a> {
         }
         let [high, low] = self.halves(a);
         let (x, y0) = (self.canonical(b), self.bits(b, 0, 16));
-        let form = self.circuit.unit(&low, &x).plus(65536.0, &self.circuit.unit(&high, &y0));
+        let form = self.circuit.unit(&low, &x).plus(65536, &self.circuit.unit(&high, &y0));
         self.word_of(form)
     }
 
@@ -557,19 +562,20 @@ impl<'a> Words<'a> {
         if c.is_power_of_two() {
             return self.shift_by(BinaryOp::Shl, a, c.trailing_zeros());
         }
-        let factor = c as i32 as f64;
+        let factor = c as i32;
+        let product = |range: Range| range.magnitude().saturating_mul(factor.unsigned_abs().into());
         let form = self.form(a);
-        if self.circuit.range(&form).magnitude() * factor.abs() <= LOOSE {
+        if product(self.circuit.range(&form)) <= LOOSE {
             return self.word_of(form.times(factor));
         }
         let x = self.canonical(a);
-        if self.circuit.range(&x).magnitude() * factor.abs() <= pow2(50) {
+        if product(self.circuit.range(&x)) <= 1 << 50 {
             return self.word_of(x.times(factor));
         }
         // c·x ≡ c·x0 + 2^16·(c mod 2^16)·x1, both below 2^48.
         let [high, low] = self.halves(a);
         let (high, low) = (self.circuit.named(high), self.circuit.named(low));
-        let form = low.times(c as f64).plus(65536.0 * (c & 0xffff) as f64, &high);
+        let form = low.times(c).plus(u64::from(c & 0xffff) << 16, &high);
         self.word_of(form)
     }
 
@@ -577,10 +583,10 @@ impl<'a> Words<'a> {
         let [a1, a0] = self.halves(a);
         let [b1, b0] = self.halves(b);
         let high = self.circuit.unit(&a1, &b1);
-        let cross = self.circuit.unit(&a1, &b0).plus(1.0, &self.circuit.unit(&a0, &b1));
+        let cross = self.circuit.unit(&a1, &b0).plus(1, &self.circuit.unit(&a0, &b1));
         let low = self.circuit.unit(&a0, &b0);
         let gate = cross.times(pow2(-16)).plus(pow2(-32), &low);
-        let form = high.plus(1.0, &self.circuit.unit(&gate, &Form::constant(1.0)));
+        let form = high.plus(1, &self.circuit.unit(&gate, &Form::constant(1)));
         self.word_of(form)
     }
 
@@ -593,14 +599,14 @@ impl<'a> Words<'a> {
         }
         if self.is_bit(a) && self.is_bit(b) {
             let (x, y) = (self.form(a), self.form(b));
-            let sum = x.plus(1.0, &y);
-            let one = Form::constant(1.0);
+            let sum = x.plus(1, &y);
+            let one = Form::constant(1);
             let form = match op {
-                BinaryOp::And => self.circuit.unit(&sum.offset(-1.0), &one),
-                BinaryOp::Or => self.circuit.unit(&sum.offset(1.0).times(0.5), &one),
+                BinaryOp::And => self.circuit.unit(&sum.offset(-1), &one),
+                BinaryOp::Or => self.circuit.unit(&sum.offset(1).times(pow2(-1)), &one),
                 _ => {
-                    let both = self.circuit.unit(&sum.times(0.5), &one);
-                    self.circuit.linear(sum.plus(-2.0, &both), Some(Range::BIT))
+                    let both = self.circuit.unit(&sum.times(pow2(-1)), &one);
+                    self.circuit.linear(sum.plus(-2, &both), Some(Range::BIT))
                 }
             };
             return self.word_of(form);
@@ -615,12 +621,12 @@ impl<'a> Words<'a> {
         }
         let (ra, rb) = (self.word_range(a).hi, self.word_range(b).hi);
         let widest = if op == BinaryOp::And { ra.min(rb) } else { ra.max(rb) };
-        let count = (1..4).find(|n| widest < pow2(8 * n)).unwrap_or(4) as usize;
-        let table = self.tables.bitwise[(op as usize) - (BinaryOp::And as usize)] as f64;
+        let count = (1..4).find(|n| widest < 1 << (8 * n)).unwrap_or(4) as usize;
+        let table = self.tables.bitwise[(op as usize) - (BinaryOp::And as usize)];
         let mut bytes = SmallVec::<[Form; 4]>::new();
         for j in 0..count {
             let (x, y) = (self.byte(a, j), self.byte(b, j));
-            bytes.push(self.circuit.lookup(&x.times(256.0).plus(1.0, &y).offset(table), Range::BYTE));
+            bytes.push(self.circuit.lookup(&x.times(256).plus(1, &y).offset(table), Range::BYTE));
         }
         self.word_of_bytes(&bytes)
     }
@@ -635,23 +641,23 @@ impl<'a> Words<'a> {
             BinaryOp::Or if runs(!c) <= 3 => {
                 let segments = self.masked(a, !c);
                 let kept = self.word_of_segments(segments);
-                let form = self.form(kept).offset(c as f64);
+                let form = self.form(kept).offset(c);
                 Some(self.word_of(form))
             }
             BinaryOp::Xor if c == u32::MAX => {
-                let form = self.loose(a).times(-1.0).offset(c as f64);
+                let form = self.loose(a).times(-1).offset(c);
                 Some(self.word_of(form))
             }
             BinaryOp::Xor if c == 1 && self.is_bit(a) => Some(self.complement(a)),
             BinaryOp::Xor if c == 1 << 31 => {
-                let form = self.loose(a).offset(c as f64);
+                let form = self.loose(a).offset(c);
                 Some(self.word_of(form))
             }
             BinaryOp::Xor if c.to_le_bytes().contains(&0) => {
                 let mut bytes = SmallVec::<[Form; 4]>::new();
                 for (j, c) in c.to_le_bytes().into_iter().enumerate() {
                     let byte = self.byte(a, j);
-                    let query = byte.times(256.0).offset(c as f64 + self.tables.bitwise[2] as f64);
+                    let query = byte.times(256).offset(u32::from(c) + self.tables.bitwise[2]);
                     bytes.push(if c == 0 { byte } else { self.circuit.lookup(&query, Range::BYTE) });
                 }
                 Some(self.word_of_bytes(&bytes))
@@ -668,7 +674,7 @@ impl<'a> Words<'a> {
         let segments = match op {
             BinaryOp::Shl => {
                 let form = self.form(a);
-                if self.circuit.range(&form).magnitude() * pow2(n) <= LOOSE
+                if self.circuit.range(&form).magnitude() <= LOOSE >> n
                     && self.words[a as usize].segments.is_none()
                 {
                     return self.word_of(form.times(pow2(n)));
@@ -679,11 +685,11 @@ impl<'a> Words<'a> {
             BinaryOp::ShrS => {
                 let form = self.form(a);
                 let range = self.circuit.range(&form);
-                if range.lo >= 0.0 && range.hi <= SIGNED.hi {
+                if range.lo >= 0 && range.hi <= SIGNED.hi {
                     self.shifted(a, -n)
                 } else if range.within(SIGNED) || self.words[a as usize].signed.is_some() {
                     let raised = self.signed(a).offset(pow2(31));
-                    let unit = self.circuit.unit(&raised.times(pow2(-n)), &Form::constant(1.0));
+                    let unit = self.circuit.unit(&raised.times(pow2(-n)), &Form::constant(1));
                     return self.word_of(unit.offset(-pow2(31 - n)));
                 } else {
                     let upper = self.bits(a, n as u8, (32 - n) as u8);
@@ -706,7 +712,7 @@ impl<'a> Words<'a> {
     /// different bytes do not meet, so the results add up.
     fn shift(&mut self, op: BinaryOp, a: WordId, b: WordId) -> WordId {
         if op == BinaryOp::Rotr {
-            let form = self.loose(b).times(-1.0);
+            let form = self.loose(b).times(-1);
             let negative = self.word_of(form);
             return self.shift(BinaryOp::Rotl, a, negative);
         }
@@ -719,16 +725,16 @@ impl<'a> Words<'a> {
         let n = self.bits(b, 0, 5);
         let mut form = Form::default();
         for j in 0..4 {
-            let base = self.tables.shifts[which] as f64 + 8192.0 * j as f64;
+            let base = self.tables.shifts[which] + 8192 * j as u32;
             let byte = self.byte(a, j);
-            let query = n.times(256.0).plus(1.0, &byte).offset(base);
+            let query = n.times(256).plus(1, &byte).offset(base);
             let range = match (op, j) {
-                (BinaryOp::ShrU, _) => Range::new(0.0, 255.0 * pow2(8 * j as i32)),
-                (BinaryOp::ShrS, 3) => Range::new(-pow2(31), 127.0 * pow2(24)),
-                (BinaryOp::ShrS, _) => Range::new(0.0, 255.0 * pow2(8 * j as i32)),
+                (BinaryOp::ShrU, _) => Range::new(0, 255 << (8 * j)),
+                (BinaryOp::ShrS, 3) => Range::new(SIGNED.lo, 127 << 24),
+                (BinaryOp::ShrS, _) => Range::new(0, 255 << (8 * j)),
                 _ => Range::WORD,
             };
-            form = form.plus(1.0, &self.circuit.lookup(&query, range));
+            form = form.plus(1, &self.circuit.lookup(&query, range));
         }
         self.word_of(form)
     }
@@ -755,14 +761,14 @@ impl<'a> Words<'a> {
         }
         let x = self.canonical(a);
         let x = self.circuit.named(x);
-        let reciprocal = 1.0 / s as f64;
-        let gate = x.times(reciprocal).offset(0.5 * reciprocal);
-        let quotient = self.circuit.unit(&gate, &Form::constant(1.0));
+        let reciprocal = Exact::reciprocal(s);
+        let gate = x.times(reciprocal).offset(reciprocal * pow2(-1));
+        let quotient = self.circuit.unit(&gate, &Form::constant(1));
         if !remainder {
             return self.word_of(quotient);
         }
-        let rest = x.plus(-(s as f64), &quotient);
-        let rest = self.circuit.linear(rest, Some(Range::new(0.0, s as f64 - 1.0)));
+        let rest = x.plus(-i64::from(s), &quotient);
+        let rest = self.circuit.linear(rest, Some(Range::new(0, i64::from(s) - 1)));
         self.word_of(rest)
     }
 
@@ -770,27 +776,27 @@ impl<'a> Words<'a> {
     /// are taken away, by comparisons that gate the divisor itself. A divisor of 0 counts as 1, so
     /// that the circuit stays in range when the trap before it decides.
     fn long_division(&mut self, a: WordId, b: WordId) -> [Form; 2] {
-        let one = Form::constant(1.0);
+        let one = Form::constant(1);
         let b = self.canonical(b);
-        let is_zero = self.circuit.unit(&b.times(-1.0 / TWO32).offset(1.0), &one);
-        let divisor = self.circuit.linear(b.plus(1.0, &is_zero), Some(Range::new(1.0, TWO32 - 1.0)));
+        let is_zero = self.circuit.unit(&b.times(-pow2(-32)).offset(1), &one);
+        let divisor = self.circuit.linear(b.plus(1, &is_zero), Some(Range::new(1, TWO32 - 1)));
         let divisor = self.circuit.named(divisor);
         let (mut quotient, mut rest) = (Form::default(), Form::default());
-        let scale = pow2(35);
+        const SCALE: i64 = 1 << 35;
         for digit in (0..16).rev() {
             let next = self.bits(a, 2 * digit, 2);
-            let partial = rest.times(4.0).plus(1.0, &next);
+            let partial = rest.times(4).plus(1, &next);
             let partial = self.circuit.named(partial);
             let (mut left, mut taken) = (partial.clone(), Form::default());
             let mut units = SmallVec::<[_; 3]>::new();
             for j in 1..4 {
-                let gate = partial.plus(-(j as f64), &divisor).times(1.0 / scale).offset(1.0);
-                if self.circuit.range(&gate).hi < 1.0 {
+                let gate = partial.plus(-j, &divisor).times(pow2(-35)).offset(1);
+                if self.circuit.quantized(&gate).hi < 1 {
                     continue;
                 }
                 let unit = self.circuit.unit(&gate, &divisor);
-                left = left.plus(-1.0, &unit);
-                taken = taken.plus(1.0, &self.circuit.unit(&gate, &one));
+                left = left.plus(-1, &unit);
+                taken = taken.plus(1, &self.circuit.unit(&gate, &one));
                 units.extend(self.circuit.unit_avail(&unit).map(|u| (j, u)));
             }
             let first = units.first().map_or(0, |u| u.1.0);
@@ -800,31 +806,31 @@ impl<'a> Words<'a> {
                     at,
                     until: at,
                     terms: vec![
-                        (GhostTerm::Form(partial.clone()), 1.0),
-                        (GhostTerm::Value(first), -(j as f64)),
-                        (GhostTerm::Gate(unit), -scale),
+                        (GhostTerm::Form(partial.clone()), 1),
+                        (GhostTerm::Value(first), -j),
+                        (GhostTerm::Gate(unit), -SCALE),
                     ],
-                    range: Range::new(-scale, -1.0),
+                    range: Range::new(-SCALE, -1),
                 });
                 if i > 0 {
                     self.circuit.ghosts.push(GhostFact {
                         at,
                         until: at,
-                        terms: vec![(GhostTerm::Value(unit), 1.0), (GhostTerm::Value(first), -1.0)],
-                        range: Range::new(0.0, 0.0),
+                        terms: vec![(GhostTerm::Value(unit), 1), (GhostTerm::Value(first), -1)],
+                        range: Range::new(0, 0),
                     });
                     let before = units[i - 1].1.0;
                     self.circuit.ghosts.push(GhostFact {
                         at,
                         until: at,
-                        terms: vec![(GhostTerm::Gate(before), 1.0), (GhostTerm::Gate(unit), -1.0)],
+                        terms: vec![(GhostTerm::Gate(before), 1), (GhostTerm::Gate(unit), -1)],
                         range: Range::BIT,
                     });
                 }
             }
             // The facts above prove this; it needs no ghost of its own.
-            rest = self.circuit.asserted(left, Range::new(0.0, TWO32 - 2.0));
-            quotient = self.circuit.named(quotient.times(4.0).plus(1.0, &taken));
+            rest = self.circuit.asserted(left, Range::new(0, TWO32 - 2));
+            quotient = self.circuit.named(quotient.times(4).plus(1, &taken));
         }
         [quotient, rest]
     }

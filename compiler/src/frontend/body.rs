@@ -43,7 +43,7 @@ pub fn translate(
     let mut reader = OperatorsReader::new_with_allocs(reader, std::mem::take(&mut allocations.reader));
 
     let name = context.names[index as usize].clone();
-    let mut func = Function::new(name, index, Vec::new());
+    let mut func = Function::new(name, Origin::Module(index), Vec::new());
     // An unsupported instruction does not end validation: an invalid module is always refused.
     let mut stop = None;
     let mut body = match Body::new(context, allocations, &mut func, index, &validator) {

@@ -2,7 +2,6 @@
 
 use super::Legalizer;
 use crate::ir::*;
-use crate::library::Routine;
 
 /// Most cells that are filled in place, several instructions one behind the other.
 const MAX_FILL: u64 = 4 * MAX_CELLS as u64;

@@ -7,7 +7,6 @@ use smallvec::smallvec;
 
 use super::{Legalizer, Pair};
 use crate::ir::*;
-use crate::library::{Routine, SDIVREM64, UDIVREM64};
 
 use BinaryOp::*;
 use Type::I32;
@@ -115,8 +114,8 @@ impl Legalizer<'_> {
                 (self.negate_pair_if(quotient_negative, quotient), self.negate_pair_if(negative, remainder))
             }
             _ => {
-                let routine = if signed { SDIVREM64 } else { UDIVREM64 };
-                let results = self.call_routine(Routine::Wasm(routine), smallvec![a[0], a[1], b[0], b[1]], 4);
+                let routine = if signed { Routine::Sdivrem64 } else { Routine::Udivrem64 };
+                let results = self.call_routine(routine, smallvec![a[0], a[1], b[0], b[1]], 4);
                 ([results[0], results[1]], [results[2], results[3]])
             }
         }

@@ -3,7 +3,6 @@
 use super::{Legalizer, Pair, words_of};
 use crate::evaluate::float::evaluate;
 use crate::ir::*;
-use crate::library::Routine;
 
 impl Legalizer<'_> {
     /// An operation on the old function's values.

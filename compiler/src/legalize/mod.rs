@@ -16,7 +16,7 @@ use wasm2onnx_runtime::TrapCode;
 use crate::builder::Builder;
 use crate::cfg::reverse_postorder;
 use crate::ir::*;
-use crate::library::{Linker, Routine, UDIVREM32};
+use crate::library::Linker;
 
 /// Legalizes a module and links the routines that it needs.
 pub fn run(module: &mut Module) {
@@ -83,7 +83,7 @@ struct Legalizer<'a> {
 impl<'a> Legalizer<'a> {
     fn run(module: &Module, tables: &Tables, linker: &mut Linker, old: Function) -> Function {
         let results = old.results.iter().flat_map(|ty| vec![Type::I32; words_of(*ty)]).collect();
-        let mut func = Function::new(old.name.clone(), old.index, results);
+        let mut func = Function::new(old.name.clone(), old.origin, results);
         let order = reverse_postorder(&old);
         let mut words = SecondaryMap::with_default([Value::from_u32(0); 2]);
         words.resize(old.values.len());
@@ -140,7 +140,7 @@ impl<'a> Legalizer<'a> {
         }
         let pair = match (&inst.op, inst.ty) {
             (Op::Binary(op @ (BinaryOp::DivU | BinaryOp::DivS | BinaryOp::RemU | BinaryOp::RemS)), ty)
-                if self.old.name != UDIVREM32 =>
+                if self.old.origin != Origin::Routine(Routine::Udivrem32) =>
             {
                 Some(self.division(*op, ty, inst.args[0], inst.args[1]))
             }

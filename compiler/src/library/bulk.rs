@@ -14,8 +14,8 @@ use Type::I32;
 const TURNS: [u8; 3] = [MAX_CELLS, 4, 1];
 
 /// `(to, from, cells)`: copies between two spaces, or within one, where the places may overlap.
-pub fn copy(name: String, from: Space, to: Space) -> Function {
-    let (mut func, [target, source, cells]) = function(name);
+pub fn copy(from: Space, to: Space) -> Function {
+    let (mut func, [target, source, cells]) = function(Routine::Copy { from, to });
     let mut b = Builder { block: func.entry, func: &mut func, offset: 0 };
     let moved = |cells| Op::Move { from, to, cells };
     if from != to {
@@ -36,15 +36,15 @@ pub fn copy(name: String, from: Space, to: Space) -> Function {
 }
 
 /// `(to, value, cells)`: writes one value to many cells.
-pub fn fill(name: String, space: Space) -> Function {
-    let (mut func, args) = function(name);
+pub fn fill(space: Space) -> Function {
+    let (mut func, args) = function(Routine::Fill(space));
     let mut b = Builder { block: func.entry, func: &mut func, offset: 0 };
     forward(&mut b, args, false, |cells| Op::Repeat { space, cells });
     func
 }
 
-fn function(name: String) -> (Function, [Value; 3]) {
-    let mut func = Function::new(name, u32::MAX, Vec::new());
+fn function(routine: Routine) -> (Function, [Value; 3]) {
+    let mut func = Function::routine(routine, Vec::new());
     let entry = func.entry;
     let args = [(); 3].map(|()| func.add_param(entry, I32));
     (func, args)

@@ -2,7 +2,7 @@
 ;; second edition, 9-4 and 9-5. Divisors are not 0: callers trap before.
 (module
   ;; (high:low) / divisor and remainder, for high < divisor: two digits of 16 bits.
-  (func $__udivrem64_32 (export "__udivrem64_32")
+  (func $__udivrem64_32
     (param $high i32) (param $low i32) (param $divisor i32) (result i32 i32)
     (local $shift i32) (local $d1 i32) (local $d0 i32)
     (local $q1 i32) (local $q0 i32) (local $rest i32) (local $digit i32)
@@ -65,7 +65,7 @@
     (i32.add (i32.shl (local.get $q1) (i32.const 16)) (local.get $q0))
     (i32.shr_u (local.get $high) (local.get $shift)))
 
-  (func $__udivrem64 (export "__udivrem64") (param $a i64) (param $b i64) (result i64 i64)
+  (func $__udivrem64 (param $a i64) (param $b i64) (result i64 i64)
     (local $a1 i32) (local $a0 i32) (local $b1 i32) (local $b0 i32)
     (local $q i64) (local $r i64) (local $shift i64) (local $high i32) (local $low i32)
     (local.set $a1 (i32.wrap_i64 (i64.shr_u (local.get $a) (i64.const 32))))
@@ -111,7 +111,7 @@
     (local.get $r))
 
   ;; The quotient is rounded towards 0; the remainder has the sign of a.
-  (func $__sdivrem64 (export "__sdivrem64") (param $a i64) (param $b i64) (result i64 i64)
+  (func $__sdivrem64 (param $a i64) (param $b i64) (result i64 i64)
     (local $q i64) (local $r i64)
     (call $__udivrem64
       (select

@@ -3,7 +3,6 @@
 use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap};
 
 use crate::ir::*;
-use crate::library::UDIVREM32;
 
 /// Facts about cells, memory and functions.
 pub struct Facts {
@@ -53,7 +52,8 @@ impl Facts {
             let function = |(i, reference): &(u32, u32)| Some((*i, module.referenced(*reference)?));
             functions[table] = data.entries.iter().filter_map(function).collect();
         }
-        let udivrem32 = module.functions.iter().find(|(_, func)| func.name == UDIVREM32).map(|(id, _)| id);
+        let is_udivrem32 = |func: &Function| func.origin == Origin::Routine(Routine::Udivrem32);
+        let udivrem32 = module.functions.iter().find(|(_, func)| is_udivrem32(func)).map(|(id, _)| id);
         Facts {
             cells,
             memory_bytes: pages as u64 * 65536,

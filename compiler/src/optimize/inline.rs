@@ -8,7 +8,6 @@ use smallvec::SmallVec;
 
 use crate::components::components;
 use crate::ir::*;
-use crate::library::UDIVREM32;
 
 /// Size of functions that are always put in place.
 const SMALL: usize = 12;
@@ -69,7 +68,7 @@ pub fn run(module: &mut Module) {
             put_in_place(&mut module.functions[id], *block, callee);
         }
         sizes[id] = size(&module.functions[id]);
-        if !recursive && module.functions[id].name != UDIVREM32 {
+        if !recursive && module.functions[id].origin != Origin::Routine(Routine::Udivrem32) {
             done.insert(id);
         }
     }
@@ -126,7 +125,7 @@ fn put_in_place(func: &mut Function, block: Block, callee: Function) {
     };
     data.term = Terminator::Jump(BlockCall { block: new_block(callee.entry), args });
     // A routine's instructions have no place of their own in the module.
-    let place = (callee.index == u32::MAX).then_some(data.term_offset);
+    let place = matches!(callee.origin, Origin::Routine(_)).then_some(data.term_offset);
     for (block, mut data) in callee.blocks {
         data.term_offset = place.unwrap_or(data.term_offset);
         data.params.iter_mut().for_each(|param| *param = new_value(*param));

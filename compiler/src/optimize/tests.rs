@@ -118,7 +118,7 @@ fn operations(b: &mut Builder, random: &mut Random, values: &mut Vec<Value>, cou
 /// Branches, joins with parameters, loops that end, checks.
 fn function(seed: u64) -> Function {
     let random = &mut Random(seed);
-    let mut func = Function::new("f".into(), 0, vec![Type::I32; 3]);
+    let mut func = Function::new("f".into(), Origin::Module(0), vec![Type::I32; 3]);
     let entry = func.entry;
     let mut values: Vec<Value> = (0..3).map(|_| func.add_param(entry, Type::I32)).collect();
     let mut b = Builder { func: &mut func, block: entry, offset: 1 };
@@ -231,7 +231,7 @@ fn pairs_of_operations() {
     let operations = UNARY.len() + BINARY.len() + 1;
     for first in 0..operations {
         for second in 0..operations {
-            let mut func = Function::new("f".into(), 0, Vec::new());
+            let mut func = Function::new("f".into(), Origin::Module(0), Vec::new());
             let entry = func.entry;
             let (x, y) = (func.add_param(entry, Type::I32), func.add_param(entry, Type::I32));
             let mut b = Builder { func: &mut func, block: entry, offset: 1 };

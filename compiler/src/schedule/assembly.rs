@@ -1,5 +1,7 @@
 //! What all functions' packets add up to, before ids and port numbers are known.
 
+use super::Retry;
+use crate::circuits::Exact;
 use crate::ir::Func;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -9,7 +11,7 @@ use wasm2onnx_runtime::{
 };
 
 /// Terms of a row: encoded sources, ascending, and weights.
-pub type Terms = SmallVec<[(u16, f64); 4]>;
+pub type Terms = SmallVec<[(u16, Exact); 4]>;
 
 /// Terms of a ghost: encoded fields and coefficients.
 pub type GhostTerms = SmallVec<[(u16, i64); 4]>;
@@ -276,7 +278,7 @@ impl Assembly {
     /// Makes the value of a row the id of a packet.
     pub fn packet_value(&mut self, field: u16, packet: u32, rows: &mut Vec<(u16, Terms)>) {
         // The weight stands in for the id, which is not 0.
-        rows.push((field, Terms::from_slice(&[(0, 1.0)])));
+        rows.push((field, Terms::from_slice(&[(0, Exact::ONE)])));
         self.pending_values.push((field, packet));
         self.landings.push(packet);
     }
@@ -294,8 +296,8 @@ impl Assembly {
         *most = (*most).max(port);
     }
 
-    /// Ends an expert.
-    pub fn end_expert(&mut self, mut rows: Vec<(u16, Terms)>, next: NextOut) {
+    /// Ends an expert. Its rows' numbers become weights here, those of the next id in `link`.
+    pub fn end_expert(&mut self, mut rows: Vec<(u16, Terms)>, next: NextOut) -> Result<(), Retry> {
         rows.sort_unstable_by_key(|r| r.0);
         for (field, terms) in rows {
             if terms.is_empty() {
@@ -306,6 +308,8 @@ impl Assembly {
                 self.packet_values.push((self.experts.weights.len(), value.1));
             }
             for (source, weight) in terms {
+                let offset = || self.debug.last().map_or(0, |packet| packet.offset);
+                let weight = weight.to_f64().ok_or_else(|| Retry::Inexact(offset()))?;
                 self.experts.push_term(source, weight);
             }
             self.experts.end_row(field);
@@ -316,5 +320,6 @@ impl Assembly {
         self.declared.sort_unstable_by_key(|d| d.0);
         self.certificate.fields.append(&mut self.declared);
         self.certificate.end_expert();
+        Ok(())
     }
 }

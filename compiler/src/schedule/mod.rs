@@ -9,9 +9,9 @@ pub mod assembly;
 
 pub use assembly::{Assembly, ExpertRef, NextOut, decode, encode};
 
-use crate::circuits::form::{Form, Range, finest};
+use crate::circuits::form::{Exact, Form, Range, pow2};
 use crate::circuits::packet::{Code, Dest, Next};
-use crate::circuits::{Atom, AtomKind, Circuit, EntrySource, GhostTerm, IDS, RowValue, limits};
+use crate::circuits::{Atom, AtomKind, Circuit, EntrySource, GhostTerm, RowValue, limits};
 use crate::packetize::Packets;
 use assembly::{GhostTerms, Terms};
 use rustc_hash::FxHashMap;
@@ -28,6 +28,8 @@ pub enum Retry {
     Fields,
     /// Prefetched ports of packets that follow the same packets do not fit beside each other.
     Prefetch,
+    /// A sum is not exact however many steps it is given, in the packet at that offset.
+    Inexact(u32),
 }
 
 /// What a packet asks of the packets before it, beyond its fields.
@@ -55,10 +57,11 @@ pub struct Prefetched {
 }
 
 impl Prefetched {
-    fn new(circuit: &Circuit, interface: &Interface) -> Prefetched {
+    /// Nothing if a weight is no float64.
+    fn new(circuit: &Circuit, interface: &Interface) -> Option<Prefetched> {
         let mut result = Prefetched::default();
         for (atom, a, b) in &interface.prefetched {
-            let mut add = |kind: FieldKind, port: u16, form: &Form| {
+            let mut add = |kind: FieldKind, port: u16, form: &Form| -> Option<()> {
                 let mut terms = SmallVec::new();
                 for (entry, c) in &form.terms {
                     let entry = &circuit.atoms[*entry as usize];
@@ -66,21 +69,22 @@ impl Prefetched {
                     if !result.inputs.iter().any(|input| input.0 == field) {
                         result.inputs.push((field, entry.range));
                     }
-                    terms.push((field, *c));
+                    terms.push((field, c.to_f64()?));
                 }
-                result.ports.push((encode(kind, port), terms, form.constant));
+                result.ports.push((encode(kind, port), terms, form.constant.to_f64()?));
+                Some(())
             };
             match &circuit.atoms[*atom as usize].kind {
                 AtomKind::Unit { port, .. } => {
-                    add(FieldKind::N, interface.base[0] + port, a);
-                    add(FieldKind::V, interface.base[0] + port, b);
+                    add(FieldKind::N, interface.base[0] + port, a)?;
+                    add(FieldKind::V, interface.base[0] + port, b)?;
                 }
-                AtomKind::Read { port, .. } => add(FieldKind::Q, interface.base[1] + port, a),
-                AtomKind::Lookup { port, .. } => add(FieldKind::T, interface.base[2] + port, a),
+                AtomKind::Read { port, .. } => add(FieldKind::Q, interface.base[1] + port, a)?,
+                AtomKind::Lookup { port, .. } => add(FieldKind::T, interface.base[2] + port, a)?,
                 _ => unreachable!("not a port"),
             }
         }
-        result
+        Some(result)
     }
 }
 
@@ -91,6 +95,9 @@ pub fn run(
     function: u32,
     out: &mut Assembly,
 ) -> Result<Vec<Prefetched>, Retry> {
+    if let Some(code) = codes.iter().find(|code| code.circuit.inexact) {
+        return Err(Retry::Inexact(code.offset));
+    }
     let first = out.begin_function(codes.len());
     for i in 0..codes.len() {
         if !codes[i].failures.is_empty() {
@@ -125,20 +132,23 @@ pub fn run(
         }
         .emit(i, packets, function, out)?;
     }
-    Ok(codes.iter().zip(&interfaces).map(|(code, i)| Prefetched::new(&code.circuit, i)).collect())
+    let prefetched = |(code, interface): (&Code, &Interface)| {
+        Prefetched::new(&code.circuit, interface).ok_or(Retry::Inexact(code.offset))
+    };
+    codes.iter().zip(&interfaces).map(prefetched).collect()
 }
 
 /// A packet that is entered when one of several checks failed and finds the first: it counts
 /// the checks before it, and a table has the traps.
 fn resolver(code: &Code) -> Code {
     let mut circuit = Circuit::new(false, false);
-    let one = Form::constant(1.0);
-    let mut passed = Form::constant(1.0);
+    let one = Form::constant(1);
+    let mut passed = Form::constant(1);
     let mut index = Form::default();
     for i in 0..code.failures.len() - 1 {
         let bit = circuit.entry(FAILURE_FIELDS + i as u16, EntrySource::Fixed, Range::BIT);
-        passed = passed.plus(-1.0, &bit);
-        index = index.plus(1.0, &circuit.unit(&passed, &one));
+        passed = passed.plus(-1, &bit);
+        index = index.plus(1, &circuit.unit(&passed, &one));
     }
     let next = Next::Read(circuit.lookup_jump(&index));
     Code {
@@ -431,14 +441,15 @@ impl Emitter<'_> {
             }
         }
         last = circuit.rows.iter().map(|r| r.at).fold(last, i32::max);
-        last = exits.iter().map(|e| circuit.place(&e.1, 0)).fold(last, i32::max);
-        last = next_forms.iter().map(|f| circuit.place(f, 0)).fold(last, i32::max);
         // A form may be exact at its first step and not later, when what it is made of is multiplied out differently.
-        while !exits.iter().all(|e| {
-            let open = circuit.expand(&e.1, last);
-            circuit.is_exact(&open) || circuit.place(&e.1, last) == last
-        }) {
-            last += 1;
+        loop {
+            let before = last;
+            for form in exits.iter().map(|e| &e.1).chain(next_forms.iter().copied()) {
+                last = circuit.place(form, last).ok_or(Retry::Inexact(self.code.offset))?;
+            }
+            if last == before {
+                break;
+            }
         }
 
         let mut plan = Plan::new(circuit, last);
@@ -457,7 +468,7 @@ impl Emitter<'_> {
                 AtomKind::Read { query, port } => rows[t].push((FieldKind::Q, *port, query.clone())),
                 AtomKind::Lookup { query, port } => {
                     // A jump table's place is known now.
-                    let first = if atom.range == IDS { out.next_jump_table() as f64 } else { 0.0 };
+                    let first = if atom.range.is_id { out.next_jump_table() } else { 0 };
                     rows[t].push((FieldKind::T, *port, query.clone().offset(first)));
                 }
                 _ => {}
@@ -528,7 +539,7 @@ impl Emitter<'_> {
                 encoded.push((encode(FieldKind::S, field), self.terms(&plan, &form, t)));
             }
             let next = if t < last { NextOut::Following } else { self.next(&plan, last, out) };
-            out.end_expert(encoded, next);
+            out.end_expert(encoded, next)?;
         }
         out.end_packet();
         Ok(())
@@ -584,7 +595,7 @@ impl Emitter<'_> {
     /// The expanded form in terms of elements of y_t.
     fn terms(&self, plan: &Plan, form: &Form, t: i32) -> Terms {
         let mut terms = Terms::new();
-        if form.constant != 0.0 {
+        if form.constant != Exact::ZERO {
             terms.push((0, form.constant));
         }
         for (atom, c) in &form.terms {
@@ -615,7 +626,7 @@ impl Emitter<'_> {
         let circuit = self.circuit();
         let base = if t == 0 { self.own.base } else { [0; 3] };
         let ids_or = |range: Range| match ids {
-            Some(ids) if range == IDS => assembly::DomainOut::Ids(ids),
+            Some(ids) if range.is_id => assembly::DomainOut::Ids(ids),
             _ => assembly::DomainOut::Known(Domain::Interval(interval(range))),
         };
         for (atom, field) in plan.carried_at(t) {
@@ -629,9 +640,7 @@ impl Emitter<'_> {
             match &atom.kind {
                 AtomKind::Unit { gate, value, port } => {
                     let port = base[0] + port;
-                    let g = circuit.range(gate);
-                    let gate = Range::new(g.lo.max(0.0).floor(), g.hi.max(0.0).floor());
-                    out.declare(encode(FieldKind::N, port), ids_or(gate));
+                    out.declare(encode(FieldKind::N, port), ids_or(circuit.quantized(gate)));
                     out.declare(encode(FieldKind::V, port), ids_or(circuit.range(value)));
                 }
                 AtomKind::Read { query, port } => {
@@ -639,9 +648,8 @@ impl Emitter<'_> {
                 }
                 AtomKind::Lookup { query, port } => {
                     let mut range = circuit.range(query);
-                    if atom.range == IDS {
-                        let shift = out.last_jump_table() as f64;
-                        range = Range::new(range.lo + shift, range.hi + shift);
+                    if atom.range.is_id {
+                        range = plus(range, out.last_jump_table().into());
                     }
                     out.declare(encode(FieldKind::T, base[2] + port), ids_or(range));
                 }
@@ -653,7 +661,7 @@ impl Emitter<'_> {
                 && t <= ghost.until
                 && let Some((terms, constant)) = self.ghost(plan, &ghost.terms, t, base)
             {
-                out.declare_ghost(terms, shifted(ghost.range, -constant));
+                out.declare_ghost(terms, interval(plus(ghost.range, -constant)));
             }
         }
     }
@@ -663,13 +671,13 @@ impl Emitter<'_> {
     /// declared then.
     fn declare_cancelled(&self, plan: &Plan, gate: &Form, open: &Form, t: i32, out: &mut Assembly) {
         let circuit = self.circuit();
-        let floor = |range: Range| Range::new(range.lo.max(0.0).floor(), range.hi.max(0.0).floor());
-        let range = floor(circuit.range(gate));
-        if floor(circuit.range(open)).within(range) || !self.loses_fact(plan, gate, t) {
+        let range = circuit.quantized(gate);
+        if circuit.quantized(open).within(range) || !self.loses_fact(plan, gate, t) {
             return;
         }
-        let weights = open.terms.iter().map(|term| term.1).chain([open.constant]).filter(|w| *w != 0.0);
-        let scale = 1.0 / weights.map(finest).fold(1.0, f64::min);
+        // In multiples of its finest weight, of which a gate that is exact has at most 2^62 to a number.
+        let weights = open.terms.iter().map(|term| term.1).chain([open.constant]);
+        let scale = weights.filter_map(Exact::scale).fold(0, u32::max);
         let base = if t == 0 { self.own.base } else { [0; 3] };
         let constant_units = open.terms.iter().all(|term| match &circuit.atoms[term.0 as usize].kind {
             AtomKind::Unit { value, .. } => value.as_constant().is_some(),
@@ -677,11 +685,11 @@ impl Emitter<'_> {
         });
         if constant_units
             && let Some((terms, constant)) =
-                self.ghost(plan, &[(GhostTerm::Form(open.clone()), scale)], t, base)
+                self.ghost(plan, &[(GhostTerm::Form(open.times(pow2(scale as i32))), 1)], t, base)
         {
-            let lo = if range.lo > 0.0 { range.lo * scale } else { f64::NEG_INFINITY };
-            let hi = (range.hi + 1.0) * scale - 1.0;
-            out.declare_ghost(terms, shifted(Range::new(lo, hi), -constant));
+            let lo = if range.lo > 0 { i128::from(range.lo) << scale } else { i64::MIN.into() };
+            let hi = ((i128::from(range.hi) + 1) << scale) - 1;
+            out.declare_ghost(terms, interval(plus(Range::clamped(lo, hi), -constant)));
         }
     }
 
@@ -692,7 +700,7 @@ impl Emitter<'_> {
         let base = if t == 0 { self.own.base } else { [0; 3] };
         form.terms.iter().any(|(atom, _)| match &circuit.atoms[*atom as usize] {
             Atom { kind: AtomKind::Linear(inner), avail, range, .. } if *avail == t => {
-                let fact = [(GhostTerm::Form(inner.clone()), 1.0)];
+                let fact = [(GhostTerm::Form(inner.clone()), 1)];
                 !circuit.range(inner).within(*range) && self.ghost(plan, &fact, t, base).is_none()
                     || self.loses_fact(plan, inner, t)
             }
@@ -700,22 +708,24 @@ impl Emitter<'_> {
         })
     }
 
-    /// A ghost's terms as fields of z_t, or none if something in it is not there.
+    /// A ghost's terms as fields of z_t, and its constant, or none if something in it is not there or it cannot be
+    /// written: the checker does without it then.
     fn ghost(
         &self,
         plan: &Plan,
-        terms: &[(GhostTerm, f64)],
+        terms: &[(GhostTerm, i64)],
         t: i32,
         base: [u16; 3],
-    ) -> Option<(GhostTerms, f64)> {
+    ) -> Option<(GhostTerms, i64)> {
         let circuit = self.circuit();
-        let mut fields = GhostTerms::new();
-        let mut constant = 0.0;
-        let mut add = |field: u16, c: f64| match fields.iter_mut().find(|f| f.0 == field) {
-            Some(f) => f.1 += c as i64,
-            None => fields.push((field, c as i64)),
+        let mut fields: SmallVec<[(u16, Exact); 4]> = SmallVec::new();
+        let mut constant = Exact::ZERO;
+        let mut add = |field: u16, c: Exact| match fields.iter_mut().find(|f| f.0 == field) {
+            Some(f) => f.1 = f.1 + c,
+            None => fields.push((field, c)),
         };
         for (term, c) in terms {
+            let c = Exact::from(*c);
             match term {
                 GhostTerm::Gate(atom) | GhostTerm::Value(atom) => {
                     let a = &circuit.atoms[*atom as usize];
@@ -724,16 +734,16 @@ impl Emitter<'_> {
                     }
                     let AtomKind::Unit { port, value, .. } = &a.kind else { return None };
                     match (term, value.as_constant()) {
-                        (GhostTerm::Gate(_), _) => add(encode(FieldKind::N, base[0] + port), *c),
-                        (_, Some(value)) => constant += c * value,
-                        _ => add(encode(FieldKind::V, base[0] + port), *c),
+                        (GhostTerm::Gate(_), _) => add(encode(FieldKind::N, base[0] + port), c),
+                        (_, Some(value)) => constant = constant + c * value,
+                        _ => add(encode(FieldKind::V, base[0] + port), c),
                     }
                 }
                 GhostTerm::Form(form) => {
                     let open = circuit.expand(form, t);
-                    constant += c * open.constant;
+                    constant = constant + c * open.constant;
                     // Units first, the latest of them most: it is what the checker eliminates with.
-                    let mut order: SmallVec<[&(u32, f64); 4]> = open.terms.iter().collect();
+                    let mut order: SmallVec<[&(u32, Exact); 4]> = open.terms.iter().collect();
                     let is_unit = |a: u32| matches!(circuit.atoms[a as usize].kind, AtomKind::Unit { .. });
                     order.sort_by_key(|(a, _)| (!is_unit(*a), std::cmp::Reverse(*a)));
                     for (atom, k) in order {
@@ -743,11 +753,11 @@ impl Emitter<'_> {
                         }
                         match &a.kind {
                             AtomKind::Unit { port, value, .. } if a.avail == t => match value.as_constant() {
-                                Some(value) => add(encode(FieldKind::N, base[0] + port), c * k * value),
-                                None => add(encode(FieldKind::V, base[0] + port), c * k),
+                                Some(value) => add(encode(FieldKind::N, base[0] + port), c * *k * value),
+                                None => add(encode(FieldKind::V, base[0] + port), c * *k),
                             },
                             _ => match plan.field_at(*atom, t) {
-                                Some(field) => add(encode(FieldKind::S, field), c * k),
+                                Some(field) => add(encode(FieldKind::S, field), c * *k),
                                 None => return None,
                             },
                         }
@@ -755,18 +765,24 @@ impl Emitter<'_> {
                 }
             }
         }
-        fields.retain(|f| f.1 != 0);
-        (!fields.is_empty()).then_some((fields, constant))
+        fields.retain(|f| f.1 != Exact::ZERO);
+        let integers = fields.iter().map(|(field, c)| Some((*field, c.as_integer()?)));
+        let fields = integers.collect::<Option<GhostTerms>>()?;
+        (!fields.is_empty()).then_some((fields, constant.as_integer()?))
     }
 }
 
-fn shifted(range: Range, by: f64) -> Interval {
-    interval(Range::new(range.lo + by, range.hi + by))
+/// A range moved by a constant, unbounded where it was or where it leaves what can be held.
+fn plus(range: Range, by: i64) -> Range {
+    let moved = |x: i64| match x {
+        i64::MIN | i64::MAX => x.into(),
+        x => i128::from(x) + i128::from(by),
+    };
+    Range::clamped(moved(range.lo), moved(range.hi))
 }
 
 fn interval(range: Range) -> Interval {
-    // Saturating: infinite means unbounded.
-    Interval::new(range.lo.floor() as i64, range.hi.ceil() as i64)
+    Interval::new(range.lo, range.hi)
 }
 
 /// Which atoms are carried from step to step, and in which fields.

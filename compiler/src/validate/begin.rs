@@ -75,7 +75,7 @@ impl<'a> Begin<'a> {
         let mut hidden = SmallVec::new();
         for (field, range) in &prefetched.inputs {
             if !fields.iter().any(|f| f.0 == *field) {
-                hidden.push((*field, holds(*field)?, Interval::new(range.lo as i64, range.hi as i64)));
+                hidden.push((*field, holds(*field)?, Interval::new(range.lo, range.hi)));
             }
         }
         let slots = places_of.iter().filter_map(|(place, holds)| match place {

@@ -41,7 +41,7 @@ mod tests;
 
 use crate::backend::{Assembled, Lowered};
 use crate::error::{CompileError, ErrorKind};
-use crate::ir::{Func, Function, Module};
+use crate::ir::{Func, Function, Module, Origin};
 use crate::parallel;
 use begin::Begin;
 use check::{Check, Of};
@@ -121,7 +121,10 @@ fn compare(
         check.source.set(*value, [*word; LANES]);
     }
     let of = Of { packets, begins: &begins, frame: lowered.places.slots.max(1) };
-    let wanted = if function.index == u32::MAX { states * ROUTINE } else { states };
+    let wanted = match function.origin {
+        Origin::Routine(_) => states * ROUTINE,
+        Origin::Module(_) => states,
+    };
     for index in 0..begins.len() {
         let counted = check.packet(&of, index, wanted).map_err(|message| (index, message))?;
         total.packets += 1;

@@ -154,12 +154,12 @@ impl<'a> Source<'a> {
             Op::TrapIf(code) => self.trap(*code, inst.offset, arg(0).map(|c| c != 0)),
             Op::CellSet(cell) => {
                 let place = self.layout.cells[*cell];
-                let value = arg(0).map(f64::from);
+                let value = arg(0);
                 for lane in self.running() {
                     if value[lane] > place.max {
                         self.runs[lane] = Run::Impossible;
                     } else {
-                        self.traces.write(lane, place.key, value[lane]);
+                        self.traces.write(lane, place.key, value[lane].into());
                     }
                 }
             }

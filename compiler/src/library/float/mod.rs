@@ -270,23 +270,23 @@ impl Emit<'_, '_> {
     }
 }
 
-/// The name of a routine, as the text format has it.
+/// The name of an operation, as the text format has it.
 pub fn name(op: FloatOp, ty: Type) -> String {
     let float = |ty| if ty == I32 { "f32" } else { "f64" };
     let int = |ty| if ty == I32 { "i32" } else { "i64" };
     let sign = |signed| if signed { "s" } else { "u" };
     match op {
-        FloatOp::Promote => "__f64.promote_f32".into(),
-        FloatOp::Demote => "__f32.demote_f64".into(),
-        FloatOp::FromInt { signed, to } => format!("__{}.convert_{}_{}", float(to), int(ty), sign(signed)),
-        FloatOp::ToInt { signed, to } => format!("__{}.trunc_sat_{}_{}", int(to), float(ty), sign(signed)),
-        _ => format!("__{}.{}", float(ty), format!("{op:?}").to_lowercase()),
+        FloatOp::Promote => "f64.promote_f32".into(),
+        FloatOp::Demote => "f32.demote_f64".into(),
+        FloatOp::FromInt { signed, to } => format!("{}.convert_{}_{}", float(to), int(ty), sign(signed)),
+        FloatOp::ToInt { signed, to } => format!("{}.trunc_sat_{}_{}", int(to), float(ty), sign(signed)),
+        _ => format!("{}.{}", float(ty), format!("{op:?}").to_lowercase()),
     }
 }
 
 /// The routine for an operation on operands of a type.
 pub fn routine(op: FloatOp, ty: Type) -> Function {
-    let mut func = Function::new(name(op, ty), u32::MAX, vec![op.result(ty)]);
+    let mut func = Function::routine(Routine::Float(op, ty), vec![op.result(ty)]);
     let args: Vec<Value> = (0..op.operands()).map(|_| func.add_param(func.entry, ty)).collect();
     let block = func.entry;
     let mut builder = Builder { func: &mut func, block, offset: 0 };

@@ -9,7 +9,7 @@ use smallvec::smallvec;
 use super::{Emit, Format};
 use crate::builder::Builder;
 use crate::evaluate::{Failure, Machine};
-use crate::ir::{Function, Terminator, Type, Value};
+use crate::ir::{Function, Origin, Terminator, Type, Value};
 use crate::options::Options;
 use crate::random::Random;
 use crate::verify::{Stage, verify};
@@ -106,7 +106,7 @@ fn words(least: u32) -> impl Iterator<Item = u32> {
 fn with_function(emit: impl FnOnce(&mut Emit, Value) -> Value, f: impl FnOnce(&mut Machine)) {
     let wat = r#"(module (func (export "f") (param i32) (result i32) (local.get 0)))"#;
     let mut module = frontend::parse(wat.as_bytes(), &Options::default()).unwrap();
-    let mut func = Function::new("f".into(), 0, vec![Type::I32]);
+    let mut func = Function::new("f".into(), Origin::Module(0), vec![Type::I32]);
     let block = func.entry;
     let word = func.add_param(block, Type::I32);
     let mut b = Builder { func: &mut func, block, offset: 0 };

@@ -15,7 +15,7 @@
 //!
 //! # What may be missed
 //!
-//! Ranges are proved, not function: *what* the program computes is the business of tests. And the
+//! Ranges are proved, not function: *what* the program computes is compared by the phase `validate`, and by tests. And the
 //! checker is incomplete. It refuses networks that are exact if their certificate says too little or
 //! the rules below do not see why; never the other way round. It trusts nothing that the compiler
 //! says: all of the certificate is proved before it is used.

@@ -4,7 +4,7 @@ use super::*;
 use crate::options::Options;
 use crate::random::Random;
 use crate::{backend, frontend, legalize, optimize};
-use wasm2onnx_runtime::Ports;
+use wasm2onnx_runtime::{Network, Ports};
 
 /// The programs whose networks are changed: all kinds of packets.
 const PROGRAMS: [&str; 6] = ["sudoku", "interpreter", "expressions", "recursive", "sha256", "nbody"];
@@ -132,5 +132,45 @@ fn changed_networks_are_found_out() {
             continue;
         }
         assert!(all >= 100 && found * 100 >= all * share, "{what}: {found} of {all}");
+    }
+}
+
+/// The frozen tables that circuits look things up in, entry by entry: packets are compared on some of them only.
+#[test]
+fn frozen_tables_hold_what_the_operations_give() {
+    use crate::evaluate::{binary, unary};
+    use crate::ir::{BinaryOp, Type, UnaryOp};
+    let names = ["and", "or", "xor", "shl", "shr_u", "shr_s", "rotl"];
+    let body: String = names
+        .iter()
+        .map(|name| format!("(local.set 0 (i32.{name} (local.get 0) (local.get 1)))"))
+        .chain(["clz", "ctz", "popcnt"].map(|name| format!("(local.set 0 (i32.{name} (local.get 0)))")))
+        .collect();
+    let text = format!(r#"(module (func (export "f") (param i32 i32) (result i32) {body} (local.get 0)))"#);
+    let mut module = frontend::parse(text.as_bytes(), &Options::default()).expect("it is valid");
+    legalize::run(&mut module);
+    let (tables, _, lookup) = crate::link::plan_tables(&module);
+    let entry = |first: u32, at: u32| lookup[(first + at) as usize];
+    let word = |op, a: u32, b: u32| binary(op, Type::I32, a.into(), b.into()) as u32;
+    for (first, op) in tables.bitwise.into_iter().zip([BinaryOp::And, BinaryOp::Or, BinaryOp::Xor]) {
+        for (a, b) in (0..256).flat_map(|a| (0..256).map(move |b| (a, b))) {
+            assert_eq!(entry(first, 256 * a + b), word(op, a, b).into(), "{op:?} {a} {b}");
+        }
+    }
+    let shifts = [BinaryOp::Shl, BinaryOp::ShrU, BinaryOp::ShrS, BinaryOp::Rotl];
+    for (first, op) in tables.shifts.into_iter().zip(shifts) {
+        for (j, n, byte) in (0..4).flat_map(|j| (0..8192).map(move |i| (j, i >> 8, i & 255))) {
+            let shifted = word(op, byte << (8 * j), n);
+            let expected = if op == BinaryOp::ShrS { f64::from(shifted as i32) } else { shifted.into() };
+            assert_eq!(entry(first, 8192 * j + 256 * n + byte), expected, "{op:?} {byte} in byte {j}, {n}");
+        }
+    }
+    for (first, op) in tables.counts.into_iter().zip([UnaryOp::Clz, UnaryOp::Ctz, UnaryOp::Popcnt]) {
+        for byte in 0..256 {
+            let above = if op == UnaryOp::Clz { 24 } else { 0 };
+            let of_word = unary(op, Type::I32, byte.into()) as u32;
+            let expected = if byte == 0 && op != UnaryOp::Popcnt { 8 } else { of_word - above };
+            assert_eq!(entry(first, byte), expected.into(), "{op:?} {byte}");
+        }
     }
 }

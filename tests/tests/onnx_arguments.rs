@@ -2,7 +2,7 @@
 
 use wasm2onnx::{Attention, Form};
 use wasm2onnx_compiler::{Options, compile};
-use wasm2onnx_runtime::{Config, Dense, Instance, Network, Sparse, SparseOptions, Value, ValueType};
+use wasm2onnx_runtime::{Config, Dense, Instance, Network, Place, Sparse, SparseOptions, Value, ValueType};
 use wasm2onnx_tests::onnx_file::File;
 use wasm2onnx_tests::onnx_runtime::{Bound, Level, LoopModel, StepModel, follow, model};
 use wasm2onnx_tests::ours::outcome;
@@ -131,6 +131,34 @@ fn parameters_by_attention() {
             let mut dense = Dense::new(&network).expect("the network is valid");
             follow(&network, ("run", &args), &mut dense, (&mut run, driver), u64::MAX)
                 .unwrap_or_else(|difference| panic!("{what}: {difference}"));
+        }
+    }
+}
+
+/// The rows of arguments count where softmax attention tells a limited number apart.
+#[test]
+fn softmax_counts_the_rows_of_arguments() {
+    let params = "i32 ".repeat(300);
+    let wasm = wat::parse_str(format!(
+        r#"(func (export "run") (param $n i32) (param {params}) (result i32)
+            (loop $next (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            (i32.add (local.get 299) (local.get 13)))"#
+    ))
+    .expect("a module");
+    let options = Options { exports: Some(vec!["run".to_owned()]), ..Options::default() };
+    let network = compile(&wasm, &options).unwrap_or_else(|error| panic!("{error}"));
+    let in_rows = network.entries["run"].param_places.iter().filter(|place| matches!(place, Place::Row(_)));
+    let ports = usize::from(network.ports.rows);
+    let before = in_rows.count().div_ceil(ports) - 1;
+    assert!(before >= 4, "all arguments are rows of the first steps");
+    let limit = (32_768 - network.first_rows.len() - before * ports) / ports - 1;
+    let mut model = LoopModel::load(&model(&network, "run", Form::Loop, Attention::Softmax), Level::All);
+    for (n, fits) in [(2, true), (100_000, false)] {
+        let args: Vec<_> = (0..301).map(|i| Value::I32(if i == 0 { n } else { i })).collect();
+        let (ended, _) = model.run(&args, b"", None);
+        match fits {
+            true => assert_eq!(ended.results, [Value::I32(312)]),
+            false => assert_eq!((ended.trap, ended.steps), (11, limit as u64)),
         }
     }
 }

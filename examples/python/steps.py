@@ -86,16 +86,21 @@ def run(first, z):
 
 
 steps = 0
-numbers = initial["initial.numbers"].copy()
-for (kind, fields), text in zip(entry["args"], sys.argv[2:], strict=True):
-    for i, field in enumerate(fields):  # words, low word first
-        numbers[0, field] = int(text, 0) >> 32 * i & 0xFFFF_FFFF
+numbers, rows = initial["initial.numbers"].copy(), {}
+for (kind, places), text in zip(entry["args"], sys.argv[2:], strict=True):
+    for i, place in enumerate(places):  # words, low word first: in fields, or in rows if there are very many
+        word = int(text, 0) >> 32 * i & 0xFFFF_FFFF
+        if isinstance(place, int):
+            numbers[0, place] = word
+        else:
+            rows[place["key"]] = word
 
 # What the program does at its creation, if anything, begins with nothing; if it halts, the call follows.
 end, z = 1, None
 if entry["start"] is not None:
     end, z = run(entry["start"], 0)
 if end == 1:
+    cells[0, list(rows)] = list(rows.values())
     end, z = run(entry["expert"], numbers)
 if end != 1:
     sys.exit(f"trap {traps[str(end)]['code']} after {steps} steps")

@@ -117,12 +117,19 @@ def main():
         text = np.frombuffer(o.stdin.read() if o.stdin else b"", np.uint8)
         keys = t.regions[stream["region"]][0] + np.arange(len(text))
         t.append(np.append(keys, stream["length"]), np.append(text, float(len(text))))
+    early = {}
     for (kind, places), text in zip(t.entry["args"], o.args, strict=True):
         bits = np.array([int(text, 0) % 2**64], "<u8") if kind[0] == "i" else np.array([text], TYPES[kind])
-        t.call[places] = bits.view("<u4")[: len(places)]
+        for place, word in zip(places, bits.view("<u4")):
+            if isinstance(place, int):
+                t.call[place] = word
+            else:  # arguments that are too many for the first step's rows
+                early[place["key"]] = word
     steps, e = 0, 1
     for first, z in (t.entry["start"], np.zeros(t.size)), (t.entry["expert"], t.call):
         step = e == 1 and first is not None  # instance creation, if there is any; if it halts, the call
+        if step and z is t.call:
+            t.append(np.array([*early], float), np.array([*early.values()], float))
         e = first if step else e
         while step and (e < t.terminals or steps < o.max_steps):
             step = t.step(e, z)

@@ -2,8 +2,10 @@
 //!
 //! [`export`] is the table of contents: what is frozen, the run, its results.
 
+mod arguments;
 mod boundary;
 mod dense;
+mod footprint;
 mod graph;
 mod growing;
 mod metadata;
@@ -12,6 +14,7 @@ mod phases;
 mod plan;
 mod resident;
 mod single;
+mod space;
 mod step;
 mod trace;
 mod weights;
@@ -20,6 +23,7 @@ use prost::Message;
 use wasm2onnx_runtime::{Network, Terminal, validate};
 
 use crate::proto::{DataType, ModelProto, OperatorSetIdProto};
+pub use footprint::least_memory;
 use graph::{Graph, Name, Tensor, ValueType};
 use phases::State;
 pub(crate) use plan::STORED_PAGE;
@@ -110,12 +114,6 @@ pub enum ExportError {
         /// The limit.
         limit: usize,
     },
-    /// More words of arguments than a run can begin with.
-    #[error("{words} words of arguments are too many")]
-    TooManyArguments {
-        /// Words of all arguments.
-        words: usize,
-    },
     /// No tensor type stands for a reference.
     #[error("`{name}` has a parameter or result of type {ty}, which no tensor can hold")]
     Reference {
@@ -184,15 +182,13 @@ const DOC: &str = "A WebAssembly program as a frozen transformer: weights are it
 
 /// The whole run in one graph.
 fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
-    let call = boundary::Arguments::of(plan.network, plan.entry)?;
-    let batch_dim = plan.batch();
-    let (words, batch) = boundary::arguments(g, plan.entry, batch_dim);
+    let (words, batch) = arguments::words(g, plan.entry, plan.batch());
     let max_steps = g.input("max_steps", ValueType::tensor(DataType::Int64, &[]));
     g.initializer("max_steps", Tensor::scalar(UNLIMITED));
     let max_steps = boundary::limit(g, &max_steps, UNLIMITED);
     let stdin = trace::stdin(g, plan);
     let frozen = frozen(g, plan, &batch);
-    let starts = starts(g, plan, &call, words.as_deref(), &batch);
+    let starts = starts(g, plan, words.as_deref(), &batch);
     let run = |g: &mut Graph, first, phase: &mut dyn FnMut(&mut Graph, State) -> State| {
         g.group("run", "Decodes: instance creation, then the call.", |g| {
             phases::run(g, plan, &frozen, &starts, first, phase)
@@ -207,12 +203,9 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
             (last, memory, max_steps)
         }
         Keeping::Paged => {
-            let first = trace::first_rows(g, plan);
-            let (cells, last_cell) = trace::paged(g, plan, &first, &stdin);
-            let first = paged::first_trace(g, plan, &cells);
-            let last =
-                run(g, first, &mut |g, state| paged::run(g, plan, &frozen, &max_steps, &last_cell, state));
-            let memory = boundary::Memory::Cells(paged::cells(g, &last.trace));
+            let (first, space) = paged::first_trace(g, plan, &stdin);
+            let last = run(g, first, &mut |g, state| paged::run(g, plan, &frozen, &max_steps, &space, state));
+            let memory = boundary::Memory::Paged(last.trace.clone());
             (last, memory, max_steps)
         }
         Keeping::Growing => {
@@ -231,7 +224,8 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     let ending = boundary::Ending { z: &last.z, steps: &last.steps, max_steps: &max_steps };
     boundary::results(g, plan, &frozen, &ending, &memory);
     if let Some((region, length)) = plan.network.io.stdout {
-        boundary::stdout(g, &frozen, &memory, plan.network.regions[region].first, length);
+        let first = plan.network.regions[region].first;
+        boundary::stdout(g, plan, &frozen, &memory, first, length);
     }
     Ok(())
 }
@@ -274,23 +268,20 @@ fn frozen(g: &mut Graph, plan: &Plan, batch: &str) -> Frozen {
     frozen
 }
 
-/// What the phases begin with: double [2, batch, numbers].
-fn starts(g: &mut Graph, plan: &Plan, call: &boundary::Arguments, words: Option<&str>, batch: &str) -> Name {
-    let numbers: Vec<f64> = call.numbers.iter().copied().chain([plan.entry.expert.into()]).collect();
-    let numbers = g.initializer("initial/call", Tensor::row(&numbers));
+/// What the phases begin with: double [batch, phases, numbers and expert].
+fn starts(g: &mut Graph, plan: &Plan, words: Option<&str>, batch: &str) -> Name {
     let mut creation = vec![0.0; plan.slots.count() + 1];
     // A program that does nothing at its creation has halted.
     *creation.last_mut().expect("there is the expert") = plan.network.start.unwrap_or(1).into();
     let creation = g.initializer("initial/creation", Tensor::row(&creation));
+    let others = arguments::first_numbers(g, plan, words, batch);
     let count = plan.count(g);
-    let call = boundary::first_numbers(g, call, words, batch, &numbers, &count);
-    let front = g.initializer("const/front", Tensor::list(&[0i64]));
-    g.group("starts", "What both phases begin with.", |g| {
+    let second = g.initializer("const/axis", Tensor::list(&[1i64]));
+    g.group("starts", "What all phases begin with: instance creation, then what the arguments are in.", |g| {
         let shape = g.along("shape", "Concat", 0, &[batch, &count]);
         let creation = g.plain("creation", "Expand", &[&creation, &shape]);
-        let creation = g.plain("creation.front", "Unsqueeze", &[&creation, &front]);
-        let call = g.plain("call.front", "Unsqueeze", &[&call, &front]);
-        g.along("all", "Concat", 0, &[&creation, &call])
+        let creation = g.plain("creation.phase", "Unsqueeze", &[&creation, &second]);
+        g.along("all", "Concat", 1, &[&creation, &others])
     })
 }
 

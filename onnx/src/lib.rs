@@ -27,6 +27,6 @@ mod model;
 mod pack;
 pub mod proto;
 
-pub use export::{Attention, ExportError, ExportOptions, Form, export};
+pub use export::{Attention, ExportError, ExportOptions, Form, export, least_memory};
 pub use import::{Description, ImportError, describe, import, import_unproved, is_model};
 pub use pack::Slots;

@@ -166,9 +166,12 @@ fn with_bound_buffers(example: &Example) {
         let (mut plain, driver) = one.plain(&call.stdin);
         let (mut bound, _) = other.bound(&call.stdin);
         assert!(!driver.has_creation(), "no example has a start function");
-        let (expert, numbers) = driver.call(&call.args);
-        plain.set(expert, &numbers);
-        bound.set(expert, &numbers);
+        let (expert, numbers, rows) = driver.call(&call.args);
+        let runs: [&mut dyn Steps; 2] = [&mut plain, &mut bound];
+        for run in runs {
+            run.set(expert, &numbers);
+            run.append(&rows);
+        }
         let mut steps = 0;
         while steps < plain_steps(&network) / 4 && !driver.is_terminal(plain.expert()) {
             plain.step();

@@ -196,8 +196,8 @@ const COMPUTING: [&str; 33] = [
 const CONDITIONS: [&str; 6] = ["Less", "Greater", "And", "Or", "Not", "ReduceMax"];
 
 /// Operators that hold the pages, outside the innermost loop.
-const SEQUENCES: [&str; 5] =
-    ["SplitToSequence", "SequenceAt", "SequenceErase", "SequenceInsert", "ConcatFromSequence"];
+const SEQUENCES: [&str; 6] =
+    ["SplitToSequence", "SequenceAt", "SequenceErase", "SequenceInsert", "SequenceLength", "If"];
 
 /// Operators that convert arguments and results or expand weights, outside every loop and the step.
 const BOUNDARY: [&str; 7] = ["BitCast", "Mod", "Div", "Where", "Equal", "GreaterOrEqual", "CumSum"];
@@ -213,7 +213,7 @@ fn operators_are_those_of_the_contract() {
         let mut graph = Walk { name: &name, ids: HashSet::new(), truths: HashSet::new(), used: &mut used };
         // Constants may bound an index.
         graph.ids.extend(file.graph().initializer.iter().map(|tensor| tensor.name.clone()));
-        graph.walk(file.graph(), 0);
+        graph.walk(file.graph(), 0, false);
     }
     for (part, operators) in used {
         println!("{part}: {}", operators.into_iter().collect::<Vec<_>>().join(", "));
@@ -234,9 +234,9 @@ struct Walk<'w> {
 const INDEX_PARTS: [&str; 7] = ["ids", "ids.next", "query", "key", "lookup", "expert.row", "read.trace.key"];
 
 impl Walk<'_> {
-    fn walk(&mut self, graph: &GraphProto, depth: usize) {
-        let has_loop = graph.node.iter().any(|node| node.op_type == "Loop");
-        let innermost = depth > 0 && !has_loop;
+    /// Walks a graph in so many loops; `decodes` if the innermost of them makes steps.
+    fn walk(&mut self, graph: &GraphProto, depth: usize, decodes: bool) {
+        let innermost = depth > 0 && decodes;
         for node in &graph.node {
             let place = || format!("{}: {} ({})", self.name, node.name, node.op_type);
             let op = node.op_type.as_str();
@@ -288,7 +288,9 @@ impl Walk<'_> {
         if of_ids || integers {
             self.ids.extend(node.output.iter().cloned());
         }
-        if op == "Split" {
+        // Parts of `z` are cut off or, by their places, picked.
+        let picked = op == "GatherElements" && self.ids.contains(&node.input[1]);
+        if op == "Split" || picked {
             let is_part = |name: &&String| INDEX_PARTS.iter().any(|part| name.ends_with(&format!("/{part}")));
             self.ids.extend(node.output.iter().filter(is_part).cloned());
         }
@@ -299,7 +301,18 @@ impl Walk<'_> {
                     self.ids.insert(input.name.clone());
                 }
             }
-            self.walk(body, depth + 1);
+            if op == "If" {
+                // A branch is where it is chosen.
+                assert!(depth > 0, "{}: a choice outside of all loops", node.name);
+                self.walk(body, depth, false);
+                continue;
+            }
+            // A loop makes steps, or goes around one that does, or reads pages when all is done.
+            let decodes = body.node.iter().any(|node| node.name.contains("/decode/step/"));
+            let around = body.node.iter().any(|node| node.op_type == "Loop");
+            let reads = depth == 0 && is_signature(&node.name);
+            assert!([decodes, around, reads].iter().filter(|is| **is).count() == 1, "{}", node.name);
+            self.walk(body, depth + 1, decodes);
             for (carried, output) in body.output.iter().skip(1).zip(&node.output) {
                 if is_integer(element_type(carried)) {
                     self.ids.insert(output.clone());

@@ -56,11 +56,10 @@ pub fn drop_functions(module: &mut Module) {
     }
 }
 
-/// Drops cells that neither the program nor the host uses, and renumbers the others.
+/// Drops cells that neither the program nor the host uses, and renumbers the others. A stream that
+/// no function reads or prints to is none.
 pub fn drop_cells(module: &mut Module) {
     let mut used = EntitySet::with_capacity(module.cells.len());
-    used.extend(module.stdin_length);
-    used.extend(module.stdout_length);
     used.extend(module.exported_globals.iter().flat_map(|global| global.3.iter().copied()));
     if let MemorySize::Cell { cell, .. } = module.memory {
         used.insert(cell);
@@ -68,9 +67,15 @@ pub fn drop_cells(module: &mut Module) {
     used.extend(module.tables.values().filter_map(|table| table.size_cell));
     for inst in module.functions.values().flat_map(|func| func.blocks.values()).flat_map(|block| &block.insts)
     {
-        if let Op::CellGet(cell) | Op::CellSet(cell) = inst.op {
-            used.insert(cell);
+        match inst.op {
+            Op::CellGet(cell) | Op::CellSet(cell) => drop(used.insert(cell)),
+            Op::Load { space: Space::Prompt, .. } => used.extend(module.stdin_length),
+            Op::Store { space: Space::Output, .. } => used.extend(module.stdout_length),
+            _ => {}
         }
+    }
+    for stream in [&mut module.stdin_length, &mut module.stdout_length] {
+        *stream = stream.filter(|cell| used.contains(*cell));
     }
     let mut map: SecondaryMap<Cell, PackedOption<Cell>> = SecondaryMap::new();
     for (cell, data) in std::mem::take(&mut module.cells) {

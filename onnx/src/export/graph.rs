@@ -113,8 +113,8 @@ pub enum Attribute {
     Text(&'static str, &'static str),
     /// A number.
     Float(&'static str, f32),
-    /// The body of a loop.
-    Body(GraphProto),
+    /// The body of a loop, or a branch of a choice.
+    Body(&'static str, GraphProto),
 }
 
 impl Attribute {
@@ -142,9 +142,9 @@ impl Attribute {
                 proto.t = Some(tensor.proto(""));
                 ("value", AttributeType::Tensor)
             }
-            Attribute::Body(graph) => {
+            Attribute::Body(name, graph) => {
                 proto.g = Some(graph);
-                ("body", AttributeType::Graph)
+                (name, AttributeType::Graph)
             }
         };
         proto.name = name.to_owned();
@@ -412,8 +412,83 @@ impl Graph {
         let mut arguments = vec![trips, condition];
         arguments.extend(carried.iter().map(|c| c.first.as_str()));
         self.doc = doc;
-        self.push(role, "Loop", &arguments, outputs.clone(), vec![Attribute::Body(body)]);
+        self.push(role, "Loop", &arguments, outputs.clone(), vec![Attribute::Body("body", body)]);
         outputs
+    }
+
+    /// A loop that carries nothing and makes a part of its result in each iteration: all of them behind one
+    /// another, [iterations, …]. `build` gets the name of the iteration's number.
+    pub fn each(
+        &mut self,
+        role: &'static str,
+        trips: &str,
+        ty: ValueType,
+        build: impl FnOnce(&mut Graph, &str) -> Name,
+    ) -> Name {
+        let doc = self.doc.take();
+        self.path.push(role);
+        let [iteration, going] = ["iteration", "going.in"].map(|role| self.named(role));
+        self.nodes.push(Vec::new());
+        let part = build(self, &iteration);
+        debug_assert!(self.is_own(&part));
+        let going_out = self.plain("going.out", "Identity", &[&going]);
+        let scalar = |ty, name: &str| ValueType::tensor(ty, &[]).info(name);
+        let body = GraphProto {
+            name: self.named("body"),
+            node: self.nodes.pop().expect("the body is open"),
+            input: vec![scalar(DataType::Int64, &iteration), scalar(DataType::Bool, &going)],
+            output: vec![scalar(DataType::Bool, &going_out), ty.info(&part)],
+            ..GraphProto::default()
+        };
+        self.path.pop();
+        self.doc = doc;
+        let output = self.named(&format!("{role}/every"));
+        let yes = self.initializer("const/true", Tensor::boolean(true));
+        self.push(role, "Loop", &[trips, &yes], vec![output.clone()], vec![Attribute::Body("body", body)]);
+        output
+    }
+
+    /// One of two values, made by the branch that a condition chooses.
+    pub fn choose(
+        &mut self,
+        role: &'static str,
+        condition: &str,
+        ty: &ValueType,
+        branches: [&mut dyn FnMut(&mut Graph) -> Name; 2],
+    ) -> Name {
+        let doc = self.doc.take();
+        self.path.push(role);
+        let mut attributes = Vec::new();
+        for ((attribute, name), build) in
+            [("then_branch", "then"), ("else_branch", "else")].into_iter().zip(branches)
+        {
+            self.path.push(name);
+            self.nodes.push(Vec::new());
+            let value = build(self);
+            debug_assert!(self.is_own(&value));
+            let graph = GraphProto {
+                name: self.named("branch"),
+                node: self.nodes.pop().expect("the branch is open"),
+                output: vec![ty.info(&value)],
+                ..GraphProto::default()
+            };
+            self.path.pop();
+            attributes.push(Attribute::Body(attribute, graph));
+        }
+        self.path.pop();
+        self.doc = doc;
+        self.op(role, "If", &[condition], attributes)
+    }
+
+    /// Adds numbers at places of a list.
+    pub fn add_at(&mut self, role: &str, list: &str, places: &str, numbers: &str) -> Name {
+        let add = vec![Attribute::Int("axis", 0), Attribute::Text("reduction", "add")];
+        self.op(role, "ScatterElements", &[list, places, numbers], add)
+    }
+
+    /// Some elements of each row of a value with one row: those at the given places.
+    pub fn pick(&mut self, role: &str, value: &str, places: &str) -> Name {
+        self.along(role, "GatherElements", 1, &[value, places])
     }
 
     /// Whether a value is made by a node of the innermost graph.

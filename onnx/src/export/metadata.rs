@@ -73,26 +73,29 @@ fn signature(name: &str, entry: &Entry) -> String {
 ///   there is anything to do; it comes before the call and ends at expert 1.
 /// - `terminals`: experts below that number end a run: 0 is unreachable, 1 halts, others trap.
 /// - `numbers`: [field, number] that a call begins with beside its arguments: keys of arguments that are rows.
-/// - `args`, `results`: fields of the words, low word first; a result that is a row is `{"key": …}`.
+/// - `args`, `results`: fields of the words, low word first. A result that is a row is `{"key": …}`; so is an
+///   argument that the first step does not append, and a driver of the step form writes it into the trace.
 /// - `fields`: the parts of `numbers` in order, and their sizes. `sources`: those of what an expert's terms
 ///   multiply, which begins with the constant 1, then what `q` and `t` read, `n·v`, `s`.
 fn entry(plan: &Plan) -> Value {
-    let Plan { network, entry, slots, .. } = plan;
-    let call = super::boundary::Arguments::of(network, entry).unwrap_or_default();
-    let numbers: Vec<_> = call
-        .numbers
+    let Plan { network, entry, slots, arguments, .. } = plan;
+    let numbers: Vec<_> = arguments
+        .call()
         .iter()
         .enumerate()
         .filter(|(_, x)| **x != 0.0)
         .map(|(slot, x)| json!([slot, x]))
         .collect();
-    let mut arguments = call.slots.into_iter();
+    let mut words = arguments.words.iter().map(|word| match word.key {
+        Some(key) if !arguments.in_call(word) => json!({ "key": key }),
+        _ => json!(word.slot),
+    });
     let mut sources = sizes(slots, ["q", "t", "n", "s"]);
     sources.insert(0, json!(["1", 1]));
     let args: Vec<_> = entry
         .params
         .iter()
-        .map(|ty| json!([ty.to_string(), arguments.by_ref().take(ty.words()).collect::<Vec<_>>()]))
+        .map(|ty| json!([ty.to_string(), words.by_ref().take(ty.words()).collect::<Vec<_>>()]))
         .collect();
     let mut places = entry.result_places.iter().map(|place| match *place {
         Place::Field(field) => json!(slots.of(field)),

@@ -1,4 +1,4 @@
-//! The loop form for large traces: a window of resident pages, the other pages in a sequence.
+//! The loop form for large traces: a window of resident pages, the other pages in a sequence of chunks.
 //!
 //! An inner loop decodes as long as all cells that the next step needs are in the window; a step's
 //! keys and queries are known before it, so nothing has to be undone. An outer loop brings in the
@@ -6,21 +6,32 @@
 //! on. Page 0, where rows that are not appended go, stays in frame 0. Since a step needs fewer pages
 //! than there are frames, bringing in one after the other ends with all of them there.
 //!
-//! A table says for each page how far its cells in the window are from their keys, or is [`ABSENT`].
-//! Before the pages it has an entry for each expert, 0 or, if it is terminal, `ABSENT` too: the end of
-//! a run is one more thing that is not resident, and the inner loop has one condition for both.
+//! What is not touched costs nothing. So many pages are a chunk, which is made when one of its pages is
+//! first brought in: of zeros and, where it is standard input's, of what there is to read. A chunk has a
+//! number in the order of making, its *slot*: its place in the sequence. Slot 0 is a chunk of zeros that
+//! stands for all that are not made.
 //!
-//! Pages are kept in chunks, so that the sequence is short: replacing an element of a sequence costs
-//! time for each element, and time for the element's size. The table is copied at each turn.
+//! A table says for each page of each slot how far its cells in the window are from their keys, or is
+//! [`ABSENT`]; no page of slot 0 is ever resident. A directory says for each chunk how far its entries in
+//! the table are from its pages' numbers. So a cell is found by two reads, and of the size of all memory
+//! is nothing but the directory.
+//!
+//! Before the slots the table has an entry for each expert, 0 or, if it is terminal, `ABSENT` too: the end
+//! of a run is one more thing that is not resident, and the inner loop has one condition for both.
+//!
+//! Chunks make the sequence short: replacing an element of a sequence costs time for each element, and
+//! time for the element's size. The table and the directory are copied at each turn of the outer loop.
 
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
 use super::phases::State;
 use super::plan::Plan;
+use super::space::Space;
 use super::step::{self, Frozen};
+use super::trace::{self, FirstRows};
 use crate::proto::DataType;
 
 /// Cells of a page: a power of two.
-const PAGE: usize = 128;
+pub const PAGE: usize = 128;
 /// Pages in the window; more if a step can need more.
 const FRAMES: usize = 64;
 /// What the table says of pages that are not in the window. Larger than any key.
@@ -36,105 +47,140 @@ fn row(ty: DataType, name: &'static str) -> ValueType {
     ValueType::tensor(ty, &[Dim::Fixed(1), Dim::Named(name)])
 }
 
-/// The trace as a run of phases carries it, from cells [cells]: the window, the pages in it, the frame
-/// that was filled last, the table, the chunks.
-pub fn first_trace(g: &mut Graph, plan: &Plan, cells: &str) -> Vec<Carried> {
-    let frames = frames(plan);
-    let experts = plan.network.experts.len();
-    let page_shape = g.initializer("pages/shape", Tensor::list(&[-1i64, PAGE as i64]));
-    let chunk = g.initializer("pages/chunk", Tensor::scalar(chunk(plan) as i64));
-    let resident = g.initializer("pages/resident", Tensor::list(&[frames as i64]));
-    let window_shape = g.initializer("pages/window", Tensor::list(&[1i64, (frames * PAGE) as i64]));
-    let frame_pages = g.initializer("pages/first", Tensor::list(&(0..frames as i64).collect::<Vec<_>>()));
-    let frame = g.initializer("pages/last.frame", Tensor::list(&[frames as i64 - 1]));
-    let terminals = plan.network.terminals.len();
-    let terminal_shape = g.initializer("limits/terminals", Tensor::list(&[terminals as i64]));
-    let present_shape =
-        g.initializer("pages/present", Tensor::list(&[(experts - terminals + frames) as i64]));
-    let zero = g.initializer("const/range", Tensor::list(&[0i64]));
-    let front = g.initializer("const/front", Tensor::list(&[0i64]));
-    let parts = g.group("window", "The first pages are resident, all others in a sequence of chunks.", |g| {
-        let pages = g.plain("all", "Reshape", &[cells, &page_shape]);
-        let count = g.plain("shape", "Shape", &[&pages]);
-        let count = g.plain("count", "Gather", &[&count, &zero]);
-        let window = g.plain("window.pages", "Slice", &[&pages, &zero, &resident]);
-        let window = g.plain("window", "Reshape", &[&window, &window_shape]);
-        let absent = g.plain("absent.count", "Sub", &[&count, &resident]);
-        let terminal = g.filled("terminal", &terminal_shape, ABSENT);
-        let present = g.filled("present", &present_shape, 0i64);
-        let absent = g.filled("absent", &absent, ABSENT);
-        let table = g.along("table.list", "Concat", 0, &[&terminal, &present, &absent]);
-        let table = g.plain("table", "Unsqueeze", &[&table, &front]);
-        let chunks = g.along("chunks", "SplitToSequence", 0, &[&pages, &chunk]);
-        (window, table, chunks)
-    });
-    let (window, table, chunks) = parts;
-    let part = |role, ty, first| Carried { role, ty, first };
-    vec![
-        part("window", row(DataType::Double, "window"), window),
-        part("table", row(DataType::Int64, "table"), table),
-        part("frame.pages", list(DataType::Int64, "frames"), frame_pages),
-        part("frame", ValueType::tensor(DataType::Int64, &[Dim::Fixed(1)]), frame),
-        part("chunks", ValueType::sequence(DataType::Double), chunks),
-    ]
+/// What a run carries of its trace, in order: the window, the directory, the table, the pages in the
+/// window's frames, the frame that was filled last, the chunks.
+const PARTS: usize = 6;
+
+/// The parts of a trace, each with its role and type.
+fn parts(trace: [Name; PARTS]) -> Vec<Carried> {
+    let single = ValueType::tensor(DataType::Int64, &[Dim::Fixed(1)]);
+    let types = [
+        ("window", row(DataType::Double, "window")),
+        ("directory", row(DataType::Int64, "chunks")),
+        ("table", row(DataType::Int64, "table")),
+        ("frame.pages", list(DataType::Int64, "frames")),
+        ("frame", single),
+        ("chunks", ValueType::sequence(DataType::Double)),
+    ];
+    types.into_iter().zip(trace).map(|((role, ty), first)| Carried { role, ty, first }).collect()
 }
 
 /// Pages in the window: as many as a step can need, one to bring in, and page 0, at least.
-fn frames(plan: &Plan) -> usize {
+pub fn frames(plan: &Plan) -> usize {
     let [.., queries, keys, _] = plan.slots.sizes();
     FRAMES.max(queries + keys + 2)
 }
 
-/// Pages of a chunk. To replace a chunk costs about as much for each of its pages as for each ten
-/// others in the sequence.
-fn chunk(plan: &Plan) -> usize {
-    let pages = plan.first_cells() / PAGE;
-    (pages / 10).isqrt().next_power_of_two().clamp(8, 256)
-}
-
-/// Number of cells to make of so many that are needed: whole chunks, and at least what the window holds.
-pub fn round_up(g: &mut Graph, plan: &Plan, cells: &str) -> Name {
-    let chunk = (chunk(plan) * PAGE) as i64;
-    let least = (frames(plan) * PAGE) as i64;
-    let before = g.initializer("pages/chunk.before", Tensor::scalar(chunk - 1));
-    let chunk = g.initializer("pages/chunk.cells", Tensor::scalar(chunk));
-    let least = g.initializer("pages/least", Tensor::scalar(least));
-    let needed = g.plain("needed", "Max", &[cells, &least]);
-    let up = g.plain("needed.up", "Add", &[&needed, &before]);
-    let chunks = g.plain("chunks", "Div", &[&up, &chunk]);
-    g.plain("rounded", "Mul", &[&chunks, &chunk])
+/// The trace as a run of phases carries it.
+pub fn first_trace(g: &mut Graph, plan: &Plan, stdin: &str) -> (Vec<Carried>, Space) {
+    let rows = FirstRows::new(g, plan);
+    let space = Space::new(g, plan, &rows, stdin);
+    let cells = trace::in_chunks(g, plan, &rows, &space);
+    let frames = frames(plan);
+    let experts = plan.network.experts.len();
+    let terminals = plan.network.terminals.len();
+    let page_shape = g.initializer("pages/shape", Tensor::list(&[-1i64, PAGE as i64]));
+    let chunk = g.initializer("pages/chunk", Tensor::scalar(space.pages as i64));
+    let window_first = g.initializer("pages/window.first", Tensor::list(&[space.pages as i64]));
+    let window_end = g.initializer("pages/window.end", Tensor::list(&[(space.pages + frames) as i64]));
+    let window_shape = g.initializer("pages/window", Tensor::list(&[1i64, (frames * PAGE) as i64]));
+    let frame_pages = g.initializer("pages/first", Tensor::list(&(0..frames as i64).collect::<Vec<_>>()));
+    let frame = g.initializer("pages/last.frame", Tensor::list(&[frames as i64 - 1]));
+    let terminal_shape = g.initializer("limits/terminals", Tensor::list(&[terminals as i64]));
+    let live_shape = g.initializer("limits/others", Tensor::list(&[(experts - terminals) as i64]));
+    let resident = g.initializer("pages/resident", Tensor::list(&[frames as i64]));
+    let zero = g.initializer("const/range", Tensor::list(&[0i64]));
+    let front = g.initializer("const/front", Tensor::list(&[0i64]));
+    let (window, table, chunks) = g.group(
+        "window",
+        "The first pages are resident, all that is there is in a sequence of chunks.",
+        |g| {
+            let pages = g.plain("all", "Reshape", &[&cells, &page_shape]);
+            let count = g.plain("shape", "Shape", &[&pages]);
+            let count = g.plain("count", "Gather", &[&count, &zero]);
+            let window = g.plain("window.pages", "Slice", &[&pages, &window_first, &window_end]);
+            let window = g.plain("window", "Reshape", &[&window, &window_shape]);
+            let terminal = g.filled("terminal", &terminal_shape, ABSENT);
+            let live = g.filled("live", &live_shape, 0i64);
+            let none = g.filled("none", &window_first, ABSENT);
+            let present = g.filled("present", &resident, 0i64);
+            let absent = g.plain("absent.count", "Sub", &[&count, &window_end]);
+            let absent = g.filled("absent", &absent, ABSENT);
+            let table = g.along("table.list", "Concat", 0, &[&terminal, &live, &none, &present, &absent]);
+            let table = g.plain("table", "Unsqueeze", &[&table, &front]);
+            let chunks = g.along("chunks", "SplitToSequence", 0, &[&pages, &chunk]);
+            (window, table, chunks)
+        },
+    );
+    (parts([window, space.directory.clone(), table, frame_pages, frame, chunks]), space)
 }
 
 /// What the steps of a paged run use beside [`Frozen`].
-struct Paging {
-    fields: Name,
-    indices: Name,
+struct Paging<'s> {
+    space: &'s Space,
+    picks: Picks,
     floor: Name,
     top: Name,
     /// For each index, what makes its page number of it; 1 for the expert.
     scale: Name,
-    /// Added to page numbers: pages stand behind the experts.
+    /// Added to page numbers: the experts' entries stand before those of page 0.
     shift: Name,
+    /// For each index, what makes the number of its chunk of it. An expert, or an entry of a table of the
+    /// network, is looked up beside page 0.
+    chunk_scale: Name,
     limit: Name,
-    flat: Name,
     /// Most maps to be evaluated: int64 scalar.
     max_steps: Name,
 }
 
-/// Values that the inner loop carries besides numbers, steps and window, in order.
-const PENDING: [&str; 3] = ["ids", "entries", "cells"];
+/// Where a row of numbers, or of cells of its indices, has what a step uses. To pick elements by their
+/// places costs less than to cut a row into parts.
+struct Picks {
+    s: Name,
+    gates: Name,
+    v: Name,
+    x: Name,
+    ids: Name,
+    query: Name,
+    key: Name,
+    /// Queries and keys: all that may be missing.
+    keys: Name,
+    lookup: Name,
+    expert: Name,
+}
 
-/// Runs one instance to the end of one phase. `last_cell` is the index of the trace's last cell.
+impl Picks {
+    fn new(g: &mut Graph, plan: &Plan) -> Picks {
+        let [s, n, v, x, q, k, t] = plan.slots.sizes();
+        let mut places = |name: &str, first: usize, count: usize| {
+            let all: Vec<i64> = (first..first + count).map(|place| place as i64).collect();
+            g.initializer(&format!("places/{name}"), Tensor::row(&all))
+        };
+        Picks {
+            s: places("s", 0, s),
+            gates: places("gates", s, n),
+            v: places("v", s + n, v),
+            x: places("x", s + n + v, x),
+            ids: places("ids", s + n + v + x, q + k + t + 1),
+            query: places("query", 0, q),
+            key: places("key", q, k),
+            keys: places("keys", 0, q + k),
+            lookup: places("lookup", q + k, t),
+            expert: g.initializer("places/expert", Tensor::scalar((q + k + t) as i64)),
+        }
+    }
+}
+
+/// Runs one instance to the end of one phase.
 pub fn run(
     g: &mut Graph,
     plan: &Plan,
     frozen: &Frozen,
     max_steps: &str,
-    last_cell: &str,
+    space: &Space,
     state: State,
 ) -> State {
     let [.., q, k, t] = plan.slots.sizes();
-    let experts = plan.network.experts.len() as f64;
     let keys = q + k;
     let per_id = |of_key: f64, of_lookup: f64, of_expert: f64| {
         let mut row = vec![of_key; keys];
@@ -146,65 +192,63 @@ pub fn run(
     let top_rest = g.initializer("limits/top", Tensor::row(&top_rest));
     let key_shape = g.initializer("pages/keys", Tensor::list(&[1i64, keys as i64]));
     let top = {
-        let top = g.plain("top.keys", "Expand", &[last_cell, &key_shape]);
+        let top = g.plain("top.keys", "Expand", &[&space.last_cell, &key_shape]);
         g.along("top", "Concat", 1, &[&top, &top_rest])
     };
+    let before_pages = (plan.network.experts.len() + space.pages) as f64;
     let paging = Paging {
-        fields: plan.part_sizes(g),
-        indices: plan.id_sizes(g),
+        space,
+        picks: Picks::new(g, plan),
         floor: g.initializer("limits/floor", Tensor::row(&[plan.floor(), vec![0.0]].concat())),
         top,
         // A lookup's page is page 0, which is always there, as it is.
         scale: g.initializer("pages/scale", per_id(1.0 / PAGE as f64, 0.0, 1.0)),
-        shift: g.initializer("pages/shift", per_id(experts, experts, 0.0)),
+        shift: g.initializer("pages/shift", per_id(0.0, 0.0, -before_pages)),
+        chunk_scale: g.initializer("pages/chunk.scale", per_id(1.0 / space.cells() as f64, 0.0, 0.0)),
         limit: g.initializer("pages/limit", Tensor::scalar(LIMIT)),
-        flat: g.initializer("const/flat", Tensor::list(&[-1i64])),
         max_steps: max_steps.to_owned(),
     };
     let yes = g.initializer("const/true", Tensor::boolean(true));
     let forever = g.initializer("const/forever", Tensor::scalar(i64::MAX));
-    let ids = g.group("begin", "Which cells the first step needs.", |g| {
-        let parts = ["s", "gate.raw", "v", "x", "ids"];
-        let [.., ids] = g.split("fields", 1, &state.z, &paging.fields, parts);
-        page_ids(g, &paging, &ids)
-    });
-    let [window, table, frame_pages, frame, chunks] =
-        <[Name; 5]>::try_from(state.trace).expect("the trace has five parts");
-    let part = |role, ty, first| Carried { role, ty, first };
-    let carried = vec![
-        part("numbers", plan.numbers_type(), state.z),
-        part("steps", ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]), state.steps),
-        part(PENDING[0], row(DataType::Int64, "indices"), ids.0),
-        part(PENDING[1], row(DataType::Int64, "indices"), ids.1),
-        part("window", row(DataType::Double, "window"), window),
-        part("table", row(DataType::Int64, "table"), table),
-        part("frame.pages", list(DataType::Int64, "frames"), frame_pages),
-        part("frame", ValueType::tensor(DataType::Int64, &[Dim::Fixed(1)]), frame),
-        part("chunks", ValueType::sequence(DataType::Double), chunks),
+    let mut carried = vec![
+        Carried { role: "numbers", ty: plan.numbers_type(), first: state.z },
+        Carried {
+            role: "steps",
+            ty: ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]),
+            first: state.steps,
+        },
     ];
+    carried.extend(parts(state.trace.try_into().expect("the trace has six parts")));
     let last = g.repeat("paging", &forever, &yes, carried, |g, _, carried| {
         bring_in_and_go_on(g, plan, frozen, &paging, carried)
     });
-    let [z, steps, ids, entries, window, table, frame_pages, frame, chunks] =
-        <[Name; 9]>::try_from(last).expect("nine values are carried");
-    let window = last_rows(g, &paging, &z, [&ids, &entries], &table, &window);
-    State { z, steps, trace: vec![window, table, frame_pages, frame, chunks] }
+    let mut last = last.into_iter();
+    let mut next = || last.next().expect("all that is carried comes out");
+    let (z, steps) = (next(), next());
+    let mut trace: Vec<Name> = last.collect();
+    trace[0] = last_rows(g, &paging, &z, [&trace[0], &trace[1], &trace[2]]);
+    State { z, steps, trace }
 }
 
-/// Indices, and for each its entry in the table of pages.
-fn page_ids(g: &mut Graph, paging: &Paging, ids: &str) -> (Name, Name) {
-    let ids = step::clamp(g, ids, &paging.floor, &paging.top);
+/// Indices of the numbers, of those that are keys or queries the pages, and for each its entry in the table
+/// of pages.
+fn entries(g: &mut Graph, paging: &Paging, z: &str, directory: &str) -> [Name; 3] {
+    let ids = g.pick("ids", z, &paging.picks.ids);
+    let ids = step::clamp(g, &ids, &paging.floor, &paging.top);
     let pages = g.plain("page.scaled", "Mul", &[&ids, &paging.scale]);
     let pages = g.plain("page.shifted", "Add", &[&pages, &paging.shift]);
-    (g.cast("id", &ids, DataType::Int64), g.cast("page", &pages, DataType::Int64))
+    let pages = g.cast("page", &pages, DataType::Int64);
+    let chunks = g.plain("chunk.scaled", "Mul", &[&ids, &paging.chunk_scale]);
+    let chunks = g.cast("chunk", &chunks, DataType::Int64);
+    let base = g.along("entry.base", "GatherElements", 1, &[directory, &chunks]);
+    let entries = g.plain("entry.page", "Add", &[&pages, &base]);
+    [g.cast("id", &ids, DataType::Int64), pages, entries]
 }
 
-/// Cells of the indices in the window, and the largest, which shows whether one is not there.
-fn resident(g: &mut Graph, ids: &str, entries: &str, table: &str) -> (Name, Name) {
+/// Cells of indices in the window.
+fn resident(g: &mut Graph, ids: &str, entries: &str, table: &str) -> Name {
     let distance = g.along("distance", "GatherElements", 1, &[table, entries]);
-    let cells = g.plain("cell", "Add", &[ids, &distance]);
-    let largest = g.largest("cell.largest", &cells);
-    (cells, largest)
+    g.plain("cell", "Add", &[ids, &distance])
 }
 
 /// One turn of the outer loop.
@@ -215,15 +259,14 @@ fn bring_in_and_go_on(
     paging: &Paging,
     carried: &[Name],
 ) -> (Name, Vec<Name>) {
-    let [z, steps, ids, entries, window, table, frame_pages, frame, chunks] = carried else {
-        unreachable!("nine values are carried")
-    };
-    let paged = swap(g, plan, paging, [ids, entries, window, table, frame_pages, frame, chunks]);
-    let Swapped { window, table, frame_pages, frame, chunks } = paged;
+    let [z, steps, trace @ ..] = carried else { unreachable!("numbers and steps are carried") };
+    let [window, directory, table, frame_pages, frame, chunks] = swap(g, plan, paging, z, trace);
 
     let (cells, going, left) =
         g.group("resume", "The steps from here on, until a cell is not resident.", |g| {
-            let (cells, largest) = resident(g, ids, entries, &table);
+            let [ids, _, entries] = entries(g, paging, z, &directory);
+            let cells = resident(g, &ids, &entries, &table);
+            let largest = g.largest("cell.largest", &cells);
             let going = g.plain("going", "Less", &[&largest, &paging.limit]);
             let steps = g.largest("steps", steps);
             (cells, going, g.plain("steps.left", "Sub", &[&paging.max_steps, &steps]))
@@ -232,52 +275,45 @@ fn bring_in_and_go_on(
     let carried = vec![
         part("numbers", plan.numbers_type(), z),
         part("steps", ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]), steps),
-        part(PENDING[0], row(DataType::Int64, "indices"), ids),
-        part(PENDING[1], row(DataType::Int64, "indices"), entries),
-        part(PENDING[2], row(DataType::Int64, "indices"), &cells),
+        part("cells", row(DataType::Int64, "indices"), &cells),
         part("window", row(DataType::Double, "window"), &window),
     ];
     let one = g.initializer("const/one", Tensor::scalar(1i64));
     let last = g.repeat("decode", &left, &going, carried, |g, _, carried| {
-        let [z, steps, _, _, cells, window] = carried else { unreachable!("six values are carried") };
+        let [z, steps, cells, window] = carried else { unreachable!("four values are carried") };
+        let picks = &paging.picks;
         g.group("step", step::DOC, |g| {
-            let parts = ["s", "gate.raw", "v", "x", "ids"];
-            let [s, gates, v, x, _] = g.split("fields", 1, z, &paging.fields, parts);
-            let parts = ["query", "key", "lookup", "expert.row"];
-            let [q, k, t, e] = g.split("indices", 1, cells, &paging.indices, parts);
-            let e = g.plain("expert", "Reshape", &[&e, &paging.flat]);
+            let x = g.pick("x", z, &picks.x);
+            let [q, k] = [("query", &picks.query), ("key", &picks.key)].map(|(n, p)| g.pick(n, cells, p));
             let (window, r) = step::recall(g, window, &k, &x, &q);
+            let t = g.pick("lookup", cells, &picks.lookup);
             let w = g.plain("entry", "Gather", &[&frozen.lookup, &t]);
+            let e = g.along("expert", "Gather", 1, &[cells, &picks.expert]);
+            let [s, gates, v] =
+                [("s", &picks.s), ("gate.raw", &picks.gates), ("v", &picks.v)].map(|(n, p)| g.pick(n, z, p));
             let z = step::apply(g, frozen, &e, [&gates, &v], [&r, &w, &s]);
             let steps = g.plain("steps", "Add", &[steps, &one]);
-            let [.., next] = g.split(
-                "next",
-                1,
-                &z,
-                &paging.fields,
-                ["s.next", "gate.next", "v.next", "x.next", "ids.next"],
-            );
-            let (ids, entries) = page_ids(g, paging, &next);
-            let (cells, largest) = resident(g, &ids, &entries, &table);
+            let [ids, _, entries] = entries(g, paging, &z, &directory);
+            let cells = resident(g, &ids, &entries, &table);
+            let largest = g.largest("cell.largest", &cells);
             let going = g.plain("going", "Less", &[&largest, &paging.limit]);
-            (going, vec![z, steps, ids, entries, cells, window])
+            (going, vec![z, steps, cells, window])
         })
     });
-    let [z, steps, ids, entries, cells, window] =
-        <[Name; 6]>::try_from(last).expect("six values are carried");
+    let [z, steps, cells, window] = <[Name; 4]>::try_from(last).expect("four values are carried");
     let going = g.group("again", "Whether a page is missing or steps are left.", |g| {
         unfinished(g, paging, &cells, &steps)
     });
-    (going, vec![z, steps, ids, entries, window, table, frame_pages, frame, chunks])
+    (going, vec![z, steps, window, directory, table, frame_pages, frame, chunks])
 }
 
 /// Whether the outer loop goes on: steps are left, and the run has not ended with all rows resident.
 fn unfinished(g: &mut Graph, paging: &Paging, cells: &str, steps: &str) -> Name {
-    let [q, k, _, e] = g.split("cells", 1, cells, &paging.indices, ["query", "key", "lookup", "expert"]);
-    let missing = g.along("keys", "Concat", 1, &[&q, &k]);
+    let missing = g.pick("keys", cells, &paging.picks.keys);
     let missing = g.largest("keys.largest", &missing);
     let missing = g.plain("missing", "Greater", &[&missing, &paging.limit]);
-    let expert = g.largest("expert.largest", &e);
+    let expert = g.along("expert", "Gather", 1, &[cells, &paging.picks.expert]);
+    let expert = g.largest("expert.largest", &expert);
     let live = g.plain("live", "Less", &[&expert, &paging.limit]);
     let more = g.plain("more", "Or", &[&missing, &live]);
     let steps = g.largest("steps", steps);
@@ -288,42 +324,70 @@ fn unfinished(g: &mut Graph, paging: &Paging, cells: &str, steps: &str) -> Name 
     g.plain("going", "And", &[&more, &allowed])
 }
 
-struct Swapped {
-    window: Name,
-    table: Name,
-    frame_pages: Name,
-    frame: Name,
-    chunks: Name,
+/// Where a page is kept.
+struct Kept {
+    /// Its chunk, int64 [1].
+    chunk: Name,
+    /// The number of the page in it, int64 [1].
+    offset: Name,
+    /// What the directory says of the chunk, int64 [1].
+    base: Name,
+    /// Its slot, int64 scalar.
+    slot: Name,
+}
+
+/// Finds where a page, int64 [1], is kept.
+fn kept(g: &mut Graph, plan: &Plan, space: &Space, role: &str, page: &str, directory: &str) -> Kept {
+    let experts = plan.network.experts.len() as i64;
+    let experts = g.initializer("pages/experts", Tensor::list(&[experts]));
+    let per_chunk = g.initializer("pages/per.chunk", Tensor::list(&[1.0 / space.pages as f64]));
+    let pages = g.initializer("pages/chunk.pages", Tensor::list(&[space.pages as i64]));
+    let single = g.initializer("const/single", Tensor::list(&[1i64]));
+    let none = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
+    let quotient = |g: &mut Graph, part: &str, number: &str| {
+        let number = g.cast(&format!("{role}.{part}.number"), number, DataType::Double);
+        let scaled = g.plain(&format!("{role}.{part}.scaled"), "Mul", &[&number, &per_chunk]);
+        g.cast(&format!("{role}.{part}"), &scaled, DataType::Int64)
+    };
+    let chunk = quotient(g, "chunk", page);
+    let first = g.plain(&format!("{role}.first"), "Mul", &[&chunk, &pages]);
+    let offset = g.plain(&format!("{role}.offset"), "Sub", &[page, &first]);
+    let base = g.along(&format!("{role}.base.row"), "Gather", 1, &[directory, &chunk]);
+    let base = g.plain(&format!("{role}.base"), "Reshape", &[&base, &single]);
+    let entry = g.plain(&format!("{role}.first.entry"), "Add", &[&base, &first]);
+    let entry = g.plain(&format!("{role}.first.page"), "Sub", &[&entry, &experts]);
+    let slot = quotient(g, "slot.list", &entry);
+    let slot = g.plain(&format!("{role}.slot"), "Reshape", &[&slot, &none]);
+    Kept { chunk, offset, base, slot }
 }
 
 /// Brings in the page of one missing cell, in the frame that follows the one filled last; where none
 /// is missing, the frame's own page again.
-fn swap(g: &mut Graph, plan: &Plan, paging: &Paging, state: [&str; 7]) -> Swapped {
-    let [ids, entries, window, table, frame_pages, frame, chunks] = state;
+fn swap(g: &mut Graph, plan: &Plan, paging: &Paging, z: &str, trace: &[Name]) -> [Name; PARTS] {
+    let [window, directory, table, frame_pages, frame, chunks] = trace else {
+        unreachable!("the trace has six parts")
+    };
+    let space = paging.space;
     let frames = frames(plan) as i64;
-    let experts = plan.network.experts.len() as i64;
     let next: Vec<i64> = (0..frames).map(|f| if f + 1 < frames { f + 1 } else { 1 }).collect();
     let next = g.initializer("pages/next.frame", Tensor::list(&next));
     let pages_shape = g.initializer("pages/shape", Tensor::list(&[-1i64, PAGE as i64]));
     let window_shape = g.initializer("pages/window", Tensor::list(&[1i64, frames * PAGE as i64]));
-    let experts = g.initializer("pages/experts", Tensor::list(&[experts]));
     let cells = g.initializer("pages/cells", Tensor::list(&[PAGE as i64]));
-    let per_chunk = g.initializer("pages/per.chunk", Tensor::list(&[1.0 / chunk(plan) as f64]));
-    let chunk = g.initializer("pages/chunk.pages", Tensor::list(&[chunk(plan) as i64]));
+    let chunk_pages = g.initializer("pages/chunk.pages", Tensor::list(&[space.pages as i64]));
     let flat = g.initializer("const/single", Tensor::list(&[1i64]));
     let pair = g.initializer("const/pair", Tensor::list(&[1i64, 1]));
-    let none = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
+    let row_shape = g.initializer("const/one.row", Tensor::list(&[1i64, -1]));
     let absent = g.initializer("pages/absent", Tensor::list(&[ABSENT]));
     let row_of_two = g.initializer("const/row.of.two", Tensor::list(&[1i64, 2]));
+    let one = g.initializer("const/one", Tensor::scalar(1i64));
     g.group("swap", "Brings in the page of a cell that is not resident.", |g| {
-        let (cells_now, _) = resident(g, ids, entries, table);
-        let parts = ["query", "key", "lookup", "expert"];
-        let [q, k, ..] = g.split("cells", 1, &cells_now, &paging.indices, parts);
-        let keys = g.along("keys", "Concat", 1, &[&q, &k]);
+        let [ids, pages, entries] = entries(g, paging, z, directory);
+        let cells_now = resident(g, &ids, &entries, table);
+        let keys = g.pick("keys", &cells_now, &paging.picks.keys);
         let worst = g.along("worst", "ArgMax", 1, &[&keys]);
-        let wanted = g.along("wanted.entry", "GatherElements", 1, &[entries, &worst]);
-        let wanted = g.plain("wanted.flat", "Reshape", &[&wanted, &flat]);
-        let wanted = g.plain("wanted", "Sub", &[&wanted, &experts]);
+        let wanted = g.along("wanted.page", "GatherElements", 1, &[&pages, &worst]);
+        let wanted = g.plain("wanted", "Reshape", &[&wanted, &flat]);
         let largest = g.largest("keys.largest", &keys);
         let missing = g.plain("missing", "Greater", &[&largest, &paging.limit]);
         let missing = g.cast("missing.count", &missing, DataType::Int64);
@@ -332,33 +396,51 @@ fn swap(g: &mut Graph, plan: &Plan, paging: &Paging, state: [&str; 7]) -> Swappe
         let old = g.plain("old", "Gather", &[frame_pages, &frame]);
         let change = g.plain("page.change", "Sub", &[&wanted, &old]);
         let change = g.plain("page.missing", "Mul", &[&change, &missing]);
-        let page = g.plain("page", "Add", &[&old, &change]);
+        let page = g.plain("page.new", "Add", &[&old, &change]);
 
-        // The old page goes back to its chunk.
-        let place = |g: &mut Graph, role: [&str; 5], page: &str| {
-            let number = g.cast(role[0], page, DataType::Double);
-            let scaled = g.plain(role[1], "Mul", &[&number, &per_chunk]);
-            let chunk_of = g.cast(role[2], &scaled, DataType::Int64);
-            let first = g.plain(role[3], "Mul", &[&chunk_of, &chunk]);
-            let offset = g.plain(role[4], "Sub", &[page, &first]);
-            (chunk_of, offset)
-        };
-        let (old_chunk, old_offset) =
-            place(g, ["old.number", "old.scaled", "old.chunk", "old.first", "old.offset"], &old);
-        let (new_chunk, new_offset) =
-            place(g, ["new.number", "new.scaled", "new.chunk", "new.first", "new.offset"], &page);
+        // The old page goes back to its chunk. If the new one's is not there, it is made, behind the others.
+        let from = kept(g, plan, space, "old", &old, directory);
+        let to = kept(g, plan, space, "new", &page, directory);
         let frames_now = g.plain("window.pages", "Reshape", &[window, &pages_shape]);
         let content = g.plain("old.content", "Gather", &[&frames_now, &frame]);
-        let position = g.plain("old.position", "Reshape", &[&old_chunk, &none]);
-        let chunk_before = g.plain("old.pages", "SequenceAt", &[chunks, &position]);
-        let offset = g.plain("old.offset.pair", "Reshape", &[&old_offset, &pair]);
-        let chunk_after = g.plain("old.updated", "ScatterND", &[&chunk_before, &offset, &content]);
-        let erased = g.plain("chunks.erased", "SequenceErase", &[chunks, &position]);
-        let chunks = g.plain("chunks", "SequenceInsert", &[&erased, &chunk_after, &position]);
-        // The new one comes from its own.
-        let position = g.plain("new.position", "Reshape", &[&new_chunk, &none]);
-        let chunk_new = g.plain("new.pages", "SequenceAt", &[&chunks, &position]);
-        let content = g.plain("new.content", "Gather", &[&chunk_new, &new_offset]);
+        let before = g.plain("old.pages", "SequenceAt", &[chunks, &from.slot]);
+        let offset = g.plain("old.offset.pair", "Reshape", &[&from.offset, &pair]);
+        let after = g.plain("old.updated", "ScatterND", &[&before, &offset, &content]);
+        let erased = g.plain("chunks.erased", "SequenceErase", &[chunks, &from.slot]);
+        let unmade = g.plain("new.unmade", "Less", &[&to.slot, &one]);
+        let put_back =
+            |g: &mut Graph, role: &str| g.plain(role, "SequenceInsert", &[&erased, &after, &from.slot]);
+        let chunks = g.choose(
+            "chunks",
+            &unmade,
+            &ValueType::sequence(DataType::Double),
+            [
+                &mut |g| {
+                    let chunks = put_back(g, "chunks.before");
+                    let made = space.make(g, &to.chunk);
+                    g.plain("chunks", "SequenceInsert", &[&chunks, &made])
+                },
+                &mut |g| put_back(g, "chunks"),
+            ],
+        );
+        let unmade = g.cast("new.unmade.count", &unmade, DataType::Int64);
+        let last_slot = g.plain("slots.count", "SequenceLength", &[&chunks]);
+        let last_slot = g.plain("slots.last", "Sub", &[&last_slot, &one]);
+        // Slot 0 becomes the last one where the chunk was made, and another one stays.
+        let change = g.plain("new.slot.change", "Mul", &[&last_slot, &unmade]);
+        let slot = g.plain("new.slot.now", "Add", &[&to.slot, &change]);
+        let change = g.plain("new.base.change", "Mul", &[&change, &chunk_pages]);
+        let base = g.plain("new.base.now", "Add", &[&to.base, &change]);
+        let base_row = g.plain("new.base.pair", "Reshape", &[&base, &pair]);
+        let chunk_row = g.plain("new.chunk.pair", "Reshape", &[&to.chunk, &pair]);
+        let directory = g.along("directory", "ScatterElements", 1, &[directory, &chunk_row, &base_row]);
+        let more = g.plain("table.more.count", "Mul", &[&chunk_pages, &unmade]);
+        let more = g.filled("table.more.list", &more, ABSENT);
+        let more = g.plain("table.more", "Reshape", &[&more, &row_shape]);
+        let table = g.along("table.grown", "Concat", 1, &[table, &more]);
+        // The new page comes from its chunk.
+        let chunk_new = g.plain("new.pages", "SequenceAt", &[&chunks, &slot]);
+        let content = g.plain("new.content", "Gather", &[&chunk_new, &to.offset]);
         let frame_pair = g.plain("frame.pair", "Reshape", &[&frame, &pair]);
         let window = g.plain("window.updated", "ScatterND", &[&frames_now, &frame_pair, &content]);
         let window = g.plain("window", "Reshape", &[&window, &window_shape]);
@@ -368,62 +450,113 @@ fn swap(g: &mut Graph, plan: &Plan, paging: &Paging, state: [&str; 7]) -> Swappe
         let distance = g.plain("page.distance", "Sub", &[&first_cell, &first_key]);
         // One write for both, of different entries: where no page is missing, the old page stays and the
         // entry of expert 0, which is absent, is written again.
-        let old_entry = g.plain("old.entry", "Add", &[&old, &experts]);
+        let old_entry = g.plain("old.entry", "Add", &[&old, &from.base]);
         let old_entry = g.plain("old.entry.missing", "Mul", &[&old_entry, &missing]);
-        let page_entry = g.plain("page.entry", "Add", &[&page, &experts]);
+        let page_entry = g.plain("page.entry", "Add", &[&page, &base]);
         let entries = g.along("entries.list", "Concat", 0, &[&old_entry, &page_entry]);
         let entries = g.plain("entries", "Reshape", &[&entries, &row_of_two]);
         let distances = g.along("distances.list", "Concat", 0, &[&absent, &distance]);
         let distances = g.plain("distances", "Reshape", &[&distances, &row_of_two]);
-        let table = g.along("table", "ScatterElements", 1, &[table, &entries, &distances]);
+        let table = g.along("table", "ScatterElements", 1, &[&table, &entries, &distances]);
         let frame_pages = g.along("frame.pages", "ScatterElements", 0, &[frame_pages, &frame, &page]);
-        Swapped { window, table, frame_pages, frame, chunks }
+        [window, directory, table, frame_pages, frame, chunks]
     })
 }
 
 /// Appends the rows that a run ends with: those of the terminal expert. A run that was stopped has
 /// not come to append its rows, so they go where rows go that are none.
-fn last_rows(
-    g: &mut Graph,
-    paging: &Paging,
-    z: &str,
-    [ids, entries]: [&str; 2],
-    table: &str,
-    window: &str,
-) -> Name {
+fn last_rows(g: &mut Graph, paging: &Paging, z: &str, [window, directory, table]: [&str; 3]) -> Name {
     g.group("last", "Appends the rows of the terminal expert.", |g| {
-        let (cells, _) = resident(g, ids, entries, table);
-        let parts = ["query", "key", "lookup", "expert"];
-        let [_, k, _, e] = g.split("cells", 1, &cells, &paging.indices, parts);
-        let [_, trash, ..] = g.split(
-            "trash",
-            1,
-            &paging.floor,
-            &paging.indices,
-            ["floor.query", "floor.key", "floor.lookup", "floor.expert"],
-        );
+        let [ids, _, entries] = entries(g, paging, z, directory);
+        let cells = resident(g, &ids, &entries, table);
+        let k = g.pick("key", &cells, &paging.picks.key);
+        let e = g.along("expert", "Gather", 1, &[&cells, &paging.picks.expert]);
+        let trash = g.pick("trash", &paging.floor, &paging.picks.key);
         let trash = g.cast("trash.key", &trash, DataType::Int64);
         let ended = g.plain("ended", "Greater", &[&e, &paging.limit]);
         let ended = g.cast("ended.count", &ended, DataType::Int64);
         let distance = g.plain("keys.distance", "Sub", &[&k, &trash]);
         let distance = g.plain("keys.ended", "Mul", &[&distance, &ended]);
         let keys = g.plain("keys", "Add", &[&trash, &distance]);
-        let [_, _, _, x, _] = g.split("fields", 1, z, &paging.fields, ["s", "gate.raw", "v", "x", "ids"]);
+        let x = g.pick("x", z, &paging.picks.x);
         g.along("window", "ScatterElements", 1, &[window, &keys, &x])
     })
 }
 
-/// All cells again, [cells], from the parts of the trace.
-pub fn cells(g: &mut Graph, trace: &[Name]) -> Name {
-    let [window, _, frame_pages, _, chunks] = trace else { unreachable!("the trace has five parts") };
+/// Pages that a run has left, by their numbers, int64 [n]: double [n, 1, cells].
+fn read_pages(g: &mut Graph, plan: &Plan, trace: &[Name], pages: &str) -> Name {
+    let [window, directory, table, _, _, chunks] = trace else { unreachable!("the trace has six parts") };
+    let frames = frames(plan) as i64;
     let pages_shape = g.initializer("pages/shape", Tensor::list(&[-1i64, PAGE as i64]));
+    let single = g.initializer("const/single", Tensor::list(&[1i64]));
+    let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
+    let cells = g.initializer("pages/cells", Tensor::list(&[PAGE as i64]));
+    let behind = g.initializer("pages/window.cells", Tensor::list(&[frames * PAGE as i64]));
+    let per_cell = g.initializer("pages/per.cell", Tensor::list(&[1.0 / PAGE as f64]));
+    let space = Space::of(plan);
+    let count = g.plain("pages.count.list", "Shape", &[pages]);
+    let count = g.plain("pages.count", "Reshape", &[&count, &scalar]);
+    let frame_pages = g.plain("pages.resident", "Reshape", &[window, &pages_shape]);
+    let page_type = ValueType::tensor(DataType::Double, &[Dim::Fixed(1), Dim::Fixed(PAGE as i64)]);
+    g.each("pages", &count, page_type, |g, i| {
+        let i = g.plain("number", "Reshape", &[i, &single]);
+        let page = g.plain("page", "Gather", &[pages, &i]);
+        let place = kept(g, plan, &space, "kept", &page, directory);
+        let chunk = g.plain("chunk", "SequenceAt", &[chunks, &place.slot]);
+        let content = g.plain("content", "Gather", &[&chunk, &place.offset]);
+        // Behind the pages of the window stands the chunk's, which is read if the page is in none of them.
+        let all = g.along("all", "Concat", 0, &[&frame_pages, &content]);
+        let entry = g.plain("entry", "Add", &[&page, &place.base]);
+        let distance = g.along("distance.row", "Gather", 1, &[table, &entry]);
+        let distance = g.plain("distance", "Reshape", &[&distance, &single]);
+        let key = g.plain("key", "Mul", &[&page, &cells]);
+        let cell = g.plain("cell.any", "Add", &[&key, &distance]);
+        let cell = g.plain("cell", "Min", &[&cell, &behind]);
+        let cell = g.cast("cell.number", &cell, DataType::Double);
+        let frame = g.plain("frame.number", "Mul", &[&cell, &per_cell]);
+        let frame = g.cast("frame", &frame, DataType::Int64);
+        g.plain("cells", "Gather", &[&all, &frame])
+    })
+}
+
+/// What a run has left at keys, int64 [n]: double [1, n].
+pub fn read(g: &mut Graph, plan: &Plan, trace: &[Name], role: &'static str, keys: &str) -> Name {
+    let page = g.initializer("pages/cells", Tensor::list(&[PAGE as i64]));
+    let shape = g.initializer("pages/shape", Tensor::list(&[-1i64, PAGE as i64]));
     let column = g.initializer("const/column", Tensor::list(&[-1i64, 1]));
-    let single = g.initializer("const/one.row", Tensor::list(&[1i64, -1]));
-    g.group("end", "All pages behind one another, as the run left them.", |g| {
-        let pages = g.along("pages", "ConcatFromSequence", 0, &[chunks]);
-        let resident = g.plain("resident", "Reshape", &[window, &pages_shape]);
-        let places = g.plain("places", "Reshape", &[frame_pages, &column]);
-        let pages = g.plain("all", "ScatterND", &[&pages, &places, &resident]);
-        g.plain("cells", "Reshape", &[&pages, &single])
+    let row = g.initializer("const/one.row", Tensor::list(&[1i64, -1]));
+    g.group(role, "Cells of the trace, from the pages that they are in.", |g| {
+        let pages = g.plain("page", "Div", &[keys, &page]);
+        let first = g.plain("page.key", "Mul", &[&pages, &page]);
+        let offsets = g.plain("offset", "Sub", &[keys, &first]);
+        let offsets = g.plain("offset.column", "Reshape", &[&offsets, &column]);
+        let pages = read_pages(g, plan, trace, &pages);
+        let pages = g.plain("page.rows", "Reshape", &[&pages, &shape]);
+        let cells = g.along("cell.column", "GatherElements", 1, &[&pages, &offsets]);
+        g.plain("cells", "Reshape", &[&cells, &row])
+    })
+}
+
+/// So many bytes, int64 scalar, that a run has left from a key on: uint8 [n].
+pub fn bytes(g: &mut Graph, plan: &Plan, trace: &[Name], first: u64, count: &str) -> Name {
+    let page = first / PAGE as u64;
+    let offset = (first % PAGE as u64) as i64;
+    let first = g.initializer("stdout/page", Tensor::scalar(page as i64));
+    let begin = g.initializer("stdout/offset", Tensor::list(&[offset]));
+    let cells = g.initializer("stdout/page.cells", Tensor::scalar(PAGE as i64));
+    let one = g.initializer("const/one", Tensor::scalar(1i64));
+    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    g.group("bytes", "The pages that were printed to.", |g| {
+        let end = g.plain("end", "Add", &[count, &begin]);
+        let pages = g.plain("page.last", "Div", &[&end, &cells]);
+        let pages = g.plain("page.count", "Add", &[&pages, &one]);
+        let pages = g.plain("page.end.list", "Add", &[&pages, &first]);
+        let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
+        let pages = g.plain("page.end", "Reshape", &[&pages, &scalar]);
+        let pages = g.plain("page", "Range", &[&first, &pages, &one]);
+        let all = read_pages(g, plan, trace, &pages);
+        let all = g.cast("page.bytes", &all, DataType::Uint8);
+        let all = g.plain("flat", "Reshape", &[&all, &flat]);
+        g.plain("printed", "Slice", &[&all, &begin, &end])
     })
 }

@@ -1,4 +1,5 @@
-//! A run is two phases, the same loop twice: what the program does at its creation, then the call.
+//! A run is phases, the same loop for each: what the program does at its creation, then the call.
+//! Between them are phases that only append rows, if there are more arguments in rows than a step appends.
 
 use crate::proto::DataType;
 
@@ -16,8 +17,7 @@ pub struct State {
     pub trace: Vec<Name>,
 }
 
-/// Runs the phases, from rows of `starts`: double [2, batch, numbers]. A creation that does not halt
-/// is the last phase.
+/// Runs the phases, from `starts`: double [batch, phases, numbers]. A phase that does not halt is the last.
 pub fn run(
     g: &mut Graph,
     plan: &Plan,
@@ -26,7 +26,7 @@ pub fn run(
     trace: Vec<Carried>,
     phase: &mut dyn FnMut(&mut Graph, State) -> State,
 ) -> State {
-    let two = g.initializer("const/two", Tensor::scalar(2i64));
+    let count = g.initializer("phases/count", Tensor::scalar(plan.arguments.phases.len() as i64 + 1));
     let yes = g.initializer("const/true", Tensor::boolean(true));
     let expert_slot = g.initializer("limits/expert.slot", Tensor::list(&[plan.slots.count() as i64]));
     let before = g.initializer("phases/before.halt", Tensor::scalar(0f64));
@@ -41,8 +41,8 @@ pub fn run(
     ];
     let parts = trace.len();
     carried.extend(trace);
-    let last = g.repeat("phases", &two, &yes, carried, |g, i, carried| {
-        let z = g.along("start", "Gather", 0, &[starts, i]);
+    let last = g.repeat("phases", &count, &yes, carried, |g, i, carried| {
+        let z = g.along("start", "Gather", 1, &[starts, i]);
         let state = phase(g, State { z, steps: carried[1].clone(), trace: carried[2..].to_vec() });
         let expert = g.along("end.expert", "Gather", 1, &[&state.z, &expert_slot]);
         let expert = g.largest("end.any", &expert);

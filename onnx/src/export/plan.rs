@@ -3,6 +3,7 @@
 use crate::proto::DataType;
 use wasm2onnx_runtime::{Cell, Entry, Field, Network, Place, ValueType};
 
+use super::arguments::Arguments;
 use super::graph::{self, Dim, Graph, Name, Tensor};
 use super::{Attention, ExportError};
 use crate::pack::{Matrices, Slots};
@@ -45,6 +46,8 @@ pub struct Plan<'n> {
     pub slots: Slots,
     /// The matrices.
     pub matrices: Matrices,
+    /// What the arguments are in.
+    pub arguments: Arguments,
     /// How reads are made.
     pub attention: Attention,
     /// Cells of a direct-mapped trace: keys are their indices. Below the first region lie a cell for
@@ -86,6 +89,7 @@ impl<'n> Plan<'n> {
             name,
             slots: Slots(network.ports),
             matrices: Matrices::pack(network, &results),
+            arguments: Arguments::of(network, entry),
             attention,
             cells,
             first,

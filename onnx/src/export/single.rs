@@ -86,11 +86,10 @@ pub fn build(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
 
 /// What a driver begins with: initializers that no node uses.
 fn initial(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
-    let call = super::boundary::Arguments::of(plan.network, plan.entry)?;
     let first = plan.network.start.unwrap_or(plan.entry.expert);
     g.initializer("initial.expert", Tensor::list(&[i64::from(first)]));
     g.initializer("initial.entry", Tensor::list(&[i64::from(plan.entry.expert)]));
-    g.initializer("initial.numbers", Tensor::row(&call.numbers));
+    g.initializer("initial.numbers", Tensor::row(plan.arguments.call()));
     let trace = match plan.attention {
         Attention::Indexed => {
             let last = plan.network.first_rows.iter().rev().find(|(_, value)| *value != 0.0);

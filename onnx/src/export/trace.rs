@@ -2,30 +2,69 @@
 
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
 use super::plan::{Plan, STORED_PAGE};
-use super::{growing, paged, resident};
+use super::space::{Space, first_of_stdin};
+use super::{growing, resident};
 use crate::proto::DataType;
 
-/// The first rows, a cell for each key below those of standard input: double [cells].
+/// The first rows, a cell for each key: double [cells].
 pub fn first_rows(g: &mut Graph, plan: &Plan) -> Name {
-    let rows = plan.first_rows();
-    let count = rows.pages.len();
-    let pages = g.initializer("trace/pages", Tensor::new(&[count, 1], rows.pages));
-    let bytes = g.initializer("trace/bytes", Tensor::new(&[count, STORED_PAGE], rows.bytes));
-    let keys = g.initializer("trace/keys", Tensor::smallest(&rows.keys));
-    let values = g.initializer("trace/values", Tensor::list(&rows.values));
+    let rows = FirstRows::new(g, plan);
     let page_count = plan.first_cells().div_ceil(STORED_PAGE);
     let shape = g.initializer("trace/shape", Tensor::list(&[page_count as i64, STORED_PAGE as i64]));
-    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let zero = g.initializer("const/range", Tensor::list(&[0i64]));
     let cells = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));
     g.group("memory", "The rows that memory begins with, a cell for each key.", |g| {
-        let empty = g.filled("empty", &shape, 0f64);
-        let bytes = g.cast("bytes.number", &bytes, DataType::Double);
-        let pages = g.plain("with.bytes", "ScatterND", &[&empty, &pages, &bytes]);
-        let all = g.plain("flat", "Reshape", &[&pages, &flat]);
-        let keys = g.cast("keys.index", &keys, DataType::Int64);
-        let all = g.along("with.numbers", "ScatterElements", 0, &[&all, &keys, &values]);
+        let all = rows.put(g, &shape, &rows.pages, &rows.keys);
         g.plain("cells", "Slice", &[&all, &zero, &cells])
+    })
+}
+
+/// The first rows and the beginning of standard input in the chunks of the paged variant that there are
+/// from the start, behind the one of zeros: double [cells].
+pub fn in_chunks(g: &mut Graph, plan: &Plan, rows: &FirstRows, space: &Space) -> Name {
+    // A program that reads nothing has no cell for the length; cell 0 is nobody's.
+    let length = plan.network.io.stdin.map_or(0, |(_, key)| key);
+    let length = g.initializer("trace/stdin.length", Tensor::list(&[length as i64]));
+    let begin = first_of_stdin(plan);
+    let in_its_chunk = space.cells() as i64 - begin % space.cells() as i64;
+    let begin = g.initializer("trace/stdin.key", Tensor::scalar(begin));
+    let in_its_chunk = g.initializer("trace/stdin.end", Tensor::list(&[in_its_chunk]));
+    let stored = g.initializer("trace/chunk.pages", Tensor::scalar((space.cells() / STORED_PAGE) as i64));
+    let cells = g.initializer("trace/chunk.cells", Tensor::scalar(space.cells() as i64));
+    let page = g.initializer("trace/page.shape", Tensor::list(&[STORED_PAGE as i64]));
+    let zero = g.initializer("const/range", Tensor::list(&[0i64]));
+    let none = g.initializer("const/zero", Tensor::scalar(0i64));
+    let one = g.initializer("const/one", Tensor::scalar(1i64));
+    let single = g.initializer("const/single", Tensor::list(&[1i64]));
+    let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
+    g.group("memory", "What memory begins with, a cell for each key of the chunks that are there.", |g| {
+        // The chunks are there in the order of their slots.
+        let place = |g: &mut Graph, role: [&str; 4], keys: &str, size: &str| {
+            let chunk = g.plain(role[0], "Div", &[keys, size]);
+            let shift = g.plain(role[1], "Gather", &[&space.shift, &chunk]);
+            let shift = g.plain(role[2], "Mul", &[&shift, size]);
+            g.plain(role[3], "Add", &[keys, &shift])
+        };
+        let pages = place(g, ["page.chunk", "page.shift", "page.move", "page.place"], &rows.pages, &stored);
+        let keys = place(g, ["key.chunk", "key.shift", "key.move", "key.place"], &rows.keys, &cells);
+        let count = g.plain("chunks", "Add", &[&space.made, &one]);
+        let count = g.plain("pages.count", "Mul", &[&count, &stored]);
+        let count = g.plain("pages.count.list", "Reshape", &[&count, &single]);
+        let shape = g.along("shape", "Concat", 0, &[&count, &page]);
+        let all = rows.put(g, &shape, &pages, &keys);
+        let count = g.plain("stdin.count", "Shape", &[&space.stdin]);
+        let number = g.cast("stdin.count.number", &count, DataType::Double);
+        let bytes = g.plain("stdin.bytes", "Slice", &[&space.stdin, &zero, &in_its_chunk]);
+        let count = g.plain("stdin.bytes.count", "Shape", &[&bytes]);
+        let count = g.plain("stdin.bytes.scalar", "Reshape", &[&count, &scalar]);
+        let bytes = g.cast("stdin.number", &bytes, DataType::Double);
+        let keys = g.plain("stdin.index", "Range", &[&none, &count, &one]);
+        let keys = g.plain("stdin.key", "Add", &[&keys, &begin]);
+        let keys = g.along("stdin.keys", "Concat", 0, &[&length, &keys]);
+        let values = g.along("stdin.values", "Concat", 0, &[&number, &bytes]);
+        let role = ["stdin.chunk", "stdin.shift", "stdin.move", "stdin.place"];
+        let keys = place(g, role, &keys, &cells);
+        g.along("cells", "ScatterElements", 0, &[&all, &keys, &values])
     })
 }
 
@@ -94,26 +133,40 @@ pub fn growing(g: &mut Graph, plan: &Plan, stdin: &str, batch: &str) -> (Vec<Car
     })
 }
 
-/// All cells of the paged variant, whole chunks of pages, and the index of the last one.
-pub fn paged(g: &mut Graph, plan: &Plan, first: &str, stdin: &str) -> (Name, Name) {
-    // A program that reads nothing has no cell for the length; cell 0 is nobody's.
-    let length = plan.network.io.stdin.map_or(0, |(_, key)| key);
-    let length = g.initializer("trace/stdin.length", Tensor::list(&[length as i64]));
-    let cells = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));
-    let one = g.initializer("const/one", Tensor::scalar(1i64));
-    g.group("input", "Standard input, behind the first rows; then cells up to whole chunks of pages.", |g| {
-        let count = g.plain("count", "Shape", &[stdin]);
-        let number = g.cast("count.number", &count, DataType::Double);
-        let first = g.along("first", "ScatterElements", 0, &[first, &length, &number]);
-        let bytes = g.cast("bytes", stdin, DataType::Double);
-        let used = g.plain("used", "Add", &[&cells, &count]);
-        // One more cell than is used: the last is never written.
-        let needed = g.plain("used.more", "Add", &[&used, &one]);
-        let rounded = paged::round_up(g, plan, &needed);
-        let rest = g.plain("rest", "Sub", &[&rounded, &used]);
-        let rest = g.filled("rest.cells", &rest, 0f64);
-        let last = g.plain("last", "Sub", &[&rounded, &one]);
-        let last = g.cast("last.number", &last, DataType::Double);
-        (g.along("cells", "Concat", 0, &[&first, &bytes, &rest]), last)
-    })
+/// First rows as the file has them.
+pub struct FirstRows {
+    /// Numbers of pages with bytes: int64 [n, 1].
+    pub pages: Name,
+    /// Their bytes: uint8 [n, STORED_PAGE].
+    bytes: Name,
+    /// Keys of other rows: int64 [n].
+    pub keys: Name,
+    /// Their values: double [n].
+    values: Name,
+}
+
+impl FirstRows {
+    /// The rows that memory begins with.
+    pub fn new(g: &mut Graph, plan: &Plan) -> FirstRows {
+        let rows = plan.first_rows();
+        let count = rows.pages.len();
+        let pages = g.initializer("trace/pages", Tensor::new(&[count, 1], rows.pages));
+        let bytes = g.initializer("trace/bytes", Tensor::new(&[count, STORED_PAGE], rows.bytes));
+        let keys = g.initializer("trace/keys", Tensor::smallest(&rows.keys));
+        let values = g.initializer("trace/values", Tensor::list(&rows.values));
+        let keys = g.group("rows", "The rows that memory begins with: pages of bytes, and numbers.", |g| {
+            g.cast("key", &keys, DataType::Int64)
+        });
+        FirstRows { pages, bytes, keys, values }
+    }
+
+    /// Puts them where they go, into zeros of a shape of stored pages: double [cells].
+    fn put(&self, g: &mut Graph, shape: &str, pages: &str, keys: &str) -> Name {
+        let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+        let empty = g.filled("empty", shape, 0f64);
+        let bytes = g.cast("bytes.number", &self.bytes, DataType::Double);
+        let all = g.plain("with.bytes", "ScatterND", &[&empty, pages, &bytes]);
+        let all = g.plain("flat", "Reshape", &[&all, &flat]);
+        g.along("with.numbers", "ScatterElements", 0, &[&all, keys, &self.values])
+    }
 }

@@ -3,7 +3,7 @@
 use crate::proto::DataType;
 use wasm2onnx_runtime::Network;
 
-use super::graph::{Attribute, Graph, Name, Tensor};
+use super::graph::{Graph, Name, Tensor};
 use crate::pack::{Matrices, Slots};
 
 /// Padded lists of terms, a row for each expert.
@@ -50,7 +50,7 @@ pub fn matrices(g: &mut Graph, packed: &Matrices, slots: &Slots) -> Padded {
         let filling = g.plain("filling", "Sub", &[&width, &counts]);
         let ends = g.plain("end", "CumSum", &[&counts, &zero]);
         let none = g.filled("mark.none", &ends_shape, 0i64);
-        let marks = add_at(g, "mark", &none, &ends, &filling);
+        let marks = g.add_at("mark", &none, &ends, &filling);
         let shifts = g.plain("shift.all", "CumSum", &[&marks, &zero]);
         let shift = g.plain("shift", "Slice", &[&shifts, &term_range, &term_end]);
         let index = g.plain("index", "Range", &[&zero, &term_count, &one]);
@@ -86,12 +86,6 @@ pub fn matrices(g: &mut Graph, packed: &Matrices, slots: &Slots) -> Padded {
 fn rows_of(g: &mut Graph, roles: [&str; 2], none: &str, places: &str, list: &str, shape: &str) -> Name {
     let placed = g.along(roles[0], "ScatterElements", 0, &[none, places, list]);
     g.plain(roles[1], "Reshape", &[&placed, shape])
-}
-
-/// Adds numbers at places of a list.
-fn add_at(g: &mut Graph, role: &str, list: &str, places: &str, numbers: &str) -> Name {
-    let add = vec![Attribute::Int("axis", 0), Attribute::Text("reduction", "add")];
-    g.op(role, "ScatterElements", &[list, places, numbers], add)
 }
 
 /// The frozen tables as one list, with a 0 behind them that queries out of range read.

@@ -44,8 +44,9 @@ pub fn follow(
     let halted =
         network.start.is_none() || network.terminals.get(pair.run.expert() as usize) == Some(&Terminal::Halt);
     if ended && halted {
-        let (expert, numbers) = driver.call(call.1);
+        let (expert, numbers, rows) = driver.call(call.1);
         pair.run.set(expert, &numbers);
+        pair.run.append(&rows);
         ours::enter(network, call.0, call.1, pair.executor);
         let rows = network.entries[call.0].param_places.iter().any(|place| matches!(place, Place::Row(_)));
         ended = pair.run(rows)?;

@@ -47,6 +47,8 @@ pub trait Steps {
     fn step(&mut self);
     /// Goes on with other numbers, as a caller does when instance creation is done.
     fn set(&mut self, expert: i64, numbers: &[f64]);
+    /// Appends rows to the trace.
+    fn append(&mut self, rows: &[(u64, f64)]);
     /// All of the trace: cells, or keys and values of rows in turn.
     fn trace(&self) -> Vec<f64>;
 }
@@ -142,13 +144,14 @@ impl Driver {
         self.initial.expert != self.initial.entry
     }
 
-    /// Expert and numbers that a call begins with.
+    /// Expert and numbers that a call begins with, and the rows that its first step does not append.
     ///
     /// # Panics
     ///
     /// If there are not as many arguments as the metadata says.
-    pub fn call(&self, args: &[Value]) -> (i64, Vec<f64>) {
+    pub fn call(&self, args: &[Value]) -> (i64, Vec<f64>, Vec<(u64, f64)>) {
         let mut numbers = self.initial.numbers.clone();
+        let mut rows = Vec::new();
         let places = self.entry["args"].as_array().expect("a list of arguments");
         assert_eq!(places.len(), args.len());
         for (place, arg) in places.iter().zip(args) {
@@ -156,10 +159,13 @@ impl Driver {
             let fields = place[1].as_array().expect("a field for each word");
             assert_eq!(fields.len(), arg.ty().words());
             for (field, word) in fields.iter().zip(arg.words()) {
-                numbers[index(field)] = word.into();
+                match field.get("key") {
+                    Some(key) => rows.push((index(key) as u64, word.into())),
+                    None => numbers[index(field)] = word.into(),
+                }
             }
         }
-        (self.initial.entry, numbers)
+        (self.initial.entry, numbers, rows)
     }
 
     /// Results that a run has left, if it came to expert 1.
@@ -289,6 +295,18 @@ impl Steps for Plain<'_> {
         self.numbers = numbers.to_vec();
     }
 
+    fn append(&mut self, rows: &[(u64, f64)]) {
+        let (shape, trace) = self.trace.try_extract_tensor::<f64>().expect("the trace is double");
+        let (mut shape, mut trace) = (shape.to_vec(), trace.to_vec());
+        if shape.len() == 2 {
+            rows.iter().for_each(|(key, value)| trace[*key as usize] = *value);
+        } else {
+            trace.extend(rows.iter().flat_map(|(key, value)| [*key as f64, *value]));
+            shape[1] += rows.len() as i64;
+        }
+        self.trace = tensor(&shape, trace).expect("a tensor");
+    }
+
     fn trace(&self) -> Vec<f64> {
         self.trace.try_extract_tensor::<f64>().expect("the trace is double").1.to_vec()
     }
@@ -325,6 +343,11 @@ impl Steps for Bound<'_> {
         let side = &mut self.sides[self.side];
         side.0.extract_tensor_mut().1[0] = expert;
         side.1.extract_tensor_mut().1.copy_from_slice(numbers);
+    }
+
+    fn append(&mut self, rows: &[(u64, f64)]) {
+        let cells = self.trace.extract_tensor_mut().1;
+        rows.iter().for_each(|(key, value)| cells[*key as usize] = *value);
     }
 
     fn trace(&self) -> Vec<f64> {

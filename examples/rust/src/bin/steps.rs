@@ -23,11 +23,17 @@ fn main() -> anyhow::Result<()> {
     ensure!(list(&entry["args"]).len() == args.len(), "it takes {} arguments", list(&entry["args"]).len());
 
     // A call begins with these numbers and its arguments: words, low word first.
+    // Very many arguments are in rows that no step appends.
     let mut numbers = initial_numbers(&bytes)?;
+    let mut rows = Vec::new();
     for (parameter, text) in list(&entry["args"]).iter().zip(&args) {
         let value: i64 = text.parse().with_context(|| format!("`{text}` is no integer"))?;
-        for (i, field) in list(&parameter[1]).iter().enumerate() {
-            numbers[index(field)?] = f64::from((value >> (32 * i)) as u32);
+        for (i, place) in list(&parameter[1]).iter().enumerate() {
+            let word = f64::from((value >> (32 * i)) as u32);
+            match place.get("key") {
+                Some(key) => rows.push((index(key)?, word)),
+                None => numbers[index(place)?] = word,
+            }
         }
     }
     // What the program does at its creation, if anything, begins with nothing; then comes the call.
@@ -37,6 +43,8 @@ fn main() -> anyhow::Result<()> {
         end = driver.run(start, &nothing)?;
     }
     if end == 1 {
+        let cells = driver.trace.extract_tensor_mut().1;
+        rows.into_iter().for_each(|(key, word)| cells[key] = word);
         end = driver.run(index(&entry["expert"])? as ExpertId, &numbers)?;
     }
     if end != 1 {

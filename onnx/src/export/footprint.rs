@@ -1,0 +1,48 @@
+//! How much memory a run of a model takes, before it is made.
+
+use wasm2onnx_runtime::Network;
+
+use super::plan::{Keeping, Plan};
+use super::space::Space;
+use super::{ExportError, ExportOptions, Form, paged};
+
+/// Bytes of a number.
+const NUMBER: u64 = 8;
+
+/// Bytes of a term of an expert's padded list: source, slot, weight.
+const TERM: u64 = 4 + 4 + NUMBER;
+
+/// Bytes that a run of the model of a network takes at least, for one instance: expanded weights and tables,
+/// and the trace that the run begins with. What the program touches comes on top of it, and so does the
+/// runtime itself. In the loop form the size of the memory hardly counts; the step form has a cell for each
+/// key from the start, twice unless its input and output are bound to one buffer.
+///
+/// # Errors
+///
+/// As [`super::export`]'s, for what it needs to know.
+pub fn least_memory(network: &Network, options: &ExportOptions) -> Result<u64, ExportError> {
+    let plan = Plan::new(network, &options.entry, options.attention)?;
+    let terms = network.experts.len() as u64 * (plan.matrices.width() as u64 + 1);
+    let weights = terms * TERM + (network.lookup.len() as u64 + 1) * NUMBER;
+    let trace = match (options.form, plan.keeping()) {
+        (_, Keeping::Growing) => 2 * network.first_rows.len() as u64 * NUMBER,
+        (Form::Step, _) => plan.cells as u64 * NUMBER,
+        (Form::Loop, Keeping::Resident) => plan.cells as u64 * NUMBER,
+        (Form::Loop, Keeping::Paged) => {
+            let space = Space::of(&plan);
+            let chunk = space.cells() as u64;
+            // Those that hold first rows, and the first ones, of which pages are resident.
+            let mut made = paged::frames(&plan).div_ceil(space.pages) as u64;
+            let mut last = made.saturating_sub(1);
+            for (key, _) in &network.first_rows {
+                if key / chunk > last {
+                    last = key / chunk;
+                    made += 1;
+                }
+            }
+            // Slot 0; and the directory has a number for each chunk.
+            ((made + 1) * chunk + plan.first_cells() as u64 / chunk) * NUMBER
+        }
+    };
+    Ok(weights + trace)
+}

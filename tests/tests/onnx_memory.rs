@@ -1,0 +1,260 @@
+//! Memory in ONNX Runtime: what is not touched costs nothing, and what is touched works.
+
+use std::process::Stdio;
+
+use wasm2onnx::{Attention, ExportOptions, Form, least_memory};
+use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_runtime::{Config, Instance, Network, Value};
+use wasm2onnx_tests::onnx_runtime::{Level, LoopModel, model, python};
+use wasm2onnx_tests::ours::outcome;
+use wasm2onnx_tests::rng;
+
+/// Megabytes that a run may take more than with one page of memory.
+const LEAST_PAGES_AND: f64 = 50.0;
+
+/// Loads a model in a fresh process, runs it once, and prints its results and the peak in megabytes.
+const RUN_ONCE: &str = "
+import sys, numpy, onnxruntime, resource
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads, options.log_severity_level = 1, 4
+session = onnxruntime.InferenceSession(sys.argv[1], options)
+feeds = {i.name: numpy.array([int(sys.argv[2])], 'int32') if i.name != 'stdin' else
+    numpy.frombuffer(sys.argv[3].encode(), 'uint8') for i in session.get_inputs()}
+out = dict(zip((o.name for o in session.get_outputs()), session.run(None, feeds)))
+print(out['result0'][0], out['trap'][0], len(out.get('stdout', [])), bytes(out.get('stdout', [])).hex())
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+";
+
+/// What a call of `f` gives in a fresh process, and its peak in megabytes.
+fn in_a_process(network: &Network, argument: i32, stdin: &str) -> (String, f64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model.onnx");
+    std::fs::write(&path, model(network, "f", Form::Loop, Attention::Indexed)).expect("a file");
+    let arguments = [path.to_str().expect("letters"), &argument.to_string(), stdin];
+    let output = python()
+        .args(["-c", RUN_ONCE])
+        .args(arguments)
+        .stderr(Stdio::piped())
+        .output()
+        .expect("WASM2ONNX_PYTHON names a Python");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (results, peak) = text.trim_end().split_once('\n').expect("two lines");
+    (results.to_owned(), peak.trim().parse().expect("megabytes"))
+}
+
+fn network(wat: &str, options: Options) -> Network {
+    let wasm = wat::parse_str(wat).expect("a module");
+    compile(&wasm, &Options { exports: Some(vec!["f".to_owned()]), ..options })
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn memory_that_is_not_touched_costs_nothing() {
+    let touch = |pages: u32| {
+        let wat = format!(
+            r#"(memory {pages}) (func (export "f") (param i32) (result i32)
+                (i32.store8 (local.get 0) (i32.const 7)) (i32.load8_u (local.get 0)))"#
+        );
+        network(&wat, Options { max_memory_pages: Some(pages), ..Options::default() })
+    };
+    let (results, one) = in_a_process(&touch(1), 65_000, "");
+    assert_eq!(results, "7 0 0 ");
+    for (pages, at) in
+        [(256, 65_000), (1_024, 65_000), (1_024, 67_108_863), (4_096, 65_000), (65_536, 65_000), (65_536, -1)]
+    {
+        let (results, peak) = in_a_process(&touch(pages), at, "");
+        println!("{pages} pages, byte {at}: {peak:.0} MB, with one page {one:.0}");
+        assert_eq!(results, "7 0 0 ");
+        assert!(peak < one + LEAST_PAGES_AND, "{pages} pages, byte {at}: {peak} MB");
+    }
+}
+
+/// What is said of a model before it is made: in megabytes, at least so many and at most so many.
+#[test]
+fn the_least_memory_of_a_run_is_known_beforehand() {
+    let f = r#"(func (export "f") (param i32) (result i32) (i32.store8 (local.get 0) (i32.const 7)) (i32.load8_u (local.get 0)))"#;
+    let with_rows = (0..64).map(|i| format!(r#"(data (i32.const {}) "x")"#, i << 20)).collect::<String>();
+    let cases = [
+        (1, "", Form::Loop, Attention::Indexed, 0, 2),
+        (1_024, "", Form::Loop, Attention::Indexed, 0, 4),
+        (65_536, "", Form::Loop, Attention::Indexed, 1, 10),
+        // 64 chunks of 256 pages.
+        (1_024, with_rows.as_str(), Form::Loop, Attention::Indexed, 16, 20),
+        (1_024, "", Form::Loop, Attention::Dense, 0, 2),
+        // A cell of eight bytes for each byte.
+        (1, "", Form::Step, Attention::Indexed, 0, 2),
+        (1_024, "", Form::Step, Attention::Indexed, 536, 540),
+        (65_536, "", Form::Step, Attention::Indexed, 34_359, 34_400),
+    ];
+    for (pages, data, form, attention, least, most) in cases {
+        let network = network(&format!("(memory {pages}) {data} {f}"), Options::default());
+        let options = ExportOptions { entry: "f".to_owned(), form, attention, ..ExportOptions::default() };
+        let megabytes = least_memory(&network, &options).expect("it can be written") / 1_000_000;
+        assert!(
+            (least..=most).contains(&megabytes),
+            "{pages} pages, {form:?}, {attention:?}: {megabytes} MB"
+        );
+    }
+}
+
+/// Streams of the size that they have at the command line.
+#[test]
+fn streams_cost_what_is_read_and_printed() {
+    let echo = |bytes: u64| {
+        let wat = r#"(import "env" "input_byte" (func $in (result i32))) (import "env" "output_byte" (func $out (param i32)))
+            (func (export "f") (param $n i32) (result i32) (local $byte i32)
+                (loop $next
+                    (local.set $byte (call $in))
+                    (if (i32.ge_s (local.get $byte) (i32.const 0)) (then (call $out (local.get $byte)) (br $next))))
+                (local.get $byte))"#;
+        network(wat, Options { stdin_bytes: 4 * bytes, stdout_bytes: bytes, ..Options::default() })
+    };
+    let (results, small) = in_a_process(&echo(1 << 10), 0, "abc");
+    assert_eq!(results, "-1 0 3 616263");
+    let (results, large) = in_a_process(&echo(1 << 28), 0, "abc");
+    println!("room for 2^28 bytes: {large:.0} MB, for 2^10 {small:.0}");
+    assert_eq!(results, "-1 0 3 616263");
+    assert!(large < small + LEAST_PAGES_AND);
+}
+
+/// A call in ONNX Runtime gives what the sparse executor gives, in as many steps.
+fn compare(network: &Network, model: &mut LoopModel, args: &[Value], stdin: &[u8], what: &str) {
+    let config = Config { stdin: stdin.to_vec(), ..Config::default() };
+    let mut instance = Instance::with_config(network, config).expect("it is created");
+    let expected = outcome(instance.invoke("f", args));
+    let (ended, stdout) = model.run(args, stdin, None);
+    assert_eq!((ended.outcome(), ended.steps), (expected, instance.steps()), "{what}{args:?}");
+    assert!(stdout == instance.stdout(), "{what}{args:?}: other bytes are printed");
+}
+
+/// Compares calls of `f`.
+fn compare_all(what: &str, wat: &str, options: Options, calls: &[Vec<Value>]) {
+    let network = network(wat, options);
+    let mut model = LoopModel::load(&model(&network, "f", Form::Loop, Attention::Indexed), Level::All);
+    for args in calls {
+        compare(&network, &mut model, args, b"", what);
+    }
+}
+
+#[test]
+fn memory_that_is_touched_works() {
+    use Value::I32;
+    // Writes at addresses a constant step apart, then reads them again, in the same order.
+    let stride = r#"(func (export "f") (param $step i32) (param $count i32) (result i32) (local $i i32) (local $at i32) (local $sum i32)
+        (loop $write
+            (i32.store (local.get $at) (i32.add (local.get $i) (i32.const 3)))
+            (local.set $at (i32.add (local.get $at) (local.get $step)))
+            (br_if $write (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $count))))
+        (local.set $at (i32.const 0))
+        (loop $read
+            (local.set $sum (i32.add (i32.mul (local.get $sum) (i32.const 31)) (i32.load (local.get $at))))
+            (local.set $at (i32.add (local.get $at) (local.get $step)))
+            (br_if $read (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+        (local.get $sum))"#;
+    let call = |step: i64, count: i32| vec![I32(step as i32), I32(count)];
+    for pages in [64, 1_024, 65_536] {
+        // Each of 64 pages; four bytes that lie in two pages or two chunks of the window; far apart.
+        let mut calls =
+            vec![call(65_536, 64), call(16_384, 256), call(127, 300), call(1_021, 200), call(8_191, 100)];
+        if pages == 65_536 {
+            calls.extend([call(1 << 26, 64), call((1 << 20) - 2, 300), call(-4, 2)]);
+        }
+        let wat = format!("(memory {pages}) {stride}");
+        compare_all(&format!("{pages} pages"), &wat, Options::default(), &calls);
+    }
+    // At random: a hash of the round's number is the address.
+    let random = r#"(memory 1024) (func (export "f") (param $n i32) (param $bits i32) (result i32) (local $x i32) (local $sum i32)
+        (local.set $x (local.get $n))
+        (loop $next
+            (local.set $x (i32.add (i32.mul (local.get $x) (i32.const 1664525)) (i32.const 1013904223)))
+            (local.set $sum (i32.add (local.get $sum) (i32.load (i32.shr_u (local.get $x) (local.get $bits)))))
+            (i32.store (i32.shr_u (local.get $x) (local.get $bits)) (local.get $sum))
+            (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+        (local.get $sum))"#;
+    let calls: Vec<_> = [(300, 7), (300, 8), (1_000, 14)].map(|(n, bits)| vec![I32(n), I32(bits)]).to_vec();
+    compare_all("random", random, Options::default(), &calls);
+}
+
+#[test]
+fn ends_of_memory_segments_and_growth() {
+    use Value::I32;
+    let at = |addresses: &[i64]| addresses.iter().map(|at| vec![I32(*at as i32)]).collect::<Vec<_>>();
+    // Reads before it writes: first rows, zeros, and beyond the end.
+    let poke = r#"(func (export "f") (param i32) (result i32)
+        (i32.load (local.get 0)) (i32.store16 (local.get 0) (i32.const 0x1234)) (i32.add (i32.load (local.get 0))))"#;
+    for pages in [2i64, 64, 1_024, 65_536] {
+        let end = pages << 16;
+        let calls = at(&[0, end - 1, end - 2, end - 4, end - 3, end - 65_537, end / 2, end / 2 - 2, -1, -4]);
+        compare_all(
+            &format!("{pages} pages"),
+            &format!("(memory {pages}) {poke}"),
+            Options::default(),
+            &calls,
+        );
+    }
+    let segments = format!(
+        r#"(memory 65536) (data (i32.const 0) "first") (data (i32.const 0x00ffffff) "two chunks?")
+        (data (i32.const 0x7ffffffe) "middle") (data (i32.const 0xfffffffb) "\01\02\03\04\05") {poke}"#
+    );
+    let calls = at(&[
+        0,
+        2,
+        0x00ff_fffe,
+        0x0100_0000,
+        0x7fff_fffc,
+        0x8000_0000,
+        0x8000_0002,
+        -5,
+        -4,
+        -6,
+        -8,
+        0x1234_5678,
+    ]);
+    compare_all("segments", &segments, Options::default(), &calls);
+    // A start function leaves pages for the call, some of them not in the window any more.
+    let start = r#"(memory 1024) (start $init)
+        (func $init (local $at i32)
+            (loop $next
+                (i32.store (local.get $at) (i32.xor (local.get $at) (i32.const 0x55aa)))
+                (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 601_000))) (i32.const 67_000_000)))))
+        (func (export "f") (param i32) (result i32)
+            (i32.add (i32.load (local.get 0)) (i32.load (i32.add (local.get 0) (i32.const 601_000)))))"#;
+    compare_all(
+        "start",
+        start,
+        Options::default(),
+        &at(&[0, 601_000, 60_100_000, 66_000_000, 5_000, 66_711_000]),
+    );
+    let grow = r#"(memory 1 60000) (func (export "f") (param i32) (result i32)
+        (drop (memory.grow (local.get 0)))
+        (i32.store (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 4)) (i32.const 0x01020304))
+        (i32.add (i32.load8_u (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 2))) (memory.size)))"#;
+    let options = Options { max_memory_pages: Some(60_000), ..Options::default() };
+    compare_all("grow", grow, options, &at(&[0, 1, 15, 1_000, 59_998, 59_999, 60_000, -1]));
+}
+
+#[test]
+fn standard_input_comes_as_it_is_touched() {
+    let wat = r#"(import "env" "input_byte" (func $in (result i32))) (import "env" "output_byte" (func $out (param i32)))
+        (memory 3)
+        (func (export "f") (param $from i32) (result i32) (local $byte i32) (local $n i32)
+            (loop $next
+                (local.set $byte (call $in))
+                (if (i32.ge_s (local.get $byte) (i32.const 0)) (then
+                    (local.set $n (i32.add (local.get $n) (i32.const 1)))
+                    (i32.store8 (i32.add (local.get $from) (local.get $n)) (local.get $byte))
+                    (if (i32.and (local.get $n) (i32.const 1)) (then (call $out (i32.sub (i32.const 255) (local.get $byte)))))
+                    (br $next))))
+            (i32.add (local.get $n) (i32.load8_u (i32.add (local.get $from) (i32.shr_u (local.get $n) (i32.const 1))))))"#;
+    for (stdin_bytes, stdout_bytes) in [(1 << 30, 1 << 28), (5_000, 3_000)] {
+        let network = network(wat, Options { stdin_bytes, stdout_bytes, ..Options::default() });
+        let mut model = LoopModel::load(&model(&network, "f", Form::Loop, Attention::Indexed), Level::All);
+        let mut rng = rng(11);
+        // A chunk has at least 1,024 cells; whatever the key of the first byte is, these end all over one.
+        for length in [0, 1, 2, 127, 128, 129, 500, 1_000, 1_023, 1_024, 1_025, 1_500, 2_047, 3_000, 4_999] {
+            let stdin: Vec<u8> = (0..length).map(|_| rng.u8(..)).collect();
+            compare(&network, &mut model, &[Value::I32(70_000)], &stdin, &format!("{length} bytes"));
+        }
+    }
+}

@@ -60,8 +60,6 @@ pub(crate) struct Code {
     pub(crate) only_carried: bool,
     /// Regions that the rows to remember met last.
     pub(crate) row_hints: Box<[RegionHint]>,
-    /// Visits of the packet that begins here.
-    pub(crate) visits: u32,
     /// Experts that the interpreter went to from here.
     pub(crate) targets: Targets,
 }
@@ -175,7 +173,7 @@ impl Code {
         let used = |source: u16| used[usize::from(source)].then_some(layout.source(source) as u32);
         let read = |port| {
             let result = used(ports.yr(port))?;
-            Some(CodeRead { port, hint: RegionHint::MAX, query: ports.q(port).into(), result })
+            Some(CodeRead { port, hint: None, query: ports.q(port).into(), result })
         };
         let lookup = |i| Some((ports.t(i).into(), used(ports.yw(i))?));
         let unit = |i| Some((ports.n(i).into(), ports.v(i).into(), used(ports.yu(i))?));
@@ -187,7 +185,7 @@ impl Code {
             terms: terms.into(),
             waiting: waiting.into(),
             zeros: runs(kept.iter().map(|kept| !kept)),
-            row_hints: vec![RegionHint::MAX; ports.rows.into()].into(),
+            row_hints: vec![None; ports.rows.into()].into(),
             ..code
         }
     }

@@ -11,7 +11,7 @@ use crate::network::{ExpertId, Network, Row};
 use crate::trace::key_of;
 
 /// Largest magnitude of a field: up to here all integers are exact.
-const MAX_EXACT: f64 = (1u64 << 53) as f64;
+pub(crate) const MAX_EXACT: f64 = (1u64 << 53) as f64;
 
 /// How a step is not exact.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -105,8 +105,20 @@ pub(crate) fn check_map(network: &Network, e: ExpertId, y: &[f64]) -> Result<(),
 
 /// Whether a product is not rounded.
 fn is_exact_product(a: f64, b: f64) -> bool {
+    exact_product(a, b).is_some()
+}
+
+/// A product, unless it is rounded.
+pub(crate) fn exact_product(a: f64, b: f64) -> Option<f64> {
     let product = a * b;
-    product.is_finite() && a.mul_add(b, -product) == 0.0
+    (product.is_finite() && a.mul_add(b, -product) == 0.0).then_some(product)
+}
+
+/// A sum, unless it is rounded: Knuth's two-sum leaves no error.
+pub(crate) fn exact_sum(a: f64, b: f64) -> Option<f64> {
+    let sum = a + b;
+    let rest = sum - a;
+    ((a - (sum - rest)) + (b - rest) == 0.0).then_some(sum)
 }
 
 /// The products of a row that are not 0.
@@ -126,14 +138,10 @@ fn is_exact(row: &Row<'_>, y: &[f64]) -> bool {
     if magnitude <= finest * MAX_EXACT {
         return true;
     }
-    // A single sum may cancel: exact if Knuth's two-sum leaves no error.
+    // A single sum may cancel.
     let mut terms = products(row, y).map(|(.., product)| product);
     match (terms.next(), terms.next(), terms.next()) {
-        (Some(a), Some(b), None) => {
-            let sum = a + b;
-            let rest = sum - a;
-            (a - (sum - rest)) + (b - rest) == 0.0
-        }
+        (Some(a), Some(b), None) => exact_sum(a, b).is_some(),
         _ => false,
     }
 }

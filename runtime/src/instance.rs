@@ -42,7 +42,8 @@ pub struct Config {
     /// if it does not hold. By default only with `debug_assertions`. Only for certified networks.
     pub assert_declared: bool,
     /// After how many visits of a packet the sparse executor compiles it to machine code; never if
-    /// `None`, with `assert_declared`, or without the feature `jit`.
+    /// `None`, with `assert_declared`, or without the feature `jit`. With 0 at once: see
+    /// [`SparseOptions::compile_after`].
     pub compile_after: Option<u32>,
     /// Called about every million steps of a run.
     pub progress: Option<Progress>,

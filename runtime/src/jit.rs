@@ -11,13 +11,33 @@
 //!    reads and rows as loads and stores with a range check.
 //!
 //! Nothing here knows what a packet computes. The code does in float64 what the definition says, with
-//! the network's weights; only its order of summation and its use of fused multiply-add are free, as
-//! they are by rule 1 of the certificate.
+//! the network's weights; only its order of summation within a row and its use of fused multiply-add are
+//! free, as they are by rule 1 of the certificate. [`symbolic`] says why each number is the map's,
+//! [`access`] why each access is in range.
+//!
+//! # Integers for floats
+//!
+//! A number is taken for an integer at these places only, each with a check in the code itself: an index of
+//! a region or of the tables (compared with its size), a byte to store (compared with 256), the next
+//! expert where native code is left (saturated and clamped to the vocabulary, as the definition has it). A byte
+//! or word that was loaded becomes a float, which is exact below 2^53.
+//!
+//! # Entering and leaving
 //!
 //! Native code is entered where a packet begins, if `z` has the shape that it was compiled for; it takes
-//! `z` from memory and leaves it there, and counts steps and tokens. It leaves for packets that are not in its region, and when fewer than
-//! [`MAX_CHAIN`] steps are left to run: the interpreter does the last ones.
+//! `z` from memory and leaves it there, and counts steps and tokens. It leaves for packets that are not in its
+//! region, and when fewer steps are left to run than the longest of its chains has: the interpreter does
+//! the last ones.
+//!
+//! # What a network from a file can do
+//!
+//! Nothing but be slow. The number of fields and terms that code is generated for is
+//! [limited](crate::limits), and so the recursion of [`emit`], which goes from a value to those that
+//! it is made of and is as deep as one chain; a function whose stack frame is larger than
+//! [`MAX_FRAME`](crate::limits::MAX_FRAME) is thrown away; each page of a frame is probed before it is used; and
+//! when the space for code is used up, the interpreter does the rest.
 
+use cranelift_codegen::CodegenError;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
@@ -25,13 +45,14 @@ use cranelift_module::{ModuleError, default_libcall_names};
 use std::mem::ManuallyDrop;
 
 use crate::code::Code;
+use crate::exact::MAX_EXACT;
 use crate::network::{Cell, ExpertId, Field, Network};
 use crate::stepper::Slice;
 use crate::tokens::TokenEnds;
 use crate::trace::{RegionHint, Trace, key_of};
 use emit::{Helpers, Target};
 use liveness::Liveness;
-use region::{Chain, MAX_CHAIN, Program};
+use region::{Chain, Program, longest};
 use shape::Known;
 use symbolic::{Trail, is_integral};
 
@@ -45,6 +66,9 @@ mod symbolic;
 /// How often a packet may be compiled. It is compiled again as part of the region of a neighbour that
 /// becomes hot later, or if its code does not take `z` as it often is.
 const MAX_TIMES: u8 = 4;
+
+/// A packet next to a hot one is hot if it has the `WARM`th part of the visits that make one hot.
+const WARM: u32 = 8;
 
 /// Address space for native code and its constants, in bytes. When it is used up, nothing more is
 /// compiled.
@@ -98,6 +122,8 @@ type Entry = unsafe extern "C" fn(*mut Context, u32) -> u32;
 struct Packet {
     entry: Entry,
     index: u32,
+    /// Steps that must be left to run.
+    steps: i64,
     /// Carried fields that must be 0.
     zero: u64,
     /// Carried fields that it takes from `z`.
@@ -109,10 +135,16 @@ struct Packet {
 }
 
 impl Packet {
-    fn new(entry: Entry, index: usize, chain: &Chain, needed: &[bool], carried: usize) -> Self {
+    fn new(
+        (entry, index, steps): (Entry, usize, i64),
+        chain: &Chain,
+        needed: &[bool],
+        carried: usize,
+    ) -> Self {
         let mut packet = Packet {
             entry,
             index: index as u32,
+            steps,
             zero: 0,
             taken: 0,
             checks: Box::new([]),
@@ -155,11 +187,17 @@ impl Packet {
     /// Whether `z` has the packet's shape, as far as its checks tell.
     fn accepts(&self, z: &[f64]) -> bool {
         self.checks.iter().all(|&(field, known)| {
-            let expected = match known {
-                Known::Constant(value) => value,
-                Known::Distance(first, distance) => z[usize::from(first)] + distance,
-            };
-            z[usize::from(field)] == expected
+            let value = z[usize::from(field)];
+            match known {
+                Known::Constant(expected) => value == expected,
+                Known::Distance(first, distance) => {
+                    let first = z[usize::from(first)];
+                    // Of integers up to 2^53, a difference that is at most 2^52 when rounded is not
+                    // rounded. Beyond, sums with a distance may be.
+                    let is_small = value.abs() <= MAX_EXACT && first.abs() <= MAX_EXACT;
+                    value - first == distance && (distance == 0.0 || is_small)
+                }
+            }
         })
     }
 }
@@ -171,7 +209,7 @@ pub(crate) struct Jit {
     packets: Vec<Packet>,
     /// For each expert, its packet's index in `packets`, [`NONE`] if it has none.
     packet_of: Box<[u32]>,
-    /// For each expert, how often its packet was compiled and then refused.
+    /// For each expert, what became of its packet.
     history: Box<[History]>,
     /// After how many visits a packet is compiled; `None` if nothing can be.
     compile_after: Option<u32>,
@@ -192,12 +230,23 @@ struct Compiler {
     fused: bool,
 }
 
-/// No packet.
+/// What became of a region.
+enum Compiled {
+    Function(Entry),
+    /// The interpreter runs it.
+    TooLarge,
+    /// There is no more place for any code: the interpreter does the rest.
+    NoSpace,
+}
+
+/// No packet. There are fewer: each has code, for which there is [`CODE_SPACE`].
 const NONE: u32 = u32::MAX;
 
-/// What became of a packet's code.
+/// What became of a packet.
 #[derive(Clone, Copy, Debug, Default)]
 struct History {
+    /// How often the interpreter came to it, until it was compiled.
+    visits: u32,
     /// How often it was compiled.
     compiled: u8,
     /// How often its code did not take `z` as it was.
@@ -304,7 +353,7 @@ impl Compiler {
         chains: &[Chain],
         trails: &[Trail],
         liveness: &Liveness,
-    ) -> Option<Entry> {
+    ) -> Compiled {
         let target = Target {
             ports: &network.ports,
             vocabulary: network.experts.len() as u32,
@@ -314,11 +363,21 @@ impl Compiler {
             fused: self.fused,
         };
         let Compiler { module, builder, helpers, .. } = self;
-        let entry = emit::region(module, builder, &target, *helpers, chains, trails, liveness);
-        let is_sound = !matches!(&entry, Err(error) if matches!(**error, ModuleError::Compilation(_)));
-        debug_assert!(is_sound, "{entry:?}");
-        // Safety: the pointer is that of a function which was generated with this signature.
-        entry.ok().map(|entry| unsafe { std::mem::transmute::<*const u8, Entry>(entry) })
+        match emit::region(module, builder, &target, *helpers, chains, trails, liveness) {
+            // Safety: the pointer is that of a function which was generated with this signature.
+            Ok(Some(entry)) => Compiled::Function(unsafe { std::mem::transmute::<*const u8, Entry>(entry) }),
+            Ok(None) => Compiled::TooLarge,
+            Err(error) => match *error {
+                ModuleError::Compilation(CodegenError::CodeTooLarge | CodegenError::ImplLimitExceeded) => {
+                    Compiled::TooLarge
+                }
+                ModuleError::Compilation(error) => {
+                    debug_assert!(false, "{error:?}");
+                    Compiled::TooLarge
+                }
+                _ => Compiled::NoSpace,
+            },
+        }
     }
 }
 
@@ -330,21 +389,22 @@ impl Jit {
             packets: Vec::new(),
             packet_of: vec![NONE; network.experts.len()].into(),
             history: vec![History::default(); network.experts.len()].into(),
-            compile_after: Some(compile_after.max(1)),
+            compile_after: Some(compile_after),
             carried: network.ports.carried.into(),
             only_carried: false,
             incoming: vec![0.0; network.ports.fields()].into(),
         })
     }
 
-    /// Counts a visit of the interpreter at a packet. Whether the packet is to be compiled now: it is
-    /// visited often, or its code refuses often.
-    pub(crate) fn visit(&mut self, expert: ExpertId, visits: &mut u32) -> bool {
+    /// Counts a visit of the interpreter at a packet. Whether the packet is to be compiled now: it was
+    /// visited often before, or its code refused often.
+    pub(crate) fn visit(&mut self, expert: ExpertId) -> bool {
         let history = &mut self.history[expert as usize];
         let is_compiled = self.packet_of[expert as usize] != NONE;
-        let count = if is_compiled { &mut history.refused } else { visits };
+        let count = if is_compiled { &mut history.refused } else { &mut history.visits };
+        let before = *count;
         *count = count.saturating_add(1);
-        Some(*count) == self.compile_after && history.compiled < MAX_TIMES
+        Some(before) == self.compile_after && history.compiled < MAX_TIMES
     }
 
     /// Notes that the interpreter has made `z`, and whether it has made carried fields only.
@@ -373,8 +433,8 @@ impl Jit {
             only_carried: i64::from(self.only_carried),
             result: 0.0,
         };
-        while context.left >= MAX_CHAIN as i64
-            && let Some(packet) = self.packets.get(self.packet_of[*expert as usize] as usize)
+        while let Some(packet) = self.packets.get(self.packet_of[*expert as usize] as usize)
+            && context.left >= packet.steps
         {
             if fields_of(context.live & packet.zero).any(|field| z[field] != 0.0) {
                 break;
@@ -426,7 +486,7 @@ impl Jit {
         };
         // Bytes are combined to words by loads that are little-endian.
         let is_byte = |hint: RegionHint| {
-            let region = trace.regions().get(usize::from(hint));
+            let region = hint.and_then(|hint| trace.regions().get(usize::from(hint)));
             cfg!(target_endian = "little") && region.is_some_and(|r| r.cell == Cell::Byte)
         };
         let program = Program {
@@ -434,22 +494,38 @@ impl Jit {
             ends,
             code,
             is_byte: &is_byte,
-            may_compile: &|e| self.history[e as usize].compiled < MAX_TIMES,
-            warm: compile_after / 8,
+            is_warm: &|e| {
+                let History { compiled, visits, .. } = self.history[e as usize];
+                compiled < MAX_TIMES && visits >= compile_after / WARM
+            },
         };
-        let chains = program.region(expert, z);
-        let mut trails: Vec<_> = chains.iter().map(|chain| program.trail(chain)).collect();
-        let liveness = Liveness::new(&chains, &mut trails, self.carried);
-        // When there is no more place, the interpreter does the rest.
-        let Some(entry) = compiler.compile(network, trace, &chains, &trails, &liveness) else {
-            self.compile_after = None;
+        let Some((chains, trails, liveness)) = program.region(expert, z).and_then(|chains| {
+            let mut trails: Vec<_> = chains.iter().map(|chain| program.trail(chain)).collect();
+            let liveness = Liveness::new(&chains, &mut trails, self.carried)?;
+            Some((chains, trails, liveness))
+        }) else {
+            self.history[expert as usize].compiled = MAX_TIMES;
             return;
         };
+        let entry = match compiler.compile(network, trace, &chains, &trails, &liveness) {
+            Compiled::Function(entry) => entry,
+            Compiled::TooLarge => {
+                self.history[expert as usize].compiled = MAX_TIMES;
+                return;
+            }
+            Compiled::NoSpace => {
+                self.compile_after = None;
+                return;
+            }
+        };
+        let steps = longest(&chains);
         for (index, chain) in chains.iter().enumerate() {
             let expert = chain.experts[0] as usize;
             self.packet_of[expert] = self.packets.len() as u32;
-            self.packets.push(Packet::new(entry, index, chain, &liveness.needed[index], self.carried));
-            self.history[expert] = History { compiled: self.history[expert].compiled + 1, refused: 0 };
+            let place = (entry, index, steps);
+            self.packets.push(Packet::new(place, chain, &liveness.needed[index], self.carried));
+            let history = &mut self.history[expert];
+            (history.compiled, history.refused) = (history.compiled + 1, 0);
         }
     }
 }
@@ -475,7 +551,10 @@ fn module() -> Option<JITModule> {
         ("use_colocated_libcalls", "false"),
         ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
         ("unwind_info", "false"),
-        ("enable_probestack", "false"),
+        // A frame of more than a page touches each of its pages: a stack that has no place for it ends in
+        // the guard page, as everywhere, and not beyond.
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
     ] {
         flags.set(name, value).ok()?;
     }

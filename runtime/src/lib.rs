@@ -86,6 +86,18 @@
 //! often it translates from weights to machine code ([`Config::compile_after`], feature `jit`).
 //! [`Config::executor`] chooses; [`lockstep`] runs them side by side and compares every number.
 //!
+//! # Where the line runs for machine code
+//!
+//! Machine code may choose *how* a step is evaluated, never *what*. It uses what follows from the numbers of
+//! the rows by identities of exact arithmetic: the terms of a row are added in any order, constants and copies
+//! are folded, a `relu` goes where a sum cannot be negative and a floor where its weights are integers, reads of
+//! adjacent bytes become one load. It keeps a row's order wherever that would round, and relies on no
+//! declared interval: only on every row being exact, as the certificate proves (rule 1). It does not
+//! look at what tables hold to replace their reads by an operation, matches no names, packets or library
+//! routines, and a changed weight changes it. [`lockstep::compare_machine_code`] compares it with the
+//! interpreter, on networks with changed weights as well. With [`Config::compile_after`] 0 all of a run
+//! is machine code from its first step on.
+//!
 //! # What is exact, and why
 //!
 //! Every number that a step hands over is an integer of magnitude at most 2^53 in a float64, and
@@ -106,8 +118,9 @@
 //!
 //! A network is data, and may come from anyone. [`validate()`] checks all indices before anything
 //! runs, in every executor's constructor; then no network can make an executor access memory that is not its own, or the host in any
-//! way. It can run for ever and fill its regions: [`Config::max_steps`] bounds the first,
-//! the regions that it declares the second.
+//! way. Machine code compares every index with the size of its region or table before it uses it, and has a stack
+//! frame of at most 64 KiB. A network can run for ever and fill its regions: [`Config::max_steps`] bounds the
+//! first, the regions that it declares the second.
 #![deny(missing_docs)]
 
 mod attention;

@@ -8,6 +8,29 @@ pub const MAX_KEY: u64 = 1 << 53;
 /// Cells are mapped, not allocated, so this bounds address space.
 pub const MAX_CELLS: u64 = 1 << 33;
 
+/// Most regions of a network: their indices are held in 16 bits.
+pub const MAX_REGIONS: usize = u16::MAX as usize;
+
+/// Most fields of `z`, `e` included, and most elements of `y`: their indices are held in 16 bits.
+pub const MAX_FIELDS: usize = u16::MAX as usize;
+
+/// Most experts, and most entries of all frozen tables together: their indices are held in 32 bits, and
+/// the last number is left free.
+pub const MAX_INDICES: usize = u32::MAX as usize - 1;
+
+/// Most fields of `z` of a network that machine code is generated for. The work of generating it, and
+/// the stack frame of the code, grow with them; the compiler makes networks of less than half as many.
+pub const MAX_COMPILED_FIELDS: usize = 512;
+
+/// Longest chain of steps that machine code does without asking how many are left to run.
+pub const MAX_CHAIN: usize = 64;
+
+/// Terms of the rows of a native function, about: no expert is added to one that has more.
+pub const MAX_COMPILED_TERMS: usize = 1 << 16;
+
+/// Largest stack frame of a native function, in bytes. One that would need more is never entered.
+pub const MAX_FRAME: u32 = 64 << 10;
+
 /// Steps between two calls of a progress callback.
 pub const PROGRESS_STEPS: u64 = 1 << 20;
 

@@ -15,7 +15,7 @@ impl Jit {
         None
     }
 
-    pub(crate) fn visit(&mut self, _: ExpertId, _: &mut u32) -> bool {
+    pub(crate) fn visit(&mut self, _: ExpertId) -> bool {
         match *self {}
     }
 

@@ -8,6 +8,7 @@ use crate::code::{Code, Layout, gate, sum};
 use crate::declared::assert_declared;
 use crate::error::Error;
 use crate::jit::Jit;
+use crate::limits::MAX_CHAIN;
 use crate::network::{ExpertId, Field, Network};
 use crate::stepper::{Slice, Stepper, TraceSize};
 use crate::tokens::{TokenEnds, expert_of};
@@ -38,7 +39,9 @@ pub struct SparseOptions {
     /// is compiled then.
     pub assert_declared: bool,
     /// After how many visits a packet is compiled to machine code; never if `None`, or without the
-    /// feature `jit`.
+    /// feature `jit`. With 0 it is compiled before its first step, with all packets that its weights
+    /// can lead to: a test of the generator, not the way to be fast, as code is then generated without knowing
+    /// which regions its accesses meet.
     pub compile_after: Option<u32>,
 }
 
@@ -97,14 +100,15 @@ impl<'n> Sparse<'n> {
         jit.run(&mut self.expert, &mut self.cells[..self.layout.one], &mut self.trace, budget)
     }
 
-    /// Counts a visit of a packet, and compiles it if it is hot.
-    fn visit(&mut self, ends: &TokenEnds) {
-        if let (Some(jit), Some(code)) = (&mut self.jit, &mut self.code[self.expert as usize])
-            && jit.visit(self.expert, &mut code.visits)
-        {
+    /// Counts a visit of a packet, and compiles it if it is hot. Whether it did.
+    fn visit(&mut self, ends: &TokenEnds) -> bool {
+        let Some(jit) = &mut self.jit else { return false };
+        let is_hot = jit.visit(self.expert);
+        if is_hot {
             let z = &self.cells[..self.layout.one];
             jit.compile(self.network, ends, &self.code, &self.trace, self.expert, z);
         }
+        is_hot
     }
 }
 
@@ -211,13 +215,18 @@ impl Stepper for Sparse<'_> {
                 return slice;
             }
             if at_packet {
-                if let Some(compiled) = self.run_compiled(budget - slice.steps) {
+                let left = budget - slice.steps;
+                let mut compiled = self.run_compiled(left);
+                // A slice that is too short for native code says nothing of the packet.
+                if compiled.is_none() && left >= MAX_CHAIN as u64 && self.visit(ends) {
+                    compiled = self.run_compiled(left);
+                }
+                if let Some(compiled) = compiled {
                     slice.steps += compiled.steps;
                     self.compiled_steps += compiled.steps;
                     slice.tokens += compiled.tokens;
                     continue;
                 }
-                self.visit(ends);
             }
             at_packet = ends.ends_token(self.expert);
             self.step();

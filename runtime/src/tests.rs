@@ -424,6 +424,23 @@ fn declared_ghosts_are_asserted() {
 }
 
 #[test]
+fn what_passes_a_limit_is_refused_by_its_name() {
+    let message = |network: &Network| match Instance::new(network).err() {
+        Some(Error::Malformed(message)) => message,
+        other => panic!("{other:?}"),
+    };
+    let mut network = adder();
+    let region = Region { count: 1, ..regions()[0].clone() };
+    network.regions = (1..=65_536).map(|first| Region { first, ..region.clone() }).collect();
+    assert_eq!(message(&network), "65536 regions are more than the limit of 65535");
+    network.regions.pop();
+    assert!(validate(&network).is_ok());
+    let network = Network { ports: Ports { carried: 65_535, ..PORTS }, ..adder() };
+    let fields = 65_535 + 6 + 4 + 2 + 4 + 1;
+    assert_eq!(message(&network), format!("{fields} fields are more than the limit of 65535"));
+}
+
+#[test]
 fn everything_can_cross_threads() {
     fn check<T: Send + Sync>() {}
     check::<Instance<'_>>();

@@ -75,7 +75,7 @@ pub(crate) fn constant_next(network: &Network, e: ExpertId) -> Option<ExpertId> 
 
 /// The experts that an `e` row leads to if its sources are 0 or 1, ascending. Rows with too many
 /// terms lead to ids that were computed, not constant.
-fn constant_targets(network: &Network, e: ExpertId) -> Vec<ExpertId> {
+pub(crate) fn constant_targets(network: &Network, e: ExpertId) -> Vec<ExpertId> {
     let Some(row) = next_row(network, e) else {
         return vec![0];
     };

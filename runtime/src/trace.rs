@@ -68,8 +68,9 @@ pub(crate) fn key_of(x: f64) -> Option<u64> {
     (key as f64 == x).then_some(key)
 }
 
-/// A region's index, remembered from the last access of one port, and tried first at the next.
-pub(crate) type RegionHint = u8;
+/// Index of the region that one port met last, tried first at its next access; `None` before there was one.
+/// There are at most [`MAX_REGIONS`](crate::limits::MAX_REGIONS), so that every index has a number of its own.
+pub(crate) type RegionHint = Option<u16>;
 
 impl Trace {
     /// An empty trace over validated regions.
@@ -112,7 +113,7 @@ impl Trace {
 
     /// The region of a key and the key's index in it. The hint is tried first, and updated.
     fn locate(&self, key: u64, hint: &mut RegionHint) -> Option<(&Cells, usize)> {
-        if let Some(region) = self.regions.get(usize::from(*hint)) {
+        if let Some(region) = hint.and_then(|hint| self.regions.get(usize::from(hint))) {
             let index = key.wrapping_sub(region.first);
             if index < region.count {
                 return Some((region, index as usize));
@@ -121,13 +122,13 @@ impl Trace {
         let i = self.regions.partition_point(|r| r.first + r.count <= key);
         let region = self.regions.get(i)?;
         let index = key.checked_sub(region.first)?;
-        *hint = i.try_into().unwrap_or(RegionHint::MAX);
+        *hint = u16::try_from(i).ok();
         Some((region, index as usize))
     }
 
     /// Value of the latest row with that key, 0 if there is none.
     pub(crate) fn read(&self, key: u64) -> f64 {
-        self.read_hinted(key, &mut 0)
+        self.read_hinted(key, &mut None)
     }
 
     /// [`Trace::read`] for a port that remembers the region it met.
@@ -146,7 +147,7 @@ impl Trace {
     /// A value that does not fit a byte region's cell breaks rule 7 of the certificate; it is
     /// truncated and saturated.
     pub(crate) fn append(&mut self, key: u64, value: f64) {
-        self.append_hinted(key, value, &mut 0);
+        self.append_hinted(key, value, &mut None);
     }
 
     /// [`Trace::append`] for a port that remembers the region it met.

@@ -5,7 +5,7 @@
 //! certificate.
 
 use crate::error::Error;
-use crate::limits::{MAX_CELLS, MAX_KEY};
+use crate::limits::{MAX_CELLS, MAX_FIELDS, MAX_INDICES, MAX_KEY, MAX_REGIONS};
 use crate::network::*;
 
 /// Checks that all indices are in range, everything that must be sorted is, sizes agree, regions
@@ -29,6 +29,10 @@ fn check(holds: bool, rule: impl FnOnce() -> String) -> Result<(), Error> {
     if holds { Ok(()) } else { Err(Error::Malformed(rule())) }
 }
 
+fn limit(what: &str, count: usize, limit: usize) -> Result<(), Error> {
+    check(count <= limit, || format!("{count} {what} are more than the limit of {limit}"))
+}
+
 /// Whether `ends` are the ends of consecutive ranges that cover `0..total`.
 fn covers(ends: &[u32], total: usize) -> bool {
     ends.is_sorted() && ends.last().map_or(0, |&end| end as usize) == total
@@ -43,7 +47,7 @@ fn ports(ports: &Ports) -> Result<(), Error> {
     let [s, u, r, l, m] = [ports.carried, ports.units, ports.reads, ports.lookups, ports.rows].map(u32::from);
     // One more than the fields for `e`, one more than the reads, … for the constant.
     let largest = (s + 2 * u + r + l + 2 * m + 1).max(1 + r + l + u + s);
-    check(largest <= u16::MAX.into(), || format!("{largest} fields are too many"))
+    limit("fields", largest as usize, MAX_FIELDS)
 }
 
 fn experts(network: &Network) -> Result<(), Error> {
@@ -52,7 +56,7 @@ fn experts(network: &Network) -> Result<(), Error> {
     check(experts.row_end.len() == experts.fields.len(), || "not one row end for each row".into())?;
     check(covers(&experts.row_end, experts.sources.len()), || "rows do not cover the terms".into())?;
     check(experts.weights.len() == experts.sources.len(), || "not one weight for each term".into())?;
-    check(experts.len() < u32::MAX as usize, || "too many experts".into())?;
+    limit("experts", experts.len(), MAX_INDICES)?;
     for e in 0..experts.len() as ExpertId {
         let fields = &experts.fields[experts.row_range(e)];
         check(ascending(fields), || format!("rows of expert {e} are not sorted"))?;
@@ -86,6 +90,7 @@ fn terminals(network: &Network) -> Result<(), Error> {
 }
 
 fn regions(network: &Network) -> Result<(), Error> {
+    limit("regions", network.regions.len(), MAX_REGIONS)?;
     let mut free = 1;
     let mut cells = 0;
     for region in &network.regions {
@@ -122,7 +127,7 @@ fn domain(network: &Network, domain: Domain, place: impl Fn() -> String) -> Resu
 
 fn tables(network: &Network) -> Result<(), Error> {
     check(network.lookup.iter().all(|x| x.is_finite()), || "a table entry is not finite".into())?;
-    check(network.lookup.len() < u32::MAX as usize, || "the tables are too large".into())?;
+    limit("entries of tables", network.lookup.len(), MAX_INDICES)?;
     for table in &network.tables {
         let place = || format!("table `{}`", table.name);
         let end = u64::from(table.first) + u64::from(table.count);

@@ -216,6 +216,12 @@ fn add_import(
 
 fn add_table(context: &mut Context, initial: u64, maximum: Option<u64>) -> Result<TableId, CompileError> {
     const LIMIT: u64 = 1 << 24;
+    /// A network has at most 65,535 regions, and a table up to four.
+    const MAX_TABLES: usize = 16_000;
+    if context.module.tables.len() == MAX_TABLES {
+        let what = "the number of tables".to_string();
+        return Err(ErrorKind::Limit { what, value: MAX_TABLES as u64 + 1, limit: MAX_TABLES as u64 }.into());
+    }
     if initial > LIMIT {
         let what = "the size of a table".to_string();
         return Err(ErrorKind::Limit { what, value: initial, limit: LIMIT }.into());

@@ -5,6 +5,22 @@
 //! size or not a number has other high bits: one unsigned comparison tells. That is the fast path, for
 //! the region that the interpreter has met there; everything else is a call of the runtime.
 //! Keys a constant apart share the comparison.
+//!
+//! # Why every access is in range
+//!
+//! No load or store of the trace or the tables relies on the certificate, or on what the interpreter has seen.
+//! Each is at an index that was compared with the size of its region at run time ([`Emitter::place`]), or at a
+//! constant key that was looked up among the regions when the code was generated
+//! ([`Emitter::constant_place`]), or at an index in the tables that was limited to their size
+//! ([`Emitter::look_up`]). The regions, their sizes and where they are do not change as long as the trace lives.
+//!
+//! Let *B* be a key's base, a float64 of any kind, and *c* the exact constant that is added to it: 2^52, plus
+//! the least of the keys' distances from *B*, minus the region's first key. The sum is
+//! rounded once, and rounding is monotone. If *B + c* lies in [2^52, 2^53), the integers there are
+//! the float64s, so an integer *B* gives the exact index in the low bits, and any other *B* some index, which
+//! is compared all the same. Below 2^52 the bits of the sum are smaller than those of 2^52 (or, for negative
+//! numbers, above all that is compared), from 2^53 on, for infinities and for NaN they are larger by
+//! at least 2^52: as an unsigned number the difference is beyond every region ([`MAX_CELLS`]).
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I64};
@@ -15,11 +31,16 @@ use std::mem::offset_of;
 use super::emit::{Emitter, MAGIC, TRUSTED};
 use super::symbolic::{Append, Effects, Id, Read, Sym};
 use super::{Context, Lookup};
+use crate::exact::exact_sum;
+use crate::limits::MAX_CELLS;
 use crate::network::Cell;
 use crate::trace::{BLOCK_BITS, Cells, RegionHint, cell_bytes, key_of};
 
-/// Constants up to here can be added to [`MAGIC`] exactly, and a region's first key too.
+/// Constants up to here can be added to [`MAGIC`] exactly.
 const MAX_OFFSET: f64 = MAGIC / 2.0;
+
+// An index of a region is below all that a sum outside of [2^52, 2^53) seems to be.
+const _: () = assert!(MAX_CELLS < 1 << 52);
 
 /// Accesses of one region at constant distances: those that one comparison can check.
 struct Group<'e, T> {
@@ -52,7 +73,7 @@ trait Access {
 
     /// The region that the fast path is for, if there is to be one.
     fn hint(&self) -> RegionHint {
-        if self.key().offset.abs() <= MAX_OFFSET { self.region() } else { RegionHint::MAX }
+        self.region().filter(|_| self.key().offset.abs() <= MAX_OFFSET)
     }
 }
 
@@ -113,14 +134,16 @@ impl Emitter<'_> {
     }
 
     fn read_group(&mut self, group: &Group<'_, Wanted>) -> Vec<Value> {
-        let Some(cells) = self.target.regions.get(usize::from(group.hint)).copied() else {
-            return group.accesses.iter().map(|wanted| self.call_read(wanted)).collect();
-        };
         let last = |wanted: &Wanted| wanted.read.query.offset + (wanted.bytes - 1) as f64;
         let Some(base) = group.base else {
-            // Constant keys were found to be in the region.
-            let place = self.constant_place(&cells);
-            return group.accesses.iter().map(|wanted| self.load(place, wanted)).collect();
+            let read = |wanted: &&Wanted| match self.constant_place(wanted.read.query.offset, last(wanted)) {
+                Some(place) => self.load(place, wanted),
+                None => self.call_read(wanted),
+            };
+            return group.accesses.iter().map(read).collect();
+        };
+        let Some(cells) = self.region(group.hint) else {
+            return group.accesses.iter().map(|wanted| self.call_read(wanted)).collect();
         };
         let first = group.accesses.iter().map(|w| w.read.query.offset).fold(f64::INFINITY, f64::min);
         let last = group.accesses.iter().map(|w| last(w)).fold(f64::NEG_INFINITY, f64::max);
@@ -150,15 +173,25 @@ impl Emitter<'_> {
         self.builder.ins().jump(block, &arguments);
     }
 
+    /// The region that a port met last.
+    fn region(&self, hint: RegionHint) -> Option<Cells> {
+        self.target.regions.get(usize::from(hint?)).copied()
+    }
+
     /// The cell of the key `base + first`, and whether it and all up to `base + last` are in a region.
     /// `None` if the region is too small for that, or they are too far apart.
+    ///
+    /// The comparison is with the number of places where all of them find room. So if it holds, no
+    /// access at a distance from `first` to `last` is outside of the region.
     fn place(&mut self, base: Id, first: f64, last: f64, cells: &Cells) -> Option<(Place, Value)> {
+        // Distances are integers of at most 2^51 ([`Access::hint`]), so their difference is exact.
         let room = cells.count.checked_sub((last - first) as u64)?;
         let bytes = (last - first) as usize * cell_bytes(cells.cell);
         if cells.tracked && bytes >> BLOCK_BITS != 0 {
             return None;
         }
-        let shifted = self.with_offset(base, first - cells.first as f64 + MAGIC);
+        let offset = exact_sum(first, -(cells.first as f64)).and_then(|offset| exact_sum(offset, MAGIC))?;
+        let shifted = self.with_offset(base, offset);
         let bits = self.bits(shifted);
         let index = self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
         let in_region = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, index, room as i64);
@@ -171,13 +204,18 @@ impl Emitter<'_> {
         Some((Place { address, first, cell: cells.cell, tracked: cells.tracked }, in_region))
     }
 
-    fn constant_place(&mut self, cells: &Cells) -> Place {
-        Place {
-            address: self.region_address(cells),
+    /// The region that all keys between two constant ones are in, if there is one.
+    fn constant_place(&mut self, first: f64, last: f64) -> Option<Place> {
+        let (first, last) = (key_of(first)?, key_of(last)?);
+        let contains = |cells: &Cells, key: u64| key.wrapping_sub(cells.first) < cells.count;
+        let cells = self.target.regions.iter().find(|cells| contains(cells, first) && contains(cells, last));
+        let cells = *cells?;
+        Some(Place {
+            address: self.region_address(&cells),
             first: cells.first as f64,
             cell: cells.cell,
             tracked: cells.tracked,
-        }
+        })
     }
 
     fn region_address(&mut self, cells: &Cells) -> Value {
@@ -187,7 +225,8 @@ impl Emitter<'_> {
         }
     }
 
-    /// Address and offset of a key's cell.
+    /// Address and offset of a key's cell. The key is in the place's region, a distance from `place.first`
+    /// that was compared or looked up with it.
     fn cell(&mut self, place: Place, key: f64) -> (Value, i32) {
         let offset = (key - place.first) as i64 * cell_bytes(place.cell) as i64;
         match i32::try_from(offset) {
@@ -235,13 +274,11 @@ impl Emitter<'_> {
     fn append_group(&mut self, group: &Group<'_, Append>) {
         let key = |append: &Append| append.key.offset;
         match group.base {
-            // Constant keys were found to be in a region.
             None => group.accesses.iter().for_each(|append| self.append_constant_key(append)),
             Some(base) => {
                 let first = group.accesses.iter().map(|a| key(a)).fold(f64::INFINITY, f64::min);
                 let last = group.accesses.iter().map(|a| key(a)).fold(f64::NEG_INFINITY, f64::max);
-                let cells = self.target.regions.get(usize::from(group.hint)).copied();
-                match cells.and_then(|cells| self.place(base, first, last, &cells)) {
+                match self.region(group.hint).and_then(|cells| self.place(base, first, last, &cells)) {
                     None => group.accesses.iter().for_each(|append| self.call_append(append)),
                     Some((place, in_region)) => self.append_at(place, Some(in_region), &group.accesses),
                 }
@@ -250,11 +287,9 @@ impl Emitter<'_> {
     }
 
     fn append_constant_key(&mut self, append: &Append) {
-        let key = key_of(append.key.offset);
-        let cells =
-            key.and_then(|key| self.target.regions.iter().find(|r| key.wrapping_sub(r.first) < r.count));
-        let Some(cells) = cells.copied() else { return };
-        let place = self.constant_place(&cells);
+        let key = append.key.offset;
+        // A key in no region is no row.
+        let Some(place) = self.constant_place(key, key) else { return };
         match place.cell {
             Cell::Byte => self.append_at(place, None, &[append]),
             Cell::Number => {
@@ -266,7 +301,8 @@ impl Emitter<'_> {
         }
     }
 
-    /// Notes that a cell was written, if that must be noted.
+    /// Notes that a cell was written, if that must be noted. The cell is in its region, so its block is one of
+    /// those before the notes, and there is a note for each.
     fn note(&mut self, place: Place, key: f64) {
         if !place.tracked {
             return;
@@ -290,6 +326,7 @@ impl Emitter<'_> {
             Cell::Number => values,
             Cell::Byte => {
                 let magic = self.constant(MAGIC);
+                // The low bits of 2^52 + value are the value if it is a byte, and otherwise no byte: as for keys.
                 values
                     .into_iter()
                     .map(|value| {
@@ -349,7 +386,8 @@ impl Emitter<'_> {
         self.go_on(done);
     }
 
-    /// An entry of the frozen tables; what is beyond their end reads the 0 there.
+    /// An entry of the frozen tables; what is beyond their end reads the 0 there. The index is whatever the
+    /// sum's bits are, as for keys, but no more than that of the 0.
     pub(super) fn look_up(&mut self, query: Sym) -> Value {
         let shifted = if query.offset.abs() <= MAX_OFFSET {
             self.value(Sym { offset: query.offset + MAGIC, ..query })

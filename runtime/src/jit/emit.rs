@@ -19,9 +19,10 @@ use rustc_hash::FxHashMap;
 use std::mem::offset_of;
 
 use super::liveness::Liveness;
-use super::region::{Chain, MAX_CHAIN};
+use super::region::{Chain, longest};
 use super::symbolic::{Id, Op, Sym, Trail};
 use super::{Context, Lookup, live_bit};
+use crate::limits::MAX_FRAME;
 use crate::network::{FieldKind, Ports};
 use crate::tokens::expert_of;
 use crate::trace::Cells;
@@ -84,7 +85,7 @@ pub(super) fn helper(
     Ok(id)
 }
 
-/// Generates the code of a region.
+/// Generates the code of a region. `None` if it would need too large a stack frame.
 pub(super) fn region(
     module: &mut JITModule,
     context: &mut FunctionBuilderContext,
@@ -93,7 +94,7 @@ pub(super) fn region(
     chains: &[Chain],
     trails: &[Trail],
     liveness: &Liveness,
-) -> Result<*const u8, Box<ModuleError>> {
+) -> Result<Option<*const u8>, Box<ModuleError>> {
     let mut function = module.make_context();
     let mut signature = module.make_signature();
     signature.params.extend([AbiParam::new(I64), AbiParam::new(I32)]);
@@ -119,7 +120,9 @@ pub(super) fn region(
     module.define_data(pool, &data)?;
     module.define_function(id, &mut function)?;
     module.finalize_definitions()?;
-    Ok(module.get_finalized_function(id))
+    let layout = function.compiled_code().and_then(|code| code.buffer.frame_layout());
+    let fits = layout.is_some_and(|layout| layout.frame_to_fp_offset <= MAX_FRAME);
+    Ok(fits.then(|| module.get_finalized_function(id)))
 }
 
 pub(super) struct Emitter<'a> {
@@ -283,7 +286,7 @@ impl<'a> Emitter<'a> {
         if !successors.is_empty() {
             let on = self.builder.create_block();
             let enough =
-                self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, MAX_CHAIN as i64);
+                self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, longest(self.chains));
             self.builder.ins().brif(enough, on, [], exit, []);
             self.go_on(on);
         }
@@ -426,7 +429,8 @@ impl<'a> Emitter<'a> {
         self.with_offset(base, sym.offset)
     }
 
-    /// A value plus a constant. A short sum takes the constant in.
+    /// A value plus a constant. A sum of one term takes the constant in: its product is exact, as it is a term
+    /// of a row (rule 1) or of a unit (rule 4), so the result is rounded once, as if it were added afterwards.
     pub(super) fn with_offset(&mut self, id: Id, offset: f64) -> Value {
         match &self.trail.ops[id as usize] {
             Op::Sum(terms, 0.0) if terms.len() == 1 => self.sum(terms, offset),
@@ -451,6 +455,7 @@ impl<'a> Emitter<'a> {
                 self.builder.ins().fmul(n, v)
             }
             Op::Sum(terms, constant) => self.sum(terms, *constant),
+            Op::Row(terms) => self.row(terms),
             Op::Gate { of, floor, relu } => {
                 let mut gate = self.value(*of);
                 if *relu {
@@ -472,6 +477,17 @@ impl<'a> Emitter<'a> {
         if let Some(ids) = &mut self.in_cold_code {
             ids.push(id);
         }
+    }
+
+    /// A row as the interpreter adds it up: term by term, product and sum rounded each.
+    fn row(&mut self, terms: &[(Sym, f64)]) -> Value {
+        let mut sum = self.constant(0.0);
+        for &(y, weight) in terms {
+            let (y, weight) = (self.value(y), self.constant(weight));
+            let product = self.builder.ins().fmul(y, weight);
+            sum = self.builder.ins().fadd(sum, product);
+        }
+        sum
     }
 
     /// A sum: two terms at a time, then those sums, for a short critical path. The terms come in the

@@ -16,8 +16,9 @@ pub(super) struct Liveness {
 
 impl Liveness {
     /// Of the first `carried` fields, those that no chain changes stay in memory; of all others, what
-    /// is put back is needed. Marks what is used in each trail.
-    pub(super) fn new(chains: &[Chain], trails: &mut [Trail], carried: usize) -> Self {
+    /// is put back is needed. Marks what is used in each trail. `None` if that takes more rounds than
+    /// there are chains and fields.
+    pub(super) fn new(chains: &[Chain], trails: &mut [Trail], carried: usize) -> Option<Self> {
         let fields = trails[0].out.len();
         let mut changed = vec![false; fields];
         for (chain, trail) in chains.iter().zip(&*trails) {
@@ -27,8 +28,10 @@ impl Liveness {
         }
         let mut liveness = Liveness { changed, needed: vec![vec![false; fields]; chains.len()] };
         let mut again = true;
+        let mut rounds = chains.len() + fields;
         while again {
             again = false;
+            rounds = rounds.checked_sub(1)?;
             for (i, chain) in chains.iter().enumerate() {
                 let roots = liveness.put_back(chain, chains, &trails[i], carried);
                 trails[i].mark(roots);
@@ -41,7 +44,7 @@ impl Liveness {
                 }
             }
         }
-        liveness
+        Some(liveness)
     }
 
     /// What is needed of `z` after a chain, by its successors and by whoever finds it in memory.

@@ -9,15 +9,21 @@ use rustc_hash::FxHashMap;
 use super::shape::{CONSTANT, Known, Shape};
 use super::symbolic::{Trail, follow};
 use crate::code::Code;
+use crate::limits::{MAX_CHAIN, MAX_COMPILED_FIELDS, MAX_COMPILED_TERMS};
 use crate::network::{ExpertId, FieldKind, Network, SourceKind};
-use crate::tokens::{TokenEnds, constant_next};
+use crate::tokens::{TokenEnds, constant_next, constant_targets};
 use crate::trace::RegionHint;
-
-/// Longest chain, in steps.
-pub(super) const MAX_CHAIN: usize = 64;
 
 /// Most steps of the chains of a region.
 const MAX_STEPS: usize = 400;
+
+/// How often the chains of a region are followed to find their shapes, on average. No program comes near.
+const MAX_ROUNDS: usize = 32;
+
+/// Steps of the longest chain: so many must be left to run where one is entered.
+pub(super) fn longest(chains: &[Chain]) -> i64 {
+    chains.iter().map(|chain| chain.experts.len()).max().unwrap_or(0) as i64
+}
 
 /// A chain of experts and where it goes.
 #[derive(Debug)]
@@ -43,18 +49,26 @@ pub(super) struct Program<'a> {
     pub(super) code: &'a [Option<Box<Code>>],
     /// Whether a region of the trace has cells of bytes.
     pub(super) is_byte: &'a dyn Fn(RegionHint) -> bool,
-    /// Whether a packet may be compiled (again).
-    pub(super) may_compile: &'a dyn Fn(ExpertId) -> bool,
-    /// Visits from which a packet next to a hot one is hot itself.
-    pub(super) warm: u32,
+    /// Whether a packet next to a hot one is hot itself and may be compiled (again).
+    pub(super) is_warm: &'a dyn Fn(ExpertId) -> bool,
 }
 
 impl Program<'_> {
-    /// The region of the hot packet at `expert`, where `z` is now as given.
-    pub(super) fn region(&self, expert: ExpertId, z: &[f64]) -> Vec<Chain> {
+    /// The region of the hot packet at `expert`, where `z` is now as given. `None` if it would be too large.
+    pub(super) fn region(&self, expert: ExpertId, z: &[f64]) -> Option<Vec<Chain>> {
+        let is_small =
+            self.network.ports.fields() <= MAX_COMPILED_FIELDS && self.terms(expert) <= MAX_COMPILED_TERMS;
+        if !is_small {
+            return None;
+        }
         let mut chains = self.chains(expert);
-        self.shapes(&mut chains, z);
-        chains
+        self.shapes(&mut chains, z)?;
+        Some(chains)
+    }
+
+    /// Number of terms of an expert's rows.
+    fn terms(&self, e: ExpertId) -> usize {
+        self.network.experts.rows(e).map(|row| row.sources.len()).sum()
     }
 
     /// The code of a chain.
@@ -63,10 +77,7 @@ impl Program<'_> {
     }
 
     fn is_warm(&self, e: ExpertId) -> bool {
-        let visited = |code: &Code| code.visits >= self.warm;
-        !self.ends.is_terminal(e)
-            && (self.may_compile)(e)
-            && self.code[e as usize].as_deref().is_some_and(visited)
+        !self.ends.is_terminal(e) && (self.is_warm)(e) && self.terms(e) <= MAX_COMPILED_TERMS
     }
 
     fn chains(&self, expert: ExpertId) -> Vec<Chain> {
@@ -74,14 +85,16 @@ impl Program<'_> {
         let mut targets = Vec::new();
         let mut index_of = FxHashMap::default();
         let mut heads = vec![expert];
-        let mut steps = 0;
+        let (mut steps, mut terms) = (0, 0);
         while chains.len() < heads.len() {
             let head = heads[chains.len()];
             index_of.insert(head, chains.len());
             let (experts, next) = self.chain(head);
             steps += experts.len();
+            terms += experts.iter().map(|e| self.terms(*e)).sum::<usize>();
+            let is_full = steps >= MAX_STEPS || terms >= MAX_COMPILED_TERMS;
             for &target in &next {
-                if steps < MAX_STEPS && !heads.contains(&target) && self.is_warm(target) {
+                if !is_full && !heads.contains(&target) && self.is_warm(target) {
                     heads.push(target);
                 }
             }
@@ -119,13 +132,19 @@ impl Program<'_> {
     fn chain(&self, head: ExpertId) -> (Vec<ExpertId>, Vec<ExpertId>) {
         let mut experts = vec![head];
         let mut last = head;
+        let mut terms = self.terms(head);
         loop {
             let Some(next) = constant_next(self.network, last) else {
-                let seen =
-                    self.code[last as usize].as_deref().map_or(&[][..], |code| code.targets.as_slice());
-                return (experts, seen.to_vec());
+                let targets = match self.code[last as usize].as_deref() {
+                    Some(code) => code.targets.as_slice().to_vec(),
+                    // If it was never visited: wherever its weights can lead.
+                    None => constant_targets(self.network, last),
+                };
+                return (experts, targets);
             };
-            if self.ends.ends_token(last) || experts.len() == MAX_CHAIN {
+            terms += self.terms(next);
+            let is_long = experts.len() == MAX_CHAIN || terms > MAX_COMPILED_TERMS;
+            if self.ends.ends_token(last) || is_long {
                 return (experts, vec![next]);
             }
             experts.push(next);
@@ -138,23 +157,27 @@ impl Program<'_> {
     ///
     /// The first chain is also entered from outside. There a constant is assumed if it is one now,
     /// and all predecessors in the region make it so: that is known once the others' shapes are.
-    fn shapes(&self, chains: &mut [Chain], z: &[f64]) {
+    ///
+    /// `None` if that takes too long.
+    fn shapes(&self, chains: &mut [Chain], z: &[f64]) -> Option<()> {
         let from_outside = self.first_shape(z, None);
-        let Some(from_inside) = self.propagate(chains, from_outside) else {
-            return;
-        };
-        let from_outside = self.first_shape(z, Some(&from_inside));
-        self.propagate(chains, from_outside);
+        if let Some(from_inside) = self.propagate(chains, from_outside)? {
+            let from_outside = self.first_shape(z, Some(&from_inside));
+            self.propagate(chains, from_outside)?;
+        }
+        Some(())
     }
 
     /// Gives each chain its shape, for a shape that the first is entered with from outside. Returns
-    /// the shape that it is entered with from inside, if it is.
-    fn propagate(&self, chains: &mut [Chain], first: Shape) -> Option<Shape> {
+    /// the shape that it is entered with from inside, if it is; `None` if there is no end to it.
+    fn propagate(&self, chains: &mut [Chain], first: Shape) -> Option<Option<Shape>> {
         let mut shapes = vec![None; chains.len()];
         shapes[0] = Some(first);
         let mut inside: Vec<Option<Shape>> = vec![None; chains.len()];
         let mut changed = vec![0];
+        let mut rounds = MAX_ROUNDS * chains.len();
         while let Some(i) = changed.pop() {
+            rounds = rounds.checked_sub(1)?;
             let chain = &mut chains[i];
             chain.shape = shapes[i].clone().expect("a chain is followed once its shape is known");
             let after = self.trail(chain).shape();
@@ -173,7 +196,7 @@ impl Program<'_> {
         }
         let into_first =
             chains.iter().zip(inside).filter(|(chain, _)| chain.successors.iter().any(|(to, _)| *to == 0));
-        into_first.filter_map(|(_, after)| after).reduce(|a, b| a.meet(&b))
+        Some(into_first.filter_map(|(_, after)| after).reduce(|a, b| a.meet(&b)))
     }
 
     /// The shape that the region is entered with from outside, from one example, and from the shape

@@ -36,9 +36,9 @@ enum Key {
     Alone,
 }
 
-/// Whether distances to other such numbers are exact, and not a number if it is none.
-fn is_exact(offset: f64) -> bool {
-    offset.abs() <= (1u64 << 52) as f64
+/// Whether the distance to another such number is exact, and at most 2^52.
+pub(super) fn is_distance(offset: f64) -> bool {
+    offset.abs() <= (1u64 << 51) as f64
 }
 
 impl Shape {
@@ -48,7 +48,7 @@ impl Shape {
         Self::from_keys(offsets.into_iter().map(|(class, offset)| {
             let key = match class {
                 CONSTANT => Key::Constant,
-                _ if is_exact(offset) => Key::Class(class, 0, 0),
+                _ if is_distance(offset) => Key::Class(class, 0, 0),
                 _ => Key::Alone,
             };
             (key, offset)
@@ -61,7 +61,7 @@ impl Shape {
         Self::from_keys(pairs.map(|(&(a, x), &(b, y))| {
             let key = if a == CONSTANT && b == CONSTANT && x == y {
                 Key::Constant
-            } else if is_exact(x) && is_exact(y) {
+            } else if is_distance(x) && is_distance(y) {
                 // Two fields keep their distance if it is the same in both.
                 Key::Class(a, b, (x - y + 0.0).to_bits())
             } else {

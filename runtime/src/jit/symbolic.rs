@@ -2,16 +2,41 @@
 //!
 //! [`follow`] takes the steps of a chain with symbols in place of numbers: what each row adds up,
 //! which keys are read and written and by which constant they are apart. Constants are folded,
-//! copies vanish, equal sums are one. The weights are all that it looks at; nothing is assumed of
-//! values but that they are integers (see [`is_integral`]), and that sums are exact in any order.
+//! copies vanish, equal sums are one. The weights are all that it looks at.
+//!
+//! # Why every number is the one that the map gives
+//!
+//! Of the steps that it follows it assumes what rule 1 of the certificate says, and nothing else: all
+//! numbers are integers (see [`is_integral`]), and each row, evaluated on the numbers of the step, gives the
+//! same number in any order of summation, because all its products and partial sums are float64s; so
+//! do products of units. It reads no declared interval. So it holds for a network without a certificate, too,
+//! for as long as its steps are exact one by one, which [`exact`](crate::exact) checks.
+//!
+//! Every [`Sym`] of a field is then the exact number that the field has: `base + offset` as real numbers,
+//! with a `base` that is one of the map's own numbers or partial sums, so a float64. These are all
+//! the places where numbers are added up in another way than the map does:
+//!
+//! - *The terms of one row* are added in another order, its constants first folded, a word in place of its
+//!   bytes ([`combine_bytes`]). All of them are partial sums of the row.
+//! - *A copy plus a constant* of a value plus a constant adds the two constants at once. The sum of the
+//!   constants is checked to be exact, here; `base + offset` is then one sum of two float64s, whose exact
+//!   result is the field's number and so a float64: it is not rounded, although
+//!   the number between them does not appear any more.
+//! - *A short sum takes its constant in* ([`Follower::plain`]) only where one row of the map has both. A sum
+//!   of two terms may be exact only because they cancel, and would be rounded with a third.
+//! - *A product with a known factor* is a sum of one term: the same product.
+//!
+//! Where constants of a row are not exact, which rule 1 excludes but for gates that are rounded anyway,
+//! the row is kept as the map has it ([`Op::Row`]). Rows are never multiplied out, weights never added.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::hash_map::Entry;
 
-use super::shape::{CONSTANT, Known, Shape};
+use super::shape::{CONSTANT, Known, Shape, is_distance};
 use crate::code::Code;
 use crate::dense::quantized_gate;
-use crate::network::{ExpertId, Field, FieldKind, Network, Ports, Row, SourceKind};
+use crate::exact::{exact_product, exact_sum};
+use crate::network::{Domain, ExpertId, Field, FieldKind, Interval, Network, Ports, Row, SourceKind};
 use crate::trace::{RegionHint, key_of};
 
 /// Index of a value of a [`Trail`].
@@ -56,8 +81,10 @@ pub(super) enum Op {
     Lookup(Sym),
     /// A unit.
     Product(Id, Id),
-    /// A sum of weighted values and a constant.
+    /// A sum of weighted values and a constant, in any order.
     Sum(Box<[(Id, f64)]>, f64),
+    /// A row as the map has it, term by term.
+    Row(Box<[(Sym, f64)]>),
     /// ⌊relu(·)⌋; whether the floor and whether the positive part do anything.
     Gate {
         /// What is quantized.
@@ -147,6 +174,7 @@ pub(super) fn follow(
         is_byte,
         trail: Trail::default(),
         ids: FxHashMap::default(),
+        own: FxHashSet::default(),
         nonnegative: Vec::new(),
     };
     let known = shape.known();
@@ -156,9 +184,6 @@ pub(super) fn follow(
     }
     follower.finish(z)
 }
-
-/// Distances between values of which each step adds a constant are exact up to here.
-const MAX_DISTANCE: f64 = (1u64 << 52) as f64;
 
 /// Key of a value: equal keys make equal values.
 #[derive(PartialEq, Eq, Hash)]
@@ -175,6 +200,8 @@ struct Follower<'a> {
     is_byte: &'a dyn Fn(RegionHint) -> bool,
     trail: Trail,
     ids: FxHashMap<Key, Id>,
+    /// Sums and the bits of constants that one row of the map adds to them.
+    own: FxHashSet<(Id, u64)>,
     /// For each value, whether it cannot be negative.
     nonnegative: Vec<bool>,
 }
@@ -211,7 +238,7 @@ impl Follower<'_> {
     fn step(&mut self, z: &[Sym], e: ExpertId, code: Option<&Code>) -> Vec<Sym> {
         let ports = &self.network.ports;
         self.trail.effects.push(Effects::default());
-        self.appends(z, code);
+        self.appends(z, e, code);
         let mut y = vec![Sym::ZERO; ports.sources()];
         y[usize::from(Ports::ONE)] = Sym::constant(1.0);
         for i in 0..ports.carried {
@@ -223,7 +250,7 @@ impl Follower<'_> {
         }
         for (source, y) in y.iter_mut().enumerate().filter(|(source, _)| used[*source]) {
             match ports.source_kind(source as u16) {
-                (SourceKind::R, i) => *y = self.read(z[usize::from(ports.q(i))], i, code),
+                (SourceKind::R, i) => *y = self.read(z[usize::from(ports.q(i))], i, e, code),
                 (SourceKind::W, i) => *y = self.lookup(z[usize::from(ports.t(i))]),
                 (SourceKind::U, i) => {
                     *y = self.product(z[usize::from(ports.n(i))], z[usize::from(ports.v(i))])
@@ -245,14 +272,15 @@ impl Follower<'_> {
         self.trail.effects.last_mut().expect("a step pushes its effects first")
     }
 
-    fn appends(&mut self, z: &[Sym], code: Option<&Code>) {
+    fn appends(&mut self, z: &[Sym], e: ExpertId, code: Option<&Code>) {
         let ports = &self.network.ports;
         for i in 0..ports.rows {
             let key = z[usize::from(ports.k(i))];
             if key.as_constant().is_some_and(|key| self.region(key).is_none()) {
                 continue;
             }
-            let hint = code.map_or(RegionHint::MAX, |code| code.row_hints[usize::from(i)]);
+            let seen = code.map(|code| code.row_hints[usize::from(i)]);
+            let hint = seen.unwrap_or_else(|| self.declared_region(e, ports.k(i)));
             let value = z[usize::from(ports.x(i))];
             self.effects().appends.push(Append { key, value, hint });
         }
@@ -263,14 +291,27 @@ impl Follower<'_> {
         key_of(key).and_then(|key| self.network.region_of(key))
     }
 
-    fn read(&mut self, query: Sym, port: u16, code: Option<&Code>) -> Sym {
-        let mut hint = code
-            .and_then(|code| code.reads.iter().find(|read| read.port == port))
-            .map_or(RegionHint::MAX, |read| read.hint);
+    /// Where the declared interval of a field ends, for ports that have met no region yet. A guess, as
+    /// every hint: it only chooses which comparison is made first.
+    fn declared_region(&self, e: ExpertId, field: Field) -> RegionHint {
+        let certificate = &self.network.certificate;
+        if certificate.field_end.is_empty() {
+            return None;
+        }
+        let Some(Domain::Interval(Interval { lo, hi })) = certificate.field(e, field) else { return None };
+        let region = |key: i64| self.network.region_of(key.try_into().ok()?);
+        region(hi).or_else(|| region(lo)).and_then(|region| region.try_into().ok())
+    }
+
+    fn read(&mut self, query: Sym, port: u16, e: ExpertId, code: Option<&Code>) -> Sym {
+        let mut hint = match code {
+            Some(code) => code.reads.iter().find(|read| read.port == port).and_then(|read| read.hint),
+            None => self.declared_region(e, self.network.ports.q(port)),
+        };
         if let Some(key) = query.as_constant() {
             match self.region(key) {
                 None => return Sym::ZERO,
-                Some(region) => hint = region.try_into().unwrap_or(RegionHint::MAX),
+                Some(region) => hint = region.try_into().ok(),
             }
         }
         if let Some(same) = self.effects().reads.iter().find(|read| read.query == query) {
@@ -321,9 +362,9 @@ impl Follower<'_> {
         if sym.offset == 0.0 {
             return base;
         }
-        // A short sum takes the constant in instead of a further addition.
+        // A short sum takes the constant in instead of a further addition, if they are one row.
         match &self.trail.ops[base as usize] {
-            Op::Sum(terms, 0.0) if terms.len() <= 2 => {
+            Op::Sum(terms, 0.0) if terms.len() <= 2 && self.own.contains(&(base, sym.offset.to_bits())) => {
                 let terms = terms.to_vec();
                 self.sum(terms, sym.offset)
             }
@@ -342,17 +383,24 @@ impl Follower<'_> {
         let mut constant = 0.0;
         let mut terms = Vec::new();
         for (source, &weight) in row.sources.iter().zip(row.weights) {
-            let y = y[usize::from(*source)];
-            match y.as_constant() {
-                Some(y) => constant += weight * y,
-                None => terms.push((y, weight)),
-            }
+            let value = y[usize::from(*source)];
+            let Some(known) = value.as_constant() else {
+                terms.push((value, weight));
+                continue;
+            };
+            let Some(sum) = exact_product(weight, known).and_then(|product| exact_sum(constant, product))
+            else {
+                return self.row_of_map(row, y);
+            };
+            constant = sum;
         }
         // A copy keeps its distance from the original.
         if let [(y, 1.0)] = terms[..]
-            && (y.offset.abs() + constant.abs()) <= MAX_DISTANCE
+            && let Some(offset) = exact_sum(y.offset, constant)
+            && is_distance(y.offset)
+            && is_distance(constant)
         {
-            return Sym { base: y.base, offset: y.offset + constant };
+            return Sym { base: y.base, offset };
         }
         let mut terms: Vec<_> = terms.into_iter().map(|(y, weight)| (self.plain(y), weight)).collect();
         combine_bytes(&mut terms, words);
@@ -361,7 +409,22 @@ impl Follower<'_> {
         match terms[..] {
             [] => Sym::constant(constant),
             [(id, 1.0)] => Sym { base: Some(id), offset: constant },
-            _ => Sym { base: Some(self.sum(terms, 0.0)), offset: constant },
+            _ => {
+                let base = self.sum(terms, 0.0);
+                self.own.insert((base, constant.to_bits()));
+                Sym { base: Some(base), offset: constant }
+            }
+        }
+    }
+
+    /// A row whose constants cannot be added without rounding: in the order of the map.
+    fn row_of_map(&mut self, row: &Row<'_>, y: &[Sym]) -> Sym {
+        let terms: Vec<_> =
+            row.sources.iter().zip(row.weights).map(|(s, w)| (y[usize::from(*s)], *w)).collect();
+        let constants = terms.iter().map(|(y, weight)| Some((y.as_constant()?, weight)));
+        match constants.collect::<Option<Vec<_>>>() {
+            Some(known) => Sym::constant(known.iter().fold(0.0, |sum, (y, weight)| sum + *weight * y)),
+            None => Sym::value(self.push(Op::Row(terms.into()), false)),
         }
     }
 
@@ -370,7 +433,9 @@ impl Follower<'_> {
             return Sym::constant(quantized_gate(sum));
         }
         let base = self.plain(sum);
+        // With integers for weights the sum is one, since all numbers are.
         let floor = row.weights.iter().any(|w| w.fract() != 0.0);
+        // What is made of gates and positive weights alone is not negative, rounded or not.
         let relu = !self.nonnegative[base as usize];
         if !floor && !relu {
             return Sym::value(base);
@@ -413,6 +478,10 @@ impl Follower<'_> {
 }
 
 /// Replaces bytes that are combined by powers of 256 by their word.
+///
+/// Where they are read from a region of bytes, the word is below 2^32. Where not, the runtime reads them one
+/// by one ([`call_read`](super::emit::Emitter::call_read)) and their sum, times `low`, is a partial sum of the
+/// row. That is exact by rule 1, and a number that is exact when multiplied is exact itself.
 fn combine_bytes(terms: &mut Vec<(Id, f64)>, words: &[(Vec<Id>, Id)]) {
     for (bytes, word) in words {
         let weight = |byte: &Id| {
@@ -461,6 +530,7 @@ impl Trail {
             Op::Lookup(sym) | Op::Gate { of: sym, .. } => sym.base.into_iter().for_each(f),
             Op::Product(n, v) => [*n, *v].into_iter().for_each(f),
             Op::Sum(terms, _) => terms.iter().for_each(|(id, _)| f(*id)),
+            Op::Row(terms) => terms.iter().filter_map(|(y, _)| y.base).for_each(f),
         }
     }
 

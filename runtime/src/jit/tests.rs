@@ -14,7 +14,7 @@ fn compare(network: &Network, name: &str, args: &[Value], steps: u64) -> u64 {
             panic!("compiled after {after} visits, slices of {slice}: {divergence}")
         }
     };
-    [(1, 64), (3, 70), (8, 1000)].into_iter().map(compare).sum()
+    [(0, 64), (0, 1000), (1, 64), (3, 70), (8, 1000)].into_iter().map(compare).sum()
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn machine_code_agrees_on_random_networks() {
         let args = args(&mut random);
         let exact = compare_step_by_step(&network, "f", &args, 1000).unwrap().steps;
         compiled += compare(&network, "f", &args, exact);
-        all += 3 * exact;
+        all += 5 * exact;
     }
     assert!(compiled > all / 4, "machine code did only {compiled} steps of {all}");
 }
@@ -114,6 +114,154 @@ fn damaged_networks_do_no_harm() {
         };
         let mut instance = Instance::with_config(&network, config).unwrap();
         let _ = instance.invoke("f", &args(&mut random));
+    }
+}
+
+#[test]
+fn at_threshold_0_all_is_machine_code() {
+    let network = summing_loop();
+    let config = |max_steps| Config {
+        compile_after: Some(0),
+        assert_declared: false,
+        max_steps: Some(max_steps),
+        ..Config::default()
+    };
+    let (args, steps) = ([word(1000)], 1 + 2 * 1001 + 1);
+    let compiled = compare_machine_code(&network, "sum", &args, steps, 0, 1 << 20).unwrap();
+    // All but the last step, for which no budget is left.
+    assert!(compiled >= steps - 2, "{compiled} of {steps}");
+    let mut instance = Instance::with_config(&network, config(steps)).unwrap();
+    assert_eq!(instance.invoke("sum", &args), Ok(vec![word(500_500)]));
+}
+
+/// [`memory`] behind so many other regions.
+fn behind_regions(count: usize) -> Network {
+    let mut network = memory();
+    let global = Region { count: 9, ..network.regions.remove(0) };
+    let others = (0..count as u64).map(|i| Region { first: 10 + i, count: 1, ..global.clone() });
+    let mut regions: Vec<_> = std::iter::once(global.clone()).chain(others).collect();
+    let shift = 10 + count as u64;
+    network.regions.iter_mut().for_each(|region| region.first += shift);
+    regions.append(&mut network.regions);
+    network.regions = regions;
+    // Its keys are in constants.
+    for (weight, source) in network.experts.weights.iter_mut().zip(&network.experts.sources) {
+        if *source == Ports::ONE && *weight > 100.0 {
+            *weight += shift as f64;
+        }
+    }
+    network.first_rows.iter_mut().filter(|(key, _)| *key > 100).for_each(|(key, _)| *key += shift);
+    network
+}
+
+#[test]
+fn every_region_has_an_index_of_its_own() {
+    for others in [0, 250, 251, 252, 253, 254, 255, 256, 257, 508, 509, 510, 511, 512, 513, 700] {
+        let network = behind_regions(others);
+        assert_eq!(network.regions.len(), others + 3);
+        for address in [0, 3, 900, 997, 999] {
+            let args = [word(address), word(0x55)];
+            let report = compare_step_by_step(&network, "store_load", &args, 100).unwrap();
+            let end = End::Finished(Instance::new(&memory()).unwrap().invoke("store_load", &args));
+            assert_eq!(report.end, end, "{others} other regions");
+        }
+        for compile_after in [0, 1, 2] {
+            let config =
+                |compile_after| Config { compile_after, assert_declared: false, ..Config::default() };
+            let mut compiled = Instance::with_config(&network, config(Some(compile_after))).unwrap();
+            let mut interpreted = Instance::with_config(&network, config(None)).unwrap();
+            for address in (0..8).chain([996, 997, 998, 999, 1000, 1001, 5000, u32::MAX]).cycle().take(64) {
+                let args = [word(address), word(address % 256)];
+                let [a, b] = [&mut compiled, &mut interpreted].map(|i| i.invoke("store_load", &args));
+                assert_eq!(a, b, "{others} other regions, address {address}");
+            }
+            assert_eq!(compiled.trace_size(), interpreted.trace_size());
+        }
+    }
+}
+
+#[test]
+fn regions_may_lie_anywhere() {
+    // Where a region's first key and 2^52 do not add up exactly, and close to there.
+    let first = |exponent: u32, more: u64| (1u64 << exponent) + more;
+    for first in [first(51, 0), first(51, 1), first(52, 0), first(52, 3), first(53, 0) - (1 << 33)] {
+        let mut network = memory();
+        network.regions.truncate(2);
+        network.regions[1].first = first;
+        for (weight, source) in network.experts.weights.iter_mut().zip(&network.experts.sources) {
+            if *source == Ports::ONE && *weight > 100.0 {
+                *weight += (first - 101) as f64;
+            }
+        }
+        network.first_rows.iter_mut().filter(|(key, _)| *key > 100).for_each(|(key, _)| *key += first - 101);
+        for address in [0, 1, 2, 3, 500, 996, 999] {
+            let args = [word(address), word(7)];
+            let steps = compare_step_by_step(&network, "store_load", &args, 100).unwrap().steps;
+            compare(&network, "store_load", &args, steps);
+        }
+        let config = Config { compile_after: Some(2), assert_declared: false, ..Config::default() };
+        let mut instance = Instance::with_config(&network, config).unwrap();
+        let mut expected = Instance::new(&memory()).map(|_| [0u8; 1000]).unwrap();
+        expected[..4].copy_from_slice(&[1, 2, 0, 4]);
+        for i in 0..400u32 {
+            let address = i * 7 % 990;
+            expected[address as usize] = i as u8;
+            let word_at = |at: usize| u32::from_le_bytes(expected[at..at + 4].try_into().unwrap());
+            let args = [word(address), word(i % 256)];
+            assert_eq!(instance.invoke("store_load", &args), Ok(vec![word(word_at(address as usize))]));
+        }
+    }
+}
+
+#[test]
+fn what_is_too_large_is_left_to_the_interpreter() {
+    // As many fields as there may be, all of them live; and a row of all of them.
+    let wide = |carried: u16, steps: u16| {
+        let ports = Ports { carried, units: 1, reads: 1, lookups: 1, rows: 1 };
+        let mut experts = Experts::default();
+        experts.end_expert();
+        experts.end_expert();
+        for step in 0..steps {
+            for field in 1..carried {
+                let next = 1 + (field - 1 + 1 + step) % (carried - 1);
+                experts.push_term(ports.ys(field.min(next)), 1.0);
+                if field != next {
+                    experts.push_term(ports.ys(field.max(next)), 1.0);
+                }
+                experts.end_row(ports.s(field));
+            }
+            experts.push_term(Ports::ONE, f64::from(3 + step));
+            experts.end_row(ports.e());
+            experts.end_expert();
+        }
+        experts.push_term(Ports::ONE, 1.0);
+        experts.end_row(ports.e());
+        experts.end_expert();
+        let entry = Entry {
+            expert: 2,
+            params: vec![ValueType::I32],
+            results: vec![ValueType::I32],
+            param_places: vec![Place::Field(ports.s(1))],
+            result_places: vec![Place::Field(ports.s(carried - 1))],
+        };
+        Network {
+            ports,
+            experts,
+            terminals: vec![Terminal::Unreachable, Terminal::Halt],
+            entries: [("f".to_owned(), entry)].into(),
+            ..Network::default()
+        }
+    };
+    for (carried, steps) in [(40, 20), (500, 30), (510, 30), (2_000, 20), (30_000, 3)] {
+        let network = wide(carried, steps);
+        let [interpreted, first, second] = [None, Some(0), Some(1)].map(|compile_after| {
+            let config = Config { compile_after, assert_declared: false, ..Config::default() };
+            let mut instance = Instance::with_config(&network, config).unwrap();
+            let results = [1, 2, 3].map(|arg| instance.invoke("f", &[word(arg)]));
+            (results, instance.steps(), instance.tokens())
+        });
+        assert_eq!(interpreted, first, "{carried} fields");
+        assert_eq!(interpreted, second, "{carried} fields");
     }
 }
 

@@ -15,17 +15,29 @@ fn follow_from_carried(network: &Network, experts: &[ExpertId]) -> Trail {
     let decode = |e| {
         let mut code = Code::new(network, &layout, e);
         // As if all reads and rows had met the region of bytes.
-        code.reads.iter_mut().for_each(|read| read.hint = 1);
+        code.reads.iter_mut().for_each(|read| read.hint = Some(1));
         Some(Box::new(code))
     };
     let code: Vec<_> = (0..network.experts.len() as ExpertId).map(decode).collect();
-    follow(network, &code, &shape, experts, &|hint| hint == 1)
+    follow(network, &code, &shape, experts, &|hint| hint == Some(1))
 }
 
 /// Follows two experts made of these rows.
 fn follow_rows(first: &[(Field, &[(u16, f64)])], second: &[(Field, &[(u16, f64)])]) -> Trail {
     let mut writer = Writer::new(2);
     let experts = [writer.expert(first), writer.expert(second)];
+    let network = Network { ports: PORTS, experts: writer.finish(), ..memory() };
+    follow_from_carried(&network, &experts)
+}
+
+/// Follows three experts made of these rows.
+fn follow_three(
+    first: &[(Field, &[(u16, f64)])],
+    second: &[(Field, &[(u16, f64)])],
+    third: &[(Field, &[(u16, f64)])],
+) -> Trail {
+    let mut writer = Writer::new(2);
+    let experts = [writer.expert(first), writer.expert(second), writer.expert(third)];
     let network = Network { ports: PORTS, experts: writer.finish(), ..memory() };
     follow_from_carried(&network, &experts)
 }
@@ -140,6 +152,58 @@ fn equal_values_are_one() {
     assert_eq!(out(&trail, p.s(2)), out(&trail, p.s(3)));
     let read = trail.effects[1].reads[0];
     assert_eq!(read.query, Sym { offset: 101.0, ..out(&trail, p.s(1)) });
+}
+
+#[test]
+fn a_sum_takes_in_only_the_constant_of_its_row() {
+    let p = PORTS;
+    let (a, q) = ((p.ys(1), 1.0), (p.ys(2), -4_294_967_296.0));
+    let gate: &[(u16, f64)] = &[(p.ys(3), 1.0)];
+    // The factor of the unit that is made of such a sum.
+    let factor = |trail: &Trail| {
+        let Op::Product(a, b) = *op(trail, out(trail, p.s(2))) else { panic!("it is a product") };
+        let sums = [a, b].map(|id| trail.ops[id as usize].clone());
+        sums.into_iter().find(|op| matches!(op, Op::Sum(..))).expect("a factor is a sum")
+    };
+    let unit: &[(Field, &[(u16, f64)])] = &[(p.s(2), &[(p.yu(0), 1.0)])];
+    let trail = follow_rows(&[(p.v(0), &[a, q, (ONE, 3.0)]), (p.n(0), gate)], unit);
+    let Op::Sum(terms, 3.0) = factor(&trail) else { panic!("{:?}", trail.ops) };
+    assert_eq!(terms.len(), 2);
+    // A constant of the next row must wait until the two terms have cancelled.
+    let trail = follow_three(
+        &[(p.s(1), &[a, q]), (p.s(3), gate)],
+        &[(p.v(0), &[(p.ys(1), 1.0), (ONE, 3.0)]), (p.n(0), gate)],
+        unit,
+    );
+    let Op::Sum(terms, 3.0) = factor(&trail) else { panic!("{:?}", trail.ops) };
+    let [(sum, 1.0)] = terms[..] else { panic!("{terms:?}") };
+    assert!(matches!(&trail.ops[sum as usize], Op::Sum(terms, 0.0) if terms.len() == 2));
+}
+
+#[test]
+fn constants_that_would_be_rounded_are_not_folded() {
+    let p = PORTS;
+    let large = (1u64 << 53) as f64;
+    // Two steps add constants to a copy. Their sum would need 54 bits.
+    let trail = follow_three(
+        &[(p.s(1), &[(p.ys(1), 1.0), (ONE, large)])],
+        &[(p.s(1), &[(p.ys(1), 1.0), (ONE, 1.0)])],
+        &[(p.s(1), &[(p.ys(1), 1.0)])],
+    );
+    assert!(out(&trail, p.s(1)).offset.abs() <= large, "{:?}", out(&trail, p.s(1)));
+    assert_ne!(op(&trail, out(&trail, p.s(1))), &Op::Field(p.s(1)));
+    // A row adds a known value to a constant, and something else.
+    let rows: [&[(u16, f64)]; 2] =
+        [&[(ONE, 1.0), (p.ys(0), 1.0), (p.ys(1), 1.0)], &[(ONE, 1.0), (p.ys(0), 1.0)]];
+    let trail = follow_three(
+        &[(p.s(0), &[(ONE, large)]), (p.s(1), &[(p.ys(1), 1.0)])],
+        &[(p.s(1), rows[0]), (p.s(2), rows[1])],
+        &[(p.s(1), &[(p.ys(1), 1.0)]), (p.s(2), &[(p.ys(2), 1.0)])],
+    );
+    let Op::Row(terms) = op(&trail, out(&trail, p.s(1))) else { panic!("{:?}", trail.ops) };
+    assert_eq!(terms.len(), 3);
+    // All of it known: what the interpreter gives.
+    assert_eq!(out(&trail, p.s(2)), Sym::constant(1.0 + large));
 }
 
 #[test]

@@ -59,6 +59,74 @@ fn sums_are_exact_as_machine_code_adds_them_up() {
     }
 }
 
+/// Constants to add: small ones, and those around powers of two.
+fn constants(bits: u32) -> Vec<i64> {
+    let powers = (0..bits).flat_map(|k| [-1, 0, 1].map(|d| (1i64 << k).wrapping_add(d)));
+    let mut constants: Vec<i64> = [3, 7, 255].into_iter().chain(powers).collect();
+    constants.extend(constants.clone().iter().map(|c| c.wrapping_neg()));
+    let wrap = |c: i64| if bits == 32 { i64::from(c as i32) } else { c };
+    constants.into_iter().map(wrap).collect()
+}
+
+/// A module whose loop is made of chains: shifted, scaled or rotated by `k`, then a constant added, and again.
+fn chains(ty: &str, k: u32, rng: &mut fastrand::Rng) -> String {
+    const VARIABLES: usize = 12;
+    let bits = if ty == "i64" { 64 } else { 32 };
+    let constants = constants(bits);
+    let mut body = String::new();
+    for i in 0..30 {
+        let (from, to) = (rng.usize(..VARIABLES), (i * 5 + rng.usize(..2)) % VARIABLES);
+        let constant = constants[rng.usize(..constants.len())];
+        let scaled = match rng.u8(..10) {
+            0..5 => format!("({ty}.shl (local.get $v{from}) ({ty}.const {k}))"),
+            5 => format!("({ty}.shr_u (local.get $v{from}) ({ty}.const {k}))"),
+            6 => format!("({ty}.shr_s (local.get $v{from}) ({ty}.const {k}))"),
+            7 => format!("({ty}.rotl (local.get $v{from}) ({ty}.const {k}))"),
+            8 => {
+                let constant = constants[rng.usize(..constants.len())];
+                format!("({ty}.mul (local.get $v{from}) ({ty}.const {constant}))")
+            }
+            _ => format!("({ty}.xor (local.get $v{from}) (local.get $v{to}))"),
+        };
+        let add = if rng.u8(..8) == 0 { "sub" } else { "add" };
+        writeln!(body, "(local.set $v{to} ({ty}.{add} {scaled} ({ty}.const {constant})))")
+            .expect("it is text");
+        if i % 5 == 4 {
+            writeln!(
+                body,
+                "(local.set $s ({ty}.add ({ty}.mul (local.get $s) ({ty}.const 31)) (local.get $v{to})))"
+            )
+            .expect("it is text");
+        }
+    }
+    let variables: String = (0..VARIABLES).map(|i| format!("(local $v{i} {ty})")).collect();
+    let widened = if ty == "i64" { "(i64.extend_i32_u (local.get $i))" } else { "(local.get $i)" };
+    format!(
+        "(module (func (export \"f\") (param $n i32) (result {ty}) (local $i i32) (local $s {ty}) {variables}
+        (loop $l
+        (local.set $v0 ({ty}.add ({ty}.mul {widened} ({ty}.const 1664525)) ({ty}.const 1013904223)))
+        (local.set $v6 ({ty}.add (local.get $v6) ({ty}.mul (local.get $v0) ({ty}.const 22695477))))
+        {body}
+        (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))
+        (local.get $s)))"
+    )
+}
+
+#[test]
+fn chains_of_shifts_and_constants_are_exact_in_hot_loops() {
+    // All amounts, both widths, as often as the environment says.
+    let rounds: u64 = match std::env::var("WASM2ONNX_CHAINS") {
+        Ok(text) => text.parse().expect("WASM2ONNX_CHAINS is a number"),
+        Err(_) => 1,
+    };
+    in_parallel(96 * rounds, |seed| {
+        let k = (seed % 96) as u32;
+        let (ty, k) = if k < 32 { ("i32", k) } else { ("i64", k - 32) };
+        let mut rng = fastrand::Rng::with_seed(seed);
+        compare_all(&chains(ty, k, &mut rng), &[20, 1, 300], 250);
+    });
+}
+
 /// A module with twice as many regions as tables and four, or five if there are to be more.
 fn many_regions(tables: usize, more: bool) -> String {
     let (mut declared, mut grow) = (String::new(), String::new());

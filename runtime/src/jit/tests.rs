@@ -1,5 +1,7 @@
 //! Machine code against the interpreter. Whole networks; the phases have their own tests.
 
+use super::shape::Known;
+use super::{Context, Packet};
 use crate::lockstep::{End, compare_machine_code, compare_step_by_step};
 use crate::tests::random::{Random, args, random_network, tame_network};
 use crate::tests::{PORTS, Writer, entry, memory, network, summing_loop, table, word};
@@ -134,8 +136,9 @@ fn at_threshold_0_all_is_machine_code() {
     assert_eq!(instance.invoke("sum", &args), Ok(vec![word(500_500)]));
 }
 
-/// [`memory`] behind so many other regions.
+/// [`memory`] behind so many other regions, and its global behind all.
 fn behind_regions(count: usize) -> Network {
+    const GLOBAL: u64 = 200_000;
     let mut network = memory();
     let global = Region { count: 9, ..network.regions.remove(0) };
     let others = (0..count as u64).map(|i| Region { first: 10 + i, count: 1, ..global.clone() });
@@ -143,14 +146,20 @@ fn behind_regions(count: usize) -> Network {
     let shift = 10 + count as u64;
     network.regions.iter_mut().for_each(|region| region.first += shift);
     regions.append(&mut network.regions);
+    regions.push(Region { first: GLOBAL, ..global });
     network.regions = regions;
     // Its keys are in constants.
     for (weight, source) in network.experts.weights.iter_mut().zip(&network.experts.sources) {
         if *source == Ports::ONE && *weight > 100.0 {
             *weight += shift as f64;
+        } else if *source == Ports::ONE && *weight == 7.0 {
+            *weight += GLOBAL as f64;
         }
     }
-    network.first_rows.iter_mut().filter(|(key, _)| *key > 100).for_each(|(key, _)| *key += shift);
+    for (key, _) in &mut network.first_rows {
+        *key += if *key == 7 { GLOBAL } else { shift };
+    }
+    network.globals.get_mut("last").unwrap().keys = vec![GLOBAL + 7];
     network
 }
 
@@ -158,7 +167,7 @@ fn behind_regions(count: usize) -> Network {
 fn every_region_has_an_index_of_its_own() {
     for others in [0, 250, 251, 252, 253, 254, 255, 256, 257, 508, 509, 510, 511, 512, 513, 700] {
         let network = behind_regions(others);
-        assert_eq!(network.regions.len(), others + 3);
+        assert_eq!(network.regions.len(), others + 4);
         for address in [0, 3, 900, 997, 999] {
             let args = [word(address), word(0x55)];
             let report = compare_step_by_step(&network, "store_load", &args, 100).unwrap();
@@ -174,6 +183,7 @@ fn every_region_has_an_index_of_its_own() {
                 let args = [word(address), word(address % 256)];
                 let [a, b] = [&mut compiled, &mut interpreted].map(|i| i.invoke("store_load", &args));
                 assert_eq!(a, b, "{others} other regions, address {address}");
+                assert_eq!(compiled.global("last"), interpreted.global("last"));
             }
             assert_eq!(compiled.trace_size(), interpreted.trace_size());
         }
@@ -211,6 +221,24 @@ fn regions_may_lie_anywhere() {
             assert_eq!(instance.invoke("store_load", &args), Ok(vec![word(word_at(address as usize))]));
         }
     }
+}
+
+#[test]
+fn distances_that_were_rounded_are_not_taken() {
+    unsafe extern "C" fn nothing(_: *mut Context, _: u32) -> u32 {
+        0
+    }
+    let accepts = |distance: f64, z: [f64; 2]| {
+        let checks = Box::new([(1, Known::Distance(0, distance))]);
+        let packet =
+            Packet { entry: nothing, index: 0, steps: 1, zero: 0, taken: 0, checks, for_only_carried: false };
+        packet.accepts(&z)
+    };
+    let large = (1u64 << 60) as f64;
+    assert!(accepts(1.0, [7.0, 8.0]) && accepts(0.0, [large, large]));
+    assert!(!accepts(1.0, [7.0, 7.0]) && !accepts(0.0, [large, 7.0]));
+    // These sums are equal because they are rounded.
+    assert!(!accepts(1.0, [large, large]) && !accepts(128.0, [large, large]));
 }
 
 #[test]

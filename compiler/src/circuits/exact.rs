@@ -6,7 +6,10 @@ use std::ops::{Add, Mul, Neg, Sub};
 ///
 /// Arithmetic is exact or the result is [`Exact::LOST`], which stays lost whatever is done with it and which
 /// no conversion takes: what cannot be held is found where the number is used, not rounded on the way.
+///
+/// Packed, so that a term of a form takes no more room than with a float64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(packed(4))]
 pub struct Exact {
     /// Odd unless `scale` is 0, so that equal numbers have equal bits; never `i64::MIN`.
     mantissa: i64,

@@ -101,7 +101,8 @@ fn shift(name: &str, ty: ValueType) {
         let mut test = Test::new(format!("{ty}.{name}-from-{first}"), "");
         for amount in first..first + 16 {
             for i in 0..FUNCTIONS {
-                let before = filled(&mut rng, ty, BEFORE[rng.usize(..BEFORE.len())]);
+                let before = BEFORE[rng.usize(..BEFORE.len())];
+                let before = filled(&mut rng, ty, before);
                 let (after, is_bit) = AFTER[rng.usize(..AFTER.len())];
                 let shifted = format!("({ty}.{name} {before} ({ty}.const {amount}))");
                 let body = filled(&mut rng, ty, after).replace("$ ", &format!("{shifted} "));

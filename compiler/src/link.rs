@@ -104,8 +104,8 @@ pub fn run(
     for count in [&mut ports.units, &mut ports.reads, &mut ports.lookups, &mut ports.rows] {
         *count = (*count).max(1);
     }
-    // A model's first step appends the arguments that are rows, so it takes a port for each. Keys end the
-    // number of ports; an entry with more arguments cannot be written as a model.
+    // A model's first step appends arguments that are rows, one for each port. Keys end the number of ports;
+    // a model appends more arguments before that step.
     let most = module.exports.iter().map(|(.., signature)| words(&signature.params)).max().unwrap_or(0);
     let in_rows = most.saturating_sub(ARGUMENT_FIELDS.into()).min(FIRST_KEY as usize - 2);
     ports.rows = ports.rows.max(in_rows as u16);

@@ -53,7 +53,7 @@ impl Space {
     pub fn new(g: &mut Graph, plan: &Plan, rows: &FirstRows, stdin: &str) -> Space {
         let space = Space::of(plan);
         let cells = space.cells() as i64;
-        let resident = (paged::frames(plan)).div_ceil(space.pages) as i64;
+        let resident = paged::frames(plan).div_ceil(space.pages) as i64;
         let used = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));
         let stored = g.initializer("trace/pages.cells", Tensor::scalar(STORED_PAGE as i64));
         let begin = g.initializer("trace/stdin.first", Tensor::list(&[first_of_stdin(plan)]));

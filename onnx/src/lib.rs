@@ -48,8 +48,8 @@
 //!
 //! - `entry`: `expert`, where a call begins, and `start`, where instance creation begins, or null.
 //!   `terminals`: experts below that number end a run; 0 is unreachable, 1 halts, others trap.
-//!   `args` and `results`: of each its type and the slots of its words, low word first; a result may be
-//!   `{"key": …}` instead, a row of the trace. `numbers`: \[slot, number\], what a call begins with beside
+//!   `args` and `results`: of each its type and the places of its words, low word first: slots, or
+//!   `{"key": …}`, a row of the trace, which for an argument is there when the call begins. `numbers`: \[slot, number\], what a call begins with beside
 //!   its arguments. `fields` and `sources`: the parts of the numbers and of `y` in order, with their
 //!   sizes; those of `y` are called after the fields that they are made of. `stdin` and `stdout`: null,
 //!   or the region of the bytes and the key of the row with their number.
@@ -64,7 +64,7 @@
 //!
 //! The trace begins with the first rows, the bytes of standard input from the first key of their region
 //! on, and their number. If there is a `start`, a run with all numbers 0 begins there. If it halts, or there
-//! is no such run, the call follows, with its arguments in their slots. Each ends at a terminal expert, whose
+//! is no such run, the call follows, with its arguments in their places. Each ends at a terminal expert, whose
 //! rows are still appended: `trap` is 0 if it is 1, the code of the trap otherwise, −1 for expert 0. A trap
 //! of instance creation is the trap of the whole. `steps` counts the maps evaluated in both. When
 //! `max_steps` are and the next expert is not terminal, the run stops before that expert's step, rows

@@ -277,9 +277,13 @@ def decode(network, args, stdin, max_steps):
         z = list(z)
         for slot, number in entry["numbers"]:
             z[slot] = int(number)
-        for (_, slots), bits in zip(entry["args"], args, strict=True):
-            for i, slot in enumerate(slots):  # words, low word first
-                z[slot] = bits >> 32 * i & 0xFFFF_FFFF
+        for (_, places), bits in zip(entry["args"], args, strict=True):
+            for i, place in enumerate(places):  # words, low word first
+                word = bits >> 32 * i & 0xFFFF_FFFF
+                if isinstance(place, dict):
+                    run.trace[place["key"]] = word
+                else:
+                    z[place] = word
         end = run.until_the_end(entry["expert"], z, max_steps)
     trap, results = STEP_LIMIT, [0 for _ in entry["results"]]
     if end is not None:

@@ -125,14 +125,19 @@ def step_form(model, session, run):
         rows = [*((first + i, byte) for i, byte in enumerate(stdin)), (entry["stdin"]["length"], len(stdin))]
     trace = put(rows)
     (args,) = run["rows"]
-    numbers = initial["initial.numbers"].copy()
-    for (_, fields), value in zip(entry["args"], args, strict=True):
-        for i, field in enumerate(fields):
-            numbers[0, field] = value >> 32 * i & 0xFFFF_FFFF
+    numbers, rows = initial["initial.numbers"].copy(), []
+    for (_, places), value in zip(entry["args"], args, strict=True):
+        for i, place in enumerate(places):
+            word = value >> 32 * i & 0xFFFF_FFFF
+            if isinstance(place, dict):
+                rows.append((place["key"], word))
+            else:
+                numbers[0, place] = word
     end = HALT, None
     if entry["start"] is not None:
         end = until_the_end(np.array([entry["start"]]), np.zeros_like(numbers))
     if end is not None and end[0] == HALT:
+        trace = put(rows)
         end = until_the_end(np.array([entry["expert"]]), numbers)
     trap, results = STEP_LIMIT, [0] * len(entry["results"])
     if end is not None:

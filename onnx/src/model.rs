@@ -29,6 +29,9 @@ pub const FORMAT: &str = "1";
 const MAX_EXPANDED: u64 = 1 << 28;
 
 /// All of a network that is not in tensors, but for the debug information.
+///
+/// Fields are numbered as in a network, by [`Ports`], not as [`Slots`](crate::Slots) are. Lists of what
+/// belongs to experts or ghosts are one behind the other; a list of counts says where each ends.
 #[derive(Clone, PartialEq, Message)]
 pub struct Declared {
     /// Carried values, units, reads, lookups, rows.
@@ -99,6 +102,7 @@ struct NamedRange {
     first: u64,
     #[prost(uint64, tag = "3")]
     count: u64,
+    /// What its values are declared to be, among the domains.
     #[prost(uint32, tag = "4")]
     domain: u32,
     /// Of a region: whether its cells are bytes.
@@ -119,7 +123,7 @@ struct NamedIds {
     domains: Vec<u32>,
 }
 
-/// A domain: an interval, or powers of two up to `2^hi`, or ids of set `hi`.
+/// A domain, by kind: 0 an interval, 1 powers of two up to `2^hi` and 0, 2 ids of set `hi` and 0.
 #[derive(Clone, Copy, PartialEq, Message)]
 struct DomainMessage {
     #[prost(uint32, tag = "1")]

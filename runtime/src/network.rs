@@ -323,7 +323,7 @@ pub enum Domain {
     /// Integers of an interval.
     Interval(Interval),
     /// Powers of two up to 2^hi, so that a product with one keeps its other factor's significant
-    /// bits.
+    /// bits, or 0, which a miss reads.
     PowerOfTwo {
         /// Largest exponent.
         hi: u8,
@@ -367,7 +367,8 @@ pub struct Ghost<'a> {
 
 /// What is declared of every expert's `z`, proved by `certify` at every map that can lead to it.
 ///
-/// A field that is not declared for an expert must not be read by its map.
+/// A field that is not declared for an expert must not be read by its map. What is declared of the field
+/// `e` is a set that the expert itself is in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Certificate {
     /// For each expert, the end of its declared fields in `fields`.

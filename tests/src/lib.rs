@@ -9,6 +9,7 @@ pub mod onnx_runtime;
 pub mod oracle;
 pub mod ours;
 pub mod programs;
+pub mod python;
 pub mod smith;
 pub mod suite;
 pub mod values;

@@ -127,6 +127,38 @@ pub fn compare_machine_code(network: &Network, call: &Call, steps: u64) -> Resul
     lockstep::compare_machine_code(&network, call.entry, &call.args, steps, COMPILE_AFTER, slice)
 }
 
+/// How a call on a fresh instance ends, the steps, what is printed: instance creation is part of it, as
+/// it is of a model's run.
+///
+/// # Panics
+///
+/// If an executor fails in another way than by a trap or the step limit.
+pub fn ended(
+    network: &Network,
+    name: &str,
+    executor: Executor,
+    args: &[Value],
+    stdin: &[u8],
+    max_steps: Option<u64>,
+) -> (Outcome, u64, Vec<u8>) {
+    let config = |max_steps| Config { executor, max_steps, stdin: stdin.to_vec(), ..Config::default() };
+    match Instance::with_config(network, config(max_steps)) {
+        Ok(mut instance) => {
+            let outcome = outcome(instance.invoke(name, args));
+            (outcome, instance.steps(), instance.stdout())
+        }
+        // An instance that is not there does not say its steps.
+        Err(Error::StepLimit(max)) => (Err(Stop::Limit), max, Vec::new()),
+        Err(error) => {
+            let ended = |max: &u64| {
+                !matches!(Instance::with_config(network, config(Some(*max))), Err(Error::StepLimit(_)))
+            };
+            let steps = (0..).find(ended).expect("it ended");
+            (outcome(Err(error)), steps, Vec::new())
+        }
+    }
+}
+
 /// Gives an executor the rows that an instance begins with.
 pub fn first_rows(network: &Network, stepper: &mut dyn Stepper) {
     network.first_rows.iter().for_each(|(key, value)| stepper.append(*key, *value));

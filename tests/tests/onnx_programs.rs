@@ -10,7 +10,7 @@ use wasm2onnx_runtime::{Config, Dense, Error, Executor, Instance, Network, Value
 use wasm2onnx_tests::onnx_file::File;
 use wasm2onnx_tests::onnx_runtime::{Ended, Level, LoopModel, StepModel, follow, model};
 use wasm2onnx_tests::oracle::{Engine, Limits, NoInstance, Oracle, Outcome, Stop, Wasmtime};
-use wasm2onnx_tests::ours::{self, outcome};
+use wasm2onnx_tests::ours::{self, ended, outcome};
 use wasm2onnx_tests::programs;
 use wasm2onnx_tests::smith::random_module;
 use wasm2onnx_tests::values::random_value;
@@ -31,34 +31,7 @@ fn expected(
     stdin: &[u8],
     max_steps: Option<u64>,
 ) -> (Outcome, u64, Vec<u8>) {
-    ended_alone(network, "run", executor, args, stdin, max_steps)
-}
-
-/// The same for any function.
-fn ended_alone(
-    network: &Network,
-    name: &str,
-    executor: Executor,
-    args: &[Value],
-    stdin: &[u8],
-    max_steps: Option<u64>,
-) -> (Outcome, u64, Vec<u8>) {
-    let config = |max_steps| Config { executor, max_steps, stdin: stdin.to_vec(), ..Config::default() };
-    match Instance::with_config(network, config(max_steps)) {
-        Ok(mut instance) => {
-            let outcome = outcome(instance.invoke(name, args));
-            (outcome, instance.steps(), instance.stdout())
-        }
-        // An instance that is not there does not say its steps.
-        Err(Error::StepLimit(max)) => (Err(Stop::Limit), max, Vec::new()),
-        Err(error) => {
-            let ended = |max: &u64| {
-                !matches!(Instance::with_config(network, config(Some(*max))), Err(Error::StepLimit(_)))
-            };
-            let steps = (0..).find(ended).expect("it ended");
-            (outcome(Err(error)), steps, Vec::new())
-        }
-    }
+    ended(network, "run", executor, args, stdin, max_steps)
 }
 
 fn row(ended: Ended, stdout: Vec<u8>) -> (Outcome, u64, Vec<u8>) {
@@ -348,7 +321,7 @@ fn compare_random(wasm: &[u8], seed: u64) -> Result<(u64, u64, u64, u64), String
         for _ in 0..CALLS {
             let args: Vec<_> = params.iter().map(|ty| random_value(&mut rng, *ty)).collect();
             // What takes too long there is compared as far as the limit goes, with our executor only.
-            let (outcome, steps, _) = ended_alone(&network, &name, Executor::Sparse, &args, &[], Some(LONG));
+            let (outcome, steps, _) = ended(&network, &name, Executor::Sparse, &args, &[], Some(LONG));
             let limit = (outcome == Err(Stop::Limit)).then_some(LONG as i64);
             let (ended, _) = model.run(&args, &[], limit);
             let found = ended.outcome();

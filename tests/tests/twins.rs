@@ -1,0 +1,302 @@
+//! Implementations that share no code with ours give what ours give: a decoder in exact rationals,
+//! written from the documentation, and the evaluator with which ONNX's authors define their operators.
+//! Both are scripts in `tests/python`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+use wasm2onnx::{Attention, Form};
+use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_runtime::{Executor, Network, TrapCode, Value};
+use wasm2onnx_tests::onnx_file::File;
+use wasm2onnx_tests::onnx_runtime::{Ended, model};
+use wasm2onnx_tests::oracle::{Outcome, Stop};
+use wasm2onnx_tests::ours::ended;
+use wasm2onnx_tests::python::{Answer, Run, answer, answers, lines};
+use wasm2onnx_tests::{damage, examples, programs, rng};
+
+const EXACT: &str = "exact_decoder.py";
+const REFERENCE: &str = "reference_evaluator.py";
+
+/// More steps than any of the runs takes.
+const ENOUGH: u64 = 1 << 40;
+
+/// Runs of models, and what should come of each instance: its end, its steps, what is printed.
+struct Runs {
+    folder: TempDir,
+    models: usize,
+    names: Vec<String>,
+    runs: Vec<Run>,
+    expected: Vec<Vec<(Outcome, u64, Vec<u8>)>>,
+}
+
+/// A network, the function that its models run, and its name.
+#[derive(Clone, Copy)]
+struct Subject<'n>(&'n str, &'n Network, &'n str);
+
+impl Runs {
+    fn new() -> Runs {
+        let folder = TempDir::new().expect("temporary folders can be made");
+        Runs { folder, models: 0, names: Vec::new(), runs: Vec::new(), expected: Vec::new() }
+    }
+
+    /// Writes a model.
+    fn write(&mut self, Subject(name, network, entry): Subject, form: Form, attention: Attention) -> PathBuf {
+        // Programs may have one name.
+        self.models += 1;
+        let path = self.folder.path().join(format!("{}.{name}.{form:?}.{attention:?}.onnx", self.models));
+        std::fs::write(&path, model(network, entry, form, attention))
+            .expect("temporary files can be written");
+        path
+    }
+
+    /// Adds a run of a model: an instance for each row of arguments.
+    fn add(
+        &mut self,
+        model: &Path,
+        Subject(_, network, entry): Subject,
+        rows: &[&[Value]],
+        stdin: &[u8],
+        max_steps: Option<u64>,
+    ) {
+        let run = |row: &&[Value]| ended(network, entry, Executor::Sparse, row, stdin, max_steps);
+        let file = model.file_name().unwrap_or_default().display();
+        self.names.push(format!("{file}, {rows:?}, {max_steps:?} steps"));
+        self.expected.push(rows.iter().map(run).collect());
+        self.runs.push(Run {
+            model: model.to_owned(),
+            results: network.entries[entry].results.clone(),
+            rows: rows.iter().map(|row| row.to_vec()).collect(),
+            stdin: stdin.to_vec(),
+            max_steps: max_steps.unwrap_or(ENOUGH),
+        });
+    }
+
+    /// Has a script run them all, and compares.
+    fn compare(&self, script: &str) -> Compared {
+        let mut compared = Compared::default();
+        let answers = answers(script, &self.runs);
+        for (name, (answer, expected)) in self.names.iter().zip(answers.iter().zip(&self.expected)) {
+            let Answer { batch, checked } = answer;
+            assert_eq!(batch.rows.len(), expected.len(), "{name}");
+            for (ended, (outcome, steps, stdout)) in batch.rows.iter().zip(expected) {
+                assert_eq!((&ended.outcome(), ended.steps), (outcome, *steps), "{name}");
+                assert_eq!(&batch.stdout, stdout, "{name}");
+                compared.steps += steps;
+                compared.traps += usize::from(outcome.is_err());
+            }
+            compared.runs += expected.len();
+            compared.checked += checked;
+        }
+        println!("{script}: {compared:?}");
+        compared
+    }
+
+    /// How many runs do not end as they should, or are broken.
+    fn noticed(&self, script: &str) -> usize {
+        let lines = lines(script, &self.runs);
+        let as_expected = |((run, line), expected): &((&Run, &Json), &Vec<_>)| {
+            line.get("broken").is_none()
+                && answer(run, line)
+                    .batch
+                    .rows
+                    .iter()
+                    .zip(*expected)
+                    .all(|(found, expected)| agrees(found, expected))
+        };
+        let all = self.runs.iter().zip(&lines).zip(&self.expected);
+        all.filter(|run| !as_expected(run)).count()
+    }
+}
+
+/// Whether an instance ended so.
+fn agrees(found: &Ended, (outcome, steps, _): &(Outcome, u64, Vec<u8>)) -> bool {
+    let same = match outcome {
+        Ok(results) => found.trap == 0 && found.results == *results,
+        Err(Stop::Trap(code)) => found.trap == *code as i64,
+        Err(Stop::Limit) => found.trap == TrapCode::StepLimit as i64,
+    };
+    same && found.steps == *steps
+}
+
+/// How much was compared.
+#[derive(Debug, Default)]
+struct Compared {
+    runs: usize,
+    traps: usize,
+    steps: u64,
+    checked: u64,
+}
+
+/// Every small program and every call of it.
+fn add_all(runs: &mut Runs) {
+    for program in programs::all() {
+        let network = program.network();
+        let subject = Subject(program.name, &network, "run");
+        let model = runs.write(subject, Form::Loop, Attention::Indexed);
+        for args in program.calls {
+            runs.add(&model, subject, &[args], program.stdin, None);
+        }
+    }
+}
+
+#[test]
+fn the_exact_decoder_runs_programs() {
+    let mut runs = Runs::new();
+    add_all(&mut runs);
+    let compared = runs.compare(EXACT);
+    assert!(compared.runs >= 40 && compared.traps >= 15 && compared.checked >= 20_000);
+}
+
+/// Some examples on fresh small input, as far as so many steps go.
+fn add_examples(runs: &mut Runs, names: &[&str], max_steps: u64) {
+    const INSTRUCTIONS: u64 = 400;
+    let mut rng = rng(1);
+    for example in examples::all().into_iter().filter(|example| names.contains(&example.name)) {
+        let call = (example.generate)(&mut rng, INSTRUCTIONS);
+        let options = Options {
+            exports: Some(vec![call.entry.to_owned()]),
+            stdin_bytes: 1 << 12,
+            stdout_bytes: 1 << 12,
+            ..Options::default()
+        };
+        let network = compile(example.wasm, &options).expect("examples compile");
+        let subject = Subject(example.name, &network, call.entry);
+        let model = runs.write(subject, Form::Loop, Attention::Indexed);
+        runs.add(&model, subject, &[&call.args], &call.stdin, Some(max_steps));
+    }
+}
+
+#[test]
+fn the_exact_decoder_runs_examples() {
+    let names: Vec<_> = examples::all().iter().map(|example| example.name).collect();
+    let mut runs = Runs::new();
+    add_examples(&mut runs, &names, 2_000);
+    let compared = runs.compare(EXACT);
+    assert!(compared.runs >= 10 && compared.traps < compared.runs && compared.checked >= 50_000);
+}
+
+/// Models of every form, and every limit of steps, hold the same program.
+#[test]
+fn the_exact_decoder_reads_every_form_and_stops_at_every_limit() {
+    let mut runs = Runs::new();
+    for name in ["start", "echo_traps"] {
+        let program = programs::all().find(|program| program.name == name).expect("one of them");
+        let network = program.network();
+        let subject = Subject(name, &network, "run");
+        for form in [Form::Loop, Form::Step] {
+            for attention in [Attention::Indexed, Attention::Dense, Attention::Softmax] {
+                let model = runs.write(subject, form, attention);
+                runs.add(&model, subject, &[program.calls[0]], program.stdin, None);
+            }
+        }
+        let model = runs.write(subject, Form::Loop, Attention::Indexed);
+        let steps = ended(&network, "run", Executor::Sparse, program.calls[0], program.stdin, None).1;
+        for max_steps in 0..=steps + 1 {
+            runs.add(&model, subject, &[program.calls[0]], program.stdin, Some(max_steps));
+        }
+    }
+    let compared = runs.compare(EXACT);
+    assert!(compared.traps >= 30);
+}
+
+/// A batch where the trace is resident, attention over all rows where tables are small, and steps one
+/// by one.
+#[test]
+fn the_reference_evaluator_runs_programs() {
+    let mut runs = Runs::new();
+    for program in programs::all() {
+        let network = program.network();
+        let subject = Subject(program.name, &network, "run");
+        let model = runs.write(subject, Form::Loop, Attention::Indexed);
+        let file = File::read(&std::fs::read(&model).expect("it was written"));
+        if file.takes_one_instance() || program.calls[0].is_empty() {
+            for args in program.calls {
+                runs.add(&model, subject, &[args], program.stdin, None);
+            }
+        } else {
+            runs.add(&model, subject, program.calls, program.stdin, None);
+        }
+    }
+    let compared = runs.compare(REFERENCE);
+    assert!(compared.runs >= 40 && compared.traps >= 15);
+}
+
+#[test]
+fn the_reference_evaluator_reads_by_attention_over_all_rows() {
+    /// Entries of frozen tables that it can look through at every step.
+    const SMALL_TABLES: usize = 10_000;
+    let mut runs = Runs::new();
+    for program in programs::all() {
+        let network = program.network();
+        if network.lookup.len() > SMALL_TABLES {
+            continue;
+        }
+        let subject = Subject(program.name, &network, "run");
+        for attention in [Attention::Dense, Attention::Softmax] {
+            let model = runs.write(subject, Form::Loop, attention);
+            runs.add(&model, subject, &program.calls[..1], program.stdin, None);
+        }
+    }
+    let compared = runs.compare(REFERENCE);
+    assert!(compared.runs >= 20);
+}
+
+#[test]
+fn the_reference_evaluator_makes_single_steps_and_stops_at_limits() {
+    let mut runs = Runs::new();
+    for name in ["recursion", "start", "memory_traps", "echo_traps"] {
+        let program = programs::all().find(|program| program.name == name).expect("one of them");
+        let network = program.network();
+        let subject = Subject(name, &network, "run");
+        let args = *program.calls.last().expect("it has calls");
+        for attention in [Attention::Indexed, Attention::Dense, Attention::Softmax] {
+            let model = runs.write(subject, Form::Step, attention);
+            runs.add(&model, subject, &[args], program.stdin, None);
+        }
+        let steps = ended(&network, "run", Executor::Sparse, args, program.stdin, None).1;
+        let model = runs.write(subject, Form::Loop, Attention::Indexed);
+        for max_steps in [0, 1, steps - 1, steps] {
+            runs.add(&model, subject, &[args], program.stdin, Some(max_steps));
+        }
+    }
+    let compared = runs.compare(REFERENCE);
+    assert!(compared.traps >= 10);
+}
+
+/// Examples, as far as so many steps go.
+#[test]
+fn the_reference_evaluator_runs_examples() {
+    let mut runs = Runs::new();
+    add_examples(&mut runs, &["interpreter", "modpow", "nbody", "recursive", "sha256"], 300);
+    let compared = runs.compare(REFERENCE);
+    assert!(compared.steps >= 500);
+}
+
+/// Changed weights show: the twins give something else, or say what is broken.
+#[test]
+fn changed_weights_are_noticed() {
+    const CHANGES: usize = 30;
+    let mut rng = rng(2);
+    let program = programs::all().find(|program| program.name == "sorting").expect("one of them");
+    let network = program.network();
+    let args = program.calls[0];
+    let steps = ended(&network, "run", Executor::Sparse, args, &[], None).1;
+    let run = damage::Run::follow(&network, "run", args, steps).expect("it ends");
+    let mut runs = Runs::new();
+    let mut damaged = network.clone();
+    while runs.runs.len() < CHANGES {
+        let (change, factor) = run.random_change(&mut rng, &network.experts);
+        if let Some(undo) = change.apply(&mut damaged, factor) {
+            let model = runs.write(Subject(program.name, &damaged, "run"), Form::Loop, Attention::Indexed);
+            undo.apply(&mut damaged);
+            runs.add(&model, Subject(program.name, &network, "run"), &[args], &[], Some(2 * steps));
+        }
+    }
+    for script in [EXACT, REFERENCE] {
+        let noticed = runs.noticed(script);
+        println!("{script}: {noticed} of {CHANGES} changes noticed");
+        assert!(noticed >= CHANGES / 3);
+    }
+}

@@ -99,7 +99,7 @@ fn assemble(
 ) -> Result<Option<Assembled>, CompileError> {
     let mut plans = Vec::with_capacity(module.functions.len());
     for (func, function) in module.functions.iter() {
-        let plan = Plan::new(function, packet_weights(function)[0])?;
+        let plan = Plan::new(module, function, packet_weights(function)[0])?;
         frames[func] = frames[func].max(plan.frame());
         plans.push(plan);
     }
@@ -133,8 +133,8 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(function: &Function, weight: usize) -> Result<Plan, CompileError> {
-        let packets = packetize::run(function, weight);
+    fn new(module: &Module, function: &Function, weight: usize) -> Result<Plan, CompileError> {
+        let packets = packetize::run(function, module.stdin_length, weight);
         let places = packetize::places(&packets, CROSSING_FIELDS, reserved_slots(function, &packets));
         if places.slots >= MAX_FRAME {
             return Err(ErrorKind::Limit {
@@ -209,7 +209,7 @@ fn function(
                     continue;
                 }
                 match (weights.next(), retry) {
-                    (Some(weight), _) => plan = Plan::new(function, *weight)?,
+                    (Some(weight), _) => plan = Plan::new(module, function, *weight)?,
                     (None, Retry::Inexact(offset)) => {
                         let function = function.name.clone();
                         return Err(ErrorKind::Inexact { function, offset: offset.into() }.into());

@@ -1,5 +1,7 @@
 //! Why a module could not be compiled.
 
+use wasm2onnx_runtime::{List, Name};
+
 /// Why a module could not be compiled. Small; [`CompileError::kind`] says what it is.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -29,13 +31,13 @@ impl From<wasmparser::Error> for CompileError {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The input is neither a WebAssembly binary nor text.
-    #[error("not a WebAssembly module: {0}")]
+    #[error("it is neither a WebAssembly module nor its text format: {0}")]
     NotWasm(String),
     /// The text format could not be parsed; the message has the place.
     #[error("{0}")]
     Text(String),
     /// The validator refuses the module.
-    #[error("invalid module: {message} (at offset 0x{offset:x})")]
+    #[error("invalid module: {} (at offset 0x{offset:x})", Name(message))]
     Invalid {
         /// The validator's message.
         message: String,
@@ -43,7 +45,7 @@ pub enum ErrorKind {
         offset: u64,
     },
     /// The module uses something valid that this compiler does not support.
-    #[error("unsupported: {what}{} (at offset 0x{offset:x})", in_function(.function))]
+    #[error("unsupported: {}{} (at offset 0x{offset:x}){}", Name(what), in_function(.function), sentence(.advice))]
     Unsupported {
         /// An instruction by its name in the text format, or a declaration.
         what: String,
@@ -51,11 +53,15 @@ pub enum ErrorKind {
         function: Option<(String, u32)>,
         /// Where, in bytes.
         offset: u64,
+        /// What to do about it, a sentence.
+        advice: Option<String>,
     },
     /// An imported function has no role.
     #[error(
-        "unknown import: `{module}.{name}` of type {ty}; give it a role with --import {module}.{name}=ROLE \
-         (stdout-byte, stdin-byte, nop, trap)"
+        "unknown import: `{import}` of type {}; give it a role with --import {import}=ROLE (stdout-byte, stdin-byte, \
+         nop, trap)",
+        Name(ty),
+        import = full_name(module, name)
     )]
     UnknownImport {
         /// First part of its name.
@@ -66,7 +72,7 @@ pub enum ErrorKind {
         ty: String,
     },
     /// The type of an imported function does not fit its role.
-    #[error("import `{module}.{name}` has type {ty}, but role {role} is {expected}")]
+    #[error("import `{}.{}` has type {}, but role {role} is {expected}", Name(module), Name(name), Name(ty))]
     ImportType {
         /// First part of its name.
         module: String,
@@ -80,7 +86,10 @@ pub enum ErrorKind {
         expected: &'static str,
     },
     /// An imported global, memory or table is not given.
-    #[error("unknown import: {ty} `{module}.{name}`; give it a {what} with --import {module}.{name}=N")]
+    #[error(
+        "unknown import: {ty} `{import}`; give it a {what} with --import {import}=N",
+        import = full_name(module, name)
+    )]
     MissingImport {
         /// First part of its name.
         module: String,
@@ -92,7 +101,7 @@ pub enum ErrorKind {
         what: &'static str,
     },
     /// An imported global, memory or table is not given as it is declared.
-    #[error("import `{module}.{name}` is declared as {declared}, but given as {given}")]
+    #[error("import `{}.{}` is declared as {declared}, but given as {given}", Name(module), Name(name))]
     ImportMismatch {
         /// First part of its name.
         module: String,
@@ -104,7 +113,7 @@ pub enum ErrorKind {
         given: String,
     },
     /// [`Options::exports`](crate::Options::exports) names something that is not an exported function.
-    #[error("no exported function `{name}`; {}", list_exports(.exports))]
+    #[error("no exported function `{}`; {}", Name(name), list_exports(.exports))]
     NoSuchExport {
         /// What was asked for.
         name: String,
@@ -112,7 +121,7 @@ pub enum ErrorKind {
         exports: Vec<String>,
     },
     /// Something is larger than an implementation limit.
-    #[error("{what} is {value}, more than the limit of {limit}")]
+    #[error("{} is {value}, more than the limit of {limit}", Name(what))]
     Limit {
         /// What.
         what: String,
@@ -156,14 +165,23 @@ fn at_packet(function: &Option<String>, offset: &u32) -> String {
 fn in_function(function: &Option<(String, u32)>) -> String {
     match function {
         Some((name, index)) if *name == format!("func[{index}]") => format!(" in function {name}"),
-        Some((name, index)) => format!(" in function `{name}` (func[{index}])"),
+        Some((name, index)) => format!(" in function `{}` (func[{index}])", Name(name)),
         None => String::new(),
     }
+}
+
+/// `module.name`
+fn full_name(module: &str, name: &str) -> String {
+    format!("{}.{}", Name(module), Name(name))
+}
+
+fn sentence(advice: &Option<String>) -> String {
+    advice.as_ref().map_or(String::new(), |advice| format!(". {advice}"))
 }
 
 fn list_exports(exports: &[String]) -> String {
     match exports {
         [] => "the module exports none".into(),
-        _ => format!("the module exports {}", exports.join(", ")),
+        _ => format!("the module exports {}", List(&exports.iter().map(|e| Name(e)).collect::<Vec<_>>())),
     }
 }

@@ -546,10 +546,16 @@ pub struct Module {
     pub exported_globals: Vec<(String, wasm2onnx_runtime::ValueType, bool, Vec<Cell>)>,
     /// Names under which the memory is exported.
     pub exported_memories: Vec<String>,
-    /// Cell with the number of bytes of standard input, if it is read.
+    /// Cell with the number of bytes of standard input, if it is read. The host may write it whenever the
+    /// program is about to read it: each read is of its own, and a packet begins with it.
     pub stdin_length: Option<Cell>,
+    /// Cell with how many of them were read.
+    pub stdin_position: Option<Cell>,
     /// Cell with the number of bytes written to standard output, if there are any.
     pub stdout_length: Option<Cell>,
+    /// Pages that the memory may grow to and the cell with those that were refused last, if the module
+    /// would let it grow further.
+    pub growth_limit: Option<(u32, Cell)>,
     /// Names of all wasm functions, imports included, for messages.
     pub function_names: Vec<String>,
     /// Where each function's body begins in the module, and its wasm index, ascending. After inlining

@@ -63,7 +63,9 @@ pub fn exported_functions(
     bytes: &[u8],
     options: &Options,
 ) -> Result<std::collections::BTreeMap<String, Signature>, CompileError> {
-    let options = Options { exports: None, unsupported: Unsupported::Trap, ..options.clone() };
-    let module = frontend::parse(bytes, &options)?;
+    let refusing = Options { exports: None, unsupported: Unsupported::Refuse, ..options.clone() };
+    let options = Options { unsupported: Unsupported::Trap, ..refusing.clone() };
+    // Whoever refuses says why.
+    let module = frontend::parse(bytes, &options).or_else(|_| frontend::parse(bytes, &refusing))?;
     Ok(module.exports.into_iter().map(|(name, _, signature)| (name, signature)).collect())
 }

@@ -9,8 +9,8 @@ use crate::schedule::assembly::{FUNCTIONS, JUMP_TABLES, RETURNS, Terms, decode, 
 use crate::schedule::{Assembly, ExpertRef, NextOut};
 use cranelift_entity::SecondaryMap;
 use wasm2onnx_runtime::{
-    Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, IdSet, IdSetId, Interval, Io,
-    MemoryExport, MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal, ValueType,
+    Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, GrowthLimit, IdSet, IdSetId,
+    Interval, Io, MemoryExport, MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal, ValueType,
 };
 
 /// A table of pairs, by its name.
@@ -180,11 +180,14 @@ pub fn run(
     }
 
     let Regions { list, memory, output, prompt } = regions(module, layout);
-    let length = |cell: Option<crate::ir::Cell>| cell.map(|cell| layout.cells[cell].key);
+    let key = |cell: Option<crate::ir::Cell>| cell.map(|cell| layout.cells[cell].key);
     let io = Io {
-        stdin: prompt.zip(length(module.stdin_length)),
-        stdout: output.zip(length(module.stdout_length)),
+        stdin: prompt.zip(key(module.stdin_length)),
+        stdin_position: key(module.stdin_position),
+        stdout: output.zip(key(module.stdout_length)),
     };
+    let growth_limit =
+        module.growth_limit.map(|(pages, cell)| GrowthLimit { pages, refused: layout.cells[cell].key });
     let mut network = Network {
         ports,
         experts,
@@ -197,6 +200,7 @@ pub fn run(
         globals: Default::default(),
         memories: Default::default(),
         io,
+        growth_limit,
         certificate,
         validated: Default::default(),
         function_names: module.function_names.clone(),

@@ -24,8 +24,9 @@ pub struct Options {
     /// Imported tables, by `module.name`.
     pub tables: BTreeMap<String, TableImport>,
     /// Pages that the memory may grow to; `None` is the declared maximum, at most
-    /// [`DEFAULT_MAX_MEMORY_PAGES`] unless the initial size is larger. An imported memory's declaration is
-    /// its [`MemoryImport`].
+    /// [`DEFAULT_MAX_MEMORY_PAGES`] or four times the initial size, whichever is more. An imported memory's
+    /// declaration is its [`MemoryImport`]. A limit below the declared maximum becomes the network's
+    /// [`growth_limit`](wasm2onnx_runtime::Network::growth_limit).
     pub max_memory_pages: Option<u32>,
     /// Exported functions to compile; `None` is everything that the module exports. With a list,
     /// whatever none of them and no start function leads to is left out, and no memory or global is
@@ -33,7 +34,7 @@ pub struct Options {
     pub exports: Option<Vec<String>>,
     /// Most bytes of standard input, at most 2^30.
     pub stdin_bytes: u64,
-    /// Most bytes of standard output, at most 2^30; the next one traps with `UnsupportedHostCall`.
+    /// Most bytes of standard output, at most 2^30; the next one ends the run with `OutputLimit`.
     pub stdout_bytes: u64,
     /// On how many states each packet of the network is compared with the packet of the program that it was
     /// made from, at least; 0 leaves the comparison out.
@@ -74,8 +75,9 @@ pub struct TableImport {
     pub external: bool,
 }
 
-/// Pages that a memory may grow to unless [`Options::max_memory_pages`] says otherwise.
-pub const DEFAULT_MAX_MEMORY_PAGES: u32 = 256;
+/// Pages that a memory may grow to unless [`Options::max_memory_pages`] says otherwise, it declares fewer,
+/// or it begins with more than a quarter.
+pub const DEFAULT_MAX_MEMORY_PAGES: u32 = 1024;
 
 /// Entries that a table may grow to unless it has more from the start, or declares fewer.
 pub const DEFAULT_MAX_TABLE_ENTRIES: u32 = 1 << 16;

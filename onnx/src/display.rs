@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use wasm2onnx_runtime::{Entry, ValueType};
+use wasm2onnx_runtime::{Entry, List, Name, ValueType};
 
 /// An exported function as `name(i32, i64) -> i32`.
 #[derive(Clone, Copy)]
@@ -21,24 +21,12 @@ impl<'a> Signature<'a> {
 
 impl Display for Signature<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", self.name, Types(self.params))?;
+        write!(f, "{}({})", Name(self.name), List(self.params))?;
         match self.results {
             [] => Ok(()),
             [result] => write!(f, " -> {result}"),
-            results => write!(f, " -> ({})", Types(results)),
+            results => write!(f, " -> ({})", List(results)),
         }
-    }
-}
-
-/// Types, separated by commas.
-struct Types<'a>(&'a [ValueType]);
-
-impl Display for Types<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (i, ty) in self.0.iter().enumerate() {
-            write!(f, "{}{ty}", if i == 0 { "" } else { ", " })?;
-        }
-        Ok(())
     }
 }
 
@@ -48,6 +36,21 @@ pub struct Signatures<'a>(pub &'a [Signature<'a>]);
 impl Display for Signatures<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|signature| write!(f, "\n  {signature}"))
+    }
+}
+
+/// The first of many functions, one a line.
+pub struct SomeSignatures<'a>(pub &'a [Signature<'a>]);
+
+impl Display for SomeSignatures<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        const MAX: usize = 30;
+        let shown = if self.0.len() > MAX + 1 { MAX } else { self.0.len() };
+        Signatures(&self.0[..shown]).fmt(f)?;
+        match self.0.len() - shown {
+            0 => Ok(()),
+            more => write!(f, "\n  … {} more", Count(more as u64)),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Which exported function is meant.
 
-use wasm2onnx_runtime::Network;
+use wasm2onnx_runtime::{Name, Network};
 
-use crate::display::{Signature, Signatures};
+use crate::display::{Signature, SomeSignatures};
 use crate::failure::Failure;
 
 /// The exported functions of a network.
@@ -10,10 +10,17 @@ pub fn entries(network: &Network) -> Vec<Signature<'_>> {
     network.entries.iter().map(|(name, entry)| Signature::of(name, entry)).collect()
 }
 
+/// What a WASI reactor is initialized by. It has been called when an instance is there, so it is not what
+/// a command is for.
+const INITIALIZE: &str = "_initialize";
+
 /// The function of that name; without a name `_start`, or the only one there is.
 pub fn choose_entry<'a>(exports: &[Signature<'a>], name: Option<&str>) -> Result<Signature<'a>, Failure> {
     let find = |name: &str| exports.iter().find(|export| export.name == name);
-    let only = || exports.first().filter(|_| exports.len() == 1);
+    let only = || {
+        let mut others = exports.iter().filter(|export| exports.len() == 1 || export.name != INITIALIZE);
+        others.next().filter(|_| others.next().is_none())
+    };
     let found = match name {
         Some(name) => find(name),
         None => find("_start").or_else(only),
@@ -21,11 +28,10 @@ pub fn choose_entry<'a>(exports: &[Signature<'a>], name: Option<&str>) -> Result
     if let Some(found) = found {
         return Ok(*found);
     }
+    let list = SomeSignatures(exports);
     Err(Failure::Usage(match name {
         _ if exports.is_empty() => "the module exports no function".to_owned(),
-        Some(name) => {
-            format!("no exported function is called `{name}`; there are:{}", Signatures(exports))
-        }
-        None => format!("choose one of the exported functions with --invoke:{}", Signatures(exports)),
+        Some(name) => format!("no exported function is called `{}`; there are:{list}", Name(name)),
+        None => format!("choose one of the exported functions with --invoke:{list}"),
     }))
 }

@@ -1,5 +1,6 @@
 //! Why the command ends without success, and the exit status that says so.
 
+use std::fmt::{self, Display, Formatter, Write as _};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -25,8 +26,30 @@ impl Failure {
             Failure::Other(error) => (format!("{error:#}"), 1),
         };
         // A closed standard error leaves the status to tell.
-        let _ = writeln!(std::io::stderr().lock(), "error: {message}");
+        let _ = writeln!(std::io::stderr().lock(), "error: {}", Message(&message));
         ExitCode::from(status)
+    }
+}
+
+/// Most characters of a message.
+const MAX_MESSAGE: usize = 4000;
+
+/// A message, in as many lines as it has, but without anything else that a terminal would act upon, and
+/// of bounded length. What comes from files is shown as a [`Name`](wasm2onnx_runtime::Name) in messages
+/// already; this is for what libraries say of files.
+struct Message<'a>(&'a str);
+
+impl Display for Message<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (i, c) in self.0.chars().enumerate() {
+            match c {
+                _ if i == MAX_MESSAGE => return f.write_char('…'),
+                '\n' => f.write_char(c)?,
+                c if c.is_control() => write!(f, "{}", c.escape_default())?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
     }
 }
 

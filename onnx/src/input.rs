@@ -1,17 +1,20 @@
 //! The module or model on the command line, and the network that it is or becomes.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use wasm2onnx::{Description, Form, describe, is_model};
 use wasm2onnx_compiler::{GlobalImport, ImportType, MemoryImport, Options, Role, TableImport};
-use wasm2onnx_runtime::{Network, Value, ValueType};
+use wasm2onnx_runtime::{Name, Network, Value, ValueType};
 
 use crate::arguments;
+use crate::display::Count;
 use crate::failure::Failure;
+use crate::files::{Identity, open_within_patience};
 
 /// Options of all subcommands that compile a module.
 #[derive(Debug, clap::Args)]
@@ -24,7 +27,7 @@ pub struct ModuleOptions {
     pub imports: Vec<Import>,
 
     /// Largest size of the memory in pages of 64 KiB, beyond which growing it gives -1 [default:
-    /// the declared maximum, at most 256 unless the initial size is larger]
+    /// the declared maximum, at most 1024 or four times the initial size, whichever is more]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=65536))]
     pub max_memory_pages: Option<u32>,
 
@@ -32,6 +35,11 @@ pub struct ModuleOptions {
     /// leaves the comparison out
     #[arg(long, value_name = "N", default_value_t = wasm2onnx_compiler::options::DEFAULT_VALIDATION_STATES)]
     pub validation_states: u32,
+
+    /// Most bytes that the program may print; the next one ends the run with an error [default: 268435456, and
+    /// 1048576 for models of a single step, which have cells for all of them from the start]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(0..=1 << 30))]
+    pub max_output: Option<u64>,
 }
 
 /// What an import is.
@@ -73,6 +81,7 @@ impl ModuleOptions {
             validation_states: self.validation_states,
             ..Options::default()
         };
+        options.stdout_bytes = self.max_output.unwrap_or(options.stdout_bytes);
         let mut values = Vec::new();
         for Import { name, given } in &self.imports {
             match given {
@@ -114,25 +123,48 @@ impl ModuleOptions {
     }
 }
 
+/// Most bytes of a module.
+const MAX_MODULE: u64 = 1 << 28;
+
+/// Most bytes of a model: protocol buffers have no more.
+const MAX_MODEL: u64 = 1 << 31;
+
+/// Bytes that tell what a file is.
+const HEAD: u64 = 1 << 12;
+
 /// What a command was given: the bytes of a module or of a model.
 pub struct Source {
     path: PathBuf,
     bytes: Vec<u8>,
+    identity: Option<Identity>,
 }
 
 /// Functions by name.
 pub type Functions = BTreeMap<String, wasm2onnx_compiler::Signature>;
 
 impl Source {
-    /// Reads a file; `-` is standard input.
+    /// Reads a file; `-` is standard input. One that has no end, or is too large, is read no further than
+    /// that can be told.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let mut bytes = Vec::new();
+        let mut source = Source { path: path.to_owned(), bytes: Vec::new(), identity: None };
+        let shown = source.shown();
+        let reading = || format!("{shown} cannot be read");
         if path == Path::new("-") {
-            std::io::stdin().lock().read_to_end(&mut bytes).context("standard input cannot be read")?;
+            source.identity = standard_input();
+            let stdin = std::io::stdin().lock();
+            source.bytes = read_file(stdin, path).with_context(reading)?;
         } else {
-            bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            let file = open_within_patience(path, OpenOptions::new().read(true)).with_context(reading)?;
+            let metadata = file.metadata().with_context(reading)?;
+            source.identity = Identity::of(&metadata, path);
+            source.bytes = read_file(file, path).with_context(reading)?;
         }
-        Ok(Source { path: path.to_owned(), bytes })
+        Ok(source)
+    }
+
+    /// Which file it is, if it is a regular one.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// Its bytes.
@@ -146,10 +178,10 @@ impl Source {
             let network = wasm2onnx_compiler::compile(&self.bytes, &options.compiler(&self.bytes)?);
             return Ok(network.with_context(|| self.shown())?);
         }
-        if !options.imports.is_empty() || options.max_memory_pages.is_some() {
+        if !options.imports.is_empty() || options.max_memory_pages.is_some() || options.max_output.is_some() {
             return Err(Failure::Usage(format!(
-                "{}: --import and --max-memory-pages are for modules; what a model imports and how far its memory \
-                 grows was decided when it was compiled",
+                "{}: --import, --max-memory-pages and --max-output are for modules; what a model imports, how far \
+                 its memory grows and how much it prints was decided when it was compiled",
                 self.shown(),
             )));
         }
@@ -178,13 +210,11 @@ impl Source {
 
     /// Compiles a module for one of its exported functions alone, to be written as a model.
     pub fn compile(&self, options: &ModuleOptions, name: &str, form: Form) -> Result<Network, Failure> {
-        let mut options = Options {
-            exports: Some(vec![name.to_owned()]),
-            stdout_bytes: MODEL_STREAM_BYTES,
-            ..options.compiler(&self.bytes)?
-        };
+        let given = options.max_output;
+        let mut options = Options { exports: Some(vec![name.to_owned()]), ..options.compiler(&self.bytes)? };
         if form == Form::Step {
-            options.stdin_bytes = MODEL_STREAM_BYTES;
+            options.stdin_bytes = STEP_STREAM_BYTES;
+            options.stdout_bytes = given.unwrap_or(STEP_STREAM_BYTES);
         }
         let network = wasm2onnx_compiler::compile(&self.bytes, &options);
         Ok(network.with_context(|| self.shown())?)
@@ -192,11 +222,9 @@ impl Source {
 
     /// Whether it is a model rather than a module: by its name or, if that does not tell, its content.
     fn is_model(&self) -> bool {
-        let extension = self.path.extension().map(|extension| extension.to_ascii_lowercase());
-        match extension.as_ref().and_then(|extension| extension.to_str()) {
-            Some("onnx") => true,
-            Some("wasm" | "wat") => false,
-            _ => !self.bytes.starts_with(b"\0asm") && is_model(&self.bytes),
+        match named_model(&self.path) {
+            Some(is_model) => is_model,
+            None => !self.bytes.starts_with(b"\0asm") && is_model(&self.bytes),
         }
     }
 
@@ -205,13 +233,62 @@ impl Source {
         if self.path == Path::new("-") {
             "standard input".to_owned()
         } else {
-            self.path.display().to_string()
+            Name(&self.path.display().to_string()).to_string()
         }
     }
 }
 
-/// Bytes that a model can print and, in step form, read: it has cells for all of them from the start.
-const MODEL_STREAM_BYTES: u64 = 1 << 20;
+/// Whether a file is a model, if its name tells.
+fn named_model(path: &Path) -> Option<bool> {
+    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+    match extension.as_ref().and_then(|extension| extension.to_str()) {
+        Some("onnx") => Some(true),
+        Some("wasm" | "wat") => Some(false),
+        _ => None,
+    }
+}
+
+/// All of a file, if it can be a module or a model and is not too large for one.
+fn read_file(mut file: impl Read, path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.by_ref().take(HEAD).read_to_end(&mut bytes)?;
+    // Models begin with the version of the format, in protocol buffers; text has no such byte.
+    let is_model = named_model(path).unwrap_or_else(|| bytes.first() == Some(&8));
+    let can_be = match (is_model, bytes.first()) {
+        (_, None) => true,
+        // No field has the number 0.
+        (true, first) => first != Some(&0),
+        (false, Some(0)) => bytes.starts_with(&b"\0asm"[..bytes.len().min(4)]),
+        // What is cut off at the end does not count.
+        (false, _) => std::str::from_utf8(&bytes).err().is_none_or(|error| error.error_len().is_none()),
+    };
+    match (can_be, is_model) {
+        (true, _) => {}
+        (false, true) => return Err(anyhow!("it is not an ONNX model")),
+        (false, false) => return Err(anyhow!("it is neither a WebAssembly module nor its text format")),
+    }
+    let (limit, what) = if is_model { (MAX_MODEL, "model") } else { (MAX_MODULE, "module") };
+    file.take(limit + 1 - bytes.len() as u64).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > limit {
+        true => Err(anyhow!("it is larger than {} bytes, the limit for a {what}", Count(limit))),
+        false => Ok(bytes),
+    }
+}
+
+/// Which file standard input is.
+fn standard_input() -> Option<Identity> {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        let file = std::fs::File::from(std::io::stdin().as_fd().try_clone_to_owned().ok()?);
+        Identity::of(&file.metadata().ok()?, Path::new("-"))
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// Bytes that a model of a single step can read and print: it has cells for all of them from the start.
+const STEP_STREAM_BYTES: u64 = 1 << 20;
 
 /// The positional arguments of a subcommand that takes nothing but a module.
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,9 @@ mod commands;
 mod display;
 mod entry;
 mod failure;
+mod files;
 mod input;
+mod output;
 mod progress;
 
 use std::process::ExitCode;

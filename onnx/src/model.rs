@@ -16,8 +16,8 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use wasm2onnx_runtime::{
-    Cell, Certificate, Domain, Entry, IdSet, Interval, Io, Network, PacketDebug, Place, Ports, Region, Table,
-    Terminal, TrapCode, Validated, ValueType,
+    Cell, Certificate, Domain, Entry, GrowthLimit, IdSet, Interval, Io, Network, PacketDebug, Place, Ports,
+    Region, Table, Terminal, TrapCode, Validated, ValueType,
 };
 
 use crate::proto::{GraphProto, StringStringEntryProto, TensorProto};
@@ -91,6 +91,12 @@ pub struct Declared {
     /// Region and length key of standard output, if it is written.
     #[prost(uint64, repeated, tag = "19")]
     stdout: Vec<u64>,
+    /// Key of the position in standard input, if it is read.
+    #[prost(uint64, optional, tag = "20")]
+    stdin_position: Option<u64>,
+    /// Pages that the memory may grow to and the key of those that were refused, if that limit is the compiler's.
+    #[prost(uint64, repeated, tag = "21")]
+    growth_limit: Vec<u64>,
 }
 
 /// A region or a table.
@@ -354,6 +360,12 @@ impl Declared {
             }),
             stdin: network.io.stdin.iter().flat_map(|(region, key)| [*region as u64, *key]).collect(),
             stdout: network.io.stdout.iter().flat_map(|(region, key)| [*region as u64, *key]).collect(),
+            stdin_position: network.io.stdin_position,
+            growth_limit: network
+                .growth_limit
+                .iter()
+                .flat_map(|limit| [u64::from(limit.pages), limit.refused])
+                .collect(),
             domains: domains.list,
         }
     }
@@ -468,7 +480,19 @@ impl Declared {
                 result_places: places(&entry.result_places)?,
             },
         )];
-        let io = Io { stdin: stream(&self.stdin)?, stdout: stream(&self.stdout)? };
+        let io = Io {
+            stdin: stream(&self.stdin)?,
+            stdin_position: self.stdin_position,
+            stdout: stream(&self.stdout)?,
+        };
+        let growth_limit = match self.growth_limit[..] {
+            [] => None,
+            [pages, refused] => {
+                let pages = pages.try_into().map_err(|_| "the limit of the memory is out of range")?;
+                Some(GrowthLimit { pages, refused })
+            }
+            _ => return Err("the limit of the memory is not a size and a key".into()),
+        };
         Ok(Network {
             ports,
             terminals,
@@ -476,6 +500,7 @@ impl Declared {
             regions,
             entries: entries.into(),
             io,
+            growth_limit,
             certificate,
             ..Network::default()
         })

@@ -40,7 +40,7 @@ impl ProgressLine {
         let (running, over) = mpsc::channel();
         let shown = bar.clone();
         let shower = thread::spawn(move || {
-            if over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            if over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) && !shown.is_finished() {
                 shown.set_draw_target(ProgressDrawTarget::stderr());
                 shown.enable_steady_tick(Duration::from_millis(100));
             }
@@ -52,6 +52,21 @@ impl ProgressLine {
     pub fn callback(&self) -> Progress {
         let bar = self.bar.clone();
         Box::new(move |steps| bar.set_position(steps))
+    }
+
+    /// For whoever needs the terminal.
+    pub fn hider(&self) -> Hider {
+        Hider(self.bar.clone())
+    }
+}
+
+/// Takes the line away.
+pub struct Hider(ProgressBar);
+
+impl Hider {
+    /// From now on there is none.
+    pub fn hide(self) {
+        self.0.finish_and_clear();
     }
 }
 

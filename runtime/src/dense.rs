@@ -10,6 +10,7 @@ use ndarray::{Array1, Array2};
 
 use crate::attention::Attention;
 use crate::error::Error;
+use crate::io::Waits;
 use crate::network::{ExpertId, Field, Network, Ports};
 use crate::stepper::{Stepper, TraceSize};
 use crate::tokens::expert_of;
@@ -27,6 +28,7 @@ pub struct Dense<'n> {
     attention: Attention,
     expert: ExpertId,
     z: Vec<f64>,
+    waits: Option<Waits>,
 }
 
 impl<'n> Dense<'n> {
@@ -45,6 +47,7 @@ impl<'n> Dense<'n> {
             attention: Attention::detect(),
             expert: 0,
             z: vec![0.0; network.ports.fields()],
+            waits: None,
         })
     }
 
@@ -137,6 +140,24 @@ impl Stepper for Dense<'_> {
             self.keys.push(key as f64);
             self.values.push(value);
         }
+    }
+
+    fn append_rows(&mut self) {
+        let ports = &self.network.ports;
+        for i in 0..ports.rows {
+            let (key, value) = (usize::from(ports.k(i)), usize::from(ports.x(i)));
+            if let Some(key) = key_of(std::mem::take(&mut self.z[key])) {
+                self.append(key, self.z[value]);
+            }
+        }
+    }
+
+    fn wait_at(&mut self, waits: Option<Waits>) {
+        self.waits = waits;
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.waits.as_ref().is_some_and(|waits| waits.is_at(self.expert, &self.z))
     }
 
     fn read(&self, key: u64) -> f64 {

@@ -1,8 +1,9 @@
 //! Everything that can go wrong, all of it typed.
 
-use std::fmt;
+use std::{fmt, io};
 
 use crate::network::{TrapCode, ValueType};
+use crate::show::{List, Name};
 
 /// Why a network could not be instantiated, called or accessed.
 ///
@@ -18,7 +19,7 @@ pub enum Error {
     #[error("step limit of {0} reached")]
     StepLimit(u64),
     /// No export of that kind has that name.
-    #[error("unknown {kind} `{name}`; the {kind}s exported are: {}", List(available))]
+    #[error("unknown {kind} `{}`; the {kind}s exported are: {}", Name(name), Names(available))]
     UnknownExport {
         /// `function`, `global` or `memory`.
         kind: &'static str,
@@ -28,7 +29,7 @@ pub enum Error {
         available: Vec<String>,
     },
     /// The arguments do not fit the function's parameters.
-    #[error("function `{name}` takes ({}), not ({})", Types(expected), Types(found))]
+    #[error("function `{}` takes ({}), not ({})", Name(name), List(expected), List(found))]
     Arguments {
         /// The function.
         name: String,
@@ -38,7 +39,7 @@ pub enum Error {
         found: Vec<ValueType>,
     },
     /// A value of the wrong type for a global.
-    #[error("global `{name}` is of type {expected}, not {found}")]
+    #[error("global `{}` is of type {expected}, not {found}", Name(name))]
     GlobalType {
         /// The global.
         name: String,
@@ -48,7 +49,7 @@ pub enum Error {
         found: ValueType,
     },
     /// The program does not allow the host to change this global.
-    #[error("global `{0}` is immutable")]
+    #[error("global `{}` is immutable", Name(.0))]
     ImmutableGlobal(String),
     /// An access of the host beyond the end of a memory.
     #[error("{len} bytes at address {address:#x} are beyond the memory's size of {size} bytes")]
@@ -61,12 +62,29 @@ pub enum Error {
         size: u64,
     },
     /// Standard input is longer than the region that the network has for it.
-    #[error("standard input of {len} bytes is longer than the {capacity} bytes that the network can read")]
+    #[error("standard input is longer than the {capacity} bytes that the network can read")]
     StdinTooLong {
-        /// Its length in bytes.
-        len: u64,
         /// Keys of the region.
         capacity: u64,
+    },
+    /// The program was stopped because it printed more than the network has room for.
+    #[error("output limit of {0} bytes reached")]
+    OutputLimit(u64),
+    /// [`Config::stdin_source`](crate::Config::stdin_source) failed.
+    #[error("standard input cannot be read: {message}")]
+    Stdin {
+        /// What kind of failure.
+        kind: io::ErrorKind,
+        /// The error's own words.
+        message: String,
+    },
+    /// [`Config::stdout_sink`](crate::Config::stdout_sink) failed.
+    #[error("standard output cannot be written: {message}")]
+    Stdout {
+        /// What kind of failure.
+        kind: io::ErrorKind,
+        /// The error's own words.
+        message: String,
     },
     /// There is not enough address space for the regions that the network declares.
     #[error("no address space for a trace of {bytes} bytes")]
@@ -86,6 +104,16 @@ pub enum Error {
     NotAWord(f64),
 }
 
+impl Error {
+    pub(crate) fn stdin(error: &io::Error) -> Error {
+        Error::Stdin { kind: error.kind(), message: error.to_string() }
+    }
+
+    pub(crate) fn stdout(error: &io::Error) -> Error {
+        Error::Stdout { kind: error.kind(), message: error.to_string() }
+    }
+}
+
 /// A trap of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trap {
@@ -103,7 +131,7 @@ impl fmt::Display for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "wasm trap: {}", self.code.message())?;
         match (&self.function_name, self.function) {
-            (Some(name), _) => write!(f, " (in function `{name}`, at offset {:#x})", self.offset),
+            (Some(name), _) => write!(f, " (in function `{}`, at offset {:#x})", Name(name), self.offset),
             (None, u32::MAX) => Ok(()),
             (None, index) => write!(f, " (in function {index}, at offset {:#x})", self.offset),
         }
@@ -113,25 +141,13 @@ impl fmt::Display for Trap {
 impl std::error::Error for Trap {}
 
 /// Names, or `none`.
-struct List<'a>(&'a [String]);
+struct Names<'a>(&'a [String]);
 
-impl fmt::Display for List<'_> {
+impl fmt::Display for Names<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("none");
+        match self.0 {
+            [] => f.write_str("none"),
+            names => List(&names.iter().map(|name| Name(name)).collect::<Vec<_>>()).fmt(f),
         }
-        f.write_str(&self.0.join(", "))
-    }
-}
-
-/// Types as in a signature.
-struct Types<'a>(&'a [ValueType]);
-
-impl fmt::Display for Types<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, ty) in self.0.iter().enumerate() {
-            write!(f, "{}{ty}", if i == 0 { "" } else { ", " })?;
-        }
-        Ok(())
     }
 }

@@ -1,9 +1,12 @@
 //! Instances: a network with its state between calls.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use crate::dense::Dense;
 use crate::error::{Error, Trap};
+use crate::io::{Input, InputSource, Output, OutputSink, Waits, printed, printed_length};
+use crate::limits::{MAX_SLICE_STEPS, MIN_SLICE_STEPS, TOKEN_STEPS};
 use crate::network::*;
 use crate::sparse::{Sparse, SparseOptions};
 use crate::stepper::{Slice, Stepper, TraceSize};
@@ -38,6 +41,12 @@ pub struct Config {
     pub max_steps: Option<u64>,
     /// What the program finds on its standard input. Ignored by a network that reads none.
     pub stdin: Vec<u8>,
+    /// Where more of it comes from, behind [`Config::stdin`]. It is asked when the program gets to read
+    /// what is not there yet, and what the program has printed until then is written first.
+    pub stdin_source: Option<InputSource>,
+    /// Where standard output goes while the program runs: several times a second, whenever it waits for
+    /// input, and when it ends in whatever way. [`Instance::stdout`] has all of it too.
+    pub stdout_sink: Option<OutputSink>,
     /// Whether the sparse executor asserts at each step what the certificate declares, and panics
     /// if it does not hold. By default only with `debug_assertions`. Only for certified networks.
     pub assert_declared: bool,
@@ -45,7 +54,7 @@ pub struct Config {
     /// `None`, with `assert_declared`, or without the feature `jit`. With 0 at once: see
     /// [`SparseOptions::compile_after`].
     pub compile_after: Option<u32>,
-    /// Called about every million steps of a run.
+    /// Called about every million steps of a run, or more often.
     pub progress: Option<Progress>,
 }
 
@@ -56,6 +65,8 @@ impl Default for Config {
             executor: Executor::default(),
             max_steps: None,
             stdin: Vec::new(),
+            stdin_source: None,
+            stdout_sink: None,
             assert_declared,
             compile_after,
             progress: None,
@@ -70,6 +81,12 @@ pub struct Instance<'n> {
     machine: Machine<'n>,
     max_steps: Option<u64>,
     progress: Option<Progress>,
+    input: Option<Input>,
+    output: Option<Output>,
+    /// What is to be run at its creation.
+    start: Option<ExpertId>,
+    /// Steps of the next slice of a run.
+    slice_steps: u64,
     steps: u64,
     tokens: u64,
 }
@@ -109,9 +126,21 @@ impl<'n> Instance<'n> {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if the network breaks a structural rule, [`Error::OutOfMemory`],
-    /// [`Error::StdinTooLong`], [`Error::Trap`] if instance creation traps, [`Error::StepLimit`] if it takes too long.
+    /// As [`Instance::prepared`] and [`Instance::create`].
     pub fn with_config(network: &'n Network, config: Config) -> Result<Self, Error> {
+        let mut instance = Self::prepared(network, config)?;
+        instance.create()?;
+        Ok(instance)
+    }
+
+    /// An instance whose program has not run anything yet: for those who want to look at it even if
+    /// [`Instance::create`] fails.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] if the network breaks a structural rule, [`Error::OutOfMemory`],
+    /// [`Error::StdinTooLong`].
+    pub fn prepared(network: &'n Network, config: Config) -> Result<Self, Error> {
         let machine = match config.executor {
             Executor::Sparse => {
                 let Config { assert_declared, compile_after, .. } = config;
@@ -126,14 +155,34 @@ impl<'n> Instance<'n> {
             machine,
             max_steps: config.max_steps,
             progress: config.progress,
+            input: None,
+            output: config.stdout_sink.filter(|_| network.io.stdout.is_some()).map(Output::new),
+            slice_steps: MIN_SLICE_STEPS,
+            start: network.start,
             steps: 0,
             tokens: 0,
         };
-        first_rows(network, &config.stdin, instance.machine.stepper_mut())?;
-        if let Some(start) = network.start {
-            instance.run(start, &[])?;
+        let stepper = instance.machine.stepper_mut();
+        first_rows(network, &config.stdin, stepper)?;
+        if let Some(source) = config.stdin_source {
+            instance.input = Input::new(network, source, config.stdin.len() as u64, stepper)?;
+        }
+        if let (Some(_), Some((_, length))) = (&instance.input, network.io.stdin) {
+            stepper.wait_at(Some(Waits::new(network, length)));
         }
         Ok(instance)
+    }
+
+    /// Runs what the program runs at its creation, if it has not been run. [`Instance::invoke`] does so, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Instance::invoke`], but for what is wrong with a call.
+    pub fn create(&mut self) -> Result<(), Error> {
+        match self.start.take() {
+            Some(start) => self.run(start, &[]),
+            None => Ok(()),
+        }
     }
 
     /// Calls an exported function.
@@ -143,9 +192,11 @@ impl<'n> Instance<'n> {
     /// # Errors
     ///
     /// [`Error::UnknownExport`], [`Error::Arguments`]; [`Error::Trap`] if the program traps;
-    /// [`Error::StepLimit`] if the limit stops it; [`Error::UnreachableState`] and
-    /// [`Error::NotAWord`] only for a damaged network.
+    /// [`Error::StepLimit`] or [`Error::OutputLimit`] if a limit stops it; [`Error::Stdin`],
+    /// [`Error::StdinTooLong`] and [`Error::Stdout`] if input or output fails;
+    /// [`Error::UnreachableState`] and [`Error::NotAWord`] only for a damaged network.
     pub fn invoke(&mut self, name: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
+        self.create()?;
         let (entry, fields) = prepare(self.network, name, args, self.machine.stepper_mut())?;
         self.run(entry.expert, &fields)?;
         results(entry, self.machine.stepper())
@@ -155,12 +206,16 @@ impl<'n> Instance<'n> {
     fn run(&mut self, expert: ExpertId, fields: &[(Field, f64)]) -> Result<(), Error> {
         self.machine.stepper_mut().enter(expert, fields);
         loop {
+            self.wait()?;
             let left = self.max_steps.map_or(u64::MAX, |max| max.saturating_sub(self.steps));
-            let budget = left.min(crate::limits::PROGRESS_STEPS);
-            let Slice { steps, tokens, ended } = self.machine.stepper_mut().run(budget, &self.ends);
-            self.steps += steps;
-            self.tokens += tokens;
-            if ended {
+            let start = Instant::now();
+            let (slice, whole) = self.slice(left);
+            self.steps += slice.steps;
+            self.tokens += slice.tokens;
+            if slice.ended || whole {
+                self.show()?;
+            }
+            if slice.ended {
                 return end_of_run(self.network, self.machine.stepper().z().0);
             }
             if let Some(max) = self.max_steps
@@ -171,7 +226,75 @@ impl<'n> Instance<'n> {
             if let Some(progress) = &mut self.progress {
                 progress(self.steps);
             }
+            let elapsed = start.elapsed();
+            if elapsed < Duration::from_millis(20) {
+                self.slice_steps = (self.slice_steps * 2).min(MAX_SLICE_STEPS);
+            } else if elapsed > Duration::from_millis(80) {
+                self.slice_steps = (self.slice_steps / 2).max(MIN_SLICE_STEPS);
+            }
         }
+    }
+
+    /// Before a step that reads input: shows what was printed, and asks for the input.
+    fn wait(&mut self) -> Result<(), Error> {
+        if self.input.is_none() || !self.machine.stepper().is_waiting() {
+            return Ok(());
+        }
+        self.show()?;
+        let stepper = self.machine.stepper_mut();
+        stepper.append_rows();
+        if let Some(input) = &mut self.input
+            && !input.wait(stepper)?
+        {
+            // There will never be more.
+            stepper.wait_at(None);
+            self.input = None;
+        }
+        Ok(())
+    }
+
+    /// Evaluates some of the steps that are left, and says whether all of the rows are there that the
+    /// program has made so far: at the end of a packet they are, or else the number of bytes printed
+    /// could be there and a byte not.
+    fn slice(&mut self, left: u64) -> (Slice, bool) {
+        let (stepper, ends) = (self.machine.stepper_mut(), &self.ends);
+        if self.output.is_none() {
+            return (stepper.run(left.min(MAX_SLICE_STEPS), ends), false);
+        }
+        let mut slice = Slice::default();
+        let budget = left.saturating_sub(TOKEN_STEPS).min(self.slice_steps);
+        if budget > 0 {
+            slice = stepper.run(budget, ends);
+        }
+        if slice.ended || slice.steps < budget {
+            return (slice, false);
+        }
+        for _ in 0..TOKEN_STEPS.min(left - budget) {
+            let (expert, _) = stepper.z();
+            if slice.steps > 0 && stepper.is_waiting() {
+                return (slice, false);
+            }
+            if !stepper.step() {
+                slice.ended = true;
+                return (slice, false);
+            }
+            slice.steps += 1;
+            let ended = ends.ends_token(expert);
+            slice.tokens += u64::from(ended);
+            // A packet that jumps to one that nothing else leads to, or to itself, ends no token.
+            if ended || stepper.z().0 != expert + 1 {
+                return (slice, true);
+            }
+        }
+        (slice, false)
+    }
+
+    /// Writes what was printed and not written yet.
+    fn show(&mut self) -> Result<(), Error> {
+        let Some(output) = &mut self.output else { return Ok(()) };
+        let stepper = self.machine.stepper_mut();
+        stepper.append_rows();
+        output.write(self.network, stepper, printed_length(self.network, stepper))
     }
 
     /// The network that it is an instance of.
@@ -246,13 +369,15 @@ impl<'n> Instance<'n> {
 
     /// What the program has printed so far; empty if the network prints nothing.
     pub fn stdout(&self) -> Vec<u8> {
-        let Some((region, length)) = self.network.io.stdout else {
-            return Vec::new();
-        };
-        let region = &self.network.regions[region];
         let stepper = self.machine.stepper();
-        let length = key_of(stepper.read(length)).unwrap_or(0).min(region.count);
-        (region.first..region.first + length).map(|key| stepper.read(key) as u8).collect()
+        printed(self.network, stepper, 0..printed_length(self.network, stepper))
+    }
+
+    /// The size in pages that the program last asked its memory to grow to, if a limit refused it that
+    /// the program did not declare ([`GrowthLimit`]).
+    pub fn refused_growth(&self) -> Option<u64> {
+        let limit = self.network.growth_limit?;
+        key_of(self.machine.stepper().read(limit.refused)).filter(|pages| *pages > 0)
     }
 }
 
@@ -331,7 +456,7 @@ pub(crate) fn first_rows(network: &Network, stdin: &[u8], stepper: &mut dyn Step
     if let Some((region, length)) = network.io.stdin {
         let region = &network.regions[region];
         if stdin.len() as u64 > region.count {
-            return Err(Error::StdinTooLong { len: stdin.len() as u64, capacity: region.count });
+            return Err(Error::StdinTooLong { capacity: region.count });
         }
         for (key, byte) in (region.first..).zip(stdin) {
             stepper.append(key, f64::from(*byte));
@@ -373,11 +498,21 @@ pub(crate) fn end_of_run(network: &Network, terminal: ExpertId) -> Result<(), Er
     match network.terminals[terminal as usize] {
         Terminal::Halt => Ok(()),
         Terminal::Unreachable => Err(Error::UnreachableState),
+        Terminal::Trap { code: TrapCode::OutputLimit, .. } => Err(Error::OutputLimit(output_limit(network))),
         Terminal::Trap { code, function, offset } => {
             let name = network.function_names.get(function as usize);
             let function_name = name.filter(|name| !name.is_empty()).cloned();
             Err(Trap { code, function, offset, function_name }.into())
         }
+    }
+}
+
+/// Most bytes that a network lets a program print: what the row with their number is declared to hold.
+fn output_limit(network: &Network) -> u64 {
+    let length = network.io.stdout.and_then(|(_, length)| network.region_of(length));
+    match length.map(|region| network.regions[region].values) {
+        Some(Domain::Interval(interval)) => interval.hi.max(0) as u64,
+        _ => 0,
     }
 }
 

@@ -467,7 +467,9 @@ impl Jit {
         (steps > 0).then_some(Slice { steps, tokens: context.tokens as u64, ended: false })
     }
 
-    /// Compiles the region of the hot packet at `expert`, where `z` is now as given.
+    /// Compiles the region of the hot packet at `expert`, where `z` is now as given. No step of an expert
+    /// that `stops` is part of it.
+    #[allow(clippy::too_many_arguments)]
     pub(crate) fn compile(
         &mut self,
         network: &Network,
@@ -476,6 +478,7 @@ impl Jit {
         trace: &Trace,
         expert: ExpertId,
         z: &[f64],
+        stops: &dyn Fn(ExpertId) -> bool,
     ) {
         if self.compiler.is_none() {
             self.compiler = Compiler::new(network);
@@ -494,9 +497,10 @@ impl Jit {
             ends,
             code,
             is_byte: &is_byte,
+            stops,
             is_warm: &|e| {
                 let History { compiled, visits, .. } = self.history[e as usize];
-                compiled < MAX_TIMES && visits >= compile_after / WARM
+                !stops(e) && compiled < MAX_TIMES && visits >= compile_after / WARM
             },
         };
         let Some((chains, trails, liveness)) = program.region(expert, z).and_then(|chains| {

@@ -31,8 +31,15 @@ pub const MAX_COMPILED_TERMS: usize = 1 << 16;
 /// Largest stack frame of a native function, in bytes. One that would need more is never entered.
 pub const MAX_FRAME: u32 = 64 << 10;
 
-/// Steps between two calls of a progress callback.
-pub const PROGRESS_STEPS: u64 = 1 << 20;
+/// Most steps of a run between two calls of a progress callback.
+pub const MAX_SLICE_STEPS: u64 = 1 << 20;
+
+/// The steps of a slice of a run whose output is shown as it goes, at first and at least: a slice takes
+/// a twentieth of a second or so, however slow a step is.
+pub const MIN_SLICE_STEPS: u64 = 1 << 8;
+
+/// Most steps that are done one by one to get to the end of a token.
+pub const TOKEN_STEPS: u64 = 1 << 8;
 
 /// Largest number of terms, besides the constant, of an `e` row whose possible sums are enumerated
 /// to find the experts that it can lead to.

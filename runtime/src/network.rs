@@ -459,11 +459,12 @@ pub enum TrapCode {
     CallStackExhausted = 10,
     StepLimit = 11,
     UnsupportedHostCall = 12,
+    OutputLimit = 14,
 }
 
 impl TrapCode {
     /// All codes, ascending.
-    pub const ALL: [TrapCode; 12] = {
+    pub const ALL: [TrapCode; 13] = {
         use TrapCode::*;
         [
             Unreachable,
@@ -478,6 +479,7 @@ impl TrapCode {
             CallStackExhausted,
             StepLimit,
             UnsupportedHostCall,
+            OutputLimit,
         ]
     };
     /// The code with that number.
@@ -499,6 +501,7 @@ impl TrapCode {
             TrapCode::CallStackExhausted => "call stack exhausted",
             TrapCode::StepLimit => "step limit reached",
             TrapCode::UnsupportedHostCall => "unsupported host call",
+            TrapCode::OutputLimit => "output limit reached",
         }
     }
 }
@@ -589,8 +592,21 @@ pub enum MemoryPages {
 pub struct Io {
     /// Region of the bytes of standard input and the key of the row with their number.
     pub stdin: Option<(usize, u64)>,
+    /// Key of the row with how many of these the program has read: so that more can be appended when it
+    /// gets to the last. Without it all of the input must be there before the run.
+    pub stdin_position: Option<u64>,
     /// Region of the bytes of standard output and the key of the row with their number.
     pub stdout: Option<(usize, u64)>,
+}
+
+/// A limit on how far a memory may grow that is the compiler's and not the program's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrowthLimit {
+    /// Pages of 65,536 bytes that the memory may grow to.
+    pub pages: u32,
+    /// Key of the row with the pages that the program asked for when this limit last refused them, 0 if
+    /// it never did.
+    pub refused: u64,
 }
 
 /// Where a packet came from.
@@ -631,6 +647,8 @@ pub struct Network {
     pub memories: BTreeMap<String, MemoryExport>,
     /// Standard input and output.
     pub io: Io,
+    /// How far the memory may grow, if that was not the program's decision.
+    pub growth_limit: Option<GrowthLimit>,
     /// Declared intervals.
     pub certificate: Certificate,
     /// Names of the wasm functions, for messages.

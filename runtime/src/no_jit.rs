@@ -35,6 +35,7 @@ impl Jit {
         _: &Trace,
         _: ExpertId,
         _: &[f64],
+        _: &dyn Fn(ExpertId) -> bool,
     ) {
         match *self {}
     }

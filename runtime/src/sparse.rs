@@ -7,6 +7,7 @@
 use crate::code::{Code, Layout, gate, sum};
 use crate::declared::assert_declared;
 use crate::error::Error;
+use crate::io::Waits;
 use crate::jit::Jit;
 use crate::limits::MAX_CHAIN;
 use crate::network::{ExpertId, Field, Network};
@@ -27,6 +28,7 @@ pub struct Sparse<'n> {
     /// All numbers, laid out by [`Layout`].
     cells: Box<[f64]>,
     assert_declared: bool,
+    waits: Option<Waits>,
     jit: Option<Jit>,
     /// Steps that machine code has done.
     compiled_steps: u64,
@@ -70,6 +72,7 @@ impl<'n> Sparse<'n> {
             expert: 0,
             cells: cells.into(),
             assert_declared: options.assert_declared,
+            waits: None,
             compiled_steps: 0,
             jit: options
                 .compile_after
@@ -103,10 +106,13 @@ impl<'n> Sparse<'n> {
     /// Counts a visit of a packet, and compiles it if it is hot. Whether it did.
     fn visit(&mut self, ends: &TokenEnds) -> bool {
         let Some(jit) = &mut self.jit else { return false };
-        let is_hot = jit.visit(self.expert);
+        // Where the program waits for input, machine code has to stop.
+        let waits = &self.waits;
+        let stops = |e: ExpertId| waits.as_ref().is_some_and(|waits| waits.may_be_at(e));
+        let is_hot = !stops(self.expert) && jit.visit(self.expert);
         if is_hot {
             let z = &self.cells[..self.layout.one];
-            jit.compile(self.network, ends, &self.code, &self.trace, self.expert, z);
+            jit.compile(self.network, ends, &self.code, &self.trace, self.expert, z, &stops);
         }
         is_hot
     }
@@ -195,6 +201,20 @@ impl Stepper for Sparse<'_> {
         self.trace.append(key, value);
     }
 
+    fn append_rows(&mut self) {
+        self.append_last_rows();
+        let ports = &self.network.ports;
+        self.cells[ports.k(0).into()..ports.x(0).into()].fill(0.0);
+    }
+
+    fn wait_at(&mut self, waits: Option<Waits>) {
+        self.waits = waits;
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.waits.as_ref().is_some_and(|waits| waits.is_at(self.expert, &self.cells[..self.layout.one]))
+    }
+
     fn read(&self, key: u64) -> f64 {
         self.trace.read(key)
     }
@@ -211,7 +231,7 @@ impl Stepper for Sparse<'_> {
         let mut slice = Slice::default();
         let mut at_packet = true;
         while !ends.is_terminal(self.expert) {
-            if slice.steps == budget {
+            if slice.steps == budget || slice.steps > 0 && self.is_waiting() {
                 return slice;
             }
             if at_packet {

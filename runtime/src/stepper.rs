@@ -1,5 +1,6 @@
 //! What all executors have in common: they can be stepped, observed and compared.
 
+use crate::io::Waits;
 use crate::network::{ExpertId, Field};
 use crate::tokens::TokenEnds;
 
@@ -53,13 +54,25 @@ pub trait Stepper {
     /// How much trace it holds.
     fn size(&self) -> TraceSize;
 
-    /// Steps until the run has ended or `budget` maps are evaluated. A run whose budget ends on a
-    /// terminal expert has ended.
+    /// Appends the rows in `z`, as the next step would, and takes them out of `z`.
+    fn append_rows(&mut self);
+
+    /// From now on, which steps wait for input.
+    fn wait_at(&mut self, waits: Option<Waits>);
+
+    /// Whether the next step waits for input: the host may still append some, behind the rows in `z`.
+    fn is_waiting(&self) -> bool;
+
+    /// Steps until the run has ended, `budget` maps are evaluated, or a step other than the first would
+    /// wait for input. A run whose budget ends on a terminal expert has ended.
     fn run(&mut self, budget: u64, ends: &TokenEnds) -> Slice {
         let mut slice = Slice::default();
         loop {
             let (expert, _) = self.z();
             if slice.steps == budget && !ends.is_terminal(expert) {
+                return slice;
+            }
+            if slice.steps > 0 && self.is_waiting() {
                 return slice;
             }
             if !self.step() {

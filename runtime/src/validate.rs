@@ -180,6 +180,12 @@ fn boundary(network: &Network) -> Result<(), Error> {
         check(region < network.regions.len(), || "standard input or output has no region".into())?;
         row(network, key, || "standard input or output".into())?;
     }
+    if let Some(key) = network.io.stdin_position {
+        row(network, key, || "the position in standard input".into())?;
+    }
+    if let Some(limit) = network.growth_limit {
+        row(network, limit.refused, || "a refused growth of the memory".into())?;
+    }
     Ok(())
 }
 

@@ -95,17 +95,3 @@ from! {
     f32 => F32 f32::to_bits;
     f64 => F64 f64::to_bits;
 }
-
-impl fmt::Display for ValueType {
-    /// As WebAssembly text writes it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ValueType::I32 => "i32",
-            ValueType::I64 => "i64",
-            ValueType::F32 => "f32",
-            ValueType::F64 => "f64",
-            ValueType::FuncRef => "funcref",
-            ValueType::ExternRef => "externref",
-        })
-    }
-}

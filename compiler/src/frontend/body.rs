@@ -403,6 +403,13 @@ impl<'a> Body<'a> {
         let old = self.b.value(Op::CellGet(cell), Type::I32, &[]);
         let [fits, new] = self.grown(old, delta, self.context.memory_max);
         self.b.effect(Op::CellSet(cell), Type::I32, &[new]);
+        if let Some(refused) = self.context.refused_growth() {
+            let [declared, wanted] = self.grown(old, delta, self.context.memory_declared);
+            let before = self.b.value(Op::CellGet(refused), Type::I32, &[]);
+            let wanted = self.b.select(Type::I32, declared, wanted, before);
+            let wanted = self.b.select(Type::I32, fits, before, wanted);
+            self.b.effect(Op::CellSet(refused), Type::I32, &[wanted]);
+        }
         let failed = self.b.word(u32::MAX);
         let result = self.b.select(Type::I32, fits, old, failed);
         self.push(result);

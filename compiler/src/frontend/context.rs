@@ -1,6 +1,6 @@
 //! What the parts of the frontend know of a module.
 
-use cranelift_entity::{EntityRef, PrimaryMap};
+use cranelift_entity::PrimaryMap;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::ValueType;
@@ -84,9 +84,11 @@ pub struct Context {
     pub names: Vec<String>,
     /// Most pages that the memory can have.
     pub memory_max: u32,
+    /// Most pages that it could have if the module alone decided.
+    pub memory_declared: u32,
     /// Bytes that standard input can have.
     pub stdin_bytes: u32,
-    /// Bytes that standard output can hold; the next one is an unsupported host call.
+    /// Bytes that standard output can hold; the next one ends the run.
     pub stdout_bytes: u32,
     /// Whether any function grows the memory.
     pub memory_grows: bool,
@@ -165,13 +167,16 @@ impl Context {
             exported_globals: Vec::new(),
             exported_memories: Vec::new(),
             stdin_length: None,
+            stdin_position: None,
             stdout_length: None,
+            growth_limit: None,
             function_names: Vec::new(),
             function_offsets: Vec::new(),
         };
         Ok(Context {
             names: Vec::new(),
             memory_max: 0,
+            memory_declared: 0,
             stdin_bytes,
             stdout_bytes,
             memory_grows: false,
@@ -261,12 +266,23 @@ impl Context {
 
     /// The cells with the position in standard input and with its length.
     pub fn stdin(&mut self) -> (Cell, Cell) {
-        if self.module.stdin_length.is_none() {
-            self.add_cell("stdin.position", 0, self.stdin_bytes);
-            self.module.stdin_length = Some(self.add_cell("stdin.length", 0, self.stdin_bytes));
+        if let (Some(position), Some(length)) = (self.module.stdin_position, self.module.stdin_length) {
+            return (position, length);
         }
-        let length = self.module.stdin_length.expect("just made");
-        (Cell::new(length.index() - 1), length)
+        let position = self.add_cell("stdin.position", 0, self.stdin_bytes);
+        let length = self.add_cell("stdin.length", 0, self.stdin_bytes);
+        (self.module.stdin_position, self.module.stdin_length) = (Some(position), Some(length));
+        (position, length)
+    }
+
+    /// The cell with the pages that a limit refused which the module did not declare; none if there is no
+    /// such limit.
+    pub fn refused_growth(&mut self) -> Option<Cell> {
+        if self.module.growth_limit.is_none() && self.memory_max < self.memory_declared {
+            let cell = self.add_cell("memory.refused", 0, self.memory_declared);
+            self.module.growth_limit = Some((self.memory_max, cell));
+        }
+        self.module.growth_limit.map(|(_, cell)| cell)
     }
 
     /// The reference of a function.
@@ -369,5 +385,5 @@ impl Context {
 
 /// An error at a place outside of functions.
 pub fn unsupported(what: &str, offset: u64) -> CompileError {
-    ErrorKind::Unsupported { what: what.to_string(), function: None, offset }.into()
+    ErrorKind::Unsupported { what: what.to_string(), function: None, offset, advice: None }.into()
 }

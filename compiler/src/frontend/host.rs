@@ -33,7 +33,7 @@ pub fn emit(
             let position = b.value(Op::CellGet(length), Type::I32, &[]);
             let limit = b.word(context.stdout_bytes);
             let full = b.word_op(BinaryOp::GeU, position, limit);
-            b.trap_if(TrapCode::UnsupportedHostCall, full);
+            b.trap_if(TrapCode::OutputLimit, full);
             let store = Op::Store { space: Space::Output, bytes: 1, offset: 0 };
             b.effect(store, Type::I32, &[position, args[0]]);
             let one = b.word(1);
@@ -43,8 +43,9 @@ pub fn emit(
         }
         Role::StdinByte => {
             let (position_cell, length_cell) = context.stdin();
-            let position = b.value(Op::CellGet(position_cell), Type::I32, &[]);
+            // First, so that a packet begins here: what was printed until now is there when the host is asked.
             let length = b.value(Op::CellGet(length_cell), Type::I32, &[]);
+            let position = b.value(Op::CellGet(position_cell), Type::I32, &[]);
             let more = b.word_op(BinaryOp::LtU, position, length);
             let load = Op::Load { space: Space::Prompt, bytes: 1, signed: false, offset: 0 };
             let byte = b.value(load, Type::I32, &[position]);

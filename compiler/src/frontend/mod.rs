@@ -11,10 +11,12 @@ mod host;
 mod imports;
 mod module;
 mod names;
+mod proposals;
 mod segments;
 mod ssa;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use imports::ImportType;
 
@@ -51,29 +53,31 @@ pub fn imports(input: &[u8]) -> Result<std::collections::BTreeMap<String, Import
 /// If it is neither, or not a core module of version 1; if the text cannot be assembled.
 pub fn to_binary(input: &[u8]) -> Result<Cow<'_, [u8]>, CompileError> {
     let not_wasm = |message: &str| CompileError::from(ErrorKind::NotWasm(message.to_string()));
-    if input.is_empty() {
-        return Err(not_wasm("the input is empty"));
-    }
-    if input[0] == 0 {
-        return match input.get(..8) {
-            _ if !b"\0asm".starts_with(&input[..input.len().min(4)]) => {
-                Err(not_wasm("it begins neither with the magic number `\\0asm` nor with text"))
-            }
-            None => Err(not_wasm("the input ends within the magic number and version")),
-            Some([.., 1, 0, 0, 0]) => Ok(input.into()),
-            Some([.., _, _, 1, 0]) => Err(not_wasm("it is a component, not a core module")),
-            Some(head) => {
-                let version = u32::from_le_bytes(head[4..].try_into().expect("four bytes"));
-                Err(not_wasm(&format!("unknown binary version {version}, expected 1")))
-            }
-        };
-    }
-    match std::str::from_utf8(input) {
-        Ok(text) => match wat::parse_str(text) {
-            Ok(binary) => Ok(binary.into()),
-            Err(error) => Err(ErrorKind::Text(error.to_string()).into()),
+    let binary = match input {
+        [] => return Err(not_wasm("it is empty")),
+        [0, ..] => Cow::Borrowed(input),
+        _ => match std::str::from_utf8(input) {
+            Ok(text) => text::assemble(text)?.into(),
+            Err(_) => return Err(not_wasm("it does not begin with `\\0asm`, and it is not text")),
         },
-        Err(_) => Err(not_wasm("it begins not with the magic number `\\0asm`, and it is not text either")),
+    };
+    match binary.get(..8) {
+        _ if !b"\0asm".starts_with(&binary[..binary.len().min(4)]) => {
+            Err(not_wasm("it begins neither with `\\0asm` nor with text"))
+        }
+        None => Err(not_wasm("it ends within the magic number and version")),
+        Some([.., 1, 0, 0, 0]) => Ok(binary),
+        Some([.., 0x0d, 0, 1, 0]) => {
+            let what = "a component, not a core module".to_owned();
+            let advice = "Compile to a core module (for example for wasm32-wasip1, not wasm32-wasip2), or take the one \
+                          that is in it with `wasm-tools component unbundle`";
+            let (function, offset, advice) = (None, 4, Some(advice.to_owned()));
+            Err(ErrorKind::Unsupported { what, function, offset, advice }.into())
+        }
+        Some(head) => {
+            let version = u32::from_le_bytes(head[4..].try_into().expect("four bytes"));
+            Err(not_wasm(&format!("unknown binary version {version}, expected 1")))
+        }
     }
 }
 

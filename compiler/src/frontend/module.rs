@@ -12,7 +12,7 @@ use wasmparser::{
 
 use super::context::{Context, Global, Import, TypeList, boundary_type, unsupported, value_type};
 use super::segments::{add_reference_table, fill_memory, fill_segments, fill_tables};
-use super::{Stop, body, host, imports, names};
+use super::{Stop, body, host, imports, names, proposals};
 use crate::builder::Builder;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
@@ -39,22 +39,29 @@ pub struct Sections<'a> {
 /// Validates a module in the binary format and translates it.
 pub fn translate(binary: &[u8], options: &Options) -> Result<Module, CompileError> {
     let mut context = Context::new(options)?;
-    let mut sections = read_sections(binary, options, &mut context)?;
-    name_functions(&mut context, &sections);
-    export(&mut context, &sections, options)?;
-    fill_tables(&mut context, &sections)?;
-    fill_memory(&mut context, &sections)?;
-    context.module.start = sections.start.map(|index| context.func(index));
+    translate_all(&mut context, binary, options)
+        .map_err(|error| proposals::explain(binary, options, &context.names, error))?;
+    context.module.function_names = context.names;
+    Ok(context.module)
+}
+
+fn translate_all(context: &mut Context, binary: &[u8], options: &Options) -> Result<(), CompileError> {
+    let mut sections = read_sections(binary, options, context)?;
+    name_functions(context, &sections);
+    export(context, &sections, options)?;
+    fill_tables(context, &sections)?;
+    fill_memory(context, &sections)?;
+    let creation = at_creation(context, &sections)?;
     let bodies = std::mem::take(&mut sections.bodies);
-    translate_bodies(&mut context, bodies, options)?;
-    fill_segments(&mut context, &sections)?;
-    add_wrappers(&mut context);
+    translate_bodies(context, bodies, options)?;
+    fill_segments(context, &sections)?;
+    add_wrappers(context);
+    context.module.start = in_sequence(&mut context.module, &creation);
     add_reference_table(&mut context.module);
     if context.memory_grows {
         context.module.memory = MemorySize::Cell { cell: context.memory_cell(), max: context.memory_max };
     }
-    context.module.function_names = context.names;
-    Ok(context.module)
+    Ok(())
 }
 
 fn read_sections<'a>(
@@ -117,11 +124,7 @@ fn read_sections<'a>(
                     if index > 0 || context.has_memory {
                         return Err(unsupported("a second memory", offset));
                     }
-                    let limit = match options.max_memory_pages {
-                        Some(limit) => limit as u64,
-                        None => memory.initial.max(DEFAULT_MAX_MEMORY_PAGES as u64),
-                    };
-                    add_memory(context, memory, offset, limit)?;
+                    add_memory(context, memory, offset, options)?;
                 }
             }
             Payload::TagSection(reader) if reader.count() > 0 => {
@@ -145,6 +148,14 @@ fn read_sections<'a>(
                 sections.elements = reader.into_iter().collect::<Result<_, _>>()?;
             }
             Payload::DataSection(reader) => sections.data = reader.into_iter().collect::<Result<_, _>>()?,
+            Payload::CustomSection(custom) if matches!(custom.name(), "dylink.0" | "dylink") => {
+                let what =
+                    "a shared library (of Emscripten, a side module), which another module has to load"
+                        .into();
+                let advice = "Link all into one module, without `-sSIDE_MODULE` and `-shared`".to_owned();
+                let (function, offset) = (None, custom.range().start);
+                return Err(ErrorKind::Unsupported { what, function, offset, advice: Some(advice) }.into());
+            }
             // A damaged name section is no reason to refuse a module.
             Payload::CustomSection(custom) => {
                 if let KnownCustom::Name(reader) = custom.as_known() {
@@ -201,8 +212,7 @@ fn add_import(
             }
             let given = imports::memory(options, module, name, ty)?;
             let ty = MemoryType { initial: given.pages as u64, maximum: given.max.map(u64::from), ..ty };
-            let default = given.max.unwrap_or(DEFAULT_MAX_MEMORY_PAGES).max(given.pages);
-            add_memory(context, ty, offset, options.max_memory_pages.unwrap_or(default) as u64)?;
+            add_memory(context, ty, offset, options)?;
             context.imported_data = given.data.clone();
         }
         TypeRef::Global(ty) => {
@@ -235,7 +245,7 @@ fn add_memory(
     context: &mut Context,
     memory: MemoryType,
     offset: u64,
-    limit: u64,
+    options: &Options,
 ) -> Result<(), CompileError> {
     if memory.memory64 {
         return Err(unsupported("a 64-bit memory", offset));
@@ -244,12 +254,18 @@ fn add_memory(
         return Err(unsupported("a memory with custom page size", offset));
     }
     context.has_memory = true;
+    let declared = memory.maximum.unwrap_or(MAX_PAGES);
+    let limit = match options.max_memory_pages {
+        Some(limit) => limit.into(),
+        None => u64::from(DEFAULT_MAX_MEMORY_PAGES).max(4 * memory.initial),
+    };
     if memory.initial > limit {
         let what = "the initial size of the memory in pages".to_string();
         return Err(ErrorKind::Limit { what, value: memory.initial, limit }.into());
     }
     context.memory_initial = memory.initial as u32;
-    context.memory_max = memory.maximum.unwrap_or(MAX_PAGES).min(limit) as u32;
+    context.memory_declared = declared as u32;
+    context.memory_max = declared.min(limit) as u32;
     context.module.memory = MemorySize::Constant(context.memory_initial);
     Ok(())
 }
@@ -375,7 +391,7 @@ fn translate_bodies(
                 let name = context.names[index as usize].clone();
                 if options.unsupported == Unsupported::Refuse {
                     let function = Some((name, index));
-                    return Err(ErrorKind::Unsupported { what, function, offset }.into());
+                    return Err(ErrorKind::Unsupported { what, function, offset, advice: None }.into());
                 }
                 trapping(context, name, index)
             }
@@ -393,6 +409,44 @@ fn trapping(context: &Context, name: String, index: u32) -> Function {
         Err(_) => (TypeList::new(), TypeList::new()),
     };
     Function::trapping(name, index, &params, results.to_vec(), TrapCode::UnsupportedHostCall)
+}
+
+/// What an instance runs when it is created: the start function, then what initializes a WASI reactor.
+fn at_creation(context: &mut Context, sections: &Sections) -> Result<Vec<Func>, CompileError> {
+    const INITIALIZE: &str = "_initialize";
+    let mut creation: Vec<Func> = sections.start.iter().map(|index| context.func(*index)).collect();
+    let is_it = |export: &wasmparser::Export| export.kind == ExternalKind::Func && export.name == INITIALIZE;
+    if let Some((export, offset)) = sections.exports.iter().find(|(export, _)| is_it(export)) {
+        match &context.types[context.function_type(export.index) as usize] {
+            Some(ty) if ty.params().is_empty() && ty.results().is_empty() => {
+                creation.push(context.func(export.index));
+            }
+            ty => {
+                let ty = ty.as_ref().map_or("unknown".into(), names::type_name);
+                let what = format!("`{INITIALIZE}`, which is called at instance creation, of type {ty}");
+                return Err(unsupported(&what, *offset));
+            }
+        }
+    }
+    Ok(creation)
+}
+
+/// A function that calls functions without parameters and results one after the other, if there is any.
+fn in_sequence(module: &mut Module, functions: &[Func]) -> Option<Func> {
+    let [first, .., _] = functions else { return functions.first().copied() };
+    let ty = module.function_types[*first];
+    let origin = module.functions[*first].origin;
+    let mut sequence = Function::new("instance creation".into(), origin, Vec::new());
+    let mut block = sequence.entry;
+    for func in functions {
+        let next = sequence.add_block();
+        let callee = Callee::Direct(*func);
+        sequence.blocks[block].term = Terminator::Call { callee, args: Values::new(), next };
+        block = next;
+    }
+    sequence.blocks[block].term = Terminator::Return(Values::new());
+    module.function_types.push(ty);
+    Some(module.functions.push(sequence))
 }
 
 /// Functions for imports that are exported, in a table or the start function.

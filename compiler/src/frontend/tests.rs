@@ -33,12 +33,19 @@ fn error_with(input: impl AsRef<[u8]>, options: &Options) -> String {
 
 #[test]
 fn input_that_is_not_wasm() {
-    assert_eq!(error(""), "not a WebAssembly module: the input is empty");
-    assert_eq!(error("\0as"), "not a WebAssembly module: the input ends within the magic number and version");
-    assert_eq!(error("\0asm\x02\0\0\0"), "not a WebAssembly module: unknown binary version 2, expected 1");
-    assert_eq!(error("\0asm\x0d\0\x01\0"), "not a WebAssembly module: it is a component, not a core module");
-    assert!(error("\0elf\x02\0\0\0").contains("neither with the magic number"));
-    assert!(error(b"\xff\xfe").contains("not text either"));
+    const NEITHER: &str = "it is neither a WebAssembly module nor its text format";
+    for (input, why) in [
+        (&b""[..], "it is empty"),
+        (b"\0as", "it ends within the magic number and version"),
+        (b"\0asm\x02\0\0\0", "unknown binary version 2, expected 1"),
+        (b"\0asm\x01\0\x01\0", "unknown binary version 65537, expected 1"),
+        (b"\0elf\x02\0\0\0", "it begins neither with `\\0asm` nor with text"),
+        (b"\xff\xfe", "it does not begin with `\\0asm`, and it is not text"),
+        (b"hello", "it does not begin with `(module`"),
+        (b"(defun f ())", "it does not begin with `(module`"),
+    ] {
+        assert_eq!(error(input), format!("{NEITHER}: {why}"));
+    }
     let message = error("(module\n  (func (i32.cosnt 1)))");
     assert!(message.contains("i32.cosnt") && message.contains(":2:"), "{message}");
 }
@@ -65,12 +72,141 @@ fn invalid_modules() {
 #[test]
 fn unsupported_instructions_by_name() {
     let wat = "(module (func) (func $four (param i32) (drop (i32x4.splat (local.get 0)))))";
-    assert_eq!(error(wat), "unsupported: i32x4.splat in function `four` (func[1]) (at offset 0x21)");
+    assert_eq!(
+        error(wat),
+        "unsupported: i32x4.splat in function `four` (func[1]) (at offset 0x21). It is of the SIMD proposal: compile \
+         without `-msimd128` (Rust: without `-C target-feature=+simd128`)"
+    );
     let message = error("(module (func (drop (v128.const i64x2 0 0))))");
     assert!(message.starts_with("unsupported: v128.const in function func[0] (at offset 0x"), "{message}");
-    assert!(error("(module (func (param v128)))").starts_with("unsupported: type v128 in function func[0]"));
+    let message = error("(module (func (param v128)))");
+    assert!(message.starts_with("unsupported: type v128 in function func[0]"), "{message}");
+    assert!(message.contains("It is of the SIMD proposal"), "{message}");
     // Code that cannot be reached may be anything.
     module("(module (func (unreachable) (drop (i32x4.splat (i32.const 1)))))");
+}
+
+/// Every proposal, in an instruction or a declaration, by name and with its place, whatever the validator
+/// says of it.
+#[test]
+fn unsupported_proposals() {
+    // Where the instruction's bytes are; nothing for declarations.
+    for (wat, what, proposal, bytes) in [
+        (
+            "(func $f (drop (i8x16.relaxed_swizzle (v128.const i64x2 0 0) (v128.const i64x2 0 0))))",
+            "v128.const",
+            "SIMD",
+            &b"\xfd\x0c"[..],
+        ),
+        (
+            "(func $f (drop (i8x16.relaxed_swizzle (unreachable) (unreachable))))",
+            "i8x16.relaxed_swizzle",
+            "relaxed SIMD",
+            b"\xfd\x80\x02",
+        ),
+        ("(memory 1 1 shared)", "a shared memory", "threads", b""),
+        ("(import \"env\" \"memory\" (memory 1 1 shared))", "a shared memory", "threads", b""),
+        (
+            "(memory 1) (func $f (drop (i32.atomic.load (i32.const 0))))",
+            "i32.atomic.load",
+            "threads",
+            b"\xfe\x10",
+        ),
+        (
+            "(memory 1) (func $f (drop (i64.atomic.rmw8.add_u (i32.const 0) (i64.const 0))))",
+            "i64.atomic.rmw8",
+            "threads",
+            b"\xfe\x22",
+        ),
+        ("(func $f (atomic.fence))", "atomic.fence", "threads", b"\xfe\x03"),
+        ("(tag)", "a tag", "exception handling", b""),
+        ("(import \"env\" \"tag\" (tag))", "the import section", "exception handling", b""),
+        ("(func $f (try_table))", "try_table", "exception handling", b"\x1f"),
+        ("(func $f (local exnref))", "the type of a local", "exception handling", b""),
+        ("(func $f (try (do) (catch_all)))", "try", "legacy exception handling", b"\x06"),
+        ("(memory i64 1)", "a 64-bit memory", "memory64", b""),
+        ("(table i64 1 funcref)", "a 64-bit table", "memory64", b""),
+        ("(memory 1) (memory 1)", "a second memory", "multi-memory", b""),
+        ("(import \"env\" \"memory\" (memory 1)) (memory 1)", "a second memory", "multi-memory", b""),
+        ("(memory 1 (pagesize 1))", "a memory with custom page size", "custom page sizes", b""),
+        ("(type (struct (field i32)))", "the type section", "garbage collection", b""),
+        ("(type (array i8))", "the type section", "garbage collection", b""),
+        ("(func $f (drop (ref.i31 (i32.const 1))))", "ref.i31", "garbage collection", b"\xfb\x1c"),
+        ("(func $f (param anyref))", "the type section", "garbage collection", b""),
+        ("(type $t (func)) (func $f (param (ref $t)))", "the type section", "typed function references", b""),
+        (
+            "(type $t (func)) (func $f (call_ref $t (unreachable)))",
+            "call_ref",
+            "typed function references",
+            b"\x14",
+        ),
+        (
+            "(func $f (drop (ref.as_non_null (ref.null func))))",
+            "ref.as_non_null",
+            "typed function references",
+            b"\xd4",
+        ),
+        (
+            "(type $t (func)) (func $f (local (ref null $t)))",
+            "the type of a local",
+            "typed function references",
+            b"",
+        ),
+        (
+            "(func $f (i64.const 0) (i64.const 0) (i64.const 0) (i64.const 0) (i64.add128) (drop) (drop))",
+            "i64.add128",
+            "wide arithmetic",
+            b"\xfc\x13",
+        ),
+        ("(type $t (func)) (type (cont $t))", "the type section", "stack switching", b""),
+    ] {
+        let binary =
+            wat::parse_str(format!("(module {wat})")).unwrap_or_else(|error| panic!("{wat}: {error}"));
+        let message = error(&binary);
+        assert!(message.starts_with(&format!("unsupported: {what}")), "{wat}: {message}");
+        assert!(message.contains(&format!(". It is of the {proposal} proposal: ")), "{wat}: {message}");
+        let (_, offset) = message.split_once("(at offset 0x").unwrap_or_else(|| panic!("{wat}: {message}"));
+        let offset = usize::from_str_radix(offset.split_once(')').unwrap().0, 16).unwrap();
+        if !bytes.is_empty() {
+            assert!(message.contains(" in function `f` (func[0])"), "{wat}: {message}");
+            assert!(binary[offset..].starts_with(bytes), "{wat}: {message}");
+        }
+        // The same for who only asks for the exports.
+        let exports = crate::exported_functions(&binary, &Options::default());
+        assert!(!exports.is_err_and(|error| error.to_string() != message), "{wat}");
+    }
+}
+
+#[test]
+fn invalid_modules_are_not_unsupported() {
+    for wat in [
+        "(tag) (func (result i32))",
+        "(memory 1 1 shared) (func (drop (i32.load (i64.const 0))))",
+        "(func (drop (ref.i31 (i64.const 1))))",
+        "(func (drop (i32.atomic.load (i32.const 0))))",
+    ] {
+        let message = error(format!("(module {wat})"));
+        assert!(message.starts_with("invalid module: "), "{wat}: {message}");
+        assert!(!message.contains("enabled"), "{wat}: {message}");
+    }
+}
+
+#[test]
+fn what_is_no_core_module_of_its_own() {
+    let component = "unsupported: a component, not a core module (at offset 0x4). Compile to a core module";
+    assert!(error("(component)").starts_with(component));
+    assert!(error("\0asm\x0d\0\x01\0").starts_with(component));
+    for name in ["dylink.0", "dylink"] {
+        let wat = format!(
+            "(module (@custom \"{name}\" (before first) \"\\01\\04\\00\\00\\00\\00\")
+                (import \"env\" \"memory\" (memory 1)) (import \"env\" \"f\" (func)))"
+        );
+        let message = error(wat);
+        assert!(
+            message.starts_with("unsupported: a shared library") && message.contains("-sSIDE_MODULE"),
+            "{message}"
+        );
+    }
 }
 
 #[test]
@@ -223,10 +359,15 @@ fn memory_limits() {
         Ok(MemorySize::Cell { max, .. }) => max,
         other => panic!("{other:?}"),
     };
-    assert_eq!(max("1", None), 256);
+    assert_eq!(max("1", None), 1024);
     assert_eq!(max("1 10", None), 10);
-    assert_eq!(max("1 1000", None), 256);
-    assert_eq!(max("300 1000", None), 300);
+    assert_eq!(max("1 1000", None), 1000);
+    assert_eq!(max("1 2000", None), 1024);
+    assert_eq!(max("256", None), 1024);
+    assert_eq!(max("257", None), 1028);
+    assert_eq!(max("300 1000", None), 1000);
+    assert_eq!(max("300 1201", None), 1200);
+    assert_eq!(max("20000", None), 65536);
     assert_eq!(max("1", Some(1000)), 1000);
     assert_eq!(max("1 10", Some(1000)), 10);
     let message = grow("3", Some(2)).unwrap_err();

@@ -8,6 +8,8 @@ use crate::ir::*;
 pub struct Facts {
     /// Values of cells that nothing ever writes.
     pub cells: SecondaryMap<Cell, Option<u32>>,
+    /// The cell that the host may write while the program runs.
+    pub stdin_length: Option<Cell>,
     /// The memory has at least that many bytes.
     pub memory_bytes: u64,
     /// First bytes of a memory that nothing ever writes.
@@ -56,6 +58,7 @@ impl Facts {
         let udivrem32 = module.functions.iter().find(|(_, func)| is_udivrem32(func)).map(|(id, _)| id);
         Facts {
             cells,
+            stdin_length: module.stdin_length,
             memory_bytes: pages as u64 * 65536,
             constant_memory,
             functions,

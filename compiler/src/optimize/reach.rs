@@ -74,9 +74,11 @@ pub fn drop_cells(module: &mut Module) {
             _ => {}
         }
     }
-    for stream in [&mut module.stdin_length, &mut module.stdout_length] {
+    // What the host looks at is there only if the program does, too.
+    for stream in [&mut module.stdin_length, &mut module.stdin_position, &mut module.stdout_length] {
         *stream = stream.filter(|cell| used.contains(*cell));
     }
+    module.growth_limit = module.growth_limit.filter(|(_, cell)| used.contains(*cell));
     let mut map: SecondaryMap<Cell, PackedOption<Cell>> = SecondaryMap::new();
     for (cell, data) in std::mem::take(&mut module.cells) {
         if used.contains(cell) {
@@ -86,6 +88,8 @@ pub fn drop_cells(module: &mut Module) {
     let new = |cell: &mut Cell| *cell = map[*cell].expect("used");
     module.tables.values_mut().filter_map(|table| table.size_cell.as_mut()).for_each(new);
     module.stdin_length.iter_mut().for_each(new);
+    module.stdin_position.iter_mut().for_each(new);
+    module.growth_limit.iter_mut().for_each(|(_, cell)| new(cell));
     module.stdout_length.iter_mut().for_each(new);
     module.exported_globals.iter_mut().flat_map(|global| &mut global.3).for_each(new);
     if let MemorySize::Cell { cell, .. } = &mut module.memory {

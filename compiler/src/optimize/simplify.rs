@@ -218,7 +218,9 @@ impl Simplifier<'_> {
                     self.alias[result] = value.into();
                     return None;
                 }
-                self.cells.insert(cell, result);
+                if self.facts.stdin_length != Some(cell) {
+                    self.cells.insert(cell, result);
+                }
             }
             (Op::CellSet(cell), _)
                 // Writing what is there already changes nothing.

@@ -50,7 +50,9 @@ fn module_of(func: Function, params: usize) -> Module {
         exported_globals: Vec::new(),
         exported_memories: vec!["memory".into()],
         stdin_length: None,
+        stdin_position: None,
         stdout_length: None,
+        growth_limit: None,
         function_names: Vec::new(),
         function_offsets: Vec::new(),
     }

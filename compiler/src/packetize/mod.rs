@@ -6,7 +6,7 @@ mod ranges;
 pub use places::{Place, Places, run as places};
 pub use ranges::{ParamRange, param_ranges};
 
-use crate::ir::{self, BinaryOp, Block, Callee, Function, Inst, Op, Terminator, Value, Values};
+use crate::ir::{self, BinaryOp, Block, Callee, Cell, Function, Inst, Op, Terminator, Value, Values};
 use cranelift_entity::SecondaryMap;
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::TrapCode;
@@ -141,8 +141,9 @@ fn weight(inst: &Inst) -> usize {
 /// Most checks in one packet.
 const CHECKS: usize = 6;
 
-/// Makes the packets of a function. No packet weighs more than `limit`.
-pub fn run(function: &Function, limit: usize) -> Packets {
+/// Makes the packets of a function. No packet weighs more than `limit`, and whoever reads the cell `fresh`
+/// begins one: all that was printed before is there when the host is asked for input.
+pub fn run(function: &Function, fresh: Option<Cell>, limit: usize) -> Packets {
     let order = reverse_postorder(function);
     let mut constants = FxHashMap::default();
     let mut references = FxHashMap::default();
@@ -192,7 +193,8 @@ pub fn run(function: &Function, limit: usize) -> Packets {
                 continue;
             }
             let check = inst.can_trap() as usize;
-            if total + weight(inst) > limit || checks + check > CHECKS {
+            let waits = matches!(inst.op, Op::CellGet(cell) if Some(cell) == fresh);
+            if total + weight(inst) > limit || checks + check > CHECKS || waits && !packet.insts.is_empty() {
                 cut(&mut packet, &mut packets, inst.offset);
                 (total, checks) = (0, 0);
             }

@@ -1,11 +1,10 @@
 //! `wasm2onnx compile`: writes a module as an ONNX model.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
 use sha2::{Digest, Sha256};
-use wasm2onnx::{Attention, ExportOptions, Form, export};
+use wasm2onnx::{Attention, ExportOptions, Form, export, least_memory};
 use wasm2onnx_compiler::Signature as Types;
 use wasm2onnx_runtime::Network;
 
@@ -13,6 +12,7 @@ use crate::display::{Count, Signature};
 use crate::entry::choose_entry;
 use crate::failure::Failure;
 use crate::input::{Input, ModuleOptions, Source};
+use crate::output::Output;
 
 /// Write a module as an ONNX model that runs one of its exported functions
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,8 @@ pub struct Compile {
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
 
-    /// Where to write the model
+    /// Where to write the model; `-` is standard output. A file that is there is replaced once all of the model is
+    /// written; a device or FIFO is written through
     #[arg(short, long, value_name = "OUTPUT.onnx")]
     output: PathBuf,
 
@@ -85,6 +86,7 @@ impl Compile {
     pub fn execute(self) -> Result<(), Failure> {
         let source = Source::read(&self.input.path)?;
         let exports = source.exports(&self.module)?;
+        let output = Output::new(&self.output, source.identity())?;
         let exports: Vec<_> = exports
             .iter()
             .map(|(name, Types { params, results })| Signature { name, params, results })
@@ -100,28 +102,13 @@ impl Compile {
             source_sha256: Some(Sha256::digest(source.bytes()).into()),
         };
         let model = export(&network, &options).map_err(anyhow::Error::from)?;
-        write(&self.output, &model)?;
+        output.write(&model)?;
         // A closed standard error is no reason to fail.
-        let _ = std::io::stderr().write_all(summary(&network, name, model.len()).as_bytes());
+        let memory = least_memory(&network, &options).map_err(anyhow::Error::from)?;
+        let summary = summary(&network, name, model.len()) + &memory_notice(memory);
+        let _ = std::io::stderr().write_all(summary.as_bytes());
         Ok(())
     }
-}
-
-/// Writes a file whole or not at all: what was there stays until all of the new one is.
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let place = || format!("{} cannot be written", path.display());
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        // As any new file: less what the user's mask takes away.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder).with_context(place)?;
-    file.write_all(bytes).and_then(|()| file.flush()).with_context(place)?;
-    file.persist(path).map_err(|error| error.error).with_context(place)?;
-    Ok(())
 }
 
 /// What was written: sizes and counts.
@@ -135,4 +122,27 @@ fn summary(network: &Network, name: &str, bytes: usize) -> String {
         Count(experts as u64),
         Count(network.experts.weights.len() as u64),
     )
+}
+
+/// What is said of a model whose run takes much memory.
+fn memory_notice(bytes: u64) -> String {
+    const MUCH: u64 = 1_000_000_000;
+    match bytes > MUCH {
+        true => format!("note: a run of this model needs {:.1} GB of memory or more\n", bytes as f64 / 1e9),
+        false => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::memory_notice;
+
+    #[test]
+    fn much_memory_is_named() {
+        assert_eq!(memory_notice(1_000_000_000), "");
+        assert_eq!(
+            memory_notice(3_250_000_000),
+            "note: a run of this model needs 3.2 GB of memory or more\n"
+        );
+    }
 }

@@ -7,7 +7,8 @@ use anyhow::Context;
 use wasm2onnx::Description;
 use wasm2onnx_compiler::certify::{self, Summary};
 use wasm2onnx_runtime::{
-    Cell, Domain, ExpertId, FieldKind, Interval, MemoryPages, Network, Region, Table, Terminal, Validated,
+    Cell, Domain, ExpertId, FieldKind, Interval, MemoryPages, Name, Network, Region, Table, Terminal,
+    Validated,
 };
 
 use crate::display::{Count, Signatures};
@@ -61,7 +62,7 @@ impl Display for Report<'_> {
             writeln!(f, "  {name:<12} {value}")?;
         }
         let names = network.regions.iter().map(|r| &r.name).chain(network.tables.iter().map(|t| &t.name));
-        let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
+        let width = names.map(|name| Name(name).to_string().chars().count()).max().unwrap_or(0);
         writeln!(f, "\nregions of the trace")?;
         writeln!(f, "  {:<width$} {:>14} {:>14}  {:<6} values", "name", "first key", "keys", "cell")?;
         for region in &network.regions {
@@ -71,11 +72,13 @@ impl Display for Report<'_> {
                 Cell::Number => "number",
             };
             let values = Values(network, *values);
+            let name = Name(name).to_string();
             writeln!(f, "  {name:<width$} {:>14} {:>14}  {cell:<6} {values}", Count(*first), Count(*count))?;
         }
         writeln!(f, "\nfrozen tables")?;
         writeln!(f, "  {:<width$} {:>14}  values", "name", "entries")?;
         for Table { name, count, domain, .. } in &network.tables {
+            let name = Name(name).to_string();
             writeln!(f, "  {name:<width$} {:>14}  {}", Count(u64::from(*count)), Values(network, *domain))?;
         }
 
@@ -121,7 +124,7 @@ impl Display for Place<'_> {
         };
         write!(f, " (packet {} of ", after - 1)?;
         match network.function_names.get(packet.function as usize) {
-            Some(name) => write!(f, "`{name}`, at offset {:#x})", packet.offset),
+            Some(name) => write!(f, "`{}`, at offset {:#x})", Name(name), packet.offset),
             None => f.write_str("a library routine)"),
         }
     }
@@ -140,7 +143,7 @@ impl Display for Shown {
 fn described(f: &mut Formatter<'_>, model: &Description) -> fmt::Result {
     writeln!(f, "model, its tensors as the checksum says")?;
     for (name, value) in &model.metadata {
-        writeln!(f, "  {name:<12} {value}")?;
+        writeln!(f, "  {:<12} {}", Name(name).to_string(), Name(value))?;
     }
     let (tables, others) = model.tensors;
     writeln!(f, "  {:<12} {}", "opset", model.opset)?;
@@ -155,12 +158,13 @@ fn exported_state(f: &mut Formatter<'_>, network: &Network) -> fmt::Result {
         writeln!(f, "globals exported")?;
     }
     for (name, global) in &network.globals {
-        writeln!(f, "  {name}: {}{}", if global.mutable { "mut " } else { "" }, global.ty)?;
+        writeln!(f, "  {}: {}{}", Name(name), if global.mutable { "mut " } else { "" }, global.ty)?;
     }
     if !network.memories.is_empty() {
         writeln!(f, "memories exported")?;
     }
     for (name, memory) in &network.memories {
+        let name = Name(name);
         match memory.pages {
             MemoryPages::Constant(pages) => writeln!(f, "  {name}: pages of 64 KiB: {pages}")?,
             MemoryPages::Row(_) => writeln!(f, "  {name}: pages of 64 KiB: as many as it grows to")?,
@@ -221,7 +225,7 @@ impl Display for Values<'_> {
             Domain::Interval(interval) => Shown(*interval).fmt(f),
             Domain::PowerOfTwo { hi } => write!(f, "powers of two up to 2^{hi}"),
             Domain::Ids(set) => match network.certificate.id_sets.get(usize::from(*set)) {
-                Some(set) => write!(f, "ids of `{}`", set.name),
+                Some(set) => write!(f, "ids of `{}`", Name(&set.name)),
                 None => write!(f, "ids of set {set}"),
             },
         }

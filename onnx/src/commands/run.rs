@@ -2,22 +2,19 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
-use wasm2onnx_runtime::{Config, Executor, Instance, Network, Value};
+use anyhow::Context;
+use wasm2onnx_runtime::{Config, Error, Executor, InputSource, Instance, Value};
 
 use crate::arguments;
 use crate::display::{Count, Signature};
 use crate::entry::{choose_entry, entries};
 use crate::failure::Failure;
 use crate::input::{ModuleOptions, Source};
-use crate::progress::ProgressLine;
-
-/// Longest standard input in bytes.
-const MAX_STDIN: u64 = 1 << 30;
+use crate::progress::{Hider, ProgressLine};
 
 /// Run an exported function of a module or of a compiled model
 #[derive(Debug, clap::Args)]
@@ -43,7 +40,7 @@ pub struct Run {
     stats: bool,
 
     /// The module, .wasm or .wat, or a compiled .onnx (`-` is standard input); all that follows are arguments of the
-    /// export, integers signed or unsigned or after `0x`, floats as Rust reads them
+    /// export (a `--` right behind the input is not), integers signed or unsigned or after `0x`, floats as Rust reads them
     // One list, since only within a list is everything after the first value a value.
     #[arg(required = true, trailing_var_arg = true, value_names = ["INPUT", "ARGS"])]
     input_and_arguments: Vec<OsString>,
@@ -68,7 +65,13 @@ impl From<ExecutorName> for Executor {
 
 impl Run {
     pub fn execute(self) -> Result<(), Failure> {
-        let (input, arguments) = self.input_and_arguments.split_first().expect("clap requires it");
+        let (input, mut arguments) = self.input_and_arguments.split_first().expect("clap requires it");
+        // As wasmtime has it: one that stands right behind the input is the shell's habit, not an argument.
+        if let Some((first, others)) = arguments.split_first()
+            && first == "--"
+        {
+            arguments = others;
+        }
         let path = Path::new(input);
         let network = Source::read(path)?.network(&self.module)?;
         let signature = choose_entry(&entries(&network), self.invoke.as_deref())?;
@@ -78,25 +81,67 @@ impl Run {
         let config = Config {
             executor: self.executor.into(),
             max_steps: self.max_steps,
-            stdin: read_stdin(&network, path)?,
+            // If the module came from there, the program finds nothing.
+            stdin_source: (path != Path::new("-")).then(|| -> InputSource { Box::new(Stdin(hider(&line))) }),
+            stdout_sink: Some(Box::new(Stdout(hider(&line)))),
             progress: line.as_ref().map(ProgressLine::callback),
             ..Config::default()
         };
         let start = Instant::now();
-        let mut instance = Instance::with_config(&network, config)?;
-        let outcome = instance.invoke(signature.name, &arguments);
+        let mut instance = Instance::prepared(&network, config)?;
+        let outcome = instance.create().and_then(|()| instance.invoke(signature.name, &arguments));
         let elapsed = start.elapsed();
         drop(line);
 
-        // What was printed before a trap or a limit was printed.
-        print(&instance.stdout(), outcome.as_deref().unwrap_or(&[]))?;
+        if let Ok(results) = &outcome {
+            print(results)?;
+        }
+        // A closed standard error is no reason to fail.
+        let _ = io::stderr().write_all(growth_notice(&instance).as_bytes());
         if self.stats {
-            // A closed standard error is no reason to fail.
             let _ = io::stderr().write_all(stats(&instance, elapsed).as_bytes());
         }
-        outcome?;
-        Ok(())
+        match outcome {
+            // The reader has seen enough.
+            Err(Error::Stdout { kind: io::ErrorKind::BrokenPipe, .. }) => Ok(()),
+            outcome => outcome.map(drop).map_err(Failure::from),
+        }
     }
+}
+
+/// Standard input, asked when the program gets to read it. What is typed does not go with a line that
+/// shows how far the run is.
+struct Stdin(Option<Hider>);
+
+impl Read for Stdin {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut stdin = io::stdin().lock();
+        if let Some(line) = self.0.take_if(|_| stdin.is_terminal()) {
+            line.hide();
+        }
+        stdin.read(bytes)
+    }
+}
+
+/// Standard output. What is printed to a terminal does not go with such a line, either.
+struct Stdout(Option<Hider>);
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut stdout = io::stdout().lock();
+        if let Some(line) = self.0.take_if(|_| stdout.is_terminal()) {
+            line.hide();
+        }
+        stdout.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
+
+fn hider(line: &Option<ProgressLine>) -> Option<Hider> {
+    line.as_ref().map(ProgressLine::hider)
 }
 
 /// The arguments, by the types of the parameters.
@@ -122,31 +167,32 @@ fn parse_arguments(signature: Signature, texts: &[OsString]) -> Result<Vec<Value
     Ok(arguments)
 }
 
-/// Standard input, if the program reads it and it was not the module.
-fn read_stdin(network: &Network, input: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if network.io.stdin.is_some() && input != Path::new("-") {
-        let mut stdin = io::stdin().lock().take(MAX_STDIN + 1);
-        stdin.read_to_end(&mut bytes).context("standard input cannot be read")?;
-        if bytes.len() as u64 > MAX_STDIN {
-            return Err(anyhow!("standard input is longer than {MAX_STDIN} bytes"));
-        }
-    }
-    Ok(bytes)
-}
-
-/// Writes what the program printed, then its results, one a line.
-fn print(stdout: &[u8], results: &[Value]) -> anyhow::Result<()> {
-    let mut bytes = stdout.to_vec();
+/// Writes results, one a line.
+fn print(results: &[Value]) -> anyhow::Result<()> {
+    let mut lines = String::new();
     for result in results {
-        writeln!(bytes, "{result}").expect("vectors can be written");
+        writeln!(lines, "{result}").expect("strings can be written");
     }
     let mut out = io::stdout().lock();
-    match out.write_all(&bytes).and_then(|()| out.flush()) {
+    match out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
         // The reader has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome.context("standard output cannot be written"),
     }
+}
+
+/// What is said if the memory could not grow because of a limit that the program knows nothing of: it may
+/// have failed for that reason, whatever it says.
+fn growth_notice(instance: &Instance<'_>) -> String {
+    let (Some(limit), Some(pages)) = (instance.network().growth_limit, instance.refused_growth()) else {
+        return String::new();
+    };
+    format!(
+        "note: the memory could not grow to {} pages, as the program asked: the limit is {}. It is set with \
+         --max-memory-pages N\n",
+        Count(pages),
+        Count(limit.pages.into()),
+    )
 }
 
 /// The report of `--stats`.

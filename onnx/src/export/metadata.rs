@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wasm2onnx_compiler::certify;
-use wasm2onnx_runtime::{Cell, Domain, Entry, Network, Place, Terminal, ValueType};
+use wasm2onnx_runtime::{Cell, Domain, Entry, Name, Network, Place, Terminal, ValueType};
 
 use super::plan::Plan;
 use super::{Attention, ExportOptions, Form, dense};
@@ -59,6 +59,7 @@ fn name_of_attention(attention: Attention) -> &'static str {
 
 /// As `name(i32, i64) -> (i32, f64)`.
 fn signature(name: &str, entry: &Entry) -> String {
+    let name = Name(name);
     let list = |types: &[ValueType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match &entry.results[..] {
         [] => format!("{name}({})", list(&entry.params)),

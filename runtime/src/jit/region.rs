@@ -49,6 +49,8 @@ pub(super) struct Program<'a> {
     pub(super) code: &'a [Option<Box<Code>>],
     /// Whether a region of the trace has cells of bytes.
     pub(super) is_byte: &'a dyn Fn(RegionHint) -> bool,
+    /// Experts whose steps are the interpreter's alone.
+    pub(super) stops: &'a dyn Fn(ExpertId) -> bool,
     /// Whether a packet next to a hot one is hot itself and may be compiled (again).
     pub(super) is_warm: &'a dyn Fn(ExpertId) -> bool,
 }
@@ -144,7 +146,7 @@ impl Program<'_> {
             };
             terms += self.terms(next);
             let is_long = experts.len() == MAX_CHAIN || terms > MAX_COMPILED_TERMS;
-            if self.ends.ends_token(last) || is_long {
+            if self.ends.ends_token(last) || is_long || (self.stops)(next) {
                 return (experts, vec![next]);
             }
             experts.push(next);

@@ -1,0 +1,188 @@
+//! WebAssembly beyond what this compiler knows: modules that are valid with a proposal that is not
+//! supported, what in them is of it, and what whoever makes the module can do.
+//!
+//! The validator calls such a module invalid. It is validated again with all that wasmparser knows, and
+//! then with all but one proposal at a time, which finds those that it needs. All of this happens only
+//! on the way to an error.
+
+use wasmparser::{Operator, Parser, Payload, Validator, WasmFeatures, for_each_operator};
+
+use super::names::operator_name;
+use crate::error::{CompileError, ErrorKind};
+use crate::options::{Options, Unsupported};
+
+/// A proposal that is not supported.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Proposal {
+    /// As the table of all operators calls it.
+    key: &'static str,
+    /// As the validator calls it.
+    feature: WasmFeatures,
+    /// As people call it.
+    name: &'static str,
+    /// What to do about it.
+    advice: &'static str,
+}
+
+/// What to do where nothing else is known.
+const OTHERWISE: &str = "compile for WebAssembly 2.0";
+const NO_EXCEPTIONS: &str = "compile with `-fno-exceptions` (Rust: with `-C panic=abort`)";
+
+macro_rules! proposals {
+    ($($key:ident $feature:ident $name:literal $advice:expr;)*) => {
+        /// Those that others build on come behind them.
+        const PROPOSALS: &[Proposal] = &[$(Proposal {
+            key: stringify!($key),
+            feature: WasmFeatures::$feature,
+            name: $name,
+            advice: $advice,
+        },)*];
+    };
+}
+
+proposals! {
+    relaxed_simd RELAXED_SIMD "relaxed SIMD" "compile without `-mrelaxed-simd` and `-msimd128`";
+    simd SIMD "SIMD" "compile without `-msimd128` (Rust: without `-C target-feature=+simd128`)";
+    shared_everything_threads SHARED_EVERYTHING_THREADS "shared-everything threads" OTHERWISE;
+    acquire_release_atomics ACQUIRE_RELEASE_ATOMICS "acquire-release atomics" OTHERWISE;
+    threads THREADS "threads" "compile without `-pthread` and `-matomics`";
+    stack_switching STACK_SWITCHING "stack switching" OTHERWISE;
+    exceptions EXCEPTIONS "exception handling" NO_EXCEPTIONS;
+    legacy_exceptions LEGACY_EXCEPTIONS "legacy exception handling" NO_EXCEPTIONS;
+    memory64 MEMORY64 "memory64" "compile for wasm32";
+    multi_memory MULTI_MEMORY "multi-memory" "`wasm-opt --multi-memory-lowering` makes one memory of them";
+    multibyte_array_access MULTIBYTE_ARRAY_ACCESS "multibyte array access" OTHERWISE;
+    custom_descriptors CUSTOM_DESCRIPTORS "custom descriptors" OTHERWISE;
+    gc GC "garbage collection" "compile to linear memory, without WebAssembly's own objects";
+    function_references FUNCTION_REFERENCES "typed function references" OTHERWISE;
+    wide_arithmetic WIDE_ARITHMETIC "wide arithmetic" "compile without `-mwide-arithmetic`";
+    custom_page_sizes CUSTOM_PAGE_SIZES "custom page sizes" "use pages of 64 KiB";
+    memory_control MEMORY_CONTROL "memory control" OTHERWISE;
+    compact_imports COMPACT_IMPORTS "compact imports" "write the import section without them";
+}
+
+/// A better error for a module that is refused: an invalid one that would be valid with a proposal is
+/// unsupported, and whatever is unsupported comes with advice. `names` are those of its functions, as
+/// far as they are known.
+pub fn explain(binary: &[u8], options: &Options, names: &[String], error: CompileError) -> CompileError {
+    // A test suite's runner knows which version of WebAssembly it wants.
+    if options.unsupported == Unsupported::Trap {
+        return error;
+    }
+    let (offset, known) = match error.kind() {
+        ErrorKind::Invalid { offset, .. } => (*offset, None),
+        ErrorKind::Unsupported { what, function, offset, advice: None } => {
+            (*offset, Some((what.clone(), function.clone())))
+        }
+        _ => return error,
+    };
+    let validate = |features| Validator::new_with_features(features).validate_all(binary).map(drop);
+    if let Err(invalid) = validate(WasmFeatures::all()) {
+        return if known.is_some() { error } else { invalid.into() };
+    }
+    let place = Place::of(binary, offset);
+    let by_operator = match &place {
+        Place::Function(_, Some(op)) => of_operator(op),
+        _ => None,
+    };
+    let needed = |proposal: &&Proposal| validate(WasmFeatures::all().difference(proposal.feature)).is_err();
+    let Some(proposal) = by_operator.or_else(|| PROPOSALS.iter().find(needed)) else { return error };
+    let (what, function) = known.unwrap_or_else(|| match &place {
+        Place::Function(index, op) => {
+            let name = names.get(*index as usize).cloned().unwrap_or_else(|| format!("func[{index}]"));
+            let what = op.as_ref().map_or_else(|| "the type of a local".to_owned(), operator_name);
+            (what, Some((name, *index)))
+        }
+        Place::Section(section) => (declaration(proposal, section), None),
+    });
+    let advice = Some(format!("It is of the {} proposal: {}", proposal.name, proposal.advice));
+    ErrorKind::Unsupported { what, function, offset, advice }.into()
+}
+
+/// The proposal that an instruction is of, if it is not supported.
+fn of_operator(op: &Operator) -> Option<&'static Proposal> {
+    macro_rules! proposal {
+        ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
+            match op {
+                $(Operator::$op { .. } => stringify!($proposal),)*
+                _ => "unknown",
+            }
+        };
+    }
+    let key = for_each_operator!(proposal);
+    PROPOSALS.iter().find(|proposal| proposal.key == key)
+}
+
+/// What a section declares that is of a proposal.
+fn declaration(proposal: &Proposal, section: &str) -> String {
+    match (proposal.key, section) {
+        ("memory64", "table") => "a 64-bit table".into(),
+        ("memory64", _) => "a 64-bit memory".into(),
+        ("threads", _) => "a shared memory".into(),
+        ("multi_memory", _) => "a second memory".into(),
+        ("custom_page_sizes", _) => "a memory with custom page size".into(),
+        ("exceptions", "tag") => "a tag".into(),
+        _ => format!("the {section} section"),
+    }
+}
+
+/// What lies at an offset in a module.
+enum Place<'a> {
+    /// In a function, by its index: an instruction, or what comes before the first one.
+    Function(u32, Option<Operator<'a>>),
+    /// In a section, by its name.
+    Section(&'static str),
+}
+
+impl<'a> Place<'a> {
+    fn of(binary: &'a [u8], offset: u64) -> Place<'a> {
+        let mut function = 0;
+        let mut section = "first";
+        for payload in Parser::new(0).parse_all(binary).map_while(Result::ok) {
+            match &payload {
+                Payload::ImportSection(imports) => {
+                    let imports = imports.clone().into_imports().map_while(Result::ok);
+                    let is_function = |import: &wasmparser::Import| {
+                        matches!(import.ty, wasmparser::TypeRef::Func(_) | wasmparser::TypeRef::FuncExact(_))
+                    };
+                    function = imports.filter(is_function).count() as u32;
+                }
+                Payload::CodeSectionEntry(body) if body.range().contains(&offset) => {
+                    let reader = body.get_operators_reader().into_iter();
+                    let operators = reader.flat_map(|reader| reader.into_iter_with_offsets());
+                    let operators = operators.map_while(Result::ok).take_while(|(_, at)| *at <= offset);
+                    return Place::Function(function, operators.last().map(|(op, _)| op));
+                }
+                Payload::CodeSectionEntry(_) => function += 1,
+                _ => {}
+            }
+            if let Some((id, range)) = payload.as_section()
+                && range.start <= offset
+            {
+                section = section_name(id);
+            }
+        }
+        Place::Section(section)
+    }
+}
+
+/// Name of a section, by its number in the binary format.
+fn section_name(id: u8) -> &'static str {
+    const NAMES: [&str; 14] = [
+        "custom",
+        "type",
+        "import",
+        "function",
+        "table",
+        "memory",
+        "global",
+        "export",
+        "start",
+        "element",
+        "code",
+        "data",
+        "data count",
+        "tag",
+    ];
+    NAMES.get(usize::from(id)).copied().unwrap_or("unknown")
+}

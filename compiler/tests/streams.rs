@@ -1,0 +1,314 @@
+//! Input that comes while the program runs and output that is shown as it is produced, on all executors:
+//! the same as with all of the input there from the beginning.
+
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex};
+
+use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_runtime::{
+    Config, Dense, Error, Executor, Instance, Network, SourceKind, Stepper, TrapCode, Value, Waits,
+};
+
+/// Reads and prints in many ways: byte by byte, several reads and prints in one block, in calls, in arms.
+const PROGRAM: &str = r#"
+    (module
+        (import "env" "input_byte" (func $in (result i32)))
+        (import "env" "output_byte" (func $out (param i32)))
+        (func (export "echo") (local $c i32)
+            (loop $next
+                (call $out (i32.const 62))
+                (local.set $c (call $in))
+                (if (i32.ge_s (local.get $c) (i32.const 0)) (then (call $out (local.get $c)) (br $next)))))
+        ;; Four bytes in one block, the end among them or not, then what they are.
+        (func (export "four") (result i32 i32 i32 i32) (local i32 i32 i32 i32)
+            (call $out (i32.const 49)) (local.set 0 (call $in))
+            (call $out (i32.const 50)) (local.set 1 (call $in))
+            (call $out (i32.const 51)) (local.set 2 (call $in))
+            (call $out (i32.const 52)) (local.set 3 (call $in))
+            (local.get 0) (local.get 1) (local.get 2) (local.get 3))
+        (func $pair (result i32) (i32.add (call $in) (i32.mul (call $in) (i32.const 1000))))
+        (func (export "pairs") (result i32) (local $sum i32) (local $p i32)
+            (loop $next
+                (local.set $p (call $pair))
+                (local.set $sum (i32.add (i32.mul (local.get $sum) (i32.const 31)) (local.get $p)))
+                (call $out (local.get $sum))
+                (br_if $next (i32.ge_s (local.get $p) (i32.const 0))))
+            (local.get $sum))
+        (func (export "arms") (result i32) (local $c i32) (local $n i32)
+            (loop $next
+                (local.set $c (call $in))
+                (if (i32.and (local.get $c) (i32.const 1))
+                    (then (local.set $n (i32.add (local.get $n) (call $in))))
+                    (else (local.set $n (i32.sub (i32.mul (local.get $n) (i32.const 3)) (local.get $c)))))
+                (br_if $next (i32.ge_s (local.get $c) (i32.const 0))))
+            (local.get $n))
+        (func (export "nothing") (result i32) (i32.const 5))
+        (func (export "one") (result i32) (call $in)))
+"#;
+
+const READERS: [&str; 4] = ["echo", "four", "pairs", "arms"];
+
+/// How a network is run.
+fn ways() -> Vec<(&'static str, Config)> {
+    let way = |executor, compile_after| Config {
+        executor,
+        compile_after,
+        assert_declared: false,
+        ..Config::default()
+    };
+    vec![
+        ("dense", way(Executor::Dense, None)),
+        ("interpreter", way(Executor::Sparse, None)),
+        ("machine code at once", way(Executor::Sparse, Some(0))),
+        ("machine code soon", way(Executor::Sparse, Some(5))),
+        ("checked", Config { assert_declared: true, ..way(Executor::Sparse, None) }),
+    ]
+}
+
+/// What was written to it.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Input in pieces, with a note of how much had been printed each time that it was asked.
+struct Pieces {
+    bytes: Vec<u8>,
+    size: usize,
+    printed: Shared,
+    asked: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.asked.lock().unwrap().push(self.printed.bytes().len());
+        let count = self.size.min(self.bytes.len()).min(buffer.len());
+        buffer[..count].copy_from_slice(&self.bytes[..count]);
+        self.bytes.drain(..count);
+        Ok(count)
+    }
+}
+
+struct Streamed {
+    outcome: Result<Vec<Value>, Error>,
+    printed: Vec<u8>,
+    /// How much had been printed each time that input was asked for.
+    asked: Vec<usize>,
+    steps: u64,
+}
+
+fn streamed(network: &Network, config: Config, name: &str, input: &[u8], size: usize) -> Streamed {
+    let (printed, asked) = (Shared::default(), Arc::default());
+    let pieces = Pieces { bytes: input.to_vec(), size, printed: printed.clone(), asked: Arc::clone(&asked) };
+    let config = Config {
+        stdin_source: Some(Box::new(pieces)),
+        stdout_sink: Some(Box::new(printed.clone())),
+        ..config
+    };
+    let mut instance = Instance::with_config(network, config).unwrap();
+    let outcome = instance.invoke(name, &[]);
+    assert_eq!(instance.stdout(), printed.bytes());
+    let asked = asked.lock().unwrap().clone();
+    Streamed { outcome, printed: printed.bytes(), asked, steps: instance.steps() }
+}
+
+#[test]
+fn pieces_are_as_good_as_the_whole() {
+    let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
+    let input: Vec<u8> = (0..11).map(|i| i * 23 + 1).collect();
+    for name in READERS {
+        for length in 0..input.len() {
+            let input = &input[..length];
+            let mut whole =
+                Instance::with_config(&network, Config { stdin: input.to_vec(), ..Config::default() })
+                    .unwrap();
+            let expected = whole.invoke(name, &[]);
+            for size in [1, 2, 3, 64] {
+                for (way, config) in ways() {
+                    let found = streamed(&network, config, name, input, size);
+                    assert_eq!(found.outcome, expected, "{name}, {length} bytes by {size}, {way}");
+                    assert_eq!(found.printed, whole.stdout(), "{name}, {length} bytes by {size}, {way}");
+                    assert_eq!(found.steps, whole.steps(), "{name}, {length} bytes by {size}, {way}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_printed_before_is_there_when_input_is_asked_for() {
+    let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
+    for (way, config) in ways() {
+        // A prompt for each byte and the byte: 1, 3, 5, … when asked, the last time at the end.
+        let input = vec![b'x'; 2000];
+        let found = streamed(&network, config, "echo", &input, 1);
+        let expected: Vec<usize> = (0..=input.len()).map(|i| 1 + 2 * i).collect();
+        assert_eq!(found.asked, expected, "{way}");
+    }
+    for (way, config) in ways() {
+        let found = streamed(&network, config, "four", b"abcdef", 1);
+        assert_eq!(found.asked, [1, 2, 3, 4], "{way}");
+    }
+}
+
+#[test]
+fn input_is_asked_for_only_when_it_is_read() {
+    let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
+    for (way, config) in ways() {
+        let found = streamed(&network, config, "nothing", b"abc", 1);
+        assert_eq!((found.asked.len(), found.outcome), (0, Ok(vec![Value::I32(5)])), "{way}");
+    }
+    for (way, config) in ways() {
+        let found = streamed(&network, config, "one", b"abc", 1);
+        assert_eq!((found.asked.len(), found.outcome), (1, Ok(vec![Value::I32(97)])), "{way}");
+    }
+    // What is there already is read first.
+    for (way, config) in ways() {
+        let config = Config { stdin: b"z".to_vec(), ..config };
+        let found = streamed(&network, config, "one", b"abc", 1);
+        assert_eq!((found.asked.len(), found.outcome), (0, Ok(vec![Value::I32(122)])), "{way}");
+    }
+}
+
+/// The steps that read the number of bytes are those that are said to wait.
+#[test]
+fn no_step_reads_the_length_without_waiting() {
+    let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
+    let (_, length) = network.io.stdin.unwrap();
+    let waits = Waits::new(&network, length);
+    let ports = &network.ports;
+    let mut waited = 0;
+    for name in READERS {
+        let mut dense = Dense::new(&network).unwrap();
+        for (key, value) in &network.first_rows {
+            dense.append(*key, *value);
+        }
+        dense.append(length, 7.0);
+        dense.enter(network.entries[name].expert, &[]);
+        loop {
+            let (e, z) = dense.z();
+            if network.is_terminal(e) {
+                break;
+            }
+            let reads = network.experts.rows(e).flat_map(|row| row.sources).any(|source| {
+                matches!(ports.source_kind(*source), (SourceKind::R, i) if z[usize::from(ports.q(i))] == length as f64)
+            });
+            assert_eq!(reads, waits.is_at(e, z), "{name}: expert {e}");
+            waited += usize::from(reads);
+            dense.step();
+        }
+    }
+    assert!(waited > 20, "{waited}");
+}
+
+#[test]
+fn no_more_than_the_limit_is_printed() {
+    for limit in [0, 1, 5] {
+        let options = Options { stdout_bytes: limit, ..Options::default() };
+        let network = compile(PROGRAM.as_bytes(), &options).unwrap();
+        for (way, config) in ways() {
+            let found = streamed(&network, config, "echo", b"abcdefg", 3);
+            assert_eq!(found.outcome, Err(Error::OutputLimit(limit)), "{way}");
+            assert_eq!(found.printed, b">a>b>"[..limit as usize], "{way}");
+        }
+        // As many as there may be are no more.
+        for (way, config) in ways() {
+            let found = streamed(&network, config, "echo", &b"abc"[..limit as usize / 2], 3);
+            assert_eq!(found.outcome.is_ok(), limit % 2 == 1, "{way}");
+        }
+    }
+    assert_eq!(TrapCode::OutputLimit as u8, 14);
+    assert_eq!(TrapCode::from_code(14), Some(TrapCode::OutputLimit));
+    assert_eq!(TrapCode::from_code(13), None);
+}
+
+#[test]
+fn failures_of_the_host_end_a_run() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("no such luck"))
+        }
+    }
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
+    for (way, config) in ways() {
+        let config = Config { stdin_source: Some(Box::new(Broken)), ..config };
+        let error = Instance::with_config(&network, config).unwrap().invoke("echo", &[]).unwrap_err();
+        assert!(error.to_string().contains("no such luck"), "{way}: {error}");
+    }
+    for (way, config) in ways() {
+        let config = Config { stdout_sink: Some(Box::new(Broken)), ..config };
+        let error = Instance::with_config(&network, config).unwrap().invoke("echo", &[]).unwrap_err();
+        assert!(matches!(error, Error::Stdout { kind: io::ErrorKind::BrokenPipe, .. }), "{way}: {error}");
+    }
+    // More input than there is room for.
+    let options = Options { stdin_bytes: 3, ..Options::default() };
+    let network = compile(PROGRAM.as_bytes(), &options).unwrap();
+    for (way, config) in ways() {
+        for size in [1, 2, 64] {
+            let Config { executor, compile_after, assert_declared, .. } = config;
+            let config = || Config { executor, compile_after, assert_declared, ..Config::default() };
+            let found = streamed(&network, config(), "echo", b"abc", size);
+            assert_eq!(found.printed, b">a>b>c>", "{way}");
+            let found = streamed(&network, config(), "echo", b"abcd", size);
+            assert_eq!(found.outcome, Err(Error::StdinTooLong { capacity: 3 }), "{way}");
+        }
+    }
+}
+
+/// A limit of steps may fall anywhere; what is shown then is what whole tokens have printed.
+#[test]
+fn what_a_limit_stops_has_printed_nothing_by_halves() {
+    let wat = r#"
+        (module
+            (import "env" "output_byte" (func $out (param i32)))
+            (func (export "f") (local $i i32)
+                (loop $next
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (call $out (i32.or (i32.div_u (i32.mul (local.get $i) (i32.const 77)) (i32.const 3)) (i32.const 1)))
+                    (br_if $next (i32.lt_u (local.get $i) (i32.const 200))))))
+    "#;
+    let network = compile(wat.as_bytes(), &Options::default()).unwrap();
+    let all: Vec<u8> = (1..=200).map(|i| (i * 77 / 3 | 1) as u8).collect();
+    for max_steps in (0..2600).step_by(7) {
+        for executor in [Executor::Sparse, Executor::Dense] {
+            let printed = Shared::default();
+            let config = Config {
+                executor,
+                max_steps: Some(max_steps),
+                stdout_sink: Some(Box::new(printed.clone())),
+                ..Config::default()
+            };
+            let outcome = Instance::with_config(&network, config).unwrap().invoke("f", &[]);
+            let printed = printed.bytes();
+            assert!(all.starts_with(&printed), "{max_steps}: {printed:?}");
+            match outcome {
+                Ok(_) => assert_eq!(printed, all),
+                Err(error) => assert_eq!(error, Error::StepLimit(max_steps)),
+            }
+        }
+    }
+}

@@ -2,6 +2,8 @@
 
 #![deny(missing_docs)]
 
+pub mod agree;
+pub mod blocks;
 pub mod damage;
 pub mod examples;
 pub mod onnx_file;
@@ -14,6 +16,7 @@ pub mod smith;
 pub mod suite;
 pub mod values;
 
+use std::ops::Range;
 use std::path::Path;
 
 /// The random numbers of a test or a benchmark: seeded by the environment's `WASM2ONNX_SEED`, with
@@ -31,6 +34,23 @@ pub fn rng(default: u64) -> fastrand::Rng {
     fastrand::Rng::with_seed(seed)
 }
 
+/// The seeds of random modules: `WASM2ONNX_SEEDS` is how many, or the first and the one after the last as
+/// `2000..4000`; `default` many without it.
+///
+/// # Panics
+///
+/// If the variable is something else.
+pub fn seeds(default: u64) -> Range<u64> {
+    let Ok(text) = std::env::var("WASM2ONNX_SEEDS") else {
+        return 0..default;
+    };
+    let number = |text: &str| text.parse().expect("WASM2ONNX_SEEDS is a number or a range of numbers");
+    match text.split_once("..") {
+        Some((first, end)) => number(first)..number(end),
+        None => 0..number(&text),
+    }
+}
+
 /// Writes a module that failed to `target/failures` and says where.
 pub fn save_failure(name: &str, wasm: &[u8]) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/failures");
@@ -43,14 +63,19 @@ pub fn save_failure(name: &str, wasm: &[u8]) -> String {
 
 /// Calls `f` with all numbers below `count`, on all cores.
 pub fn in_parallel(count: u64, f: impl Fn(u64) + Sync) {
-    let next = std::sync::atomic::AtomicU64::new(0);
+    each_in_parallel(0..count, f);
+}
+
+/// Calls `f` with all these numbers, on all cores.
+pub fn each_in_parallel(numbers: Range<u64>, f: impl Fn(u64) + Sync) {
+    let next = std::sync::atomic::AtomicU64::new(numbers.start);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 loop {
                     let i = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    if i >= count {
+                    if i >= numbers.end {
                         return;
                     }
                     f(i);

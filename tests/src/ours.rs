@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use wasm2onnx_runtime::lockstep::{self, Divergence, End, compare_step_by_step};
-use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network, Place, Stepper, Value};
+use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network, Place, SparseOptions, Stepper, Value};
 
 use crate::examples::{Answer, Call};
 use crate::oracle::{Engine, Outcome, Stop, anonymous};
@@ -29,6 +29,10 @@ pub enum Way {
     Checked,
     /// The sparse one with machine code, made early.
     Compiled,
+    /// The sparse one with machine code, made as soon as it can be.
+    Eager,
+    /// The sparse one with machine code, made when it is by default.
+    Default,
 }
 
 /// Visits that make a packet hot, few enough for short runs to have some.
@@ -44,7 +48,12 @@ impl Way {
             executor: if self == Way::Dense { Executor::Dense } else { Executor::Sparse },
             max_steps: Some(max_steps),
             assert_declared: self == Way::Checked,
-            compile_after: (self == Way::Compiled).then_some(COMPILE_AFTER),
+            compile_after: match self {
+                Way::Dense | Way::Checked => None,
+                Way::Compiled => Some(COMPILE_AFTER),
+                Way::Eager => Some(0),
+                Way::Default => SparseOptions::default().compile_after,
+            },
             ..Config::default()
         }
     }

@@ -1,22 +1,21 @@
 //! Random modules: ours against wasmtime.
 //!
-//! `WASM2ONNX_SEEDS` is the number of modules that wasm-smith makes, 5,000 without it. A failure
+//! `WASM2ONNX_SEEDS` is how many modules wasm-smith makes, or which as `2000..4000`; 5,000 without it. A failure
 //! prints its seed and leaves the module in `target/failures`.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::Range;
 use std::sync::Mutex;
 
 use wasm2onnx_compiler::error::ErrorKind;
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::{Instance, Network, TrapCode, Value, ValueType};
-use wasm2onnx_tests::oracle::{
-    Engine, Exports, Limits, NoInstance, Oracle, Outcome, Stop, Wasmtime, first_difference,
-};
+use wasm2onnx_tests::agree::{Effect, guarded, max_steps};
+use wasm2onnx_tests::oracle::{Engine, Exports, Limits, NoInstance, Oracle, Stop, Wasmtime};
 use wasm2onnx_tests::ours::{Way, outcome};
 use wasm2onnx_tests::smith::{FUEL as BURNT, KINDS, TERMINATION_FUEL, kinds, random_module};
 use wasm2onnx_tests::values::random_value;
-use wasm2onnx_tests::{in_parallel, save_failure};
+use wasm2onnx_tests::{each_in_parallel, save_failure, seeds};
 
 /// Seeds without the environment variable.
 const DEFAULT_SEEDS: u64 = 5_000;
@@ -35,9 +34,8 @@ const MAX_PAGES: u32 = 16;
 
 const LIMITS: Limits = Limits { fuel: Some(FUEL), pages: Some(MAX_PAGES) };
 
-/// Steps for each unit of fuel, far above what instructions take that do not move many bytes, so that a run
-/// astray ends.
-const STEPS_PER_FUEL: u64 = 2_000;
+/// The interpreter, and machine code made early and at once.
+const WAYS: [Way; 3] = [Way::Checked, Way::Compiled, Way::Eager];
 
 /// Mutated modules.
 const MUTATIONS: u64 = 10_000;
@@ -47,10 +45,8 @@ const CALLS: usize = 3;
 
 #[test]
 fn random_modules_agree_with_wasmtime() {
-    let seeds = match std::env::var("WASM2ONNX_SEEDS") {
-        Ok(text) => text.parse().expect("WASM2ONNX_SEEDS is a number"),
-        Err(_) => DEFAULT_SEEDS,
-    };
+    let seeds = seeds(DEFAULT_SEEDS);
+    let count = seeds.end - seeds.start;
     let with = Mutex::new(BTreeMap::new());
     let total = compare_all(seeds, "smith", Origin::Generated, |seed| {
         let wasm = random_module(seed);
@@ -63,18 +59,18 @@ fn random_modules_agree_with_wasmtime() {
     let with = with.into_inner().expect("no test panicked holding it");
     println!("with {with:?}");
     for kind in KINDS {
-        assert!(with.get(kind).is_some_and(|count| count * 4 >= seeds), "too few modules with {kind}");
+        assert!(with.get(kind).is_some_and(|with| with * 4 >= count), "too few modules with {kind}");
     }
-    let share = total.busy as f64 / seeds as f64;
+    let share = total.busy as f64 / count as f64;
     println!("{:.1} % of the seeds executed {BUSY} instructions or more without a trap", share * 100.0);
-    assert_eq!(total.compared, seeds, "wasm-smith made a module that wasmtime refuses");
+    assert_eq!(total.compared, count, "wasm-smith made a module that wasmtime refuses");
     assert!(share >= LEAST_BUSY, "the generated modules do too little");
 }
 
 #[test]
 fn mutated_modules_agree_with_wasmtime_or_are_refused() {
     let bases: Vec<_> = (0..20).map(random_module).collect();
-    let total = compare_all(MUTATIONS, "mutated", Origin::Mutated, |seed| {
+    let total = compare_all(0..MUTATIONS, "mutated", Origin::Mutated, |seed| {
         let mut rng = fastrand::Rng::with_seed(seed);
         mutated(&bases[seed as usize % bases.len()], &mut rng)
     });
@@ -82,9 +78,15 @@ fn mutated_modules_agree_with_wasmtime_or_are_refused() {
 }
 
 /// Compares the modules of all seeds and prints the sum.
-fn compare_all(seeds: u64, name: &str, origin: Origin, module: impl Fn(u64) -> Vec<u8> + Sync) -> Total {
+fn compare_all(
+    seeds: Range<u64>,
+    name: &str,
+    origin: Origin,
+    module: impl Fn(u64) -> Vec<u8> + Sync,
+) -> Total {
+    let count = seeds.end - seeds.start;
     let total = Mutex::new(Total::default());
-    in_parallel(seeds, |seed| {
+    each_in_parallel(seeds, |seed| {
         let wasm = module(seed);
         let comparison = guarded(|| compare(&wasm, seed, origin));
         let mut total = total.lock().expect("no test panics holding it");
@@ -100,7 +102,7 @@ fn compare_all(seeds: u64, name: &str, origin: Origin, module: impl Fn(u64) -> V
     });
     let total = total.into_inner().expect("no test panicked holding it");
     println!(
-        "{seeds} {name} modules: {} compared, {} failed, the others refused; {} calls, {} of them trapped, {} instructions",
+        "{count} {name} modules: {} compared, {} failed, the others refused; {} calls, {} of them trapped, {} instructions",
         total.compared,
         total.failed,
         total.calls,
@@ -155,7 +157,7 @@ impl Summary {
         self.fuel += transcript.fuel;
         for call in &transcript.calls {
             self.calls += 1;
-            match call.outcome {
+            match call.effect.outcome {
                 Err(Stop::Trap(code)) => *self.traps.entry(format!("{code:?}")).or_default() += 1,
                 _ => self.longest = self.longest.max(call.fuel),
             }
@@ -190,9 +192,7 @@ struct RecordedCall {
     /// Globals that the host changes before.
     sets: Vec<(String, Value)>,
     args: Vec<Value>,
-    outcome: Outcome,
-    globals: BTreeMap<String, Value>,
-    memories: BTreeMap<String, Vec<u8>>,
+    effect: Effect,
     fuel: u64,
 }
 
@@ -222,7 +222,7 @@ fn compare(wasm: &[u8], seed: u64, origin: Origin) -> Result<Comparison, String>
             }
         };
         let transcript = record(reference, &exports, name, params, &mut rng, origin)?;
-        for way in Way::SPARSE {
+        for way in WAYS {
             let all = replay(&network, &transcript, way, origin)
                 .map_err(|what| format!("{way:?}: {:?}: {what}", transcript.name))?;
             summary.left += u64::from(!all);
@@ -237,7 +237,7 @@ fn compare_creation(network: &Network, expected: &Stop, origin: Origin) -> Resul
     if *expected == Stop::Limit && origin == Origin::Mutated {
         return Ok(());
     }
-    for way in Way::SPARSE {
+    for way in WAYS {
         let instance = Instance::with_config(network, way.config(max_steps(FUEL)));
         let found = outcome(instance.map(|_| Vec::new()));
         if found != Err(*expected) {
@@ -262,16 +262,15 @@ fn record(
         sets.iter().for_each(|(name, value)| reference.set_global(name, *value));
         let args: Vec<_> = params.iter().map(|ty| random_value(rng, *ty)).collect();
         let before = reference.instructions();
-        let outcome = reference.call(name, &args);
-        if outcome == Err(Stop::Limit) {
+        let effect = Effect::of(&mut reference, name, &args);
+        if effect.outcome == Err(Stop::Limit) {
             match origin {
                 Origin::Generated => return Err(format!("{name:?}{args:?} runs too long")),
                 Origin::Mutated => break,
             }
         }
         let fuel = reference.instructions() - before;
-        let (globals, memories) = (reference.globals(), reference.memories());
-        calls.push(RecordedCall { sets, args, outcome, globals, memories, fuel });
+        calls.push(RecordedCall { sets, args, effect, fuel });
     }
     Ok(Transcript { name: name.to_owned(), calls, fuel: reference.instructions() })
 }
@@ -296,32 +295,19 @@ fn sets(exports: &Exports, rng: &mut fastrand::Rng) -> Vec<(String, Value)> {
 fn replay(network: &Network, transcript: &Transcript, way: Way, origin: Origin) -> Result<bool, String> {
     let config = way.config(max_steps(transcript.fuel));
     let mut ours = Instance::with_config(network, config).map_err(|e| format!("creation: {e}"))?;
-    for RecordedCall { sets, args, outcome: expected, globals, memories, .. } in &transcript.calls {
+    for RecordedCall { sets, args, effect: expected, .. } in &transcript.calls {
         sets.iter().for_each(|(name, value)| Engine::set_global(&mut ours, name, *value));
-        let found = ours.call(&transcript.name, args);
+        let found = Effect::of(&mut ours, &transcript.name, args);
         // The two stacks are not of one size, and fuel says nothing about how much an instruction moves.
         let exhausted = Err(Stop::Trap(TrapCode::CallStackExhausted));
-        let left = found == exhausted || *expected == exhausted || found == Err(Stop::Limit);
+        let left =
+            found.outcome == exhausted || expected.outcome == exhausted || found.outcome == Err(Stop::Limit);
         if origin == Origin::Mutated && left {
             return Ok(false);
         }
-        if found != *expected {
-            return Err(format!("{args:?} gave {found:?} instead of {expected:?}"));
-        }
-        let found = ours.globals();
-        if found != *globals {
-            return Err(format!("after {args:?} globals are {found:?} instead of {globals:?}"));
-        }
-        if let Some(difference) = first_difference(&ours.memories(), memories) {
-            return Err(format!("after {args:?} {difference}"));
-        }
+        found.compare(expected).map_err(|what| format!("{args:?}: {what}"))?;
     }
     Ok(true)
-}
-
-/// Enough steps for what burnt so much fuel.
-fn max_steps(fuel: u64) -> u64 {
-    (fuel + 10_000) * STEPS_PER_FUEL
 }
 
 /// The module with a few bytes changed, moved or missing.
@@ -356,13 +342,4 @@ fn mutated(wasm: &[u8], rng: &mut fastrand::Rng) -> Vec<u8> {
         }
     }
     wasm
-}
-
-/// Runs it; a panic is a failure with its message.
-fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
-        let message =
-            panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        Err(format!("panicked: {}", message.unwrap_or("with no message")))
-    })
 }

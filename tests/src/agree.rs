@@ -1,0 +1,68 @@
+//! What a call does, to be compared between two engines.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use wasm2onnx_runtime::Value;
+
+use crate::oracle::{Engine, Outcome, first_difference};
+
+/// Steps for each unit of fuel, far above what instructions take that do not move many bytes, so that a run
+/// astray ends.
+const STEPS_PER_FUEL: u64 = 2_000;
+
+/// What a call came to and what it left.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Exported globals after it.
+    pub globals: BTreeMap<String, Value>,
+    /// Exported memories after it.
+    pub memories: BTreeMap<String, Vec<u8>>,
+}
+
+impl Effect {
+    /// Makes the call.
+    ///
+    /// # Panics
+    ///
+    /// As [`Engine::call`].
+    pub fn of(engine: &mut impl Engine, name: &str, args: &[Value]) -> Effect {
+        let outcome = engine.call(name, args);
+        Effect { outcome, globals: engine.globals(), memories: engine.memories() }
+    }
+
+    /// What is not as it should be.
+    ///
+    /// # Errors
+    ///
+    /// The first difference, in words.
+    pub fn compare(&self, expected: &Effect) -> Result<(), String> {
+        if self.outcome != expected.outcome {
+            return Err(format!("{:?} instead of {:?}", self.outcome, expected.outcome));
+        }
+        if self.globals != expected.globals {
+            return Err(format!("globals are {:?} instead of {:?}", self.globals, expected.globals));
+        }
+        first_difference(&self.memories, &expected.memories).map_or(Ok(()), Err)
+    }
+}
+
+/// Enough steps for what burnt so much fuel.
+pub fn max_steps(fuel: u64) -> u64 {
+    (fuel + 10_000) * STEPS_PER_FUEL
+}
+
+/// Runs it; a panic is a failure with its message.
+///
+/// # Errors
+///
+/// Those of `f`, and its panic.
+pub fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
+        let message =
+            panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(format!("panicked: {}", message.unwrap_or("with no message")))
+    })
+}

@@ -141,12 +141,14 @@ fn constants_after_a_shifted_difference() {
         for (name, step) in [("shl", 1), ("rotl", 3), ("shr_s", 7)] {
             let mut test = Test::new(format!("{ty}.{name}-difference"), "");
             for amount in (0..bits(ty)).step_by(step) {
-                for c in [1, 3, -1, i64::from(i32::MAX), 1 << (amount % 31), -(1 << (amount % 31)) - 1] {
+                let constants =
+                    [1, 3, -1, i64::from(i32::MAX), 1 << (amount % 31), -(1 << (amount % 31)) - 1];
+                for (i, c) in constants.into_iter().enumerate() {
                     for (after, op) in ["add", "or", "xor", "and", "sub"].iter().enumerate() {
                         let body = format!(
                             "({ty}.{op} ({ty}.{name} ({ty}.sub (local.get $0) (local.get $1)) ({ty}.const {amount})) ({ty}.const {c}))"
                         );
-                        let function = format!("{amount} {c} {after}");
+                        let function = format!("{amount} {i} {after}");
                         test.function(&function, &[ty, ty], &ty.to_string(), &body);
                         for args in operands(&mut rng, ty).into_iter().take(4) {
                             test.call(&function, &args);

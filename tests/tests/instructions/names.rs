@@ -111,6 +111,14 @@ fn programs(name: &str, memory: &str, global: &str) -> [Test; 2] {
 fn functions_may_have_the_names_of_what_the_compiler_makes() {
     for (i, name) in NAMES.iter().enumerate() {
         let other = |by: usize| NAMES[(i + by) % NAMES.len()];
-        programs(name, other(1), other(2)).iter().for_each(Test::run);
+        let [two, one] = programs(name, other(1), other(2));
+        // Both types for routines, which are called; the others take turns.
+        let is_routine = name.starts_with("__");
+        if is_routine || i % 2 == 0 {
+            two.run();
+        }
+        if is_routine || i % 2 == 1 {
+            one.run();
+        }
     }
 }

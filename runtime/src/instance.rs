@@ -10,7 +10,7 @@ use crate::limits::{MAX_SLICE_STEPS, MIN_SLICE_STEPS, TOKEN_STEPS};
 use crate::network::*;
 use crate::sparse::{Sparse, SparseOptions};
 use crate::stepper::{Slice, Stepper, TraceSize};
-use crate::tokens::TokenEnds;
+use crate::tokens::{TokenEnds, constant_next};
 use crate::trace::key_of;
 use crate::value::Value;
 
@@ -279,10 +279,10 @@ impl<'n> Instance<'n> {
                 return (slice, false);
             }
             slice.steps += 1;
-            let ended = ends.ends_token(expert);
-            slice.tokens += u64::from(ended);
-            // A packet that jumps to one that nothing else leads to, or to itself, ends no token.
-            if ended || stepper.z().0 != expert + 1 {
+            slice.tokens += u64::from(ends.ends_token(expert));
+            // Not where tokens end, which may be within a packet: an infeasible sum of a branch's row may
+            // name one of its experts, and a loop may end none.
+            if constant_next(self.network, expert) != Some(expert + 1) {
                 return (slice, true);
             }
         }

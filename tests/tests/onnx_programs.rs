@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasm2onnx::{Attention, Form};
 use wasm2onnx_compiler::{Options, Signature, compile, exported_functions};
-use wasm2onnx_runtime::{Config, Dense, Error, Executor, Instance, Network, Value};
+use wasm2onnx_runtime::{Dense, Executor, Network, Value};
 use wasm2onnx_tests::onnx_file::File;
 use wasm2onnx_tests::onnx_runtime::{Ended, Level, LoopModel, StepModel, follow, model};
 use wasm2onnx_tests::oracle::{Engine, Limits, NoInstance, Oracle, Outcome, Stop, Wasmtime};
-use wasm2onnx_tests::ours::{self, ended, outcome};
+use wasm2onnx_tests::ours::{self, ended};
 use wasm2onnx_tests::programs;
 use wasm2onnx_tests::smith::random_module;
 use wasm2onnx_tests::values::random_value;

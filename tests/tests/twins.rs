@@ -201,6 +201,38 @@ fn the_exact_decoder_reads_every_form_and_stops_at_every_limit() {
     assert!(compared.traps >= 30);
 }
 
+/// More arguments than fields and row ports: some are rows before the call begins, and after instance
+/// creation.
+#[test]
+fn both_take_many_arguments() {
+    const COUNT: usize = 40;
+    let sum: String = (0..COUNT)
+        .map(|i| format!("(local.set $s (i64.add (i64.rotl (local.get $s) (i64.const 5)) (local.get {i})))"))
+        .collect();
+    let wasm = wat::parse_str(format!(
+        r#"(module (global $g (mut i64) (i64.const 0)) (start $init)
+            (func $init (local i64 i64) (global.set $g (call $f {first})))
+            (func $f (export "run") (param{params}) (result i64) (local $s i64)
+                (local.set $s (global.get $g)) {sum} (local.get $s)))"#,
+        first = "(i64.const -77) ".repeat(COUNT),
+        params = " i64".repeat(COUNT),
+    ))
+    .expect("a module");
+    let options = Options { exports: Some(vec!["run".to_owned()]), ..Options::default() };
+    let network = compile(&wasm, &options).expect("it compiles");
+    let args: Vec<Value> = (0..COUNT as i64).map(|i| Value::I64(i * i * i * 0x0123_4567_89ab - 1)).collect();
+    let subject = Subject("many", &network, "run");
+    let mut runs = Runs::new();
+    for form in [Form::Loop, Form::Step] {
+        let model = runs.write(subject, form, Attention::Indexed);
+        let file = File::read(&std::fs::read(&model).expect("it was written"));
+        assert!(file.metadata("entry").is_some_and(|entry| entry.contains(r#"[{"key":"#)), "none is a row");
+        runs.add(&model, subject, &[&args], &[], None);
+    }
+    runs.compare(EXACT);
+    runs.compare(REFERENCE);
+}
+
 /// A batch where the trace is resident, attention over all rows where tables are small, and steps one
 /// by one.
 #[test]

@@ -3,6 +3,12 @@
 //! `cargo bench -p wasm2onnx-compiler --bench speed [-- NAME]`. Each module is compiled in a process
 //! of its own, so that its peak memory can be told. KB/s are by the clock; the processor time of all
 //! threads is beside it, for machines that do other things too.
+//!
+//! `-- growth [FAMILY]` compiles modules of each family of `tests/common/grow.rs` in two sizes, and says how many times the
+//! time and the memory twice the size takes.
+
+#[path = "../tests/common/grow.rs"]
+mod grow;
 
 use std::fmt::Write;
 use std::process::Command;
@@ -31,6 +37,16 @@ fn main() {
     {
         return measure(name);
     }
+    if let [flag, path] = &args[..]
+        && flag == "--compile"
+    {
+        return measure_file(path);
+    }
+    if let [growth, names @ ..] = &args[..]
+        && growth == "growth"
+    {
+        return families(names);
+    }
     println!(
         "{:18} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
         "module", "KB", "middle ms", "ms", "cpu ms", "KB/s", "MiB", "experts"
@@ -40,6 +56,55 @@ fn main() {
         let this = std::env::current_exe().expect("the benchmark's own path");
         let status = Command::new(this).args(["--measure", name]).status().expect("processes can be started");
         assert!(status.success(), "{name}: {status}");
+    }
+}
+
+/// Prints how time and memory of each family grow.
+fn families(names: &[String]) {
+    println!(
+        "{:16} {:>7} {:>7} {:>8} {:>6} {:>7} {:>6} {:>7}",
+        "family", "size", "KB", "cpu s", "times", "MiB", "times", "bytes/B"
+    );
+    let this = std::env::current_exe().expect("the benchmark's own path");
+    let path = std::env::temp_dir().join(format!("wasm2onnx-growth-{}.wasm", std::process::id()));
+    for family in
+        grow::FAMILIES.iter().filter(|f| names.is_empty() || names.iter().any(|name| name == f.name))
+    {
+        let mut before: Option<[f64; 2]> = None;
+        for size in [family.large, 2 * family.large] {
+            let module = family.module(size);
+            std::fs::write(&path, &module).expect("a temporary file");
+            let output = Command::new(&this).arg("--compile").arg(&path).output();
+            let output = output.expect("processes can be started");
+            let text = String::from_utf8_lossy(&output.stdout);
+            let row: Vec<f64> = text.split_whitespace().map(|word| word.parse().expect("a number")).collect();
+            let [seconds, memory] = row[..] else {
+                println!("{:16} {size:7} {}", family.name, String::from_utf8_lossy(&output.stderr).trim());
+                continue;
+            };
+            let times =
+                |i: usize, now: f64| before.map_or("".into(), |before| format!("{:.2}", now / before[i]));
+            println!(
+                "{:16} {size:7} {:7.0} {seconds:8.2} {:>6} {memory:7.0} {:>6} {:7.0}",
+                family.name,
+                module.len() as f64 / 1e3,
+                times(0, seconds),
+                times(1, memory),
+                memory * 1048576.0 / module.len() as f64,
+            );
+            before = Some([seconds, memory]);
+        }
+    }
+    let _ = std::fs::remove_file(&path);
+}
+
+/// Compiles a module in a file, and prints seconds of processor time and MiB.
+fn measure_file(path: &str) {
+    let module = std::fs::read(path).expect("made by the process before");
+    let start = processor_time();
+    match compile(&module, &Options::default()) {
+        Ok(_) => println!("{} {}", processor_time() - start, peak_memory()),
+        Err(error) => eprintln!("{error}"),
     }
 }
 

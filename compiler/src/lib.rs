@@ -9,6 +9,7 @@
 
 #![deny(missing_docs)]
 
+mod alias;
 mod backend;
 mod builder;
 pub mod certify;

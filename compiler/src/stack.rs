@@ -7,8 +7,8 @@
 use crate::cfg::reverse_postorder;
 use crate::components::components;
 use crate::ir::{Callee, Func, Module, Terminator};
-use cranelift_entity::{EntitySet, SecondaryMap};
-use rustc_hash::FxHashSet;
+use cranelift_entity::{EntityRef, EntitySet, SecondaryMap, entity_impl};
+use rustc_hash::FxHashMap;
 
 /// Largest frame pointer of a function that calls, if it depends on the run.
 pub const STACK_LIMIT: u64 = 1 << 18;
@@ -44,18 +44,29 @@ pub struct Stack {
     pub frame_keys: u64,
 }
 
+/// A function, by its number, or behind all functions a type: what a call through tables may reach.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Node(u32);
+entity_impl!(Node, "node");
+
+impl From<Func> for Node {
+    fn from(func: Func) -> Node {
+        Node::from_u32(func.as_u32())
+    }
+}
+
 /// Who calls whom.
 #[derive(Debug)]
 pub struct Calls {
-    /// Functions that each function may call.
-    callees: SecondaryMap<Func, Vec<Func>>,
-    /// Functions that each function may tail call: their frames are where its own is.
-    tail_callees: SecondaryMap<Func, Vec<Func>>,
+    /// What each function may call.
+    callees: SecondaryMap<Node, Vec<Node>>,
+    /// What each function may tail call, and the functions of each type: their frames are where its own is.
+    tail_callees: SecondaryMap<Node, Vec<Node>>,
     /// Functions that call, tail calls aside.
     callers: EntitySet<Func>,
-    /// All functions, those together that tail call each other, and each before those that it calls; nothing if calls
+    /// All nodes, those together that tail call each other, and each before those that it calls; nothing if calls
     /// can be recursive.
-    order: Option<Vec<Vec<Func>>>,
+    order: Option<Vec<Vec<Node>>>,
 }
 
 impl Calls {
@@ -64,7 +75,7 @@ impl Calls {
     /// A call through a table may reach every function with a reference and as many words of parameters and results:
     /// the type check before it leaves no others.
     pub fn new(module: &Module) -> Calls {
-        let mut callees: SecondaryMap<Func, Vec<Func>> = SecondaryMap::new();
+        let mut callees: SecondaryMap<Node, Vec<Node>> = SecondaryMap::new();
         callees.resize(module.functions.len());
         let mut tail_callees = callees.clone();
         let mut callers = EntitySet::with_capacity(module.functions.len());
@@ -72,39 +83,34 @@ impl Calls {
             let function = &module.functions[func];
             (function.blocks[function.entry].params.len(), function.results.len())
         };
+        let mut types: FxHashMap<(usize, usize), Node> = FxHashMap::default();
+        for func in module.references.iter().flatten() {
+            let next = Node::new(module.functions.len() + types.len());
+            tail_callees[*types.entry(words(*func)).or_insert(next)].push((*func).into());
+        }
         for (caller, function) in module.functions.iter() {
-            // Types that its calls through tables have, each looked for once; tail calls apart.
-            let mut seen: FxHashSet<(usize, usize, bool)> = FxHashSet::default();
             for block in reverse_postorder(function) {
                 let term = &function.blocks[block].term;
                 let (callee, args, results, list) = match term {
                     Terminator::Call { callee, args, next } => {
                         callers.insert(caller);
-                        (callee, args, function.blocks[*next].params.len(), &mut callees[caller])
+                        (callee, args, function.blocks[*next].params.len(), &mut callees[caller.into()])
                     }
                     Terminator::TailCall { callee, args } => {
-                        (callee, args, function.results.len(), &mut tail_callees[caller])
+                        (callee, args, function.results.len(), &mut tail_callees[caller.into()])
                     }
                     _ => continue,
                 };
                 match callee {
-                    Callee::Direct(func) => list.push(*func),
-                    Callee::Reference(_) => {
-                        let wanted = (args.len(), results);
-                        let is_tail = matches!(term, Terminator::TailCall { .. });
-                        if !seen.insert((args.len(), results, is_tail)) {
-                            continue;
-                        }
-                        let referenced = module.references.iter().flatten().copied();
-                        list.extend(referenced.filter(|func| words(*func) == wanted));
-                    }
+                    Callee::Direct(func) => list.push((*func).into()),
+                    Callee::Reference(_) => list.extend(types.get(&(args.len(), results))),
                     Callee::Indirect { .. } => unreachable!("legalized"),
                 }
             }
-            for list in [&mut callees[caller], &mut tail_callees[caller]] {
-                list.sort_unstable();
-                list.dedup();
-            }
+        }
+        for list in callees.values_mut().chain(tail_callees.values_mut()) {
+            list.sort_unstable();
+            list.dedup();
         }
         let mut calls = Calls { callees, tail_callees, callers, order: None };
         calls.order = calls.callers_first(module);
@@ -127,19 +133,20 @@ impl Calls {
     }
 
     /// Largest frame pointer of a function that calls, if it is within the limit.
-    fn deepest(&self, order: &[Vec<Func>], frames: &SecondaryMap<Func, Frame>) -> Option<u64> {
-        let mut pointers: SecondaryMap<Func, u64> = SecondaryMap::new();
+    fn deepest(&self, order: &[Vec<Node>], frames: &SecondaryMap<Func, Frame>) -> Option<u64> {
+        let mut pointers: SecondaryMap<Node, u64> = SecondaryMap::new();
         let mut deepest = 0;
         for together in order {
-            let pointer = together.iter().map(|func| pointers[*func]).max().unwrap_or(0);
-            for &func in together {
+            let pointer = together.iter().map(|node| pointers[*node]).max().unwrap_or(0);
+            for &node in together {
+                let func = Func::new(node.index());
                 if self.callers.contains(func) {
                     deepest = deepest.max(pointer);
                 }
-                for &callee in &self.callees[func] {
+                for &callee in &self.callees[node] {
                     pointers[callee] = pointers[callee].max(pointer + frames[func].own as u64);
                 }
-                for &callee in &self.tail_callees[func] {
+                for &callee in &self.tail_callees[node] {
                     pointers[callee] = pointers[callee].max(pointer);
                 }
             }
@@ -148,15 +155,16 @@ impl Calls {
     }
 
     /// See [`Calls::order`].
-    fn callers_first(&self, module: &Module) -> Option<Vec<Vec<Func>>> {
-        let all = |func: Func| [&self.callees[func][..], &self.tail_callees[func]].concat();
-        let mut order = components(module.functions.keys(), all);
+    fn callers_first(&self, module: &Module) -> Option<Vec<Vec<Node>>> {
+        let all = |node: Node| [&self.callees[node][..], &self.tail_callees[node]].concat();
+        let nodes = module.functions.len().max(self.tail_callees.keys().len());
+        let mut order = components((0..nodes).map(Node::new), all);
         order.reverse();
-        let mut place: SecondaryMap<Func, usize> = SecondaryMap::new();
+        let mut place: SecondaryMap<Node, usize> = SecondaryMap::new();
         for (i, together) in order.iter().enumerate() {
-            together.iter().for_each(|func| place[*func] = i);
+            together.iter().for_each(|node| place[*node] = i);
         }
-        let goes_on = |func: Func| self.callees[func].iter().all(|callee| place[*callee] > place[func]);
-        module.functions.keys().all(goes_on).then_some(order)
+        let goes_on = |node: Node| self.callees[node].iter().all(|callee| place[*callee] > place[node]);
+        (0..nodes).map(Node::new).all(goes_on).then_some(order)
     }
 }

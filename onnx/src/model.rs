@@ -390,7 +390,7 @@ impl Declared {
         let domain = |number: u32| -> Result<Domain, String> {
             let message = self.domains.get(number as usize).ok_or("a domain does not exist")?;
             let DomainMessage { kind, lo, hi } = *message;
-            let small = || u16::try_from(hi).map_err(|_| String::from("a domain is out of range"));
+            let small = || u32::try_from(hi).map_err(|_| String::from("a domain is out of range"));
             Ok(match kind {
                 0 => Domain::Interval(Interval { lo, hi }),
                 1 => Domain::PowerOfTwo { hi: small()?.try_into().map_err(|_| "a power is too large")? },

@@ -11,7 +11,7 @@ pub(crate) fn is_in(network: &Network, domain: Domain, x: f64) -> bool {
         Domain::Interval(i) => i.lo as f64 <= x && x <= i.hi as f64,
         Domain::PowerOfTwo { hi } => x == 0.0 || (0..=hi).any(|k| x == (k as f64).exp2()),
         Domain::Ids(set) => {
-            let ids = &network.certificate.id_sets[usize::from(set)].ids;
+            let ids = &network.certificate.id_sets[set as usize].ids;
             x == 0.0 || x as i64 as f64 == x && ids.binary_search(&(x as ExpertId)).is_ok()
         }
     }

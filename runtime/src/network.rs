@@ -315,7 +315,7 @@ impl Interval {
 }
 
 /// Index of a set of expert ids, in [`Certificate::id_sets`].
-pub type IdSetId = u16;
+pub type IdSetId = u32;
 
 /// What a field, a region's values or a table's entries are declared to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

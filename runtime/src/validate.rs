@@ -117,7 +117,7 @@ fn row(network: &Network, key: u64, place: impl Fn() -> String) -> Result<(), Er
 
 fn domain(network: &Network, domain: Domain, place: impl Fn() -> String) -> Result<(), Error> {
     match domain {
-        Domain::Ids(set) => check(usize::from(set) < network.certificate.id_sets.len(), || {
+        Domain::Ids(set) => check((set as usize) < network.certificate.id_sets.len(), || {
             format!("{} refers to an id set that does not exist", place())
         }),
         Domain::PowerOfTwo { hi } => check(hi < 64, || format!("{} has a power of two beyond 2^63", place())),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wasm2onnx_runtime::{Domain, ExpertId, Field, FieldKind, Interval, Ports};
+use wasm2onnx_runtime::{Domain, ExpertId, Field, FieldKind, IdSetId, Interval, Ports};
 
 /// A network that cannot be certified: the first broken rule and its place.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -178,7 +178,7 @@ pub enum Broken {
     #[error("the interface of set {set} declares {declared}, proved is {proved}")]
     Interface {
         /// The set of ids that may follow.
-        set: u16,
+        set: IdSetId,
         /// Declared in its interface.
         declared: Declared,
         /// Proved.

@@ -616,7 +616,7 @@ impl<'a> Prover<'a> {
     /// Proves the interface of a set.
     fn member_follows(&mut self, set: IdSetId) -> Result<(), Failure> {
         let net = self.net;
-        for &(field, domain) in &net.certificate.id_sets[usize::from(set)].interface {
+        for &(field, domain) in &net.certificate.id_sets[set as usize].interface {
             if field == net.ports.e() {
                 continue;
             }

@@ -249,7 +249,7 @@ impl<'a> World<'a> {
             Domain::Interval(i) if i.lo == i64::MIN => "an interval from -2^63".into(),
             Domain::Interval(i) if i.lo > i.hi => "an empty interval".into(),
             Domain::PowerOfTwo { hi } if hi > 62 => "powers of two beyond 2^62".into(),
-            Domain::Ids(set) if usize::from(set) >= self.largest.len() => format!("there is no set {set}"),
+            Domain::Ids(set) if set as usize >= self.largest.len() => format!("there is no set {set}"),
             _ => return Ok(()),
         };
         Err(Failure::new(place(), Broken::Declaration(broken)))
@@ -269,7 +269,7 @@ impl<'a> World<'a> {
         match domain {
             Domain::Interval(i) => i,
             Domain::PowerOfTwo { hi } => Interval::new(0, 1 << hi),
-            Domain::Ids(set) => Interval::new(0, self.largest[usize::from(set)]),
+            Domain::Ids(set) => Interval::new(0, self.largest[set as usize]),
         }
     }
 
@@ -277,7 +277,7 @@ impl<'a> World<'a> {
     pub fn is_member(&self, set: IdSetId, id: i64) -> bool {
         id == 0
             || ExpertId::try_from(id)
-                .is_ok_and(|id| self.net.certificate.id_sets[usize::from(set)].ids.binary_search(&id).is_ok())
+                .is_ok_and(|id| self.net.certificate.id_sets[set as usize].ids.binary_search(&id).is_ok())
     }
 
     /// Whether a value is in a domain. Powers of two include 0, what a miss reads.
@@ -299,7 +299,7 @@ impl<'a> World<'a> {
             }
             (Domain::PowerOfTwo { hi: a }, Domain::PowerOfTwo { hi: b }) => a <= b,
             (Domain::Ids(a), Domain::Ids(b)) => {
-                let ids = &self.net.certificate.id_sets[usize::from(a)].ids;
+                let ids = &self.net.certificate.id_sets[a as usize].ids;
                 a == b || ids.iter().all(|id| self.is_member(b, i64::from(*id)))
             }
             _ => false,

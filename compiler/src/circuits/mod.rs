@@ -184,6 +184,17 @@ impl Circuit {
         Circuit { prefetch, careful, ..Circuit::default() }
     }
 
+    /// The circuit when nothing more is added to it, without what only finds equal atoms: those of all packets of a
+    /// function are kept until it is scheduled.
+    pub fn finished(mut self) -> Circuit {
+        self.atoms.shrink_to_fit();
+        self.units = FxHashMap::default();
+        self.reads = FxHashMap::default();
+        self.lookups = FxHashMap::default();
+        self.ports = Vec::new();
+        self
+    }
+
     fn atom(&mut self, atom: Atom) -> AtomId {
         self.atoms.push(atom);
         self.atoms.len() as AtomId - 1

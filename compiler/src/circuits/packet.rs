@@ -7,7 +7,7 @@ use super::{Circuit, EntrySource, GhostFact, GhostTerm, RowValue};
 use crate::ir::{Callee, Cell, Func, Inst, Op, Value};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
 use crate::packetize::{EntryKind, Packet, Packets, ParamRange, Place, Places, Target, Term};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use wasm2onnx_runtime::TrapCode;
 
 /// Where a packet can go by a constant id.
@@ -55,8 +55,8 @@ pub struct Code {
     pub next: Next,
     /// Jumps within the function.
     pub jumps: Vec<Jump>,
-    /// Forms of the values that live on in fields.
-    pub live: FxHashMap<Value, Form>,
+    /// Forms of the values that live on in fields, ascending by value.
+    pub live: Vec<(Value, Form)>,
     /// Fields that the next packet finds by convention.
     pub fixed: Vec<(u16, Form)>,
     /// The frame pointer.
@@ -104,6 +104,7 @@ pub(super) struct Lowering<'a> {
     pub(super) words: Words<'a>,
     values: FxHashMap<Value, WordId>,
     defined: FxHashMap<Value, usize>,
+    params: FxHashMap<Value, u32>,
     crossing: &'a FxHashMap<Value, Range>,
     guards: Vec<Guard>,
     pub(super) loads: Vec<Access>,
@@ -135,6 +136,7 @@ pub fn lower(cx: &Context, index: usize, crossing: &mut FxHashMap<Value, Range>)
         words: Words::new(circuit, cx.tables),
         values: FxHashMap::default(),
         defined,
+        params: packet.params.iter().zip(0..).map(|(param, i)| (*param, i)).collect(),
         crossing,
         guards: Vec::new(),
         loads: Vec::new(),
@@ -263,7 +265,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn live_in(&mut self, value: Value) -> WordId {
-        let param = self.packet.params.iter().position(|p| *p == value);
+        let param = self.params.get(&value).copied();
         let place = match param {
             Some(_) => self.cx.places.of_param(value),
             None => self.cx.places.of.get(&value).copied(),
@@ -271,7 +273,7 @@ impl<'a> Lowering<'a> {
         match place {
             Some(Place::Field(field)) => {
                 let (source, range) = match param {
-                    Some(i) => (EntrySource::Param(i as u32), self.param_range(value)),
+                    Some(i) => (EntrySource::Param(i), self.param_range(value)),
                     None => (
                         EntrySource::Live(value),
                         self.crossing.get(&value).copied().unwrap_or_else(|| self.param_range(value)),
@@ -487,6 +489,7 @@ impl<'a> Lowering<'a> {
             let jump = self.jump(target, &mut slots);
             jumps.push(jump);
         }
+        let mut written: FxHashSet<u32> = slots.iter().map(|slot| slot.0).collect();
         // Values that live on.
         let mut live = FxHashMap::default();
         let mut new = Vec::new();
@@ -503,8 +506,7 @@ impl<'a> Lowering<'a> {
                 let place = self.cx.places.of[value];
                 let jumped_to = matches!(self.packet.entry, EntryKind::Normal | EntryKind::Switched);
                 let moves = || !jumped_to || self.cx.places.of_param(*value) != Some(place);
-                let is_own =
-                    self.defined.contains_key(value) || self.packet.params.contains(value) && moves();
+                let is_own = self.defined.contains_key(value) || self.params.contains_key(value) && moves();
                 match place {
                     Place::Field(_) => {
                         let word = self.word(*value);
@@ -520,7 +522,7 @@ impl<'a> Lowering<'a> {
                         live.insert(*value, form);
                     }
                     Place::Slot(slot) => {
-                        if is_own && !slots.iter().any(|s| s.0 == slot) {
+                        if is_own && written.insert(slot) {
                             let word = self.word(*value);
                             slots.push((slot, self.words.canonical(word)));
                         }
@@ -596,8 +598,10 @@ impl<'a> Lowering<'a> {
             }
         }
         let _ = index;
+        let mut live: Vec<(Value, Form)> = live.into_iter().collect();
+        live.sort_unstable_by_key(|l| l.0);
         let code = Code {
-            circuit: self.words.circuit,
+            circuit: self.words.circuit.finished(),
             next,
             jumps,
             live,
@@ -647,9 +651,8 @@ impl<'a> Lowering<'a> {
         let Some(Place::Field(field)) = self.cx.places.of.get(&value).copied() else {
             unreachable!("in a field")
         };
-        let param = self.packet.params.iter().position(|p| *p == value);
-        let (source, range) = match param {
-            Some(i) => (EntrySource::Param(i as u32), self.param_range(value)),
+        let (source, range) = match self.params.get(&value) {
+            Some(i) => (EntrySource::Param(*i), self.param_range(value)),
             None => (
                 EntrySource::Live(value),
                 self.crossing.get(&value).copied().unwrap_or_else(|| self.param_range(value)),

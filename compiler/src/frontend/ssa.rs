@@ -14,6 +14,7 @@ use cranelift_entity::packed_option::PackedOption;
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 
+use crate::alias::Aliases;
 use crate::ir::*;
 
 /// Definitions of locals in the blocks of one function.
@@ -29,8 +30,7 @@ pub struct Ssa {
     /// For each local, when it was set, ascending.
     sets: Vec<Vec<u32>>,
     /// Loop parameters that turned out to be another value.
-    aliases: SecondaryMap<Value, PackedOption<Value>>,
-    any_alias: bool,
+    aliases: Aliases,
     zeros: [PackedOption<Value>; 2],
 }
 
@@ -172,8 +172,8 @@ impl Ssa {
     ) {
         let mut block = start;
         let value = loop {
-            if let Some(value) = self.defs.get(&(block, local)) {
-                break self.resolve(*value);
+            if let Some(&value) = self.defs.get(&(block, local)) {
+                break self.aliases.resolve(value);
             }
             if let Some(before) = self.unchanged(block, local) {
                 block = before;
@@ -232,11 +232,10 @@ impl Ssa {
 
     /// Makes `param` a parameter of the loop header, or an alias if it is always the same value.
     fn complete(&mut self, func: &mut Function, block: Block, param: Value, values: &[Value]) -> Value {
-        let values: SmallVec<[Value; 4]> = values.iter().map(|v| self.resolve(*v)).collect();
+        let values: SmallVec<[Value; 4]> = values.iter().map(|v| self.aliases.resolve(*v)).collect();
         match same(&values, Some(param)) {
             Some(value) => {
-                self.aliases[param] = value.into();
-                self.any_alias = true;
+                self.aliases.insert(param, value);
                 value
             }
             None => {
@@ -261,24 +260,12 @@ impl Ssa {
         zero.unwrap()
     }
 
-    fn resolve(&self, mut value: Value) -> Value {
-        while let Some(other) = self.aliases[value].expand() {
-            value = other;
-        }
-        value
-    }
-
     /// Puts the constants 0 of locals into the entry block and replaces aliases. The last step.
     pub fn finish(mut self, func: &mut Function) {
-        if self.any_alias {
-            for value in func.values.keys() {
-                if self.aliases[value].is_some() {
-                    self.aliases[value] = self.resolve(value).into(); // Shortens chains for later ones.
-                }
-            }
+        if !self.aliases.is_empty() {
             for block in func.blocks.values_mut() {
-                let replace = |v: &mut Value| *v = self.aliases[*v].expand().unwrap_or(*v);
-                block.insts.iter_mut().for_each(|inst| inst.args.iter_mut().for_each(replace));
+                let mut replace = |v: &mut Value| *v = self.aliases.resolve(*v);
+                block.insts.iter_mut().for_each(|inst| inst.args.iter_mut().for_each(&mut replace));
                 block.term.for_each_use_mut(replace);
             }
         }

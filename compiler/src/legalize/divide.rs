@@ -3,6 +3,7 @@
 //! Quotient and remainder come together, so that `a / b` and `a % b` in one block cost one division.
 //! The traps are the frontend's: here a divisor may be anything, and 0 gives any result.
 
+use rustc_hash::FxHashMap;
 use smallvec::smallvec;
 
 use super::{Legalizer, Pair};
@@ -11,35 +12,32 @@ use crate::ir::*;
 use BinaryOp::*;
 use Type::I32;
 
-/// A division that was done in this block.
-pub(super) struct Done {
-    signed: bool,
-    a: Value,
-    b: Value,
-    quotient: Pair,
-    remainder: Pair,
-}
+/// Divisions that were done in this block, by sign and operands: quotient and remainder.
+pub(super) type Done = FxHashMap<(bool, Value, Value), (Pair, Pair)>;
 
 impl Legalizer<'_> {
     /// A division of the old function's values.
     pub(super) fn division(&mut self, op: BinaryOp, ty: Type, a: Value, b: Value) -> Pair {
         let signed = matches!(op, DivS | RemS);
-        let known = self.divisions.iter().position(|d| d.signed == signed && d.a == a && d.b == b);
-        let i = known.unwrap_or_else(|| {
-            let (dividend, divisor, constant) = (self.words[a], self.words[b], self.constants[b]);
-            let (quotient, remainder) = match ty {
-                I32 => {
-                    let constant = constant.map(|bits| bits as u32);
-                    let (quotient, remainder) = self.divide_word(signed, dividend[0], divisor[0], constant);
-                    ([quotient; 2], [remainder; 2])
-                }
-                Type::I64 => self.divide_pair(signed, dividend, divisor, constant),
-            };
-            self.divisions.push(Done { signed, a, b, quotient, remainder });
-            self.divisions.len() - 1
-        });
-        let done = &self.divisions[i];
-        if matches!(op, DivU | DivS) { done.quotient } else { done.remainder }
+        let key = (signed, a, b);
+        let (quotient, remainder) = match self.divisions.get(&key) {
+            Some(done) => *done,
+            None => {
+                let (dividend, divisor, constant) = (self.words[a], self.words[b], self.constants[b]);
+                let done = match ty {
+                    I32 => {
+                        let constant = constant.map(|bits| bits as u32);
+                        let (quotient, remainder) =
+                            self.divide_word(signed, dividend[0], divisor[0], constant);
+                        ([quotient; 2], [remainder; 2])
+                    }
+                    Type::I64 => self.divide_pair(signed, dividend, divisor, constant),
+                };
+                self.divisions.insert(key, done);
+                done
+            }
+        };
+        if matches!(op, DivU | DivS) { quotient } else { remainder }
     }
 
     fn negative(&mut self, word: Value) -> Value {

@@ -77,7 +77,7 @@ struct Legalizer<'a> {
     blocks: SecondaryMap<Block, Block>,
     b: Builder<'a>,
     /// Divisions of this block: a division and its remainder are computed together.
-    divisions: Vec<divide::Done>,
+    divisions: divide::Done,
 }
 
 impl<'a> Legalizer<'a> {
@@ -99,7 +99,7 @@ impl<'a> Legalizer<'a> {
         }
         let b = Builder { block: func.entry, func: &mut func, offset: 0 };
         let constants = SecondaryMap::new();
-        let divisions = Vec::new();
+        let divisions = divide::Done::default();
         let mut legalizer =
             Legalizer { module, tables, linker, old: &old, words, constants, blocks, b, divisions };
         for block in order {

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use cranelift_entity::packed_option::PackedOption;
 
+use crate::alias::Aliases;
 use crate::cfg::{Cfg, reverse_postorder};
 use crate::ir::*;
 
@@ -28,7 +29,15 @@ pub fn run(func: &mut Function) -> bool {
 fn thread(func: &mut Function) -> bool {
     let cfg = Cfg::new(func);
     let escaping = escaping(func, &cfg);
-    let mut threader = Threader { func, cfg: &cfg, constants: SecondaryMap::new() };
+    let mut headers = EntitySet::with_capacity(func.blocks.len());
+    for block in &cfg.order {
+        func.blocks[*block].term.for_each_successor(|next| {
+            if cfg.position[next] <= cfg.position[*block] {
+                headers.insert(next);
+            }
+        });
+    }
+    let mut threader = Threader { func, cfg: &cfg, headers, constants: SecondaryMap::new() };
     for inst in cfg.order.iter().flat_map(|block| &threader.func.blocks[*block].insts) {
         if let (Op::Const(bits), Some(result)) = (&inst.op, inst.result) {
             threader.constants[result] = Some(*bits);
@@ -98,6 +107,8 @@ fn escaping(func: &Function, cfg: &Cfg) -> EntitySet<Value> {
 struct Threader<'a> {
     func: &'a mut Function,
     cfg: &'a Cfg,
+    /// Blocks that are jumped back to.
+    headers: EntitySet<Block>,
     constants: SecondaryMap<Value, Option<u64>>,
 }
 
@@ -115,8 +126,7 @@ impl Threader<'_> {
                 Terminator::Jump(next) if next.block != block => next.clone(),
                 Terminator::Branch { cond, then, otherwise } => {
                     // Not through the header of a loop: that would evaluate the loop.
-                    let position = self.cfg.position[block];
-                    if self.cfg.preds[block].iter().any(|pred| self.cfg.position[*pred] >= position) {
+                    if self.headers.contains(block) {
                         break;
                     }
                     let cond = match data.params.iter().position(|param| param == cond) {
@@ -170,9 +180,10 @@ impl Threader<'_> {
     /// new constants in `from`.
     fn substitute<'v>(&mut self, from: Block, call: &BlockCall, values: impl Iterator<Item = &'v mut Value>) {
         let mut copies: SmallVec<[(Value, Value); MAX_CONSTANTS]> = SmallVec::new();
+        let params = Positions::new(&self.func.blocks[call.block].params);
         for value in values {
             let data = &self.func.blocks[call.block];
-            if let Some(i) = data.params.iter().position(|param| param == value) {
+            if let Some(i) = params.of(&data.params, *value) {
                 *value = call.args[i];
             } else if let Some(i) = data.insts.iter().position(|inst| inst.result == Some(*value)) {
                 *value = match copies.iter().find(|copy| copy.0 == *value) {
@@ -192,17 +203,28 @@ impl Threader<'_> {
     }
 }
 
+/// Where values are in a list; a long list is not looked through for each.
+struct Positions(Option<FxHashMap<Value, usize>>);
+
+impl Positions {
+    fn new(list: &[Value]) -> Self {
+        let entries = || list.iter().enumerate().map(|(i, value)| (*value, i)).collect();
+        Positions((list.len() > 16).then(entries))
+    }
+
+    fn of(&self, list: &[Value], value: Value) -> Option<usize> {
+        match &self.0 {
+            Some(map) => map.get(&value).copied(),
+            None => list.iter().position(|other| *other == value),
+        }
+    }
+}
+
 /// Appends blocks to their only predecessor if that only jumps to them.
 fn merge(func: &mut Function) -> bool {
     let cfg = Cfg::new(func);
-    let mut alias: FxHashMap<Value, Value> = FxHashMap::default();
+    let mut aliases = Aliases::default();
     let mut merged = EntitySet::with_capacity(func.blocks.len());
-    let resolve = |alias: &FxHashMap<Value, Value>, mut value: Value| {
-        while let Some(other) = alias.get(&value) {
-            value = *other;
-        }
-        value
-    };
     for block in &cfg.order {
         if merged.contains(*block) {
             continue;
@@ -216,7 +238,7 @@ fn merge(func: &mut Function) -> bool {
             let args = call.args.clone();
             let data = std::mem::take(&mut func.blocks[next]);
             for (param, arg) in data.params.iter().zip(args) {
-                alias.insert(*param, resolve(&alias, arg));
+                aliases.insert(*param, arg);
             }
             let block = &mut func.blocks[*block];
             block.insts.extend(data.insts);
@@ -224,11 +246,11 @@ fn merge(func: &mut Function) -> bool {
             block.term_offset = data.term_offset;
         }
     }
-    if !alias.is_empty() {
+    if !aliases.is_empty() {
         for block in &cfg.order {
             let data = &mut func.blocks[*block];
-            let replace = |value: &mut Value| *value = resolve(&alias, *value);
-            data.insts.iter_mut().for_each(|inst| inst.args.iter_mut().for_each(replace));
+            let mut replace = |value: &mut Value| *value = aliases.resolve(*value);
+            data.insts.iter_mut().for_each(|inst| inst.args.iter_mut().for_each(&mut replace));
             data.term.for_each_use_mut(replace);
         }
     }

@@ -3,8 +3,7 @@
 //! Callees first: what is put in place of a call is as small as it gets. Functions that call
 //! themselves, through others too, stay as they are.
 
-use cranelift_entity::{EntitySet, SecondaryMap};
-use smallvec::SmallVec;
+use cranelift_entity::{EntityRef, EntitySet, SecondaryMap};
 
 use crate::components::components;
 use crate::ir::*;
@@ -39,39 +38,66 @@ pub fn run(module: &mut Module) {
     let total: usize = module.functions.keys().map(|id| sizes[id]).sum();
     let mut budget = total * 3 / 10 + 1000;
     let mut done = EntitySet::with_capacity(module.functions.len());
-    for Node { func: id, recursive } in order {
-        let chosen: Vec<(Block, Func)> = {
-            let mut size = sizes[id];
-            let mut choose = |callee: Func| {
-                let once = calls[callee] == 1 && sizes[callee] <= ONCE;
-                let leaf = direct_calls(&module.functions[callee]).next().is_none();
-                let small = sizes[callee] <= if leaf { SMALL_LEAF } else { SMALL };
-                let fits = size + sizes[callee] <= MAX_SIZE;
-                if !done.contains(callee) || !fits || !(once || small && sizes[callee] <= budget) {
-                    return false;
-                }
-                if !once {
-                    budget -= sizes[callee];
-                }
-                size += sizes[callee];
-                true
-            };
-            let func = &module.functions[id];
-            let call = |(block, data): (Block, &BlockData)| match data.term.callee() {
-                Some(Callee::Direct(callee)) => Some((block, *callee)),
-                _ => None,
-            };
-            func.blocks.iter().filter_map(call).filter(|(_, callee)| choose(*callee)).collect()
-        };
-        for (block, callee) in &chosen {
-            let callee = module.functions[*callee].clone();
-            put_in_place(&mut module.functions[id], *block, callee);
+    let mut plan: Plan = SecondaryMap::new();
+    plan.resize(module.functions.len());
+    for Node { func: id, recursive } in &order {
+        let mut planned = Planned::default();
+        let mut grown = sizes[*id];
+        let mut landings = 0;
+        for (block, data) in &module.functions[*id].blocks {
+            let is_tail = matches!(data.term, Terminator::TailCall { .. });
+            planned.tail_calls += usize::from(is_tail);
+            let Some(Callee::Direct(callee)) = data.term.callee() else { continue };
+            planned.calls += 1;
+            let once = calls[*callee] == 1 && sizes[*callee] <= ONCE;
+            let small = sizes[*callee] <= if plan[*callee].calls == 0 { SMALL_LEAF } else { SMALL };
+            let fits = grown + sizes[*callee] <= MAX_SIZE;
+            if !done.contains(*callee) || !fits || !(once || small && sizes[*callee] <= budget) {
+                continue;
+            }
+            if !once {
+                budget -= sizes[*callee];
+            }
+            grown += sizes[*callee];
+            plan[*callee].is_part = once;
+            planned.chosen.push((block, *callee));
+            planned.calls += plan[*callee].calls;
+            planned.calls -= 1;
+            if is_tail {
+                planned.tail_calls += plan[*callee].tail_calls;
+                planned.tail_calls -= 1;
+            } else {
+                landings += plan[*callee].tail_calls;
+            }
         }
-        sizes[id] = size(&module.functions[id]);
-        if !recursive && module.functions[id].origin != Origin::Routine(Routine::Udivrem32) {
-            done.insert(id);
+        plan[*id] = planned;
+        sizes[*id] = grown + landings;
+        if !recursive && module.functions[*id].origin != Origin::Routine(Routine::Udivrem32) {
+            done.insert(*id);
         }
     }
+    for Node { func: id, .. } in order {
+        if !plan[id].is_part {
+            expand(module, &mut plan, id);
+            debug_assert_eq!(size(&module.functions[id]), sizes[id]);
+        }
+    }
+}
+
+/// What is to become of each function.
+type Plan = SecondaryMap<Func, Planned>;
+
+/// What is to become of a function.
+#[derive(Clone, Default)]
+struct Planned {
+    /// Calls that something is put in place of, in the order of their blocks.
+    chosen: Vec<(Block, Func)>,
+    /// Direct calls that are left then, tail calls among them.
+    calls: usize,
+    /// Tail calls that are left then.
+    tail_calls: usize,
+    /// Whether it is put in place of the only call that there is: then it is moved, not copied.
+    is_part: bool,
 }
 
 /// Instructions and terminators; constants are free.
@@ -106,16 +132,82 @@ fn callees_first(module: &Module) -> Vec<Node> {
     order
 }
 
-/// Puts a copy of the callee in place of the call that ends a block. Where the call was no tail call, the
-/// callee's returns become jumps and its tail calls calls.
-fn put_in_place(func: &mut Function, block: Block, callee: Function) {
-    let blocks: SmallVec<[Block; 16]> = callee.blocks.keys().map(|_| func.add_block()).collect();
-    let new_block = |block: Block| blocks[block.as_u32() as usize];
-    let first = func.values.len() as u32;
+/// A function whose blocks are being put in place of a call, or the one that all this happens in.
+struct Level {
+    /// Calls in it that something is put in place of.
+    chosen: std::vec::IntoIter<(Block, Func)>,
+    /// How far its blocks are from their old numbers.
+    first: usize,
+    /// Where the call goes on that it is in place of; nothing for a tail call.
+    next: Option<Block>,
+    /// Where its returns go; nothing if they stay what they are.
+    returns: Option<Block>,
+    /// The place of its instructions in the module if they have none of their own, as a routine's.
+    place: Option<u32>,
+    /// Blocks of it, and of what is in place of its tail calls, that tail call.
+    tail_calls: Vec<Block>,
+}
+
+/// Puts functions in place of the chosen calls of a function, and in place of their chosen calls. Each block is moved or
+/// copied once to where it will be, however deep the calls are.
+fn expand(module: &mut Module, plan: &mut Plan, id: Func) {
+    let root = std::mem::take(&mut plan[id].chosen);
+    if root.is_empty() {
+        return;
+    }
+    let empty = Function::new(String::new(), Origin::Module(0), Vec::new());
+    let mut func = std::mem::replace(&mut module.functions[id], empty.clone());
+    let mut levels = vec![Level {
+        chosen: root.into_iter(),
+        first: 0,
+        next: None,
+        returns: None,
+        place: None,
+        tail_calls: Vec::new(),
+    }];
+    while let Some(level) = levels.last_mut() {
+        match level.chosen.next() {
+            Some((block, callee)) => {
+                let block = Block::new(level.first + block.index());
+                let body = &mut module.functions[callee];
+                let body =
+                    if plan[callee].is_part { std::mem::replace(body, empty.clone()) } else { body.clone() };
+                // What is copied has been expanded before; what is moved has not.
+                let chosen = std::mem::take(&mut plan[callee].chosen);
+                let level = put_in_place(&mut func, block, body, chosen, level);
+                levels.push(level);
+            }
+            None => {
+                let Level { next, tail_calls, .. } = levels.pop().expect("just seen");
+                match (next, levels.last_mut()) {
+                    (Some(next), _) => {
+                        tail_calls.into_iter().for_each(|block| call_from(&mut func, block, next))
+                    }
+                    (None, Some(outer)) => outer.tail_calls.extend(tail_calls),
+                    (None, None) => {}
+                }
+            }
+        }
+    }
+    module.functions[id] = func;
+}
+
+/// Puts the callee in place of the call that ends a block of `outer`. Where the call was no tail call, the callee's returns
+/// become jumps.
+fn put_in_place(
+    func: &mut Function,
+    block: Block,
+    callee: Function,
+    chosen: Vec<(Block, Func)>,
+    outer: &Level,
+) -> Level {
+    let first = func.blocks.len();
+    let new_block = |block: Block| Block::new(first + block.index());
+    let first_value = func.values.len() as u32;
     for ty in callee.values.values() {
         func.values.push(*ty);
     }
-    let new_value = |value: Value| Value::from_u32(first + value.as_u32());
+    let new_value = |value: Value| Value::from_u32(first_value + value.as_u32());
     let data = &mut func.blocks[block];
     let term = std::mem::replace(&mut data.term, Terminator::Return(Values::new()));
     let (args, next) = match term {
@@ -125,7 +217,9 @@ fn put_in_place(func: &mut Function, block: Block, callee: Function) {
     };
     data.term = Terminator::Jump(BlockCall { block: new_block(callee.entry), args });
     // A routine's instructions have no place of their own in the module.
-    let place = matches!(callee.origin, Origin::Routine(_)).then_some(data.term_offset);
+    let place = outer.place.or(matches!(callee.origin, Origin::Routine(_)).then_some(data.term_offset));
+    let returns = next.or(outer.returns);
+    let mut tail_calls = Vec::new();
     for (block, mut data) in callee.blocks {
         data.term_offset = place.unwrap_or(data.term_offset);
         data.params.iter_mut().for_each(|param| *param = new_value(*param));
@@ -136,20 +230,28 @@ fn put_in_place(func: &mut Function, block: Block, callee: Function) {
         }
         data.term.for_each_use_mut(|value| *value = new_value(*value));
         data.term.edges_mut().into_iter().for_each(|edge| edge.block = new_block(edge.block));
-        match (&mut data.term, next) {
-            (Terminator::Call { next, .. }, _) => *next = new_block(*next),
-            (Terminator::Return(args), Some(next)) => {
-                let args = std::mem::take(args);
-                data.term = Terminator::Jump(BlockCall { block: next, args });
+        match &mut data.term {
+            Terminator::Call { next, .. } => *next = new_block(*next),
+            Terminator::Return(args) => {
+                if let Some(block) = returns {
+                    let args = std::mem::take(args);
+                    data.term = Terminator::Jump(BlockCall { block, args });
+                }
             }
-            (Terminator::TailCall { callee, args }, Some(next)) => {
-                let (callee, args) = (*callee, std::mem::take(args));
-                let landing = landing(func, next, data.term_offset);
-                data.term = Terminator::Call { callee, args, next: landing };
-            }
+            Terminator::TailCall { .. } => tail_calls.push(new_block(block)),
             _ => {}
         }
-        func.blocks[new_block(block)] = data;
+        func.blocks.push(data);
+    }
+    Level { chosen: chosen.into_iter(), first, next, returns, place, tail_calls }
+}
+
+/// Makes a call of a tail call, if it still is one, that goes on at `next`.
+fn call_from(func: &mut Function, block: Block, next: Block) {
+    let offset = func.blocks[block].term_offset;
+    if let Terminator::TailCall { callee, args } = &mut func.blocks[block].term {
+        let (callee, args) = (*callee, std::mem::take(args));
+        func.blocks[block].term = Terminator::Call { callee, args, next: landing(func, next, offset) };
     }
 }
 

@@ -1,7 +1,8 @@
 //! If-conversion: short arms without side effects are computed both, and selects choose. Those that go back to the
 //! beginning of a loop are computed before it is known whether it goes on.
 
-use cranelift_entity::SecondaryMap;
+use cranelift_entity::packed_option::PackedOption;
+use cranelift_entity::{EntityRef, SecondaryMap};
 use smallvec::smallvec;
 
 use crate::cfg::Cfg;
@@ -15,44 +16,84 @@ const MAX_SELECTS: usize = 6;
 /// Replaces branches by selects where that is cheap. Whether there were any.
 pub fn run(func: &mut Function) -> bool {
     let cfg = Cfg::new(func);
-    let mut preds: SecondaryMap<Block, u32> = SecondaryMap::new();
+    let mut shapes: Shapes = SecondaryMap::new();
+    shapes.resize(func.blocks.len());
     for block in &cfg.order {
-        preds[*block] = cfg.preds[*block].len() as u32;
+        let insts = &func.blocks[*block].insts;
+        let operations = insts.iter().filter(|inst| !matches!(inst.op, Op::Const(_))).count();
+        let operations = if insts.iter().all(Inst::is_pure) { operations } else { usize::MAX };
+        let preds = cfg.preds[*block].len() as u32;
+        shapes[*block] = Shape { preds, operations, last: *block, next: None.into() };
     }
     let mut changed = false;
     // Inner branches first: what they were is then part of an arm.
     for block in cfg.order.iter().rev() {
-        while let Some((then, otherwise)) = arms(func, &preds, *block) {
-            convert(func, *block, then.is_some(), otherwise.is_some());
+        while let Some((then, otherwise)) = arms(func, &shapes, *block) {
+            convert(func, &mut shapes, *block, then.is_some(), otherwise.is_some());
             let Terminator::Jump(call) = &func.blocks[*block].term else { unreachable!("just made") };
-            preds[call.block] -= 1;
+            shapes[call.block].preds -= 1;
             changed = true;
             // A join of two arms is part of this block if nothing else goes there.
             let (join, args) = (call.block, call.args.clone());
-            if preds[join] != 1 || join == func.entry || join == *block {
+            if shapes[join].preds != 1 || join == func.entry || join == *block {
                 break;
             }
-            append(func, *block, join, args);
+            append(func, &mut shapes, *block, join, args);
         }
-        changed |= turn(func, &cfg, &preds, *block);
+        changed |= turn(func, &cfg, &mut shapes, *block);
+    }
+    for block in &cfg.order {
+        gather(func, &mut shapes, *block);
     }
     changed
 }
 
+/// What is known of each block.
+type Shapes = SecondaryMap<Block, Shape>;
+
+/// What is known of a block.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Number of edges to it.
+    preds: u32,
+    /// Its operations; constants are free. `usize::MAX` if one has an effect.
+    operations: usize,
+    /// The block whose instructions are its last: a block that is appended keeps its instructions until the end, so
+    /// that a row of many blocks becomes one in linear time.
+    last: Block,
+    /// The block whose instructions follow those of this one.
+    next: PackedOption<Block>,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Shape { preds: 0, operations: 0, last: Block::new(0), next: None.into() }
+    }
+}
+
+/// Moves the instructions of all that was appended to a block there.
+fn gather(func: &mut Function, shapes: &mut Shapes, block: Block) {
+    while let Some(next) = shapes[block].next.expand() {
+        let insts = std::mem::take(&mut func.blocks[next].insts);
+        func.blocks[block].insts.extend(insts);
+        shapes[block].next = shapes[next].next.take().into();
+    }
+}
+
 /// Computes what a short arm passes back to the beginning of a loop before it is known whether the loop goes on: a turn
 /// of a loop that tests first is one block then, like that of a loop that tests last. Whether there was such an arm.
-fn turn(func: &mut Function, cfg: &Cfg, preds: &SecondaryMap<Block, u32>, block: Block) -> bool {
+fn turn(func: &mut Function, cfg: &Cfg, shapes: &mut Shapes, block: Block) -> bool {
     let mut changed = false;
     for edge in 0..2 {
         let Terminator::Branch { then, otherwise, .. } = &func.blocks[block].term else { return false };
         let (arm, other) = if edge == 0 { (then, otherwise) } else { (otherwise, then) };
-        let Some(back) = short_arm(func, preds, arm) else { continue };
+        let Some(back) = short_arm(func, shapes, arm) else { continue };
         if cfg.position[back.block] > cfg.position[block] || back.block == other.block {
             continue;
         }
         let arm = arm.clone();
         let term = func.blocks[block].term.clone();
-        append(func, block, arm.block, arm.args);
+        append(func, shapes, block, arm.block, arm.args);
         func.blocks[block].term = term;
         *func.blocks[block].term.edge_mut(edge) = back;
         changed = true;
@@ -61,12 +102,10 @@ fn turn(func: &mut Function, cfg: &Cfg, preds: &SecondaryMap<Block, u32>, block:
 }
 
 /// Where a short arm without side effects jumps to, if only the branch leads to it.
-fn short_arm(func: &Function, preds: &SecondaryMap<Block, u32>, call: &BlockCall) -> Option<BlockCall> {
-    let data = &func.blocks[call.block];
-    let operations = data.insts.iter().filter(|inst| !matches!(inst.op, Op::Const(_))).count();
-    let short = operations <= MAX_OPERATIONS && data.insts.iter().all(Inst::is_pure);
-    match &data.term {
-        Terminator::Jump(join) if short && preds[call.block] == 1 && join.block != call.block => {
+fn short_arm(func: &Function, shapes: &Shapes, call: &BlockCall) -> Option<BlockCall> {
+    let Shape { preds, operations, .. } = shapes[call.block];
+    match &func.blocks[call.block].term {
+        Terminator::Jump(join) if operations <= MAX_OPERATIONS && preds == 1 && join.block != call.block => {
             Some(join.clone())
         }
         _ => None,
@@ -78,12 +117,12 @@ fn short_arm(func: &Function, preds: &SecondaryMap<Block, u32>, call: &BlockCall
 type Arms = (Option<Block>, Option<Block>);
 
 /// The arms of the branch that ends a block. Nothing if it cannot be converted.
-fn arms(func: &Function, preds: &SecondaryMap<Block, u32>, block: Block) -> Option<Arms> {
+fn arms(func: &Function, shapes: &Shapes, block: Block) -> Option<Arms> {
     let Terminator::Branch { then, otherwise, .. } = &func.blocks[block].term else { return None };
-    let (first, second) = (short_arm(func, preds, then), short_arm(func, preds, otherwise));
+    let (first, second) = (short_arm(func, shapes, then), short_arm(func, shapes, otherwise));
     let joined = |a: &BlockCall, b: &BlockCall| {
-        let differing = a.args.iter().zip(&b.args).filter(|(a, b)| a != b).count();
-        a.block == b.block && differing <= MAX_SELECTS
+        let differing = a.args.iter().zip(&b.args).filter(|(a, b)| a != b);
+        a.block == b.block && differing.take(MAX_SELECTS + 1).count() <= MAX_SELECTS
     };
     if joined(then, otherwise) {
         return Some((None, None));
@@ -97,7 +136,7 @@ fn arms(func: &Function, preds: &SecondaryMap<Block, u32>, block: Block) -> Opti
 }
 
 /// Makes the arms part of the block.
-fn convert(func: &mut Function, block: Block, take_then: bool, take_otherwise: bool) {
+fn convert(func: &mut Function, shapes: &mut Shapes, block: Block, take_then: bool, take_otherwise: bool) {
     let data = &mut func.blocks[block];
     let offset = data.term_offset;
     let term = std::mem::replace(&mut data.term, Terminator::Return(Values::new()));
@@ -106,7 +145,7 @@ fn convert(func: &mut Function, block: Block, take_then: bool, take_otherwise: b
         if !take {
             return call;
         }
-        append(func, block, call.block, call.args);
+        append(func, shapes, block, call.block, call.args);
         match std::mem::replace(&mut func.blocks[block].term, Terminator::Return(Values::new())) {
             Terminator::Jump(join) => join,
             _ => unreachable!("checked by the caller"),
@@ -126,7 +165,8 @@ fn convert(func: &mut Function, block: Block, take_then: bool, take_otherwise: b
                 result: Some(result),
                 offset,
             };
-            func.blocks[block].insts.push(inst);
+            shapes[block].operations = shapes[block].operations.saturating_add(1);
+            func.blocks[shapes[block].last].insts.push(inst);
             result
         });
     }
@@ -135,12 +175,19 @@ fn convert(func: &mut Function, block: Block, take_then: bool, take_otherwise: b
 }
 
 /// Puts a block with one predecessor at that one's end.
-fn append(func: &mut Function, block: Block, next: Block, args: Values) {
+fn append(func: &mut Function, shapes: &mut Shapes, block: Block, next: Block, args: Values) {
     // Its parameters keep their names: uses elsewhere need not be looked for.
-    let data = std::mem::take(&mut func.blocks[next]);
-    let block = &mut func.blocks[block];
+    let mut data = std::mem::take(&mut func.blocks[next]);
+    func.blocks[next].insts = std::mem::take(&mut data.insts);
+    let Shape { operations, last: new_last, .. } = shapes[next];
+    let operations = operations.saturating_add(data.params.len());
+    let Shape { last, .. } = shapes[block];
+    shapes[block].operations = shapes[block].operations.saturating_add(operations);
+    shapes[block].last = new_last;
+    shapes[last].next = next.into();
+    let insts = &mut func.blocks[last].insts;
     for (param, arg) in data.params.into_iter().zip(args) {
-        block.insts.push(Inst {
+        insts.push(Inst {
             op: Op::Select,
             ty: Type::I32,
             args: smallvec![arg, arg, arg],
@@ -148,7 +195,6 @@ fn append(func: &mut Function, block: Block, next: Block, args: Values) {
             offset: data.term_offset,
         });
     }
-    block.insts.extend(data.insts);
-    block.term = data.term;
-    block.term_offset = data.term_offset;
+    func.blocks[block].term = data.term;
+    func.blocks[block].term_offset = data.term_offset;
 }

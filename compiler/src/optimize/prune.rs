@@ -1,10 +1,10 @@
 //! Removes instructions and block parameters that nothing needs, and parameters that are always
 //! the same.
 
-use cranelift_entity::packed_option::PackedOption;
 use cranelift_entity::{EntitySet, SecondaryMap};
 use smallvec::SmallVec;
 
+use crate::alias::Aliases;
 use crate::cfg::reverse_postorder;
 use crate::ir::*;
 
@@ -58,14 +58,7 @@ fn same_params(func: &mut Function, order: &[Block], edges: &Edges) {
             constants[result] = Some(*bits);
         }
     }
-    let mut alias: SecondaryMap<Value, PackedOption<Value>> = SecondaryMap::new();
-    let resolve = |alias: &SecondaryMap<Value, PackedOption<Value>>, mut value: Value| {
-        while let Some(other) = alias[value].expand() {
-            value = other;
-        }
-        value
-    };
-    let mut any = false;
+    let mut aliases = Aliases::default();
     // Almost always the second round finds nothing more.
     for _ in 0..4 {
         let mut changed = false;
@@ -73,15 +66,16 @@ fn same_params(func: &mut Function, order: &[Block], edges: &Edges) {
             if edges[*block].is_empty() {
                 continue; // The entry, or behind a call.
             }
+            let mut new: Vec<Inst> = Vec::new();
             for i in 0..func.blocks[*block].params.len() {
                 let param = func.blocks[*block].params[i];
-                if alias[param].is_some() || constants[param].is_some() {
+                if aliases.contains(param) || constants[param].is_some() {
                     continue;
                 }
                 let mut one: Option<Value> = None;
                 let mut identical = true;
                 let same = edges[*block].iter().all(|edge| {
-                    let arg = resolve(&alias, argument(func, *edge, i));
+                    let arg = aliases.resolve(argument(func, *edge, i));
                     match one {
                         _ if arg == param => true,
                         None => {
@@ -98,14 +92,14 @@ fn same_params(func: &mut Function, order: &[Block], edges: &Edges) {
                 let Some(one) = one.filter(|_| same) else { continue };
                 changed = true;
                 if identical {
-                    alias[param] = one.into();
+                    aliases.insert(param, one);
                 } else {
                     // Equal constants of different blocks: the parameter becomes one itself.
                     let bits = constants[one].expect("checked above");
                     constants[param] = Some(bits);
                     let ty = func.values[param];
                     let result = func.values.push(ty);
-                    alias[param] = result.into();
+                    aliases.insert(param, result);
                     constants[result] = Some(bits);
                     let inst = Inst {
                         op: Op::Const(bits),
@@ -114,22 +108,22 @@ fn same_params(func: &mut Function, order: &[Block], edges: &Edges) {
                         result: Some(result),
                         offset: 0,
                     };
-                    func.blocks[*block].insts.insert(0, inst);
+                    new.push(inst);
                 }
             }
+            func.blocks[*block].insts.splice(0..0, new.into_iter().rev());
         }
-        any |= changed;
         if !changed {
             break;
         }
     }
-    if !any {
+    if aliases.is_empty() {
         return;
     }
     for block in order {
         let data = &mut func.blocks[*block];
-        let replace = |value: &mut Value| *value = resolve(&alias, *value);
-        data.insts.iter_mut().for_each(|inst| inst.args.iter_mut().for_each(replace));
+        let mut replace = |value: &mut Value| *value = aliases.resolve(*value);
+        data.insts.iter_mut().for_each(|inst| inst.args.iter_mut().for_each(&mut replace));
         data.term.for_each_use_mut(replace);
     }
 }

@@ -4,13 +4,17 @@
 //! call is in the frame, because the callee uses all fields; so is what finds no field. Two values
 //! that are alive at the end of one packet, in whatever packet may follow, have different places.
 
+#[cfg(test)]
+mod tests;
+
 use super::{EntryKind, Packets, Term};
 use crate::ir::Value;
-use rustc_hash::FxHashMap;
+use crate::stack::MAX_FRAME;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 /// Where a value that crosses packets is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
     /// A carried field.
     Field(u16),
@@ -25,7 +29,8 @@ pub struct Places {
     pub of: FxHashMap<Value, Place>,
     /// Parameters that are handed over elsewhere, as values of their own.
     handed_over: FxHashMap<Value, Value>,
-    /// For each packet, what it needs from the packets before, parameters not included.
+    /// For each packet, what it needs from the packets before, parameters not included; of what is in the frame only
+    /// what one of the packets right before it makes.
     pub live_in: Vec<Vec<Value>>,
     /// Number of frame slots.
     pub slots: u32,
@@ -42,171 +47,299 @@ impl Places {
 const FIRST_FIELD: u16 = 1;
 
 /// Finds places. `fields` is how many carried fields there are for them; the first
-/// `reserved_slots` slots of the frame are taken.
+/// `reserved_slots` slots of the frame are taken. If it turns out early that more than [`MAX_FRAME`] slots are needed,
+/// only the number of slots is set, to the least that it can be.
+///
+/// Where a value is alive is found when it is asked for, and not kept for all values: there may be many that are alive in
+/// many packets.
 pub fn run(packets: &Packets, fields: u16, reserved_slots: u32) -> Places {
-    let live_in = live_in(packets);
-    let handed_over = handed_over(packets, &live_in);
-    // Points: what is alive together at the end of a packet.
-    let mut points: Vec<Vec<Value>> = Vec::with_capacity(packets.packets.len());
-    let mut in_frame: FxHashMap<Value, ()> = FxHashMap::default();
-    for packet in &packets.packets {
-        let mut point = Vec::new();
-        for target in packet.term.targets() {
-            let next = target.packet as usize;
-            point.extend_from_slice(&live_in[next]);
-            let params = &packets.packets[next].params;
-            point.extend(params.iter().map(|p| handed_over.get(p).unwrap_or(p)));
+    let fields = u32::from(fields - FIRST_FIELD);
+    let mut liveness = Liveness::new(packets);
+    // First points, in which order values get their places.
+    let mut order: Vec<(u32, Value)> = Vec::new();
+    let mut in_frame: FxHashSet<Value> = FxHashSet::default();
+    let mut passed_twice: FxHashSet<Value> = FxHashSet::default();
+    let mut alive = vec![0; packets.packets.len()];
+    for value in liveness.values(packets) {
+        if liveness.find(value) {
+            passed_twice.insert(value);
         }
-        if let Term::Call { next, .. } = packet.term {
-            point.extend_from_slice(&live_in[next as usize]);
-            in_frame.extend(live_in[next as usize].iter().map(|v| (*v, ())));
+        if liveness.live.iter().any(|i| packets.packets[*i as usize].entry == EntryKind::Landing) {
+            in_frame.insert(value);
         }
-        point.sort_unstable();
-        point.dedup();
-        points.push(point);
-    }
-    let mut at: FxHashMap<Value, SmallVec<[u32; 4]>> = FxHashMap::default();
-    for (i, point) in points.iter().enumerate() {
-        for v in point {
-            at.entry(*v).or_default().push(i as u32);
+        order.extend(liveness.points.iter().min().map(|first| (*first, value)));
+        for &point in &liveness.points {
+            alive[point as usize] += 1;
+            let slots = reserved_slots + u32::saturating_sub(alive[point as usize], fields);
+            if slots > MAX_FRAME {
+                return Places { slots, ..Places::default() };
+            }
         }
     }
-    let mut places = Places { live_in, handed_over, slots: reserved_slots, ..Places::default() };
-    let mut used_fields = vec![0u64; points.len()];
-    let mut used_slots: Vec<SmallVec<[u64; 2]>> = vec![SmallVec::new(); points.len()];
-    let mut taken: SmallVec<[u64; 8]> = SmallVec::new();
-    for point in &points {
-        for &v in point {
-            if places.of.contains_key(&v) {
-                continue;
+    let handed_over = handed_over(packets, &passed_twice);
+    for (param, value) in &handed_over {
+        order.extend(liveness.handed_over(*param).iter().min().map(|first| (*first, *value)));
+    }
+    let params: FxHashMap<Value, Value> = handed_over.iter().map(|(param, value)| (*value, *param)).collect();
+    order.sort_unstable();
+    let mut places = Places { handed_over, slots: reserved_slots, ..Places::default() };
+    places.live_in.resize(packets.packets.len(), Vec::new());
+    let mut used_fields = vec![0u64; packets.packets.len()];
+    let mut used_slots = Slots::new(packets.packets.len());
+    for (_, value) in order {
+        let points = match params.get(&value) {
+            Some(param) => liveness.handed_over(*param),
+            None => {
+                liveness.find(value);
+                &liveness.points[..]
             }
-            let at = &at[&v];
-            if !in_frame.contains_key(&v) {
-                let used = at.iter().fold(0, |m, &p| m | used_fields[p as usize]);
-                let free = (!used).trailing_zeros() as u16;
-                if free < fields - FIRST_FIELD {
-                    at.iter().for_each(|&p| used_fields[p as usize] |= 1 << free);
-                    places.of.insert(v, Place::Field(FIRST_FIELD + free));
-                    continue;
+        };
+        let mut free = fields;
+        if !in_frame.contains(&value) {
+            let all = (1 << fields) - 1;
+            let mut used = 0;
+            for point in points {
+                used |= used_fields[*point as usize];
+                if used == all {
+                    break;
                 }
             }
-            taken.clear();
-            for &p in at {
-                for (i, word) in used_slots[p as usize].iter().enumerate() {
-                    if taken.len() <= i {
-                        taken.push(0);
-                    }
-                    taken[i] |= word;
-                }
-            }
-            let word = taken.iter().position(|w| *w != u64::MAX).unwrap_or(taken.len());
-            let bit = taken.get(word).map_or(0, |w| (!w).trailing_zeros());
-            for &p in at {
-                let used = &mut used_slots[p as usize];
-                if used.len() <= word {
-                    used.resize(word + 1, 0);
-                }
-                used[word] |= 1 << bit;
-            }
-            let slot = reserved_slots + word as u32 * 64 + bit;
+            free = (!used).trailing_zeros();
+        }
+        if free < fields {
+            points.iter().for_each(|point| used_fields[*point as usize] |= 1 << free);
+            places.of.insert(value, Place::Field(FIRST_FIELD + free as u16));
+        } else {
+            let slot = reserved_slots + used_slots.take(points);
             places.slots = places.slots.max(slot + 1);
-            places.of.insert(v, Place::Slot(slot));
+            places.of.insert(value, Place::Slot(slot));
         }
+        if params.contains_key(&value) {
+            continue;
+        }
+        if free < fields {
+            liveness.live.iter().for_each(|i| places.live_in[*i as usize].push(value));
+        } else {
+            // A slot is written where the value is made, if it goes on from there.
+            liveness.for_each_behind(packets, value, |i| places.live_in[i as usize].push(value));
+        }
+    }
+    for values in &mut places.live_in {
+        values.sort_unstable();
+        values.dedup();
     }
     places
 }
 
-/// Parameters that need a second place, with the values that stand for it.
-fn handed_over(packets: &Packets, live_in: &[Vec<Value>]) -> FxHashMap<Value, Value> {
+/// Parameters that need a second place, with the values that stand for it. `passed_twice` are those that live on beside
+/// what is handed over.
+fn handed_over(packets: &Packets, passed_twice: &FxHashSet<Value>) -> FxHashMap<Value, Value> {
     let list = &packets.packets;
     let mut result = FxHashMap::default();
+    if passed_twice.is_empty() {
+        return result;
+    }
     let mut next = packets.values;
-    for packet in list {
-        for target in packet.term.targets() {
-            for param in &list[target.packet as usize].params {
-                let lives_on = |t: &super::Target| live_in[t.packet as usize].binary_search(param).is_ok();
-                if packet.term.targets().any(lives_on) {
-                    result.entry(*param).or_insert_with(|| {
-                        next += 1;
-                        Value::from_u32(next - 1)
-                    });
-                }
-            }
+    for param in list.iter().flat_map(|p| p.term.targets()).flat_map(|t| &list[t.packet as usize].params) {
+        if passed_twice.contains(param) {
+            result.entry(*param).or_insert_with(|| {
+                next += 1;
+                Value::from_u32(next - 1)
+            });
         }
     }
     result
 }
 
-/// For each packet the values that it uses or passes on but does not define, ascending.
-fn live_in(packets: &Packets) -> Vec<Vec<Value>> {
-    let list = &packets.packets;
-    let mut predecessors: Vec<SmallVec<[u32; 2]>> = vec![SmallVec::new(); list.len()];
-    let mut defined_in: FxHashMap<Value, u32> = FxHashMap::default();
-    for (i, packet) in list.iter().enumerate() {
-        for target in packet.term.targets() {
-            predecessors[target.packet as usize].push(i as u32);
-        }
-        if let Term::Call { next, .. } = packet.term {
-            predecessors[next as usize].push(i as u32);
-        }
-        for v in packet.params.iter().copied().chain(packet.insts.iter().filter_map(|i| i.result)) {
-            defined_in.entry(v).or_insert(i as u32);
-        }
+/// Slots that are taken at each point: for 64 points together a row of masks, one for each slot.
+struct Slots {
+    rows: Vec<Vec<u64>>,
+    /// The points at hand, as masks; those that are not 0 are in `words`.
+    masks: Vec<u64>,
+    words: Vec<usize>,
+}
+
+impl Slots {
+    fn new(points: usize) -> Slots {
+        let rows = points.div_ceil(64);
+        Slots { rows: vec![Vec::new(); rows], masks: vec![0; rows], words: Vec::new() }
     }
-    let mut live: Vec<Vec<Value>> = vec![Vec::new(); list.len()];
-    let mut uses: FxHashMap<Value, SmallVec<[u32; 4]>> = FxHashMap::default();
-    let mut order: Vec<Value> = Vec::new();
-    let mut used = |v: Value, i: usize| {
-        if packets.constants.contains_key(&v) || defined_in.get(&v) == Some(&(i as u32)) {
-            return;
+
+    /// Takes the first slot that is free at all points.
+    fn take(&mut self, points: &[u32]) -> u32 {
+        for point in points {
+            let word = *point as usize / 64;
+            if self.masks[word] == 0 {
+                self.words.push(word);
+            }
+            self.masks[word] |= 1 << (point % 64);
         }
-        let list = uses.entry(v).or_insert_with(|| {
-            order.push(v);
-            SmallVec::new()
-        });
-        if list.last() != Some(&(i as u32)) {
-            list.push(i as u32);
+        // The fullest row first: what is not free is mostly not free there.
+        let fullest = (0..self.words.len()).max_by_key(|i| self.rows[self.words[*i]].len()).expect("a point");
+        self.words.swap(0, fullest);
+        let is_free = |word: &usize, slot: usize| {
+            self.rows[*word].get(slot).is_none_or(|taken| taken & self.masks[*word] == 0)
+        };
+        let slot =
+            (0..).find(|slot| self.words.iter().all(|word| is_free(word, *slot))).expect("one is free");
+        for word in self.words.drain(..) {
+            let row = &mut self.rows[word];
+            if row.len() <= slot {
+                row.resize(slot + 1, 0);
+            }
+            row[slot] |= std::mem::take(&mut self.masks[word]);
         }
-    };
-    for (i, packet) in list.iter().enumerate() {
-        let defined_here = |v: &Value| packet.insts.iter().any(|inst| inst.result == Some(*v));
-        for inst in &packet.insts {
-            for v in &inst.args {
-                // A table read made anew in a second packet is defined there too.
-                if !(defined_in.get(v).is_some_and(|d| *d != i as u32) && defined_here(v)) {
-                    used(*v, i);
+        slot as u32
+    }
+}
+
+/// Where values are alive, one at a time.
+struct Liveness {
+    /// Packets before each packet, calls before their landings among them.
+    predecessors: Vec<SmallVec<[u32; 2]>>,
+    /// Where each value is made.
+    home: FxHashMap<Value, u32>,
+    /// Where table reads are made anew.
+    made_anew: FxHashMap<Value, SmallVec<[u32; 2]>>,
+    /// Where values are used that are not made there.
+    uses: FxHashMap<Value, SmallVec<[u32; 4]>>,
+    /// Parameters that jumps hand over.
+    params: FxHashSet<Value>,
+    /// Packets that the value at hand is alive at the beginning of: they use it or pass it on but do not make it.
+    live: Vec<u32>,
+    /// Packets that it is alive at the end of.
+    points: Vec<u32>,
+    /// Which value a packet was put into these lists for last.
+    live_for: Vec<u32>,
+    point_for: Vec<u32>,
+    round: u32,
+}
+
+impl Liveness {
+    fn new(packets: &Packets) -> Liveness {
+        let list = &packets.packets;
+        let mut predecessors: Vec<SmallVec<[u32; 2]>> = vec![SmallVec::new(); list.len()];
+        let mut home: FxHashMap<Value, u32> = FxHashMap::default();
+        let mut made_anew: FxHashMap<Value, SmallVec<[u32; 2]>> = FxHashMap::default();
+        let mut params = FxHashSet::default();
+        for (i, packet) in list.iter().enumerate() {
+            for target in packet.term.targets() {
+                predecessors[target.packet as usize].push(i as u32);
+            }
+            if let Term::Call { next, .. } = packet.term {
+                predecessors[next as usize].push(i as u32);
+            }
+            if matches!(packet.entry, EntryKind::Normal | EntryKind::Switched) {
+                params.extend(packet.params.iter().copied());
+            }
+            for v in packet.params.iter().copied().chain(packet.insts.iter().filter_map(|i| i.result)) {
+                if *home.entry(v).or_insert(i as u32) != i as u32 {
+                    made_anew.entry(v).or_default().push(i as u32);
                 }
             }
         }
-        match &packet.term {
-            Term::Branch { cond, .. } => used(*cond, i),
-            Term::Switch { index, .. } => used(*index, i),
-            Term::Call { args, .. } | Term::TailCall { args, .. } | Term::Return(args) => {
-                args.iter().for_each(|v| used(*v, i))
+        let mut uses: FxHashMap<Value, SmallVec<[u32; 4]>> = FxHashMap::default();
+        for (i, packet) in list.iter().enumerate() {
+            let i = i as u32;
+            let mut used = |v: Value| {
+                let is_made = home.get(&v) == Some(&i) || made_anew.get(&v).is_some_and(|l| l.contains(&i));
+                if packets.constants.contains_key(&v) || is_made {
+                    return;
+                }
+                let list = uses.entry(v).or_default();
+                if list.last() != Some(&i) {
+                    list.push(i);
+                }
+            };
+            packet.insts.iter().flat_map(|inst| &inst.args).for_each(|v| used(*v));
+            match &packet.term {
+                Term::Branch { cond, .. } => used(*cond),
+                Term::Switch { index, .. } => used(*index),
+                Term::Call { args, .. } | Term::TailCall { args, .. } | Term::Return(args) => {
+                    args.iter().for_each(|v| used(*v))
+                }
+                _ => {}
             }
-            _ => {}
+            packet.term.targets().flat_map(|target| &target.args).for_each(|v| used(*v));
         }
-        for target in packet.term.targets() {
-            target.args.iter().for_each(|v| used(*v, i));
+        Liveness {
+            predecessors,
+            home,
+            made_anew,
+            uses,
+            params,
+            live: Vec::new(),
+            points: Vec::new(),
+            live_for: vec![0; list.len()],
+            point_for: vec![0; list.len()],
+            round: 0,
         }
     }
-    let mut mark = vec![u32::MAX; list.len()];
-    let mut work = Vec::new();
-    for (n, v) in order.iter().enumerate() {
-        work.extend_from_slice(&uses[v]);
-        let home = defined_in[v];
-        while let Some(i) = work.pop() {
-            if i == home || mark[i as usize] == n as u32 {
-                continue;
-            }
-            mark[i as usize] = n as u32;
-            live[i as usize].push(*v);
-            debug_assert!(list[i as usize].entry != EntryKind::Function, "{v} is used without a definition");
-            work.extend_from_slice(&predecessors[i as usize]);
-        }
-    }
-    for values in &mut live {
+
+    /// Values that cross packets.
+    fn values(&self, packets: &Packets) -> Vec<Value> {
+        let list = packets.packets.iter();
+        let made = list.flat_map(|p| p.params.iter().copied().chain(p.insts.iter().filter_map(|i| i.result)));
+        let mut values: Vec<Value> =
+            made.filter(|value| self.uses.contains_key(value) || self.params.contains(value)).collect();
         values.sort_unstable();
+        values.dedup();
+        values
     }
-    live
+
+    /// Finds the packets that a value is alive in. Whether it is a parameter that is alive where it is handed over: then
+    /// it is not its place that it is handed over in.
+    fn find(&mut self, value: Value) -> bool {
+        self.round += 1;
+        self.live.clear();
+        self.points.clear();
+        let home = self.home[&value];
+        let is_new =
+            |marks: &mut [u32], i: u32| std::mem::replace(&mut marks[i as usize], self.round) != self.round;
+        for i in self.uses.get(&value).into_iter().flatten() {
+            if *i != home && is_new(&mut self.live_for, *i) {
+                self.live.push(*i);
+            }
+        }
+        let mut next = 0;
+        while let Some(&i) = self.live.get(next) {
+            next += 1;
+            debug_assert!(!self.predecessors[i as usize].is_empty(), "{value} is used without a definition");
+            for &before in &self.predecessors[i as usize] {
+                if is_new(&mut self.point_for, before) {
+                    self.points.push(before);
+                    if before != home && is_new(&mut self.live_for, before) {
+                        self.live.push(before);
+                    }
+                }
+            }
+        }
+        if !self.params.contains(&value) {
+            return false;
+        }
+        let jumps = &self.predecessors[home as usize];
+        if jumps.iter().any(|i| self.point_for[*i as usize] == self.round) {
+            return true;
+        }
+        self.points.extend_from_slice(jumps);
+        self.points.sort_unstable();
+        self.points.dedup();
+        false
+    }
+
+    /// Packets that hand over a parameter.
+    fn handed_over(&self, param: Value) -> &[u32] {
+        &self.predecessors[self.home[&param] as usize]
+    }
+
+    /// Packets right behind those that make the value at hand, if it is alive in them.
+    fn for_each_behind(&self, packets: &Packets, value: Value, mut f: impl FnMut(u32)) {
+        let anew = self.made_anew.get(&value).into_iter().flatten();
+        for maker in anew.chain([&self.home[&value]]) {
+            let term = &packets.packets[*maker as usize].term;
+            let landing = if let Term::Call { next, .. } = term { Some(*next) } else { None };
+            let behind = term.targets().map(|target| target.packet).chain(landing);
+            behind.filter(|i| self.live_for[*i as usize] == self.round).for_each(&mut f);
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::circuits::packet::{Code, Dest, Next};
 use crate::circuits::{Atom, AtomKind, Circuit, EntrySource, GhostTerm, RowValue, limits};
 use crate::packetize::Packets;
 use assembly::{GhostTerms, Terms};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, FieldKind, Interval, SourceKind};
 
@@ -43,6 +43,9 @@ struct Interface {
     /// Prefetched atoms with their forms over entry fields: gate and value, or query.
     prefetched: Vec<(u32, Form, Form)>,
 }
+
+/// Packets that jump to a packet, and by which of their jumps.
+type Predecessors = SmallVec<[(u32, u32); 2]>;
 
 /// What the packets before a packet make for it in ports, beside the fields that it is declared to begin with.
 ///
@@ -155,7 +158,7 @@ fn resolver(code: &Code) -> Code {
         circuit,
         next,
         jumps: Vec::new(),
-        live: FxHashMap::default(),
+        live: Vec::new(),
         fixed: Vec::new(),
         frame_pointer: Form::default(),
         failures: Vec::new(),
@@ -200,7 +203,7 @@ fn for_each_root(code: &Code, each: &mut impl FnMut(&Form)) {
         Next::Choice { choices, .. } => choices.iter().for_each(|c| each(&c.0)),
     }
     code.jumps.iter().flat_map(|j| j.args.iter().flatten()).for_each(&mut *each);
-    code.live.values().for_each(&mut *each);
+    code.live.iter().for_each(|l| each(&l.1));
     code.fixed.iter().for_each(|f| each(&f.1));
     code.failures.iter().for_each(|f| each(&f.0));
     each(&code.frame_pointer);
@@ -227,7 +230,8 @@ fn interfaces(packets: &Packets, codes: &[Code], live: &[Vec<bool>]) -> Result<V
             prefetched.push((i as u32, circuit.expand(a, -1), b));
         }
         let mut needed = vec![false; circuit.atoms.len()];
-        let mut need = |form: &Form| need_entries(circuit, form, &mut needed);
+        let mut new = Vec::new();
+        let mut need = |form: &Form| need_entries(circuit, form, &mut needed, &mut new);
         for (i, atom) in circuit.atoms.iter().enumerate() {
             if atom.avail <= 0 || !live[i] {
                 continue;
@@ -258,39 +262,27 @@ fn interfaces(packets: &Packets, codes: &[Code], live: &[Vec<bool>]) -> Result<V
         result.push(Interface { needed, base: [0; 3], count, prefetched });
     }
     // What later packets need has to pass through.
-    let mut predecessors: Vec<SmallVec<[u32; 2]>> = vec![SmallVec::new(); codes.len()];
+    let mut predecessors: Vec<Predecessors> = vec![Predecessors::new(); codes.len()];
     for (i, code) in codes.iter().enumerate() {
-        for jump in &code.jumps {
-            predecessors[jump.packet as usize].push(i as u32);
+        for (j, jump) in code.jumps.iter().enumerate() {
+            predecessors[jump.packet as usize].push((i as u32, j as u32));
         }
     }
-    let mut queued = vec![true; codes.len()];
-    let mut work: Vec<u32> = (0..codes.len() as u32).collect();
-    while let Some(i) = work.pop() {
-        queued[i as usize] = false;
-        let code = &codes[i as usize];
-        let mut needed = std::mem::take(&mut result[i as usize].needed);
-        let before = needed.iter().filter(|n| **n).count();
-        for (j, jump) in code.jumps.iter().enumerate() {
-            let next = jump.packet as usize;
-            let their = if next == i as usize { needed.clone() } else { result[next].needed.clone() };
-            for (atom, _) in their.iter().enumerate().filter(|n| *n.1) {
-                need_entries(&code.circuit, handed_over(code, j, &codes[next], atom as u32), &mut needed);
-            }
-            for (_, a, b) in &result[next].prefetched {
-                for (atom, _) in a.terms.iter().chain(&b.terms) {
-                    need_entries(&code.circuit, handed_over(code, j, &codes[next], *atom), &mut needed);
-                }
-            }
-        }
-        let changed = needed.iter().filter(|n| **n).count() != before;
-        result[i as usize].needed = needed;
-        if changed {
-            for &p in predecessors[i as usize].iter().chain([&i]) {
-                if !std::mem::replace(&mut queued[p as usize], true) {
-                    work.push(p);
-                }
-            }
+    // Each entry field that a packet needs asks the packets before it, once: what is made for it there may take
+    // fields that are needed for the first time.
+    let mut work: Vec<(u32, u32)> = Vec::new();
+    for (i, interface) in result.iter().enumerate() {
+        let needed = interface.needed.iter().enumerate().filter(|n| *n.1).map(|n| n.0 as u32);
+        let terms = interface.prefetched.iter().flat_map(|(_, a, b)| a.terms.iter().chain(&b.terms));
+        work.extend(needed.chain(terms.map(|term| term.0)).map(|atom| (i as u32, atom)));
+    }
+    let mut new = Vec::new();
+    while let Some((i, atom)) = work.pop() {
+        for &(p, j) in &predecessors[i as usize] {
+            let before = &codes[p as usize];
+            let form = handed_over(before, j as usize, &codes[i as usize], atom);
+            need_entries(&before.circuit, form, &mut result[p as usize].needed, &mut new);
+            work.extend(new.drain(..).map(|atom| (p, atom)));
         }
     }
     place_ports(packets, codes, &predecessors, &mut result)?;
@@ -301,7 +293,7 @@ fn interfaces(packets: &Packets, codes: &[Code], live: &[Vec<bool>]) -> Result<V
 fn place_ports(
     packets: &Packets,
     codes: &[Code],
-    predecessors: &[SmallVec<[u32; 2]>],
+    predecessors: &[Predecessors],
     result: &mut [Interface],
 ) -> Result<(), Retry> {
     let most = [limits::UNITS, limits::READS, limits::LOOKUPS];
@@ -312,7 +304,7 @@ fn place_ports(
                 continue;
             }
             let mut taken: u64 = 0;
-            for p in &predecessors[i] {
+            for (p, _) in &predecessors[i] {
                 for sibling in &codes[*p as usize].jumps {
                     let s = sibling.packet as usize;
                     if s < i && result[s].count[kind] > 0 {
@@ -328,15 +320,21 @@ fn place_ports(
     Ok(())
 }
 
-/// Marks the entry fields that a form, computed in the packet, depends on.
-fn need_entries(circuit: &Circuit, form: &Form, needed: &mut [bool]) {
-    for (atom, _) in &form.terms {
-        match &circuit.atoms[*atom as usize].kind {
-            AtomKind::Entry { .. } => needed[*atom as usize] = true,
-            AtomKind::Linear(inner) if !std::mem::replace(&mut needed[*atom as usize], true) => {
-                need_entries(circuit, inner, needed);
+/// Marks the entry fields that a form, computed in the packet, depends on; `new` gets those that were not marked.
+fn need_entries(circuit: &Circuit, form: &Form, needed: &mut [bool], new: &mut Vec<u32>) {
+    let mut work: SmallVec<[&Form; 4]> = SmallVec::from_slice(&[form]);
+    while let Some(form) = work.pop() {
+        for (atom, _) in &form.terms {
+            let kind = &circuit.atoms[*atom as usize].kind;
+            if !matches!(kind, AtomKind::Entry { .. } | AtomKind::Linear(_))
+                || std::mem::replace(&mut needed[*atom as usize], true)
+            {
+                continue;
             }
-            _ => {}
+            match kind {
+                AtomKind::Linear(inner) => work.push(inner),
+                _ => new.push(*atom),
+            }
         }
     }
 }
@@ -348,7 +346,10 @@ fn handed_over<'a>(code: &'a Code, j: usize, next: &Code, atom: u32) -> &'a Form
         AtomKind::Entry { source, .. } => match source {
             EntrySource::FramePointer => &code.frame_pointer,
             EntrySource::Param(i) => code.jumps[j].args[*i as usize].as_ref().expect("parameter in a field"),
-            EntrySource::Live(value) => &code.live[value],
+            EntrySource::Live(value) => {
+                let i = code.live.binary_search_by_key(value, |l| l.0).expect("it lives on");
+                &code.live[i].1
+            }
             EntrySource::Fixed => unreachable!("not entered by a jump"),
         },
         // `needed` marks named forms too while it is being computed.
@@ -381,12 +382,13 @@ impl Emitter<'_> {
     fn exits(&self) -> Vec<(ExitField, Form)> {
         let mut exits: Vec<(ExitField, Form)> = Vec::new();
         let mut seen: u64 = 0;
+        let mut packets = FxHashSet::default();
         for (j, jump) in self.code.jumps.iter().enumerate() {
-            let next = &self.codes[jump.packet as usize];
-            let interface = &self.interfaces[jump.packet as usize];
-            if self.code.jumps[..j].iter().any(|other| other.packet == jump.packet) {
+            if self.code.jumps.len() > 1 && !packets.insert(jump.packet) {
                 continue;
             }
+            let next = &self.codes[jump.packet as usize];
+            let interface = &self.interfaces[jump.packet as usize];
             for (atom, _) in interface.needed.iter().enumerate().filter(|n| *n.1) {
                 if let AtomKind::Entry { field, .. } = next.circuit.atoms[atom].kind
                     && seen & (1 << field) == 0

@@ -177,7 +177,7 @@ impl<'a> First<'a> {
             Domain::Interval(values) => draw.number(key, values.lo, values.hi) as f64,
             Domain::PowerOfTwo { hi } => (1u64 << draw.number(key, 0, hi.into())) as f64,
             Domain::Ids(set) => {
-                let ids = &self.network.certificate.id_sets[usize::from(set)].ids;
+                let ids = &self.network.certificate.id_sets[set as usize].ids;
                 let i = draw.number(key, 0, ids.len() as i64) as usize;
                 ids.get(i).map_or(0.0, |id| f64::from(*id))
             }

@@ -224,7 +224,7 @@ impl Display for Values<'_> {
         match domain {
             Domain::Interval(interval) => Shown(*interval).fmt(f),
             Domain::PowerOfTwo { hi } => write!(f, "powers of two up to 2^{hi}"),
-            Domain::Ids(set) => match network.certificate.id_sets.get(usize::from(*set)) {
+            Domain::Ids(set) => match network.certificate.id_sets.get(*set as usize) {
                 Some(set) => write!(f, "ids of `{}`", Name(&set.name)),
                 None => write!(f, "ids of set {set}"),
             },

@@ -137,7 +137,7 @@ fn regions(network: &Network) -> Value {
         let values = match region.values {
             Domain::Interval(interval) => json!([interval.lo, interval.hi]),
             Domain::PowerOfTwo { hi } => json!({ "powers": hi }),
-            Domain::Ids(set) => json!({ "ids": network.certificate.id_sets[usize::from(set)].name }),
+            Domain::Ids(set) => json!({ "ids": network.certificate.id_sets[set as usize].name }),
         };
         json!({
             "name": region.name,

@@ -12,7 +12,7 @@ fn domain_contains(network: &Network, domain: Domain, x: f64) -> bool {
         Domain::Interval(i) => x.fract() == 0.0 && i.lo as i128 <= x as i128 && x as i128 <= i.hi as i128,
         Domain::PowerOfTwo { hi } => x == 0.0 || (0..=hi).any(|k| x == 2f64.powi(k.into())),
         Domain::Ids(set) => {
-            let ids = &network.certificate.id_sets[usize::from(set)].ids;
+            let ids = &network.certificate.id_sets[set as usize].ids;
             x == 0.0 || ids.iter().any(|id| f64::from(*id) == x)
         }
     }

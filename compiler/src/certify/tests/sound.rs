@@ -46,7 +46,7 @@ impl Random {
                 k => 2f64.powi(k as i32 - 1),
             },
             Domain::Ids(set) => {
-                let ids = &network.certificate.id_sets[usize::from(set)].ids;
+                let ids = &network.certificate.id_sets[set as usize].ids;
                 let i = self.below(ids.len() + 1);
                 ids.get(i).map_or(0.0, |id| f64::from(*id))
             }

@@ -29,8 +29,7 @@ pub struct Places {
     pub of: FxHashMap<Value, Place>,
     /// Parameters that are handed over elsewhere, as values of their own.
     handed_over: FxHashMap<Value, Value>,
-    /// For each packet, what it needs from the packets before, parameters not included; of what is in the frame only
-    /// what one of the packets right before it makes.
+    /// For each packet, what it needs from the packets before, parameters not included.
     pub live_in: Vec<Vec<Value>>,
     /// Number of frame slots.
     pub slots: u32,
@@ -50,8 +49,8 @@ const FIRST_FIELD: u16 = 1;
 /// `reserved_slots` slots of the frame are taken. If it turns out early that more than [`MAX_FRAME`] slots are needed,
 /// only the number of slots is set, to the least that it can be.
 ///
-/// Where a value is alive is found when it is asked for, and not kept for all values: there may be many that are alive in
-/// many packets.
+/// The points of a value are found when they are asked for, and not kept for all values: there may be many that are alive at
+/// many points.
 pub fn run(packets: &Packets, fields: u16, reserved_slots: u32) -> Places {
     let fields = u32::from(fields - FIRST_FIELD);
     let mut liveness = Liveness::new(packets);
@@ -117,16 +116,11 @@ pub fn run(packets: &Packets, fields: u16, reserved_slots: u32) -> Places {
         if params.contains_key(&value) {
             continue;
         }
-        if free < fields {
-            liveness.live.iter().for_each(|i| places.live_in[*i as usize].push(value));
-        } else {
-            // A slot is written where the value is made, if it goes on from there.
-            liveness.for_each_behind(packets, value, |i| places.live_in[i as usize].push(value));
-        }
+        liveness.live.iter().for_each(|i| places.live_in[*i as usize].push(value));
     }
     for values in &mut places.live_in {
         values.sort_unstable();
-        values.dedup();
+        values.shrink_to_fit();
     }
     places
 }
@@ -199,8 +193,6 @@ struct Liveness {
     predecessors: Vec<SmallVec<[u32; 2]>>,
     /// Where each value is made.
     home: FxHashMap<Value, u32>,
-    /// Where table reads are made anew.
-    made_anew: FxHashMap<Value, SmallVec<[u32; 2]>>,
     /// Where values are used that are not made there.
     uses: FxHashMap<Value, SmallVec<[u32; 4]>>,
     /// Parameters that jumps hand over.
@@ -265,7 +257,6 @@ impl Liveness {
         Liveness {
             predecessors,
             home,
-            made_anew,
             uses,
             params,
             live: Vec::new(),
@@ -330,16 +321,5 @@ impl Liveness {
     /// Packets that hand over a parameter.
     fn handed_over(&self, param: Value) -> &[u32] {
         &self.predecessors[self.home[&param] as usize]
-    }
-
-    /// Packets right behind those that make the value at hand, if it is alive in them.
-    fn for_each_behind(&self, packets: &Packets, value: Value, mut f: impl FnMut(u32)) {
-        let anew = self.made_anew.get(&value).into_iter().flatten();
-        for maker in anew.chain([&self.home[&value]]) {
-            let term = &packets.packets[*maker as usize].term;
-            let landing = if let Term::Call { next, .. } = term { Some(*next) } else { None };
-            let behind = term.targets().map(|target| target.packet).chain(landing);
-            behind.filter(|i| self.live_for[*i as usize] == self.round).for_each(&mut f);
-        }
     }
 }

@@ -93,7 +93,7 @@ fn unsupported_proposals() {
     // Where the instruction's bytes are; nothing for declarations.
     for (wat, what, proposal, bytes) in [
         (
-            "(func $f (drop (i8x16.relaxed_swizzle (v128.const i64x2 0 0) (v128.const i64x2 0 0))))",
+            "(func $f (drop (i8x16.add (v128.const i64x2 0 0) (v128.const i64x2 0 0))))",
             "v128.const",
             "SIMD",
             &b"\xfd\x0c"[..],

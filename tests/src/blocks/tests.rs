@@ -18,7 +18,7 @@ fn programs_are_modules_and_differ() {
         "load16_s",
         "(call",
         "(if",
-        "offset=6553",
+        "offset=655",
         "div_s",
     ] {
         let with = texts.iter().filter(|text| text.contains(what)).count();

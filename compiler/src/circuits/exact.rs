@@ -9,7 +9,7 @@ use std::ops::{Add, Mul, Neg, Sub};
 ///
 /// Packed, so that a term of a form takes no more room than with a float64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub struct Exact {
     /// Odd unless `scale` is 0, so that equal numbers have equal bits; never `i64::MIN`.
     mantissa: i64,

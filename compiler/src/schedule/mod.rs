@@ -47,14 +47,17 @@ struct Interface {
 /// Packets that jump to a packet, and by which of their jumps.
 type Predecessors = SmallVec<[(u32, u32); 2]>;
 
+/// A prefetched port: its encoded field, its terms over carried fields, and its constant.
+pub type Port = (u16, SmallVec<[(u16, f64); 2]>, f64);
+
 /// What the packets before a packet make for it in ports, beside the fields that it is declared to begin with.
 ///
 /// Each port is a form over carried fields as the packet finds them. The packets before multiply it out over what
 /// they have, so that a field which only ports depend on is not handed over at all.
 #[derive(Clone, Debug, Default)]
 pub struct Prefetched {
-    /// Encoded field of each port, its terms over carried fields, and its constant.
-    pub ports: Vec<(u16, SmallVec<[(u16, f64); 2]>, f64)>,
+    /// The ports.
+    pub ports: Vec<Port>,
     /// The carried fields that ports depend on, and where their values lie.
     pub inputs: Vec<(u16, Range)>,
 }

@@ -116,8 +116,8 @@ impl Check<'_> {
             self.jump_table(function, *index, targets)?;
         }
         let mut to_resolver: Option<ExpertId> = None;
-        for lane in 0..LANES {
-            let fp = frame_pointer[lane] as u64;
+        for (lane, fp) in frame_pointer.into_iter().enumerate() {
+            let fp = fp as u64;
             let outcome = match self.source.runs[lane] {
                 Run::Impossible => continue,
                 Run::Trap(code, offset) => {

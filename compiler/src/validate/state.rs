@@ -102,8 +102,8 @@ impl Draw {
         let beside = (h >> 32) as i64 % 3 - 1;
         let x = match KINDS[self.lane][(h >> 61) as usize] {
             Uniform => lo - 1,
-            Small => low * 67 >> 32,
-            Address => low * 65_521 >> 32,
+            Small => (low * 67) >> 32,
+            Address => (low * 65_521) >> 32,
             Edge => EDGES[low as usize % EDGES.len()] + beside,
             Power => (1 << (low % 33)) + beside,
             Large => hi - low % 5,
@@ -115,7 +115,7 @@ impl Draw {
             return x;
         }
         // The upper half of the product with the number of integers in the interval.
-        lo.wrapping_add((u128::from(mix(h)) * (u128::from(span) + 1) >> 64) as i64)
+        lo.wrapping_add(((u128::from(mix(h)) * (u128::from(span) + 1)) >> 64) as i64)
     }
 
     /// A byte of a space of bytes, the one at `place` in it.

@@ -246,12 +246,12 @@ impl Check<'_> {
     fn control(&mut self, function: &Of, packet: &Packet, frame_pointer: &Lanes<f64>) {
         let Term::Call { next, .. } = packet.term else { return };
         let landing = function.begins[next as usize].experts.start;
-        for lane in 0..LANES {
+        for (lane, fp) in frame_pointer.iter().enumerate() {
             if self.source.is_running(lane) {
-                let callee = frame_pointer[lane] as u64 + u64::from(function.frame);
+                let callee = *fp as u64 + u64::from(function.frame);
                 let traces = &mut self.source.traces;
                 traces.write(lane, self.layout.returns + callee, landing.into());
-                traces.write(lane, self.layout.frame_pointers + callee, frame_pointer[lane]);
+                traces.write(lane, self.layout.frame_pointers + callee, *fp);
             }
         }
     }

@@ -292,7 +292,7 @@ fn what_a_limit_stops_has_printed_nothing_by_halves() {
                     (br_if $next (i32.lt_u (local.get $i) (i32.const 200))))))
     "#;
     let network = compile(wat.as_bytes(), &Options::default()).unwrap();
-    let all: Vec<u8> = (1..=200).map(|i| (i * 77 / 3 | 1) as u8).collect();
+    let all: Vec<u8> = (1..=200).map(|i| ((i * 77 / 3) | 1) as u8).collect();
     for max_steps in (0..2600).step_by(7) {
         for executor in [Executor::Sparse, Executor::Dense] {
             let printed = Shared::default();

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use wasm2onnx_runtime::lockstep::{self, Divergence, End, compare_step_by_step};
-use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network, Place, SparseOptions, Stepper, Value};
+use wasm2onnx_runtime::{
+    Config, Error, Executor, Instance, Network, Place, SparseOptions, Stepper, TrapCode, Value,
+};
 
 use crate::examples::{Answer, Call};
 use crate::oracle::{Engine, Outcome, Stop, anonymous};
@@ -69,6 +71,8 @@ pub fn outcome(result: Result<Vec<Value>, Error>) -> Outcome {
     result.map_err(|error| match error {
         Error::Trap(trap) => Stop::Trap(trap.code),
         Error::StepLimit(_) => Stop::Limit,
+        // A model tells it by its code, as all that is not the step limit.
+        Error::OutputLimit(_) => Stop::Trap(TrapCode::OutputLimit),
         other => panic!("{other}"),
     })
 }

@@ -87,8 +87,8 @@ def run(first, z):
 
 steps = 0
 numbers, rows = initial["initial.numbers"].copy(), {}
-for (kind, places), text in zip(entry["args"], sys.argv[2:], strict=True):
-    for i, place in enumerate(places):  # words, low word first: in fields, or in rows if there are very many
+for (kind, words), text in zip(entry["args"], sys.argv[2:], strict=True):
+    for i, place in enumerate(words):  # low word first: in fields, or in rows if there are very many
         word = int(text, 0) >> 32 * i & 0xFFFF_FFFF
         if isinstance(place, int):
             numbers[0, place] = word

@@ -120,11 +120,9 @@ def main():
     early = {}
     for (kind, places), text in zip(t.entry["args"], o.args, strict=True):
         bits = np.array([int(text, 0) % 2**64], "<u8") if kind[0] == "i" else np.array([text], TYPES[kind])
-        for place, word in zip(places, bits.view("<u4")):
-            if isinstance(place, int):
-                t.call[place] = word
-            else:  # arguments that are too many for the first step's rows
-                early[place["key"]] = word
+        for place, word in zip(places, bits.view("<u4")):  # in fields; if there are very many, in rows
+            to, at = (t.call, place) if isinstance(place, int) else (early, place["key"])
+            to[at] = word
     steps, e = 0, 1
     for first, z in (t.entry["start"], np.zeros(t.size)), (t.entry["expert"], t.call):
         step = e == 1 and first is not None  # instance creation, if there is any; if it halts, the call

@@ -123,7 +123,6 @@ fn unsupported_proposals() {
         ("(import \"env\" \"tag\" (tag))", "the import section", "exception handling", b""),
         ("(func $f (try_table))", "try_table", "exception handling", b"\x1f"),
         ("(func $f (local exnref))", "the type of a local", "exception handling", b""),
-        ("(func $f (try (do) (catch_all)))", "try", "legacy exception handling", b"\x06"),
         ("(memory i64 1)", "a 64-bit memory", "memory64", b""),
         ("(table i64 1 funcref)", "a 64-bit table", "memory64", b""),
         ("(memory 1) (memory 1)", "a second memory", "multi-memory", b""),

@@ -64,6 +64,8 @@ impl fmt::Display for Stop {
 impl From<CompileError> for Stop {
     fn from(error: CompileError) -> Self {
         match error.kind() {
+            // Of a proposal that the version at hand does not have: in that version it is invalid.
+            ErrorKind::Unsupported { advice: Some(_), .. } => Stop::Invalid(error.to_string()),
             ErrorKind::Unsupported { what, .. } => Stop::Unsupported(what.clone()),
             // What does not begin as a binary is taken for text.
             ErrorKind::Invalid { .. } | ErrorKind::NotWasm(_) | ErrorKind::Text(_) => {

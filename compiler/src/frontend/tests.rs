@@ -126,7 +126,6 @@ fn unsupported_proposals() {
         ("(memory i64 1)", "a 64-bit memory", "memory64", b""),
         ("(table i64 1 funcref)", "a 64-bit table", "memory64", b""),
         ("(memory 1) (memory 1)", "a second memory", "multi-memory", b""),
-        ("(import \"env\" \"memory\" (memory 1)) (memory 1)", "a second memory", "multi-memory", b""),
         ("(memory 1 (pagesize 1))", "a memory with custom page size", "custom page sizes", b""),
         ("(type (struct (field i32)))", "the type section", "garbage collection", b""),
         ("(type (array i8))", "the type section", "garbage collection", b""),

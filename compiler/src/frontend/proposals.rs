@@ -86,7 +86,11 @@ pub fn explain(binary: &[u8], options: &Options, names: &[String], error: Compil
         _ => None,
     };
     let needed = |proposal: &&Proposal| validate(WasmFeatures::all().difference(proposal.feature)).is_err();
-    let Some(proposal) = by_operator.or_else(|| PROPOSALS.iter().find(needed)) else { return error };
+    // One proposal may bring what another has, too: then none of them is needed, and one of them is enough.
+    let enough = |proposal: &&Proposal| validate(options.features.union(proposal.feature)).is_ok();
+    let proposal =
+        by_operator.or_else(|| PROPOSALS.iter().find(needed)).or_else(|| PROPOSALS.iter().rev().find(enough));
+    let Some(proposal) = proposal else { return error };
     let (what, function) = known.unwrap_or_else(|| match &place {
         Place::Function(index, op) => {
             let name = names.get(*index as usize).cloned().unwrap_or_else(|| format!("func[{index}]"));

@@ -4,7 +4,7 @@ use wasm2onnx_runtime::lockstep::{Divergence, End, compare_machine_code, compare
 use wasm2onnx_runtime::{Network, Value};
 
 #[path = "../../tests/src/programs.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the tests use more of the programs than the seeds do")]
 pub mod programs;
 
 /// Steps that a run is followed for: the dense executor looks at all rows in each.

@@ -469,7 +469,10 @@ impl Jit {
 
     /// Compiles the region of the hot packet at `expert`, where `z` is now as given. No step of an expert
     /// that `stops` is part of it.
-    #[allow(clippy::too_many_arguments)]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the executor lends its parts one by one, as this is one of them"
+    )]
     pub(crate) fn compile(
         &mut self,
         network: &Network,

@@ -279,35 +279,36 @@ fn failures_of_the_host_end_a_run() {
     }
 }
 
-/// A limit of steps may fall anywhere; what is shown then is what whole tokens have printed.
+/// A limit of steps may fall anywhere: what is shown is what the trace says, a beginning of all that is printed.
 #[test]
 fn what_a_limit_stops_has_printed_nothing_by_halves() {
-    let wat = r#"
-        (module
-            (import "env" "output_byte" (func $out (param i32)))
-            (func (export "f") (local $i i32)
-                (loop $next
-                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
-                    (call $out (i32.or (i32.div_u (i32.mul (local.get $i) (i32.const 77)) (i32.const 3)) (i32.const 1)))
-                    (br_if $next (i32.lt_u (local.get $i) (i32.const 200))))))
-    "#;
-    let network = compile(wat.as_bytes(), &Options::default()).unwrap();
-    let all: Vec<u8> = (1..=200).map(|i| ((i * 77 / 3) | 1) as u8).collect();
-    for max_steps in (0..2600).step_by(7) {
-        for executor in [Executor::Sparse, Executor::Dense] {
+    let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
+    for name in READERS {
+        let run = |config: Config, max_steps| {
             let printed = Shared::default();
             let config = Config {
-                executor,
-                max_steps: Some(max_steps),
+                max_steps,
+                stdin: b"abcdefg".to_vec(),
                 stdout_sink: Some(Box::new(printed.clone())),
-                ..Config::default()
+                ..config
             };
-            let outcome = Instance::with_config(&network, config).unwrap().invoke("f", &[]);
-            let printed = printed.bytes();
-            assert!(all.starts_with(&printed), "{max_steps}: {printed:?}");
-            match outcome {
-                Ok(_) => assert_eq!(printed, all),
-                Err(error) => assert_eq!(error, Error::StepLimit(max_steps)),
+            let mut instance = Instance::with_config(&network, config).unwrap();
+            let outcome = instance.invoke(name, &[]);
+            assert_eq!(printed.bytes(), instance.stdout(), "{name}, {max_steps:?}");
+            (instance.steps(), printed.bytes(), outcome)
+        };
+        let (steps, all, _) = run(Config::default(), None);
+        for max_steps in 0..steps {
+            // Without a sink, nothing is appended before its step.
+            let config = Config { max_steps: Some(max_steps), stdin: b"abcdefg".to_vec(), ..Config::default() };
+            let mut instance = Instance::with_config(&network, config).unwrap();
+            assert_eq!(instance.invoke(name, &[]), Err(Error::StepLimit(max_steps)));
+            let expected = instance.stdout();
+            assert!(all.starts_with(&expected), "{name}, {max_steps}: {expected:?}");
+            for (way, config) in ways() {
+                let (_, printed, outcome) = run(config, Some(max_steps));
+                assert_eq!(outcome, Err(Error::StepLimit(max_steps)), "{name}, {way}");
+                assert_eq!(printed, expected, "{name}, {max_steps}, {way}");
             }
         }
     }

@@ -212,16 +212,19 @@ impl<'n> Instance<'n> {
             let (slice, whole) = self.slice(left);
             self.steps += slice.steps;
             self.tokens += slice.tokens;
-            if slice.ended || whole {
-                self.show()?;
-            }
             if slice.ended {
+                self.show()?;
                 return end_of_run(self.network, self.machine.stepper().z().0);
             }
             if let Some(max) = self.max_steps
                 && self.steps >= max
             {
+                // The rows of the last step would be appended by one that is not allowed.
+                self.write_output()?;
                 return Err(Error::StepLimit(max));
+            }
+            if whole {
+                self.show()?;
             }
             if let Some(progress) = &mut self.progress {
                 progress(self.steps);
@@ -289,11 +292,18 @@ impl<'n> Instance<'n> {
         (slice, false)
     }
 
-    /// Writes what was printed and not written yet.
+    /// Writes what was printed and not written yet, the last step's rows among it.
     fn show(&mut self) -> Result<(), Error> {
+        if self.output.is_some() {
+            self.machine.stepper_mut().append_rows();
+        }
+        self.write_output()
+    }
+
+    /// Writes what the rows of the trace say was printed and was not written yet.
+    fn write_output(&mut self) -> Result<(), Error> {
         let Some(output) = &mut self.output else { return Ok(()) };
-        let stepper = self.machine.stepper_mut();
-        stepper.append_rows();
+        let stepper = self.machine.stepper();
         output.write(self.network, stepper, printed_length(self.network, stepper))
     }
 

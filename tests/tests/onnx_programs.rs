@@ -154,7 +154,7 @@ fn softmax_refuses_what_is_too_long() {
 #[test]
 fn step_limits() {
     // Resident, with instance creation, paged with streams, ended by a trap.
-    for name in ["recursion", "start", "start_traps", "echo", "division_traps"] {
+    for name in ["recursion", "start", "start_traps", "echo", "echo_traps", "division_traps"] {
         let program = programs::all().find(|program| program.name == name).expect("one of them");
         let network = program.network();
         for attention in ATTENTIONS {
@@ -165,12 +165,13 @@ fn step_limits() {
             for args in program.calls.iter().take(2) {
                 let run = |max_steps| expected(&network, Executor::Sparse, args, program.stdin, max_steps);
                 let steps = run(None).1;
-                let all = (0..=steps + 1).filter(|max| *max < 6 || steps < *max + 3 || max % 23 == 0);
+                // What was printed before a limit differs from step to step.
+                let some = if network.io.stdout.is_some() { 1 } else { 23 };
+                let all = (0..=steps + 1).filter(|max| *max < 6 || steps < *max + 3 || max % some == 0);
                 for max_steps in all {
-                    let (ended, _) = model.run(args, program.stdin, Some(max_steps as i64));
-                    let (outcome, steps, _) = run(Some(max_steps));
+                    let (ended, stdout) = model.run(args, program.stdin, Some(max_steps as i64));
                     let what = format!("{name}{args:?}, {attention:?}, {max_steps} steps");
-                    assert_eq!((ended.outcome(), ended.steps), (outcome, steps), "{what}");
+                    assert_eq!(row(ended, stdout), run(Some(max_steps)), "{what}");
                 }
                 for max_steps in [-1, -2, i64::MIN] {
                     let (ended, _) = model.run(args, program.stdin, Some(max_steps));

@@ -48,15 +48,26 @@ pub fn run(
             let e = g.plain("expert.max", "Max", &[&e, &bottom]);
             let e = g.cast("expert.id", &e, DataType::Int64);
             let e = g.plain("expert", "Reshape", &[&e, &flat]);
+            let (steps, going) = step::count(g, frozen, steps, &e, &zero);
+            let k = allowed_keys(g, &k, &steps, max_steps);
             let trace = dense::append(g, trace, &k, &x);
             let r = dense::read(g, attention, frozen, &trace, &q, "read");
             let tables = frozen.table_rows.as_ref().expect("made for attention over all rows");
             let w = dense::look_up(g, attention, tables, &t);
             let z = step::apply(g, frozen, &e, [&gates, &v], [&r, &w, &s]);
-            let (steps, going) = step::count(g, frozen, steps, &e, &zero);
             (going, vec![z, steps, trace])
         })
     });
     let [z, steps, trace] = last.try_into().expect("three values are carried");
     State { z, steps, trace: vec![trace] }
+}
+
+/// Keys of the rows that a step appends; 0, which is none, for a step that the limit forbids. There is one such
+/// step, because the loop takes a turn more than steps are left, for the rows of those that have ended.
+fn allowed_keys(g: &mut Graph, keys: &str, steps: &str, max_steps: &str) -> Name {
+    let last = g.initializer("const/last", Tensor::list(&[-1i64]));
+    let none = g.initializer("const/zero.number", Tensor::scalar(0f64));
+    let beyond = g.plain("beyond", "Greater", &[steps, max_steps]);
+    let beyond = g.plain("beyond.column", "Unsqueeze", &[&beyond, &last]);
+    g.plain("key.allowed", "Where", &[&beyond, &none, keys])
 }

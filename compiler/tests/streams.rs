@@ -300,7 +300,8 @@ fn what_a_limit_stops_has_printed_nothing_by_halves() {
         let (steps, all, _) = run(Config::default(), None);
         for max_steps in 0..steps {
             // Without a sink, nothing is appended before its step.
-            let config = Config { max_steps: Some(max_steps), stdin: b"abcdefg".to_vec(), ..Config::default() };
+            let config =
+                Config { max_steps: Some(max_steps), stdin: b"abcdefg".to_vec(), ..Config::default() };
             let mut instance = Instance::with_config(&network, config).unwrap();
             assert_eq!(instance.invoke(name, &[]), Err(Error::StepLimit(max_steps)));
             let expected = instance.stdout();

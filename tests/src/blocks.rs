@@ -63,6 +63,8 @@ enum Statement {
     SetGlobal(u32, Expr),
     Store(Access, Box<[Expr; 2]>),
     If(Expr, [Vec<Statement>; 2]),
+    /// An index and what is done for 0, 1, …; the last one also for all that is larger.
+    Switch(Expr, Vec<Vec<Statement>>),
     /// A counter, which nothing else sets, the turns (at least one is taken) and the body.
     Loop(u32, Expr, Vec<Statement>),
 }
@@ -119,7 +121,7 @@ impl Statement {
         match self {
             Statement::Set(_, value) | Statement::SetGlobal(_, value) => std::slice::from_mut(value),
             Statement::Store(_, operands) => &mut **operands,
-            Statement::If(condition, _) => std::slice::from_mut(condition),
+            Statement::If(condition, _) | Statement::Switch(condition, _) => std::slice::from_mut(condition),
             Statement::Loop(_, turns, _) => std::slice::from_mut(turns),
         }
     }
@@ -128,6 +130,7 @@ impl Statement {
         match self {
             Statement::Set(..) | Statement::SetGlobal(..) | Statement::Store(..) => &mut [],
             Statement::If(_, arms) => arms,
+            Statement::Switch(_, arms) => arms,
             Statement::Loop(_, _, body) => std::slice::from_mut(body),
         }
     }

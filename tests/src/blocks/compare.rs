@@ -69,8 +69,10 @@ impl Program {
             let mut ours = Instance::with_config(&network, way.config(max_steps(instructions)))
                 .map_err(|error| format!("{way:?}: creation: {error}"))?;
             let mut steps = Vec::new();
-            for (call, expected) in self.calls.iter().zip(&expected).take(calls) {
-                Effect::of(&mut ours, &function_name(call.function), &call.args)
+            for (i, (call, expected)) in self.calls.iter().zip(&expected).take(calls).enumerate() {
+                // What a call stores stays there, so the last one shows it.
+                let effect = if i + 1 == calls { Effect::of } else { Effect::but_memories };
+                effect(&mut ours, &function_name(call.function), &call.args)
                     .compare(expected)
                     .map_err(|what| format!("{way:?}: {call}: {what}"))?;
                 steps.push(ours.steps());
@@ -79,7 +81,10 @@ impl Program {
         };
         let steps = run(Way::Checked, self.calls.iter().filter(|call| !call.long).count())?;
         run(Way::Eager, self.calls.len())?;
-        run(Way::Default, self.calls.len())?;
+        // Shorter calls make nothing hot.
+        if self.calls.iter().any(|call| call.long) {
+            run(Way::Default, self.calls.len())?;
+        }
         let dense =
             run(Way::Dense, steps.iter().filter(|steps| **steps <= DENSE_STEPS).count())?.len() as u64;
         let traps = expected.iter().filter(|effect| effect.outcome.is_err()).count() as u64;

@@ -497,6 +497,9 @@ impl<'r> Body<'r> {
             return Statement::SetGlobal(global as u32, self.expr(ty, 0));
         }
         if is(branches) && depth < 2 {
+            if self.rng().u8(..4) == 0 {
+                return self.switch(depth);
+            }
             let condition = self.condition(0);
             let then = self.part(depth + 1);
             let other = if self.rng().bool() { self.part(depth + 1) } else { Vec::new() };
@@ -512,6 +515,22 @@ impl<'r> Body<'r> {
         let value = self.expr(self.locals[local as usize], 0);
         self.recent.push(local);
         Statement::Set(local, value)
+    }
+
+    /// Arms by an index that is mostly small, now and then beyond them.
+    fn switch(&mut self, depth: u32) -> Statement {
+        let arms = self.rng().usize(1..9);
+        let mut index = self.operand(Type::I32, depth);
+        let mask = [1, 3, 7, 15][self.rng().usize(..4)];
+        if self.rng().u8(..8) > 0 {
+            index = same(Type::I32, "and", [index, Expr::Const(Type::I32, mask)]);
+        }
+        if self.rng().u8(..4) == 0 {
+            let first = Expr::Const(Type::I32, self.rng().i64(0..8));
+            index = same(Type::I32, "sub", [index, first]);
+        }
+        let arms = (0..arms).map(|_| if self.left == 0 { Vec::new() } else { self.part(depth + 1) });
+        Statement::Switch(index, arms.collect())
     }
 
     fn any_local(&mut self, ty: Type) -> Expr {

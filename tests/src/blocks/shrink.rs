@@ -199,6 +199,9 @@ fn with_expr<T>(program: &mut Program, at: usize, f: impl FnOnce(&mut Expr) -> T
             Statement::If(condition, arms) => {
                 find(condition, left).or_else(|| arms.iter_mut().find_map(|arm| find_in(arm, left)))
             }
+            Statement::Switch(index, arms) => {
+                find(index, left).or_else(|| arms.iter_mut().find_map(|arm| find_in(arm, left)))
+            }
             other => other.exprs_mut().iter_mut().find_map(|expr| find(expr, left)),
         })
     }

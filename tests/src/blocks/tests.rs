@@ -18,6 +18,7 @@ fn programs_are_modules_and_differ() {
         "load16_s",
         "(call",
         "(if",
+        "br_table",
         "offset=655",
         "div_s",
     ] {

@@ -96,6 +96,19 @@ impl Statement {
                 write_all(other, depth + 1, f)?;
                 writeln!(f, "{:depth$}))", "")
             }
+            Statement::Switch(index, arms) => {
+                // A block around each arm's beginning, and one around all: an arm leaves those that are left.
+                writeln!(f, "{}", "(block ".repeat(arms.len() + 1))?;
+                write!(f, "{:depth$}(br_table", "")?;
+                (0..arms.len()).try_for_each(|arm| write!(f, " {arm}"))?;
+                writeln!(f, " {index})")?;
+                for (arm, body) in arms.iter().enumerate() {
+                    writeln!(f, "{:depth$})", "")?;
+                    write_all(body, depth + 1, f)?;
+                    writeln!(f, "{:depth$}(br {})", "", arms.len() - 1 - arm)?;
+                }
+                writeln!(f, "{:depth$})", "")
+            }
             Statement::Loop(counter, turns, body) => {
                 writeln!(f, "(local.set {counter} (i32.const 0))")?;
                 writeln!(f, "{:depth$}(loop", "")?;

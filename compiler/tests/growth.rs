@@ -17,9 +17,6 @@ use wasm2onnx_compiler::{CompileError, Options, compile};
 const MOST_TIME: f64 = 3.0;
 /// Most times that twice the size may take the memory. Peaks are the same in every run, but vectors grow by doubling.
 const MOST_MEMORY: f64 = 2.6;
-/// The family that still takes more of both: the values that are alive in a packet are listed for each packet, and the comparison
-/// with the program needs those lists.
-const LISTED: (&str, f64) = ("live", 4.5);
 
 /// Counts the bytes that are in use.
 struct Counted;
@@ -79,13 +76,11 @@ fn check(family: &Family) {
             peaks[i] = peak;
         }
         let memory = peaks[1] as f64 / peaks[0] as f64;
-        let most = if family.name == LISTED.0 { LISTED.1 } else { MOST_MEMORY };
-        assert!(memory < most, "{}: {memory} times the memory: {peaks:?} bytes", family.name);
+        assert!(memory < MOST_MEMORY, "{}: {memory} times the memory: {peaks:?} bytes", family.name);
         // Times are rounded, and longer if others use the caches: the best of some rounds counts.
         let [small, large] = best;
         println!("{}: {small} and {large} hundredths of a second, {memory:.2} times the memory", family.name);
-        let most = if family.name == LISTED.0 { LISTED.1 } else { MOST_TIME };
-        if (large as f64) < most * (small + 1) as f64 {
+        if (large as f64) < MOST_TIME * (small + 1) as f64 {
             return;
         }
         assert!(round < 5, "{}: {best:?} hundredths of a second", family.name);

@@ -295,6 +295,13 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Whether a value that later packets find at a place is the packet's own, and not there already.
+    fn is_own(&self, value: Value, place: Place) -> bool {
+        let jumped_to = matches!(self.packet.entry, EntryKind::Normal | EntryKind::Switched);
+        let moves = || !jumped_to || self.cx.places.of_param(value) != Some(place);
+        self.defined.contains_key(&value) || self.params.contains_key(&value) && moves()
+    }
+
     /// What is declared of the field of a parameter.
     fn param_range(&self, value: Value) -> Range {
         match self.cx.params.get(&value) {
@@ -493,40 +500,38 @@ impl<'a> Lowering<'a> {
         // Values that live on.
         let mut live = FxHashMap::default();
         let mut new = Vec::new();
-        let next_packets = term.targets().map(|t| t.packet).chain(match term {
-            Term::Call { next, .. } => Some(next),
-            _ => None,
-        });
-        let next_packets: Vec<u32> = next_packets.collect();
+        let mut own: Vec<(Value, u32)> = Vec::new();
+        for value in self.packet.made() {
+            if let Some(Place::Slot(slot)) = self.cx.places.of.get(&value).copied()
+                && self.is_own(value, Place::Slot(slot))
+            {
+                own.push((value, slot));
+            }
+        }
+        own.sort_unstable();
+        let next_packets: Vec<u32> = term.targets().map(|t| t.packet).chain(term.landing()).collect();
         for next in next_packets {
-            for value in &self.cx.places.live_in[next as usize] {
-                if live.contains_key(value) {
+            for &value in &self.cx.places.live_fields[next as usize] {
+                if live.contains_key(&value) {
                     continue;
                 }
-                let place = self.cx.places.of[value];
-                let jumped_to = matches!(self.packet.entry, EntryKind::Normal | EntryKind::Switched);
-                let moves = || !jumped_to || self.cx.places.of_param(*value) != Some(place);
-                let is_own = self.defined.contains_key(value) || self.params.contains_key(value) && moves();
-                match place {
-                    Place::Field(_) => {
-                        let word = self.word(*value);
-                        let mut form = self.words.form(word);
-                        if is_own {
-                            if !self.circuit().range(&form).within(CROSSING) {
-                                form = self.words.canonical(word);
-                            }
-                            new.push((*value, self.words.circuit.range(&form)));
-                        } else {
-                            form = self.entry_form(*value);
-                        }
-                        live.insert(*value, form);
+                let is_own = self.is_own(value, self.cx.places.of[&value]);
+                let word = self.word(value);
+                let mut form = self.words.form(word);
+                if is_own {
+                    if !self.circuit().range(&form).within(CROSSING) {
+                        form = self.words.canonical(word);
                     }
-                    Place::Slot(slot) => {
-                        if is_own && written.insert(slot) {
-                            let word = self.word(*value);
-                            slots.push((slot, self.words.canonical(word)));
-                        }
-                    }
+                    new.push((value, self.words.circuit.range(&form)));
+                } else {
+                    form = self.entry_form(value);
+                }
+                live.insert(value, form);
+            }
+            for &(value, slot) in &own {
+                if self.cx.places.slot_into(value, next).is_some() && written.insert(slot) {
+                    let word = self.word(value);
+                    slots.push((slot, self.words.canonical(word)));
                 }
             }
         }

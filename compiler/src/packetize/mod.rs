@@ -87,6 +87,32 @@ impl Term {
         };
         few.into_iter().flatten().chain(many)
     }
+
+    /// Where a call lands.
+    pub fn landing(&self) -> Option<u32> {
+        match self {
+            Term::Call { next, .. } => Some(*next),
+            _ => None,
+        }
+    }
+
+    /// Values that it uses, those handed over among them.
+    pub fn used(&self) -> impl Iterator<Item = Value> + '_ {
+        let callee = |callee: &Callee| match callee {
+            Callee::Reference(value) => Some(*value),
+            Callee::Direct(_) | Callee::Indirect { .. } => None,
+        };
+        let (one, many): (Option<Value>, &[Value]) = match self {
+            Term::Branch { cond: value, .. } | Term::Switch { index: value, .. } => (Some(*value), &[]),
+            Term::Call { callee: called, args, .. } | Term::TailCall { callee: called, args } => {
+                (callee(called), args)
+            }
+            Term::Return(values) => (None, values),
+            Term::Jump(_) | Term::Trap(_) => (None, &[]),
+        };
+        let handed_over = self.targets().flat_map(|target| &target.args);
+        one.into_iter().chain(many.iter().chain(handed_over).copied())
+    }
 }
 
 /// A packet: straight-line code, one token.
@@ -108,6 +134,16 @@ impl Packet {
     /// Offset of its first instruction in the module.
     pub fn offset(&self) -> u32 {
         self.insts.first().map_or(self.term_offset, |i| i.offset)
+    }
+
+    /// Its parameters and results.
+    pub fn made(&self) -> impl Iterator<Item = Value> + '_ {
+        self.params.iter().copied().chain(self.insts.iter().filter_map(|inst| inst.result))
+    }
+
+    /// Values that it uses, its own among them.
+    pub fn used(&self) -> impl Iterator<Item = Value> + '_ {
+        self.insts.iter().flat_map(|inst| &inst.args).copied().chain(self.term.used())
     }
 }
 

@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{EntryKind, Packets, Term};
+use super::{EntryKind, Packets};
 use crate::ir::Value;
 use crate::stack::MAX_FRAME;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -29,8 +29,11 @@ pub struct Places {
     pub of: FxHashMap<Value, Place>,
     /// Parameters that are handed over elsewhere, as values of their own.
     handed_over: FxHashMap<Value, Value>,
-    /// For each packet, what it needs from the packets before, parameters not included.
-    pub live_in: Vec<Vec<Value>>,
+    /// For each packet, what it needs in fields from the packets before, parameters not included.
+    pub live_fields: Vec<Vec<Value>>,
+    /// For each value in a slot, the packets that need it from packets before. There may be as many values in the frame
+    /// as there are packets, each of them needed in most: lists for packets would be quadratic.
+    pub live_slots: FxHashMap<Value, Spans>,
     /// Number of frame slots.
     pub slots: u32,
 }
@@ -39,6 +42,53 @@ impl Places {
     /// Where a parameter is handed over.
     pub fn of_param(&self, param: Value) -> Option<Place> {
         self.of.get(self.handed_over.get(&param).unwrap_or(&param)).copied()
+    }
+
+    /// Slot of a value, if it is in one and the packet needs it from packets before.
+    pub fn slot_into(&self, value: Value, packet: u32) -> Option<u32> {
+        match self.of.get(&value)? {
+            Place::Slot(slot) => self.live_slots.get(&value)?.contains(packet).then_some(*slot),
+            Place::Field(_) => None,
+        }
+    }
+}
+
+/// Packets, as ranges: most values are alive in a few runs of packets.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Spans(SmallVec<[(u32, u32); 1]>);
+
+impl Spans {
+    /// Of packets in any order, each there once.
+    fn of(packets: &mut [u32]) -> Spans {
+        packets.sort_unstable();
+        let mut spans: SmallVec<[(u32, u32); 1]> = SmallVec::new();
+        for &packet in &*packets {
+            match spans.last_mut() {
+                Some((_, end)) if *end == packet => *end += 1,
+                _ => spans.push((packet, packet + 1)),
+            }
+        }
+        spans.shrink_to_fit();
+        Spans(spans)
+    }
+
+    /// Whether a packet is among them.
+    pub fn contains(&self, packet: u32) -> bool {
+        let after = self.0.partition_point(|(first, _)| *first <= packet);
+        after > 0 && packet < self.0[after - 1].1
+    }
+
+    /// All but one.
+    #[cfg(test)]
+    pub fn without(&self, packet: u32) -> Spans {
+        let mut packets: Vec<u32> = self.iter().flat_map(|(first, end)| first..end).collect();
+        packets.retain(|p| *p != packet);
+        Spans::of(&mut packets)
+    }
+
+    /// First packets, and the ones after the last, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.0.iter().copied()
     }
 }
 
@@ -82,7 +132,7 @@ pub fn run(packets: &Packets, fields: u16, reserved_slots: u32) -> Places {
     let params: FxHashMap<Value, Value> = handed_over.iter().map(|(param, value)| (*value, *param)).collect();
     order.sort_unstable();
     let mut places = Places { handed_over, slots: reserved_slots, ..Places::default() };
-    places.live_in.resize(packets.packets.len(), Vec::new());
+    places.live_fields.resize(packets.packets.len(), Vec::new());
     let mut used_fields = vec![0u64; packets.packets.len()];
     let mut used_slots = Slots::new(packets.packets.len());
     for (_, value) in order {
@@ -116,9 +166,12 @@ pub fn run(packets: &Packets, fields: u16, reserved_slots: u32) -> Places {
         if params.contains_key(&value) {
             continue;
         }
-        liveness.live.iter().for_each(|i| places.live_in[*i as usize].push(value));
+        match places.of[&value] {
+            Place::Field(_) => liveness.live.iter().for_each(|i| places.live_fields[*i as usize].push(value)),
+            Place::Slot(_) => drop(places.live_slots.insert(value, Spans::of(&mut liveness.live))),
+        }
     }
-    for values in &mut places.live_in {
+    for values in &mut places.live_fields {
         values.sort_unstable();
         values.shrink_to_fit();
     }
@@ -215,16 +268,13 @@ impl Liveness {
         let mut made_anew: FxHashMap<Value, SmallVec<[u32; 2]>> = FxHashMap::default();
         let mut params = FxHashSet::default();
         for (i, packet) in list.iter().enumerate() {
-            for target in packet.term.targets() {
-                predecessors[target.packet as usize].push(i as u32);
-            }
-            if let Term::Call { next, .. } = packet.term {
+            for next in packet.term.targets().map(|target| target.packet).chain(packet.term.landing()) {
                 predecessors[next as usize].push(i as u32);
             }
             if matches!(packet.entry, EntryKind::Normal | EntryKind::Switched) {
                 params.extend(packet.params.iter().copied());
             }
-            for v in packet.params.iter().copied().chain(packet.insts.iter().filter_map(|i| i.result)) {
+            for v in packet.made() {
                 if *home.entry(v).or_insert(i as u32) != i as u32 {
                     made_anew.entry(v).or_default().push(i as u32);
                 }
@@ -233,26 +283,16 @@ impl Liveness {
         let mut uses: FxHashMap<Value, SmallVec<[u32; 4]>> = FxHashMap::default();
         for (i, packet) in list.iter().enumerate() {
             let i = i as u32;
-            let mut used = |v: Value| {
+            for v in packet.used() {
                 let is_made = home.get(&v) == Some(&i) || made_anew.get(&v).is_some_and(|l| l.contains(&i));
                 if packets.constants.contains_key(&v) || is_made {
-                    return;
+                    continue;
                 }
                 let list = uses.entry(v).or_default();
                 if list.last() != Some(&i) {
                     list.push(i);
                 }
-            };
-            packet.insts.iter().flat_map(|inst| &inst.args).for_each(|v| used(*v));
-            match &packet.term {
-                Term::Branch { cond, .. } => used(*cond),
-                Term::Switch { index, .. } => used(*index),
-                Term::Call { args, .. } | Term::TailCall { args, .. } | Term::Return(args) => {
-                    args.iter().for_each(|v| used(*v))
-                }
-                _ => {}
             }
-            packet.term.targets().flat_map(|target| &target.args).for_each(|v| used(*v));
         }
         Liveness {
             predecessors,
@@ -269,8 +309,7 @@ impl Liveness {
 
     /// Values that cross packets.
     fn values(&self, packets: &Packets) -> Vec<Value> {
-        let list = packets.packets.iter();
-        let made = list.flat_map(|p| p.params.iter().copied().chain(p.insts.iter().filter_map(|i| i.result)));
+        let made = packets.packets.iter().flat_map(|packet| packet.made());
         let mut values: Vec<Value> =
             made.filter(|value| self.uses.contains_key(value) || self.params.contains(value)).collect();
         values.sort_unstable();

@@ -1,10 +1,12 @@
 //! What a packet begins with: where the packets before it put its values, and what they made for it in ports.
 
+use super::slots::Slots;
 use crate::backend::Lowered;
 use crate::ir::Value;
 use crate::layout::ARGUMENT_FIELDS;
 use crate::packetize::{EntryKind, Place};
 use crate::schedule::{Prefetched, decode};
+use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, ExpertId, Field, FieldKind, Interval, Network};
 
@@ -25,8 +27,10 @@ pub struct Begin<'a> {
     pub experts: std::ops::Range<ExpertId>,
     /// Carried fields that it is declared to begin with, what they are, and where they lie.
     pub fields: Vec<(Field, Holds, Interval)>,
-    /// Slots of the frame, and what they are.
+    /// Slots of the frame with its parameters and those values that it uses.
     pub slots: Vec<(u32, Holds)>,
+    /// Values that it makes and that later packets find in slots.
+    pub made: Vec<(u32, Value)>,
     /// Fields that only prefetched ports depend on.
     pub hidden: SmallVec<[(Field, Holds, Interval); 2]>,
     pub prefetched: &'a Prefetched,
@@ -40,7 +44,12 @@ impl<'a> Begin<'a> {
     /// # Errors
     ///
     /// What is declared of it and handed over by nobody.
-    pub fn new(network: &Network, lowered: &'a Lowered, index: usize) -> Result<Begin<'a>, String> {
+    pub fn new(
+        network: &Network,
+        lowered: &'a Lowered,
+        slots: &Slots,
+        index: usize,
+    ) -> Result<Begin<'a>, String> {
         let (packets, places) = (&lowered.packets, &lowered.places);
         let packet = &packets.packets[index];
         let number = lowered.first as usize + index;
@@ -56,8 +65,21 @@ impl<'a> Begin<'a> {
             };
             places_of.extend(place.map(|place| (place, Holds::Param(i))));
         }
-        for value in &places.live_in[index] {
+        let mut in_slots = places_of.iter().filter_map(|(place, _)| slot_of(*place));
+        if let Some(slot) = in_slots.find(|slot| slots.at(index as u32, *slot).is_some()) {
+            return Err(format!("slot {slot} is a parameter's and another value's"));
+        }
+        for value in &places.live_fields[index] {
             places_of.push((places.of[value], Holds::Live(*value)));
+        }
+        let made: FxHashSet<Value> = packet.made().collect();
+        let used: FxHashSet<Value> = packet.used().filter(|value| !made.contains(value)).collect();
+        for value in used {
+            let Some(place @ Place::Slot(slot)) = places.of.get(&value).copied() else { continue };
+            if slots.at(index as u32, slot) != Some(value) {
+                return Err(format!("it uses {value}, which is not in slot {slot}"));
+            }
+            places_of.push((place, Holds::Live(value)));
         }
         let holds = |field: Field| {
             let place = Place::Field(field);
@@ -78,23 +100,28 @@ impl<'a> Begin<'a> {
                 hidden.push((*field, holds(*field)?, Interval::new(range.lo, range.hi)));
             }
         }
-        let slots = places_of.iter().filter_map(|(place, holds)| match place {
-            Place::Slot(slot) => Some((*slot, *holds)),
-            Place::Field(_) => None,
-        });
-        let lives_on = |holds| matches!(holds, Holds::Live(_));
-        if let Some((slot, _)) = slots.clone().find(|(slot, holds)| lives_on(*holds) && *slot >= places.slots)
-        {
-            return Err(format!("slot {slot} of a value is behind the frame, where callees write"));
-        }
+        let mut made: Vec<(u32, Value)> =
+            made.into_iter().filter_map(|value| Some((slot_of(*places.of.get(&value)?)?, value))).collect();
+        made.sort_unstable();
+        let mut slots: Vec<(u32, Holds)> =
+            places_of.iter().filter_map(|(place, holds)| Some((slot_of(*place)?, *holds))).collect();
+        slots.sort_by_key(|(slot, _)| *slot);
         Ok(Begin {
             experts: expert..end,
             fields,
-            slots: slots.collect(),
+            slots,
+            made,
             hidden,
             prefetched,
             ports: prefetched.ports.iter().map(|port| decode(port.0, &network.ports)).collect(),
         })
+    }
+}
+
+fn slot_of(place: Place) -> Option<u32> {
+    match place {
+        Place::Slot(slot) => Some(slot),
+        Place::Field(_) => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! One packet: both sides run from the same states, and all that can be seen afterwards compared.
 
 use super::begin::{Begin, Holds, handed_over, quantized};
+use super::slots::Slots;
 use super::source::{Run, Source};
 use super::state::{Constants, Draw, LANES, Lanes};
 use super::target::Target;
@@ -41,6 +42,8 @@ pub struct Of<'a> {
     pub packets: &'a Packets,
     /// How they begin.
     pub begins: &'a [Begin<'a>],
+    /// What their frames hold.
+    pub slots: &'a Slots,
     /// Slots of its own: how far the frames of functions that it calls are.
     pub frame: u32,
 }
@@ -130,7 +133,7 @@ impl Check<'_> {
                         Ok(())
                     }
                 }
-                Run::Through => self.went_on(function, packet, lane, fp),
+                Run::Through => self.went_on(function, index, lane, fp),
             };
             let outcome = outcome.and_then(|()| self.rows(lane, fp));
             outcome.map_err(|message| self.in_state(message, packet, begin, lane, &frame_pointer))?;
@@ -244,7 +247,7 @@ impl Check<'_> {
 
     /// The rows that a call writes.
     fn control(&mut self, function: &Of, packet: &Packet, frame_pointer: &Lanes<f64>) {
-        let Term::Call { next, .. } = packet.term else { return };
+        let Some(next) = packet.term.landing() else { return };
         let landing = function.begins[next as usize].experts.start;
         for (lane, fp) in frame_pointer.iter().enumerate() {
             if self.source.is_running(lane) {
@@ -293,7 +296,8 @@ impl Check<'_> {
     }
 
     /// Compares a run that gets to the end of its packet.
-    fn went_on(&self, function: &Of, packet: &Packet, lane: usize, fp: u64) -> Result<(), String> {
+    fn went_on(&self, function: &Of, index: usize, lane: usize, fp: u64) -> Result<(), String> {
+        let (packet, begin) = (&function.packets.packets[index], &function.begins[index]);
         let word = |value: &Value| self.source.value(*value)[lane];
         let next = self.target.expert[lane];
         let goes = |expected: f64| match next == expected {
@@ -314,25 +318,19 @@ impl Check<'_> {
                     _ => Err(format!("it should trap with {code:?} at offset {offset:#x}")),
                 }
             }
-            Term::Jump(jump) => self.jump(function, jump, lane, fp),
+            Term::Jump(jump) => self.jump(function, begin, jump, lane, fp),
             Term::Branch { cond, then, otherwise } => {
-                self.jump(function, if word(cond) != 0 { then } else { otherwise }, lane, fp)
+                self.jump(function, begin, if word(cond) != 0 { then } else { otherwise }, lane, fp)
             }
             Term::Switch { index, targets } => {
                 let index = (word(index) as usize).min(targets.len() - 1);
-                self.jump(function, &targets[index], lane, fp)
+                self.jump(function, begin, &targets[index], lane, fp)
             }
             Term::Call { callee: called, args, next } => {
                 goes(callee(called))?;
                 self.handed(args.iter().map(word), lane, fp, own as u32)?;
                 self.frame_pointer(lane, fp + own)?;
-                let landing = &function.begins[*next as usize];
-                // The results' slots are for the callee to write.
-                let lives_on = |slot: &&(u32, Holds)| matches!(slot.1, Holds::Live(_));
-                landing.slots.iter().filter(lives_on).try_for_each(|(slot, holds)| {
-                    let Holds::Live(value) = holds else { return Ok(()) };
-                    self.slot(*slot, word(value), lane, fp)
-                })
+                self.frame(function, begin, *next, lane, fp)
             }
             Term::TailCall { callee: called, args } => {
                 goes(callee(called))?;
@@ -391,7 +389,7 @@ impl Check<'_> {
     }
 
     /// Compares what a packet hands over to another one of its function.
-    fn jump(&self, function: &Of, jump: &Jump, lane: usize, fp: u64) -> Result<(), String> {
+    fn jump(&self, function: &Of, from: &Begin, jump: &Jump, lane: usize, fp: u64) -> Result<(), String> {
         let begin = &function.begins[jump.packet as usize];
         let expected = begin.experts.start;
         let next = self.target.expert[lane];
@@ -423,9 +421,36 @@ impl Check<'_> {
             }
         }
         for &(slot, holds) in &begin.slots {
-            self.slot(slot, word(holds), lane, fp)?;
+            if let Holds::Param(_) = holds {
+                self.slot(slot, word(holds), lane, fp)?;
+            }
         }
+        self.frame(function, from, jump.packet, lane, fp)?;
         self.ports(begin, word, lane, fp)
+    }
+
+    /// Compares what a packet leaves in the frame for the next one, parameters aside: its own values are there, and
+    /// what was there is as it was.
+    fn frame(&self, function: &Of, from: &Begin, next: u32, lane: usize, fp: u64) -> Result<(), String> {
+        for &(slot, value) in &from.made {
+            if function.slots.at(next, slot) == Some(value) {
+                self.slot(slot, self.source.value(value)[lane], lane, fp)?;
+            }
+        }
+        let first = self.layout.frame + fp;
+        for (key, found) in self.target.traces.latest(lane) {
+            let slot = key.checked_sub(first).and_then(|slot| u32::try_from(slot).ok());
+            let Some((slot, value)) = slot.and_then(|slot| Some((slot, function.slots.at(next, slot)?)))
+            else {
+                continue;
+            };
+            // The program's side does not write to the frame.
+            let before = self.source.traces.read(lane, key);
+            if found != before && !from.made.contains(&(slot, value)) {
+                return Err(format!("slot {slot} of {value} should still be {before}, and is {found}"));
+            }
+        }
+        Ok(())
     }
 
     /// Compares prefetched ports. A field that only they depend on is not there to be looked at: some number that

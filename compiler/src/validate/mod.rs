@@ -33,6 +33,7 @@ mod begin;
 mod blocks;
 mod boundary;
 mod check;
+mod slots;
 mod source;
 mod state;
 mod target;
@@ -45,6 +46,7 @@ use crate::ir::{Func, Function, Module, Origin};
 use crate::parallel;
 use begin::Begin;
 use check::{Check, Of};
+use slots::Slots;
 use source::Source;
 use state::{First, LANES, Traces};
 use target::Target;
@@ -110,7 +112,8 @@ fn compare(
 ) -> Result<(), (usize, String)> {
     let packets = &lowered.packets;
     blocks::compare(function, packets)?;
-    let begin = |index| Begin::new(check.network, lowered, index).map_err(|message| (index, message));
+    let slots = Slots::new(packets, &lowered.places)?;
+    let begin = |index| Begin::new(check.network, lowered, &slots, index).map_err(|message| (index, message));
     let begins = (0..packets.packets.len()).map(begin).collect::<Result<Vec<Begin>, _>>()?;
     if states == 0 {
         return Ok(());
@@ -120,7 +123,7 @@ fn compare(
     for (value, word) in &packets.constants {
         check.source.set(*value, [*word; LANES]);
     }
-    let of = Of { packets, begins: &begins, frame: lowered.places.slots.max(1) };
+    let of = Of { packets, begins: &begins, slots: &slots, frame: lowered.places.slots.max(1) };
     let wanted = match function.origin {
         Origin::Routine(_) => states * ROUTINE,
         Origin::Module(_) => states,

@@ -1,7 +1,9 @@
 //! Whether the comparison sees that a network was changed.
 
 use super::*;
+use crate::ir::Value;
 use crate::options::Options;
+use crate::packetize::Place;
 use crate::random::Random;
 use crate::{backend, frontend, legalize, optimize};
 use wasm2onnx_runtime::{Network, Ports};
@@ -127,12 +129,57 @@ fn changed_networks_are_found_out() {
             }
         }
         println!("{what}: {found} of {all} found");
-        if false {
-        } else {
-            continue;
-        }
         assert!(all >= 100 && found * 100 >= all * share, "{what}: {found} of {all}");
     }
+}
+
+/// A value that is not where a packet looks for it, or where another one is, whatever the packets do.
+#[test]
+fn slots_that_are_wrong_are_found_out() {
+    let (mut shared, mut behind, mut dead) = (0, 0, 0);
+    for (network, mut lowered) in PROGRAMS.into_iter().flat_map(|name| {
+        let Assembled { network, functions, .. } = example(name).1;
+        functions.into_iter().map(move |lowered| (network.clone(), lowered))
+    }) {
+        let wrong = |lowered: &Lowered| match Slots::new(&lowered.packets, &lowered.places) {
+            Err((_, why)) => Some(why),
+            Ok(slots) => (0..lowered.packets.packets.len())
+                .find_map(|index| Begin::new(&network, lowered, &slots, index).err()),
+        };
+        let lowered = &mut lowered;
+        assert_eq!(wrong(lowered), None);
+        let mut values: Vec<Value> = lowered.places.live_slots.keys().copied().collect();
+        values.sort_unstable();
+        for &value in &values {
+            let place = lowered.places.of[&value];
+            // In the slot of another value that is alive with it.
+            let spans = |value: &Value| lowered.places.live_slots[value].iter();
+            let meets = |a: &Value, b: &Value| spans(a).any(|a| spans(b).any(|b| a.0 < b.1 && b.0 < a.1));
+            if let Some(other) = values.iter().find(|other| **other != value && meets(&value, other)) {
+                let taken = lowered.places.of[other];
+                lowered.places.of.insert(value, taken);
+                assert!(wrong(lowered).is_some_and(|why| why.contains("are both in slot")));
+                shared += 1;
+            }
+            let end = lowered.places.slots;
+            lowered.places.of.insert(value, Place::Slot(end));
+            assert!(wrong(lowered).is_some_and(|why| why.contains("behind the frame")));
+            lowered.places.of.insert(value, place);
+            behind += 1;
+            // Not alive in one of its packets: that one uses it, or one after it looks for it.
+            let spans = lowered.places.live_slots.remove(&value).expect("it is in a slot");
+            for packet in spans.iter().flat_map(|(first, end)| first..end) {
+                lowered.places.live_slots.insert(value, spans.without(packet));
+                assert!(wrong(lowered).is_some(), "{value} in packet {packet}");
+                dead += 1;
+            }
+            lowered.places.live_slots.insert(value, spans);
+        }
+    }
+    println!(
+        "{shared} values in the slot of another one, {behind} behind the frame, {dead} dead in a packet"
+    );
+    assert!(shared >= 10 && behind >= 20 && dead >= 50);
 }
 
 /// The frozen tables that circuits look things up in, entry by entry: packets are compared on some of them only.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::*;
 use crate::options::Options;
+use crate::packetize::Term;
 use crate::random::Random;
 use crate::{frontend, legalize, optimize, packetize};
 
@@ -126,7 +127,10 @@ fn check(packets: &Packets, fields: u16) {
             let value = *places.handed_over.get(param).unwrap_or(param);
             take(places.of[&value], value);
         }
-        assert_eq!(places.live_in[i], Vec::from_iter(alive[i].iter().copied()), "packet {i}");
+        let in_slots =
+            places.live_slots.iter().filter(|(_, spans)| spans.contains(i as u32)).map(|(value, _)| *value);
+        let live: BTreeSet<Value> = in_slots.chain(places.live_fields[i].iter().copied()).collect();
+        assert_eq!(live, alive[i], "packet {i}");
     }
 }
 

@@ -1,9 +1,10 @@
 //! What is not in packets: first rows, entries, where instance creation begins.
 
 use super::state::First;
-use crate::ir::Module;
+use crate::ir::{Cell, MemorySize, Module};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
-use wasm2onnx_runtime::{ExpertId, Network, Place, Terminal};
+use std::collections::BTreeMap;
+use wasm2onnx_runtime::{ExpertId, GlobalExport, MemoryPages, Network, Place, Region, Terminal};
 
 /// The rows of regions that are frozen: what the tables that do not change call.
 pub fn freeze(module: &Module, layout: &Layout, entries: &[ExpertId], first: &mut First) {
@@ -81,11 +82,58 @@ pub fn compare(
             return Err(format!("export `{name}` is missing"));
         };
         if entry.expert != entries[func.as_u32() as usize]
+            || (&entry.params, &entry.results) != (&signature.params, &signature.results)
             || entry.param_places != words(&signature.params)
             || entry.result_places != words(&signature.results)
         {
             return Err(format!("export `{name}` is not where its function is"));
         }
+    }
+    if network.entries.len() != module.exports.len() {
+        return Err("there are exports that are not the module's".into());
+    }
+    state(module, layout, network)
+}
+
+/// Compares what a host finds in the trace: exported globals and memories, input and output.
+fn state(module: &Module, layout: &Layout, network: &Network) -> Result<(), String> {
+    let key = |cell: Cell| layout.cells[cell].key;
+    let globals: BTreeMap<String, GlobalExport> = module
+        .exported_globals
+        .iter()
+        .map(|(name, ty, mutable, cells)| {
+            let keys = cells.iter().map(|cell| key(*cell)).collect();
+            (name.clone(), GlobalExport { ty: *ty, mutable: *mutable, keys })
+        })
+        .collect();
+    if globals != network.globals {
+        return Err(format!("exported globals are {:?} and should be {globals:?}", network.globals));
+    }
+    let pages = match module.memory {
+        MemorySize::Constant(pages) => MemoryPages::Constant(pages),
+        MemorySize::Cell { cell, .. } => MemoryPages::Row(key(cell)),
+    };
+    for name in &module.exported_memories {
+        let found = network.memories.get(name).filter(|memory| memory.pages == pages);
+        let region = found.map(|memory| &network.regions[memory.region]);
+        // A memory without pages has no region of its own.
+        let is_there = |region: &Region| (region.first, region.count) == (layout.memory, layout.memory_bytes);
+        if layout.memory_bytes > 0 && !region.is_some_and(is_there) {
+            return Err(format!("memory `{name}` is not where it is exported"));
+        }
+    }
+    // A stream of no bytes has no region.
+    let stream = |first: u64, count: u64, length: Option<Cell>| {
+        length.filter(|_| count > 0).map(|length| (first, key(length)))
+    };
+    let found =
+        |stream: Option<(usize, u64)>| stream.map(|(region, length)| (network.regions[region].first, length));
+    let io = &network.io;
+    if found(io.stdin) != stream(layout.prompt, layout.prompt_bytes, module.stdin_length)
+        || found(io.stdout) != stream(layout.output, layout.output_bytes, module.stdout_length)
+        || io.stdin_position != module.stdin_position.map(key)
+    {
+        return Err("standard input or output is not where the program reads and prints".into());
     }
     Ok(())
 }

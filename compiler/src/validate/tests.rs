@@ -3,10 +3,9 @@
 use super::*;
 use crate::ir::Value;
 use crate::options::Options;
-use crate::packetize::Place;
 use crate::random::Random;
-use crate::{backend, frontend, legalize, optimize};
-use wasm2onnx_runtime::{Network, Ports};
+use crate::{backend, frontend, legalize, optimize, packetize};
+use wasm2onnx_runtime::{MemoryPages, Network, Place, Ports, ValueType};
 
 /// The programs whose networks are changed: all kinds of packets.
 const PROGRAMS: [&str; 6] = ["sudoku", "interpreter", "expressions", "recursive", "sha256", "nbody"];
@@ -162,7 +161,7 @@ fn slots_that_are_wrong_are_found_out() {
                 shared += 1;
             }
             let end = lowered.places.slots;
-            lowered.places.of.insert(value, Place::Slot(end));
+            lowered.places.of.insert(value, packetize::Place::Slot(end));
             assert!(wrong(lowered).is_some_and(|why| why.contains("behind the frame")));
             lowered.places.of.insert(value, place);
             behind += 1;
@@ -180,6 +179,41 @@ fn slots_that_are_wrong_are_found_out() {
         "{shared} values in the slot of another one, {behind} behind the frame, {dead} dead in a packet"
     );
     assert!(shared >= 10 && behind >= 20 && dead >= 50);
+}
+
+/// What a host finds in the trace, and where it calls.
+#[test]
+fn a_boundary_that_is_wrong_is_found_out() {
+    let text = r#"(module
+        (import "env" "input_byte" (func $in (result i32))) (import "env" "output_byte" (func $out (param i32)))
+        (memory (export "m") 1 3) (global (export "g") (mut i64) (i64.const 7)) (start $init)
+        (func $init (i32.store (i32.const 8) (memory.grow (i32.const 1))))
+        (func (export "f") (param i64 f32) (result i32)
+            (global.set 0 (local.get 0)) (call $out (call $in)) (i32.load (i32.const 8))))"#;
+    let changes: [(&str, fn(&mut Network)); 14] = [
+        ("another key of a global", |n| n.globals.get_mut("g").unwrap().keys[1] += 1),
+        ("words of a global exchanged", |n| n.globals.get_mut("g").unwrap().keys.reverse()),
+        ("a global of another type", |n| n.globals.get_mut("g").unwrap().ty = ValueType::F64),
+        ("a global that does not change", |n| n.globals.get_mut("g").unwrap().mutable = false),
+        ("a region for another", |n| n.memories.get_mut("m").unwrap().region += 1),
+        ("a size that never changes", |n| n.memories.get_mut("m").unwrap().pages = MemoryPages::Constant(1)),
+        ("another length of the input", |n| n.io.stdin.as_mut().unwrap().1 += 1),
+        ("another region of the output", |n| n.io.stdout.as_mut().unwrap().0 -= 1),
+        ("another position of the input", |n| n.io.stdin_position = n.io.stdin.map(|(_, length)| length)),
+        ("another place of a parameter", |n| n.entries.get_mut("f").unwrap().param_places.swap(0, 1)),
+        ("a parameter of another type", |n| n.entries.get_mut("f").unwrap().params[1] = ValueType::I32),
+        ("another place of a result", |n| n.entries.get_mut("f").unwrap().result_places[0] = Place::Field(2)),
+        ("another first expert", |n| n.entries.get_mut("f").unwrap().expert += 1),
+        ("no start function", |n| n.start = None),
+    ];
+    let (module, mut assembled) = assemble(text.as_bytes());
+    run(&module, &assembled, 8).expect("it is right");
+    let original = assembled.network.clone();
+    for (what, change) in changes {
+        assembled.network = original.clone();
+        change(&mut assembled.network);
+        assert!(run(&module, &assembled, 0).is_err(), "{what}");
+    }
 }
 
 /// The frozen tables that circuits look things up in, entry by entry: packets are compared on some of them only.

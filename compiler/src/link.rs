@@ -148,9 +148,12 @@ pub fn run(
     certificate.ghost_end.append(&mut assembly.certificate.ghost_end);
     certificate.ghost_term_end = std::mem::take(&mut assembly.certificate.ghost_term_end);
     certificate.ghost_range = std::mem::take(&mut assembly.certificate.ghost_range);
-    certificate.fields = assembly.certificate.fields.iter().map(|(f, d)| (decode(*f, &ports), *d)).collect();
-    certificate.ghost_terms =
-        assembly.certificate.ghost_terms.iter().map(|(f, c)| (decode(*f, &ports), *c)).collect();
+    // In place: they are as large as the weights.
+    certificate.fields = std::mem::take(&mut assembly.certificate.fields);
+    certificate.fields.iter_mut().for_each(|(field, _)| *field = decode(*field, &ports));
+    certificate.ghost_terms = std::mem::take(&mut assembly.certificate.ghost_terms);
+    certificate.ghost_terms.iter_mut().for_each(|(field, _)| *field = decode(*field, &ports));
+    assembly.experts = Experts::default();
 
     let functions = function_ids(module, &id);
     certificate.id_sets = vec![

@@ -284,6 +284,7 @@ pub fn run(function: &Function, fresh: Option<Cell>, limit: usize) -> Packets {
             _ => {}
         }
     }
+    packets.shrink_to_fit();
     Packets { packets, constants, leaf, values: function.values.len() as u32 }
 }
 

@@ -33,6 +33,7 @@ mod begin;
 mod blocks;
 mod boundary;
 mod check;
+mod prove;
 mod source;
 mod state;
 mod target;
@@ -45,6 +46,7 @@ use crate::ir::{Func, Function, Module, Origin};
 use crate::parallel;
 use begin::Begin;
 use check::{Check, Of};
+use prove::{Prover, World};
 use source::Source;
 use state::{First, LANES, Traces};
 use target::Target;
@@ -69,6 +71,7 @@ pub fn run(module: &Module, assembled: &Assembled, states: u32) -> Result<Valida
         offset: 0,
         message,
     })?;
+    let world = World::new(network, Some(&first));
     let begin = || {
         let (source, target) = (Traces::new(&first), Traces::new(&first));
         let check = Check {
@@ -78,23 +81,25 @@ pub fn run(module: &Module, assembled: &Assembled, states: u32) -> Result<Valida
             source: Source::new(layout, source),
             target: Target::new(network, target),
         };
-        (check, Validated::default())
+        let prover = Prover::new(&world, layout, &entries);
+        (check, prover, Validated::default())
     };
-    let each = |(check, total): &mut (Check, Validated), index: u32| {
+    let each = |(check, prover, total): &mut (Check, Prover, Validated), index: u32| {
         let function = &module.functions[Func::from_u32(index)];
         let lowered = &functions[index as usize];
-        compare(check, function, lowered, states, total).map_err(|(packet, message)| ErrorKind::Mismatch {
+        compare(check, prover, function, lowered, states, total).map_err(|(packet, message)| ErrorKind::Mismatch {
             function: Some(function.name.clone()),
             offset: lowered.packets.packets[packet].offset(),
             message,
         })
     };
-    let (totals, failures) = parallel::run(functions.len() as u32, 1, true, begin, each, |(_, total)| total);
+    let (totals, failures) = parallel::run(functions.len() as u32, 1, true, begin, each, |(_, _, total)| total);
     if let Some((_, failure)) = failures.into_iter().next() {
         return Err(failure.into());
     }
     Ok(totals.into_iter().fold(Validated::default(), |a, b| Validated {
         packets: a.packets + b.packets,
+        proved: a.proved + b.proved,
         states: a.states + b.states,
         without: a.without + b.without,
     }))
@@ -103,6 +108,7 @@ pub fn run(module: &Module, assembled: &Assembled, states: u32) -> Result<Valida
 /// Compares a function. A failure is that of a packet.
 fn compare(
     check: &mut Check,
+    prover: &mut Prover,
     function: &Function,
     lowered: &Lowered,
     states: u32,
@@ -128,6 +134,7 @@ fn compare(
     for index in 0..begins.len() {
         let counted = check.packet(&of, index, wanted).map_err(|message| (index, message))?;
         total.packets += 1;
+        total.proved += u64::from(prover.packet(&of, index).is_ok());
         total.states += counted;
         total.without += u64::from(counted == 0);
     }

@@ -17,7 +17,7 @@ use wasm2onnx_runtime::{ExpertId, Field, FieldKind, Network, Terminal, TrapCode}
 /// Most cases of a packet, those among them that were split again.
 const CASES: u32 = 64;
 /// Most facts of a case that is split only because numbers do not look equal.
-const FACTS: usize = 8;
+const FACTS: usize = 14;
 
 /// Proves packets of one network.
 pub struct Prover<'a> {
@@ -444,6 +444,10 @@ impl Compare<'_, '_> {
         if difference.is_zero() {
             return Ok(());
         }
+        #[cfg(test)]
+        if std::env::var("WHY").is_ok() {
+            println!("    {reason}, {} facts: {}", self.facts, self.terms.show(difference));
+        }
         let split = if self.facts < FACTS { self.terms.split_on(difference)? } else { None };
         Err(split.unwrap_or(Stop::Unknown(reason)))
     }
@@ -709,7 +713,7 @@ impl Compare<'_, '_> {
 
     /// The rows that are not in the own frame or above it.
     fn rows(&mut self) -> Maybe<()> {
-        let mut expected = self.latest(&self.program.trace.rows.clone())?;
+        let expected = self.latest(&self.program.trace.rows.clone())?;
         let frame = i128::from(self.layout.frame);
         let end = frame + i128::from(self.layout.stack.frame_keys);
         let first = self.frame_pointer.offset(frame)?;
@@ -724,8 +728,10 @@ impl Compare<'_, '_> {
             return Err(Stop::Unknown("other rows"));
         }
         let mut places = Vec::new();
-        for (key, value) in &expected {
+        for (i, (key, value)) in expected.iter().enumerate() {
             let Some(place) = found.iter().position(|row| row.0 == *key) else {
+                let other = found[i].0.clone();
+                self.equal(&other, key, "the key of a row")?;
                 return Err(Stop::Unknown("the key of a row"));
             };
             let other = found[place].1.clone();
@@ -743,7 +749,6 @@ impl Compare<'_, '_> {
                 }
             }
         }
-        expected.clear();
         Ok(())
     }
 

@@ -1,12 +1,72 @@
 //! Polynomials over atoms with exact integer coefficients.
 
-use smallvec::SmallVec;
-
 /// An atom: an index of [`super::terms::Terms`]. It stands for one integer in each state of a packet's entry.
 pub type Atom = u32;
 
-/// A product of atoms, ascending; a power is the atom repeated. The empty one is 1.
-pub type Mono = SmallVec<[Atom; 4]>;
+/// Most atoms of a packet: one of them takes 16 bits of a monomial.
+pub const ATOMS: usize = 0xffff;
+
+/// A product of up to eight atoms; a power is the atom repeated. The empty one is 1, and less than all others.
+///
+/// Each atom, and 1, takes 16 bits, ascending from the lowest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Mono(u128);
+
+impl Mono {
+    /// 1
+    pub const ONE: Mono = Mono(0);
+
+    /// Just one atom.
+    pub fn atom(atom: Atom) -> Mono {
+        Mono(u128::from(atom) + 1)
+    }
+
+    /// Of atoms that ascend; nothing if they are too many.
+    pub fn of(atoms: &[Atom]) -> Option<Mono> {
+        let packed = atoms.iter().rev().fold(0, |packed, atom| packed << 16 | u128::from(*atom + 1));
+        (atoms.len() <= 8).then_some(Mono(packed))
+    }
+
+    /// Its atoms, ascending.
+    pub fn atoms(self) -> impl Iterator<Item = Atom> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let atom = (rest & 0xffff) as Atom;
+            rest >>= 16;
+            atom.checked_sub(1)
+        })
+    }
+
+    /// The atom, if it is just one.
+    pub fn as_atom(self) -> Option<Atom> {
+        if self.0 <= 0xffff { (self.0 as Atom).checked_sub(1) } else { None }
+    }
+
+    /// Whether it is 1.
+    pub fn is_one(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether it is a product of more than one atom.
+    pub fn is_product(self) -> bool {
+        self.0 > 0xffff
+    }
+
+    /// Whether an atom is a factor.
+    pub fn contains(self, atom: Atom) -> bool {
+        self.atoms().any(|a| a == atom)
+    }
+
+    /// Without an atom.
+    fn without(self, atom: Atom) -> Mono {
+        let (mut packed, mut shift) = (0, 0);
+        for a in self.atoms().filter(|a| *a != atom) {
+            packed |= u128::from(a + 1) << shift;
+            shift += 16;
+        }
+        Mono(packed)
+    }
+}
 
 /// Coefficients beyond this are not computed with: then no sum or product of two overflows.
 const LARGEST: i128 = 1 << 110;
@@ -28,12 +88,12 @@ pub struct TooLarge;
 impl Poly {
     /// A constant.
     pub fn constant(c: i128) -> Poly {
-        Poly { terms: if c == 0 { Vec::new() } else { vec![(Mono::new(), c)] } }
+        Poly { terms: if c == 0 { Vec::new() } else { vec![(Mono::ONE, c)] } }
     }
 
     /// Just one atom.
     pub fn atom(atom: Atom) -> Poly {
-        Poly { terms: vec![(Mono::from_slice(&[atom]), 1)] }
+        Poly { terms: vec![(Mono::atom(atom), 1)] }
     }
 
     /// A polynomial from terms in any order, each monomial any number of times.
@@ -42,7 +102,7 @@ impl Poly {
     ///
     /// If it is too large.
     pub fn from_terms(mut terms: Vec<(Mono, i128)>) -> Result<Poly, TooLarge> {
-        terms.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        terms.sort_unstable_by_key(|term| term.0);
         let mut out: Vec<(Mono, i128)> = Vec::with_capacity(terms.len());
         for (mono, c) in terms {
             match out.last_mut() {
@@ -68,33 +128,33 @@ impl Poly {
     pub fn as_constant(&self) -> Option<i128> {
         match &self.terms[..] {
             [] => Some(0),
-            [(mono, c)] if mono.is_empty() => Some(*c),
+            [(Mono::ONE, c)] => Some(*c),
             _ => None,
         }
     }
 
     /// Its constant term.
     pub fn constant_term(&self) -> i128 {
-        self.terms.first().filter(|term| term.0.is_empty()).map_or(0, |term| term.1)
+        self.terms.first().filter(|term| term.0.is_one()).map_or(0, |term| term.1)
     }
 
     /// Its terms without the constant one.
     pub fn others(&self) -> &[(Mono, i128)] {
         match self.terms.first() {
-            Some(first) if first.0.is_empty() => &self.terms[1..],
+            Some(first) if first.0.is_one() => &self.terms[1..],
             _ => &self.terms,
         }
     }
 
     /// The coefficient of a monomial.
-    pub fn coefficient(&self, mono: &Mono) -> i128 {
-        self.terms.binary_search_by(|term| term.0.cmp(mono)).map_or(0, |i| self.terms[i].1)
+    pub fn coefficient(&self, mono: Mono) -> i128 {
+        self.terms.binary_search_by_key(&mono, |term| term.0).map_or(0, |i| self.terms[i].1)
     }
 
     /// The atom, if it is just one.
     pub fn as_atom(&self) -> Option<Atom> {
         match &self.terms[..] {
-            [(mono, 1)] if mono.len() == 1 => Some(mono[0]),
+            [(mono, 1)] => mono.as_atom(),
             _ => None,
         }
     }
@@ -110,24 +170,24 @@ impl Poly {
         let scaled = |c: i128| c.checked_mul(scale).ok_or(TooLarge);
         while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
             match x.0.cmp(&y.0) {
-                std::cmp::Ordering::Less => out.extend(a.next().cloned()),
+                std::cmp::Ordering::Less => out.extend(a.next()),
                 std::cmp::Ordering::Greater => {
-                    out.push((y.0.clone(), scaled(y.1)?));
+                    out.push((y.0, scaled(y.1)?));
                     b.next();
                 }
                 std::cmp::Ordering::Equal => {
                     let c = x.1.checked_add(scaled(y.1)?).ok_or(TooLarge)?;
                     if c != 0 {
-                        out.push((x.0.clone(), c));
+                        out.push((x.0, c));
                     }
                     a.next();
                     b.next();
                 }
             }
         }
-        out.extend(a.cloned());
+        out.extend(a);
         for y in b {
-            out.push((y.0.clone(), scaled(y.1)?));
+            out.push((y.0, scaled(y.1)?));
         }
         out.retain(|term| term.1 != 0);
         Poly { terms: out }.checked()
@@ -154,7 +214,7 @@ impl Poly {
     /// `self / d`, if all coefficients are multiples of it.
     pub fn divided(&self, d: i128) -> Option<Poly> {
         let terms: Option<Vec<_>> =
-            self.terms.iter().map(|(mono, c)| (c % d == 0).then(|| (mono.clone(), c / d))).collect();
+            self.terms.iter().map(|(mono, c)| (c % d == 0).then(|| (*mono, c / d))).collect();
         terms.map(|terms| Poly { terms })
     }
 
@@ -169,15 +229,15 @@ impl Poly {
         let (mut quotient, mut rest) = (Vec::new(), Vec::new());
         for (mono, c) in &self.terms {
             let mut r = c.rem_euclid(d);
-            if !mono.is_empty() && 2 * r > d {
+            if !mono.is_one() && 2 * r > d {
                 r -= d;
             }
             let q = (c - r) / d;
             if q != 0 {
-                quotient.push((mono.clone(), q));
+                quotient.push((*mono, q));
             }
             if r != 0 {
-                rest.push((mono.clone(), r));
+                rest.push((*mono, r));
             }
         }
         (Poly { terms: quotient }, Poly { terms: rest })
@@ -191,10 +251,10 @@ impl Poly {
     pub fn with_bit(&self, atom: Atom, bit: bool) -> Result<Poly, TooLarge> {
         let mut terms = Vec::with_capacity(self.terms.len());
         for (mono, c) in &self.terms {
-            if !mono.contains(&atom) {
-                terms.push((mono.clone(), *c));
+            if !mono.contains(atom) {
+                terms.push((*mono, *c));
             } else if bit {
-                terms.push((mono.iter().copied().filter(|a| *a != atom).collect(), *c));
+                terms.push((mono.without(atom), *c));
             }
         }
         Poly::from_terms(terms)

@@ -135,7 +135,10 @@ impl<'a> Steps<'a> {
                     Some((p, s)) => terms.floor(&p, s)?,
                     None => {
                         let (gate, scale) = sum(weighted)?;
-                        terms.gate(&gate.p, 1 << scale, gate.span)?
+                        let p = terms.gate(&gate.p, 1 << scale, gate.span)?;
+                        let Span { lo, hi } = gate.span;
+                        terms.note(&p, Span::new(lo.max(0) >> scale, hi.max(0) >> scale))?;
+                        p
                     }
                 };
                 Number::new(terms, p)?

@@ -5,9 +5,9 @@
 //! of them, and all of them together, by evaluating atoms. They need not find every equality: what they miss
 //! is tested and not proved.
 
-use super::poly::{Atom, Mono, Poly, TooLarge, gcd};
+use super::poly::{ATOMS, Atom, Mono, Poly, TooLarge, gcd};
 use super::world::World;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use wasm2onnx_runtime::Field;
 
@@ -15,9 +15,11 @@ use wasm2onnx_runtime::Field;
 pub type PolyId = u32;
 
 /// Most rewriting of one case of a packet, in calls that were not answered from memory.
-const WORK: u32 = 30_000;
+const WORK: u32 = 6_000;
 /// How deep bits are split for a range.
 const DEPTH: u32 = 4;
+/// Most values of a quotient that is split by them.
+const VALUES: i128 = 5;
 /// Most bits that a comparison is expanded over.
 const BITS: usize = 6;
 
@@ -297,6 +299,9 @@ impl<'a> Terms<'a> {
             Some(atom) => *atom,
             None => {
                 let atom = self.kinds.len() as Atom;
+                if self.kinds.len() >= ATOMS {
+                    return Err(TooLarge.into());
+                }
                 self.kinds.push(kind.clone());
                 self.ids.insert(kind, atom);
                 atom
@@ -392,14 +397,14 @@ impl<'a> Terms<'a> {
         if p.terms.last().is_some_and(|term| term.1 < 0) {
             g = -g;
         }
-        let q = Poly { terms: p.others().iter().map(|(mono, c)| (mono.clone(), c / g)).collect() };
+        let q = Poly { terms: p.others().iter().map(|(mono, c)| (*mono, c / g)).collect() };
         (q, g, p.constant_term())
     }
 
-    fn mono_span(&mut self, mono: &Mono) -> Maybe<Span> {
+    fn mono_span(&mut self, mono: Mono) -> Maybe<Span> {
         let mut span = Span::point(1);
-        for atom in mono {
-            span = span.product(self.span(*atom)?)?;
+        for atom in mono.atoms() {
+            span = span.product(self.span(atom)?)?;
         }
         Ok(span)
     }
@@ -419,7 +424,7 @@ impl<'a> Terms<'a> {
         self.worked()?;
         let mut span = Span::point(0);
         for (mono, c) in &p.terms {
-            span = span.plus(self.mono_span(mono)?.product(Span::point(*c))?)?;
+            span = span.plus(self.mono_span(*mono)?.product(Span::point(*c))?)?;
         }
         if let Some(bit) = self.bit_in_product(p, false)?
             && self.depth < DEPTH
@@ -452,6 +457,20 @@ impl<'a> Terms<'a> {
         }
         self.ranges.insert(id, span);
         Ok(span)
+    }
+
+    /// Notes where a polynomial lies, as whoever made it knows, which its form may not show.
+    pub fn note(&mut self, p: &Poly, span: Span) -> Maybe<()> {
+        let known = self.range(p)?;
+        let met = known.meet(span);
+        if met.lo > met.hi {
+            return Err(Stop::Impossible);
+        }
+        if met != known && p.as_atom().is_none() {
+            let id = self.intern(p);
+            self.ranges.insert(id, met);
+        }
+        Ok(())
     }
 
     /// Does something where a bit is known. Nothing that it concludes may be kept but the result.
@@ -492,11 +511,11 @@ impl<'a> Terms<'a> {
     /// The latest bit that is a factor beside others, with `mixed` only of monomials with something that is no bit.
     fn bit_in_product(&mut self, p: &Poly, mixed: bool) -> Maybe<Option<Atom>> {
         let mut found = None;
-        for (mono, _) in p.terms.iter().filter(|term| term.0.len() > 1) {
+        for (mono, _) in p.terms.iter().filter(|term| term.0.is_product()) {
             let (mut bit, mut other) = (None, false);
-            for atom in mono {
-                match self.is_bit(*atom)? {
-                    true => bit = bit.max(Some(*atom)),
+            for atom in mono.atoms() {
+                match self.is_bit(atom)? {
+                    true => bit = bit.max(Some(atom)),
                     false => other = true,
                 }
             }
@@ -525,16 +544,17 @@ impl<'a> Terms<'a> {
         let mut digits = Vec::new();
         loop {
             let mut found = None;
-            for (mono, c) in work.terms.iter().rev().filter(|term| term.0.len() == 1) {
-                if let Some((base, _)) = self.as_floor(mono[0])? {
+            for (mono, c) in work.terms.iter().rev() {
+                let Some(atom) = mono.as_atom() else { continue };
+                if let Some((base, _)) = self.as_floor(atom)? {
                     found = Some((base, None));
                     break;
                 }
-                if let Kind::AtLeast(base, t) = self.kinds[mono[0] as usize] {
+                if let Kind::AtLeast(base, t) = self.kinds[atom as usize] {
                     // Lemma: c₀ p + c · [p ≥ t] is one of two intervals.
                     let c0 = self.ratio(&work, base);
                     if c0 != 0 {
-                        found = Some((base, Some((mono[0], t, *c, c0))));
+                        found = Some((base, Some((atom, t, *c, c0))));
                         break;
                     }
                 }
@@ -552,12 +572,13 @@ impl<'a> Terms<'a> {
             }
             let mut floors: SmallVec<[(i128, i128); 4]> = SmallVec::new();
             let mut without = work.clone();
-            for (mono, c) in work.terms.iter().filter(|term| term.0.len() == 1) {
-                if let Some((b, d)) = self.as_floor(mono[0])?
+            for (mono, c) in &work.terms {
+                if let Some(atom) = mono.as_atom()
+                    && let Some((b, d)) = self.as_floor(atom)?
                     && b == base
                 {
                     floors.push((d, *c));
-                    without = without.plus(-c, &Poly::atom(mono[0]))?;
+                    without = without.plus(-c, &Poly::atom(atom))?;
                 }
             }
             floors.sort_unstable();
@@ -582,7 +603,7 @@ impl<'a> Terms<'a> {
             digits.push((weight, Span::new(span.lo.div_euclid(last), span.hi.div_euclid(last))));
         }
         for (mono, c) in work.others() {
-            digits.push((*c, self.mono_span(mono)?));
+            digits.push((*c, self.mono_span(*mono)?));
         }
         digits.retain(|digit| digit.0 != 0);
         Ok((work.constant_term(), digits))
@@ -591,7 +612,7 @@ impl<'a> Terms<'a> {
     /// How often a polynomial is in another as far as its last term says.
     fn ratio(&self, p: &Poly, base: PolyId) -> i128 {
         let Some((mono, c)) = self.polys[base as usize].terms.last() else { return 0 };
-        let found = p.coefficient(mono);
+        let found = p.coefficient(*mono);
         if found % c == 0 { found / c } else { 0 }
     }
 
@@ -636,38 +657,40 @@ impl<'a> Terms<'a> {
         let mut terms = Vec::with_capacity(p.terms.len() * q.terms.len());
         for (a, x) in &p.terms {
             for (b, y) in &q.terms {
-                let mut mono: Mono = a.iter().chain(b).copied().collect();
-                mono.sort_unstable();
-                if !a.is_empty() && !b.is_empty() {
-                    self.normal(&mut mono)?;
-                }
+                let mono = if a.is_one() {
+                    *b
+                } else if b.is_one() {
+                    *a
+                } else {
+                    self.mono_product(*a, *b)?
+                };
                 terms.push((mono, x.checked_mul(*y).ok_or(TooLarge)?));
             }
         }
         Ok(Poly::from_terms(terms)?)
     }
 
-    fn normal(&mut self, mono: &mut Mono) -> Maybe<()> {
+    fn mono_product(&mut self, a: Mono, b: Mono) -> Maybe<Mono> {
+        let mut atoms: SmallVec<[Atom; 16]> = a.atoms().chain(b.atoms()).collect();
+        atoms.sort_unstable();
         let mut i = 1;
-        while i < mono.len() {
-            if mono[i] == mono[i - 1] && self.is_bit(mono[i])? {
-                mono.remove(i);
+        while i < atoms.len() {
+            if atoms[i] == atoms[i - 1] && self.is_bit(atoms[i])? {
+                atoms.remove(i);
             } else {
                 i += 1;
             }
         }
-        let mut i = 0;
-        while i < mono.len() {
-            if let Kind::AtLeast(p, t) = self.kinds[mono[i] as usize] {
-                let implies = |atom: &Atom| matches!(self.kinds[*atom as usize], Kind::AtLeast(q, s) if p == q && s > t);
-                if mono.iter().any(implies) {
-                    mono.remove(i);
-                    continue;
-                }
-            }
-            i += 1;
-        }
-        Ok(())
+        let kinds = &self.kinds;
+        let implied = |atom: Atom, others: &[Atom]| match kinds[atom as usize] {
+            Kind::AtLeast(p, t) => others
+                .iter()
+                .any(|other| matches!(kinds[*other as usize], Kind::AtLeast(q, s) if p == q && s > t)),
+            _ => false,
+        };
+        let all = atoms.clone();
+        atoms.retain(|atom| !implied(*atom, &all));
+        Ok(Mono::of(&atoms).ok_or(TooLarge)?)
     }
 
     /// ⌊p / d⌋ for a positive d.
@@ -731,7 +754,7 @@ impl<'a> Terms<'a> {
             }
             // Lemma: ⌊(⌊q/e⌋ + c)/d⌋ = ⌊(q + c e)/(d e)⌋.
             if let [(mono, 1)] = p.others()
-                && let [atom] = mono[..]
+                && let Some(atom) = mono.as_atom()
                 && let Kind::Floor(q, e) = self.kinds[atom as usize]
             {
                 let more = p.constant_term().checked_mul(e).ok_or(TooLarge)?;
@@ -767,7 +790,7 @@ impl<'a> Terms<'a> {
         steps.dedup();
         for &j in steps[1.min(steps.len())..].iter().rev() {
             let unit = 1i128 << j;
-            let mut low = Poly { terms: p.terms.iter().filter(|term| term.1 % unit != 0).cloned().collect() };
+            let mut low = Poly { terms: p.terms.iter().filter(|term| term.1 % unit != 0).copied().collect() };
             let c = p.constant_term();
             low = low.offset(c.rem_euclid(unit) - low.constant_term())?;
             let mut span = self.range(&low)?;
@@ -775,11 +798,11 @@ impl<'a> Terms<'a> {
                 // A quotient of the same number by more makes a digit of one that is in the low part.
                 let mut pairs = low.clone();
                 for (mono, c) in low.others() {
-                    let [atom] = mono[..] else { continue };
+                    let Some(atom) = mono.as_atom() else { continue };
                     let Some((base, d)) = self.as_floor(atom)? else { continue };
                     let mut best: Option<(i128, Atom)> = None;
                     for (other, _) in p.others() {
-                        let [other] = other[..] else { continue };
+                        let Some(other) = other.as_atom() else { continue };
                         if let Some((b, e)) = self.as_floor(other)?
                             && b == base
                             && e > d
@@ -828,9 +851,9 @@ impl<'a> Terms<'a> {
 
     fn not_negative_anew(&mut self, p: &Poly) -> Maybe<Poly> {
         let mut bits: SmallVec<[Atom; 8]> = SmallVec::new();
-        for atom in p.terms.iter().flat_map(|term| &term.0) {
-            if !bits.contains(atom) && self.is_bit(*atom)? {
-                bits.push(*atom);
+        for atom in p.terms.iter().flat_map(|term| term.0.atoms()) {
+            if !bits.contains(&atom) && self.is_bit(atom)? {
+                bits.push(atom);
             }
         }
         if let Some(&bit) = bits.iter().max().filter(|_| bits.len() <= BITS) {
@@ -885,7 +908,9 @@ impl<'a> Terms<'a> {
     /// Bits `from … from + len` of a word: of any number that is congruent to it if they are among its 32.
     pub fn slice(&mut self, p: &Poly, from: u32, len: u32) -> Maybe<Poly> {
         let (upper, above) = (self.floor(p, 1 << from)?, self.floor(p, 1 << (from + len))?);
-        Ok(upper.plus(-(1 << len), &above)?)
+        let bits = upper.plus(-(1 << len), &above)?;
+        self.note(&bits, Span::new(0, (1 << len) - 1))?;
+        Ok(bits)
     }
 
     /// An operation on two bytes.
@@ -979,19 +1004,84 @@ impl<'a> Terms<'a> {
         Err(self.split_on(bit)?.unwrap_or(Stop::Unknown("a condition is not made of bits")))
     }
 
-    /// The case that would make a polynomial simpler: its latest bit.
+    /// The cases that would make a polynomial simpler: of its latest bit, or of a number that has few values, in the
+    /// polynomial itself or else in what its atoms are of.
     pub fn split_on(&mut self, p: &Poly) -> Maybe<Option<Stop>> {
-        let mut best = None;
-        for atom in p.terms.iter().flat_map(|term| &term.0) {
-            if self.is_bit(*atom)? {
-                best = best.max(Some(*atom));
+        let mut seen: FxHashSet<Atom> = FxHashSet::default();
+        let mut level: Vec<Atom> = p.terms.iter().flat_map(|term| term.0.atoms()).collect();
+        while !level.is_empty() {
+            level.sort_unstable();
+            level.dedup();
+            let mut few = None;
+            for &atom in level.iter().rev() {
+                let span = self.span(atom)?;
+                if span.within(0, 1) {
+                    return Ok(Some(match self.kinds[atom as usize] {
+                        Kind::AtLeast(p, t) => Stop::Split(p, t),
+                        _ => Stop::Split(self.intern(&Poly::atom(atom)), 1),
+                    }));
+                }
+                if few.is_none()
+                    && span.hi - span.lo < VALUES
+                    && let Kind::Floor(p, d) = self.kinds[atom as usize]
+                {
+                    // The base without its constant, as facts are of such.
+                    let (q, g, c) = self.primitive(&self.polys[p as usize]);
+                    if g == 1 {
+                        few = Some(Stop::Split(self.intern(&q), (span.lo + 1) * d - c));
+                    } else if g == -1 {
+                        few = Some(Stop::Split(self.intern(&q), c + 1 - (span.lo + 1) * d));
+                    }
+                }
             }
+            if few.is_some() {
+                return Ok(few);
+            }
+            let mut deeper = Vec::new();
+            for atom in level.into_iter().filter(|atom| seen.insert(*atom)) {
+                let mut of = |id: PolyId| {
+                    deeper.extend(self.polys[id as usize].terms.iter().flat_map(|term| term.0.atoms()));
+                };
+                match &self.kinds[atom as usize] {
+                    Kind::Read { key, after } => {
+                        of(*key);
+                        after.iter().for_each(|row| {
+                            of(row.0);
+                            of(row.1);
+                        });
+                    }
+                    Kind::Lookup(p) | Kind::Floor(p, _) | Kind::AtLeast(p, _) | Kind::Count(_, p) => of(*p),
+                    Kind::Bitwise(_, p, q) | Kind::Shift(_, _, p, q) => {
+                        of(*p);
+                        of(*q);
+                    }
+                    Kind::Field(_) => {}
+                }
+            }
+            level = deeper;
         }
-        let Some(bit) = best else { return Ok(None) };
-        Ok(Some(match self.kinds[bit as usize] {
-            Kind::AtLeast(p, t) => Stop::Split(p, t),
-            _ => Stop::Split(self.intern(&Poly::atom(bit)), 1),
-        }))
+        Ok(None)
+    }
+
+    /// A polynomial for people.
+    #[cfg(test)]
+    pub fn show(&self, p: &Poly) -> String {
+        let of = |id: &PolyId| self.show(&self.polys[*id as usize]);
+        let atom = |atom: Atom| match &self.kinds[atom as usize] {
+            Kind::Field(field) => format!("x{field}"),
+            Kind::Read { key, after } if after.is_empty() => format!("read({})", of(key)),
+            Kind::Read { key, after } => format!("read({} after {})", of(key), after.len()),
+            Kind::Lookup(key) => format!("lookup({})", of(key)),
+            Kind::Floor(p, d) => format!("floor({} / {d})", of(p)),
+            Kind::AtLeast(p, t) => format!("[{} >= {t}]", of(p)),
+            Kind::Bitwise(op, a, b) => format!("{op:?}({}, {})", of(a), of(b)),
+            Kind::Shift(op, j, n, byte) => format!("{op:?}{j}({}, {})", of(n), of(byte)),
+            Kind::Count(op, byte) => format!("{op:?}({})", of(byte)),
+        };
+        let term = |(mono, c): &(Mono, i128)| {
+            mono.atoms().fold(c.to_string(), |text, a| format!("{text}*{}", atom(a)))
+        };
+        p.terms.iter().map(term).collect::<Vec<_>>().join(" + ")
     }
 
     /// Leaves out the states in which not p ≥ 0, as the IR promises that there are none.

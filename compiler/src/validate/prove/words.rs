@@ -12,20 +12,23 @@ pub const TWO32: i128 = 1 << 32;
 /// The word itself. Lemma: p mod m = p − m ⌊p/m⌋.
 pub fn canonical(terms: &mut Terms, p: &Poly) -> Maybe<Poly> {
     let wraps = terms.floor(p, TWO32)?;
-    Ok(p.plus(-TWO32, &wraps)?)
+    let word = p.plus(-TWO32, &wraps)?;
+    terms.note(&word, Span::new(0, TWO32 - 1))?;
+    Ok(word)
 }
 
-/// The word as a signed number. Lemma: it is ((p + 2^31) mod 2^32) − 2^31.
+/// The word as a signed number.
 fn signed(terms: &mut Terms, p: &Poly) -> Maybe<Poly> {
-    let wraps = terms.floor(&p.offset(TWO32 / 2)?, TWO32)?;
-    Ok(p.plus(-TWO32, &wraps)?)
+    extend(terms, p, 32)
 }
 
-/// Sign extension of the lowest bits.
+/// Sign extension of the lowest bits. Lemma: with h = 2^(bits − 1) it is ((p + h) mod 2 h) − h.
 pub fn extend(terms: &mut Terms, p: &Poly, bits: u32) -> Maybe<Poly> {
     let half = 1i128 << (bits - 1);
     let wraps = terms.floor(&p.offset(half)?, 2 * half)?;
-    Ok(p.plus(-2 * half, &wraps)?)
+    let number = p.plus(-2 * half, &wraps)?;
+    terms.note(&number, Span::new(-half, half - 1))?;
+    Ok(number)
 }
 
 /// Byte `j`.

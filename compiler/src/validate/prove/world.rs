@@ -120,6 +120,7 @@ impl Terms<'_> {
             let index = key.offset(-i128::from(world.network.tables[i].first))?;
             let upper = self.floor(&index, 256)?;
             let lower = index.plus(-256, &upper)?;
+            self.note(&lower, Span::new(0, 255))?;
             return match content {
                 Content::Bitwise(op) => self.bitwise(op, &upper, &lower),
                 Content::Shift(op, j) => self.shift(op, j, &upper, &lower),

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::{ExpertId, Field, FieldKind, Network, Terminal, TrapCode};
 
 /// Most cases of a packet, those among them that were split again.
-const CASES: u32 = 64;
+const CASES: u32 = 100;
 /// Most facts of a case that is split only because numbers do not look equal.
 const FACTS: usize = 14;
 
@@ -105,7 +105,7 @@ impl<'a> Prover<'a> {
         let frame_pointer = terms.of(Kind::Field(0))?;
         let declared = begin.fields.iter().map(|field| (field, true));
         for (&(field, holds, _), is_declared) in declared.chain(begin.hidden.iter().map(|f| (f, false))) {
-            let p = terms.of(Kind::Field(field))?;
+            let p = terms.field(field)?;
             match holds {
                 Holds::FramePointer if field != 0 => return Err(Stop::Unknown("a frame pointer elsewhere")),
                 Holds::FramePointer => {}

@@ -99,6 +99,10 @@ impl Count {
 pub enum Kind {
     /// A carried field as the packet begins.
     Field(Field),
+    /// The word that such a field stands for.
+    Word(Field),
+    /// How many times 2^32 more than that word the field is.
+    High(Field),
     /// What the trace holds at a key after some rows of which any may be the latest with that key, in their order.
     Read {
         /// The key.
@@ -218,6 +222,8 @@ pub struct Terms<'a> {
     ranges: FxHashMap<PolyId, Span>,
     floors: FxHashMap<(PolyId, i128), Poly>,
     tests: FxHashMap<PolyId, Poly>,
+    /// Whether the last decomposition into digits could have been another one.
+    preference_matters: bool,
     depth: u32,
     work: u32,
 }
@@ -237,6 +243,7 @@ impl<'a> Terms<'a> {
             ranges: FxHashMap::default(),
             floors: FxHashMap::default(),
             tests: FxHashMap::default(),
+            preference_matters: false,
             depth: 0,
             work: 0,
         }
@@ -311,6 +318,21 @@ impl<'a> Terms<'a> {
         Ok(if span.lo == span.hi { Poly::constant(span.lo) } else { Poly::atom(atom) })
     }
 
+    /// A carried field as the packet begins.
+    ///
+    /// Lemma: x = (x mod 2^32) + 2^32 ⌊x/2^32⌋. So what is done with the word of a field that may be several numbers does
+    /// not depend on which of them it is.
+    pub fn field(&mut self, field: Field) -> Maybe<Poly> {
+        let span = *self.fields.get(&field).ok_or(Stop::Unknown("a field is not declared"))?;
+        if span.hi - span.lo < 1 << 32 {
+            return self.of(Kind::Field(field));
+        }
+        let (word, high) = (self.of(Kind::Word(field))?, self.of(Kind::High(field))?);
+        let p = word.plus(1 << 32, &high)?;
+        self.note(&p, span)?;
+        Ok(p)
+    }
+
     /// Where an atom lies.
     pub fn span(&mut self, atom: Atom) -> Maybe<Span> {
         if let Some(Some(span)) = self.spans.get(atom as usize) {
@@ -338,6 +360,11 @@ impl<'a> Terms<'a> {
         let kind = self.kinds[atom as usize].clone();
         Ok(match kind {
             Kind::Field(field) => *self.fields.get(&field).ok_or(Stop::Unknown("a field is not declared"))?,
+            Kind::Word(_) => Span::new(0, (1 << 32) - 1),
+            Kind::High(field) => {
+                let span = *self.fields.get(&field).ok_or(Stop::Unknown("a field is not declared"))?;
+                Span::new(span.lo >> 32, span.hi >> 32)
+            }
             Kind::Read { key, after } => {
                 let keys = self.range_of(key)?;
                 let mut span = self.world.read(keys)?;
@@ -438,12 +465,17 @@ impl<'a> Terms<'a> {
                 (zero, one) => span.meet(zero?.hull(one?)),
             };
         } else {
-            let (constant, digits) = self.digits(p)?;
-            let mut sum = Span::point(constant);
-            for (weight, digit) in digits {
-                sum = sum.plus(digit.product(Span::point(weight))?)?;
+            for cancel in [true, false] {
+                let (constant, digits) = self.digits(p, cancel)?;
+                let mut sum = Span::point(constant);
+                for (weight, digit) in digits {
+                    sum = sum.plus(digit.product(Span::point(weight))?)?;
+                }
+                span = span.meet(sum);
+                if !self.preference_matters {
+                    break;
+                }
             }
-            span = span.meet(sum);
         }
         if !self.facts.is_empty() {
             let (q, g, c) = self.primitive(p);
@@ -539,7 +571,11 @@ impl<'a> Terms<'a> {
     ///
     /// Lemma: quotients of one number by d₁ | d₂ | … are its digits: with q₀ = q and qᵢ = ⌊q/dᵢ⌋, qᵢ₋₁ = rᵢ + (dᵢ/dᵢ₋₁) · qᵢ and
     /// 0 ≤ rᵢ < dᵢ/dᵢ₋₁. So Σ cᵢ qᵢ = Σ Cᵢ₋₁ rᵢ + Cₙ qₙ with C₀ = c₀ and Cᵢ = Cᵢ₋₁ · dᵢ/dᵢ₋₁ + cᵢ.
-    fn digits(&mut self, p: &Poly) -> Maybe<(i128, Vec<(i128, Span)>)> {
+    ///
+    /// How often the base itself is taken out is free: as often as it is there, or with `cancel` so often that the last
+    /// weight becomes 0.
+    fn digits(&mut self, p: &Poly, cancel: bool) -> Maybe<(i128, Vec<(i128, Span)>)> {
+        self.preference_matters = false;
         let mut work = p.clone();
         let mut digits = Vec::new();
         loop {
@@ -591,7 +627,16 @@ impl<'a> Terms<'a> {
                 work = without;
                 continue;
             }
-            let c0 = self.ratio(&work, base);
+            let mut c0 = self.ratio(&work, base);
+            let top = floors.last().map_or(1, |floor| floor.0);
+            let rest: Option<i128> = floors.iter().try_fold(0i128, |sum, (d, c)| sum.checked_add(c.checked_mul(top / d)?));
+            let rest = rest.ok_or(TooLarge)?;
+            if rest % top == 0 && c0 != -rest / top && !q.terms.is_empty() {
+                self.preference_matters = true;
+                if cancel {
+                    c0 = -rest / top;
+                }
+            }
             work = without.plus(-c0, &q)?;
             let (mut weight, mut last) = (c0, 1);
             for (d, c) in floors {
@@ -624,7 +669,7 @@ impl<'a> Terms<'a> {
         }
         let ones = |x: i128| (1u128 << (128 - x.leading_zeros())) - 1;
         let all = ones(span.hi);
-        let (constant, digits) = self.digits(p)?;
+        let (constant, digits) = self.digits(p, true)?;
         if constant < 0 {
             return Ok(Some(all));
         }
@@ -1001,6 +1046,10 @@ impl<'a> Terms<'a> {
             Some(_) => return Err(Stop::Unknown("a condition is no bit")),
             None => {}
         }
+        #[cfg(test)]
+        if std::env::var("WHY").is_ok() && self.split_on(bit)?.is_none() {
+            println!("    condition {}", self.show(bit));
+        }
         Err(self.split_on(bit)?.unwrap_or(Stop::Unknown("a condition is not made of bits")))
     }
 
@@ -1055,7 +1104,7 @@ impl<'a> Terms<'a> {
                         of(*p);
                         of(*q);
                     }
-                    Kind::Field(_) => {}
+                    Kind::Field(_) | Kind::Word(_) | Kind::High(_) => {}
                 }
             }
             level = deeper;
@@ -1069,6 +1118,8 @@ impl<'a> Terms<'a> {
         let of = |id: &PolyId| self.show(&self.polys[*id as usize]);
         let atom = |atom: Atom| match &self.kinds[atom as usize] {
             Kind::Field(field) => format!("x{field}"),
+            Kind::Word(field) => format!("w{field}"),
+            Kind::High(field) => format!("h{field}"),
             Kind::Read { key, after } if after.is_empty() => format!("read({})", of(key)),
             Kind::Read { key, after } => format!("read({} after {})", of(key), after.len()),
             Kind::Lookup(key) => format!("lookup({})", of(key)),

@@ -441,7 +441,7 @@ impl Compare<'_, '_> {
     }
 
     fn zero(&mut self, difference: &Poly, reason: &'static str) -> Maybe<()> {
-        if difference.is_zero() {
+        if difference.is_zero() || self.terms.range(difference)? == Span::point(0) {
             return Ok(());
         }
         #[cfg(test)]
@@ -454,14 +454,12 @@ impl Compare<'_, '_> {
 
     /// The next expert, as a number.
     fn next_id(&mut self) -> Maybe<usize> {
-        match self.next.as_constant() {
-            Some(id) => usize::try_from(id).map_err(|_| Stop::Unknown("the next expert is none")),
-            None => {
-                let next = self.next.clone();
-                self.zero(&next, "the next expert is not known")?;
-                Ok(0)
-            }
+        let Span { lo, hi } = self.terms.range(&self.next)?;
+        if lo != hi {
+            let next = self.next.clone();
+            self.zero(&next, "the next expert is not known")?;
         }
+        usize::try_from(lo).map_err(|_| Stop::Unknown("the next expert is none"))
     }
 
     fn goes_to(&mut self, expert: ExpertId) -> Maybe<()> {

@@ -14,8 +14,8 @@ use wasm2onnx_runtime::Field;
 /// A polynomial that atoms refer to: an index of [`Terms`].
 pub type PolyId = u32;
 
-/// Most rewriting of one case of a packet, in calls that were not answered from memory.
-const WORK: u32 = 6_000;
+/// Most rewriting of a packet: terms of polynomials that were looked at.
+const WORK: usize = 150_000;
 /// How deep bits are split for a range.
 const DEPTH: u32 = 4;
 /// Most values of a quotient that is split by them.
@@ -225,7 +225,7 @@ pub struct Terms<'a> {
     /// Whether the last decomposition into digits could have been another one.
     preference_matters: bool,
     depth: u32,
-    work: u32,
+    work: usize,
 }
 
 impl<'a> Terms<'a> {
@@ -256,6 +256,7 @@ impl<'a> Terms<'a> {
         self.polys.clear();
         self.poly_ids.clear();
         self.fields = fields;
+        self.work = 0;
         self.case(&Facts::default());
     }
 
@@ -264,7 +265,6 @@ impl<'a> Terms<'a> {
         self.facts.clone_from(facts);
         self.forget();
         self.depth = 0;
-        self.work = 0;
     }
 
     fn forget(&mut self) {
@@ -274,8 +274,8 @@ impl<'a> Terms<'a> {
         self.tests.clear();
     }
 
-    fn worked(&mut self) -> Maybe<()> {
-        self.work += 1;
+    fn worked(&mut self, terms: usize) -> Maybe<()> {
+        self.work += 4 + terms;
         if self.work > WORK { Err(Stop::Unknown("it takes too much rewriting")) } else { Ok(()) }
     }
 
@@ -448,7 +448,7 @@ impl<'a> Terms<'a> {
         if let Some(span) = self.ranges.get(&id) {
             return Ok(*span);
         }
-        self.worked()?;
+        self.worked(p.terms.len())?;
         let mut span = Span::point(0);
         for (mono, c) in &p.terms {
             span = span.plus(self.mono_span(*mono)?.product(Span::point(*c))?)?;
@@ -696,6 +696,7 @@ impl<'a> Terms<'a> {
         if let Some(c) = q.as_constant() {
             return Ok(p.times(c)?);
         }
+        self.worked(p.terms.len() * q.terms.len())?;
         if p.terms.len() * q.terms.len() > 4000 {
             return Err(TooLarge.into());
         }
@@ -750,7 +751,7 @@ impl<'a> Terms<'a> {
         if let Some(known) = self.floors.get(&(id, d)) {
             return Ok(known.clone());
         }
-        self.worked()?;
+        self.worked(p.terms.len())?;
         let result = self.floor_anew(p.clone(), d)?;
         self.floors.insert((id, d), result.clone());
         Ok(result)
@@ -888,7 +889,7 @@ impl<'a> Terms<'a> {
         if let Some(known) = self.tests.get(&id) {
             return Ok(known.clone());
         }
-        self.worked()?;
+        self.worked(p.terms.len())?;
         let result = self.not_negative_anew(p)?;
         self.tests.insert(id, result.clone());
         Ok(result)
@@ -1040,15 +1041,21 @@ impl<'a> Terms<'a> {
 
     /// Whether a bit is 1.
     pub fn decide(&mut self, bit: &Poly) -> Maybe<bool> {
-        match bit.as_constant() {
-            Some(0) => return Ok(false),
-            Some(1) => return Ok(true),
-            Some(_) => return Err(Stop::Unknown("a condition is no bit")),
-            None => {}
+        let span = self.range(bit)?;
+        if span.lo == span.hi {
+            return match span.lo {
+                0 => Ok(false),
+                1 => Ok(true),
+                _ => Err(Stop::Unknown("a condition is no bit")),
+            };
         }
-        #[cfg(test)]
-        if std::env::var("WHY").is_ok() && self.split_on(bit)?.is_none() {
-            println!("    condition {}", self.show(bit));
+        for atom in bit.terms.iter().flat_map(|term| term.0.atoms()) {
+            if !self.is_bit(atom)? && span.within(0, 1) {
+                // The number itself is what is known then.
+                let (q, g, c) = self.primitive(bit);
+                let t = if g > 0 { (1 - c + g - 1).div_euclid(g) } else { (c - 1).div_euclid(-g) + 1 };
+                return Err(Stop::Split(self.intern(&q), t));
+            }
         }
         Err(self.split_on(bit)?.unwrap_or(Stop::Unknown("a condition is not made of bits")))
     }

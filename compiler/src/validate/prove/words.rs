@@ -53,7 +53,9 @@ fn equal(terms: &mut Terms, a: &Poly, b: &Poly) -> Maybe<Poly> {
     }
     let at_least = terms.not_negative(&difference)?;
     let at_most = terms.not_negative(&difference.times(-1)?)?;
-    Ok(at_least.plus(1, &at_most)?.offset(-1)?)
+    let bit = at_least.plus(1, &at_most)?.offset(-1)?;
+    terms.note(&bit, Span::BIT)?;
+    Ok(bit)
 }
 
 /// The bit of whether a word is not 0.

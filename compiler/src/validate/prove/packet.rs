@@ -447,6 +447,7 @@ impl Compare<'_, '_> {
         #[cfg(test)]
         if std::env::var("WHY").is_ok() {
             println!("    {reason}, {} facts: {}", self.facts, self.terms.show(difference));
+            self.terms.show_facts();
         }
         let split = if self.facts < FACTS { self.terms.split_on(difference)? } else { None };
         Err(split.unwrap_or(Stop::Unknown(reason)))

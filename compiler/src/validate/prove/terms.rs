@@ -1119,6 +1119,14 @@ impl<'a> Terms<'a> {
         Ok(None)
     }
 
+    /// Prints the facts of the case.
+    #[cfg(test)]
+    pub fn show_facts(&self) {
+        for (p, span) in &self.facts {
+            println!("        {} in {} … {}", self.show(&self.polys[*p as usize]), span.lo, span.hi);
+        }
+    }
+
     /// A polynomial for people.
     #[cfg(test)]
     pub fn show(&self, p: &Poly) -> String {

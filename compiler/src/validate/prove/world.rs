@@ -5,6 +5,9 @@ use super::terms::{Bitwise, Count, Kind, Maybe, Shift, Span, Stop, Terms};
 use crate::validate::state::First;
 use wasm2onnx_runtime::{Domain, Network};
 
+/// Most entries that are looked at one by one for where they lie.
+const FEW: i128 = 512;
+
 /// What the entries of a frozen table are, all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
@@ -21,6 +24,8 @@ pub struct World<'a> {
     /// The network.
     pub network: &'a Network,
     first: Option<&'a First<'a>>,
+    /// Where all entries of the frozen tables lie.
+    entries: Option<Span>,
     contents: Vec<Option<Content>>,
 }
 
@@ -31,7 +36,12 @@ impl<'a> World<'a> {
             let first = table.first as usize;
             content(network.lookup.get(first..first + table.count as usize)?)
         };
-        World { network, first, contents: network.tables.iter().map(content).collect() }
+        let hull = |hull: Option<Span>, entry: &f64| {
+            let entry = Span::point(integer(*entry).ok()?);
+            Some(hull.map_or(entry, |hull| hull.hull(entry)))
+        };
+        let entries = network.lookup.iter().fold(Some(Span::point(0)), hull);
+        World { network, first, entries, contents: network.tables.iter().map(content).collect() }
     }
 
     /// Where values lie that are read with keys of a span.
@@ -59,6 +69,9 @@ impl<'a> World<'a> {
     pub fn lookup(&self, keys: Span) -> Maybe<Span> {
         let lookup = &self.network.lookup;
         let last = lookup.len() as i128 - 1;
+        if keys.hi - keys.lo > FEW {
+            return self.entries.ok_or(Stop::Unknown("an entry of a table is no integer"));
+        }
         let mut span: Option<Span> = (keys.lo < 0 || keys.hi > last).then_some(Span::point(0));
         for key in keys.lo.max(0)..=keys.hi.min(last) {
             let entry = Span::point(integer(lookup[key as usize])?);

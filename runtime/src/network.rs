@@ -664,8 +664,8 @@ pub struct Network {
 pub struct Validated {
     /// Packets that were compared.
     pub packets: u64,
-    /// Packets among them that were proved to do the same in every state.
-    pub proved: u64,
+    /// Packets among them that were proved to do the same in every state, if that was asked for.
+    pub proved: Option<u64>,
     /// States that they were compared on, of all packets together.
     pub states: u64,
     /// Packets among them for which no state was found that a run could be in.

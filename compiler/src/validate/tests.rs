@@ -93,7 +93,7 @@ fn first_row(network: &mut Network, random: &mut Random) -> Option<()> {
 fn networks_of_programs_are_right() {
     for name in PROGRAMS {
         let (module, assembled) = example(name);
-        let validated = run(&module, &assembled, 16).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let validated = run(&module, &assembled, 16, false).unwrap_or_else(|error| panic!("{name}: {error}"));
         println!("{name}: {validated:?}");
         assert!(validated.states >= 12 * validated.packets, "{name}: {validated:?}");
     }
@@ -123,7 +123,7 @@ fn changed_networks_are_found_out() {
                     continue;
                 }
                 all += 1;
-                found += usize::from(run(&module, &assembled, 16).is_err());
+                found += usize::from(run(&module, &assembled, 16, false).is_err());
             }
         }
         println!("{what}: {found} of {all} found");

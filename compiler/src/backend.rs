@@ -26,7 +26,8 @@ const ROUTINE_WEIGHTS: [usize; 7] = [400, 160, 90, 48, 20, 8, 2];
 /// was made from, as the options say.
 pub fn run(module: &Module, options: &Options) -> Result<Network, CompileError> {
     let mut assembled = certified(module)?;
-    assembled.network.validated = validate::run(module, &assembled, options.validation_states, options.prove)?;
+    assembled.network.validated =
+        validate::run(module, &assembled, options.validation_states, options.prove)?;
     Ok(assembled.network)
 }
 

@@ -92,13 +92,16 @@ pub fn run(
     let each = |(check, prover, total): &mut (Check, Option<Prover>, Validated), index: u32| {
         let function = &module.functions[Func::from_u32(index)];
         let lowered = &functions[index as usize];
-        compare(check, prover.as_mut(), function, lowered, states, total).map_err(|(packet, message)| ErrorKind::Mismatch {
-            function: Some(function.name.clone()),
-            offset: lowered.packets.packets[packet].offset(),
-            message,
+        compare(check, prover.as_mut(), function, lowered, states, total).map_err(|(packet, message)| {
+            ErrorKind::Mismatch {
+                function: Some(function.name.clone()),
+                offset: lowered.packets.packets[packet].offset(),
+                message,
+            }
         })
     };
-    let (totals, failures) = parallel::run(functions.len() as u32, 1, true, begin, each, |(_, _, total)| total);
+    let (totals, failures) =
+        parallel::run(functions.len() as u32, 1, true, begin, each, |(_, _, total)| total);
     if let Some((_, failure)) = failures.into_iter().next() {
         return Err(failure.into());
     }

@@ -27,6 +27,10 @@ pub fn alias(terms: &mut Terms, a: &Poly, b: &Poly) -> Maybe<Alias> {
     if difference.is_zero() {
         return Ok(Alias::Same);
     }
+    let (x, y) = (terms.range(a)?, terms.range(b)?);
+    if x.hi < y.lo || y.hi < x.lo {
+        return Ok(Alias::Apart);
+    }
     let span = terms.range(&difference)?;
     Ok(if span.lo > 0 || span.hi < 0 { Alias::Apart } else { Alias::Unknown })
 }

@@ -635,7 +635,12 @@ impl Compare<'_, '_> {
                             && constant.fract() == 0.0
                             && self.network.ports.kind(port).0 != FieldKind::N
                         {
-                            let p = self.steps.field(port).p.offset(-(*constant as i128))?.times(weight as i128)?;
+                            let p = self
+                                .steps
+                                .field(port)
+                                .p
+                                .offset(-(*constant as i128))?
+                                .times(weight as i128)?;
                             let same = p.plus(-1, &loose)?.is_multiple(TWO32);
                             if same && !found.contains(&p) {
                                 found.push(p);

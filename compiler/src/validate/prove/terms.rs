@@ -16,6 +16,8 @@ pub type PolyId = u32;
 
 /// Most rewriting of a packet: terms of polynomials that were looked at.
 const WORK: usize = 150_000;
+/// How deep rewriting is nested.
+const NESTED: u32 = 150;
 /// How deep bits are split for a range.
 const DEPTH: u32 = 4;
 /// Most values of a quotient that is split by them.
@@ -225,6 +227,7 @@ pub struct Terms<'a> {
     /// Whether the last decomposition into digits could have been another one.
     preference_matters: bool,
     depth: u32,
+    level: u32,
     work: usize,
 }
 
@@ -245,6 +248,7 @@ impl<'a> Terms<'a> {
             tests: FxHashMap::default(),
             preference_matters: false,
             depth: 0,
+            level: 0,
             work: 0,
         }
     }
@@ -277,6 +281,14 @@ impl<'a> Terms<'a> {
     fn worked(&mut self, terms: usize) -> Maybe<()> {
         self.work += 4 + terms;
         if self.work > WORK { Err(Stop::Unknown("it takes too much rewriting")) } else { Ok(()) }
+    }
+
+    /// Does something that may need itself, not too deep for the stack.
+    fn nested<T>(&mut self, f: impl FnOnce(&mut Self) -> Maybe<T>) -> Maybe<T> {
+        self.level += 1;
+        let result = if self.level > NESTED { Err(Stop::Unknown("it is nested too deep")) } else { f(self) };
+        self.level -= 1;
+        result
     }
 
     /// The number of a polynomial.
@@ -449,6 +461,10 @@ impl<'a> Terms<'a> {
             return Ok(*span);
         }
         self.worked(p.terms.len())?;
+        self.nested(|terms| terms.range_anew(p, id))
+    }
+
+    fn range_anew(&mut self, p: &Poly, id: PolyId) -> Maybe<Span> {
         let mut span = Span::point(0);
         for (mono, c) in &p.terms {
             span = span.plus(self.mono_span(*mono)?.product(Span::point(*c))?)?;
@@ -479,9 +495,24 @@ impl<'a> Terms<'a> {
         }
         if !self.facts.is_empty() {
             let (q, g, c) = self.primitive(p);
-            let id = self.intern(&q);
-            if let Some(fact) = self.facts.get(&id).copied() {
+            let own = self.intern(&q);
+            if let Some(fact) = self.facts.get(&own).copied() {
                 span = span.meet(fact.product(Span::point(g))?.plus(Span::point(c))?);
+            }
+            // Lemma: c₀ q and what is left lie where each of them does.
+            let facts: SmallVec<[(PolyId, Span); 8]> =
+                self.facts.iter().map(|fact| (*fact.0, *fact.1)).collect();
+            for (q, fact) in facts.into_iter().filter(|fact| fact.0 != own) {
+                let c0 = self.ratio(p, q);
+                if c0 == 0 || self.polys[q as usize].terms.len() < 2 {
+                    continue;
+                }
+                let rest = p.plus(-c0, &self.polys[q as usize])?;
+                // Nothing that is not in `p` comes in, so this ends.
+                if rest.terms.iter().all(|(mono, _)| mono.is_one() || p.coefficient(*mono) != 0) {
+                    let rest = self.range(&rest)?;
+                    span = span.meet(fact.product(Span::point(c0))?.plus(rest)?);
+                }
             }
         }
         if span.lo > span.hi {
@@ -629,7 +660,8 @@ impl<'a> Terms<'a> {
             }
             let mut c0 = self.ratio(&work, base);
             let top = floors.last().map_or(1, |floor| floor.0);
-            let rest: Option<i128> = floors.iter().try_fold(0i128, |sum, (d, c)| sum.checked_add(c.checked_mul(top / d)?));
+            let rest: Option<i128> =
+                floors.iter().try_fold(0i128, |sum, (d, c)| sum.checked_add(c.checked_mul(top / d)?));
             let rest = rest.ok_or(TooLarge)?;
             if rest % top == 0 && c0 != -rest / top && !q.terms.is_empty() {
                 self.preference_matters = true;
@@ -675,7 +707,11 @@ impl<'a> Terms<'a> {
         }
         let mut bits = constant as u128;
         for (weight, digit) in digits {
-            if weight < 0 || weight & (weight - 1) != 0 || digit.lo < 0 || digit.hi >= 1 << 60 || weight >= 1 << 60
+            if weight < 0
+                || weight & (weight - 1) != 0
+                || digit.lo < 0
+                || digit.hi >= 1 << 60
+                || weight >= 1 << 60
             {
                 return Ok(Some(all));
             }
@@ -752,7 +788,7 @@ impl<'a> Terms<'a> {
             return Ok(known.clone());
         }
         self.worked(p.terms.len())?;
-        let result = self.floor_anew(p.clone(), d)?;
+        let result = self.nested(|terms| terms.floor_anew(p.clone(), d))?;
         self.floors.insert((id, d), result.clone());
         Ok(result)
     }
@@ -831,7 +867,8 @@ impl<'a> Terms<'a> {
     ///
     /// Lemma: with p = a + 2^j b and m 2^j ≤ a < (m + 1) 2^j, it is p' = b + m.
     fn without_low(&mut self, p: &Poly, k: u32) -> Maybe<Option<(Poly, u32)>> {
-        let mut steps: SmallVec<[u32; 8]> = p.others().iter().map(|term| term.1.trailing_zeros().min(k)).collect();
+        let mut steps: SmallVec<[u32; 8]> =
+            p.others().iter().map(|term| term.1.trailing_zeros().min(k)).collect();
         steps.sort_unstable();
         steps.dedup();
         for &j in steps[1.min(steps.len())..].iter().rev() {
@@ -890,7 +927,7 @@ impl<'a> Terms<'a> {
             return Ok(known.clone());
         }
         self.worked(p.terms.len())?;
-        let result = self.not_negative_anew(p)?;
+        let result = self.nested(|terms| terms.not_negative_anew(p))?;
         self.tests.insert(id, result.clone());
         Ok(result)
     }

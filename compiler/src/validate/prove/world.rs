@@ -89,7 +89,11 @@ impl<'a> World<'a> {
 
 /// The integer that a number is.
 pub fn integer(x: f64) -> Maybe<i128> {
-    if x.fract() == 0.0 && x.abs() < 9.2e18 { Ok(x as i128) } else { Err(Stop::Unknown("a number is no integer")) }
+    if x.fract() == 0.0 && x.abs() < 9.2e18 {
+        Ok(x as i128)
+    } else {
+        Err(Stop::Unknown("a number is no integer"))
+    }
 }
 
 /// What a table holds, by all of its entries.

@@ -34,7 +34,8 @@ const MEMORY: (i128, i128) = (64, 1 << 20);
 type State = [i128; FIELDS.len()];
 
 fn states(random: &mut Random) -> Vec<State> {
-    let edges = [0, 1, 2, 3, 5, 7, 8, 127, 128, 255, 256, 65535, 65536, (1 << 31) - 1, 1 << 31, TWO32 - 1, TWO32];
+    let edges =
+        [0, 1, 2, 3, 5, 7, 8, 127, 128, 255, 256, 65535, 65536, (1 << 31) - 1, 1 << 31, TWO32 - 1, TWO32];
     let draw = |random: &mut Random, (lo, hi): (i128, i128)| loop {
         let x = match random.below(3) {
             0 => edges[random.below(edges.len())] + random.below(3) as i128 - 1,
@@ -220,8 +221,8 @@ fn expression(
         12 | 13 => {
             use BinaryOp::*;
             let ops = [
-                Add, Sub, Mul, MulHi, Carry, And, Or, Xor, Shl, ShrU, ShrS, Rotl, Rotr, Eq, Ne, LtU, LtS, GeU, GeS,
-                DivU, RemU,
+                Add, Sub, Mul, MulHi, Carry, And, Or, Xor, Shl, ShrU, ShrS, Rotl, Rotr, Eq, Ne, LtU, LtS,
+                GeU, GeS, DivU, RemU,
             ];
             let op = ops[random.below(ops.len())];
             let constant = [0, 1, 2, 3, 7, 31, 255, 1 << 31, TWO32 - 1][random.below(9)];
@@ -315,10 +316,18 @@ fn what_is_rewritten_is_the_same_number() {
                 for (state, expected) in states.iter().zip(&made.values) {
                     let found = value(&terms, &made.p, state);
                     assert_eq!(found, *expected, "round {round}: {}\n{:?}\n{state:?}", made.how, made.p);
-                    assert!(span.within(i128::MIN, i128::MAX) && (span.lo..=span.hi).contains(&found), "{}", made.how);
+                    assert!(
+                        span.within(i128::MIN, i128::MAX) && (span.lo..=span.hi).contains(&found),
+                        "{}",
+                        made.how
+                    );
                 }
                 if let Some(bits) = terms.possible_bits(&made.p).ok().flatten() {
-                    assert!(made.values.iter().all(|x| *x as u128 & !bits == 0), "round {round}: {}", made.how);
+                    assert!(
+                        made.values.iter().all(|x| *x as u128 & !bits == 0),
+                        "round {round}: {}",
+                        made.how
+                    );
                 }
                 checked += 1;
                 if split.is_none()

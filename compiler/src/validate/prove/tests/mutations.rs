@@ -88,7 +88,8 @@ fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
             "another source"
         }
         10 => {
-            let source = terms.clone().find(|i| ports.source_kind(experts.sources[*i]).0 == SourceKind::One)?;
+            let source =
+                terms.clone().find(|i| ports.source_kind(experts.sources[*i]).0 == SourceKind::One)?;
             experts.weights[source] += sign;
             "a bias changed by 1"
         }
@@ -148,7 +149,8 @@ fn owners(module: &Module, assembled: &mut Assembled, before: &[Vec<bool>]) -> F
         let end = assembled.functions.get(function + 1).map_or(original.packets.len(), |f| f.first as usize);
         for number in first + assembled.functions[function].packets.packets.len()..end {
             assembled.network.clone_from(&original);
-            let to = original.packets.get(number + 1).map_or(original.experts.len() as ExpertId, |p| p.expert);
+            let to =
+                original.packets.get(number + 1).map_or(original.experts.len() as ExpertId, |p| p.expert);
             let experts = &mut assembled.network.experts;
             for expert in original.packets[number].expert..to {
                 for row in experts.row_range(expert) {
@@ -231,7 +233,10 @@ fn what_states_refute_is_not_proved() {
                         entry[1] += 1;
                         if verbose && fault.expert.is_some() {
                             let function = &module.functions[Func::from_u32(function as u32)].name;
-                            println!("{name} {function} {index}: {} {:?} {:?}", fault.what, fault.field, fault.expert);
+                            println!(
+                                "{name} {function} {index}: {} {:?} {:?}",
+                                fault.what, fault.field, fault.expert
+                            );
                         }
                     }
                     // The prover takes the certificate for granted.

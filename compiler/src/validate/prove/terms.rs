@@ -1120,10 +1120,11 @@ impl<'a> Terms<'a> {
                 {
                     // The base without its constant, as facts are of such.
                     let (q, g, c) = self.primitive(&self.polys[p as usize]);
+                    let bound = (span.lo + 1).checked_mul(d).ok_or(TooLarge)?;
                     if g == 1 {
-                        few = Some(Stop::Split(self.intern(&q), (span.lo + 1) * d - c));
+                        few = Some(Stop::Split(self.intern(&q), bound - c));
                     } else if g == -1 {
-                        few = Some(Stop::Split(self.intern(&q), c + 1 - (span.lo + 1) * d));
+                        few = Some(Stop::Split(self.intern(&q), c + 1 - bound));
                     }
                 }
             }

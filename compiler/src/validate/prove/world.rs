@@ -99,7 +99,7 @@ pub fn integer(x: f64) -> Maybe<i128> {
 /// What a table holds, by all of its entries.
 fn content(entries: &[f64]) -> Option<Content> {
     let holds = |f: &dyn Fn(i128) -> i128| (0..).zip(entries).all(|(i, entry)| *entry == f(i) as f64);
-    let found = match entries.len() {
+    match entries.len() {
         65536 => [Bitwise::And, Bitwise::Or, Bitwise::Xor]
             .into_iter()
             .find(|op| holds(&|i| op.of(i >> 8, i & 255)))
@@ -114,8 +114,7 @@ fn content(entries: &[f64]) -> Option<Content> {
             .find(|op| holds(&|i| op.of(i)))
             .map(Content::Count),
         _ => None,
-    };
-    found
+    }
 }
 
 impl Terms<'_> {

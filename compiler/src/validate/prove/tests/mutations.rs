@@ -191,6 +191,7 @@ fn proved(module: &Module, assembled: &Assembled) -> Vec<Vec<bool>> {
 #[test]
 fn what_states_refute_is_not_proved() {
     let faults: usize = std::env::var("FAULTS").map_or(100, |text| text.parse().expect("a number"));
+    let states = std::env::var("STATES").map_or(STATES, |text| text.parse().expect("a number"));
     let verbose = std::env::var("VERBOSE").is_ok();
     let mut random = Random(std::env::var("SEED").map_or(5, |text| text.parse().expect("a number")));
     let (mut all, mut lost, mut neutral, mut uncertified) = (0, 0, 0, 0);
@@ -237,7 +238,7 @@ fn what_states_refute_is_not_proved() {
                 for (value, word) in &lowered.packets.constants {
                     check.source.set(*value, [*word; LANES]);
                 }
-                match check.packet(&of, index, STATES) {
+                match check.packet(&of, index, states) {
                     Ok(_) => {
                         neutral += 1;
                         entry[1] += 1;

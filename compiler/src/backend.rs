@@ -6,6 +6,7 @@ use crate::circuits::words::Tables;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Func, Function, Module, Origin};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
+use crate::options::Options;
 use crate::packetize::{self, Packet, Packets, Places, Term};
 use crate::schedule::{self, Assembly, Prefetched, Retry};
 use crate::stack::{Calls, Frame, MAX_FRAME};
@@ -22,10 +23,11 @@ const PACKET_WEIGHTS: [usize; 4] = [48, 20, 8, 2];
 const ROUTINE_WEIGHTS: [usize; 7] = [400, 160, 90, 48, 20, 8, 2];
 
 /// Packetizes, lowers, schedules and links a module, certifies the result and compares it with the packets that it
-/// was made from, each on `states` states.
-pub fn run(module: &Module, states: u32) -> Result<Network, CompileError> {
+/// was made from, as the options say.
+pub fn run(module: &Module, options: &Options) -> Result<Network, CompileError> {
     let mut assembled = certified(module)?;
-    assembled.network.validated = validate::run(module, &assembled, states)?;
+    assembled.network.validated =
+        validate::run(module, &assembled, options.validation_states, options.prove)?;
     Ok(assembled.network)
 }
 

@@ -51,7 +51,7 @@ pub fn compile(bytes: &[u8], options: &Options) -> Result<wasm2onnx_runtime::Net
     let mut module = frontend::parse(bytes, options)?;
     legalize::run(&mut module);
     optimize::run(&mut module);
-    backend::run(&module, options.validation_states)
+    backend::run(&module, options)
 }
 
 /// The exported functions of a module, by name, without compiling it: what

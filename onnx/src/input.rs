@@ -36,6 +36,11 @@ pub struct ModuleOptions {
     #[arg(long, value_name = "N", default_value_t = wasm2onnx_compiler::options::DEFAULT_VALIDATION_STATES)]
     pub validation_states: u32,
 
+    /// Try to prove of each packet that it does the same as the program in every state: it takes longer. `inspect`
+    /// says for how many that was possible
+    #[arg(long)]
+    pub prove: bool,
+
     /// Most bytes that the program may print; the next one ends the run with an error [default: 268435456, and
     /// 1048576 for models of a single step, which have cells for all of them from the start]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(0..=1 << 30))]
@@ -79,6 +84,7 @@ impl ModuleOptions {
         let mut options = Options {
             max_memory_pages: self.max_memory_pages,
             validation_states: self.validation_states,
+            prove: self.prove,
             ..Options::default()
         };
         options.stdout_bytes = self.max_output.unwrap_or(options.stdout_bytes);

@@ -208,12 +208,15 @@ struct ValidatedMessage {
     states: u64,
     /// Packets without a state that a run could be in.
     without: u64,
+    /// Packets that were proved; nothing if no proof was tried.
+    #[serde(default)]
+    proved: Option<u64>,
 }
 
 /// How a network was compared with the program.
 pub fn validated(validated: &Validated) -> serde_json::Value {
-    let Validated { packets, states, without } = *validated;
-    serde_json::to_value(ValidatedMessage { packets, states, without }).expect("numbers have a value")
+    let Validated { packets, states, without, proved } = *validated;
+    serde_json::to_value(ValidatedMessage { packets, states, without, proved }).expect("numbers have a value")
 }
 
 /// Puts into a network how it was compared with the program.
@@ -223,8 +226,8 @@ pub fn validated(validated: &Validated) -> serde_json::Value {
 /// What is wrong with the text.
 pub fn restore_validated(text: &str, network: &mut Network) -> Result<(), String> {
     let message: ValidatedMessage = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let ValidatedMessage { packets, states, without } = message;
-    network.validated = Validated { packets, states, without };
+    let ValidatedMessage { packets, states, without, proved } = message;
+    network.validated = Validated { packets, states, without, proved };
     Ok(())
 }
 

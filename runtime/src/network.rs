@@ -659,11 +659,13 @@ pub struct Network {
     pub validated: Validated,
 }
 
-/// How a network was compared with the program that it was made from: packet by packet, on states.
+/// How a network was compared with the program that it was made from: packet by packet, by proof and on states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Validated {
     /// Packets that were compared.
     pub packets: u64,
+    /// Packets among them that were proved to do the same in every state, if that was asked for.
+    pub proved: Option<u64>,
     /// States that they were compared on, of all packets together.
     pub states: u64,
     /// Packets among them for which no state was found that a run could be in.

@@ -28,11 +28,18 @@
 //! with a liking for edges, equal numbers and small ones. Several runs go side by side. A state in which
 //! an instruction's operands break what the IR promises of them (a store that a check in an earlier packet
 //! would have kept from happening) tells nothing and is not counted.
+//!
+//! # Proof
+//!
+//! [`prove`] tries to show for each packet that both sides are equal in every state. It is done if the options ask for it,
+//! and changes nothing but what is counted: a packet that is proved is compared on states as well, and one that is not is
+//! not wrong.
 
 mod begin;
 mod blocks;
 mod boundary;
 mod check;
+mod prove;
 mod slots;
 mod source;
 mod state;
@@ -46,6 +53,7 @@ use crate::ir::{Func, Function, Module, Origin};
 use crate::parallel;
 use begin::Begin;
 use check::{Check, Of};
+use prove::{Prover, World};
 use slots::Slots;
 use source::Source;
 use state::{First, LANES, Traces};
@@ -56,12 +64,17 @@ use wasm2onnx_runtime::{ExpertId, Validated};
 /// do is seldom seen in a state.
 const ROUTINE: u32 = 8;
 
-/// Compares all packets on at least `states` states each.
+/// Compares all packets on at least `states` states each, and with `proof` tries to prove them before.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Mismatch`] for the first difference.
-pub fn run(module: &Module, assembled: &Assembled, states: u32) -> Result<Validated, CompileError> {
+pub fn run(
+    module: &Module,
+    assembled: &Assembled,
+    states: u32,
+    proof: bool,
+) -> Result<Validated, CompileError> {
     let Assembled { network, layout, functions } = assembled;
     let entries: Vec<ExpertId> = functions.iter().map(|f| network.packets[f.first as usize].expert).collect();
     let mut first = First::new(network);
@@ -71,6 +84,7 @@ pub fn run(module: &Module, assembled: &Assembled, states: u32) -> Result<Valida
         offset: 0,
         message,
     })?;
+    let world = proof.then(|| World::new(network, Some(&first)));
     let begin = || {
         let (source, target) = (Traces::new(&first), Traces::new(&first));
         let check = Check {
@@ -80,23 +94,28 @@ pub fn run(module: &Module, assembled: &Assembled, states: u32) -> Result<Valida
             source: Source::new(layout, source),
             target: Target::new(network, target),
         };
-        (check, Validated::default())
+        let prover = world.as_ref().map(|world| Prover::new(world, layout, &entries));
+        (check, prover, Validated { proved: proof.then_some(0), ..Validated::default() })
     };
-    let each = |(check, total): &mut (Check, Validated), index: u32| {
+    let each = |(check, prover, total): &mut (Check, Option<Prover>, Validated), index: u32| {
         let function = &module.functions[Func::from_u32(index)];
         let lowered = &functions[index as usize];
-        compare(check, function, lowered, states, total).map_err(|(packet, message)| ErrorKind::Mismatch {
-            function: Some(function.name.clone()),
-            offset: lowered.packets.packets[packet].offset(),
-            message,
+        compare(check, prover.as_mut(), function, lowered, states, total).map_err(|(packet, message)| {
+            ErrorKind::Mismatch {
+                function: Some(function.name.clone()),
+                offset: lowered.packets.packets[packet].offset(),
+                message,
+            }
         })
     };
-    let (totals, failures) = parallel::run(functions.len() as u32, 1, true, begin, each, |(_, total)| total);
+    let (totals, failures) =
+        parallel::run(functions.len() as u32, 1, true, begin, each, |(_, _, total)| total);
     if let Some((_, failure)) = failures.into_iter().next() {
         return Err(failure.into());
     }
     Ok(totals.into_iter().fold(Validated::default(), |a, b| Validated {
         packets: a.packets + b.packets,
+        proved: a.proved.zip(b.proved).map(|(a, b)| a + b).or(a.proved).or(b.proved),
         states: a.states + b.states,
         without: a.without + b.without,
     }))
@@ -105,6 +124,7 @@ pub fn run(module: &Module, assembled: &Assembled, states: u32) -> Result<Valida
 /// Compares a function. A failure is that of a packet.
 fn compare(
     check: &mut Check,
+    mut prover: Option<&mut Prover>,
     function: &Function,
     lowered: &Lowered,
     states: u32,
@@ -115,9 +135,6 @@ fn compare(
     let slots = Slots::new(packets, &lowered.places)?;
     let begin = |index| Begin::new(check.network, lowered, &slots, index).map_err(|message| (index, message));
     let begins = (0..packets.packets.len()).map(begin).collect::<Result<Vec<Begin>, _>>()?;
-    if states == 0 {
-        return Ok(());
-    }
     check.source.values.clear();
     check.source.values.resize(packets.values as usize, [0; LANES]);
     for (value, word) in &packets.constants {
@@ -129,8 +146,14 @@ fn compare(
         Origin::Module(_) => states,
     };
     for index in 0..begins.len() {
+        if let (Some(prover), Some(proved)) = (&mut prover, &mut total.proved) {
+            *proved += u64::from(prover.packet(&of, index).is_ok());
+        }
+        total.packets += u64::from(states > 0 || prover.is_some());
+        if states == 0 {
+            continue;
+        }
         let counted = check.packet(&of, index, wanted).map_err(|message| (index, message))?;
-        total.packets += 1;
         total.states += counted;
         total.without += u64::from(counted == 0);
     }

@@ -161,6 +161,14 @@ impl<'a> First<'a> {
         }
     }
 
+    /// What is read with a key in every state: of a region that never changes, or of none.
+    pub fn frozen(&self, key: u64) -> Option<f64> {
+        match self.network.region_of(key) {
+            Some(region) if !self.frozen[region] => None,
+            _ => Some(self.rows.get(&key).copied().unwrap_or(0.0)),
+        }
+    }
+
     /// Value of a key of a region in a state.
     fn value(&self, draw: &Draw, region: usize, key: u64) -> f64 {
         if self.frozen[region] {

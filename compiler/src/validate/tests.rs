@@ -94,7 +94,7 @@ fn first_row(network: &mut Network, random: &mut Random) -> Option<()> {
 fn networks_of_programs_are_right() {
     for name in PROGRAMS {
         let (module, assembled) = example(name);
-        let validated = run(&module, &assembled, 16).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let validated = run(&module, &assembled, 16, false).unwrap_or_else(|error| panic!("{name}: {error}"));
         println!("{name}: {validated:?}");
         assert!(validated.states >= 12 * validated.packets, "{name}: {validated:?}");
     }
@@ -124,7 +124,7 @@ fn changed_networks_are_found_out() {
                     continue;
                 }
                 all += 1;
-                found += usize::from(run(&module, &assembled, 16).is_err());
+                found += usize::from(run(&module, &assembled, 16, false).is_err());
             }
         }
         println!("{what}: {found} of {all} found");
@@ -207,12 +207,12 @@ fn a_boundary_that_is_wrong_is_found_out() {
         ("no start function", |n| n.start = None),
     ];
     let (module, mut assembled) = assemble(text.as_bytes());
-    run(&module, &assembled, 8).expect("it is right");
+    run(&module, &assembled, 8, false).expect("it is right");
     let original = assembled.network.clone();
     for (what, change) in changes {
         assembled.network = original.clone();
         change(&mut assembled.network);
-        assert!(run(&module, &assembled, 0).is_err(), "{what}");
+        assert!(run(&module, &assembled, 0, false).is_err(), "{what}");
     }
 }
 

@@ -93,7 +93,7 @@ impl Display for Report<'_> {
             certificate.headroom(),
             Place(network, expert),
         )?;
-        let Validated { packets, states, without } = network.validated;
+        let Validated { packets, states, without, proved } = network.validated;
         let mut compared = match packets {
             0 => "not compared with the program".to_owned(),
             _ => format!("{} packets on {} states", Count(packets), Count(states)),
@@ -102,6 +102,16 @@ impl Display for Report<'_> {
             compared += &format!(", {} packets on none", Count(without));
         }
         writeln!(f, "  validated    {compared}")?;
+        if let Some(proved) = proved.filter(|_| packets > 0) {
+            let tested = packets - proved;
+            let share = 100.0 * proved as f64 / packets as f64;
+            writeln!(
+                f,
+                "  proved       {} packets ({share:.1} %), {} are only tested",
+                Count(proved),
+                Count(tested)
+            )?;
+        }
         for (i, (expert, field, interval)) in certificate.widest.iter().enumerate() {
             let title = if i == 0 { "widest" } else { "" };
             writeln!(f, "  {title:<12} {}: {field} of {}", Shown(*interval), Place(network, *expert))?;

@@ -1,0 +1,171 @@
+//! How much is proved, and that nothing wrong is.
+
+mod lemmas;
+mod mutations;
+
+use super::{Prover, World};
+use crate::backend::{self, Assembled};
+use crate::ir::{Func, Module};
+use crate::options::Options;
+use crate::validate::begin::Begin;
+use crate::validate::boundary;
+use crate::validate::check::Of;
+use crate::validate::slots::Slots;
+use crate::validate::state::First;
+use crate::{frontend, legalize, optimize};
+use rustc_hash::FxHashMap;
+use std::time::{Duration, Instant};
+use wasm2onnx_runtime::ExpertId;
+
+/// The programs in `examples`.
+const EXAMPLES: [&str; 11] = [
+    "expressions",
+    "hungarian",
+    "interpreter",
+    "mandelbrot",
+    "modpow",
+    "nbody",
+    "quicksort",
+    "recursive",
+    "sha256",
+    "sieve",
+    "sudoku",
+];
+
+fn example(name: &str) -> (Module, Assembled) {
+    let path = format!("{}/../examples/{name}/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
+    let bytes = std::fs::read(path).expect("examples are in the repository");
+    let mut module = frontend::parse(&bytes, &Options::default()).expect("it is valid");
+    legalize::run(&mut module);
+    optimize::run(&mut module);
+    let assembled = backend::certified(&module).expect("it has a network");
+    (module, assembled)
+}
+
+/// Proves all packets. Calls `seen` with each packet's function and number in it, and the outcome.
+fn prove(
+    module: &Module,
+    assembled: &Assembled,
+    mut seen: impl FnMut(Func, usize, Result<(), &'static str>, Duration),
+) {
+    let Assembled { network, layout, functions } = assembled;
+    let entries: Vec<ExpertId> = functions.iter().map(|f| network.packets[f.first as usize].expert).collect();
+    let mut first = First::new(network);
+    boundary::freeze(module, layout, &entries, &mut first);
+    let world = World::new(network, Some(&first));
+    let mut prover = Prover::new(&world, layout, &entries);
+    for (func, lowered) in module.functions.keys().zip(functions) {
+        let packets = &lowered.packets;
+        let slots = Slots::new(&lowered.packets, &lowered.places).expect("they are right");
+        let begins = (0..packets.packets.len()).map(|i| Begin::new(network, lowered, &slots, i));
+        let begins: Vec<Begin> = begins.collect::<Result<_, _>>().expect("they begin");
+        let of = Of { packets, begins: &begins, slots: &slots, frame: lowered.places.slots.max(1) };
+        for index in 0..begins.len() {
+            let start = Instant::now();
+            let outcome = prover.packet(&of, index);
+            seen(func, index, outcome, start.elapsed());
+        }
+    }
+}
+
+/// What is proved of the examples, and why the rest is not.
+#[test]
+fn shares_of_the_examples() {
+    let mut all: FxHashMap<&str, usize> = FxHashMap::default();
+    let only = std::env::var("EXAMPLE").ok();
+    let dump = std::env::var("REASON").ok();
+    for name in EXAMPLES {
+        if only.as_deref().is_some_and(|only| only != name) {
+            continue;
+        }
+        let start = Instant::now();
+        let (module, assembled) = example(name);
+        let compiled = start.elapsed();
+        let (mut packets, mut proved, mut time, mut in_vain) = (0, 0, Duration::ZERO, Duration::ZERO);
+        let mut slowest = (Duration::ZERO, 0, 0);
+        prove(&module, &assembled, |func, index, outcome, took| {
+            packets += 1;
+            proved += usize::from(outcome.is_ok());
+            time += took;
+            slowest = slowest.max((took, func.as_u32(), index));
+            if let Err(reason) = outcome {
+                in_vain += took;
+                *all.entry(reason).or_default() += 1;
+                if dump.as_deref().is_some_and(|dump| reason.contains(dump)) {
+                    let function = &module.functions[func];
+                    let packet = &assembled.functions[func.as_u32() as usize].packets.packets[index];
+                    println!("{name} {} {index}: {reason}", function.name);
+                    for inst in &packet.insts {
+                        println!("    {:?} = {:?} {:?}", inst.result, inst.op, inst.args);
+                    }
+                    println!("    {:?}", packet.term);
+                }
+            }
+        });
+        println!(
+            "{name}: {proved} of {packets} proved in {time:?} ({in_vain:?} in vain), compiled in {compiled:?}; slowest {slowest:?}"
+        );
+    }
+    let mut all: Vec<_> = all.into_iter().collect();
+    all.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.1));
+    for (reason, count) in all {
+        println!("{count:6} {reason}");
+    }
+}
+
+/// What is proved also stands the test, on more states than usual. With a deliberate fault in the compiler
+/// (`tests/faults`) some packets do not: none of these may be proved. So this is said of each packet, not of the network.
+#[test]
+fn what_is_proved_stands_the_test() {
+    use crate::validate::check::Check;
+    use crate::validate::source::Source;
+    use crate::validate::state::{LANES, Traces};
+    use crate::validate::target::Target;
+    const STATES: u32 = 64;
+    let (mut packets, mut proofs, mut refuted, mut wrong) = (0, 0, 0, Vec::new());
+    for name in EXAMPLES {
+        // A fault may be one that the certificate finds: then there is no network to look at.
+        let Ok((module, assembled)) = std::panic::catch_unwind(|| example(name)) else {
+            println!("{name} has no network");
+            continue;
+        };
+        let Assembled { network, layout, functions } = &assembled;
+        let entries: Vec<ExpertId> =
+            functions.iter().map(|f| network.packets[f.first as usize].expert).collect();
+        let mut first = First::new(network);
+        boundary::freeze(&module, layout, &entries, &mut first);
+        prove(&module, &assembled, |func, index, outcome, _| {
+            let lowered = &functions[func.as_u32() as usize];
+            let slots = Slots::new(&lowered.packets, &lowered.places).expect("they are right");
+            let begins = (0..lowered.packets.packets.len()).map(|i| Begin::new(network, lowered, &slots, i));
+            let begins: Vec<Begin> = begins.collect::<Result<_, _>>().expect("they begin");
+            let of = Of {
+                packets: &lowered.packets,
+                begins: &begins,
+                slots: &slots,
+                frame: lowered.places.slots.max(1),
+            };
+            let mut check = Check {
+                layout,
+                network,
+                function_entries: &entries,
+                source: Source::new(layout, Traces::new(&first)),
+                target: Target::new(network, Traces::new(&first)),
+            };
+            check.source.values.resize(lowered.packets.values as usize, [0; LANES]);
+            for (value, word) in &lowered.packets.constants {
+                check.source.set(*value, [*word; LANES]);
+            }
+            let tested = check.packet(&of, index, STATES);
+            packets += 1;
+            proofs += usize::from(outcome.is_ok());
+            refuted += usize::from(tested.is_err());
+            if let (Ok(()), Err(message)) = (outcome, tested) {
+                wrong.push(format!("{name}, {} {index}: {message}", module.functions[func].name));
+            }
+        });
+    }
+    println!("{packets} packets, {proofs} proved, {refuted} refuted, {} both", wrong.len());
+    assert!(packets > 0, "no example has a network");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

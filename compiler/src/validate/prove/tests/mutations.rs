@@ -1,0 +1,282 @@
+//! Soundness: networks with a fault, thousands of them. What states refute must not be proved.
+
+use super::{EXAMPLES, example};
+use crate::backend::Assembled;
+use crate::certify;
+use crate::ir::{Func, Module};
+use crate::random::Random;
+use crate::validate::begin::Begin;
+use crate::validate::boundary;
+use crate::validate::check::{Check, Of};
+use crate::validate::prove::{Prover, World};
+use crate::validate::slots::Slots;
+use crate::validate::source::Source;
+use crate::validate::state::{First, LANES, Traces};
+use crate::validate::target::Target;
+use rustc_hash::FxHashMap;
+use wasm2onnx_runtime::{ExpertId, FieldKind, Network, SourceKind};
+
+/// States on which a packet that is still proved is run. Library routines are seen in a few states only.
+const STATES: u32 = 512;
+
+/// A fault: what was changed, in words, and in which expert, if in one.
+struct Fault {
+    what: &'static str,
+    expert: Option<ExpertId>,
+    field: Option<FieldKind>,
+    /// Where the fault is, for people: the row's field and the term.
+    place: String,
+}
+
+/// Changes a network. Nothing if it would leave it as it is.
+fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
+    let ports = network.ports;
+    let experts = &mut network.experts;
+    let row = random.below(experts.fields.len());
+    let terms = experts.term_range(row);
+    let term = terms.start + random.below(terms.len());
+    let expert = experts.expert_end.partition_point(|end| *end as usize <= row);
+    let sign = if random.below(2) == 0 { 1.0 } else { -1.0 };
+    let weight = &mut experts.weights[term];
+    let before = weight.to_bits();
+    let mut kind = ports.kind(experts.fields[row]).0;
+    let what = match random.below(12) {
+        0 => {
+            *weight *= 2.0;
+            "a weight twice as large"
+        }
+        1 => {
+            *weight = -*weight;
+            "a weight negated"
+        }
+        2 | 3 => {
+            *weight += sign;
+            "a weight changed by 1"
+        }
+        4 | 5 => {
+            *weight += sign * f64::from(2f32.powi(random.below(68) as i32 - 34));
+            "a weight changed by a power of two"
+        }
+        6 => {
+            *weight = 0.0;
+            "a term left out"
+        }
+        7 => {
+            let other = terms.start + random.below(terms.len());
+            if experts.weights[term] == experts.weights[other] {
+                return None;
+            }
+            experts.weights.swap(term, other);
+            "two weights of a row exchanged"
+        }
+        8 => {
+            let range = experts.row_range(expert as ExpertId);
+            let other = range.start + random.below(range.len());
+            let (a, b) = (experts.fields[row], experts.fields[other]);
+            if a == b || ports.kind(b).0 != kind {
+                return None;
+            }
+            experts.fields.swap(row, other);
+            "two rows of one kind exchanged"
+        }
+        9 => {
+            // Another source that the expert reads anyway, in order with its neighbours or not.
+            let range = experts.row_range(expert as ExpertId);
+            let all = experts.term_range(range.start).start..experts.term_range(range.end - 1).end;
+            let other = experts.sources[all.start + random.below(all.len())];
+            if experts.sources[terms.clone()].contains(&other) {
+                return None;
+            }
+            experts.sources[term] = other;
+            "another source"
+        }
+        10 => {
+            let source =
+                terms.clone().find(|i| ports.source_kind(experts.sources[*i]).0 == SourceKind::One)?;
+            experts.weights[source] += sign;
+            "a bias changed by 1"
+        }
+        _ => {
+            if network.lookup.is_empty() {
+                return None;
+            }
+            let i = random.below(network.lookup.len());
+            network.lookup[i] += sign * [1.0, 8.0, 256.0][random.below(3)];
+            kind = FieldKind::T;
+            let (what, place) = ("an entry of a table changed", format!("entry {i}"));
+            return Some(Fault { what, expert: None, field: Some(kind), place });
+        }
+    };
+    if before == experts.weights[term].to_bits() && what.contains("weight changed") {
+        return None;
+    }
+    let place = format!(
+        "field {} of {kind:?}, source {:?}: {} is {}",
+        experts.fields[row],
+        ports.source_kind(experts.sources[term]),
+        f64::from_bits(before),
+        experts.weights[term]
+    );
+    Some(Fault { what, expert: Some(expert as ExpertId), field: Some(kind), place })
+}
+
+/// Packets of a function that a fault may be seen in: that of the expert, or those that a resolver or a table is of.
+fn affected(
+    assembled: &Assembled,
+    owners: &FxHashMap<usize, Vec<usize>>,
+    fault: &Fault,
+    random: &mut Random,
+) -> (usize, Vec<usize>) {
+    let (functions, network) = (&assembled.functions, &assembled.network);
+    let Some(expert) = fault.expert else {
+        // Some packets that look something up.
+        let function = random.below(functions.len());
+        let first = functions[function].first as usize;
+        let looks_up = |index: &usize| {
+            let (from, to) = (network.packets[first + index].expert, network.packets.get(first + index + 1));
+            (from..to.map_or(network.experts.len() as ExpertId, |p| p.expert)).any(|expert| {
+                network.experts.rows(expert).any(|row| network.ports.kind(row.field).0 == FieldKind::T)
+            })
+        };
+        let mut all: Vec<usize> = (0..functions[function].packets.packets.len()).filter(looks_up).collect();
+        while all.len() > 4 {
+            all.swap_remove(random.below(all.len()));
+        }
+        return (function, all);
+    };
+    let number = network.packets.partition_point(|p| p.expert <= expert) - 1;
+    let function = functions.iter().rposition(|f| f.first as usize <= number).expect("it is of one");
+    let index = number - functions[function].first as usize;
+    let own = index < functions[function].packets.packets.len();
+    (function, if own { vec![index] } else { owners.get(&number).cloned().unwrap_or_default() })
+}
+
+/// The packets that go to each resolver: those whose proof is lost without it.
+fn owners(module: &Module, assembled: &mut Assembled, before: &[Vec<bool>]) -> FxHashMap<usize, Vec<usize>> {
+    let original = assembled.network.clone();
+    let mut owners = FxHashMap::default();
+    for function in 0..assembled.functions.len() {
+        let first = assembled.functions[function].first as usize;
+        let end = assembled.functions.get(function + 1).map_or(original.packets.len(), |f| f.first as usize);
+        for number in first + assembled.functions[function].packets.packets.len()..end {
+            assembled.network.clone_from(&original);
+            let to =
+                original.packets.get(number + 1).map_or(original.experts.len() as ExpertId, |p| p.expert);
+            let experts = &mut assembled.network.experts;
+            for expert in original.packets[number].expert..to {
+                for row in experts.row_range(expert) {
+                    let terms = experts.term_range(row);
+                    experts.weights[terms].fill(0.0);
+                }
+            }
+            let after = proved(module, assembled);
+            let lost = |index: &usize| before[function][*index] && !after[function][*index];
+            owners.insert(number, (0..before[function].len()).filter(lost).collect());
+        }
+    }
+    assembled.network = original;
+    owners
+}
+
+/// Which packets of the functions are proved.
+fn proved(module: &Module, assembled: &Assembled) -> Vec<Vec<bool>> {
+    let mut proved: Vec<Vec<bool>> = vec![Vec::new(); assembled.functions.len()];
+    super::prove(module, assembled, |func, _, outcome, _| {
+        proved[func.as_u32() as usize].push(outcome.is_ok());
+    });
+    proved
+}
+
+/// Faults in packets that were proved: none may be proved any more that many states refute. Those that still are proved
+/// and that nothing refutes are counted: they change nothing that can be seen.
+#[test]
+fn what_states_refute_is_not_proved() {
+    let faults: usize = std::env::var("FAULTS").map_or(100, |text| text.parse().expect("a number"));
+    let states = std::env::var("STATES").map_or(STATES, |text| text.parse().expect("a number"));
+    let verbose = std::env::var("VERBOSE").is_ok();
+    let mut random = Random(std::env::var("SEED").map_or(5, |text| text.parse().expect("a number")));
+    let (mut all, mut lost, mut neutral, mut uncertified) = (0, 0, 0, 0);
+    let mut kinds: FxHashMap<String, [usize; 2]> = FxHashMap::default();
+    for name in EXAMPLES {
+        let (module, mut assembled) = example(name);
+        let original = assembled.network.clone();
+        let before = proved(&module, &assembled);
+        let owners = owners(&module, &mut assembled, &before);
+        for _ in 0..faults {
+            assembled.network.clone_from(&original);
+            let Some(fault) = change(&mut assembled.network, &mut random) else { continue };
+            let (function, packets) = affected(&assembled, &owners, &fault, &mut random);
+            let Assembled { network, layout, functions } = &assembled;
+            let entries: Vec<ExpertId> =
+                functions.iter().map(|f| network.packets[f.first as usize].expert).collect();
+            let mut first = First::new(network);
+            boundary::freeze(&module, layout, &entries, &mut first);
+            let world = World::new(network, Some(&first));
+            let mut prover = Prover::new(&world, layout, &entries);
+            let lowered = &functions[function];
+            let slots = Slots::new(&lowered.packets, &lowered.places).expect("they are right");
+            let begins = (0..lowered.packets.packets.len()).map(|i| Begin::new(network, lowered, &slots, i));
+            let Ok(begins) = begins.collect::<Result<Vec<Begin>, _>>() else { continue };
+            let of = Of {
+                packets: &lowered.packets,
+                begins: &begins,
+                slots: &slots,
+                frame: lowered.places.slots.max(1),
+            };
+            for index in packets {
+                if !before[function][index] {
+                    continue;
+                }
+                all += 1;
+                let entry = kinds.entry(format!("{}, {:?}", fault.what, fault.field)).or_default();
+                entry[0] += 1;
+                if prover.packet(&of, index).is_err() {
+                    lost += 1;
+                    continue;
+                }
+                let mut check = Check {
+                    layout,
+                    network,
+                    function_entries: &entries,
+                    source: Source::new(layout, Traces::new(&first)),
+                    target: Target::new(network, Traces::new(&first)),
+                };
+                check.source.values.resize(lowered.packets.values as usize, [0; LANES]);
+                for (value, word) in &lowered.packets.constants {
+                    check.source.set(*value, [*word; LANES]);
+                }
+                match check.packet(&of, index, states) {
+                    Ok(_) => {
+                        neutral += 1;
+                        entry[1] += 1;
+                        if verbose && fault.expert.is_some() {
+                            let function = &module.functions[Func::from_u32(function as u32)].name;
+                            let (what, at) = (fault.what, fault.place.as_str());
+                            let end = begins[index].experts.end - 1 - fault.expert.unwrap_or_default();
+                            println!("{name} {function} {index}, {end} steps before its last: {what}, {at}");
+                        }
+                    }
+                    // The prover takes the certificate for granted.
+                    Err(_) if certify::check(network).is_err() => uncertified += 1,
+                    Err(message) => {
+                        let function = &module.functions[Func::from_u32(function as u32)].name;
+                        panic!(
+                            "{name}, {function} {index}, {} in expert {:?}: proved, but {message}",
+                            fault.what, fault.expert
+                        );
+                    }
+                }
+            }
+        }
+    }
+    println!(
+        "of {all} proved packets with a fault {lost} are not proved any more, {neutral} are and nothing refutes them, \
+         {uncertified} are, but have no certificate"
+    );
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort();
+    for (kind, [all, still]) in kinds {
+        println!("{still:5} of {all:5} still proved: {kind}");
+    }
+    assert!(all >= 5 * faults && lost * 10 >= all * 7, "{lost} of {all}");
+}

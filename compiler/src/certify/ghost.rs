@@ -101,8 +101,14 @@ impl Prover<'_> {
         }
         // The form is an integer: after division by the scale it is rounded inwards.
         let want = Bounds {
-            lo: if want.lo == -INFINITE { -INFINITE } else { want.lo.checked_mul(scale)? - (scale - 1) },
-            hi: if want.hi == INFINITE { INFINITE } else { want.hi.checked_mul(scale)? + (scale - 1) },
+            lo: match want.lo {
+                lo if lo == -INFINITE => lo,
+                lo => lo.checked_mul(scale)?.checked_sub(scale - 1)?,
+            },
+            hi: match want.hi {
+                INFINITE => INFINITE,
+                hi => hi.checked_mul(scale)?.checked_add(scale - 1)?,
+            },
         };
         Some(Composed { sources, gates, scale, want })
     }

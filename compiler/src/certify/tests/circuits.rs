@@ -169,6 +169,24 @@ pub(super) fn add_loop() -> Network {
     )
 }
 
+/// Gates that are floors of `s1` by a large odd divisor and by 2^62: only in units of the product of both are the two
+/// integers.
+pub(super) fn fine_floors() -> Network {
+    let reciprocal = 1.0 / (p2(51) + 1.0);
+    network(
+        2,
+        vec![
+            expert()
+                .has(S1, WORD)
+                .has(S2, WORD)
+                .row(N0, &[(ONE, 0.5 * reciprocal), (Y.s1, reciprocal)])
+                .row(N1, &[(Y.s2, p2(-62))])
+                .constant(E, 3.0),
+            expert().ghost(&[(N0, 1), (N1, 1)], 0, 0).constant(E, 1.0),
+        ],
+    )
+}
+
 /// `s1 & s2`: bytes of both, four table reads.
 pub(super) fn and() -> Network {
     let mut split = expert().has(S1, WORD).has(S2, WORD).carry(S1).carry(S2).constant(E, 3.0);

@@ -81,6 +81,9 @@ impl Prover<'_> {
                     && weights[a.terms.clone()] == weights[b.terms.clone()]
             };
             let coefficient = i128::from(w);
+            if !self.state.spend(gates.len() + 1) {
+                return None;
+            }
             match gates.iter_mut().find(same) {
                 Some(gate) => gate.coefficient += coefficient,
                 None => gates.push(Gate { row, coefficient }),
@@ -117,6 +120,9 @@ impl Prover<'_> {
     fn add_row(&self, sources: &mut SmallVec<[(Source, i128); 8]>, row: usize, c: i128) -> Option<()> {
         for (&source, &w) in self.sources(row).iter().zip(self.weights(row)) {
             let c = c.checked_mul(w.into())?;
+            if !self.state.spend(sources.len() + 1) {
+                return None;
+            }
             match sources.iter_mut().find(|term| term.0 == source) {
                 Some(term) => term.1 = small(term.1.checked_add(c)?)?,
                 None => sources.push((source, c)),

@@ -134,12 +134,13 @@ fn corrupted_fine_floors_are_refused() {
     refused!(fine_floors(), |n: &mut _| ghost(n, 3, 0, Interval::new(1, i64::MAX - 1)), Broken::Ghost { .. });
 }
 
-/// Without an end to what a proof may cost, this one takes minutes, and a million facts take hours.
+/// Without an end to what a proof may cost, this one takes more than four minutes.
 #[test]
 fn a_proof_does_not_take_for_ever() {
+    check(&busy(100)).expect("it is true");
     let start = std::time::Instant::now();
-    refused!(busy(200_000), |_: &mut Network| {}, Broken::Ghost { .. });
-    assert!(start.elapsed().as_secs() < 60, "it took {:?}", start.elapsed());
+    refused!(busy(30_000), |_: &mut Network| {}, Broken::Ghost { .. });
+    assert!(start.elapsed().as_secs() < 30, "it took {:?}", start.elapsed());
 }
 
 #[test]

@@ -1,18 +1,158 @@
-//! Any bytes, binary or text: a network that runs alike on all executors, or an error.
+//! Any bytes, binary or text, as a module; and the same bytes as choices from which a valid module is made, since hardly any
+//! bytes are one. A network that is proved, that runs alike on all executors and that does what the evaluator of the IR
+//! makes of the module as it was read; or an error that is short and not the compiler's own fault.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use wasm2onnx_compiler::error::ErrorKind;
-use wasm2onnx_compiler::{Options, compile};
-use wasm2onnx_fuzz::judge;
+use wasm2onnx_compiler::evaluate::{Failure, Machine};
+use wasm2onnx_compiler::ir::{MemorySize, Module};
+use wasm2onnx_compiler::{Options, compile, frontend};
+use wasm2onnx_fuzz::gates::Gates;
+use wasm2onnx_fuzz::{judge, smith};
+use wasm2onnx_runtime::{Config, Error, Instance, Network, Trap, TrapCode, Value};
+
+/// Steps of all calls of a module together.
+const STEPS: u64 = 20_000;
+
+/// Instructions that the evaluator may look at meanwhile.
+const FUEL: u64 = 2_000_000;
+
+/// Pages of memory that are looked at.
+const PAGES: u32 = 16;
+
+/// Bytes of text that are compiled at most, if they are no choices: a module in a few words may be a large one.
+const MOST_BYTES: usize = 20_000;
+
+static GATES: Gates<8> = Gates::new([
+    "inputs",
+    "bytes that begin as a module does, or are text",
+    "bytes that are a module and are compiled",
+    "made a module",
+    "made a module that is compiled",
+    "compared step by step",
+    "machine code runs",
+    "compared with the evaluator to the end of a call",
+]);
 
 fuzz_target!(|bytes: &[u8]| {
-    match compile(bytes, &Options { max_memory_pages: Some(16), ..Options::default() }) {
-        Ok(network) => judge(&network, [7, 0]),
-        Err(error) => {
-            assert!(!matches!(error.kind(), ErrorKind::Certificate(_)), "{error}");
-            assert!(error.to_string().len() < 10_000, "a long message");
+    GATES.pass(0);
+    let starts = |what: &[u8]| bytes.trim_ascii_start().starts_with(what);
+    if bytes.starts_with(b"\0asm") || starts(b"(") || starts(b";;") {
+        GATES.pass(1);
+        if bytes.len() <= MOST_BYTES && look(bytes, [7, 0]) {
+            GATES.pass(2);
         }
+        return;
+    }
+    let _ = look(bytes, [7, 0]);
+    let Some((choices, [size, seed, low, high])) = bytes.split_last_chunk() else { return };
+    let sizes = [2 + usize::from(size & 3), 4 + usize::from(size >> 2)];
+    let Some(module) = smith::module(choices, u64::from(*seed), sizes) else { return };
+    GATES.pass(3);
+    if look(&module, [u32::from(*low), u32::from(*high) << 24]) {
+        GATES.pass(4);
     }
 });
+
+/// Compiles a module and compares what its network does. Whether there was a network.
+fn look(wasm: &[u8], words: [u32; 2]) -> bool {
+    let options = Options {
+        max_memory_pages: Some(PAGES),
+        stdin_bytes: 1 << 16,
+        stdout_bytes: 1 << 16,
+        ..Options::default()
+    };
+    match compile(wasm, &options) {
+        Ok(network) => {
+            let judged = judge(&network, words, true);
+            if judged.steps > 0 {
+                GATES.pass(5);
+            }
+            if judged.native > 0 {
+                GATES.pass(6);
+            }
+            let module = frontend::parse(wasm, &options).expect("it was compiled");
+            if compare(&network, &module, words) {
+                GATES.pass(7);
+            }
+            true
+        }
+        Err(error) => {
+            use ErrorKind::{Certificate, Inexact, Mismatch};
+            assert!(!matches!(error.kind(), Certificate(_) | Mismatch { .. } | Inexact { .. }), "{error}");
+            assert!(error.to_string().len() < 10_000, "a long message");
+            false
+        }
+    }
+}
+
+/// Calls all exports, one after the other in one instance, as the evaluator does. Whether a call of both ended.
+fn compare(network: &Network, module: &Module, words: [u32; 2]) -> bool {
+    if matches!(module.memory, MemorySize::Constant(pages) if pages > PAGES) {
+        return false;
+    }
+    let stdin = words.map(u32::to_le_bytes).concat();
+    let config = Config { max_steps: Some(STEPS), stdin: stdin.clone(), ..Config::default() };
+    let mut instance = Instance::prepared(network, config).expect("a small network");
+    let created = instance.create();
+    let machine = Machine::with_fuel(module, FUEL);
+    let mut machine = match (created, machine) {
+        (Ok(()), Ok(machine)) => machine,
+        (created, machine) => {
+            let _ = ended("creation", created.map(|()| Vec::new()), machine.map(|_| Vec::new()));
+            return false;
+        }
+    };
+    machine.set_stdin(&stdin);
+    let mut compared = false;
+    for (name, _, signature) in &module.exports {
+        let args: Vec<_> = signature.params.iter().map(|ty| Value::from_words(*ty, words)).collect();
+        let bits = |value: &Value| {
+            let [low, high] = value.words();
+            u64::from(high) << 32 | u64::from(low)
+        };
+        let found = instance.invoke(name, &args).map(|results| results.iter().map(bits).collect());
+        let expected = machine.call(name, &args.iter().map(bits).collect::<Vec<_>>());
+        if !ended(name, found, expected) {
+            break;
+        }
+        compared = true;
+        assert_eq!(instance.stdout(), machine.stdout(), "output of {name}");
+        for name in &module.exported_memories {
+            let mut memory = vec![0; machine.memory.len()];
+            instance
+                .memory(name)
+                .and_then(|memory_| memory_.read(0, &mut memory))
+                .expect("as large a memory");
+            assert!(memory == machine.memory, "memory after {name}");
+        }
+        for (name, ty, _, cells) in &module.exported_globals {
+            let mut words = [0; 2];
+            words.iter_mut().zip(cells).for_each(|(word, cell)| *word = machine.cells[*cell]);
+            assert_eq!(instance.global(name), Ok(Value::from_words(*ty, words)), "global {name}");
+        }
+    }
+    compared
+}
+
+/// Whether a call came to its end in both, which must then be the same.
+fn ended(name: &str, found: Result<Vec<u64>, Error>, expected: Result<Vec<u64>, Failure>) -> bool {
+    // How long a call may take, how deep calls may nest and how much may be printed is not the same.
+    let stack = |code| code == TrapCode::CallStackExhausted;
+    match (&found, &expected) {
+        (Err(Error::StepLimit(_) | Error::OutputLimit(_)), _) | (_, Err(Failure::Fuel)) => return false,
+        (Err(Error::Trap(Trap { code, .. })), _) | (_, Err(Failure::Trap(code))) if stack(*code) => {
+            return false;
+        }
+        _ => {}
+    }
+    let outcome = match found {
+        Ok(results) => Ok(results),
+        Err(Error::Trap(Trap { code, .. })) => Err(Failure::Trap(code)),
+        Err(error) => panic!("{name}: {error}"),
+    };
+    assert_eq!(outcome, expected, "{name}: found, expected");
+    true
+}

@@ -1,42 +1,115 @@
-//! Standard input of examples: machine code made at once against the interpreter, which asserts what is declared.
+//! Standard input of examples and small programs: machine code against the interpreter, which asserts what is declared; and
+//! the same input when it comes in pieces, asked for while the program runs.
 
 #![no_main]
 
-use std::sync::LazyLock;
+use std::io::{Read, Write};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use libfuzzer_sys::fuzz_target;
 use wasm2onnx_compiler::{Options, compile};
-use wasm2onnx_runtime::{Config, Error, Instance, Network};
+use wasm2onnx_fuzz::alike;
+use wasm2onnx_fuzz::gates::Gates;
+use wasm2onnx_fuzz::programs;
+use wasm2onnx_runtime::{Config, Error, Instance, Network, Value};
 
 /// Steps of a run.
-const STEPS: u64 = 200_000;
+const STEPS: u64 = 20_000;
 
-static NETWORKS: LazyLock<[Network; 3]> = LazyLock::new(|| {
-    let modules: [&[u8]; 3] = [
-        include_bytes!("../../examples/expressions/expressions.wasm"),
-        include_bytes!("../../examples/interpreter/interpreter.wasm"),
-        include_bytes!("../../examples/sha256/sha256.wasm"),
-    ];
-    modules.map(|wasm| compile(wasm, &Options::default()).expect("examples compile"))
+/// A network, the function to call, and after how many visits a packet is compiled.
+struct Program {
+    network: Network,
+    entry: &'static str,
+    arg: Option<Value>,
+    compile_after: u32,
+}
+
+static PROGRAMS: LazyLock<[Program; 5]> = LazyLock::new(|| {
+    // Making machine code of all of an example takes seconds, of its loops less.
+    let example = |wasm: &[u8]| Program {
+        network: compile(wasm, &Options::default()).expect("examples compile"),
+        entry: "_start",
+        arg: None,
+        compile_after: 100,
+    };
+    let small = |name: &str, arg| Program {
+        network: programs::all().find(|program| program.name == name).expect("one of them").network(),
+        entry: "run",
+        arg,
+        compile_after: 0,
+    };
+    [
+        example(include_bytes!("../../examples/expressions/expressions.wasm")),
+        example(include_bytes!("../../examples/interpreter/interpreter.wasm")),
+        example(include_bytes!("../../examples/sha256/sha256.wasm")),
+        small("echo", None),
+        small("echo_traps", Some(Value::I32(7))),
+    ]
 });
+
+static GATES: Gates<4> = Gates::new(["inputs", "returned", "trapped", "stopped at the limit of steps"]);
 
 fuzz_target!(|bytes: &[u8]| {
+    GATES.pass(0);
     let Some((which, stdin)) = bytes.split_first() else { return };
-    let network = &NETWORKS[usize::from(*which) % 3];
-    let run = |assert_declared, compile_after| {
-        let config = Config {
-            max_steps: Some(STEPS),
-            stdin: stdin.to_vec(),
-            assert_declared,
-            compile_after,
-            ..Config::default()
-        };
-        let mut instance = Instance::with_config(network, config).expect("instance creation does not fail");
-        let outcome = instance.invoke("_start", &[]);
-        if let Err(error) = &outcome {
-            assert!(matches!(error, Error::Trap(_) | Error::StepLimit(_)), "{error}");
-        }
-        (outcome, instance.stdout(), instance.steps(), instance.tokens())
+    let Program { network, entry, arg, compile_after } = &PROGRAMS[usize::from(*which) % PROGRAMS.len()];
+    let args: Vec<_> = arg.iter().copied().collect();
+    let outcome = alike(network, entry, &args, stdin, STEPS, *compile_after);
+    match &outcome {
+        Ok(_) => GATES.pass(1),
+        Err(Error::Trap(_)) => GATES.pass(2),
+        Err(Error::StepLimit(_)) => GATES.pass(3),
+        // The small programs have cells for few bytes.
+        Err(Error::StdinTooLong { .. } | Error::OutputLimit(_)) => return,
+        Err(error) => panic!("{error}"),
+    }
+
+    let shown = Shown::default();
+    let config = Config {
+        max_steps: Some(STEPS),
+        stdin_source: Some(Box::new(Pieces {
+            bytes: stdin.to_vec(),
+            at: 0,
+            size: 1 + usize::from(*which) / PROGRAMS.len(),
+        })),
+        stdout_sink: Some(Box::new(shown.clone())),
+        assert_declared: false,
+        compile_after: Some(compile_after + 1),
+        ..Config::default()
     };
-    assert_eq!(run(true, None), run(false, Some(0)));
+    let mut instance = Instance::with_config(network, config).expect("instance creation does not fail");
+    assert_eq!(instance.invoke(entry, &args), outcome, "in pieces");
+    assert_eq!(*shown.0.lock().expect("no one panics with it"), instance.stdout(), "what was shown");
 });
+
+/// Input that comes a few bytes at a time.
+struct Pieces {
+    bytes: Vec<u8>,
+    at: usize,
+    size: usize,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let rest = &self.bytes[self.at..];
+        let count = rest.len().min(self.size).min(to.len());
+        to[..count].copy_from_slice(&rest[..count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+/// What was written so far.
+#[derive(Clone, Default)]
+struct Shown(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shown {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no one panics with it").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,37 +1,115 @@
 //! What the targets share.
 
-use wasm2onnx_runtime::lockstep::{Divergence, End, compare_machine_code, compare_step_by_step};
-use wasm2onnx_runtime::{Network, Value};
-
+pub mod change;
+pub mod gates;
 #[path = "../../tests/src/programs.rs"]
-#[allow(dead_code, reason = "the tests use more of the programs than the seeds do")]
+#[allow(dead_code, reason = "the tests use more of the programs than the targets do")]
 pub mod programs;
+#[path = "../../tests/src/smith.rs"]
+#[allow(dead_code, reason = "the tests look into modules, too")]
+pub mod smith;
 
-/// Steps that a run is followed for: the dense executor looks at all rows in each.
-const STEPS: u64 = 300;
+use wasm2onnx_runtime::lockstep::{Divergence, End, compare_machine_code, compare_step_by_step};
+use wasm2onnx_runtime::{Config, Error, Instance, Network, Value};
 
-/// Runs each entry of a network that is proved on all executors.
+/// Steps that a run is followed for on the dense executor, which looks at all rows in each.
+const DENSE_STEPS: u64 = 300;
+
+/// Rows that it looks at in a run, about, if that is fewer.
+const DENSE_ROWS: u64 = 1 << 20;
+
+/// Steps that a run is followed for on the others.
+const STEPS: u64 = 10_000;
+
+/// What executors did with a network.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Judged {
+    /// Steps on which the dense executor and the interpreter were compared.
+    pub steps: u64,
+    /// Steps that machine code did.
+    pub native: u64,
+    /// Digests of all runs.
+    pub digest: u64,
+}
+
+/// Runs each entry of a network on all executors. Of one that is proved every step must be exact and all that is declared
+/// must hold; others are followed up to the first step that is not exact.
 ///
 /// # Panics
 ///
-/// If they differ anywhere, or a step is not exact.
-pub fn judge(network: &Network, words: [u32; 2]) {
+/// If executors differ anywhere, or what is proved does not hold.
+pub fn judge(network: &Network, words: [u32; 2], proved: bool) -> Judged {
+    let mut judged = Judged::default();
+    let rows = network.first_rows.len() as u64 * u64::from(network.ports.reads) + 1;
     for (name, entry) in &network.entries {
         let args: Vec<_> = entry.params.iter().map(|ty| Value::from_words(*ty, words)).collect();
-        let report = match compare_step_by_step(network, name, &args, STEPS) {
+        let report = match compare_step_by_step(network, name, &args, DENSE_STEPS.min(1 + DENSE_ROWS / rows))
+        {
             Ok(report) => report,
             // What cannot be begun is no run: too large, or not with such arguments.
             Err(Divergence::Invalid(_)) => continue,
             Err(divergence) => panic!("{name}{args:?}: {divergence}"),
         };
-        if let End::Inexact { expert, what } = report.end {
-            panic!("{name}{args:?}: a proved network is not exact after {} steps at expert {expert}: {what:?}", report.steps);
+        judged.steps += report.steps;
+        judged.digest = judged.digest.rotate_left(1) ^ report.digest;
+        if let End::Inexact { expert, what } = &report.end {
+            assert!(
+                !proved,
+                "{name}{args:?}: a proved network is not exact after {} steps at expert {expert}: {what:?}",
+                report.steps
+            );
         }
-        for slice in [64, STEPS] {
-            match compare_machine_code(network, name, &args, report.steps, 0, slice) {
-                Ok(_) | Err(Divergence::Invalid(_)) => {}
-                Err(divergence) => panic!("{name}{args:?}, slices of {slice}: {divergence}"),
-            }
+        // Where nothing is proved, nothing is known of what comes after, and those are steps of instance creation, too.
+        if !proved && network.start.is_some() {
+            continue;
+        }
+        let known = if proved { STEPS } else { report.steps };
+        // Making machine code is what takes longest. So it is made at once or a little later, and compared often or far.
+        let (soon, often) = ((report.digest & 1) as u32 * 2, report.digest & 2 == 0);
+        let (steps, slice) = if often { (report.steps, 64) } else { (known, known / 2) };
+        match compare_machine_code(network, name, &args, steps, soon, slice.max(64)) {
+            Ok(native) => judged.native += native,
+            Err(Divergence::Invalid(_)) => {}
+            Err(divergence) => panic!("{name}{args:?}, slices of {slice}: {divergence}"),
+        }
+        if proved {
+            let _ = alike(network, name, &args, &words.map(u32::to_le_bytes).concat(), STEPS, 2 - soon);
         }
     }
+    judged
+}
+
+/// Calls a function of a fresh instance of a proved network, in which the interpreter asserts all that is declared, and in
+/// one with machine code of what was visited so often. What can be seen must be the same, and comes back.
+///
+/// # Errors
+///
+/// How the call failed, in both.
+///
+/// # Panics
+///
+/// If they differ, or something that is declared does not hold.
+pub fn alike(
+    network: &Network,
+    entry: &str,
+    args: &[Value],
+    stdin: &[u8],
+    steps: u64,
+    compile_after: u32,
+) -> Result<Vec<Value>, Error> {
+    let run = |assert_declared, compile_after| {
+        let config = Config {
+            max_steps: Some(steps),
+            stdin: stdin.to_vec(),
+            assert_declared,
+            compile_after,
+            ..Config::default()
+        };
+        let mut instance = Instance::prepared(network, config)?;
+        let outcome = instance.create().and_then(|()| instance.invoke(entry, args));
+        Ok::<_, Error>((outcome, instance.stdout(), instance.steps(), instance.tokens()))
+    };
+    let (interpreted, compiled) = (run(true, None), run(false, Some(compile_after)));
+    assert_eq!(interpreted, compiled, "{entry}{args:?}: interpreted, compiled");
+    interpreted.and_then(|run| run.0)
 }

@@ -390,6 +390,12 @@ impl Declared {
             lookups: small(lookups)?,
             rows: small(rows)?,
         };
+        // Places of fields are sums of these numbers in 16 bits, and are looked at before all of the network is there to
+        // be validated.
+        let fields = [carried, units, units, reads, lookups, rows, rows].map(u64::from).iter().sum::<u64>();
+        if fields >= u16::MAX.into() {
+            return Err(format!("{fields} fields are too many"));
+        }
         let domain = |number: u32| -> Result<Domain, String> {
             let message = self.domains.get(number as usize).ok_or("a domain does not exist")?;
             let DomainMessage { kind, lo, hi } = *message;

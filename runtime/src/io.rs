@@ -14,7 +14,7 @@ use crate::stepper::Stepper;
 use crate::tokens::constant_targets;
 use crate::trace::key_of;
 
-/// Bytes of standard input that are asked for at once.
+/// Bytes of standard input that are asked for at once, and of output that are written at once.
 const CHUNK: usize = 1 << 16;
 
 /// Where standard input comes from while the program runs.
@@ -192,9 +192,14 @@ impl Output {
         if self.written >= length {
             return Ok(());
         }
-        let new = printed(network, stepper, self.written..length);
-        self.written = length;
-        self.sink.write_all(&new).and_then(|()| self.sink.flush()).map_err(|error| Error::stdout(&error))
+        let failed = |error| Error::stdout(&error);
+        while self.written < length {
+            let end = length.min(self.written + CHUNK as u64);
+            let new = printed(network, stepper, self.written..end);
+            self.written = end;
+            self.sink.write_all(&new).map_err(failed)?;
+        }
+        self.sink.flush().map_err(failed)
     }
 }
 

@@ -8,6 +8,10 @@ pub const MAX_KEY: u64 = 1 << 53;
 /// Cells are mapped, not allocated, so this bounds address space.
 pub const MAX_CELLS: u64 = 1 << 33;
 
+/// Most keys of the region of standard input or output: the host holds that many bytes at once. A little more than
+/// what the compiler lets into one.
+pub const MAX_STREAM: u64 = (1 << 30) + (1 << 10);
+
 /// Most regions of a network: their indices are held in 16 bits.
 pub const MAX_REGIONS: usize = u16::MAX as usize;
 

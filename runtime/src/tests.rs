@@ -438,6 +438,11 @@ fn what_passes_a_limit_is_refused_by_its_name() {
     let network = Network { ports: Ports { carried: 65_535, ..PORTS }, ..adder() };
     let fields = 65_535 + 6 + 4 + 2 + 4 + 1;
     assert_eq!(message(&network), format!("{fields} fields are more than the limit of 65535"));
+    // As much was printed as a row says, which may be there from the start.
+    let mut network = adder();
+    network.regions = vec![Region { count: 1 << 32, ..regions()[2].clone() }];
+    network.io.stdout = Some((0, network.regions[0].first));
+    assert_eq!(message(&network), "standard input or output is too large");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! certificate.
 
 use crate::error::Error;
-use crate::limits::{MAX_CELLS, MAX_FIELDS, MAX_INDICES, MAX_KEY, MAX_REGIONS};
+use crate::limits::{MAX_CELLS, MAX_FIELDS, MAX_INDICES, MAX_KEY, MAX_REGIONS, MAX_STREAM};
 use crate::network::*;
 
 /// Checks that all indices are in range, everything that must be sorted is, sizes agree, regions
@@ -178,6 +178,10 @@ fn boundary(network: &Network) -> Result<(), Error> {
     }
     for (region, key) in network.io.stdin.into_iter().chain(network.io.stdout) {
         check(region < network.regions.len(), || "standard input or output has no region".into())?;
+        // A row says how much was printed, and may say that of bytes that nobody wrote.
+        check(network.regions[region].count <= MAX_STREAM, || {
+            "standard input or output is too large".into()
+        })?;
         row(network, key, || "standard input or output".into())?;
     }
     if let Some(key) = network.io.stdin_position {

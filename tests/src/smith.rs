@@ -1,5 +1,7 @@
 //! Random modules from wasm-smith, with [pieces] between their instructions.
 
+// Where it is has to be said for the fuzz targets, which include this file by its path.
+#[path = "smith/pieces.rs"]
 mod pieces;
 
 pub use pieces::FUEL;
@@ -14,10 +16,20 @@ use wasmparser::{Operator, Parser, Payload};
 pub const TERMINATION_FUEL: i32 = 150;
 
 /// A module without imports that exports everything. Each call ends, since it burns fuel.
+///
+/// # Panics
+///
+/// Never: there are bytes enough.
 pub fn random_module(seed: u64) -> Vec<u8> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut bytes = vec![0; rng.usize(1_000..6_000)];
     rng.fill(&mut bytes);
+    module(&bytes, seed, [6, 120]).expect("there are bytes enough")
+}
+
+/// Such a module of choices that are made from bytes, nothing if these are too few: at most so many functions, of about
+/// so many instructions each.
+pub fn module(bytes: &[u8], seed: u64, [functions, instructions]: [usize; 2]) -> Option<Vec<u8>> {
     let config = wasm_smith::Config {
         // wasmtime gives the canonical NaN itself, as ours does, so that payloads can be compared where programs look
         // at them.
@@ -37,8 +49,8 @@ pub fn random_module(seed: u64) -> Vec<u8> {
         min_types: 2,
         max_types: 8,
         min_funcs: 2,
-        max_funcs: 6,
-        max_instructions: 120,
+        max_funcs: functions,
+        max_instructions: instructions,
         min_globals: 1,
         max_globals: 8,
         min_memories: 1,
@@ -54,9 +66,8 @@ pub fn random_module(seed: u64) -> Vec<u8> {
         max_element_segments: 4,
         ..wasm_smith::Config::default()
     };
-    let module =
-        wasm_smith::Module::new(config, &mut Unstructured::new(&bytes)).expect("there are bytes enough");
-    pieces::insert(&module.to_bytes(), seed, TERMINATION_FUEL)
+    let module = wasm_smith::Module::new(config, &mut Unstructured::new(bytes)).ok()?;
+    Some(pieces::insert(&module.to_bytes(), seed, TERMINATION_FUEL))
 }
 
 /// What a module may have in it, of what a test of random modules should not be without.

@@ -341,14 +341,22 @@ fn declarations_changed(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
         set(&mut file, key, String::from_utf8_lossy(&text).into_owned());
         return file.write();
     }
+    set(&mut file, key, compressed(&bytes_changed(&expanded(&text), rng)));
+    file.write()
+}
+
+/// The message behind a text of the metadata.
+fn expanded(text: &str) -> Vec<u8> {
     let packed = BASE64.decode(text).expect("base 64");
     let mut message = Vec::new();
     flate2::read::ZlibDecoder::new(&packed[..]).read_to_end(&mut message).expect("compressed");
-    let message = bytes_changed(&message, rng);
+    message
+}
+
+fn compressed(message: &[u8]) -> String {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(&message).expect("vectors can be written");
-    set(&mut file, key, BASE64.encode(encoder.finish().expect("vectors can be written")));
-    file.write()
+    encoder.write_all(message).expect("vectors can be written");
+    BASE64.encode(encoder.finish().expect("vectors can be written"))
 }
 
 /// Changes a text of the metadata.
@@ -357,6 +365,21 @@ fn set(file: &mut File, key: &str, value: String) {
     let entry =
         entries.iter_mut().find(|entry| entry.key == format!("wasm2onnx.{key}")).expect("it is there");
     entry.value = value;
+}
+
+/// Numbers of ports each of which has 16 bits, but whose sum has not.
+#[test]
+fn too_many_ports_are_refused() {
+    for (name, bytes) in samples() {
+        let mut file = File::read(&bytes);
+        let message = expanded(file.metadata("declared").expect("it is there"));
+        // They are what the message begins with: a tag, a length, five numbers.
+        let [0x0a, length, rest @ ..] = &message[..] else { panic!("{name}: no ports") };
+        let many = [&[0x0a, 15][..], &[0xff, 0xff, 3].repeat(5), &rest[usize::from(*length)..]].concat();
+        set(&mut file, "declared", compressed(&many));
+        let refused = import_unproved(&file.write());
+        assert!(matches!(&refused, Err(ImportError::Damaged(why)) if why.contains("fields")), "{refused:?}");
+    }
 }
 
 /// Metadata that expands without end is not expanded.

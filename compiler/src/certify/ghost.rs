@@ -81,6 +81,9 @@ impl Prover<'_> {
                     && weights[a.terms.clone()] == weights[b.terms.clone()]
             };
             let coefficient = i128::from(w);
+            if !self.state.spend(gates.len() + 1) {
+                return None;
+            }
             match gates.iter_mut().find(same) {
                 Some(gate) => gate.coefficient += coefficient,
                 None => gates.push(Gate { row, coefficient }),
@@ -101,8 +104,14 @@ impl Prover<'_> {
         }
         // The form is an integer: after division by the scale it is rounded inwards.
         let want = Bounds {
-            lo: if want.lo == -INFINITE { -INFINITE } else { want.lo.checked_mul(scale)? - (scale - 1) },
-            hi: if want.hi == INFINITE { INFINITE } else { want.hi.checked_mul(scale)? + (scale - 1) },
+            lo: match want.lo {
+                lo if lo == -INFINITE => lo,
+                lo => lo.checked_mul(scale)?.checked_sub(scale - 1)?,
+            },
+            hi: match want.hi {
+                INFINITE => INFINITE,
+                hi => hi.checked_mul(scale)?.checked_add(scale - 1)?,
+            },
         };
         Some(Composed { sources, gates, scale, want })
     }
@@ -111,6 +120,9 @@ impl Prover<'_> {
     fn add_row(&self, sources: &mut SmallVec<[(Source, i128); 8]>, row: usize, c: i128) -> Option<()> {
         for (&source, &w) in self.sources(row).iter().zip(self.weights(row)) {
             let c = c.checked_mul(w.into())?;
+            if !self.state.spend(sources.len() + 1) {
+                return None;
+            }
             match sources.iter_mut().find(|term| term.0 == source) {
                 Some(term) => term.1 = small(term.1.checked_add(c)?)?,
                 None => sources.push((source, c)),

@@ -1,6 +1,8 @@
 //! What is assumed at an expert: a box of its variables, its ghosts as facts, cases; and bounds of
 //! linear forms under these assumptions.
 
+use std::cell::Cell;
+
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, ExpertId, Field, FieldKind, Interval, Network, Source, SourceKind};
 
@@ -93,6 +95,11 @@ const MAX_TERMS: usize = 16;
 const MAX_ROUNDS: usize = 8;
 /// With how many first facts a bound is tried.
 const MAX_STARTS: usize = 64;
+/// What the proof of one step may cost, in facts looked at or something like it. No step of the examples costs more than
+/// 3,200. Whoever reads a model that was made to keep its reader busy is done with it here: nothing more is proved.
+const MAX_WORK: usize = 1 << 22;
+/// More variables to split are not asked for: that there are too many is known by then.
+const MAX_VARIABLES: usize = 8;
 
 /// The assumptions at one expert.
 pub(super) struct State<'a> {
@@ -109,6 +116,8 @@ pub(super) struct State<'a> {
     facts: Vec<Fact>,
     fact_terms: Vec<(Var, i128)>,
     ghosts_loaded: bool,
+    /// What the proof has cost so far.
+    work: Cell<usize>,
 }
 
 impl<'a> State<'a> {
@@ -128,7 +137,14 @@ impl<'a> State<'a> {
             facts: Vec::new(),
             fact_terms: Vec::new(),
             ghosts_loaded: false,
+            work: Cell::new(0),
         }
+    }
+
+    /// Notes what a part of the proof costs. Whether it may.
+    pub fn spend(&self, work: usize) -> bool {
+        self.work.set(self.work.get().saturating_add(work));
+        self.work.get() <= MAX_WORK
     }
 
     /// Assumes what is declared for an expert, and nothing else.
@@ -138,6 +154,7 @@ impl<'a> State<'a> {
         self.facts.clear();
         self.fact_terms.clear();
         self.ghosts_loaded = false;
+        self.work.set(0);
         for &(field, domain) in self.net.certificate.fields(e) {
             // What is declared of `e` itself is no variable.
             if Var::from(field) < self.layout.fields {
@@ -204,6 +221,9 @@ impl<'a> State<'a> {
     pub fn splits(&self, sources: &[Source], all: bool, into: &mut SmallVec<[Var; 8]>) {
         let ports = &self.net.ports;
         for &source in sources {
+            if into.len() == MAX_VARIABLES {
+                return;
+            }
             let (kind, i) = self.world.sources[usize::from(source)];
             let var = match kind {
                 SourceKind::One => continue,
@@ -294,6 +314,10 @@ impl<'a> State<'a> {
     /// anything; `None` if a fact is contradicted.
     fn propagate(&mut self, mark: usize) -> Option<bool> {
         let before = self.log.len();
+        // To find nothing is never wrong.
+        if !self.spend(self.facts.len().saturating_mul(before - mark + 1)) {
+            return Some(false);
+        }
         for i in (0..self.facts.len()).rev() {
             let Fact { first, end, bounds } = self.facts[i];
             let terms = first as usize..end as usize;
@@ -425,7 +449,7 @@ impl<'a> State<'a> {
         for i in (0..self.facts.len()).rev() {
             let Fact { first, end, .. } = self.facts[i];
             for pivot in first as usize..end as usize {
-                if best <= want || starts == MAX_STARTS {
+                if best <= want || starts == MAX_STARTS || !self.spend(1) {
                     return best;
                 }
                 let mut sum = start.clone();
@@ -444,6 +468,9 @@ impl<'a> State<'a> {
         let mut best = self.value(&sum);
         // Contradictory facts could descend for ever.
         for _ in 0..MAX_ROUNDS {
+            if !self.spend(self.facts.len() + 1) {
+                return best;
+            }
             let before = best;
             for i in (0..self.facts.len()).rev() {
                 if best <= want {
@@ -471,6 +498,9 @@ impl<'a> State<'a> {
     /// Eliminates the first variable of each fact, from the last fact to the first.
     fn eliminate_all(&self, mut sum: Upper, want: i128) -> i128 {
         let mut best = INFINITE;
+        if !self.spend(self.facts.len() + 1) {
+            return best;
+        }
         for i in (0..self.facts.len()).rev() {
             match self.eliminate(&mut sum, i, self.facts[i].first as usize) {
                 Some(false) => {}
@@ -511,6 +541,9 @@ impl<'a> State<'a> {
         }
         for &(v, w) in &self.fact_terms[first as usize..end as usize] {
             sum.form.add(v, w.checked_mul(factor)?.checked_neg()?)?;
+            if sum.form.terms.len() > 4 * MAX_TERMS {
+                return None;
+            }
         }
         sum.form.add_constant(factor.checked_mul(end_bound)?)?;
         (sum.form.terms.len() <= MAX_TERMS).then_some(true)

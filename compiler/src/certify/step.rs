@@ -498,6 +498,9 @@ impl<'a> Prover<'a> {
             return (Some(region), found);
         }
         for (i, region) in self.net.regions.iter().enumerate() {
+            if !self.state.spend(1) {
+                break;
+            }
             let want = Bounds { lo: region.first.into(), hi: i128::from(region.first + region.count) - 1 };
             if found.lo <= want.hi && want.lo <= found.hi {
                 found = found.meet(self.state.bounds(key, want));
@@ -537,6 +540,9 @@ impl<'a> Prover<'a> {
         self.state.splits(self.sources(a), true, &mut vars);
         self.state.splits(self.sources(b), true, &mut vars);
         vars.truncate(MAX_SPLIT);
+        if !self.state.spend(1 << vars.len()) {
+            return false;
+        }
         (0..1 << vars.len()).all(|case| {
             let mark = self.state.mark();
             let holds = !self.state.assume(&vars, case) || self.differ_here(a, b).unwrap_or(false);

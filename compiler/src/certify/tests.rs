@@ -27,6 +27,7 @@ fn all() -> Vec<(&'static str, Network)> {
         ("signed less", signed_less()),
         ("counted", counted()),
         ("frame", frame()),
+        ("fine floors", fine_floors()),
     ]
 }
 
@@ -123,6 +124,23 @@ fn corrupted_select_and_divide_are_refused() {
     refused!(divide(), |n: &mut _| ghost(n, 3, 0, Interval::new(0, 5)), Broken::Ghost { .. });
     refused!(divide(), |n: &mut _| declare(n, 3, N0, 0, 613_566_755), Broken::Field { .. });
     refused!(divide(), |n: &mut _| weight(n, 3, S1, U0, -6.0), Broken::Field { .. });
+}
+
+/// What is declared of a sum of floors is multiplied by all their divisors, and may be too large then.
+#[test]
+fn corrupted_fine_floors_are_refused() {
+    refused!(fine_floors(), |n: &mut _| ghost(n, 3, 0, Interval::new(-16383, -1)), Broken::Ghost { .. });
+    refused!(fine_floors(), |n: &mut _| ghost(n, 3, 0, Interval::new(1, 16383)), Broken::Ghost { .. });
+    refused!(fine_floors(), |n: &mut _| ghost(n, 3, 0, Interval::new(1, i64::MAX - 1)), Broken::Ghost { .. });
+}
+
+/// Without an end to what a proof may cost, this one takes more than four minutes.
+#[test]
+fn a_proof_does_not_take_for_ever() {
+    check(&busy(100)).expect("it is true");
+    let start = std::time::Instant::now();
+    refused!(busy(30_000), |_: &mut Network| {}, Broken::Ghost { .. });
+    assert!(start.elapsed().as_secs() < 30, "it took {:?}", start.elapsed());
 }
 
 #[test]

@@ -169,6 +169,38 @@ pub(super) fn add_loop() -> Network {
     )
 }
 
+/// Gates that are floors of `s1` by a large odd divisor and by 2^62: only in units of the product of both are the two
+/// integers.
+pub(super) fn fine_floors() -> Network {
+    let reciprocal = 1.0 / (p2(51) + 1.0);
+    network(
+        2,
+        vec![
+            expert()
+                .has(S1, WORD)
+                .has(S2, WORD)
+                .row(N0, &[(ONE, 0.5 * reciprocal), (Y.s1, reciprocal)])
+                .row(N1, &[(Y.s2, p2(-62))])
+                .constant(E, 3.0),
+            expert().ghost(&[(N0, 1), (N1, 1)], 0, 0).constant(E, 1.0),
+        ],
+    )
+}
+
+/// A certificate that is there to keep its reader busy: all that it says is true, but follows from the last of so many facts
+/// that are tried, and is said as often.
+pub(super) fn busy(facts: i64) -> Network {
+    let word = i64::from(u32::MAX);
+    let mut second = expert().has(S1, WORD).has(S2, WORD).ghost(&[(S1, 1), (S2, -1)], 0, 0);
+    let mut third = expert().constant(E, 1.0);
+    for i in 2..=facts {
+        second = second.ghost(&[(S1, i), (S2, -i - 1)], -(i + 1) * word, i * word);
+        third = third.ghost(&[(S1, 1), (S2, -1)], 0, 0);
+    }
+    let first = expert().has(S1, WORD).has(S2, WORD).carry(S1).row(S2, &[(Y.s1, 1.0)]).constant(E, 3.0);
+    network(2, vec![first, second.carry(S1).carry(S2).constant(E, 4.0), third])
+}
+
 /// `s1 & s2`: bytes of both, four table reads.
 pub(super) fn and() -> Network {
     let mut split = expert().has(S1, WORD).has(S2, WORD).carry(S1).carry(S2).constant(E, 3.0);

@@ -37,7 +37,8 @@ pub struct Config {
     /// Which executor.
     pub executor: Executor,
     /// Number of steps that an instance may evaluate in all, instance creation included;
-    /// unlimited by default. [`Instance::set_max_steps`] changes it later.
+    /// unlimited by default. [`Instance::set_max_steps`] changes it later. Rows that the last one made would be
+    /// appended by the next, so they are not in the trace: a byte among them was not printed.
     pub max_steps: Option<u64>,
     /// What the program finds on its standard input. Ignored by a network that reads none.
     pub stdin: Vec<u8>,

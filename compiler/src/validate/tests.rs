@@ -190,7 +190,8 @@ fn a_boundary_that_is_wrong_is_found_out() {
         (func $init (i32.store (i32.const 8) (memory.grow (i32.const 1))))
         (func (export "f") (param i64 f32) (result i32)
             (global.set 0 (local.get 0)) (call $out (call $in)) (i32.load (i32.const 8))))"#;
-    let changes: [(&str, fn(&mut Network)); 14] = [
+    type Change = (&'static str, fn(&mut Network));
+    let changes: [Change; 14] = [
         ("another key of a global", |n| n.globals.get_mut("g").unwrap().keys[1] += 1),
         ("words of a global exchanged", |n| n.globals.get_mut("g").unwrap().keys.reverse()),
         ("a global of another type", |n| n.globals.get_mut("g").unwrap().ty = ValueType::F64),

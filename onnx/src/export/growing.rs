@@ -28,7 +28,14 @@ pub fn run(
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));
     let yes = g.initializer("const/true", Tensor::boolean(true));
-    let trips = step::trips(g, &state.steps, max_steps);
+    let expert = |g: &mut Graph, number: &str| {
+        let e = g.plain("expert.min", "Min", &[number, &top]);
+        let e = g.plain("expert.max", "Max", &[&e, &bottom]);
+        let e = g.cast("expert.id", &e, DataType::Int64);
+        g.plain("expert", "Reshape", &[&e, &flat])
+    };
+    let names = ["s", "gate.raw", "v", "x", "query", "key", "lookup", "expert.row"];
+    let left = step::left(g, &state.steps, max_steps);
     let [trace] = <[Name; 1]>::try_from(state.trace).expect("the trace is one value");
     let carried = vec![
         Carried { role: "numbers", ty: plan.numbers_type(), first: state.z },
@@ -39,35 +46,33 @@ pub fn run(
         },
         Carried { role: "trace", ty: trace_type(), first: trace },
     ];
-    let last = g.repeat("decode", &trips, &yes, carried, |g, _, carried| {
+    let last = g.repeat("decode", &left, &yes, carried, |g, _, carried| {
         let [z, steps, trace] = carried else { unreachable!("three values are carried") };
         g.group("step", step::DOC, |g| {
-            let names = ["s", "gate.raw", "v", "x", "query", "key", "lookup", "expert.row"];
             let [s, gates, v, x, q, k, t, e] = g.split("fields", 1, z, &parts, names);
-            let e = g.plain("expert.min", "Min", &[&e, &top]);
-            let e = g.plain("expert.max", "Max", &[&e, &bottom]);
-            let e = g.cast("expert.id", &e, DataType::Int64);
-            let e = g.plain("expert", "Reshape", &[&e, &flat]);
-            let (steps, going) = step::count(g, frozen, steps, &e, &zero);
-            let k = allowed_keys(g, &k, &steps, max_steps);
+            let e = expert(g, &e);
             let trace = dense::append(g, trace, &k, &x);
             let r = dense::read(g, attention, frozen, &trace, &q, "read");
             let tables = frozen.table_rows.as_ref().expect("made for attention over all rows");
             let w = dense::look_up(g, attention, tables, &t);
             let z = step::apply(g, frozen, &e, [&gates, &v], [&r, &w, &s]);
+            let (steps, going) = step::count(g, frozen, steps, &e, &zero);
             (going, vec![z, steps, trace])
         })
     });
-    let [z, steps, trace] = last.try_into().expect("three values are carried");
+    let [z, steps, trace] = <[Name; 3]>::try_from(last).expect("three values are carried");
+    // A run that was stopped has not come to append its rows: they are as those that are none.
+    let trace = g.group("last", "Appends the rows of the terminal expert.", |g| {
+        let [.., x, _, k, _, e] = g.split("fields", 1, &z, &parts, names);
+        let e = expert(g, &e);
+        let one = g.initializer("const/one", Tensor::scalar(1i64));
+        let column = g.initializer("const/column", Tensor::list(&[-1i64, 1]));
+        let live = g.plain("live", "Gather", &[&frozen.live, &e]);
+        let ended = g.plain("ended", "Sub", &[&one, &live]);
+        let ended = g.cast("ended.number", &ended, DataType::Double);
+        let ended = g.plain("ended.column", "Reshape", &[&ended, &column]);
+        let k = g.plain("keys", "Mul", &[&k, &ended]);
+        dense::append(g, &trace, &k, &x)
+    });
     State { z, steps, trace: vec![trace] }
-}
-
-/// Keys of the rows that a step appends; 0, which is none, for a step that the limit forbids. There is one such
-/// step, because the loop takes a turn more than steps are left, for the rows of those that have ended.
-fn allowed_keys(g: &mut Graph, keys: &str, steps: &str, max_steps: &str) -> Name {
-    let last = g.initializer("const/last", Tensor::list(&[-1i64]));
-    let none = g.initializer("const/zero.number", Tensor::scalar(0f64));
-    let beyond = g.plain("beyond", "Greater", &[steps, max_steps]);
-    let beyond = g.plain("beyond.column", "Unsqueeze", &[&beyond, &last]);
-    g.plain("key.allowed", "Where", &[&beyond, &none, keys])
 }

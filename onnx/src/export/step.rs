@@ -72,12 +72,17 @@ pub fn recall(g: &mut Graph, trace: &str, keys: &str, values: &str, queries: &st
     (trace, read)
 }
 
+/// Steps that are left.
+pub fn left(g: &mut Graph, steps: &str, max_steps: &str) -> Name {
+    let spent = g.largest("steps.spent", steps);
+    g.plain("steps.left", "Sub", &[max_steps, &spent])
+}
+
 /// Iterations of a loop that ends by itself: as many as steps are left, and one more, which finds all
 /// instances at an end, appends their last rows, and is the last one.
 pub fn trips(g: &mut Graph, steps: &str, max_steps: &str) -> Name {
     let one = g.initializer("const/one", Tensor::scalar(1i64));
-    let spent = g.largest("steps.spent", steps);
-    let left = g.plain("steps.left", "Sub", &[max_steps, &spent]);
+    let left = left(g, steps, max_steps);
     g.plain("trips", "Add", &[&left, &one])
 }
 

@@ -213,13 +213,14 @@ fn signals_leave_no_temporary_file() {
             let _ = kill_process(pid, signal);
             let status = child.wait().expect("it ends");
             assert_eq!(names(&folder), own, "{signal:?}");
-            if status.signal() == Some(signal.as_raw()) {
-                assert_eq!(fs::read(&out).expect("it is there"), b"old", "{signal:?}");
+            let left = fs::read(&out).expect("it is there");
+            if left == b"old" {
+                assert_eq!(status.signal(), Some(signal.as_raw()));
                 caught = true;
                 break;
             }
-            // It came too late.
-            assert!(fs::read(&out).expect("it is there").len() > 1_000_000);
+            // It came too late: the model is there, even if the process had not quite ended.
+            assert!(left.len() > 1_000_000, "{signal:?}");
         }
         assert!(caught, "{signal:?}");
     }

@@ -3,8 +3,10 @@
 mod common;
 
 use common::{Random, calls_of_all, compare, phases};
+use wasm2onnx_compiler::compile;
 use wasm2onnx_compiler::evaluate::Machine;
 use wasm2onnx_compiler::options::Options;
+use wasm2onnx_runtime::{Error, Instance, Value};
 
 /// Compares calls of all exports with many arguments.
 fn check(wat: &str) {
@@ -456,4 +458,57 @@ fn deep_nesting() {
         "local.get 0 i32.const 1 i32.add local.set 0 end ".repeat(depth),
     );
     check(&ifs);
+}
+
+/// A number that only the circuits know to be constant, as an operand of everything: `x | 1` is never 0.
+#[test]
+fn constants_that_circuits_find() {
+    const OPS: [&str; 25] = [
+        "add", "sub", "mul", "div_u", "div_s", "rem_u", "rem_s", "and", "or", "xor", "shl", "shr_u", "shr_s",
+        "rotl", "rotr", "eq", "ne", "lt_u", "lt_s", "gt_u", "gt_s", "le_u", "le_s", "ge_u", "ge_s",
+    ];
+    const CONSTANTS: [i64; 7] = [0, 1, 10, 192, 8_388_608, 0x7fff_ffff, 0xffff_fff6];
+    let found = |local: u32, constant: i64| {
+        format!(
+            "(select (i32.const 0) (i32.const {constant}) (i32.eqz (i32.or (local.get {local}) (i32.const 1))))"
+        )
+    };
+    for op in OPS {
+        let mut functions = format!(
+            "(func (export \"known\") (param i32 i32) (result i32) (i32.{op} (local.get 0) (local.get 1)))"
+        );
+        let mut cases = Vec::new();
+        for (i, a) in CONSTANTS.into_iter().enumerate() {
+            for (j, b) in CONSTANTS.into_iter().enumerate() {
+                for (k, [left, right]) in [
+                    [found(0, a), format!("(i32.const {b})")],
+                    [format!("(i32.const {a})"), found(1, b)],
+                    [found(0, a), found(1, b)],
+                ]
+                .into_iter()
+                .enumerate()
+                {
+                    let name = format!("f{i}.{j}.{k}");
+                    functions += &format!(
+                        "(func (export \"{name}\") (param i32 i32) (result i32) (i32.{op} {left} {right}))"
+                    );
+                    cases.push((name, [a, b].map(|x| Value::I32(x as i32))));
+                }
+            }
+        }
+        let network = compile(format!("(module {functions})").as_bytes(), &Options::default())
+            .unwrap_or_else(|error| panic!("{op}: {error}"));
+        for (name, operands) in cases {
+            let mut instance = Instance::new(&network).expect("an instance");
+            let expected = instance.invoke("known", &operands).map_err(|error| error.to_string());
+            for any in [[0, 0], [5, -7]] {
+                let mut instance = Instance::new(&network).expect("an instance");
+                let got = instance.invoke(&name, &any.map(Value::I32));
+                match (&got, &expected) {
+                    (Err(Error::Trap(_)), Err(_)) => {}
+                    _ => assert_eq!(got.as_ref().ok(), expected.as_ref().ok(), "{op}{operands:?}, {name}"),
+                }
+            }
+        }
+    }
 }

@@ -760,6 +760,11 @@ impl<'a> Words<'a> {
             };
         }
         let x = self.canonical(a);
+        // What only the circuits know to be constant has no gate.
+        if let Some(x) = x.as_constant().and_then(Exact::as_integer) {
+            let x = x.rem_euclid(TWO32) as u32;
+            return self.constant(if remainder { x % s } else { x / s });
+        }
         let x = self.circuit.named(x);
         let reciprocal = Exact::reciprocal(s);
         let gate = x.times(reciprocal).offset(reciprocal * pow2(-1));

@@ -10,7 +10,7 @@ use crate::oracle::{Limits, Oracle, Wasmtime};
 use crate::ours::Way;
 
 /// More than any program burns.
-const FUEL: u64 = 1 << 24;
+const FUEL: u64 = 1 << 30;
 
 /// Steps up to which calls are made on the dense executor too.
 const DENSE_STEPS: u64 = 300;

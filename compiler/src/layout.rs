@@ -123,6 +123,21 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// First key of a space, and how many keys it has.
+    pub fn space(&self, space: Space) -> (u64, u64) {
+        match space {
+            Space::Memory => (self.memory, self.memory_bytes),
+            Space::Prompt => (self.prompt, self.prompt_bytes),
+            Space::Output => (self.output, self.output_bytes),
+            Space::Data => (self.data, self.data_bytes),
+            Space::Elements => (self.elements, self.element_count),
+            Space::Table(table) => {
+                let keys = self.tables[table];
+                (keys.references, keys.reference_count)
+            }
+        }
+    }
+
     /// Lays out the address space of a module.
     pub fn new(module: &Module, stack: Stack) -> Layout {
         let mut next = FIRST_KEY;

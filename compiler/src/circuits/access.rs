@@ -66,18 +66,7 @@ impl Lowering<'_> {
 
     /// An address, and the first key of its space and their number.
     pub(super) fn locate(&mut self, address: Value, space: Space, offset: u64) -> (Form, u64, u64) {
-        let layout = self.cx.layout;
-        let (base, count) = match space {
-            Space::Memory => (layout.memory, layout.memory_bytes),
-            Space::Prompt => (layout.prompt, layout.prompt_bytes),
-            Space::Output => (layout.output, layout.output_bytes),
-            Space::Data => (layout.data, layout.data_bytes),
-            Space::Elements => (layout.elements, layout.element_count),
-            Space::Table(table) => {
-                let keys = layout.tables[table];
-                (keys.references, keys.reference_count)
-            }
-        };
+        let (base, count) = self.cx.layout.space(space);
         let word = self.word(address);
         (self.words.canonical(word).offset(offset), base, count)
     }

@@ -85,7 +85,7 @@ impl<'a> Source<'a> {
             }
             Op::Load { space, bytes, signed, offset } => {
                 let address = arg(0);
-                let (base, cells) = (self.space(*space).0 + offset, self.cells(*space, *bytes));
+                let (base, cells) = (self.layout.space(*space).0 + offset, self.cells(*space, *bytes));
                 self.for_lanes(|run, lane| {
                     let first = base + u64::from(address[lane]);
                     if space.has_words() {
@@ -129,7 +129,7 @@ impl<'a> Source<'a> {
             }
             Op::Move { from, to, cells } => {
                 let (target, source) = (arg(0), arg(1));
-                let base = self.space(*from).0;
+                let base = self.layout.space(*from).0;
                 for lane in self.running() {
                     let mut values = [0.0; MAX_CELLS as usize];
                     for (key, value) in (base + u64::from(source[lane])..).zip(&mut values) {
@@ -181,25 +181,9 @@ impl<'a> Source<'a> {
         if space.has_words() { 1 } else { bytes.into() }
     }
 
-    /// First key of a space, and how many keys it has.
-    fn space(&self, space: Space) -> (u64, u64) {
-        let layout = self.layout;
-        match space {
-            Space::Memory => (layout.memory, layout.memory_bytes),
-            Space::Prompt => (layout.prompt, layout.prompt_bytes),
-            Space::Output => (layout.output, layout.output_bytes),
-            Space::Data => (layout.data, layout.data_bytes),
-            Space::Elements => (layout.elements, layout.element_count),
-            Space::Table(table) => {
-                let keys = layout.tables[table];
-                (keys.references, keys.reference_count)
-            }
-        }
-    }
-
     /// Writes cells, which something before has found to be inside of the space.
     fn write_cells(&mut self, lane: usize, space: Space, first: u64, cells: u64, value: impl Fn(u64) -> f64) {
-        let (base, count) = self.space(space);
+        let (base, count) = self.layout.space(space);
         let size = if space == Space::Memory { self.memory_size(lane) } else { count };
         if first + cells > size {
             self.runs[lane] = Run::Impossible;

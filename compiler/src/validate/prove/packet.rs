@@ -248,22 +248,6 @@ impl Program<'_> {
         if word { Ok(p) } else { Err(Stop::Unknown("what is read is not shown to be a word")) }
     }
 
-    /// First key of a space, and how many keys it has.
-    fn space(&self, space: Space) -> (u64, u64) {
-        let layout = self.layout;
-        match space {
-            Space::Memory => (layout.memory, layout.memory_bytes),
-            Space::Prompt => (layout.prompt, layout.prompt_bytes),
-            Space::Output => (layout.output, layout.output_bytes),
-            Space::Data => (layout.data, layout.data_bytes),
-            Space::Elements => (layout.elements, layout.element_count),
-            Space::Table(table) => {
-                let keys = layout.tables[table];
-                (keys.references, keys.reference_count)
-            }
-        }
-    }
-
     /// Bytes of the memory.
     fn memory_size(&self, terms: &mut Terms) -> Maybe<Poly> {
         let pages = match self.layout.memory_size {
@@ -278,7 +262,7 @@ impl Program<'_> {
 
     /// Writes cells. Something before has found them to be inside of the space, or no run gets here.
     fn write(&mut self, terms: &mut Terms, space: Space, first: &Poly, values: Vec<Poly>) -> Maybe<()> {
-        let (base, count) = self.space(space);
+        let (base, count) = self.layout.space(space);
         let size = match space {
             Space::Memory => self.memory_size(terms)?,
             _ => Poly::constant(count.into()),
@@ -292,7 +276,7 @@ impl Program<'_> {
 
     /// Reads cells.
     fn cells(&self, terms: &mut Terms, space: Space, first: &Poly, cells: u8) -> Maybe<Vec<Poly>> {
-        let base = i128::from(self.space(space).0);
+        let base = i128::from(self.layout.space(space).0);
         let most = if space.has_words() { TWO32 - 1 } else { 255 };
         (0..i128::from(cells))
             .map(|j| {

@@ -72,12 +72,8 @@ fn prove(
 #[test]
 fn shares_of_the_examples() {
     let mut all: FxHashMap<&str, usize> = FxHashMap::default();
-    let only = std::env::var("EXAMPLE").ok();
-    let dump = std::env::var("REASON").ok();
+    let mut total = (0, 0);
     for name in EXAMPLES {
-        if only.as_deref().is_some_and(|only| only != name) {
-            continue;
-        }
         let start = Instant::now();
         let (module, assembled) = example(name);
         let compiled = start.elapsed();
@@ -91,17 +87,9 @@ fn shares_of_the_examples() {
             if let Err(reason) = outcome {
                 in_vain += took;
                 *all.entry(reason).or_default() += 1;
-                if dump.as_deref().is_some_and(|dump| reason.contains(dump)) {
-                    let function = &module.functions[func];
-                    let packet = &assembled.functions[func.as_u32() as usize].packets.packets[index];
-                    println!("{name} {} {index}: {reason}", function.name);
-                    for inst in &packet.insts {
-                        println!("    {:?} = {:?} {:?}", inst.result, inst.op, inst.args);
-                    }
-                    println!("    {:?}", packet.term);
-                }
             }
         });
+        total = (total.0 + packets, total.1 + proved);
         println!(
             "{name}: {proved} of {packets} proved in {time:?} ({in_vain:?} in vain), compiled in {compiled:?}; slowest {slowest:?}"
         );
@@ -111,6 +99,9 @@ fn shares_of_the_examples() {
     for (reason, count) in all {
         println!("{count:6} {reason}");
     }
+    // 774 of 821 when it was written.
+    println!("{} of {} packets are proved", total.1, total.0);
+    assert!(total.0 > 0 && total.1 * 100 >= total.0 * 94, "{total:?}");
 }
 
 /// What is proved also stands the test, on more states than usual. With a deliberate fault in the compiler

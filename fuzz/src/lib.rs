@@ -3,10 +3,8 @@
 pub mod change;
 pub mod gates;
 #[path = "../../tests/src/programs.rs"]
-#[allow(dead_code, reason = "the tests use more of the programs than the targets do")]
 pub mod programs;
 #[path = "../../tests/src/smith.rs"]
-#[allow(dead_code, reason = "the tests look into modules, too")]
 pub mod smith;
 
 use wasm2onnx_runtime::lockstep::{Divergence, End, compare_machine_code, compare_step_by_step};

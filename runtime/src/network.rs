@@ -677,6 +677,15 @@ impl Network {
     pub fn is_terminal(&self, e: ExpertId) -> bool {
         (e as usize) < self.terminals.len()
     }
+    /// Experts of a packet: from its first to the next packet's.
+    ///
+    /// # Panics
+    ///
+    /// If there is no packet with that number.
+    pub fn experts_of(&self, packet: usize) -> std::ops::Range<ExpertId> {
+        let end = self.packets.get(packet + 1).map_or(self.experts.len() as ExpertId, |next| next.expert);
+        self.packets[packet].expert..end
+    }
     /// The region that a key lies in.
     pub fn region_of(&self, key: u64) -> Option<usize> {
         let i = self.regions.partition_point(|r| r.first + r.count <= key);

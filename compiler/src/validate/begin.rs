@@ -52,9 +52,7 @@ impl<'a> Begin<'a> {
     ) -> Result<Begin<'a>, String> {
         let (packets, places) = (&lowered.packets, &lowered.places);
         let packet = &packets.packets[index];
-        let number = lowered.first as usize + index;
-        let expert = network.packets[number].expert;
-        let end = network.packets.get(number + 1).map_or(network.experts.len() as ExpertId, |p| p.expert);
+        let experts = network.experts_of(lowered.first as usize + index);
         let mut places_of: Vec<(Place, Holds)> = vec![(Place::Field(0), Holds::FramePointer)];
         for (i, param) in packet.params.iter().enumerate() {
             let frame = places.slots.max(1);
@@ -88,7 +86,7 @@ impl<'a> Begin<'a> {
             })
         };
         let mut fields = Vec::new();
-        for &(field, domain) in network.certificate.fields(expert) {
+        for &(field, domain) in network.certificate.fields(experts.start) {
             if let ((FieldKind::S, _), Domain::Interval(interval)) = (network.ports.kind(field), domain) {
                 fields.push((field, holds(field)?, interval));
             }
@@ -107,7 +105,7 @@ impl<'a> Begin<'a> {
             places_of.iter().filter_map(|(place, holds)| Some((slot_of(*place)?, *holds))).collect();
         slots.sort_by_key(|(slot, _)| *slot);
         Ok(Begin {
-            experts: expert..end,
+            experts,
             fields,
             slots,
             made,

@@ -3,8 +3,9 @@
 use super::begin::{Begin, Holds, handed_over, quantized};
 use super::slots::Slots;
 use super::source::{Run, Source};
-use super::state::{Constants, Draw, LANES, Lanes};
+use super::state::{Constants, Draw, First, LANES, Lanes, Traces};
 use super::target::Target;
+use crate::backend::Lowered;
 use crate::ir::{Callee, Func, Value};
 use crate::layout::Layout;
 use crate::packetize::{EntryKind, Packet, Packets, Place, Target as Jump, Term};
@@ -41,11 +42,26 @@ pub struct Of<'a> {
     /// Its packets.
     pub packets: &'a Packets,
     /// How they begin.
-    pub begins: &'a [Begin<'a>],
+    pub begins: Vec<Begin<'a>>,
     /// What their frames hold.
-    pub slots: &'a Slots,
+    pub slots: Slots,
     /// Slots of its own: how far the frames of functions that it calls are.
     pub frame: u32,
+}
+
+impl<'a> Of<'a> {
+    /// A function of a network.
+    ///
+    /// # Errors
+    ///
+    /// A packet that cannot begin as it is declared to, and why.
+    pub fn new(network: &Network, lowered: &'a Lowered) -> Result<Of<'a>, (usize, String)> {
+        let Lowered { packets, places, .. } = lowered;
+        let slots = Slots::new(packets, places)?;
+        let begin = |index| Begin::new(network, lowered, &slots, index).map_err(|message| (index, message));
+        let begins = (0..packets.packets.len()).map(begin).collect::<Result<_, _>>()?;
+        Ok(Of { packets, begins, slots, frame: places.slots.max(1) })
+    }
 }
 
 /// Both sides.
@@ -62,7 +78,32 @@ pub struct Check<'a> {
     pub target: Target<'a>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
+    /// Nothing compared yet.
+    pub fn new(
+        layout: &'a Layout,
+        network: &'a Network,
+        function_entries: &'a [ExpertId],
+        first: &'a First<'a>,
+    ) -> Self {
+        Check {
+            layout,
+            network,
+            function_entries,
+            source: Source::new(layout, Traces::new(first)),
+            target: Target::new(network, Traces::new(first)),
+        }
+    }
+
+    /// Begins with the packets of another function.
+    pub fn enter(&mut self, function: &Of) {
+        self.source.values.clear();
+        self.source.values.resize(function.packets.values as usize, [0; LANES]);
+        for (value, word) in &function.packets.constants {
+            self.source.set(*value, [*word; LANES]);
+        }
+    }
+
     /// Compares a packet. Returns on how many states.
     ///
     /// # Errors
@@ -290,8 +331,7 @@ impl Check<'_> {
         let Ok(number) = packets.binary_search_by_key(&expert, |p| p.expert) else {
             return Err(format!("it should trap, and goes to expert {expert} in the middle of a packet"));
         };
-        let end = packets.get(number + 1).map_or(self.network.experts.len() as ExpertId, |p| p.expert);
-        (expert..end).for_each(|expert| self.target.step(expert));
+        self.network.experts_of(number).for_each(|expert| self.target.step(expert));
         Ok(())
     }
 

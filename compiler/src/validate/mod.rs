@@ -51,13 +51,9 @@ use crate::backend::{Assembled, Lowered};
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Func, Function, Module, Origin};
 use crate::parallel;
-use begin::Begin;
 use check::{Check, Of};
 use prove::{Prover, World};
-use slots::Slots;
-use source::Source;
-use state::{First, LANES, Traces};
-use target::Target;
+use state::First;
 use wasm2onnx_runtime::{ExpertId, Validated};
 
 /// How many times as many states the packets of library routines are compared on: routines are few, and some of what they
@@ -86,14 +82,7 @@ pub fn run(
     })?;
     let world = proof.then(|| World::new(network, Some(&first)));
     let begin = || {
-        let (source, target) = (Traces::new(&first), Traces::new(&first));
-        let check = Check {
-            layout,
-            network,
-            function_entries: &entries,
-            source: Source::new(layout, source),
-            target: Target::new(network, target),
-        };
+        let check = Check::new(layout, network, &entries, &first);
         let prover = world.as_ref().map(|world| Prover::new(world, layout, &entries));
         (check, prover, Validated { proved: proof.then_some(0), ..Validated::default() })
     };
@@ -130,22 +119,14 @@ fn compare(
     states: u32,
     total: &mut Validated,
 ) -> Result<(), (usize, String)> {
-    let packets = &lowered.packets;
-    blocks::compare(function, packets)?;
-    let slots = Slots::new(packets, &lowered.places)?;
-    let begin = |index| Begin::new(check.network, lowered, &slots, index).map_err(|message| (index, message));
-    let begins = (0..packets.packets.len()).map(begin).collect::<Result<Vec<Begin>, _>>()?;
-    check.source.values.clear();
-    check.source.values.resize(packets.values as usize, [0; LANES]);
-    for (value, word) in &packets.constants {
-        check.source.set(*value, [*word; LANES]);
-    }
-    let of = Of { packets, begins: &begins, slots: &slots, frame: lowered.places.slots.max(1) };
+    blocks::compare(function, &lowered.packets)?;
+    let of = Of::new(check.network, lowered)?;
+    check.enter(&of);
     let wanted = match function.origin {
         Origin::Routine(_) => states * ROUTINE,
         Origin::Module(_) => states,
     };
-    for index in 0..begins.len() {
+    for index in 0..of.begins.len() {
         if let (Some(prover), Some(proved)) = (&mut prover, &mut total.proved) {
             *proved += u64::from(prover.packet(&of, index).is_ok());
         }

@@ -140,11 +140,7 @@ fn slots_that_are_wrong_are_found_out() {
         let Assembled { network, functions, .. } = example(name).1;
         functions.into_iter().map(move |lowered| (network.clone(), lowered))
     }) {
-        let wrong = |lowered: &Lowered| match Slots::new(&lowered.packets, &lowered.places) {
-            Err((_, why)) => Some(why),
-            Ok(slots) => (0..lowered.packets.packets.len())
-                .find_map(|index| Begin::new(&network, lowered, &slots, index).err()),
-        };
+        let wrong = |lowered: &Lowered| Of::new(&network, lowered).err().map(|(_, why)| why);
         let lowered = &mut lowered;
         assert_eq!(wrong(lowered), None);
         let mut values: Vec<Value> = lowered.places.live_slots.keys().copied().collect();

@@ -1,7 +1,8 @@
 //! The trace: rows that a side has written in a packet, in their order, and what it reads.
 
+use super::atoms::{Kind, Maybe};
 use super::poly::Poly;
-use super::terms::{Kind, Maybe, Terms};
+use super::terms::Terms;
 
 /// Rows since the packet began.
 #[derive(Clone, Debug, Default)]

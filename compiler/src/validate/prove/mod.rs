@@ -3,7 +3,7 @@
 //! Both sides are evaluated symbolically from the same entry: each number of `z` and `y` and each word of the program is
 //! a polynomial with integer coefficients over atoms, in a normal form ([`terms`]). Numbers of the network are exact (the
 //! certificate says that no sum rounds), so that its side is the definition of a step ([`steps`]) and nothing else. The
-//! program's side is what the IR says of each operation ([`words`]). Nothing that circuits or schedules
+//! program's side is what the IR says of each instruction ([`program`]) and operation ([`words`]). Nothing that circuits or schedules
 //! say is used; of a table it is its entries that count, all of them ([`world`]).
 //!
 //! A packet is proved case by case. Where the program decides something (a check, an arm), one case has the one
@@ -13,9 +13,14 @@
 //!
 //! What is not shown is not wrong: it is tested. Nothing here is ever an error.
 
+mod atoms;
+mod bytes;
 mod memory;
 mod packet;
 mod poly;
+mod program;
+mod quotients;
+mod ranges;
 mod steps;
 mod terms;
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The network's side: the steps of a packet, by the definition of a step.
 
+use super::atoms::{Maybe, Span, Stop};
 use super::memory::Trace;
 use super::poly::{Poly, TooLarge};
-use super::terms::{Maybe, Span, Stop, Terms};
+use super::terms::Terms;
 use super::world::integer;
 use wasm2onnx_runtime::{ExpertId, Field, FieldKind, Network, Source, SourceKind};
 

@@ -2,8 +2,9 @@
 //!
 //! A word is any number that is congruent to it modulo 2^32. `canonical` makes it the one in [0, 2^32).
 
+use super::atoms::{Bitwise, Count, Maybe, Shift, Span, Stop};
 use super::poly::Poly;
-use super::terms::{Bitwise, Count, Maybe, Shift, Span, Stop, Terms};
+use super::terms::Terms;
 use crate::ir::{BinaryOp, UnaryOp};
 
 /// 2^32

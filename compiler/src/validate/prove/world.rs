@@ -1,7 +1,8 @@
 //! What is outside of a packet: what regions and tables are declared to hold, and what frozen tables do hold.
 
+use super::atoms::{Bitwise, Count, Kind, Maybe, Shift, Span, Stop};
 use super::poly::Poly;
-use super::terms::{Bitwise, Count, Kind, Maybe, Shift, Span, Stop, Terms};
+use super::terms::Terms;
 use crate::validate::state::First;
 use wasm2onnx_runtime::{Domain, Network};
 

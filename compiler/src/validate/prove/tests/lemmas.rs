@@ -3,10 +3,11 @@
 //! Expressions are drawn, evaluated as polynomials by the rules and as numbers by what they mean, state by state. Every
 //! rule is on the way of many of them: fields are narrow and wide, divisors and factors small and powers of two.
 
+use super::super::atoms::{Bitwise, Count, Facts, Kind, Shift, Span, Stop};
 use super::super::memory::Trace;
 use super::super::poly::{Atom, Poly};
 use super::super::steps::{Number, sum};
-use super::super::terms::{Bitwise, Count, Facts, Kind, Shift, Span, Stop, Terms};
+use super::super::terms::Terms;
 use super::super::words;
 use super::super::world::World;
 use crate::evaluate;

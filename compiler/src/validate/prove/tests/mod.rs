@@ -7,10 +7,8 @@ use super::{Prover, World};
 use crate::backend::{self, Assembled};
 use crate::ir::{Func, Module};
 use crate::options::Options;
-use crate::validate::begin::Begin;
 use crate::validate::boundary;
 use crate::validate::check::Of;
-use crate::validate::slots::Slots;
 use crate::validate::state::First;
 use crate::{frontend, legalize, optimize};
 use rustc_hash::FxHashMap;
@@ -55,12 +53,8 @@ fn prove(
     let world = World::new(network, Some(&first));
     let mut prover = Prover::new(&world, layout, &entries);
     for (func, lowered) in module.functions.keys().zip(functions) {
-        let packets = &lowered.packets;
-        let slots = Slots::new(&lowered.packets, &lowered.places).expect("they are right");
-        let begins = (0..packets.packets.len()).map(|i| Begin::new(network, lowered, &slots, i));
-        let begins: Vec<Begin> = begins.collect::<Result<_, _>>().expect("they begin");
-        let of = Of { packets, begins: &begins, slots: &slots, frame: lowered.places.slots.max(1) };
-        for index in 0..begins.len() {
+        let of = Of::new(network, lowered).expect("they begin");
+        for index in 0..of.begins.len() {
             let start = Instant::now();
             let outcome = prover.packet(&of, index);
             seen(func, index, outcome, start.elapsed());
@@ -109,9 +103,6 @@ fn shares_of_the_examples() {
 #[test]
 fn what_is_proved_stands_the_test() {
     use crate::validate::check::Check;
-    use crate::validate::source::Source;
-    use crate::validate::state::{LANES, Traces};
-    use crate::validate::target::Target;
     const STATES: u32 = 64;
     let (mut packets, mut proofs, mut refuted, mut wrong) = (0, 0, 0, Vec::new());
     for name in EXAMPLES {
@@ -127,26 +118,9 @@ fn what_is_proved_stands_the_test() {
         boundary::freeze(&module, layout, &entries, &mut first);
         prove(&module, &assembled, |func, index, outcome, _| {
             let lowered = &functions[func.as_u32() as usize];
-            let slots = Slots::new(&lowered.packets, &lowered.places).expect("they are right");
-            let begins = (0..lowered.packets.packets.len()).map(|i| Begin::new(network, lowered, &slots, i));
-            let begins: Vec<Begin> = begins.collect::<Result<_, _>>().expect("they begin");
-            let of = Of {
-                packets: &lowered.packets,
-                begins: &begins,
-                slots: &slots,
-                frame: lowered.places.slots.max(1),
-            };
-            let mut check = Check {
-                layout,
-                network,
-                function_entries: &entries,
-                source: Source::new(layout, Traces::new(&first)),
-                target: Target::new(network, Traces::new(&first)),
-            };
-            check.source.values.resize(lowered.packets.values as usize, [0; LANES]);
-            for (value, word) in &lowered.packets.constants {
-                check.source.set(*value, [*word; LANES]);
-            }
+            let of = Of::new(network, lowered).expect("they begin");
+            let mut check = Check::new(layout, network, &entries, &first);
+            check.enter(&of);
             let tested = check.packet(&of, index, STATES);
             packets += 1;
             proofs += usize::from(outcome.is_ok());

@@ -5,14 +5,10 @@ use crate::backend::Assembled;
 use crate::certify;
 use crate::ir::{Func, Module};
 use crate::random::Random;
-use crate::validate::begin::Begin;
 use crate::validate::boundary;
 use crate::validate::check::{Check, Of};
 use crate::validate::prove::{Prover, World};
-use crate::validate::slots::Slots;
-use crate::validate::source::Source;
-use crate::validate::state::{First, LANES, Traces};
-use crate::validate::target::Target;
+use crate::validate::state::First;
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::{ExpertId, FieldKind, Network, SourceKind};
 
@@ -133,8 +129,7 @@ fn affected(
         let function = random.below(functions.len());
         let first = functions[function].first as usize;
         let looks_up = |index: &usize| {
-            let (from, to) = (network.packets[first + index].expert, network.packets.get(first + index + 1));
-            (from..to.map_or(network.experts.len() as ExpertId, |p| p.expert)).any(|expert| {
+            network.experts_of(first + index).any(|expert| {
                 network.experts.rows(expert).any(|row| network.ports.kind(row.field).0 == FieldKind::T)
             })
         };
@@ -160,10 +155,8 @@ fn owners(module: &Module, assembled: &mut Assembled, before: &[Vec<bool>]) -> F
         let end = assembled.functions.get(function + 1).map_or(original.packets.len(), |f| f.first as usize);
         for number in first + assembled.functions[function].packets.packets.len()..end {
             assembled.network.clone_from(&original);
-            let to =
-                original.packets.get(number + 1).map_or(original.experts.len() as ExpertId, |p| p.expert);
             let experts = &mut assembled.network.experts;
-            for expert in original.packets[number].expert..to {
+            for expert in original.experts_of(number) {
                 for row in experts.row_range(expert) {
                     let terms = experts.term_range(row);
                     experts.weights[terms].fill(0.0);
@@ -214,15 +207,7 @@ fn what_states_refute_is_not_proved() {
             let world = World::new(network, Some(&first));
             let mut prover = Prover::new(&world, layout, &entries);
             let lowered = &functions[function];
-            let slots = Slots::new(&lowered.packets, &lowered.places).expect("they are right");
-            let begins = (0..lowered.packets.packets.len()).map(|i| Begin::new(network, lowered, &slots, i));
-            let Ok(begins) = begins.collect::<Result<Vec<Begin>, _>>() else { continue };
-            let of = Of {
-                packets: &lowered.packets,
-                begins: &begins,
-                slots: &slots,
-                frame: lowered.places.slots.max(1),
-            };
+            let Ok(of) = Of::new(network, lowered) else { continue };
             for index in packets {
                 if !before[function][index] {
                     continue;
@@ -234,17 +219,8 @@ fn what_states_refute_is_not_proved() {
                     lost += 1;
                     continue;
                 }
-                let mut check = Check {
-                    layout,
-                    network,
-                    function_entries: &entries,
-                    source: Source::new(layout, Traces::new(&first)),
-                    target: Target::new(network, Traces::new(&first)),
-                };
-                check.source.values.resize(lowered.packets.values as usize, [0; LANES]);
-                for (value, word) in &lowered.packets.constants {
-                    check.source.set(*value, [*word; LANES]);
-                }
+                let mut check = Check::new(layout, network, &entries, &first);
+                check.enter(&of);
                 match check.packet(&of, index, states) {
                     Ok(_) => {
                         neutral += 1;
@@ -252,7 +228,7 @@ fn what_states_refute_is_not_proved() {
                         if verbose && fault.expert.is_some() {
                             let function = &module.functions[Func::from_u32(function as u32)].name;
                             let (what, at) = (fault.what, fault.place.as_str());
-                            let end = begins[index].experts.end - 1 - fault.expert.unwrap_or_default();
+                            let end = of.begins[index].experts.end - 1 - fault.expert.unwrap_or_default();
                             println!("{name} {function} {index}, {end} steps before its last: {what}, {at}");
                         }
                     }

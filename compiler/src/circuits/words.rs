@@ -154,10 +154,18 @@ impl<'a> Words<'a> {
             return w.form.clone();
         }
         let form = if let Some(segments) = w.segments.clone() {
-            let mut form = Form::default();
-            for s in segments {
-                let piece = self.bits(s.word, s.from, s.len);
-                form = form.plus(pow2(s.to.into()), &piece);
+            let mut pieces: SmallVec<[(Exact, Form); 4]> =
+                segments.iter().map(|s| (pow2(s.to.into()), self.bits(s.word, s.from, s.len))).collect();
+            let sum = |pieces: &[(Exact, Form)]| {
+                pieces.iter().fold(Form::default(), |sum, (scale, piece)| sum.plus(*scale, piece))
+            };
+            let mut form = sum(&pieces);
+            if !self.circuit.is_exact(&form) && self.circuit.place(&form, 0).is_none() {
+                // A piece may be much smaller than what it is the difference of: x + 2^32 for an x near −2^32.
+                for (_, piece) in &mut pieces {
+                    *piece = self.circuit.named(std::mem::take(piece));
+                }
+                form = sum(&pieces);
             }
             self.circuit.linear(form, None)
         } else {

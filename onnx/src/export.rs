@@ -194,19 +194,19 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
             phases::run(g, plan, &frozen, &starts, first, phase)
         })
     };
-    let (last, memory, max_steps) = match plan.keeping() {
+    let (last, memory) = match plan.keeping() {
         Keeping::Resident => {
             let first = trace::first_rows(g, plan);
             let first = trace::resident(g, plan, &first, &batch);
             let last = run(g, first, &mut |g, state| resident::run(g, plan, &frozen, &max_steps, state));
             let memory = boundary::Memory::Cells(last.trace[0].clone());
-            (last, memory, max_steps)
+            (last, memory)
         }
         Keeping::Paged => {
             let (first, space) = paged::first_trace(g, plan, &stdin);
             let last = run(g, first, &mut |g, state| paged::run(g, plan, &frozen, &max_steps, &space, state));
             let memory = boundary::Memory::Paged(last.trace.clone());
-            (last, memory, max_steps)
+            (last, memory)
         }
         Keeping::Growing => {
             let (first, rows) = trace::growing(g, plan, &stdin, &batch);
@@ -218,10 +218,10 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
                 growing::run(g, plan, &frozen, plan.attention, &max_steps, state)
             });
             let memory = boundary::Memory::Rows(plan.attention, last.trace[0].clone());
-            (last, memory, max_steps)
+            (last, memory)
         }
     };
-    let ending = boundary::Ending { z: &last.z, steps: &last.steps, max_steps: &max_steps };
+    let ending = boundary::Ending { z: &last.z, steps: &last.steps };
     boundary::results(g, plan, &frozen, &ending, &memory);
     if let Some((region, length)) = plan.network.io.stdout {
         let first = plan.network.regions[region].first;

@@ -57,8 +57,6 @@ pub struct Ending<'a> {
     pub z: &'a str,
     /// Maps evaluated: int64 [batch].
     pub steps: &'a str,
-    /// Most that were allowed: int64 scalar.
-    pub max_steps: &'a str,
 }
 
 /// The outputs `result…`, `trap`, `steps`.
@@ -77,22 +75,17 @@ pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &Ending, mem
     let top = g.initializer("limits/experts", Tensor::scalar(network.experts.len() as f64 - 1.0));
     let bottom = g.initializer("const/zero.number", Tensor::scalar(0f64));
     let expert_slot = g.initializer("limits/expert.slot", Tensor::list(&[slots.count() as i64]));
-    let (trap, steps) =
-        g.group("ending", "Why the run ended: the terminal expert, or the step limit.", |g| {
-            let expert = g.along("expert.number", "Gather", 1, &[ending.z, &expert_slot]);
-            let expert = g.plain("expert.min", "Min", &[&expert, &top]);
-            let expert = g.plain("expert.max", "Max", &[&expert, &bottom]);
-            let expert = g.cast("expert.id", &expert, DataType::Int64);
-            let expert = g.plain("expert", "Reshape", &[&expert, &flat]);
-            let named = g.plain("terminal", "Min", &[&expert, &last_terminal]);
-            let code = g.plain("code", "Gather", &[&codes, &named]);
-            let live = g.plain("live", "GreaterOrEqual", &[&expert, &terminals]);
-            let beyond = g.plain("beyond", "Greater", &[ending.steps, ending.max_steps]);
-            let limited = g.plain("limited", "Or", &[&live, &beyond]);
-            let trap = g.plain("trap", "Where", &[&limited, &limit_code, &code]);
-            let steps = g.plain("steps", "Min", &[ending.steps, ending.max_steps]);
-            (trap, steps)
-        });
+    let trap = g.group("ending", "Why the run ended: the terminal expert, or the step limit.", |g| {
+        let expert = g.along("expert.number", "Gather", 1, &[ending.z, &expert_slot]);
+        let expert = g.plain("expert.min", "Min", &[&expert, &top]);
+        let expert = g.plain("expert.max", "Max", &[&expert, &bottom]);
+        let expert = g.cast("expert.id", &expert, DataType::Int64);
+        let expert = g.plain("expert", "Reshape", &[&expert, &flat]);
+        let named = g.plain("terminal", "Min", &[&expert, &last_terminal]);
+        let code = g.plain("code", "Gather", &[&codes, &named]);
+        let live = g.plain("live", "GreaterOrEqual", &[&expert, &terminals]);
+        g.plain("trap", "Where", &[&live, &limit_code, &code])
+    });
     let outputs = g.group("values", "The results' words as values of their types; 0 after a trap.", |g| {
         let done = g.plain("done", "Equal", &[&trap, &zero]);
         let mut outputs = Vec::new();
@@ -102,7 +95,7 @@ pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &Ending, mem
             values(g, &entry.results, &words, &done, &mut outputs);
         }
         outputs.push(("trap".into(), DataType::Int64, trap.clone()));
-        outputs.push(("steps".into(), DataType::Int64, steps.clone()));
+        outputs.push(("steps".into(), DataType::Int64, ending.steps.to_owned()));
         outputs
     });
     for (name, ty, value) in outputs {

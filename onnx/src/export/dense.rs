@@ -50,18 +50,17 @@ pub struct TableRows {
 ///
 /// [`ExportError::TooManyRows`]
 pub fn limit(g: &mut Graph, plan: &Plan, rows: &str, max_steps: &str) -> Result<Name, ExportError> {
-    // Phases before the call append rows, too.
+    // Each phase appends rows for its steps, for the turn that finds its end, and behind it; instance creation is one, too.
     let ports = usize::from(plan.network.ports.rows);
-    let first = plan.network.first_rows.len() + ports * plan.arguments.before();
+    let early = ports * 2 * (plan.arguments.phases.len() + 1);
+    let first = plan.network.first_rows.len() + early;
     if first as i64 >= MAX_ROWS {
         return Err(ExportError::TooManyRows { rows: first, limit: MAX_ROWS as usize });
     }
     let most = g.initializer("attention/rows.most", Tensor::scalar(MAX_ROWS));
     let each = g.initializer("attention/rows.each", Tensor::scalar(ports as i64));
-    let early =
-        g.initializer("attention/rows.early", Tensor::scalar((ports * plan.arguments.before()) as i64));
+    let early = g.initializer("attention/rows.early", Tensor::scalar(early as i64));
     let none = g.initializer("const/zero", Tensor::scalar(0i64));
-    let one = g.initializer("const/one", Tensor::scalar(1i64));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
     Ok(g.group("limit", "Softmax attention tells less than 2^15 rows apart: a limit of steps.", |g| {
         let rows = g.plain("rows.first", "Reshape", &[rows, &scalar]);
@@ -69,9 +68,6 @@ pub fn limit(g: &mut Graph, plan: &Plan, rows: &str, max_steps: &str) -> Result<
         let left = g.plain("rows.left", "Sub", &[&most, &rows]);
         let left = g.plain("rows.some", "Max", &[&left, &none]);
         let steps = g.plain("steps.all", "Div", &[&left, &each]);
-        // The step that appends the last rows is one more.
-        let steps = g.plain("steps.last", "Sub", &[&steps, &one]);
-        let steps = g.plain("steps.some", "Max", &[&steps, &none]);
         g.plain("max_steps", "Min", &[max_steps, &steps])
     }))
 }

@@ -61,17 +61,10 @@ pub fn run(
         })
     });
     let [z, steps, trace] = <[Name; 3]>::try_from(last).expect("three values are carried");
-    // A run that was stopped has not come to append its rows: they are as those that are none.
     let trace = g.group("last", "Appends the rows of the terminal expert.", |g| {
         let [.., x, _, k, _, e] = g.split("fields", 1, &z, &parts, names);
         let e = expert(g, &e);
-        let one = g.initializer("const/one", Tensor::scalar(1i64));
-        let column = g.initializer("const/column", Tensor::list(&[-1i64, 1]));
-        let live = g.plain("live", "Gather", &[&frozen.live, &e]);
-        let ended = g.plain("ended", "Sub", &[&one, &live]);
-        let ended = g.cast("ended.number", &ended, DataType::Double);
-        let ended = g.plain("ended.column", "Reshape", &[&ended, &column]);
-        let k = g.plain("keys", "Mul", &[&k, &ended]);
+        let k = step::last_keys(g, frozen, &k, &e);
         dense::append(g, &trace, &k, &x)
     });
     State { z, steps, trace: vec![trace] }

@@ -22,11 +22,14 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, max_steps: &str, state: 
         "limits/top",
         Tensor::row(&[plan.top(plan.cells - 1), vec![plan.last_expert()]].concat()),
     );
+    // A row that is none is written to the cell of its port, which nobody reads.
+    let none = (0..plan.network.ports.rows).map(f64::from).collect::<Vec<_>>();
+    let none = g.initializer("limits/none", Tensor::row(&none));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));
     let yes = g.initializer("const/true", Tensor::boolean(true));
 
-    let trips = step::trips(g, &state.steps, max_steps);
+    let left = step::left(g, &state.steps, max_steps);
     let batch = Dim::Named("batch");
     let [trace] = <[Name; 1]>::try_from(state.trace).expect("the trace is one value");
     let carried = vec![
@@ -34,7 +37,7 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, max_steps: &str, state: 
         Carried { role: "steps", ty: ValueType::tensor(DataType::Int64, &[batch]), first: state.steps },
         Carried { role: "trace", ty: trace_type(), first: trace },
     ];
-    let last = g.repeat("decode", &trips, &yes, carried, |g, _, carried| {
+    let last = g.repeat("decode", &left, &yes, carried, |g, _, carried| {
         let [z, steps, trace] = carried else { unreachable!("three values are carried") };
         g.group("step", step::DOC, |g| {
             let [s, gates, v, x, ids] = g.split("fields", 1, z, &fields, ["s", "gate.raw", "v", "x", "ids"]);
@@ -50,6 +53,17 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, max_steps: &str, state: 
             (going, vec![z, steps, trace])
         })
     });
-    let [z, steps, trace] = last.try_into().expect("three values are carried");
+    let [z, steps, trace] = <[Name; 3]>::try_from(last).expect("three values are carried");
+    let trace = g.group("last", "Appends the rows of terminal experts.", |g| {
+        let [.., x, ids] = g.split("fields", 1, &z, &fields, ["s", "gate.raw", "v", "x", "ids"]);
+        let ids = step::clamp(g, &ids, &floor, &top);
+        let [_, k, _, e] = g.split("indices", 1, &ids, &indices, ["query", "key", "lookup", "expert.row"]);
+        let e = g.plain("expert", "Reshape", &[&e, &flat]);
+        let e = g.cast("expert.id", &e, DataType::Int64);
+        let k = step::last_keys(g, frozen, &k, &e);
+        let k = g.plain("keys.cells", "Max", &[&k, &none]);
+        let k = g.cast("keys.id", &k, DataType::Int64);
+        g.along("trace", "ScatterElements", 1, &[&trace, &k, &x])
+    });
     State { z, steps, trace: vec![trace] }
 }

@@ -6,6 +6,7 @@
 use super::dense::TableRows;
 use super::graph::{Attribute, Graph, Name, Tensor};
 use super::weights::Padded;
+use crate::proto::DataType;
 
 /// What a model says of it.
 pub const DOC: &str =
@@ -72,18 +73,22 @@ pub fn recall(g: &mut Graph, trace: &str, keys: &str, values: &str, queries: &st
     (trace, read)
 }
 
-/// Steps that are left.
+/// Steps that are left: so many turns a loop takes at most.
 pub fn left(g: &mut Graph, steps: &str, max_steps: &str) -> Name {
     let spent = g.largest("steps.spent", steps);
     g.plain("steps.left", "Sub", &[max_steps, &spent])
 }
 
-/// Iterations of a loop that ends by itself: as many as steps are left, and one more, which finds all
-/// instances at an end, appends their last rows, and is the last one.
-pub fn trips(g: &mut Graph, steps: &str, max_steps: &str) -> Name {
+/// Keys of the rows that runs end with, those of terminal experts. Who was stopped has not come to append its rows:
+/// 0, as for rows that are none.
+pub fn last_keys(g: &mut Graph, frozen: &Frozen, keys: &str, expert: &str) -> Name {
     let one = g.initializer("const/one", Tensor::scalar(1i64));
-    let left = left(g, steps, max_steps);
-    g.plain("trips", "Add", &[&left, &one])
+    let column = g.initializer("const/column", Tensor::list(&[-1i64, 1]));
+    let live = g.plain("live", "Gather", &[&frozen.live, expert]);
+    let ended = g.plain("ended", "Sub", &[&one, &live]);
+    let ended = g.cast("ended.number", &ended, DataType::Double);
+    let ended = g.plain("ended.column", "Reshape", &[&ended, &column]);
+    g.plain("keys", "Mul", &[keys, &ended])
 }
 
 /// Counts the step of those instances that have not ended: their steps, and whether there are any.

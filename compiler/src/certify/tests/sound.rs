@@ -285,14 +285,14 @@ fn certified_programs_keep_their_promises() {
 /// Changes one to three things at random. Prints the seed of a counterexample.
 #[test]
 fn accepted_changes_keep_all_promises() {
-    let rounds = std::env::var("CERTIFY_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(400u64);
+    let rounds = std::env::var("WASM2ONNX_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(400u64);
     keep_all_promises(all(), rounds, 40);
 }
 
 /// The same on programs, whose many experts take their time.
 #[test]
 fn accepted_changes_of_programs_keep_all_promises() {
-    let rounds = std::env::var("CERTIFY_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(100u64);
+    let rounds = std::env::var("WASM2ONNX_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(100u64);
     keep_all_promises(compiled(), rounds, 2);
 }
 

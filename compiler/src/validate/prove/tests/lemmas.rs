@@ -283,7 +283,7 @@ fn what_is_rewritten_is_the_same_number() {
     let world = World::new(&network, None);
     let mut random = Random(11);
     let (mut checked, mut stopped, mut dropped) = (0, 0, 0);
-    let rounds = std::env::var("ROUNDS").map_or(250, |text| text.parse().expect("a number"));
+    let rounds = std::env::var("WASM2ONNX_ROUNDS").map_or(250, |text| text.parse().expect("a number"));
     for round in 0..rounds {
         let mut terms = Terms::new(&world);
         let spans = FIELDS.iter().map(|(lo, hi)| Span::new(*lo, *hi));

@@ -9,8 +9,8 @@ use crate::schedule::assembly::{FUNCTIONS, JUMP_TABLES, RETURNS, Terms, decode, 
 use crate::schedule::{Assembly, ExpertRef, NextOut};
 use cranelift_entity::SecondaryMap;
 use wasm2onnx_runtime::{
-    Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, GrowthLimit, IdSet, IdSetId,
-    Interval, Io, MemoryExport, MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal, ValueType,
+    Cell, Certificate, Domain, Entry, ExpertId, Field, GlobalExport, GrowthLimit, IdSet, IdSetId, Interval,
+    Io, MemoryExport, MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal, ValueType,
 };
 
 /// A table of pairs, by its name.
@@ -118,27 +118,36 @@ pub fn run(
     for (term, packet) in &assembly.packet_values {
         assembly.experts.weights[*term] = f64::from(packet_id(*packet));
     }
-    // Experts: terminal ones are empty; every other one gets its row of e.
-    let mut experts = Experts::default();
-    experts.weights.reserve_exact(assembly.experts.weights.len() + 2 * assembly.next.len());
-    experts.sources.reserve_exact(assembly.experts.weights.len() + 2 * assembly.next.len());
-    for _ in &terminals {
-        experts.end_expert();
-    }
+    let mut experts = std::mem::take(&mut assembly.experts);
+    // In place, as most of what is made here is: nothing else is as large. Rows of e only get shorter.
+    let (mut row, mut read, mut written) = (0, 0, 0);
     for (e, next) in assembly.next.iter().enumerate() {
-        for row in assembly.experts.rows(e as ExpertId) {
-            for (source, weight) in row.sources.iter().zip(row.weights) {
-                experts.push_term(decode_source(*source, &ports), *weight);
+        let last = experts.expert_end[e] as usize - 1;
+        while row < last {
+            let end = experts.row_end[row] as usize;
+            for term in read..end {
+                experts.sources[written] = decode_source(experts.sources[term], &ports);
+                experts.weights[written] = experts.weights[term];
+                written += 1;
             }
-            experts.end_row(decode(row.field, &ports));
+            experts.fields[row] = decode(experts.fields[row], &ports);
+            (experts.row_end[row], read) = (written as u32, end);
+            row += 1;
         }
         for (source, weight) in next_row(next, first + e as u32 + 1, &id) {
             let weight = weight.to_f64().ok_or_else(|| inexact(module, &assembly, e as ExpertId))?;
-            experts.push_term(decode_source(source, &ports), weight);
+            (experts.sources[written], experts.weights[written]) = (decode_source(source, &ports), weight);
+            written += 1;
         }
-        experts.end_row(ports.e());
-        experts.end_expert();
+        read = experts.row_end[row] as usize;
+        assert!(written <= read, "the row of e has no more terms than `NextOut::most_terms` says");
+        (experts.fields[row], experts.row_end[row]) = (ports.e(), written as u32);
+        row += 1;
     }
+    experts.sources.truncate(written);
+    experts.weights.truncate(written);
+    // Terminal experts come first and have no rows.
+    experts.expert_end.splice(0..0, terminals.iter().map(|_| 0));
     let mut certificate = Certificate {
         field_end: vec![0; terminals.len()],
         ghost_end: vec![0; terminals.len()],
@@ -148,12 +157,10 @@ pub fn run(
     certificate.ghost_end.append(&mut assembly.certificate.ghost_end);
     certificate.ghost_term_end = std::mem::take(&mut assembly.certificate.ghost_term_end);
     certificate.ghost_range = std::mem::take(&mut assembly.certificate.ghost_range);
-    // In place: they are as large as the weights.
     certificate.fields = std::mem::take(&mut assembly.certificate.fields);
     certificate.fields.iter_mut().for_each(|(field, _)| *field = decode(*field, &ports));
     certificate.ghost_terms = std::mem::take(&mut assembly.certificate.ghost_terms);
     certificate.ghost_terms.iter_mut().for_each(|(field, _)| *field = decode(*field, &ports));
-    assembly.experts = Experts::default();
 
     let functions = function_ids(module, &id);
     certificate.id_sets = vec![
@@ -236,11 +243,11 @@ fn start(module: &Module, assembly: &mut Assembly) -> Option<ExpertRef> {
 fn next_row(next: &NextOut, following: u32, id: &impl Fn(ExpertRef) -> u32) -> Terms {
     match next {
         NextOut::Following => Terms::from_slice(&[(0, following.into())]),
-        NextOut::Read(terms) => terms.clone(),
-        NextOut::Choice { default, choices } => {
-            let default = Exact::from(id(*default));
+        NextOut::Read(terms) => Terms::clone(terms),
+        NextOut::Choice(choice) => {
+            let default = Exact::from(id(choice.default));
             let mut row = Terms::from_slice(&[(0, default)]);
-            for (terms, dest) in choices {
+            for (terms, dest) in &choice.choices {
                 let difference = Exact::from(id(*dest)) - default;
                 for (source, weight) in terms {
                     match row.iter_mut().find(|t| t.0 == *source) {

@@ -40,14 +40,29 @@ pub enum NextOut {
     /// It is the one that follows.
     Following,
     /// It is read.
-    Read(Terms),
-    /// `default`, or the one whose bit is 1.
-    Choice {
-        /// Where to if no bit is 1.
-        default: ExpertRef,
-        /// Bits and where they lead.
-        choices: Vec<(Terms, ExpertRef)>,
-    },
+    Read(Box<Terms>),
+    /// One of several.
+    Choice(Box<Choice>),
+}
+
+/// `default`, or the expert whose bit is 1.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Where to if no bit is 1.
+    pub default: ExpertRef,
+    /// Bits and where they lead.
+    pub choices: Vec<(Terms, ExpertRef)>,
+}
+
+impl NextOut {
+    /// Terms of the row that makes the id: so many at most.
+    fn most_terms(&self) -> usize {
+        match self {
+            NextOut::Following => 1,
+            NextOut::Read(terms) => terms.len(),
+            NextOut::Choice(choice) => 1 + choice.choices.iter().map(|(terms, _)| terms.len()).sum::<usize>(),
+        }
+    }
 }
 
 /// A set of ids that a value belongs to.
@@ -120,7 +135,7 @@ pub struct Mark {
 /// All packets so far.
 #[derive(Debug, Default)]
 pub struct Assembly {
-    /// Rows without those of `e`, encoded.
+    /// Rows, encoded. The last of each expert is that of `e`, as long as it may become: `link` writes it.
     pub experts: Experts,
     /// For each expert, how the next one is found.
     pub next: Vec<NextOut>,
@@ -315,6 +330,8 @@ impl Assembly {
             self.experts.end_row(field);
         }
         self.pending_values.clear();
+        (0..next.most_terms()).for_each(|_| self.experts.push_term(0, 0.0));
+        self.experts.end_row(encode(FieldKind::E, 0));
         self.experts.end_expert();
         self.next.push(next);
         self.declared.sort_unstable_by_key(|d| d.0);

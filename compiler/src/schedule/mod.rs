@@ -7,7 +7,7 @@
 
 pub mod assembly;
 
-pub use assembly::{Assembly, ExpertRef, NextOut, decode, encode};
+pub use assembly::{Assembly, Choice, ExpertRef, NextOut, decode, encode};
 
 use crate::circuits::form::{Exact, Form, Range, pow2};
 use crate::circuits::packet::{Code, Dest, Next};
@@ -561,7 +561,9 @@ impl Emitter<'_> {
 
     fn next(&self, plan: &Plan, last: i32, out: &mut Assembly) -> NextOut {
         match &self.code.next {
-            Next::Read(form) => NextOut::Read(self.terms(plan, &self.circuit().expand(form, last), last)),
+            Next::Read(form) => {
+                NextOut::Read(Box::new(self.terms(plan, &self.circuit().expand(form, last), last)))
+            }
             Next::Choice { default, choices } => {
                 let default = self.dest(*default, out);
                 let choices = choices
@@ -571,7 +573,7 @@ impl Emitter<'_> {
                         (terms, self.dest(*dest, out))
                     })
                     .collect();
-                NextOut::Choice { default, choices }
+                NextOut::Choice(Box::new(Choice { default, choices }))
             }
         }
     }

@@ -193,12 +193,17 @@ impl<'a> First<'a> {
     }
 }
 
+/// So many rows are looked through one by one, so that no packet takes quadratic time.
+const FEW_ROWS: usize = 32;
+
 /// A trace for each run.
 pub struct Traces<'a> {
     first: &'a First<'a>,
     draws: Lanes<Draw>,
     /// Rows that were written, in their order.
     written: Lanes<Vec<(u64, f64)>>,
+    /// The latest of these by key, but for those behind the last multiple of [`FEW_ROWS`].
+    by_key: Lanes<FxHashMap<u64, f64>>,
     /// The region that was found last: it is often the next one, too.
     last: Cell<usize>,
 }
@@ -206,13 +211,20 @@ pub struct Traces<'a> {
 impl<'a> Traces<'a> {
     /// Traces of no state.
     pub fn new(first: &'a First<'a>) -> Self {
-        Traces { first, draws: Default::default(), written: Default::default(), last: Cell::new(0) }
+        Traces {
+            first,
+            draws: Default::default(),
+            written: Default::default(),
+            by_key: Default::default(),
+            last: Cell::new(0),
+        }
     }
 
     /// Begins again with other states.
     pub fn reset(&mut self, draws: Lanes<Draw>) {
         self.draws = draws;
         self.written.iter_mut().for_each(Vec::clear);
+        self.by_key.iter_mut().for_each(FxHashMap::clear);
     }
 
     /// The region of a key.
@@ -230,8 +242,11 @@ impl<'a> Traces<'a> {
 
     /// Value of the latest row with that key.
     pub fn read(&self, lane: usize, key: u64) -> f64 {
-        match self.written[lane].iter().rev().find(|row| row.0 == key) {
-            Some(row) => row.1,
+        let written = &self.written[lane];
+        let last = &written[written.len() - written.len() % FEW_ROWS..];
+        let latest = last.iter().rev().find(|row| row.0 == key).map(|row| row.1);
+        match latest.or_else(|| self.by_key[lane].get(&key).copied()) {
+            Some(value) => value,
             None => {
                 let region = self.region_of(key);
                 region.map_or(0.0, |region| self.first.value(&self.draws[lane], region, key))
@@ -242,7 +257,11 @@ impl<'a> Traces<'a> {
     /// Writes a row; outside of all regions nothing is.
     pub fn write(&mut self, lane: usize, key: u64, value: f64) {
         if self.region_of(key).is_some() {
-            self.written[lane].push((key, value));
+            let written = &mut self.written[lane];
+            written.push((key, value));
+            if written.len() % FEW_ROWS == 0 {
+                self.by_key[lane].extend(written[written.len() - FEW_ROWS..].iter().copied());
+            }
         }
     }
 

@@ -110,6 +110,7 @@ struct Streamed {
     /// How much had been printed each time that input was asked for.
     asked: Vec<usize>,
     steps: u64,
+    compiled_steps: u64,
 }
 
 fn streamed(network: &Network, config: Config, name: &str, input: &[u8], size: usize) -> Streamed {
@@ -124,7 +125,8 @@ fn streamed(network: &Network, config: Config, name: &str, input: &[u8], size: u
     let outcome = instance.invoke(name, &[]);
     assert_eq!(instance.stdout(), printed.bytes());
     let asked = asked.lock().unwrap().clone();
-    Streamed { outcome, printed: printed.bytes(), asked, steps: instance.steps() }
+    let (steps, compiled_steps) = (instance.steps(), instance.compiled_steps());
+    Streamed { outcome, printed: printed.bytes(), asked, steps, compiled_steps }
 }
 
 #[test]
@@ -144,6 +146,30 @@ fn pieces_are_as_good_as_the_whole() {
                     assert_eq!(found.outcome, expected, "{name}, {length} bytes by {size}, {way}");
                     assert_eq!(found.printed, whole.stdout(), "{name}, {length} bytes by {size}, {way}");
                     assert_eq!(found.steps, whole.steps(), "{name}, {length} bytes by {size}, {way}");
+                }
+            }
+        }
+    }
+}
+
+/// Machine code reads on while there is input, and leaves before there is none: a step for each byte costs far more.
+#[test]
+fn machine_code_reads_what_is_there() {
+    let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
+    let input: Vec<u8> = (0..5000u32).map(|i| (i * i % 251) as u8).collect();
+    for name in ["echo", "pairs", "arms"] {
+        let mut whole =
+            Instance::with_config(&network, Config { stdin: input.clone(), ..Config::default() }).unwrap();
+        let expected = whole.invoke(name, &[]);
+        for size in [99, 1000, 5000] {
+            for (way, config) in ways() {
+                let found = streamed(&network, config, name, &input, size);
+                assert_eq!(found.outcome, expected, "{name} by {size}, {way}");
+                assert_eq!(found.printed, whole.stdout(), "{name} by {size}, {way}");
+                assert_eq!(found.asked.len(), input.len().div_ceil(size) + 1, "{name} by {size}, {way}");
+                if way.starts_with("machine code") && cfg!(target_arch = "x86_64") {
+                    let share = found.compiled_steps as f64 / found.steps as f64;
+                    assert!(share > 0.9, "{name} by {size}, {way}: {share}");
                 }
             }
         }
@@ -190,7 +216,7 @@ fn input_is_asked_for_only_when_it_is_read() {
 fn no_step_reads_the_length_without_waiting() {
     let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
     let (_, length) = network.io.stdin.unwrap();
-    let waits = Waits::new(&network, length);
+    let waits = Waits::new(&network).expect("the program reads");
     let ports = &network.ports;
     let mut waited = 0;
     for name in READERS {

@@ -157,7 +157,9 @@ impl Stepper for Dense<'_> {
     }
 
     fn is_waiting(&self) -> bool {
-        self.waits.as_ref().is_some_and(|waits| waits.is_at(self.expert, &self.z))
+        let at = (self.expert, &*self.z);
+        let has_to = |waits: &Waits| waits.has_to_wait(&self.network.ports, at, |key| self.read(key));
+        self.waits.as_ref().is_some_and(has_to)
     }
 
     fn read(&self, key: u64) -> f64 {

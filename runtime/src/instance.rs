@@ -168,8 +168,8 @@ impl<'n> Instance<'n> {
         if let Some(source) = config.stdin_source {
             instance.input = Input::new(network, source, config.stdin.len() as u64, stepper)?;
         }
-        if let (Some(_), Some((_, length))) = (&instance.input, network.io.stdin) {
-            stepper.wait_at(Some(Waits::new(network, length)));
+        if instance.input.is_some() {
+            stepper.wait_at(Waits::new(network));
         }
         Ok(instance)
     }
@@ -239,7 +239,7 @@ impl<'n> Instance<'n> {
         }
     }
 
-    /// Before a step that reads input: shows what was printed, and asks for the input.
+    /// Before a step that reads input of which there is no more: shows what was printed, and asks for it.
     fn wait(&mut self) -> Result<(), Error> {
         if self.input.is_none() || !self.machine.stepper().is_waiting() {
             return Ok(());
@@ -322,6 +322,14 @@ impl<'n> Instance<'n> {
     /// Steps evaluated so far: maps, those of instance creation included.
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// Steps so far that machine code has done.
+    pub fn compiled_steps(&self) -> u64 {
+        match &self.machine {
+            Machine::Sparse(sparse) => sparse.compiled_steps(),
+            Machine::Dense(_) => 0,
+        }
     }
 
     /// Tokens so far (see the [manual](crate#tokens)).

@@ -26,8 +26,8 @@
 //!
 //! Native code is entered where a packet begins, if `z` has the shape that it was compiled for; it takes
 //! `z` from memory and leaves it there, and counts steps and tokens. It leaves for packets that are not in its
-//! region, and when fewer steps are left to run than the longest of its chains has: the interpreter does
-//! the last ones.
+//! region, when fewer steps are left to run than the longest of its chains has (the interpreter does
+//! the last ones), and before a step that has to wait for input, or may have to.
 //!
 //! # What a network from a file can do
 //!
@@ -46,6 +46,7 @@ use std::mem::ManuallyDrop;
 
 use crate::code::Code;
 use crate::exact::MAX_EXACT;
+use crate::io::Waits;
 use crate::network::{Cell, ExpertId, Field, Network};
 use crate::stepper::Slice;
 use crate::tokens::TokenEnds;
@@ -132,6 +133,8 @@ struct Packet {
     checks: Box<[(Field, Known)]>,
     /// Whether all checks hold if the fields that are not carried are 0.
     for_only_carried: bool,
+    /// Whether its first step may have to wait.
+    may_wait: bool,
 }
 
 impl Packet {
@@ -149,6 +152,7 @@ impl Packet {
             taken: 0,
             checks: Box::new([]),
             for_only_carried: true,
+            may_wait: chain.may_wait,
         };
         let mut checks = Vec::new();
         let is_carried = |field: Field| usize::from(field) < carried;
@@ -350,6 +354,7 @@ impl Compiler {
         &mut self,
         network: &Network,
         trace: &Trace,
+        waits: Option<&Waits>,
         chains: &[Chain],
         trails: &[Trail],
         liveness: &Liveness,
@@ -360,6 +365,7 @@ impl Compiler {
             regions: trace.regions(),
             notes: trace.notes(),
             lookup: &self.lookup,
+            waits,
             fused: self.fused,
         };
         let Compiler { module, builder, helpers, .. } = self;
@@ -435,6 +441,8 @@ impl Jit {
         };
         while let Some(packet) = self.packets.get(self.packet_of[*expert as usize] as usize)
             && context.left >= packet.steps
+            // Whoever calls knows that the first step need not wait.
+            && (!packet.may_wait || context.left == budget)
         {
             if fields_of(context.live & packet.zero).any(|field| z[field] != 0.0) {
                 break;
@@ -467,8 +475,8 @@ impl Jit {
         (steps > 0).then_some(Slice { steps, tokens: context.tokens as u64, ended: false })
     }
 
-    /// Compiles the region of the hot packet at `expert`, where `z` is now as given. No step of an expert
-    /// that `stops` is part of it.
+    /// Compiles the region of the hot packet at `expert`, where `z` is now as given. The code leaves before steps that
+    /// have to wait.
     #[allow(
         clippy::too_many_arguments,
         reason = "the executor lends its parts one by one, as this is one of them"
@@ -481,7 +489,7 @@ impl Jit {
         trace: &Trace,
         expert: ExpertId,
         z: &[f64],
-        stops: &dyn Fn(ExpertId) -> bool,
+        waits: Option<&Waits>,
     ) {
         if self.compiler.is_none() {
             self.compiler = Compiler::new(network);
@@ -500,10 +508,10 @@ impl Jit {
             ends,
             code,
             is_byte: &is_byte,
-            stops,
+            waits,
             is_warm: &|e| {
                 let History { compiled, visits, .. } = self.history[e as usize];
-                !stops(e) && compiled < MAX_TIMES && visits >= compile_after / WARM
+                compiled < MAX_TIMES && visits >= compile_after / WARM
             },
         };
         let Some((chains, trails, liveness)) = program.region(expert, z).and_then(|chains| {
@@ -514,7 +522,7 @@ impl Jit {
             self.history[expert as usize].compiled = MAX_TIMES;
             return;
         };
-        let entry = match compiler.compile(network, trace, &chains, &trails, &liveness) {
+        let entry = match compiler.compile(network, trace, waits, &chains, &trails, &liveness) {
             Compiled::Function(entry) => entry,
             Compiled::TooLarge => {
                 self.history[expert as usize].compiled = MAX_TIMES;

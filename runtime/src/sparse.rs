@@ -106,13 +106,11 @@ impl<'n> Sparse<'n> {
     /// Counts a visit of a packet, and compiles it if it is hot. Whether it did.
     fn visit(&mut self, ends: &TokenEnds) -> bool {
         let Some(jit) = &mut self.jit else { return false };
-        // Where the program waits for input, machine code has to stop.
-        let waits = &self.waits;
-        let stops = |e: ExpertId| waits.as_ref().is_some_and(|waits| waits.may_be_at(e));
-        let is_hot = !stops(self.expert) && jit.visit(self.expert);
+        let is_hot = jit.visit(self.expert);
         if is_hot {
             let z = &self.cells[..self.layout.one];
-            jit.compile(self.network, ends, &self.code, &self.trace, self.expert, z, &stops);
+            let waits = self.waits.as_ref();
+            jit.compile(self.network, ends, &self.code, &self.trace, self.expert, z, waits);
         }
         is_hot
     }
@@ -212,7 +210,8 @@ impl Stepper for Sparse<'_> {
     }
 
     fn is_waiting(&self) -> bool {
-        self.waits.as_ref().is_some_and(|waits| waits.is_at(self.expert, &self.cells[..self.layout.one]))
+        let has_to = |waits: &Waits| waits.has_to_wait(&self.network.ports, self.z(), |key| self.read(key));
+        self.waits.as_ref().is_some_and(has_to)
     }
 
     fn read(&self, key: u64) -> f64 {

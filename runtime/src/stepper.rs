@@ -57,14 +57,15 @@ pub trait Stepper {
     /// Appends the rows in `z`, as the next step would, and takes them out of `z`.
     fn append_rows(&mut self);
 
-    /// From now on, which steps wait for input.
+    /// From now on, which steps may have to wait for input.
     fn wait_at(&mut self, waits: Option<Waits>);
 
-    /// Whether the next step waits for input: the host may still append some, behind the rows in `z`.
+    /// Whether the next step has to wait for input, as all of it is read: the host may still append some, behind the
+    /// rows in `z`.
     fn is_waiting(&self) -> bool;
 
     /// Steps until the run has ended, `budget` maps are evaluated, or a step other than the first would
-    /// wait for input. A run whose budget ends on a terminal expert has ended.
+    /// have to wait for input. A run whose budget ends on a terminal expert has ended.
     fn run(&mut self, budget: u64, ends: &TokenEnds) -> Slice {
         let mut slice = Slice::default();
         loop {

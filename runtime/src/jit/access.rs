@@ -204,6 +204,13 @@ impl Emitter<'_> {
         Some((Place { address, first, cell: cells.cell, tracked: cells.tracked }, in_region))
     }
 
+    /// The value of the latest row with a key, if it is in a region of numbers.
+    pub(super) fn number_at(&mut self, key: u64) -> Option<Value> {
+        let place = self.constant_place(key as f64, key as f64).filter(|place| place.cell == Cell::Number)?;
+        let (address, offset) = self.cell(place, key as f64);
+        Some(self.builder.ins().load(F64, TRUSTED, address, offset))
+    }
+
     /// The region that all keys between two constant ones are in, if there is one.
     fn constant_place(&mut self, first: f64, last: f64) -> Option<Place> {
         let (first, last) = (key_of(first)?, key_of(last)?);

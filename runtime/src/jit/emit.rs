@@ -6,7 +6,7 @@
 //! comparisons of the next expert with the chains that follow, and an exit that puts `z` back.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::types::{F64, I32, I64};
+use cranelift_codegen::ir::types::{F64, I8, I32, I64};
 use cranelift_codegen::ir::{
     AbiParam, Block, BlockCall, FuncRef, InstBuilder, JumpTableData, MemFlagsData, Signature, UserFuncName,
     Value,
@@ -22,6 +22,7 @@ use super::liveness::Liveness;
 use super::region::{Chain, longest};
 use super::symbolic::{Id, Op, Sym, Trail};
 use super::{Context, Lookup, live_bit};
+use crate::io::Waits;
 use crate::limits::MAX_FRAME;
 use crate::network::{FieldKind, Ports};
 use crate::tokens::expert_of;
@@ -37,6 +38,8 @@ pub(super) struct Target<'a> {
     pub(super) notes: usize,
     /// The frozen tables. They outlive the code.
     pub(super) lookup: &'a Lookup,
+    /// Which steps may have to wait for input.
+    pub(super) waits: Option<&'a Waits>,
     /// Whether to multiply and add in one instruction.
     pub(super) fused: bool,
 }
@@ -282,6 +285,8 @@ impl<'a> Emitter<'a> {
 
         // The exit is reached from more than one place, so its values are made before.
         let next_value = next.base.map(|_| self.value(next));
+        let may_wait = successors.iter().any(|(to, _)| self.chains[*to].may_wait);
+        let must_leave = may_wait.then(|| self.has_to_wait());
         let exit = self.cold_block();
         if !successors.is_empty() {
             let on = self.builder.create_block();
@@ -291,16 +296,20 @@ impl<'a> Emitter<'a> {
             self.go_on(on);
         }
         match next_value {
-            None => {
-                let to = successors.first().map_or(exit, |(chain, _)| self.heads[*chain]);
-                self.builder.ins().jump(to, []);
-            }
+            None => match successors.first() {
+                Some((chain, _)) => self.go_to(*chain, must_leave, exit),
+                None => {
+                    self.builder.ins().jump(exit, []);
+                }
+            },
             Some(next) => {
                 for (chain, expert) in successors {
                     let expert = self.constant(expert.into());
                     let is_next = self.builder.ins().fcmp(FloatCC::Equal, next, expert);
-                    let other = self.builder.create_block();
-                    self.builder.ins().brif(is_next, self.heads[chain], [], other, []);
+                    let (there, other) = (self.builder.create_block(), self.builder.create_block());
+                    self.builder.ins().brif(is_next, there, [], other, []);
+                    self.go_on(there);
+                    self.go_to(chain, must_leave, exit);
                     self.go_on(other);
                 }
                 self.builder.ins().jump(exit, []);
@@ -310,6 +319,47 @@ impl<'a> Emitter<'a> {
         self.begin_cold_code();
         self.exit(left, total);
         self.end_cold_code();
+    }
+
+    /// On to a chain, or out if its first step may have to wait and `must_leave`.
+    fn go_to(&mut self, chain: usize, must_leave: Option<Value>, exit: Block) {
+        match must_leave.filter(|_| self.chains[chain].may_wait) {
+            Some(must_leave) => self.builder.ins().brif(must_leave, exit, [], self.heads[chain], []),
+            None => self.builder.ins().jump(self.heads[chain], []),
+        };
+    }
+
+    /// Whether a step that may have to wait has to, here at the end of a chain, or whether it takes the interpreter to
+    /// tell: [`Waits::has_to_wait`] for integers. Rows that are still in `z` count; where the key of one is computed,
+    /// it is compared.
+    fn has_to_wait(&mut self) -> Value {
+        let yes = self.builder.ins().iconst(I8, 1);
+        let Some((position_key, length_key)) = self.target.waits.map(Waits::keys) else { return yes };
+        let (mut position, mut unknown) = (None, None);
+        for port in 0..self.target.ports.rows {
+            let [key, value] = [self.target.ports.k(port), self.target.ports.x(port)]
+                .map(|field| self.trail.out[usize::from(field)]);
+            match key.as_constant() {
+                Some(key) if key == length_key as f64 => return yes,
+                Some(key) if key == position_key as f64 => position = Some(self.value(value)),
+                Some(_) => {}
+                None => {
+                    let key = self.value(key);
+                    for known in [position_key, length_key] {
+                        let known = self.constant(known as f64);
+                        let is = self.builder.ins().fcmp(FloatCC::Equal, key, known);
+                        unknown = Some(unknown.map_or(is, |or| self.builder.ins().bor(or, is)));
+                    }
+                }
+            }
+        }
+        let Some(position) = position.or_else(|| self.number_at(position_key)) else { return yes };
+        let Some(length) = self.number_at(length_key) else { return yes };
+        let zero = self.constant(0.0);
+        let negative = self.builder.ins().fcmp(FloatCC::LessThan, position, zero);
+        let all_read = self.builder.ins().fcmp(FloatCC::GreaterThanOrEqual, position, length);
+        let leaves = self.builder.ins().bor(negative, all_read);
+        unknown.map_or(leaves, |unknown| self.builder.ins().bor(unknown, leaves))
     }
 
     /// Gives the variables of the fields that successors need their values.

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::shape::{CONSTANT, Known, Shape};
 use super::symbolic::{Trail, follow};
 use crate::code::Code;
+use crate::io::Waits;
 use crate::limits::{MAX_CHAIN, MAX_COMPILED_FIELDS, MAX_COMPILED_TERMS};
 use crate::network::{ExpertId, FieldKind, Network, SourceKind};
 use crate::tokens::{TokenEnds, constant_next, constant_targets};
@@ -39,6 +40,8 @@ pub(super) struct Chain {
     pub(super) shape: Shape,
     /// For each field of `z` whether the first step makes any use of it.
     pub(super) relevant: Vec<bool>,
+    /// Whether the first step may have to wait for input.
+    pub(super) may_wait: bool,
 }
 
 /// What region formation looks at.
@@ -49,8 +52,8 @@ pub(super) struct Program<'a> {
     pub(super) code: &'a [Option<Box<Code>>],
     /// Whether a region of the trace has cells of bytes.
     pub(super) is_byte: &'a dyn Fn(RegionHint) -> bool,
-    /// Experts whose steps are the interpreter's alone.
-    pub(super) stops: &'a dyn Fn(ExpertId) -> bool,
+    /// Steps that may have to wait: chains begin there.
+    pub(super) waits: Option<&'a Waits>,
     /// Whether a packet next to a hot one is hot itself and may be compiled (again).
     pub(super) is_warm: &'a dyn Fn(ExpertId) -> bool,
 }
@@ -82,6 +85,10 @@ impl Program<'_> {
         !self.ends.is_terminal(e) && (self.is_warm)(e) && self.terms(e) <= MAX_COMPILED_TERMS
     }
 
+    fn may_wait(&self, e: ExpertId) -> bool {
+        self.waits.is_some_and(|waits| waits.may_be_at(e))
+    }
+
     fn chains(&self, expert: ExpertId) -> Vec<Chain> {
         let mut chains: Vec<Chain> = Vec::new();
         let mut targets = Vec::new();
@@ -102,7 +109,9 @@ impl Program<'_> {
             }
             let tokens = experts.iter().filter(|e| self.ends.ends_token(**e)).count() as u64;
             let relevant = self.relevant(head);
-            chains.push(Chain { experts, tokens, successors: Vec::new(), shape: Shape::new([]), relevant });
+            let may_wait = self.may_wait(head);
+            let (successors, shape) = (Vec::new(), Shape::new([]));
+            chains.push(Chain { experts, tokens, successors, shape, relevant, may_wait });
             targets.push(next);
         }
         for (chain, targets) in chains.iter_mut().zip(targets) {
@@ -146,7 +155,7 @@ impl Program<'_> {
             };
             terms += self.terms(next);
             let is_long = experts.len() == MAX_CHAIN || terms > MAX_COMPILED_TERMS;
-            if self.ends.ends_token(last) || is_long || (self.stops)(next) {
+            if self.ends.ends_token(last) || is_long || self.may_wait(next) {
                 return (experts, vec![next]);
             }
             experts.push(next);

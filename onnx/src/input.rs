@@ -120,7 +120,8 @@ impl ModuleOptions {
                     options.tables.insert(name.clone(), table);
                 }
                 None => {
-                    let message = "the module imports no global, memory or table of that name";
+                    let message =
+                        "the module imports no global, memory or table of that name and of a supported type";
                     return Err(bad(message.to_owned()));
                 }
             }

@@ -42,12 +42,18 @@ impl Output {
     /// If it cannot be written for a reason that is known before, or is the file that the command has read.
     pub fn new(path: &Path, input: Option<&Identity>) -> Result<Output, Failure> {
         let target = resolve(path).with_context(|| unwritable(path))?;
-        if let Target::File { path: file, old: Some(_) } = &target
+        // A stream may lead to a regular file as well.
+        let file = match &target {
+            Target::File { path, old: Some(_) } => Some(path.clone()),
+            Target::Stream(number) => Some(format!("/proc/self/fd/{number}").into()),
+            Target::File { old: None, .. } | Target::Through(_) => None,
+        };
+        if let Some(file) = file
             && input.is_some()
-            && Identity::of_path(file).as_ref() == input
+            && Identity::of_path(&file).as_ref() == input
         {
             let shown = path.display().to_string();
-            return Err(Failure::Usage(format!("{} is the input; it would be replaced", Name(&shown))));
+            return Err(Failure::Usage(format!("{} is the input; it would be overwritten", Name(&shown))));
         }
         Ok(Output { path: path.to_owned(), target })
     }

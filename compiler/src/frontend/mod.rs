@@ -67,7 +67,8 @@ pub fn to_binary(input: &[u8]) -> Result<Cow<'_, [u8]>, CompileError> {
         }
         None => Err(not_wasm("it ends within the magic number and version")),
         Some([.., 1, 0, 0, 0]) => Ok(binary),
-        Some([.., 0x0d, 0, 1, 0]) => {
+        // The second half of the version is the layer: modules are 0, components 1.
+        Some([.., 1, 0]) => {
             let what = "a component, not a core module".to_owned();
             let advice = "Compile to a core module (for example for wasm32-wasip1, not wasm32-wasip2), or take the one \
                           that is in it with `wasm-tools component unbundle`";

@@ -7,6 +7,8 @@
 
 use wasmparser::{Operator, Parser, Payload, Validator, WasmFeatures, for_each_operator};
 
+use wasm2onnx_runtime::Name;
+
 use super::names::operator_name;
 use crate::error::{CompileError, ErrorKind};
 use crate::options::{Options, Unsupported};
@@ -86,8 +88,11 @@ pub fn explain(binary: &[u8], options: &Options, names: &[String], error: Compil
         _ => None,
     };
     let needed = |proposal: &&Proposal| validate(WasmFeatures::all().difference(proposal.feature)).is_err();
-    // One proposal may bring what another has, too: then none of them is needed, and one of them is enough.
-    let enough = |proposal: &&Proposal| validate(options.features.union(proposal.feature)).is_ok();
+    // One proposal may bring what another has, too: then none of them is needed, and one of them is enough. What is valid
+    // as it is is not refused because of a proposal.
+    let is_valid = validate(options.features).is_ok();
+    let enough =
+        |proposal: &&Proposal| !is_valid && validate(options.features.union(proposal.feature)).is_ok();
     let proposal =
         by_operator.or_else(|| PROPOSALS.iter().find(needed)).or_else(|| PROPOSALS.iter().rev().find(enough));
     let Some(proposal) = proposal else { return error };
@@ -97,7 +102,7 @@ pub fn explain(binary: &[u8], options: &Options, names: &[String], error: Compil
             let what = op.as_ref().map_or_else(|| "the type of a local".to_owned(), operator_name);
             (what, Some((name, *index)))
         }
-        Place::Section(section) => (declaration(proposal, section), None),
+        Place::Section(section, item) => (declaration(proposal, section, item.as_deref()), None),
     });
     let advice = Some(format!("It is of the {} proposal: {}", proposal.name, proposal.advice));
     ErrorKind::Unsupported { what, function, offset, advice }.into()
@@ -117,8 +122,8 @@ fn of_operator(op: &Operator) -> Option<&'static Proposal> {
     PROPOSALS.iter().find(|proposal| proposal.key == key)
 }
 
-/// What a section declares that is of a proposal.
-fn declaration(proposal: &Proposal, section: &str) -> String {
+/// What a section declares that is of a proposal. `item` is the one of its items that it is, where that is known.
+fn declaration(proposal: &Proposal, section: &str, item: Option<&str>) -> String {
     match (proposal.key, section) {
         ("memory64", "table") => "a 64-bit table".into(),
         ("memory64", _) => "a 64-bit memory".into(),
@@ -126,7 +131,7 @@ fn declaration(proposal: &Proposal, section: &str) -> String {
         ("multi_memory", _) => "a second memory".into(),
         ("custom_page_sizes", _) => "a memory with custom page size".into(),
         ("exceptions", "tag") => "a tag".into(),
-        _ => format!("the {section} section"),
+        _ => item.map_or_else(|| format!("the {section} section"), str::to_owned),
     }
 }
 
@@ -134,14 +139,14 @@ fn declaration(proposal: &Proposal, section: &str) -> String {
 enum Place<'a> {
     /// In a function, by its index: an instruction, or what comes before the first one.
     Function(u32, Option<Operator<'a>>),
-    /// In a section, by its name.
-    Section(&'static str),
+    /// In a section, by its name: in which item, in words, or between them.
+    Section(&'static str, Option<String>),
 }
 
 impl<'a> Place<'a> {
     fn of(binary: &'a [u8], offset: u64) -> Place<'a> {
         let mut function = 0;
-        let mut section = "first";
+        let (mut section, mut item) = ("first", None);
         for payload in Parser::new(0).parse_all(binary).map_while(Result::ok) {
             match &payload {
                 Payload::ImportSection(imports) => {
@@ -164,9 +169,53 @@ impl<'a> Place<'a> {
                 && range.start <= offset
             {
                 section = section_name(id);
+                item = item_at(&payload, offset);
             }
         }
-        Place::Section(section)
+        Place::Section(section, item)
+    }
+}
+
+/// The item of a section that an offset is in.
+fn item_at(section: &Payload, offset: u64) -> Option<String> {
+    /// The last item that begins before an offset, and how many come before it.
+    fn last<'a, T: wasmparser::FromReader<'a>>(
+        section: &wasmparser::SectionLimited<'a, T>,
+        offset: u64,
+    ) -> Option<(usize, T)> {
+        let items = section.clone().into_iter_with_offsets().map_while(Result::ok);
+        items.take_while(|(at, _)| *at <= offset).map(|(_, item)| item).enumerate().last()
+    }
+    match section {
+        Payload::TypeSection(section) => {
+            let (before, group) = last(section, offset)?;
+            let groups = section.clone().into_iter().map_while(Result::ok).take(before);
+            let first: usize = groups.map(|group| group.types().len()).sum();
+            let types = group.into_types_and_offsets();
+            let (index, (_, ty)) = types.enumerate().take_while(|(_, (at, _))| *at <= offset).last()?;
+            Some(format!("type {}, {}", first + index, kind_of(&ty)))
+        }
+        Payload::ImportSection(section) => {
+            let imports = section.clone().into_imports_with_offsets().map_while(Result::ok);
+            let (_, import) = imports.take_while(|(at, _)| *at <= offset).last()?;
+            Some(format!("the type of the import `{}.{}`", Name(import.module), Name(import.name)))
+        }
+        Payload::TableSection(section) => Some(format!("the type of table {}", last(section, offset)?.0)),
+        Payload::GlobalSection(section) => Some(format!("global {}", last(section, offset)?.0)),
+        Payload::ElementSection(section) => Some(format!("element segment {}", last(section, offset)?.0)),
+        Payload::DataSection(section) => Some(format!("data segment {}", last(section, offset)?.0)),
+        _ => None,
+    }
+}
+
+/// What kind of type it is, in words.
+fn kind_of(ty: &wasmparser::SubType) -> &'static str {
+    use wasmparser::CompositeInnerType;
+    match ty.composite_type.inner {
+        CompositeInnerType::Func(_) => "a function type",
+        CompositeInnerType::Array(_) => "an array",
+        CompositeInnerType::Struct(_) => "a struct",
+        CompositeInnerType::Cont(_) => "a continuation",
     }
 }
 

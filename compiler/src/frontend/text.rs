@@ -32,6 +32,8 @@ const KEYWORDS: [&str; 13] = [
 ///
 /// If the text does not look like one at all, or where it is wrong.
 pub fn assemble(text: &str) -> Result<Vec<u8>, CompileError> {
+    // Some editors begin a file with a byte-order mark.
+    let text = text.trim_start_matches('\u{feff}');
     wat::parse_str(text).map_err(|error| {
         match is_module(text) {
             true => ErrorKind::Text(shorten(&error.to_string())),
@@ -43,7 +45,7 @@ pub fn assemble(text: &str) -> Result<Vec<u8>, CompileError> {
 
 /// Whether text begins as a module does, behind comments and annotations.
 fn is_module(text: &str) -> bool {
-    let mut rest = text.trim_start_matches('\u{feff}');
+    let mut rest = text;
     loop {
         rest = rest.trim_start();
         if let Some(comment) = rest.strip_prefix(";;") {
@@ -89,7 +91,7 @@ mod tests {
             "  ;; a comment\n\n(; and\n another ;) ( module $m",
             "(func)",
             "(@custom \"x\" \"y\") (module)",
-            "\u{feff}(component",
+            "(component",
             "(tag)",
         ] {
             assert!(is_module(text), "{text}");
@@ -97,6 +99,11 @@ mod tests {
         for text in ["", "hello", "module", "(defun f ())", "((module))", ";; (module)", "(modules)", "()"] {
             assert!(!is_module(text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_does_not_matter() {
+        assert_eq!(assemble("\u{feff}(module)").unwrap(), assemble("(module)").unwrap());
     }
 
     #[test]

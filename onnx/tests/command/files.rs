@@ -132,6 +132,16 @@ fn the_input_is_never_replaced() {
             .expect("the command can be started");
         assert_eq!(compiled.status.code(), Some(2));
     }
+    // As standard output: opened to be written over, and to be written on.
+    for (output, appends) in [("-", true), ("-", false), ("/dev/stdout", false)] {
+        let stdout = fs::OpenOptions::new().write(true).append(appends).open(&module).expect("it is there");
+        let compiled = Process::new(cargo_bin!("wasm2onnx"))
+            .args([Path::new("compile"), &module, Path::new("-o"), Path::new(output)])
+            .stdout(stdout)
+            .output()
+            .expect("the command can be started");
+        assert_eq!(compiled.status.code(), Some(2));
+    }
     assert_eq!(fs::read_to_string(&module).expect("it is there"), MODULE);
     // Another file may be called alike.
     fs::create_dir(folder.0.path().join("sub")).expect("folders can be made");

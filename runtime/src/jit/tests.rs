@@ -230,8 +230,16 @@ fn distances_that_were_rounded_are_not_taken() {
     }
     let accepts = |distance: f64, z: [f64; 2]| {
         let checks = Box::new([(1, Known::Distance(0, distance))]);
-        let packet =
-            Packet { entry: nothing, index: 0, steps: 1, zero: 0, taken: 0, checks, for_only_carried: false };
+        let packet = Packet {
+            entry: nothing,
+            index: 0,
+            steps: 1,
+            zero: 0,
+            taken: 0,
+            checks,
+            for_only_carried: false,
+            may_wait: false,
+        };
         packet.accepts(&z)
     };
     let large = (1u64 << 60) as f64;

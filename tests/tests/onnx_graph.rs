@@ -350,8 +350,15 @@ fn only_condition(body: &GraphProto, value: &str, place: &str) {
 /// What a Python that reads paths from its input says of the models there.
 const CHECK: &str = "
 import sys, onnx
+def used(graph):
+    for node in graph.node:
+        yield from node.input
+        for attribute in node.attribute:
+            yield from used(attribute.g)
 for path in sys.stdin.read().split():
     model = onnx.load(path)
+    unused = {tensor.name for tensor in model.graph.initializer} - set(used(model.graph))
+    assert all(name.startswith('initial.') for name in unused), unused
     onnx.checker.check_model(model, full_check=True)
     onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     print(path)

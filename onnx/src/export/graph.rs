@@ -5,6 +5,8 @@
 //! nested graphs, which paths are. Weights, tables and all else that a program brings are
 //! initializers of the outermost graph; bodies of loops refer to them by name.
 
+use std::collections::HashSet;
+
 use crate::proto::{
     AttributeProto, AttributeType, DataType, Dimension, DimensionValue, GraphProto, NodeProto, SequenceType,
     TensorProto, TensorShapeProto, TensorType, TypeProto, TypeValue, ValueInfoProto,
@@ -499,13 +501,32 @@ impl Graph {
 
     /// The finished graph.
     pub fn finish(mut self, name: &str, doc: &str) -> GraphProto {
-        GraphProto {
+        let mut graph = GraphProto {
             name: name.to_owned(),
             doc_string: doc.to_owned(),
             node: self.nodes.pop().expect("the graph is open"),
             initializer: self.initializers,
             input: self.inputs,
             output: self.outputs,
-        }
+        };
+        // Some are made for what a program does not have. ONNX Runtime warns of those that nothing uses; what a step
+        // model begins with is for whoever drives it.
+        let mut used: HashSet<String> = graph.input.iter().map(|input| input.name.clone()).collect();
+        used_names(&graph, &mut used);
+        let is_of_use = |name: &String| used.contains(name) || name.starts_with("initial.");
+        graph.initializer.retain(|tensor| is_of_use(&tensor.name));
+        graph
+    }
+}
+
+/// Names that nodes of a graph and of the graphs in it use, and outputs.
+fn used_names(graph: &GraphProto, names: &mut HashSet<String>) {
+    names.extend(graph.output.iter().map(|output| output.name.clone()));
+    for node in &graph.node {
+        names.extend(node.input.iter().cloned());
+        node.attribute
+            .iter()
+            .filter_map(|attribute| attribute.g.as_ref())
+            .for_each(|body| used_names(body, names));
     }
 }

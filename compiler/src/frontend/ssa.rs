@@ -100,7 +100,9 @@ impl Ssa {
     /// Records an edge into a block.
     pub fn edge(&mut self, from: Block, index: usize, to: Block) {
         self.blocks[to].preds.push((from, index as u32));
-        self.blocks[to].row = (self.blocks[to].preds.len() == 1).then(|| self.row_after(from));
+        // Edges into a loop header come after what is in the loop, and with what it sets.
+        let is_only = self.blocks[to].preds.len() == 1 && !self.blocks[to].header;
+        self.blocks[to].row = is_only.then(|| self.row_after(from));
     }
 
     /// The place in a row of a block that only comes after another, which is filled.

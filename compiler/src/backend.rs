@@ -140,7 +140,7 @@ impl Plan {
         let places = packetize::places(&packets, CROSSING_FIELDS, reserved_slots(function, &packets));
         if places.slots >= MAX_FRAME {
             return Err(ErrorKind::Limit {
-                what: format!("the number of frame slots of {}", function.name),
+                what: format!("the number of words that `{}` keeps in its frame at once", function.name),
                 value: places.slots as u64,
                 limit: MAX_FRAME as u64,
             }
@@ -218,7 +218,10 @@ fn function(
                     }
                     (None, _) => {
                         return Err(ErrorKind::Limit {
-                            what: format!("the number of carried values of {}", function.name),
+                            what: format!(
+                                "the number of values that `{}` carries from step to step",
+                                function.name
+                            ),
                             value: limits::CARRIED as u64 + 1,
                             limit: limits::CARRIED as u64,
                         }

@@ -158,7 +158,7 @@ pub fn run(
     certificate.ghost_term_end = std::mem::take(&mut assembly.certificate.ghost_term_end);
     certificate.ghost_range = std::mem::take(&mut assembly.certificate.ghost_range);
     certificate.fields = std::mem::take(&mut assembly.certificate.fields);
-    certificate.fields.iter_mut().for_each(|(field, _)| *field = decode(*field, &ports));
+    certificate.fields.rename(|field| decode(field, &ports));
     certificate.ghost_terms = std::mem::take(&mut assembly.certificate.ghost_terms);
     certificate.ghost_terms.iter_mut().for_each(|(field, _)| *field = decode(*field, &ports));
 
@@ -282,7 +282,7 @@ fn id_set(name: &str, mut ids: Vec<ExpertId>, frame_pointer: u64) -> IdSet {
 fn common_interface(certificate: &Certificate, ids: &[ExpertId]) -> Vec<(Field, Domain)> {
     let mut interface: Vec<(Field, Domain)> = Vec::new();
     for &e in ids {
-        for &(field, domain) in certificate.fields(e) {
+        for (field, domain) in certificate.fields(e) {
             match interface.binary_search_by_key(&field, |d| d.0) {
                 Err(i) => interface.insert(i, (field, domain)),
                 Ok(i) => {

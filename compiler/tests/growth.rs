@@ -112,6 +112,6 @@ fn too_many_values_at_once() {
     let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let error = measure(&live.module(40_000)).expect_err("there are not that many slots");
     let ErrorKind::Limit { what, value, limit } = error.kind() else { panic!("{error}") };
-    assert_eq!(what, "the number of frame slots of f");
+    assert_eq!(what, "the number of words that `f` keeps in its frame at once");
     assert!(value >= limit && *limit == 1 << 14, "{error}");
 }

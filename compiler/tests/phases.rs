@@ -320,6 +320,37 @@ const TAIL_CALLS: &str = r#"(module
     (func (export "trap") (param i32) (result i32) (return_call $divide (i32.const 5) (local.get 0)))
     (func $divide (param i32 i32) (result i32) (i32.div_u (local.get 0) (local.get 1))))"#;
 
+/// Locals that are read behind rows of calls: in a loop they may be what a later turn of it has set.
+#[test]
+fn locals_behind_rows_of_calls() {
+    let row = |n: usize| {
+        "(local.set $s (i32.add (i32.mul (local.get $s) (i32.const 3)) (call $g (local.get $s))))".repeat(n)
+    };
+    let locals = "(param $n i32) (param $x i32) (result i32) (local $s i32) (local $y i32)";
+    let turn = "(br_if $l (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 5)))";
+    let mix = "(local.set $x (i32.add (i32.xor (local.get $x) (local.get $y)) (local.get $s)))
+               (local.set $y (i32.sub (local.get $x) (local.get $n)))";
+    let mut wat = String::from(
+        "(module (func $g (param i32) (result i32)
+            (if (result i32) (i32.and (local.get 0) (i32.const 7))
+                (then (i32.add (i32.const 5) (call $g (i32.sub (local.get 0) (i32.const 1)))))
+                (else (i32.const 1))))\n",
+    );
+    for (before, inside, after) in [(0, 1, 0), (1, 1, 1), (3, 9, 5), (16, 17, 33)] {
+        let [before_row, inside_row, after_row] = [before, inside, after].map(row);
+        wat += &format!(
+            "(func (export \"{before} {inside} {after}\") {locals}
+                {before_row} (loop $l {inside_row} {mix} {inside_row} {turn}) {after_row} {mix} (local.get $x))
+             (func (export \"nested {before} {inside} {after}\") {locals}
+                {before_row} (loop $l {inside_row}
+                    (if (i32.and (local.get $x) (i32.const 1)) (then {inside_row} {mix}) (else {after_row}))
+                    (block $b {before_row} (br_if $b (i32.and (local.get $y) (i32.const 2))) {mix} {after_row})
+                    {inside_row} {turn}) {after_row} (i32.add (local.get $x) (local.get $y)))\n"
+        );
+    }
+    check(&(wat + ")"));
+}
+
 #[test]
 fn tail_calls() {
     check_with_input(TAIL_CALLS, b"in");

@@ -68,7 +68,13 @@ pub fn change(network: &mut Network, from: &mut Unstructured) -> arbitrary::Resu
             let x = any(&mut network.lookup, from)?;
             *x = weight(*x, from)?;
         }
-        11..14 => domain(&mut any(&mut certificate.fields, from)?.1, from)?,
+        11..14 => {
+            let fields = &mut certificate.fields;
+            let i = from.choose_index(fields.len())?;
+            let (field, mut changed) = fields.iter().nth(i).expect("there are more");
+            domain(&mut changed, from)?;
+            fields.set(i, field, changed);
+        }
         14 => {
             let range = any(&mut certificate.ghost_range, from)?;
             *range = Interval::new(number(range.lo, from)?, number(range.hi, from)?);
@@ -249,13 +255,10 @@ fn widen(network: &mut Network, failure: &certify::Failure, coarse: bool) -> boo
 /// Declares something else of a field of an expert, if anything is declared of it.
 fn redeclare(network: &mut Network, e: u32, field: Field, change: &dyn Fn(Domain) -> Option<Domain>) -> bool {
     let certificate = &mut network.certificate;
-    let e = e as usize;
-    let first = if e == 0 { 0 } else { certificate.field_end[e - 1] as usize };
-    let fields = &mut certificate.fields[first..certificate.field_end[e] as usize];
-    let Some(declared) = fields.iter_mut().find(|declared| declared.0 == field) else { return false };
-    match change(declared.1) {
-        Some(wider) => {
-            declared.1 = wider;
+    let declared = certificate.fields(e).enumerate().find(|(_, declared)| declared.0 == field);
+    match declared.and_then(|(i, (_, domain))| Some((i, change(domain)?))) {
+        Some((i, wider)) => {
+            certificate.fields.set(certificate.field_range(e).start + i, field, wider);
             true
         }
         None => false,

@@ -299,7 +299,7 @@ impl Declared {
     pub fn of(network: &Network, name: &str, entry: &Entry) -> Declared {
         let mut domains = Domains::default();
         let certificate = &network.certificate;
-        let field_domains = certificate.fields.iter().map(|(_, domain)| domains.number(*domain)).collect();
+        let field_domains = certificate.fields.iter().map(|(_, domain)| domains.number(domain)).collect();
         let ghost_domains =
             certificate.ghost_range.iter().map(|range| domains.number(Domain::Interval(*range))).collect();
         let Ports { carried, units, reads, lookups, rows } = network.ports;
@@ -347,7 +347,7 @@ impl Declared {
                 })
                 .collect(),
             field_counts: lengths(&certificate.field_end),
-            fields: certificate.fields.iter().map(|(field, _)| (*field).into()).collect(),
+            fields: certificate.fields.iter().map(|(field, _)| field.into()).collect(),
             field_domains,
             ghost_counts: lengths(&certificate.ghost_end),
             ghost_term_counts: lengths(&certificate.ghost_term_end),
@@ -407,12 +407,14 @@ impl Declared {
                 _ => return Err("a domain is of no kind".into()),
             })
         };
-        let declarations = |fields: &[u32], domains: &[u32]| {
+        let sets = self.id_sets.iter().map(|set| (&set.fields, &set.domains));
+        for (fields, domains) in sets.chain([(&self.fields, &self.field_domains)]) {
             if fields.len() != domains.len() {
-                return Err(String::from("not one domain for each declared field"));
+                return Err("not one domain for each declared field".into());
             }
-            fields.iter().zip(domains).map(|(field, number)| Ok((small(*field)?, domain(*number)?))).collect()
-        };
+        }
+        let declared =
+            |(field, number): (&u32, &u32)| -> Result<_, String> { Ok((small(*field)?, domain(*number)?)) };
         if [self.trap_functions.len(), self.trap_offsets.len()] != [self.trap_codes.len(); 2] {
             return Err("the traps' lists differ in length".into());
         }
@@ -448,7 +450,7 @@ impl Declared {
         }
         let mut id_sets = Vec::new();
         for set in &self.id_sets {
-            let interface = declarations(&set.fields, &set.domains)?;
+            let interface = set.fields.iter().zip(&set.domains).map(declared).collect::<Result<_, _>>()?;
             id_sets.push(IdSet { name: set.name.clone(), ids: set.ids.clone(), interface });
         }
         let interval = |number: &u32| match domain(*number)? {
@@ -461,7 +463,7 @@ impl Declared {
         let ghost_terms = self.ghost_fields.iter().zip(&self.ghost_coefficients);
         let certificate = Certificate {
             field_end: ends(&self.field_counts)?,
-            fields: declarations(&self.fields, &self.field_domains)?,
+            fields: self.fields.iter().zip(&self.field_domains).map(declared).collect::<Result<_, _>>()?,
             ghost_end: ends(&self.ghost_counts)?,
             ghost_term_end: ends(&self.ghost_term_counts)?,
             ghost_range: self.ghost_domains.iter().map(interval).collect::<Result<_, _>>()?,

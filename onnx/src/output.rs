@@ -83,6 +83,9 @@ impl Output {
 }
 
 fn unwritable(path: &Path) -> String {
+    if path == Path::new("-") {
+        return "standard output cannot be written".to_owned();
+    }
     format!("{} cannot be written", Name(&path.display().to_string()))
 }
 
@@ -139,7 +142,11 @@ fn folder(path: &Path) -> &Path {
 
 /// Puts a file in the place of an old one, or where there was none.
 fn replace(path: &Path, old: Option<&Permissions>, bytes: &[u8]) -> io::Result<()> {
-    let mut temporary = Temporary::beside(path)?;
+    // The name of the temporary file tells nobody anything.
+    let mut temporary = Temporary::beside(path).map_err(|error| {
+        let kind = error.kind();
+        io::Error::new(kind, format!("no new file can be made in its folder: {kind}"))
+    })?;
     if let Some(permissions) = old {
         temporary.file.as_file().set_permissions(permissions.clone())?;
     }

@@ -28,7 +28,7 @@ pub(crate) fn assert_declared(network: &Network, e: ExpertId, z: &[f64]) {
     if certificate.field_end.is_empty() {
         return;
     }
-    for &(field, domain) in certificate.fields(e) {
+    for (field, domain) in certificate.fields(e) {
         // The domain of `e` itself is a set that `e` is known to be in.
         if let Some(&value) = z.get(usize::from(field)) {
             assert!(

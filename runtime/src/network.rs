@@ -26,6 +26,8 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
+
 /// Index of an expert: one matrix, one step. Terminal experts come first.
 pub type ExpertId = u32;
 
@@ -365,6 +367,100 @@ pub struct Ghost<'a> {
     pub range: Interval,
 }
 
+/// Declared fields, one behind the other. There are nearly as many of them as weights and few different domains, so each
+/// domain is held once.
+#[derive(Clone, Debug, Default)]
+pub struct Declarations {
+    /// Fields, and where their domains are in `domains`.
+    list: Vec<(Field, u32)>,
+    domains: Vec<Domain>,
+    /// Where each domain is.
+    numbers: FxHashMap<Domain, u32>,
+}
+
+impl Declarations {
+    /// Number of declared fields.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+    /// Appends one.
+    pub fn push(&mut self, field: Field, domain: Domain) {
+        let number = self.number(domain);
+        self.list.push((field, number));
+    }
+    /// All of a range of them, in their order.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many.
+    pub fn range(
+        &self,
+        range: std::ops::Range<usize>,
+    ) -> impl DoubleEndedIterator<Item = (Field, Domain)> + ExactSizeIterator {
+        self.list[range].iter().map(|(field, number)| (*field, self.domains[*number as usize]))
+    }
+    /// All of them, in their order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Field, Domain)> + ExactSizeIterator {
+        self.range(0..self.len())
+    }
+    /// Puts another one at a place.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn set(&mut self, at: usize, field: Field, domain: Domain) {
+        self.list[at] = (field, self.number(domain));
+    }
+    /// Takes one out.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn remove(&mut self, at: usize) {
+        self.list.remove(at);
+    }
+    /// Leaves the first ones.
+    pub fn truncate(&mut self, len: usize) {
+        self.list.truncate(len);
+    }
+    /// Gives all of them other fields.
+    pub fn rename(&mut self, field: impl Fn(Field) -> Field) {
+        self.list.iter_mut().for_each(|declared| declared.0 = field(declared.0));
+    }
+
+    fn number(&mut self, domain: Domain) -> u32 {
+        *self.numbers.entry(domain).or_insert_with(|| {
+            self.domains.push(domain);
+            self.domains.len() as u32 - 1
+        })
+    }
+}
+
+/// Where domains are held does not matter.
+impl PartialEq for Declarations {
+    fn eq(&self, other: &Declarations) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl FromIterator<(Field, Domain)> for Declarations {
+    fn from_iter<I: IntoIterator<Item = (Field, Domain)>>(declared: I) -> Declarations {
+        let mut declarations = Declarations::default();
+        declarations.extend(declared);
+        declarations
+    }
+}
+
+impl Extend<(Field, Domain)> for Declarations {
+    fn extend<I: IntoIterator<Item = (Field, Domain)>>(&mut self, declared: I) {
+        declared.into_iter().for_each(|(field, domain)| self.push(field, domain));
+    }
+}
+
 /// What is declared of every expert's `z`, proved by `certify` at every map that can lead to it.
 ///
 /// A field that is not declared for an expert must not be read by its map. What is declared of the field
@@ -374,7 +470,7 @@ pub struct Certificate {
     /// For each expert, the end of its declared fields in `fields`.
     pub field_end: Vec<u32>,
     /// Declared fields, ascending within an expert.
-    pub fields: Vec<(Field, Domain)>,
+    pub fields: Declarations,
     /// For each expert, the end of its ghosts in `ghost_term_end`.
     pub ghost_end: Vec<u32>,
     /// For each ghost, the end of its terms in `ghost_terms`.
@@ -389,15 +485,24 @@ pub struct Certificate {
 
 impl Certificate {
     /// Declared fields of an expert.
-    pub fn fields(&self, e: ExpertId) -> &[(Field, Domain)] {
+    pub fn fields(
+        &self,
+        e: ExpertId,
+    ) -> impl DoubleEndedIterator<Item = (Field, Domain)> + ExactSizeIterator {
+        self.fields.range(self.field_range(e))
+    }
+    /// Where the declared fields of an expert are in `fields`.
+    pub fn field_range(&self, e: ExpertId) -> std::ops::Range<usize> {
         let e = e as usize;
         let first = if e == 0 { 0 } else { self.field_end[e - 1] };
-        &self.fields[first as usize..self.field_end[e] as usize]
+        first as usize..self.field_end[e] as usize
     }
     /// What one field of an expert is declared to be.
     pub fn field(&self, e: ExpertId, field: Field) -> Option<Domain> {
-        let fields = self.fields(e);
-        fields.binary_search_by_key(&field, |d| d.0).ok().map(|i| fields[i].1)
+        let Declarations { list, domains, .. } = &self.fields;
+        let list = &list[self.field_range(e)];
+        let at = list.binary_search_by_key(&field, |declared| declared.0).ok()?;
+        Some(domains[list[at].1 as usize])
     }
     /// Ghosts of an expert.
     pub fn ghosts(&self, e: ExpertId) -> impl DoubleEndedIterator<Item = Ghost<'_>> + ExactSizeIterator {

@@ -398,7 +398,7 @@ fn what_is_declared_is_asserted() {
     let certificate = &mut network.certificate;
     certificate.end_expert();
     certificate.end_expert();
-    certificate.fields.push((PORTS.s(1), Domain::Interval(Interval::new(0, 4))));
+    certificate.fields.push(PORTS.s(1), Domain::Interval(Interval::new(0, 4)));
     certificate.end_expert();
     certificate.end_expert();
     let config = Config { assert_declared: true, ..Config::default() };

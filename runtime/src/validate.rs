@@ -222,11 +222,11 @@ fn certificate(network: &Network) -> Result<(), Error> {
     )?;
     for e in 0..vocabulary as ExpertId {
         let place = || format!("a declaration of expert {e}");
-        let fields = certificate.fields(e);
-        check(fields.windows(2).all(|pair| pair[0].0 < pair[1].0), || format!("{} is not sorted", place()))?;
-        for (field, declared) in fields {
-            check(*field <= network.ports.e(), || format!("{} is of a field that does not exist", place()))?;
-            domain(network, *declared, place)?;
+        let names = certificate.fields(e).map(|declared| declared.0);
+        check(names.is_sorted_by(|a, b| a < b), || format!("{} is not sorted", place()))?;
+        for (field, declared) in certificate.fields(e) {
+            check(field <= network.ports.e(), || format!("{} is of a field that does not exist", place()))?;
+            domain(network, declared, place)?;
         }
     }
     check(

@@ -155,7 +155,7 @@ impl<'a> State<'a> {
         self.fact_terms.clear();
         self.ghosts_loaded = false;
         self.work.set(0);
-        for &(field, domain) in self.net.certificate.fields(e) {
+        for (field, domain) in self.net.certificate.fields(e) {
             // What is declared of `e` itself is no variable.
             if Var::from(field) < self.layout.fields {
                 self.declare(field.into(), domain, self.world.range(domain));

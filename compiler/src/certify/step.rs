@@ -120,7 +120,7 @@ impl<'a> Prover<'a> {
     fn declarations(&mut self) -> Result<(), Failure> {
         let (e, certificate) = (self.expert, &self.net.certificate);
         let place = || Location::Expert(e);
-        for &(field, domain) in certificate.fields(e) {
+        for (field, domain) in certificate.fields(e) {
             self.world.declaration(domain, place)?;
             self.widest.see(e, field, self.world.range(domain));
             if field == self.net.ports.e() && !self.world.contains(domain, e.into()) {
@@ -604,7 +604,7 @@ impl<'a> Prover<'a> {
             return Err(self.fail_row(net.ports.e(), Broken::NoExpert(id)));
         }
         let next = id as ExpertId;
-        for &(field, domain) in net.certificate.fields(next) {
+        for (field, domain) in net.certificate.fields(next) {
             if field == net.ports.e() {
                 continue;
             }

@@ -116,8 +116,8 @@ impl<'a> World<'a> {
                 promised[usize::from(field)] = Some(domain);
             }
             for &id in &set.ids {
-                let declared = net.certificate.fields(id).iter().filter(|d| d.0 != net.ports.e());
-                for &(field, domain) in declared {
+                let declared = net.certificate.fields(id).filter(|d| d.0 != net.ports.e());
+                for (field, domain) in declared {
                     if !promised[usize::from(field)].is_some_and(|p| self.implies(p, domain)) {
                         let name = FieldName::new(&net.ports, field);
                         return Err(initial(
@@ -133,7 +133,7 @@ impl<'a> World<'a> {
         }
         // 0 belongs to every set.
         let certificate = &net.certificate;
-        if !certificate.fields(0).is_empty() || certificate.ghosts(0).len() != 0 {
+        if certificate.fields(0).len() != 0 || certificate.ghosts(0).len() != 0 {
             let broken = Broken::Declaration("the unreachable state may follow anything".into());
             return Err(Failure::new(Location::Expert(0), broken));
         }
@@ -234,7 +234,7 @@ impl<'a> World<'a> {
             false => Interval::point(0),
         };
         let e_field = self.net.ports.e();
-        for &(field, domain) in self.net.certificate.fields(e).iter().filter(|d| d.0 != e_field) {
+        for (field, domain) in self.net.certificate.fields(e).filter(|d| d.0 != e_field) {
             if !self.implies(Domain::Interval(range(field)), domain) {
                 let what = format!("{} at the start", FieldName::new(&self.net.ports, field));
                 return Err(initial(place(), what, domain));

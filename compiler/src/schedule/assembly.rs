@@ -335,7 +335,7 @@ impl Assembly {
         self.experts.end_expert();
         self.next.push(next);
         self.declared.sort_unstable_by_key(|d| d.0);
-        self.certificate.fields.append(&mut self.declared);
+        self.certificate.fields.extend(self.declared.drain(..));
         self.certificate.end_expert();
         Ok(())
     }

@@ -86,7 +86,7 @@ impl<'a> Begin<'a> {
             })
         };
         let mut fields = Vec::new();
-        for &(field, domain) in network.certificate.fields(experts.start) {
+        for (field, domain) in network.certificate.fields(experts.start) {
             if let ((FieldKind::S, _), Domain::Interval(interval)) = (network.ports.kind(field), domain) {
                 fields.push((field, holds(field)?, interval));
             }

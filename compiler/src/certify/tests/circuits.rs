@@ -697,18 +697,16 @@ pub(super) fn declare(network: &mut Network, e: ExpertId, field: Field, lo: i64,
 }
 
 pub(super) fn domain(network: &mut Network, e: ExpertId, field: Field, domain: Domain) {
-    let end = network.certificate.field_end[e as usize] as usize;
-    let first = end - network.certificate.fields(e).len();
-    for declared in network.certificate.fields[first..end].iter_mut().filter(|d| d.0 == field) {
-        declared.1 = domain;
-    }
+    let certificate = &mut network.certificate;
+    let Some(at) = certificate.fields(e).position(|declared| declared.0 == field) else { return };
+    certificate.fields.set(certificate.field_range(e).start + at, field, domain);
 }
 
 pub(super) fn undeclare(network: &mut Network, e: ExpertId, field: Field) {
-    let first = network.certificate.field_end[e as usize - 1] as usize;
-    let Ok(at) = network.certificate.fields(e).binary_search_by_key(&field, |d| d.0) else { return };
-    network.certificate.fields.remove(first + at);
-    for end in &mut network.certificate.field_end[e as usize..] {
+    let certificate = &mut network.certificate;
+    let Some(at) = certificate.fields(e).position(|declared| declared.0 == field) else { return };
+    certificate.fields.remove(certificate.field_range(e).start + at);
+    for end in &mut certificate.field_end[e as usize..] {
         *end -= 1;
     }
 }

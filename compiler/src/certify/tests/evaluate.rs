@@ -20,7 +20,7 @@ fn domain_contains(network: &Network, domain: Domain, x: f64) -> bool {
 
 /// What `z` breaks of what is declared for an expert.
 pub(super) fn breaks(network: &Network, e: ExpertId, z: &[f64]) -> Option<String> {
-    for &(field, domain) in network.certificate.fields(e) {
+    for (field, domain) in network.certificate.fields(e) {
         if !domain_contains(network, domain, z[usize::from(field)]) {
             return Some(format!(
                 "field {field} of expert {e} is {}, declared {domain:?}",

@@ -58,7 +58,7 @@ impl Random {
 fn sample(network: &Network, e: ExpertId, random: &mut Random) -> Option<Vec<f64>> {
     let certificate = &network.certificate;
     let mut z: Vec<f64> = (0..network.ports.fields()).map(|_| random.interval(-9, 1 << 40) as f64).collect();
-    for &(field, domain) in certificate.fields(e) {
+    for (field, domain) in certificate.fields(e) {
         z[usize::from(field)] = random.domain(network, domain);
     }
     for _ in 0..8 {
@@ -170,8 +170,11 @@ fn mutate(network: &mut Network, random: &mut Random) {
             }
         }
         5..=6 => {
-            let i = random.below(network.certificate.fields.len());
-            change_domain(&mut network.certificate.fields[i].1, random);
+            let fields = &mut network.certificate.fields;
+            let i = random.below(fields.len());
+            let (field, mut domain) = fields.iter().nth(i).expect("there are more");
+            change_domain(&mut domain, random);
+            fields.set(i, field, domain);
         }
         7..=8 => {
             let ghosts = network.certificate.ghost_range.len();

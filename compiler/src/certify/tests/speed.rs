@@ -74,7 +74,7 @@ fn chain(count: u32) -> Network {
             }
             network.experts.push_term(Ports::ONE, f64::from(if e == count + 1 { 1 } else { e + 1 }));
             network.experts.end_row(p.e());
-            network.certificate.fields.extend(&fields);
+            network.certificate.fields.extend(fields.iter().copied());
             for (terms, lo, hi) in &ghosts {
                 network.certificate.push_ghost(terms.iter().copied(), Interval::new(*lo, *hi));
             }

@@ -199,7 +199,7 @@ fn what_is_no_core_module_of_its_own() {
     let component = "unsupported: a component, not a core module (at offset 0x4). Compile to a core module";
     assert!(error("(component)").starts_with(component));
     for version in ["\x0a", "\x0d", "\x0e"] {
-        assert!(error(&format!("\0asm{version}\0\x01\0")).starts_with(component));
+        assert!(error(format!("\0asm{version}\0\x01\0")).starts_with(component));
     }
     for name in ["dylink.0", "dylink"] {
         let wat = format!(

@@ -259,7 +259,7 @@ impl<'a> Traces<'a> {
         if self.region_of(key).is_some() {
             let written = &mut self.written[lane];
             written.push((key, value));
-            if written.len() % FEW_ROWS == 0 {
+            if written.len().is_multiple_of(FEW_ROWS) {
                 self.by_key[lane].extend(written[written.len() - FEW_ROWS..].iter().copied());
             }
         }

@@ -439,3 +439,10 @@ block1:
 ";
     assert_eq!(func.to_string(), expected);
 }
+
+/// A module that is valid as it is does not hear of proposals.
+#[test]
+fn what_is_of_no_proposal_gets_no_advice() {
+    let message = error("(module (func (export \"_initialize\") (param i32)))");
+    assert!(message.contains("`_initialize`") && !message.contains("proposal"), "{message}");
+}

@@ -9,8 +9,9 @@ use crate::schedule::assembly::{FUNCTIONS, JUMP_TABLES, RETURNS, Terms, decode, 
 use crate::schedule::{Assembly, ExpertRef, NextOut};
 use cranelift_entity::SecondaryMap;
 use wasm2onnx_runtime::{
-    Cell, Certificate, Domain, Entry, ExpertId, Field, GlobalExport, GrowthLimit, IdSet, IdSetId, Interval,
-    Io, MemoryExport, MemoryPages, Network, PacketDebug, Place, Region, Table, Terminal, ValueType,
+    Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, GrowthLimit, IdSet, IdSetId,
+    Interval, Io, MemoryExport, MemoryPages, Network, PacketDebug, Place, Ports, Region, Table, Terminal,
+    ValueType,
 };
 
 /// A table of pairs, by its name.
@@ -119,33 +120,8 @@ pub fn run(
         assembly.experts.weights[*term] = f64::from(packet_id(*packet));
     }
     let mut experts = std::mem::take(&mut assembly.experts);
-    // In place, as most of what is made here is: nothing else is as large. Rows of e only get shorter.
-    let (mut row, mut read, mut written) = (0, 0, 0);
-    for (e, next) in assembly.next.iter().enumerate() {
-        let last = experts.expert_end[e] as usize - 1;
-        while row < last {
-            let end = experts.row_end[row] as usize;
-            for term in read..end {
-                experts.sources[written] = decode_source(experts.sources[term], &ports);
-                experts.weights[written] = experts.weights[term];
-                written += 1;
-            }
-            experts.fields[row] = decode(experts.fields[row], &ports);
-            (experts.row_end[row], read) = (written as u32, end);
-            row += 1;
-        }
-        for (source, weight) in next_row(next, first + e as u32 + 1, &id) {
-            let weight = weight.to_f64().ok_or_else(|| inexact(module, &assembly, e as ExpertId))?;
-            (experts.sources[written], experts.weights[written]) = (decode_source(source, &ports), weight);
-            written += 1;
-        }
-        read = experts.row_end[row] as usize;
-        assert!(written <= read, "the row of e has no more terms than `NextOut::most_terms` says");
-        (experts.fields[row], experts.row_end[row]) = (ports.e(), written as u32);
-        row += 1;
-    }
-    experts.sources.truncate(written);
-    experts.weights.truncate(written);
+    let next = |e: ExpertId| next_row(&assembly.next[e as usize], first + e + 1, &id);
+    finish(&mut experts, &ports, next).map_err(|e| inexact(module, &assembly, e))?;
     // Terminal experts come first and have no rows.
     experts.expert_end.splice(0..0, terminals.iter().map(|_| 0));
     let mut certificate = Certificate {
@@ -219,6 +195,42 @@ pub fn run(
     };
     exports(module, layout, memory, &mut network, &|f| id(ExpertRef::Function(f)));
     Ok(network)
+}
+
+/// Gives rows their final fields and sources, and the last of each expert, that of e, its terms, of which there are at most
+/// as many as there is room for. In place: nothing else that is made here is as large.
+///
+/// # Errors
+///
+/// An expert that cannot name the next one exactly.
+fn finish(experts: &mut Experts, ports: &Ports, next: impl Fn(ExpertId) -> Terms) -> Result<(), ExpertId> {
+    let (mut row, mut read, mut written) = (0, 0, 0);
+    for e in 0..experts.len() {
+        let last = experts.expert_end[e] as usize - 1;
+        while row < last {
+            let end = experts.row_end[row] as usize;
+            for term in read..end {
+                experts.sources[written] = decode_source(experts.sources[term], ports);
+                experts.weights[written] = experts.weights[term];
+                written += 1;
+            }
+            experts.fields[row] = decode(experts.fields[row], ports);
+            (experts.row_end[row], read) = (written as u32, end);
+            row += 1;
+        }
+        read = experts.row_end[last] as usize;
+        for (source, weight) in next(e as ExpertId) {
+            assert!(written < read, "the row of e has more terms than `NextOut::most_terms` says");
+            experts.sources[written] = decode_source(source, ports);
+            experts.weights[written] = weight.to_f64().ok_or(e as ExpertId)?;
+            written += 1;
+        }
+        (experts.fields[last], experts.row_end[last]) = (ports.e(), written as u32);
+        row += 1;
+    }
+    experts.sources.truncate(written);
+    experts.weights.truncate(written);
+    Ok(())
 }
 
 /// Where an expert, terminal ones not counted, came from that cannot name the next one exactly.

@@ -320,10 +320,10 @@ const TAIL_CALLS: &str = r#"(module
     (func (export "trap") (param i32) (result i32) (return_call $divide (i32.const 5) (local.get 0)))
     (func $divide (param i32 i32) (result i32) (i32.div_u (local.get 0) (local.get 1))))"#;
 
-/// Locals that are read behind rows of calls: in a loop they may be what a later turn of it has set.
+/// Locals that are read behind many calls in a line: in a loop they may be what a later turn of it has set.
 #[test]
-fn locals_behind_rows_of_calls() {
-    let row = |n: usize| {
+fn locals_behind_lines_of_calls() {
+    let line = |n: usize| {
         "(local.set $s (i32.add (i32.mul (local.get $s) (i32.const 3)) (call $g (local.get $s))))".repeat(n)
     };
     let locals = "(param $n i32) (param $x i32) (result i32) (local $s i32) (local $y i32)";
@@ -337,15 +337,15 @@ fn locals_behind_rows_of_calls() {
                 (else (i32.const 1))))\n",
     );
     for (before, inside, after) in [(0, 1, 0), (1, 1, 1), (3, 9, 5), (16, 17, 33)] {
-        let [before_row, inside_row, after_row] = [before, inside, after].map(row);
+        let [before_line, inside_line, after_line] = [before, inside, after].map(line);
         wat += &format!(
             "(func (export \"{before} {inside} {after}\") {locals}
-                {before_row} (loop $l {inside_row} {mix} {inside_row} {turn}) {after_row} {mix} (local.get $x))
+                {before_line} (loop $l {inside_line} {mix} {inside_line} {turn}) {after_line} {mix} (local.get $x))
              (func (export \"nested {before} {inside} {after}\") {locals}
-                {before_row} (loop $l {inside_row}
-                    (if (i32.and (local.get $x) (i32.const 1)) (then {inside_row} {mix}) (else {after_row}))
-                    (block $b {before_row} (br_if $b (i32.and (local.get $y) (i32.const 2))) {mix} {after_row})
-                    {inside_row} {turn}) {after_row} (i32.add (local.get $x) (local.get $y)))\n"
+                {before_line} (loop $l {inside_line}
+                    (if (i32.and (local.get $x) (i32.const 1)) (then {inside_line} {mix}) (else {after_line}))
+                    (block $b {before_line} (br_if $b (i32.and (local.get $y) (i32.const 2))) {mix} {after_line})
+                    {inside_line} {turn}) {after_line} (i32.add (local.get $x) (local.get $y)))\n"
         );
     }
     check(&(wat + ")"));

@@ -221,8 +221,7 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
             (last, memory)
         }
     };
-    let ending = boundary::Ending { z: &last.z, steps: &last.steps };
-    boundary::results(g, plan, &frozen, &ending, &memory);
+    boundary::results(g, plan, &frozen, &last, &memory);
     if let Some((region, length)) = plan.network.io.stdout {
         let first = plan.network.regions[region].first;
         boundary::stdout(g, plan, &frozen, &memory, first, length);

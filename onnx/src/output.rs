@@ -52,8 +52,7 @@ impl Output {
             && input.is_some()
             && Identity::of_path(&file).as_ref() == input
         {
-            let shown = path.display().to_string();
-            return Err(Failure::Usage(format!("{} is the input; it would be overwritten", Name(&shown))));
+            return Err(Failure::Usage(format!("{} is the input; it would be overwritten", shown(path))));
         }
         Ok(Output { path: path.to_owned(), target })
     }
@@ -83,10 +82,15 @@ impl Output {
 }
 
 fn unwritable(path: &Path) -> String {
-    if path == Path::new("-") {
-        return "standard output cannot be written".to_owned();
+    format!("{} cannot be written", shown(path))
+}
+
+/// What a command was told to write to.
+fn shown(path: &Path) -> String {
+    match path == Path::new("-") {
+        true => "standard output".to_owned(),
+        false => Name(&path.display().to_string()).to_string(),
     }
-    format!("{} cannot be written", Name(&path.display().to_string()))
 }
 
 /// Writes to what is not replaced.

@@ -7,7 +7,7 @@
 //! predecessors are known first, and there is a parameter only where they differ. And where a
 //! construct is left, or its loop is entered, a local that nothing in it sets is what it was where
 //! the construct began: the search goes on there at once, so that many locals that live over many
-//! constructs cost nothing in each of them. Blocks in a row, as calls make them, are skipped in the same way, by jumps over
+//! constructs cost nothing in each of them. Blocks in a line, as calls make them, are skipped in the same way, by jumps over
 //! more and more of them.
 
 use cranelift_entity::SecondaryMap;
@@ -48,16 +48,16 @@ struct State {
     /// The construct that ends here, or the loop that begins here, once it is closed.
     construct: Option<Construct>,
     /// If there is one edge into the block, how the search for a local may go back.
-    row: Option<Row>,
+    line: Option<Line>,
 }
 
-/// Where a block is in a row of blocks, each of them the only predecessor of the next. A row has jump pointers (Myers, "An
+/// Where a block is in a line of blocks, each of them the only predecessor of the next. A line has jump pointers (Myers, "An
 /// applicative random-access stack", 1983), which reach any block in a logarithmic number of jumps.
 #[derive(Clone, Copy)]
-struct Row {
+struct Line {
     /// The clock at the end of the predecessor.
     entered: u32,
-    /// How many blocks of the row come before.
+    /// How many blocks of the line come before.
     length: u32,
     /// One of them, and the clock at its end.
     jump: Opened,
@@ -102,18 +102,18 @@ impl Ssa {
         self.blocks[to].preds.push((from, index as u32));
         // Edges into a loop header come after what is in the loop, and with what it sets.
         let is_only = self.blocks[to].preds.len() == 1 && !self.blocks[to].header;
-        self.blocks[to].row = is_only.then(|| self.row_after(from));
+        self.blocks[to].line = is_only.then(|| self.line_after(from));
     }
 
-    /// The place in a row of a block that only comes after another, which is filled.
-    fn row_after(&self, before: Block) -> Row {
-        let near = Row { entered: self.clock, length: 1, jump: self.open(before) };
-        let Some(one) = self.blocks[before].row else { return near };
-        let row = Row { length: one.length + 1, ..near };
-        let Some(two) = self.blocks[one.jump.block].row else { return row };
-        let three = self.blocks[two.jump.block].row.map_or(0, |row| row.length);
+    /// The place in a line of a block that only comes after another, which is filled.
+    fn line_after(&self, before: Block) -> Line {
+        let near = Line { entered: self.clock, length: 1, jump: self.open(before) };
+        let Some(one) = self.blocks[before].line else { return near };
+        let line = Line { length: one.length + 1, ..near };
+        let Some(two) = self.blocks[one.jump.block].line else { return line };
+        let three = self.blocks[two.jump.block].line.map_or(0, |line| line.length);
         // Two jumps of the same width become one.
-        if one.length - two.length == two.length - three { Row { jump: two.jump, ..row } } else { row }
+        if one.length - two.length == two.length - three { Line { jump: two.jump, ..line } } else { line }
     }
 
     /// Whether anything jumps to a block.
@@ -228,7 +228,7 @@ impl Ssa {
                 }
                 [(pred, _)] => {
                     block = *pred;
-                    if let Some(Row { entered, jump, .. }) = state.row
+                    if let Some(Line { entered, jump, .. }) = state.line
                         && self.is_unchanged(local, jump.clock, entered)
                     {
                         block = jump.block;

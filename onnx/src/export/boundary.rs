@@ -10,6 +10,7 @@ use wasm2onnx_runtime::{Place, ValueType as WasmType};
 
 use super::arguments::{self, TYPES, bit_cast, onnx_type};
 use super::graph::{Dim, Graph, Name, Tensor, ValueType};
+use super::phases::State;
 use super::plan::Plan;
 use super::step::Frozen;
 use super::{Attention, dense, paged};
@@ -51,16 +52,8 @@ impl Memory {
     }
 }
 
-/// What the last state of a run is turned into.
-pub struct Ending<'a> {
-    /// Numbers and expert: double [batch, numbers and expert].
-    pub z: &'a str,
-    /// Maps evaluated: int64 [batch].
-    pub steps: &'a str,
-}
-
 /// The outputs `result…`, `trap`, `steps`.
-pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &Ending, memory: &Memory) {
+pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, memory: &Memory) {
     let Plan { network, entry, slots, .. } = plan;
     let batch = plan.batch();
     let codes: Vec<i64> = network.terminals.iter().map(|terminal| super::trap_code(*terminal)).collect();
@@ -76,7 +69,7 @@ pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &Ending, mem
     let bottom = g.initializer("const/zero.number", Tensor::scalar(0f64));
     let expert_slot = g.initializer("limits/expert.slot", Tensor::list(&[slots.count() as i64]));
     let trap = g.group("ending", "Why the run ended: the terminal expert, or the step limit.", |g| {
-        let expert = g.along("expert.number", "Gather", 1, &[ending.z, &expert_slot]);
+        let expert = g.along("expert.number", "Gather", 1, &[&ending.z, &expert_slot]);
         let expert = g.plain("expert.min", "Min", &[&expert, &top]);
         let expert = g.plain("expert.max", "Max", &[&expert, &bottom]);
         let expert = g.cast("expert.id", &expert, DataType::Int64);
@@ -95,7 +88,7 @@ pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &Ending, mem
             values(g, &entry.results, &words, &done, &mut outputs);
         }
         outputs.push(("trap".into(), DataType::Int64, trap.clone()));
-        outputs.push(("steps".into(), DataType::Int64, ending.steps.to_owned()));
+        outputs.push(("steps".into(), DataType::Int64, ending.steps.clone()));
         outputs
     });
     for (name, ty, value) in outputs {
@@ -104,7 +97,7 @@ pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &Ending, mem
 }
 
 /// The words of the results as [`arguments::order`] has them: int64 [batch, words].
-fn result_words(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &Ending, memory: &Memory) -> Name {
+fn result_words(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, memory: &Memory) -> Name {
     let places = &plan.entry.result_places;
     let rows: Vec<i64> = places
         .iter()
@@ -125,11 +118,11 @@ fn result_words(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &Ending, me
     let at: Vec<i64> = arguments::order(&plan.entry.results).into_iter().map(|word| at[word]).collect();
     let at = g.initializer("results/places", Tensor::list(&at));
     let all = match rows.is_empty() {
-        true => ending.z.to_owned(),
+        true => ending.z.clone(),
         false => {
             let keys = g.initializer("results/keys", Tensor::list(&rows));
             let rows = memory.read(g, plan, frozen, "rows", &keys);
-            g.along("all", "Concat", 1, &[ending.z, &rows])
+            g.along("all", "Concat", 1, &[&ending.z, &rows])
         }
     };
     let words = g.along("words.number", "Gather", 1, &[&all, &at]);

@@ -34,15 +34,17 @@ pub fn least_memory(network: &Network, options: &ExportOptions) -> Result<u64, E
     let plan = Plan::new(network, &options.entry, options.attention)?;
     let terms = network.experts.len() as u64 * (plan.matrices.width() as u64 + 1);
     let weights = terms * TERM + (network.lookup.len() as u64 + 1) * NUMBER;
-    let stored = plan.first_rows().bytes.len() as u64;
-    let begin = match stored * NUMBER <= FOLDED {
-        true => stored * FOLDED_BYTE,
-        false => stored * BYTE,
+    let begin = || {
+        let stored = plan.first_rows().bytes.len() as u64;
+        match stored * NUMBER <= FOLDED {
+            true => stored * FOLDED_BYTE,
+            false => stored * BYTE,
+        }
     };
     let trace = match (options.form, plan.keeping()) {
         (_, Keeping::Growing) => 2 * network.first_rows.len() as u64 * NUMBER,
         (Form::Step, _) => plan.cells as u64 * NUMBER,
-        (Form::Loop, Keeping::Resident) => plan.cells as u64 * NUMBER + begin,
+        (Form::Loop, Keeping::Resident) => plan.cells as u64 * NUMBER + begin(),
         (Form::Loop, Keeping::Paged) => {
             let space = Space::of(&plan);
             let chunk = space.cells() as u64;
@@ -56,7 +58,7 @@ pub fn least_memory(network: &Network, options: &ExportOptions) -> Result<u64, E
                 }
             }
             // Slot 0; and the directory has a number for each chunk.
-            ((made + 1) * chunk + plan.first_cells() as u64 / chunk) * NUMBER + begin
+            ((made + 1) * chunk + plan.first_cells() as u64 / chunk) * NUMBER + begin()
         }
     };
     Ok(weights + trace)

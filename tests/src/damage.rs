@@ -134,9 +134,7 @@ impl Undo {
 
 /// The experts of each packet.
 pub fn packets(network: &Network) -> impl Iterator<Item = Range<ExpertId>> {
-    let ends = network.packets.iter().skip(1).map(|packet| packet.expert);
-    let ends = ends.chain([network.experts.len() as ExpertId]);
-    network.packets.iter().zip(ends).map(|(packet, end)| packet.expert..end)
+    (0..network.packets.len()).map(|packet| network.experts_of(packet))
 }
 
 /// The matrices with those of some experts 0.

@@ -186,14 +186,16 @@ fn changed_weights_change_the_run_of_all_executors_alike() {
         assert_eq!(unchanged.steps, steps);
 
         let seed = rng.u64(..);
-        let [made, with_effect, broken_off] = [const { AtomicU64::new(0) }; 3];
+        let [with_effect, broken_off] = [const { AtomicU64::new(0) }; 2];
         in_parallel(each, |i| {
             let mut rng = fastrand::Rng::with_seed(seed.wrapping_add(i));
             let mut network = program.network.clone();
-            let (change, factor) = run.random_change(&mut rng, &network.experts);
-            if change.apply(&mut network, factor).is_none() {
-                return;
-            }
+            // One that would take its term away is drawn again.
+            let mut changes =
+                std::iter::repeat_with(|| run.random_change(&mut rng, &program.network.experts));
+            let (change, factor) = changes
+                .find(|(change, factor)| change.apply(&mut network, *factor).is_some())
+                .expect("there is no end of them");
             let compiled = if i % 4 == 0 { &[AT_ONCE, EARLY][..] } else { &[AT_ONCE] };
             let what = format!("{change:?} by {factor}");
             let report = program.compare(&network, run, 2 * steps, compiled, &what);
@@ -205,15 +207,14 @@ fn changed_weights_change_the_run_of_all_executors_alike() {
                 }
                 _ => unchanged.digest,
             };
-            made.fetch_add(1, Ordering::Relaxed);
             with_effect.fetch_add(u64::from(report.digest != expected), Ordering::Relaxed);
         });
-        let [made, with_effect, broken_off] = [made, with_effect, broken_off].map(AtomicU64::into_inner);
+        let [with_effect, broken_off] = [with_effect, broken_off].map(AtomicU64::into_inner);
         println!(
-            "{}: {steps} steps, {with_effect} of {made} changes with an effect, {broken_off} inexact after",
+            "{}: {steps} steps, {with_effect} of {each} changes with an effect, {broken_off} inexact after",
             program.name
         );
-        changes += made;
+        changes += each;
         effects += with_effect;
         inexact += broken_off;
         native += program.native.into_inner();
@@ -221,7 +222,7 @@ fn changed_weights_change_the_run_of_all_executors_alike() {
     let share = effects as f64 / changes as f64;
     println!("{effects} of {changes} changes had an effect: {:.1} %; {inexact} ended inexact", share * 100.0);
     println!("machine code did {native} steps");
-    assert!(changes * 10 >= each * 9 * 9, "only {changes} changes");
+    assert!(changes >= 9 * each, "only {changes} changes");
     assert!(share >= LEAST_EFFECT);
 }
 

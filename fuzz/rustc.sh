@@ -11,7 +11,7 @@ shift
 case ${CARGO_PKG_NAME:-}:${CARGO_MANIFEST_DIR:-} in
     wasmparser:* | wast:* | wat:* | prost:*) unwanted='' ;;
     *:*/registry/*) unwanted='-Cpasses=sancov-module|-Cllvm-args=-sanitizer-coverage-*|-Cdebug-assertions' ;;
-    wasm2onnx-compiler:* | wasm2onnx-runtime:*) unwanted='-Cllvm-args=-sanitizer-coverage-trace-compares' ;;
+    wasm2onnx-certify:* | wasm2onnx-compiler:* | wasm2onnx-runtime:*) unwanted='-Cllvm-args=-sanitizer-coverage-trace-compares' ;;
     *) unwanted='' ;;
 esac
 shopt -s extglob

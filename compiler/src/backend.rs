@@ -10,9 +10,10 @@ use crate::options::Options;
 use crate::packetize::{self, Packet, Packets, Places, Term};
 use crate::schedule::{self, Assembly, Prefetched, Retry};
 use crate::stack::{Calls, Frame, MAX_FRAME};
-use crate::{certify, link, validate};
+use crate::{link, validate};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use rustc_hash::{FxHashMap, FxHashSet};
+use wasm2onnx_certify::{self as certify, Certified, Location, Rejected};
 use wasm2onnx_runtime::Network;
 
 /// Fields for values that cross packets; the rest is for what a packet carries from step to step.
@@ -24,38 +25,37 @@ const ROUTINE_WEIGHTS: [usize; 7] = [400, 160, 90, 48, 20, 8, 2];
 
 /// Packetizes, lowers, schedules and links a module, certifies the result and compares it with the packets that it
 /// was made from, as the options say.
-pub fn run(module: &Module, options: &Options) -> Result<Network, CompileError> {
-    let mut assembled = certified(module)?;
-    assembled.network.validated =
-        validate::run(module, &assembled, options.validation_states, options.prove)?;
-    Ok(assembled.network)
+pub fn run(module: &Module, options: &Options) -> Result<Certified, CompileError> {
+    let (mut network, blueprint) = certified(module)?;
+    let validated = validate::run(module, &network, &blueprint, options.validation_states, options.prove)?;
+    network.set_validated(validated);
+    Ok(network)
 }
 
-/// The network, certified.
+/// The network, certified, and what it was made from.
 ///
 /// Functions in which the checker does not see why something holds are made anew, with every claim
 /// in a field of its own; see [`Context::careful`].
-pub(crate) fn certified(module: &Module) -> Result<Assembled, CompileError> {
+pub(crate) fn certified(module: &Module) -> Result<(Certified, Blueprint), CompileError> {
     let mut careful: FxHashSet<Func> = FxHashSet::default();
     let calls = Calls::new(module);
     let mut frames: SecondaryMap<Func, Frame> = SecondaryMap::new();
     loop {
-        let Some(assembled) = assemble(module, &calls, &mut frames, &careful)? else {
+        let Some((network, blueprint)) = assemble(module, &calls, &mut frames, &careful)? else {
             continue;
         };
-        let Assembled { network, functions, .. } = &assembled;
-        let failures = match certify::check(network) {
-            Ok(_) => return Ok(assembled),
-            Err(_) => certify::failures(network),
+        let Rejected { network, .. } = match certify::check(network) {
+            Ok(network) => return Ok((network, blueprint)),
+            Err(rejected) => *rejected,
         };
+        let failures = certify::failures(&network);
         let before = careful.len();
         careful.extend(failures.iter().filter_map(|failure| {
-            let (certify::Location::Row { expert, .. } | certify::Location::Expert(expert)) = *failure.place
-            else {
+            let (Location::Row { expert, .. } | Location::Expert(expert)) = *failure.place else {
                 return None;
             };
             let packet = network.packets.partition_point(|p| p.expert <= expert).checked_sub(1)?;
-            functions.iter().rposition(|f| f.first as usize <= packet).map(Func::new)
+            blueprint.functions.iter().rposition(|f| f.first as usize <= packet).map(Func::new)
         }));
         if careful.len() == before {
             let failure = failures.first().map(ToString::to_string).unwrap_or_default();
@@ -71,9 +71,9 @@ fn packet_weights(function: &Function) -> &'static [usize] {
     }
 }
 
-/// A network and what it was made from.
-pub(crate) struct Assembled {
-    pub network: Network,
+/// What a network was made from.
+pub(crate) struct Blueprint {
+    /// Where its regions are.
     pub layout: Layout,
     /// The module's functions, in its order.
     pub functions: Vec<Lowered>,
@@ -98,7 +98,7 @@ fn assemble(
     calls: &Calls,
     frames: &mut SecondaryMap<Func, Frame>,
     careful: &FxHashSet<Func>,
-) -> Result<Option<Assembled>, CompileError> {
+) -> Result<Option<(Network, Blueprint)>, CompileError> {
     let mut plans = Vec::with_capacity(module.functions.len());
     for (func, function) in module.functions.iter() {
         let plan = Plan::new(module, function, packet_weights(function)[0])?;
@@ -125,7 +125,7 @@ fn assemble(
         return Ok(None);
     }
     let network = link::run(module, &layout, assembly, &entries, (table_list, lookup))?;
-    Ok(Some(Assembled { network, layout, functions }))
+    Ok(Some((network, Blueprint { layout, functions })))
 }
 
 /// A function's packets, and where its values are between them.

@@ -1,18 +1,18 @@
 //! Ahead-of-time compiler from WebAssembly to frozen networks.
 //!
 //! [`compile`] is all that a program needs. It is the phases in their order: `frontend`, `legalize`,
-//! `optimize`, and the backend, whose last acts are to [`certify`] the network and to compare it, packet by packet,
+//! `optimize`, and the backend, whose last acts are to [certify](wasm2onnx_certify) the network and to compare it, packet by packet,
 //! with what it was made from (`validate`).
 //! [`instructions`] is the table of what is supported. The first phases are public with the
 //! [IR](ir), its [checks](verify) and its [evaluator](evaluate), so that tests can look at what is
 //! between them; what is said of them may change with any version.
 
+#![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod alias;
 mod backend;
 mod builder;
-pub mod certify;
 mod cfg;
 mod circuits;
 mod components;
@@ -28,7 +28,6 @@ mod link;
 pub mod optimize;
 pub mod options;
 mod packetize;
-mod parallel;
 mod print;
 #[cfg(test)]
 mod random;
@@ -41,13 +40,14 @@ pub use error::CompileError;
 pub use frontend::{ImportType, imports};
 pub use ir::Signature;
 pub use options::{GlobalImport, MemoryImport, Options, Role, TableImport, Unsupported};
+pub use wasm2onnx_certify::Certified;
 
 /// Compiles a module, binary or text, to a frozen network.
 ///
 /// # Errors
 ///
 /// Whatever is not valid or not supported, with its place.
-pub fn compile(bytes: &[u8], options: &Options) -> Result<wasm2onnx_runtime::Network, CompileError> {
+pub fn compile(bytes: &[u8], options: &Options) -> Result<Certified, CompileError> {
     let mut module = frontend::parse(bytes, options)?;
     legalize::run(&mut module);
     optimize::run(&mut module);

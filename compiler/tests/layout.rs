@@ -1,7 +1,7 @@
 //! What a network declares of its address space: regions no larger than the program needs.
 
 use wasm2onnx_compiler::error::ErrorKind;
-use wasm2onnx_compiler::{CompileError, Options, certify, compile};
+use wasm2onnx_compiler::{CompileError, Options, compile};
 use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network, Region, TrapCode, Value};
 
 fn network(wat: &str) -> Network {
@@ -9,9 +9,7 @@ fn network(wat: &str) -> Network {
 }
 
 fn with(wat: &str, options: &Options) -> Result<Network, CompileError> {
-    let network = compile(wat.as_bytes(), options)?;
-    certify::check(&network).unwrap_or_else(|failure| panic!("{failure}"));
-    Ok(network)
+    Ok(compile(wat.as_bytes(), options)?.into_network())
 }
 
 fn region<'a>(network: &'a Network, name: &str) -> Option<&'a Region> {

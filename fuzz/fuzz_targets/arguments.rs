@@ -10,7 +10,7 @@ use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_fuzz::gates::Gates;
 use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network, Value, ValueType};
 
-#[path = "../../onnx/src/arguments.rs"]
+#[path = "../../onnx/command/arguments.rs"]
 mod arguments;
 
 const TYPES: [ValueType; 6] = [

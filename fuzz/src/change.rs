@@ -1,7 +1,7 @@
 //! Changes of networks, and certificates that go with them.
 
 use arbitrary::Unstructured;
-use wasm2onnx_compiler::certify::{self, Broken, FieldName, Location, Proved};
+use wasm2onnx_certify::{Broken, Failure, FieldName, Location, Proved, prove};
 use wasm2onnx_runtime::{Cell, Domain, Field, Interval, Network, Place};
 
 /// An element of a list, if it has any.
@@ -166,7 +166,7 @@ pub fn change(network: &mut Network, from: &mut Unstructured) -> arbitrary::Resu
 pub fn settle(network: &mut Network, checks: &mut u32, coarse: bool) -> bool {
     while *checks > 0 {
         *checks -= 1;
-        match certify::check(network) {
+        match prove(network) {
             Ok(_) => return true,
             Err(failure) => {
                 if !widen(network, &failure, coarse) {
@@ -184,7 +184,7 @@ fn field_of(network: &Network, name: FieldName) -> Option<Field> {
 }
 
 /// Declares what was proved. Whether there was something to declare.
-fn widen(network: &mut Network, failure: &certify::Failure, coarse: bool) -> bool {
+fn widen(network: &mut Network, failure: &Failure, coarse: bool) -> bool {
     let hull = |declared: Interval, proved: Proved| {
         let number = |x: Option<i128>| x.and_then(|x| i64::try_from(x).ok());
         let (mut lo, mut hi) = (declared.lo.min(number(proved.lo)?), declared.hi.max(number(proved.hi)?));

@@ -20,6 +20,7 @@ mod trace;
 mod weights;
 
 use prost::Message;
+use wasm2onnx_certify::{Certified, Summary};
 use wasm2onnx_runtime::{Network, Terminal, validate};
 
 use crate::proto::{DataType, ModelProto, OperatorSetIdProto};
@@ -129,7 +130,26 @@ pub enum ExportError {
 /// # Errors
 ///
 /// As [`ExportError`] lists them.
-pub fn export(network: &Network, options: &ExportOptions) -> Result<Vec<u8>, ExportError> {
+pub fn export(network: &Certified, options: &ExportOptions) -> Result<Vec<u8>, ExportError> {
+    write(network, Some(network.summary()), options)
+}
+
+/// Writes a network of which nothing is proved, as [`import_unproved`](crate::import_unproved) reads one. Whoever reads the
+/// model proves its certificate, and refuses it if that cannot be done. For experiments.
+///
+/// # Errors
+///
+/// As [`ExportError`] lists them.
+pub fn export_unproved(network: &Network, options: &ExportOptions) -> Result<Vec<u8>, ExportError> {
+    write(network, None, options)
+}
+
+/// `proved` is what was seen while the network was proved.
+fn write(
+    network: &Network,
+    proved: Option<&Summary>,
+    options: &ExportOptions,
+) -> Result<Vec<u8>, ExportError> {
     validate(network)?;
     let plan = Plan::new(network, &options.entry, options.attention)?;
     if let Some(ty) = plan.entry.params.iter().chain(&plan.entry.results).find(|ty| ty.is_reference()) {
@@ -151,7 +171,7 @@ pub fn export(network: &Network, options: &ExportOptions) -> Result<Vec<u8>, Exp
         opset_import: vec![OperatorSetIdProto { version, ..Default::default() }],
         producer_name: "wasm2onnx".into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
-        metadata_props: metadata::of(&plan, options, &graph),
+        metadata_props: metadata::of(&plan, proved, options, &graph),
         graph: Some(graph),
     };
     Ok(model.encode_to_vec())

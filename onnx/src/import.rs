@@ -5,7 +5,7 @@
 //! refused; nothing in it is believed before it is checked.
 
 use prost::Message;
-use wasm2onnx_compiler::certify;
+use wasm2onnx_certify::{Certified, check};
 use wasm2onnx_runtime::{Network, validate};
 
 use crate::export::STORED_PAGE;
@@ -61,7 +61,7 @@ pub enum ImportError {
 /// # Errors
 ///
 /// As [`ImportError`] lists them.
-pub fn import(bytes: &[u8]) -> Result<Network, ImportError> {
+pub fn import(bytes: &[u8]) -> Result<Certified, ImportError> {
     let model = parse(bytes)?;
     let graph = model.graph.as_ref().expect("parsed models have one");
     // What is missing is named before it is noticed that the rest was changed.
@@ -75,8 +75,7 @@ pub fn import(bytes: &[u8]) -> Result<Network, ImportError> {
         return Err(ImportError::Integrity);
     }
     let network = network(&model)?;
-    certify::check(&network).map_err(|failure| ImportError::Certificate(failure.to_string()))?;
-    Ok(network)
+    check(network).map_err(|rejected| ImportError::Certificate(rejected.failure.to_string()))
 }
 
 /// Reads the network of a model whose tensors may have been changed: neither the checksums nor the

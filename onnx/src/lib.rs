@@ -78,6 +78,7 @@ mod model;
 mod pack;
 pub mod proto;
 
-pub use export::{Attention, ExportError, ExportOptions, Form, export, least_memory};
+pub use export::{Attention, ExportError, ExportOptions, Form, export, export_unproved, least_memory};
 pub use import::{Description, ImportError, describe, import, import_unproved, is_model};
 pub use pack::Slots;
+pub use wasm2onnx_certify::Certified;

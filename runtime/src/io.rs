@@ -71,6 +71,7 @@ impl Waits {
     }
 
     /// Keys of the rows with how many bytes the program has read, and with how many there are.
+    #[cfg(feature = "jit")]
     pub(crate) fn keys(&self) -> (u64, u64) {
         (self.position, self.length)
     }

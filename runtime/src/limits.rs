@@ -24,15 +24,18 @@ pub const MAX_INDICES: usize = u32::MAX as usize - 1;
 
 /// Most fields of `z` of a network that machine code is generated for. The work of generating it, and
 /// the stack frame of the code, grow with them; the compiler makes networks of less than half as many.
+#[cfg(feature = "jit")]
 pub const MAX_COMPILED_FIELDS: usize = 512;
 
 /// Longest chain of steps that machine code does without asking how many are left to run.
 pub const MAX_CHAIN: usize = 64;
 
 /// Terms of the rows of a native function, about: no expert is added to one that has more.
+#[cfg(feature = "jit")]
 pub const MAX_COMPILED_TERMS: usize = 1 << 16;
 
 /// Largest stack frame of a native function, in bytes. One that would need more is never entered.
+#[cfg(feature = "jit")]
 pub const MAX_FRAME: u32 = 64 << 10;
 
 /// Most steps of a run between two calls of a progress callback.

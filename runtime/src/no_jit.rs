@@ -1,6 +1,7 @@
 //! In the place of the module `jit`, without the feature: nothing is ever compiled.
 
 use crate::code::Code;
+use crate::io::Waits;
 use crate::network::{ExpertId, Network};
 use crate::stepper::Slice;
 use crate::tokens::TokenEnds;
@@ -27,6 +28,7 @@ impl Jit {
         match *self {}
     }
 
+    #[expect(clippy::too_many_arguments, reason = "it stands for the other one")]
     pub(crate) fn compile(
         &mut self,
         _: &Network,
@@ -35,7 +37,7 @@ impl Jit {
         _: &Trace,
         _: ExpertId,
         _: &[f64],
-        _: &dyn Fn(ExpertId) -> bool,
+        _: Option<&Waits>,
     ) {
         match *self {}
     }

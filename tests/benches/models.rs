@@ -9,8 +9,8 @@
 use std::time::Instant;
 
 use wasm2onnx::{Attention, Form};
-use wasm2onnx_compiler::{Options, compile};
-use wasm2onnx_runtime::{Network, Value};
+use wasm2onnx_compiler::{Certified, Options, compile};
+use wasm2onnx_runtime::Value;
 use wasm2onnx_tests::examples::{self, Call};
 use wasm2onnx_tests::onnx_runtime::{Ended, Level, LoopModel, model};
 use wasm2onnx_tests::oracle::{Oracle, Wasmtime};
@@ -42,7 +42,7 @@ fn main() {
 }
 
 /// The network of a module for one of its functions.
-fn network(wasm: &[u8], entry: &str) -> Network {
+fn network(wasm: &[u8], entry: &str) -> Certified {
     let options =
         Options { exports: Some(vec![entry.to_owned()]), stdout_bytes: 1 << 20, ..Options::default() };
     compile(wasm, &options).unwrap_or_else(|error| panic!("{error}"))

@@ -1,7 +1,6 @@
 //! Small programs for tests of executors and models. Each exports `run`.
 
-use wasm2onnx_compiler::{Options, compile};
-use wasm2onnx_runtime::Network;
+use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_runtime::Value::{self, F32, F64, I32, I64};
 
 /// A program and calls of it.
@@ -34,7 +33,7 @@ impl Program {
     /// # Panics
     ///
     /// If the program does not compile.
-    pub fn network(&self) -> Network {
+    pub fn network(&self) -> Certified {
         let options = Options {
             exports: Some(vec!["run".to_owned()]),
             stdin_bytes: STREAM_BYTES,

@@ -2,7 +2,7 @@
 //! executor answer alike, and rightly.
 
 use fastrand::Rng;
-use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_runtime::Network;
 use wasm2onnx_runtime::lockstep::End;
 use wasm2onnx_tests::examples::{self, Answer, Call, Example};
@@ -110,7 +110,7 @@ fn run(network: &Network, call: &Call, way: Way, max_steps: u64) -> Run {
         .unwrap_or_else(|error| panic!("{way:?}, {}: {error}", Shown(call)))
 }
 
-fn network(example: &Example) -> Network {
+fn network(example: &Example) -> Certified {
     compile(example.wasm, &Options::default()).unwrap_or_else(|error| panic!("{}: {error}", example.name))
 }
 

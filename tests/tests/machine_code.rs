@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_runtime::lockstep::{End, compare_machine_code, compare_step_by_step};
 use wasm2onnx_runtime::{Config, Instance, Network, Value};
 use wasm2onnx_tests::in_parallel;
@@ -15,7 +15,7 @@ use wasm2onnx_tests::oracle::{Engine, Oracle, Wasmtime};
 /// Visits that make a packet hot: at once, early, by default.
 const THRESHOLDS: [u32; 3] = [0, 2, 1_000];
 
-fn network(wasm: &[u8]) -> Network {
+fn network(wasm: &[u8]) -> Certified {
     compile(wasm, &Options::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 

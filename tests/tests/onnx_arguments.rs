@@ -1,8 +1,8 @@
 //! Functions of any number of parameters and results in ONNX Runtime.
 
 use wasm2onnx::{Attention, Form};
-use wasm2onnx_compiler::{Options, compile};
-use wasm2onnx_runtime::{Config, Dense, Instance, Network, Place, Sparse, SparseOptions, Value, ValueType};
+use wasm2onnx_compiler::{Certified, Options, compile};
+use wasm2onnx_runtime::{Config, Dense, Instance, Place, Sparse, SparseOptions, Value, ValueType};
 use wasm2onnx_tests::onnx_file::File;
 use wasm2onnx_tests::onnx_runtime::{Bound, Level, LoopModel, StepModel, follow, model};
 use wasm2onnx_tests::ours::outcome;
@@ -14,7 +14,7 @@ const COUNTS: [usize; 9] = [1, 12, 13, 62, 63, 64, 65, 100, 1_000];
 
 /// A function that mixes all of its parameters, in order, and returns so many of them from the last on.
 /// `before` is what else the module has.
-fn mixes(ty: ValueType, count: usize, results: usize, before: &str) -> Network {
+fn mixes(ty: ValueType, count: usize, results: usize, before: &str) -> Certified {
     let params = format!("{ty} ").repeat(count);
     let returned = format!("{ty} ").repeat(results);
     let bits = match ty {
@@ -49,7 +49,7 @@ const PAGED: &str = r#"(memory 2) (func $fill (param i64 i64 i64 i64 i64 i64 i64
         (i64.const 6) (i64.const 7) (i64.const 8)))) (start $start)"#;
 
 /// Compares a call with the sparse executor, in the loop form and in the step form.
-fn compare(network: &Network, args: &[Value], what: &str) {
+fn compare(network: &Certified, args: &[Value], what: &str) {
     let mut instance = Instance::with_config(network, Config::default()).expect("it is created");
     let expected = outcome(instance.invoke("run", args));
     let mut whole = LoopModel::load(&model(network, "run", Form::Loop, Attention::Indexed), Level::All);
@@ -78,7 +78,7 @@ fn of_type(ty: ValueType) {
     }
 }
 
-fn is_paged(network: &Network) -> bool {
+fn is_paged(network: &Certified) -> bool {
     File::read(&model(network, "run", Form::Loop, Attention::Indexed)).takes_one_instance()
 }
 

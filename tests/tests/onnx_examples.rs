@@ -3,7 +3,7 @@
 //! sparse executor, at all levels of graph optimization.
 
 use wasm2onnx::{Attention, Form};
-use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_runtime::{Network, Sparse, SparseOptions};
 use wasm2onnx_tests::examples::{self, Call, Example};
 use wasm2onnx_tests::onnx_runtime::{Driver, Level, LoopModel, StepModel, Steps, follow, model};
@@ -74,7 +74,7 @@ fn example(name: &str) -> Example {
 
 /// The network for one call, as `wasm2onnx compile` makes it but for smaller streams, and for the
 /// step form, which has cells for all of it, a smaller memory.
-fn network(example: &Example, call: &Call, form: Form) -> Network {
+fn network(example: &Example, call: &Call, form: Form) -> Certified {
     let options = Options {
         exports: Some(vec![call.entry.to_owned()]),
         stdin_bytes: STREAM_BYTES,

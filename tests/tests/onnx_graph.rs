@@ -8,8 +8,7 @@ use std::process::Stdio;
 use prost::Message;
 use wasm2onnx::proto::{DataType, GraphProto, NodeProto};
 use wasm2onnx::{Attention, ExportOptions, Form, export};
-use wasm2onnx_compiler::{Options, compile};
-use wasm2onnx_runtime::Network;
+use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_tests::onnx_file::{File, integer};
 use wasm2onnx_tests::onnx_runtime::python;
 use wasm2onnx_tests::{examples, programs};
@@ -24,7 +23,7 @@ const OPSET: i64 = 26;
 struct Subject {
     name: String,
     entry: String,
-    network: Network,
+    network: Certified,
 }
 
 /// All examples, each with all of its functions, and all small programs.

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use fastrand::Rng;
 use wasm2onnx::import::import_unproved;
-use wasm2onnx::{Attention, ExportError, ExportOptions, Form, ImportError, export, import};
+use wasm2onnx::{Attention, ExportError, ExportOptions, Form, ImportError, export_unproved, import};
 use wasm2onnx_runtime::{Config, Error, Instance, Network, validate};
 use wasm2onnx_tests::onnx_file::File;
 use wasm2onnx_tests::onnx_runtime::model;
@@ -403,12 +403,12 @@ fn networks_that_break_a_rule_are_not_written() {
     let network = import(&bytes).expect("it was written");
     let entry = network.entries.keys().next().expect("it has one").clone();
     let written = |network: &Network, entry: &str| {
-        export(network, &ExportOptions { entry: entry.to_owned(), ..ExportOptions::default() })
+        export_unproved(network, &ExportOptions { entry: entry.to_owned(), ..ExportOptions::default() })
     };
     assert!(written(&network, &entry).is_ok());
     assert!(matches!(written(&network, "nobody"), Err(ExportError::UnknownExport { .. })));
     // A first row in no region.
-    let mut broken = network.clone();
+    let mut broken = network.clone().into_network();
     broken.first_rows.push((1, 1.0));
     assert!(matches!(written(&broken, &entry), Err(ExportError::Malformed(_))));
     assert!(matches!(written(&Network::default(), &entry), Err(ExportError::Malformed(_))));

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use wasm2onnx::{Attention, ExportOptions, Form, least_memory};
-use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_runtime::{Config, Instance, Network, Value};
 use wasm2onnx_tests::onnx_runtime::{Level, LoopModel, model, python};
 use wasm2onnx_tests::ours::outcome;
@@ -12,9 +12,15 @@ use wasm2onnx_tests::rng;
 /// Megabytes that a run may take more than with one page of memory.
 const LEAST_PAGES_AND: f64 = 50.0;
 
-/// Loads a model in a fresh process, runs it once, and prints its results and the peak in megabytes.
+/// Loads a model in a fresh process, runs it once, and prints its results and the peak in megabytes. `ru_maxrss` would count
+/// what the process that started this one had, too.
 const RUN_ONCE: &str = "
-import sys, numpy, onnxruntime, resource
+import re, sys, numpy, onnxruntime, resource
+def peak():
+    try:
+        return int(re.search(r'VmHWM:\\s*(\\d+) kB', open('/proc/self/status').read())[1]) * 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads, options.log_severity_level = 1, 4
 session = onnxruntime.InferenceSession(sys.argv[1], options)
@@ -22,11 +28,11 @@ feeds = {i.name: numpy.array([int(sys.argv[2])], 'int32') if i.name != 'stdin' e
     numpy.frombuffer(sys.argv[3].encode(), 'uint8') for i in session.get_inputs()}
 out = dict(zip((o.name for o in session.get_outputs()), session.run(None, feeds)))
 print(out['result0'][0], out['trap'][0], len(out.get('stdout', [])), bytes(out.get('stdout', [])).hex())
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(peak() / 1e6)
 ";
 
 /// What a call of `f` gives in a fresh process, and its peak in megabytes.
-fn in_a_process(network: &Network, argument: i32, stdin: &str) -> (String, f64) {
+fn in_a_process(network: &Certified, argument: i32, stdin: &str) -> (String, f64) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.onnx");
     std::fs::write(&path, model(network, "f", Form::Loop, Attention::Indexed)).expect("a file");
@@ -43,7 +49,7 @@ fn in_a_process(network: &Network, argument: i32, stdin: &str) -> (String, f64) 
     (results.to_owned(), peak.trim().parse().expect("megabytes"))
 }
 
-fn network(wat: &str, options: Options) -> Network {
+fn network(wat: &str, options: Options) -> Certified {
     let wasm = wat::parse_str(wat).expect("a module");
     compile(&wasm, &Options { exports: Some(vec!["f".to_owned()]), ..options })
         .unwrap_or_else(|error| panic!("{error}"))
@@ -101,10 +107,11 @@ fn the_least_memory_of_a_run_is_known_beforehand() {
 /// A data segment costs many times its size where the model is loaded.
 #[test]
 fn what_is_said_of_data_is_what_it_takes() {
-    const BYTES: usize = 2 << 20;
+    // So many that it does not matter how much the allocator keeps, which is some 20 MB more or less from run to run.
+    const BYTES: usize = 4 << 20;
     let f = r#"(func (export "f") (param i32) (result i32) (i32.load8_u (local.get 0)))"#;
     let with = |data: &str| {
-        network(&format!(r#"(memory 33) (data (i32.const 0) "{data}") {f}"#), Options::default())
+        network(&format!(r#"(memory 65) (data (i32.const 0) "{data}") {f}"#), Options::default())
     };
     let options = ExportOptions { entry: "f".to_owned(), ..ExportOptions::default() };
     let [(said, found), (said_without, found_without)] = [BYTES, 0].map(|bytes| {
@@ -116,7 +123,7 @@ fn what_is_said_of_data_is_what_it_takes() {
     });
     let (said, found) = (said - said_without, found - found_without);
     println!("said {said:.0} MB, found {found:.0}");
-    assert!(said > 100.0 && (0.9..1.3).contains(&(found / said)), "{said} MB, and {found}");
+    assert!(said > 250.0 && (0.9..1.3).contains(&(found / said)), "{said} MB, and {found}");
 }
 
 /// Streams of the size that they have at the command line.

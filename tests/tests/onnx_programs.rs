@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasm2onnx::{Attention, Form};
-use wasm2onnx_compiler::{Options, Signature, compile, exported_functions};
+use wasm2onnx_compiler::{Certified, Options, Signature, compile, exported_functions};
 use wasm2onnx_runtime::{Dense, Executor, Network, Value};
 use wasm2onnx_tests::onnx_file::File;
 use wasm2onnx_tests::onnx_runtime::{Ended, Level, LoopModel, StepModel, follow, model};
@@ -254,7 +254,7 @@ fn batches() {
 }
 
 /// Whether the model of a network is of the paged variant: its batch is 1.
-fn is_paged(network: &Network, attention: Attention) -> bool {
+fn is_paged(network: &Certified, attention: Attention) -> bool {
     attention == Attention::Indexed
         && File::read(&model(network, "run", Form::Loop, attention)).takes_one_instance()
 }

@@ -8,8 +8,7 @@ use onnx_protobuf as standard;
 use onnx_protobuf::Message;
 use wasm2onnx::proto::{self, AttributeType, DataType, DimensionValue, TypeValue};
 use wasm2onnx::{Attention, ExportOptions, Form, export};
-use wasm2onnx_compiler::{Options, compile};
-use wasm2onnx_runtime::Network;
+use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_tests::onnx_file::File;
 use wasm2onnx_tests::{examples, programs};
 
@@ -193,7 +192,7 @@ fn same<T: PartialEq + std::fmt::Debug>(name: &str, parsed: &[T], meant: &[T]) {
 }
 
 /// A program in all forms and with all ways to read.
-fn check_all(name: &str, network: &Network, entry: &str, attentions: &[Attention], seen: &mut Seen) {
+fn check_all(name: &str, network: &Certified, entry: &str, attentions: &[Attention], seen: &mut Seen) {
     for form in [Form::Loop, Form::Step] {
         for attention in attentions {
             let options = ExportOptions {

@@ -6,7 +6,7 @@ use wasm2onnx::{Attention, Form};
 use wasm2onnx_runtime::lockstep::{End, Report, compare_step_by_step};
 use wasm2onnx_runtime::{Dense, Network, Sparse, SparseOptions, Stepper};
 use wasm2onnx_tests::damage::{Run, erase, packets};
-use wasm2onnx_tests::onnx_runtime::{Driver, Followed, Level, StepModel, Steps, follow, model};
+use wasm2onnx_tests::onnx_runtime::{Driver, Followed, Level, StepModel, Steps, follow, unproved_model};
 use wasm2onnx_tests::programs;
 
 /// Changes of one weight for each program.
@@ -31,7 +31,7 @@ fn compare(network: &Network, run: &Run, max_steps: u64, what: &str) -> Report {
     let report = compare_step_by_step(network, &run.entry, &run.args, max_steps)
         .unwrap_or_else(|divergence| panic!("{what}: {divergence}"));
     for attention in [Attention::Indexed, Attention::Dense] {
-        let bytes = model(network, &run.entry, Form::Step, attention);
+        let bytes = unproved_model(network, &run.entry, Form::Step, attention);
         let read = import_unproved(&bytes).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(read.experts == network.experts && read.lookup == network.lookup, "{what}: other weights");
         let mut model = StepModel::load(&bytes, Level::Basic);
@@ -69,7 +69,7 @@ fn changed_weights_change_the_run_in_the_file_alike() {
     let mut rng = wasm2onnx_tests::rng(6);
     let (mut changes, mut effects, mut inexact) = (0, 0, 0);
     for program in programs::CIRCUITS {
-        let mut network = program.network();
+        let mut network = program.network().into_network();
         let run = Run::follow(&network, "run", program.calls[0], MAX_STEPS).expect("it is short");
         let steps = run.path.len() as u64;
         let unchanged = compare(&network, &run, MAX_STEPS, program.name);
@@ -107,7 +107,7 @@ fn changed_weights_change_the_run_in_the_file_alike() {
 fn an_erased_packet_ends_the_run_in_the_file_where_it_begins() {
     let mut erased = 0;
     for program in programs::all() {
-        let network = program.network();
+        let network = program.network().into_network();
         if network.start.is_some() || network.io.stdin.is_some() {
             continue;
         }

@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
-use wasm2onnx::{Attention, ExportOptions, Form, export};
-use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx::{Attention, Form};
+use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_runtime::lockstep::{End, compare_step_by_step};
 use wasm2onnx_runtime::{
     Config, Dense, Error, ExpertId, Field, Instance, Network, Place, Ports, Sparse, SparseOptions, Stepper,
     Value,
 };
 use wasm2onnx_tests::examples::{self, Call};
+use wasm2onnx_tests::onnx_runtime::{model, unproved_model};
 use wasm2onnx_tests::ours::{self, Way};
 
 /// Instructions of the calls of examples that the vanilla transformer runs.
@@ -160,9 +161,11 @@ impl Models {
     }
 
     /// Writes a model.
-    fn write(&self, network: &Network, entry: &str, form: Form, attention: Attention) -> PathBuf {
-        let options = ExportOptions { entry: entry.to_owned(), form, attention, ..ExportOptions::default() };
-        let model = export(network, &options).unwrap_or_else(|error| panic!("{entry}: {error}"));
+    fn write(&self, network: &Certified, entry: &str, form: Form, attention: Attention) -> PathBuf {
+        self.store(&model(network, entry, form, attention), entry, form, attention)
+    }
+
+    fn store(&self, model: &[u8], entry: &str, form: Form, attention: Attention) -> PathBuf {
         let path = self.0.path().join(format!("{entry}.{form:?}.{attention:?}.onnx"));
         std::fs::write(&path, model).expect("temporary files can be written");
         path
@@ -170,12 +173,12 @@ impl Models {
 }
 
 /// The network of an export of a module in text.
-fn network(entry: &str, wat: &str) -> Network {
+fn network(entry: &str, wat: &str) -> Certified {
     let wasm = wat::parse_str(format!("(module {wat})")).unwrap_or_else(|error| panic!("{entry}: {error}"));
     network_of(entry, &wasm)
 }
 
-fn network_of(entry: &str, wasm: &[u8]) -> Network {
+fn network_of(entry: &str, wasm: &[u8]) -> Certified {
     let options = Options { exports: Some(vec![entry.to_owned()]), ..Options::default() };
     compile(wasm, &options).unwrap_or_else(|error| panic!("{entry}: {error}"))
 }
@@ -297,7 +300,7 @@ fn a_batch() {
     );
 }
 
-fn check_batch(models: &Models, network: &Network, entry: &'static str, rows: &[[i64; 2]]) {
+fn check_batch(models: &Models, network: &Certified, entry: &'static str, rows: &[[i64; 2]]) {
     let model = models.write(network, entry, Form::Loop, Attention::Indexed);
     let columns: Vec<String> =
         (0..2).map(|i| texts(&rows.iter().map(|row| row[i]).collect::<Vec<_>>()).join(",")).collect();
@@ -556,7 +559,7 @@ fn damaged_weights_change_the_vanilla_transformer_alike() {
     let models = Models::new();
     let (mut changes, mut effects, mut inexact) = (0, 0, 0);
     for (entry, wat, args) in PROGRAMS {
-        let mut network = network(entry, wat);
+        let mut network = network(entry, wat).into_network();
         let args = values(&network, entry, args);
         let path = path_of(&network, entry, &args);
         let unchanged = compare_step_by_step(&network, entry, &args, MAX_STEPS).expect("executors agree");
@@ -578,7 +581,9 @@ fn damaged_weights_change_the_vanilla_transformer_alike() {
                 .unwrap_or_else(|divergence| panic!("{entry}, weight {term}: {divergence}"));
             // Up to the first step that is not exact, whose numbers are still.
             let zs = numbers(&network, entry, &args, report.steps);
-            let model = models.write(&network, entry, Form::Step, Attention::Dense);
+            let (form, attention) = (Form::Step, Attention::Dense);
+            let model = unproved_model(&network, entry, form, attention);
+            let model = models.store(&model, entry, form, attention);
             for softmax in [false, true] {
                 let found = dumped(&models, &model, softmax, &args, report.steps);
                 for (step, (found, z)) in found.iter().zip(&zs).enumerate() {

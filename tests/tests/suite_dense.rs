@@ -5,7 +5,8 @@
 
 use std::sync::Mutex;
 
-use wasm2onnx_runtime::{Error, Instance, Network};
+use wasm2onnx_compiler::Certified;
+use wasm2onnx_runtime::{Error, Instance};
 use wasm2onnx_tests::in_parallel;
 use wasm2onnx_tests::ours::Way;
 use wasm2onnx_tests::suite::run::{Stop, compile_all};
@@ -75,7 +76,7 @@ fn a_sample_gives_what_the_suite_expects() {
 }
 
 /// Runs the beginnings of a script's modules.
-fn run(script: &[Line], networks: &[Option<Result<Network, Stop>>]) -> Result<Tally, String> {
+fn run(script: &[Line], networks: &[Option<Result<Certified, Stop>>]) -> Result<Tally, String> {
     let mut tally = Tally::default();
     let mut current: Option<Instance> = None;
     let mut of_module = 0;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_runtime::lockstep::End;
-use wasm2onnx_runtime::{Error, Instance, Network, TrapCode, Value};
+use wasm2onnx_runtime::{Error, Instance, TrapCode, Value};
 use wasm2onnx_tests::examples::Call;
 use wasm2onnx_tests::oracle::{Engine, Oracle, Outcome, Stop, Wasmtime};
 use wasm2onnx_tests::ours::{self, Way};
@@ -19,7 +19,7 @@ const ITERATIONS: i32 = 1_000_000;
 
 struct Test {
     wasm: Vec<u8>,
-    network: Network,
+    network: Certified,
 }
 
 impl Test {

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 use wasm2onnx::{Attention, Form};
-use wasm2onnx_compiler::{Options, compile};
-use wasm2onnx_runtime::{Executor, Network, TrapCode, Value};
+use wasm2onnx_compiler::{Certified, Options, compile};
+use wasm2onnx_runtime::{Executor, TrapCode, Value};
 use wasm2onnx_tests::onnx_file::File;
-use wasm2onnx_tests::onnx_runtime::{Ended, model};
+use wasm2onnx_tests::onnx_runtime::{Ended, model, unproved_model};
 use wasm2onnx_tests::oracle::{Outcome, Stop};
 use wasm2onnx_tests::ours::ended;
 use wasm2onnx_tests::python::{Answer, Run, answer, answers, lines};
@@ -33,7 +33,7 @@ struct Runs {
 
 /// A network, the function that its models run, and its name.
 #[derive(Clone, Copy)]
-struct Subject<'n>(&'n str, &'n Network, &'n str);
+struct Subject<'n>(&'n str, &'n Certified, &'n str);
 
 impl Runs {
     fn new() -> Runs {
@@ -43,11 +43,14 @@ impl Runs {
 
     /// Writes a model.
     fn write(&mut self, Subject(name, network, entry): Subject, form: Form, attention: Attention) -> PathBuf {
+        self.store(&format!("{name}.{form:?}.{attention:?}"), &model(network, entry, form, attention))
+    }
+
+    fn store(&mut self, name: &str, model: &[u8]) -> PathBuf {
         // Programs may have one name.
         self.models += 1;
-        let path = self.folder.path().join(format!("{}.{name}.{form:?}.{attention:?}.onnx", self.models));
-        std::fs::write(&path, model(network, entry, form, attention))
-            .expect("temporary files can be written");
+        let path = self.folder.path().join(format!("{}.{name}.onnx", self.models));
+        std::fs::write(&path, model).expect("temporary files can be written");
         path
     }
 
@@ -317,11 +320,12 @@ fn changed_weights_are_noticed() {
     let steps = ended(&network, "run", Executor::Sparse, args, &[], None).1;
     let run = damage::Run::follow(&network, "run", args, steps).expect("it ends");
     let mut runs = Runs::new();
-    let mut damaged = network.clone();
+    let mut damaged = network.clone().into_network();
     while runs.runs.len() < CHANGES {
         let (change, factor) = run.random_change(&mut rng, &network.experts);
         if let Some(undo) = change.apply(&mut damaged, factor) {
-            let model = runs.write(Subject(program.name, &damaged, "run"), Form::Loop, Attention::Indexed);
+            let model = unproved_model(&damaged, "run", Form::Loop, Attention::Indexed);
+            let model = runs.store(program.name, &model);
             undo.apply(&mut damaged);
             runs.add(&model, Subject(program.name, &network, "run"), &[args], &[], Some(2 * steps));
         }

@@ -146,7 +146,8 @@ impl Program {
 }
 
 fn compiled(name: &str, wasm: &[u8]) -> Network {
-    compile(wasm, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"))
+    let network = compile(wasm, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    network.into_network()
 }
 
 /// All that an executor holds.

@@ -47,14 +47,14 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use crate::backend::{Assembled, Lowered};
+use crate::backend::{Blueprint, Lowered};
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Func, Function, Module, Origin};
-use crate::parallel;
 use check::{Check, Of};
 use prove::{Prover, World};
 use state::First;
-use wasm2onnx_runtime::{ExpertId, Validated};
+use wasm2onnx_certify::parallel;
+use wasm2onnx_runtime::{ExpertId, Network, Validated};
 
 /// How many times as many states the packets of library routines are compared on: routines are few, and some of what they
 /// do is seldom seen in a state.
@@ -67,11 +67,12 @@ const ROUTINE: u32 = 8;
 /// [`ErrorKind::Mismatch`] for the first difference.
 pub fn run(
     module: &Module,
-    assembled: &Assembled,
+    network: &Network,
+    blueprint: &Blueprint,
     states: u32,
     proof: bool,
 ) -> Result<Validated, CompileError> {
-    let Assembled { network, layout, functions } = assembled;
+    let Blueprint { layout, functions } = blueprint;
     let entries: Vec<ExpertId> = functions.iter().map(|f| network.packets[f.first as usize].expert).collect();
     let mut first = First::new(network);
     boundary::freeze(module, layout, &entries, &mut first);

@@ -10,15 +10,15 @@ use wasm2onnx_runtime::{MemoryPages, Network, Place, Ports, ValueType};
 /// The programs whose networks are changed: all kinds of packets.
 const PROGRAMS: [&str; 6] = ["sudoku", "interpreter", "expressions", "recursive", "sha256", "nbody"];
 
-fn assemble(bytes: &[u8]) -> (Module, Assembled) {
+fn assemble(bytes: &[u8]) -> (Module, Network, Blueprint) {
     let mut module = frontend::parse(bytes, &Options::default()).expect("it is valid");
     legalize::run(&mut module);
     optimize::run(&mut module);
-    let assembled = backend::certified(&module).expect("it has a network");
-    (module, assembled)
+    let (network, blueprint) = backend::certified(&module).expect("it has a network");
+    (module, network.into_network(), blueprint)
 }
 
-fn example(name: &str) -> (Module, Assembled) {
+fn example(name: &str) -> (Module, Network, Blueprint) {
     let path = format!("{}/../examples/{name}/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
     assemble(&std::fs::read(path).expect("examples are in the repository"))
 }
@@ -93,8 +93,9 @@ fn first_row(network: &mut Network, random: &mut Random) -> Option<()> {
 #[test]
 fn networks_of_programs_are_right() {
     for name in PROGRAMS {
-        let (module, assembled) = example(name);
-        let validated = run(&module, &assembled, 16, false).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let (module, network, blueprint) = example(name);
+        let validated =
+            run(&module, &network, &blueprint, 16, false).unwrap_or_else(|error| panic!("{name}: {error}"));
         println!("{name}: {validated:?}");
         assert!(validated.states >= 12 * validated.packets, "{name}: {validated:?}");
     }
@@ -116,15 +117,14 @@ fn changed_networks_are_found_out() {
     for (what, change, share) in changes {
         let (mut found, mut all) = (0, 0);
         for name in PROGRAMS {
-            let (module, mut assembled) = example(name);
-            let original = assembled.network.clone();
+            let (module, original, blueprint) = example(name);
             for _ in 0..60 {
-                assembled.network = original.clone();
-                if change(&mut assembled.network, &mut random).is_none() {
+                let mut network = original.clone();
+                if change(&mut network, &mut random).is_none() {
                     continue;
                 }
                 all += 1;
-                found += usize::from(run(&module, &assembled, 16, false).is_err());
+                found += usize::from(run(&module, &network, &blueprint, 16, false).is_err());
             }
         }
         println!("{what}: {found} of {all} found");
@@ -137,8 +137,8 @@ fn changed_networks_are_found_out() {
 fn slots_that_are_wrong_are_found_out() {
     let (mut shared, mut behind, mut dead) = (0, 0, 0);
     for (network, mut lowered) in PROGRAMS.into_iter().flat_map(|name| {
-        let Assembled { network, functions, .. } = example(name).1;
-        functions.into_iter().map(move |lowered| (network.clone(), lowered))
+        let (_, network, blueprint) = example(name);
+        blueprint.functions.into_iter().map(move |lowered| (network.clone(), lowered))
     }) {
         let wrong = |lowered: &Lowered| Of::new(&network, lowered).err().map(|(_, why)| why);
         let lowered = &mut lowered;
@@ -203,13 +203,12 @@ fn a_boundary_that_is_wrong_is_found_out() {
         ("another first expert", |n| n.entries.get_mut("f").unwrap().expert += 1),
         ("no start function", |n| n.start = None),
     ];
-    let (module, mut assembled) = assemble(text.as_bytes());
-    run(&module, &assembled, 8, false).expect("it is right");
-    let original = assembled.network.clone();
+    let (module, original, blueprint) = assemble(text.as_bytes());
+    run(&module, &original, &blueprint, 8, false).expect("it is right");
     for (what, change) in changes {
-        assembled.network = original.clone();
-        change(&mut assembled.network);
-        assert!(run(&module, &assembled, 0, false).is_err(), "{what}");
+        let mut network = original.clone();
+        change(&mut network);
+        assert!(run(&module, &network, &blueprint, 0, false).is_err(), "{what}");
     }
 }
 

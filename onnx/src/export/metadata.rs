@@ -1,7 +1,7 @@
 //! The model's metadata: see [`crate::model`].
 
 use serde_json::{Value, json};
-use wasm2onnx_compiler::certify;
+use wasm2onnx_certify::Summary;
 use wasm2onnx_runtime::{Cell, Domain, Entry, Name, Network, Place, Terminal, ValueType};
 
 use super::plan::Plan;
@@ -11,7 +11,12 @@ use crate::pack::Slots;
 use crate::proto::{GraphProto, StringStringEntryProto};
 
 /// All entries, their keys under `wasm2onnx.`.
-pub fn of(plan: &Plan, options: &ExportOptions, graph: &GraphProto) -> Vec<StringStringEntryProto> {
+pub fn of(
+    plan: &Plan,
+    proved: Option<&Summary>,
+    options: &ExportOptions,
+    graph: &GraphProto,
+) -> Vec<StringStringEntryProto> {
     let network = plan.network;
     let mut entries = vec![
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
@@ -23,7 +28,7 @@ pub fn of(plan: &Plan, options: &ExportOptions, graph: &GraphProto) -> Vec<Strin
         ("entry", entry(plan).to_string()),
         ("regions", regions(network).to_string()),
         ("traps", traps(network).to_string()),
-        ("certificate", certificate(network).to_string()),
+        ("certificate", certificate(proved).to_string()),
         ("validated", model::validated(&network.validated).to_string()),
         ("declared", model::to_text(&Declared::of(network, plan.name, plan.entry))),
         ("debug", model::debug(network).to_string()),
@@ -163,19 +168,14 @@ fn traps(network: &Network) -> Value {
     Value::Object(network.terminals.iter().enumerate().filter_map(trap).collect())
 }
 
-/// The largest magnitude that the certificate proves, and where it is.
-fn certificate(network: &Network) -> Value {
-    match certify::check(network) {
-        Ok(summary) => {
-            let (expert, row) = &summary.largest_at;
-            json!({
-                "largest": summary.largest_magnitude,
-                "headroom_bits": summary.headroom(),
-                "expert": expert,
-                "row": row.to_string(),
-            })
-        }
-        // Only networks that a test damaged: whoever reads the model refuses it.
-        Err(failure) => json!({ "failure": failure.to_string() }),
-    }
+/// The largest magnitude that the certificate proves, and where it is; null if it was not proved.
+fn certificate(proved: Option<&Summary>) -> Value {
+    let Some(summary) = proved else { return Value::Null };
+    let (expert, row) = &summary.largest_at;
+    json!({
+        "largest": summary.largest_magnitude,
+        "headroom_bits": summary.headroom(),
+        "expert": expert,
+        "row": row.to_string(),
+    })
 }

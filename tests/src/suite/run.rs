@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use wasm2onnx_compiler::error::ErrorKind;
-use wasm2onnx_compiler::{CompileError, compile};
-use wasm2onnx_runtime::{Error, Instance, Network, TrapCode, Value};
+use wasm2onnx_compiler::{Certified, CompileError, compile};
+use wasm2onnx_runtime::{Error, Instance, TrapCode, Value};
 use wasmparser::WasmFeatures;
 
 use super::host::{Imports, all_given, options};
@@ -89,7 +89,7 @@ impl From<Error> for Stop {
 }
 
 /// A script's modules, compiled: a network, or why there is none, for each command that needs one.
-pub fn compile_all(script: &[Line], features: WasmFeatures) -> Vec<Option<Result<Network, Stop>>> {
+pub fn compile_all(script: &[Line], features: WasmFeatures) -> Vec<Option<Result<Certified, Stop>>> {
     let mut registered = BTreeSet::new();
     let mut networks = Vec::new();
     for line in script {
@@ -108,7 +108,7 @@ pub fn compile_all(script: &[Line], features: WasmFeatures) -> Vec<Option<Result
     networks
 }
 
-fn compile_one(wasm: &[u8], registered: &BTreeSet<&str>, features: WasmFeatures) -> Result<Network, Stop> {
+fn compile_one(wasm: &[u8], registered: &BTreeSet<&str>, features: WasmFeatures) -> Result<Certified, Stop> {
     let imports = Imports::of(wasm).map_err(|error| Stop::Invalid(error.to_string()))?;
     if let Some(name) = imports.mistaken() {
         return Err(Stop::Unlinkable(format!("spectest.{name} has another type")));
@@ -124,7 +124,7 @@ fn compile_one(wasm: &[u8], registered: &BTreeSet<&str>, features: WasmFeatures)
 /// Runs a script whose networks are those of [`compile_all`].
 pub fn run(
     script: &[Line],
-    networks: &[Option<Result<Network, Stop>>],
+    networks: &[Option<Result<Certified, Stop>>],
     features: WasmFeatures,
     way: Way,
 ) -> Tally {
@@ -162,7 +162,7 @@ impl<'n> Run<'n> {
     fn command(
         &mut self,
         command: &Command,
-        network: Option<&'n Result<Network, Stop>>,
+        network: Option<&'n Result<Certified, Stop>>,
     ) -> Result<(), String> {
         match command {
             Command::Module { name, .. } => {
@@ -253,7 +253,7 @@ impl<'n> Run<'n> {
         Ok(())
     }
 
-    fn instantiate(&self, network: Option<&'n Result<Network, Stop>>) -> Result<Instance<'n>, Stop> {
+    fn instantiate(&self, network: Option<&'n Result<Certified, Stop>>) -> Result<Instance<'n>, Stop> {
         let network = network.expect("it was compiled").as_ref().map_err(Stop::clone)?;
         Ok(Instance::with_config(network, self.way.config(MAX_STEPS))?)
     }

@@ -17,7 +17,7 @@ fn main() -> anyhow::Result<()> {
     let path = args.next().context("steps MODEL.onnx [ARGS...]")?;
     let mut session = load(&path)?;
     let bytes = std::fs::read(&path)?;
-    let mut driver = Driver::new(&mut session, wasm2onnx::import(&bytes)?)?;
+    let mut driver = Driver::new(&mut session, wasm2onnx::import(&bytes)?.into_network())?;
     let args: Vec<String> = args.collect();
     let entry = driver.entry.clone();
     ensure!(list(&entry["args"]).len() == args.len(), "it takes {} arguments", list(&entry["args"]).len());

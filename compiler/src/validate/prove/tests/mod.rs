@@ -4,7 +4,7 @@ mod lemmas;
 mod mutations;
 
 use super::{Prover, World};
-use crate::backend::{self, Assembled};
+use crate::backend::{self, Blueprint};
 use crate::ir::{Func, Module};
 use crate::options::Options;
 use crate::validate::boundary;
@@ -13,7 +13,7 @@ use crate::validate::state::First;
 use crate::{frontend, legalize, optimize};
 use rustc_hash::FxHashMap;
 use std::time::{Duration, Instant};
-use wasm2onnx_runtime::ExpertId;
+use wasm2onnx_runtime::{ExpertId, Network};
 
 /// The programs in `examples`.
 const EXAMPLES: [&str; 11] = [
@@ -30,23 +30,24 @@ const EXAMPLES: [&str; 11] = [
     "sudoku",
 ];
 
-fn example(name: &str) -> (Module, Assembled) {
+fn example(name: &str) -> (Module, Network, Blueprint) {
     let path = format!("{}/../examples/{name}/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
     let bytes = std::fs::read(path).expect("examples are in the repository");
     let mut module = frontend::parse(&bytes, &Options::default()).expect("it is valid");
     legalize::run(&mut module);
     optimize::run(&mut module);
-    let assembled = backend::certified(&module).expect("it has a network");
-    (module, assembled)
+    let (network, blueprint) = backend::certified(&module).expect("it has a network");
+    (module, network.into_network(), blueprint)
 }
 
 /// Proves all packets. Calls `seen` with each packet's function and number in it, and the outcome.
 fn prove(
     module: &Module,
-    assembled: &Assembled,
+    network: &Network,
+    blueprint: &Blueprint,
     mut seen: impl FnMut(Func, usize, Result<(), &'static str>, Duration),
 ) {
-    let Assembled { network, layout, functions } = assembled;
+    let Blueprint { layout, functions } = blueprint;
     let entries: Vec<ExpertId> = functions.iter().map(|f| network.packets[f.first as usize].expert).collect();
     let mut first = First::new(network);
     boundary::freeze(module, layout, &entries, &mut first);
@@ -69,11 +70,11 @@ fn shares_of_the_examples() {
     let mut total = (0, 0);
     for name in EXAMPLES {
         let start = Instant::now();
-        let (module, assembled) = example(name);
+        let (module, network, blueprint) = example(name);
         let compiled = start.elapsed();
         let (mut packets, mut proved, mut time, mut in_vain) = (0, 0, Duration::ZERO, Duration::ZERO);
         let mut slowest = (Duration::ZERO, 0, 0);
-        prove(&module, &assembled, |func, index, outcome, took| {
+        prove(&module, &network, &blueprint, |func, index, outcome, took| {
             packets += 1;
             proved += usize::from(outcome.is_ok());
             time += took;
@@ -107,19 +108,19 @@ fn what_is_proved_stands_the_test() {
     let (mut packets, mut proofs, mut refuted, mut wrong) = (0, 0, 0, Vec::new());
     for name in EXAMPLES {
         // A fault may be one that the certificate finds: then there is no network to look at.
-        let Ok((module, assembled)) = std::panic::catch_unwind(|| example(name)) else {
+        let Ok((module, network, blueprint)) = std::panic::catch_unwind(|| example(name)) else {
             println!("{name} has no network");
             continue;
         };
-        let Assembled { network, layout, functions } = &assembled;
+        let Blueprint { layout, functions } = &blueprint;
         let entries: Vec<ExpertId> =
             functions.iter().map(|f| network.packets[f.first as usize].expert).collect();
-        let mut first = First::new(network);
+        let mut first = First::new(&network);
         boundary::freeze(&module, layout, &entries, &mut first);
-        prove(&module, &assembled, |func, index, outcome, _| {
+        prove(&module, &network, &blueprint, |func, index, outcome, _| {
             let lowered = &functions[func.as_u32() as usize];
-            let of = Of::new(network, lowered).expect("they begin");
-            let mut check = Check::new(layout, network, &entries, &first);
+            let of = Of::new(&network, lowered).expect("they begin");
+            let mut check = Check::new(layout, &network, &entries, &first);
             check.enter(&of);
             let tested = check.packet(&of, index, STATES);
             packets += 1;

@@ -1,8 +1,7 @@
 //! Soundness: networks with a fault, thousands of them. What states refute must not be proved.
 
 use super::{EXAMPLES, example};
-use crate::backend::Assembled;
-use crate::certify;
+use crate::backend::{Blueprint, Lowered};
 use crate::ir::{Func, Module};
 use crate::random::Random;
 use crate::validate::boundary;
@@ -108,12 +107,12 @@ fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
 
 /// Packets of a function that a fault may be seen in: that of the expert, or those that a resolver or a table is of.
 fn affected(
-    assembled: &Assembled,
+    network: &Network,
+    functions: &[Lowered],
     owners: &FxHashMap<usize, Vec<usize>>,
     fault: &Fault,
     random: &mut Random,
 ) -> (usize, Vec<usize>) {
-    let (functions, network) = (&assembled.functions, &assembled.network);
     let Some(expert) = fault.expert else {
         // Some packets that look something up.
         let function = random.below(functions.len());
@@ -137,34 +136,38 @@ fn affected(
 }
 
 /// The packets that go to each resolver: those whose proof is lost without it.
-fn owners(module: &Module, assembled: &mut Assembled, before: &[Vec<bool>]) -> FxHashMap<usize, Vec<usize>> {
-    let original = assembled.network.clone();
+fn owners(
+    module: &Module,
+    original: &Network,
+    blueprint: &Blueprint,
+    before: &[Vec<bool>],
+) -> FxHashMap<usize, Vec<usize>> {
+    let functions = &blueprint.functions;
     let mut owners = FxHashMap::default();
-    for function in 0..assembled.functions.len() {
-        let first = assembled.functions[function].first as usize;
-        let end = assembled.functions.get(function + 1).map_or(original.packets.len(), |f| f.first as usize);
-        for number in first + assembled.functions[function].packets.packets.len()..end {
-            assembled.network.clone_from(&original);
-            let experts = &mut assembled.network.experts;
+    for function in 0..functions.len() {
+        let first = functions[function].first as usize;
+        let end = functions.get(function + 1).map_or(original.packets.len(), |f| f.first as usize);
+        for number in first + functions[function].packets.packets.len()..end {
+            let mut network = original.clone();
+            let experts = &mut network.experts;
             for expert in original.experts_of(number) {
                 for row in experts.row_range(expert) {
                     let terms = experts.term_range(row);
                     experts.weights[terms].fill(0.0);
                 }
             }
-            let after = proved(module, assembled);
+            let after = proved(module, &network, blueprint);
             let lost = |index: &usize| before[function][*index] && !after[function][*index];
             owners.insert(number, (0..before[function].len()).filter(lost).collect());
         }
     }
-    assembled.network = original;
     owners
 }
 
 /// Which packets of the functions are proved.
-fn proved(module: &Module, assembled: &Assembled) -> Vec<Vec<bool>> {
-    let mut proved: Vec<Vec<bool>> = vec![Vec::new(); assembled.functions.len()];
-    super::prove(module, assembled, |func, _, outcome, _| {
+fn proved(module: &Module, network: &Network, blueprint: &Blueprint) -> Vec<Vec<bool>> {
+    let mut proved: Vec<Vec<bool>> = vec![Vec::new(); blueprint.functions.len()];
+    super::prove(module, network, blueprint, |func, _, outcome, _| {
         proved[func.as_u32() as usize].push(outcome.is_ok());
     });
     proved
@@ -181,15 +184,14 @@ fn what_states_refute_is_not_proved() {
     let (mut all, mut lost, mut neutral, mut uncertified) = (0, 0, 0, 0);
     let mut kinds: FxHashMap<String, [usize; 2]> = FxHashMap::default();
     for name in EXAMPLES {
-        let (module, mut assembled) = example(name);
-        let original = assembled.network.clone();
-        let before = proved(&module, &assembled);
-        let owners = owners(&module, &mut assembled, &before);
+        let (module, original, blueprint) = example(name);
+        let Blueprint { layout, functions } = &blueprint;
+        let before = proved(&module, &original, &blueprint);
+        let owners = owners(&module, &original, &blueprint, &before);
         for _ in 0..faults {
-            assembled.network.clone_from(&original);
-            let Some(fault) = change(&mut assembled.network, &mut random) else { continue };
-            let (function, packets) = affected(&assembled, &owners, &fault, &mut random);
-            let Assembled { network, layout, functions } = &assembled;
+            let network = &mut original.clone();
+            let Some(fault) = change(network, &mut random) else { continue };
+            let (function, packets) = affected(network, functions, &owners, &fault, &mut random);
             let entries: Vec<ExpertId> =
                 functions.iter().map(|f| network.packets[f.first as usize].expert).collect();
             let mut first = First::new(network);
@@ -217,7 +219,7 @@ fn what_states_refute_is_not_proved() {
                         entry[1] += 1;
                     }
                     // The prover takes the certificate for granted.
-                    Err(_) if certify::check(network).is_err() => uncertified += 1,
+                    Err(_) if wasm2onnx_certify::prove(network).is_err() => uncertified += 1,
                     Err(message) => {
                         let function = &module.functions[Func::from_u32(function as u32)].name;
                         panic!(

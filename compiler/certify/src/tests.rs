@@ -8,7 +8,7 @@ mod speed;
 
 use wasm2onnx_runtime::*;
 
-use super::{Broken, check};
+use super::{Broken, prove};
 use circuits::*;
 
 /// All circuits, by name.
@@ -34,7 +34,7 @@ fn all() -> Vec<(&'static str, Network)> {
 #[test]
 fn circuits_are_certified() {
     for (name, network) in all() {
-        let summary = check(&network).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        let summary = prove(&network).unwrap_or_else(|failure| panic!("{name}: {failure}"));
         assert!(summary.largest_magnitude <= 1 << 53, "{name}");
         assert!(summary.headroom() >= 0.0, "{name}");
         assert_eq!(summary.experts, network.experts.len(), "{name}");
@@ -48,7 +48,7 @@ macro_rules! refused {
         let mut network = $network;
         #[allow(clippy::redundant_closure_call)]
         ($corrupt)(&mut network);
-        match check(&network) {
+        match prove(&network) {
             Ok(_) => panic!("accepted: {}", stringify!($corrupt)),
             Err(failure) if matches!(*failure.broken, $pattern) => {}
             Err(failure) => panic!("{}: {failure}", stringify!($corrupt)),
@@ -137,7 +137,7 @@ fn corrupted_fine_floors_are_refused() {
 /// Without an end to what a proof may cost, this one takes more than four minutes.
 #[test]
 fn a_proof_does_not_take_for_ever() {
-    check(&busy(100)).expect("it is true");
+    prove(&busy(100)).expect("it is true");
     let start = std::time::Instant::now();
     refused!(busy(30_000), |_: &mut Network| {}, Broken::Ghost { .. });
     assert!(start.elapsed().as_secs() < 30, "it took {:?}", start.elapsed());
@@ -241,7 +241,7 @@ fn corrupted_calls_are_refused() {
 fn failures_name_their_place() {
     let mut network = add_loop();
     weight(&mut network, 3, S1, U0, 0.0);
-    let failure = check(&network).expect_err("a sum that is not wrapped");
+    let failure = prove(&network).expect_err("a sum that is not wrapped");
     assert_eq!(
         failure.to_string(),
         "expert 3, row s1: expert 4 declares 0..=4294967295, proved is 1..=4294967296"

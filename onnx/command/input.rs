@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use anyhow::{Context, anyhow};
 use wasm2onnx::{Description, Form, describe, is_model};
-use wasm2onnx_compiler::{GlobalImport, ImportType, MemoryImport, Options, Role, TableImport};
-use wasm2onnx_runtime::{Name, Network, Value, ValueType};
+use wasm2onnx_compiler::{Certified, GlobalImport, ImportType, MemoryImport, Options, Role, TableImport};
+use wasm2onnx_runtime::{Name, Value, ValueType};
 
 use crate::arguments;
 use crate::display::Count;
@@ -180,7 +180,7 @@ impl Source {
     }
 
     /// Its network: of a model the one that it holds, of a module the one that it becomes.
-    pub fn network(&self, options: &ModuleOptions) -> Result<Network, Failure> {
+    pub fn network(&self, options: &ModuleOptions) -> Result<Certified, Failure> {
         if !self.is_model() {
             let network = wasm2onnx_compiler::compile(&self.bytes, &options.compiler(&self.bytes)?);
             return Ok(network.with_context(|| self.shown())?);
@@ -216,7 +216,7 @@ impl Source {
     }
 
     /// Compiles a module for one of its exported functions alone, to be written as a model.
-    pub fn compile(&self, options: &ModuleOptions, name: &str, form: Form) -> Result<Network, Failure> {
+    pub fn compile(&self, options: &ModuleOptions, name: &str, form: Form) -> Result<Certified, Failure> {
         let given = options.max_output;
         let mut options = Options { exports: Some(vec![name.to_owned()]), ..options.compiler(&self.bytes)? };
         if form == Form::Step {

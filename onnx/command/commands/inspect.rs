@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use wasm2onnx::Description;
-use wasm2onnx_compiler::certify::{self, Summary};
+use wasm2onnx_certify::Certified;
 use wasm2onnx_runtime::{
     Cell, Domain, ExpertId, FieldKind, Interval, MemoryPages, Name, Network, Region, Table, Terminal,
     Validated,
@@ -31,8 +31,7 @@ impl Inspect {
         let source = Source::read(&self.input.path)?;
         let network = source.network(&self.module)?;
         let model = source.description()?;
-        let certificate = certify::check(&network).context("the network cannot be certified")?;
-        let report = Report { network: &network, certificate, model }.to_string();
+        let report = Report { network: &network, model }.to_string();
         match io::stdout().lock().write_all(report.as_bytes()) {
             // The reader has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -43,15 +42,15 @@ impl Inspect {
 
 /// Everything that `inspect` prints.
 struct Report<'n> {
-    network: &'n Network,
-    certificate: Summary,
+    network: &'n Certified,
     /// Of a compiled model.
     model: Option<Description>,
 }
 
 impl Display for Report<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Report { network, certificate, model } = self;
+        let Report { network, model } = self;
+        let certificate = network.summary();
         if let Some(model) = model {
             described(f, model)?;
         }

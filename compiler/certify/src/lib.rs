@@ -15,7 +15,7 @@
 //!
 //! # What may be missed
 //!
-//! Ranges are proved, not function: *what* the program computes is compared by the phase `validate`, and by tests. And the
+//! Ranges are proved, not function: *what* the program computes is compared by the compiler's phase `validate`, and by tests. And the
 //! checker is incomplete. It refuses networks that are exact if their certificate says too little or
 //! the rules below do not see why; never the other way round. It trusts nothing that the compiler
 //! says: all of the certificate is proved before it is used.
@@ -86,17 +86,22 @@
 //! Powers of two in [`Domain::PowerOfTwo`](wasm2onnx_runtime::Domain::PowerOfTwo) include 0, what a
 //! miss reads, and go up to 2^62.
 
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
 mod failure;
 mod form;
 mod ghost;
+pub mod parallel;
 mod state;
 mod step;
 #[cfg(test)]
 mod tests;
 mod world;
 
-use crate::parallel;
-use wasm2onnx_runtime::{ExpertId, Interval, Network};
+use std::ops::Deref;
+
+use wasm2onnx_runtime::{ExpertId, Interval, Network, Validated};
 
 pub use failure::{Broken, Declared, Failure, FieldName, Location, Proved};
 use step::{Largest, Prover, Widest};
@@ -131,13 +136,68 @@ impl Summary {
 /// Experts handed to a thread at a time.
 const BLOCK: u32 = 256;
 
+/// A network whose certificate was checked. It is the network wherever one is asked for; what would change it, or pass one
+/// on that was changed, takes it out with [`Certified::into_network`] and has to check again.
+#[derive(Clone, Debug)]
+pub struct Certified {
+    network: Network,
+    summary: Summary,
+}
+
+impl Certified {
+    /// What was seen while it was checked.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The network alone.
+    pub fn into_network(self) -> Network {
+        self.network
+    }
+
+    /// Notes on how many states its packets were compared with the program. The certificate says nothing of that.
+    pub fn set_validated(&mut self, validated: Validated) {
+        self.network.validated = validated;
+    }
+}
+
+impl Deref for Certified {
+    type Target = Network;
+
+    fn deref(&self) -> &Network {
+        &self.network
+    }
+}
+
+/// A network that could not be proved, and why.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{failure}")]
+pub struct Rejected {
+    /// The network as it was given.
+    pub network: Network,
+    /// The first thing that could not be proved.
+    pub failure: Failure,
+}
+
 /// Checks a network and its certificate.
 ///
 /// # Errors
 ///
+/// The network, and the first thing that could not be proved, as of [`prove`].
+pub fn check(network: Network) -> Result<Certified, Box<Rejected>> {
+    match prove(&network) {
+        Ok(summary) => Ok(Certified { network, summary }),
+        Err(failure) => Err(Box::new(Rejected { network, failure })),
+    }
+}
+
+/// Proves what [`check`] does of a network that stays where it is, for those who change it again.
+///
+/// # Errors
+///
 /// The first thing that could not be proved: first what is the same for all steps, then by expert.
-pub fn check(network: &Network) -> Result<Summary, Failure> {
-    let (found, failures) = prove(network, true)?;
+pub fn prove(network: &Network) -> Result<Summary, Failure> {
+    let (found, failures) = all_experts(network, true)?;
     if let Some((_, failure)) = failures.into_iter().min_by_key(|f| f.0) {
         return Err(failure);
     }
@@ -165,8 +225,10 @@ pub fn check(network: &Network) -> Result<Summary, Failure> {
 }
 
 /// The first failure of every expert that has one, ascending; or the one failure of what is the same for all steps.
-pub(crate) fn failures(network: &Network) -> Vec<Failure> {
-    match prove(network, false) {
+///
+/// The compiler makes anew what they name; it takes longer than to find the first.
+pub fn failures(network: &Network) -> Vec<Failure> {
+    match all_experts(network, false) {
         Ok((_, failures)) => failures.into_iter().map(|f| f.1).collect(),
         Err(failure) => vec![failure],
     }
@@ -176,7 +238,7 @@ pub(crate) fn failures(network: &Network) -> Vec<Failure> {
 type Proof = (Vec<(Largest, Widest)>, Vec<(ExpertId, Failure)>);
 
 /// Checks all experts; up to the first that fails (and some more) if `stop`.
-fn prove(network: &Network, stop: bool) -> Result<Proof, Failure> {
+fn all_experts(network: &Network, stop: bool) -> Result<Proof, Failure> {
     let world = World::new(network)?;
     let begin = || Prover::new(&world);
     let experts = network.experts.len() as u32;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use wasm2onnx_runtime::*;
 
-use super::check;
+use super::prove;
 
 const PORTS: Ports = Ports { carried: 9, units: 6, reads: 1, lookups: 4, rows: 4 };
 const WORD: Domain = Domain::Interval(Interval::WORD);
@@ -101,7 +101,7 @@ fn speed() {
     let structure = start.elapsed();
     assert!(validated.is_ok());
     let start = Instant::now();
-    let checked = check(&network);
+    let checked = prove(&network);
     let time = start.elapsed();
     let rows = network.experts.fields.len();
     println!(

@@ -3,6 +3,7 @@
 use crate::circuits::limits;
 use crate::circuits::packet::{Code, Context, lower};
 use crate::circuits::words::Tables;
+use crate::dump::Watch;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Func, Function, Module, Origin};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
@@ -26,7 +27,7 @@ const ROUTINE_WEIGHTS: [usize; 7] = [400, 160, 90, 48, 20, 8, 2];
 /// Packetizes, lowers, schedules and links a module, certifies the result and compares it with the packets that it
 /// was made from, as the options say.
 pub fn run(module: &Module, options: &Options) -> Result<Certified, CompileError> {
-    let (mut network, blueprint) = certified(module)?;
+    let (mut network, blueprint) = certified(module, &mut None)?;
     let validated = validate::run(module, &network, &blueprint, options.validation_states, options.prove)?;
     network.set_validated(validated);
     Ok(network)
@@ -36,12 +37,15 @@ pub fn run(module: &Module, options: &Options) -> Result<Certified, CompileError
 ///
 /// Functions in which the checker does not see why something holds are made anew, with every claim
 /// in a field of its own; see [`Context::careful`].
-pub(crate) fn certified(module: &Module) -> Result<(Certified, Blueprint), CompileError> {
+pub(crate) fn certified(
+    module: &Module,
+    watch: &mut Option<Watch>,
+) -> Result<(Certified, Blueprint), CompileError> {
     let mut careful: FxHashSet<Func> = FxHashSet::default();
     let calls = Calls::new(module);
     let mut frames: SecondaryMap<Func, Frame> = SecondaryMap::new();
     loop {
-        let Some((network, blueprint)) = assemble(module, &calls, &mut frames, &careful)? else {
+        let Some((network, blueprint)) = assemble(module, &calls, &mut frames, &careful, watch)? else {
             continue;
         };
         let Rejected { network, .. } = match certify::check(network) {
@@ -98,7 +102,11 @@ fn assemble(
     calls: &Calls,
     frames: &mut SecondaryMap<Func, Frame>,
     careful: &FxHashSet<Func>,
+    watch: &mut Option<Watch>,
 ) -> Result<Option<(Network, Blueprint)>, CompileError> {
+    if let Some(watch) = watch {
+        watch.restart();
+    }
     let mut plans = Vec::with_capacity(module.functions.len());
     for (func, function) in module.functions.iter() {
         let plan = Plan::new(module, function, packet_weights(function)[0])?;
@@ -112,10 +120,10 @@ fn assemble(
     let mut functions = Vec::with_capacity(plans.len());
     let mut outgrown = false;
     for (func, plan) in module.functions.keys().zip(plans) {
-        let first = assembly.packets.len() as u32;
+        let first = assembly.before().packets;
         entries[func] = first;
         let (plan, prefetched) =
-            function(module, &layout, &tables, func, plan, careful.contains(&func), &mut assembly)?;
+            function(module, &layout, &tables, func, plan, careful.contains(&func), &mut assembly, watch)?;
         let (known, frame) = (frames[func], plan.frame());
         functions.push(Lowered { packets: plan.packets, places: plan.places, prefetched, first });
         frames[func] = known.max(frame);
@@ -129,9 +137,9 @@ fn assemble(
 }
 
 /// A function's packets, and where its values are between them.
-struct Plan {
-    packets: Packets,
-    places: Places,
+pub(crate) struct Plan {
+    pub packets: Packets,
+    pub places: Places,
 }
 
 impl Plan {
@@ -174,6 +182,7 @@ fn function(
     mut plan: Plan,
     mut careful: bool,
     assembly: &mut Assembly,
+    watch: &mut Option<Watch>,
 ) -> Result<(Plan, Vec<Prefetched>), CompileError> {
     let function = &module.functions[func];
     let (mut prefetch, mut tight) = (true, true);
@@ -197,11 +206,19 @@ fn function(
             tight = false;
             continue;
         }
-        let mark = assembly.mark();
-        match schedule::run(&plan.packets, codes, function.index(), assembly) {
-            Ok(prefetched) => return Ok((plan, prefetched)),
+        if let Some(watch) = watch {
+            watch.lowered(&plan, &codes);
+        }
+        let before = assembly.before();
+        match schedule::run(&plan.packets, codes, function.index(), before, &mut assembly.terminals) {
+            Ok((fragment, prefetched)) => {
+                if let Some(watch) = watch {
+                    watch.scheduled(module, func, &fragment);
+                }
+                assembly.append(fragment);
+                return Ok((plan, prefetched));
+            }
             Err(retry) => {
-                assembly.reset(mark);
                 if retry == Retry::Prefetch && prefetch {
                     prefetch = false;
                     continue;

@@ -112,6 +112,20 @@ pub enum ErrorKind {
         /// What it is given as.
         given: String,
     },
+    /// [`dump`](crate::dump::dump) was asked for a function that there is not after that phase.
+    #[error(
+        "no function `{}` after {phase}: it may never have been one, or be left out or inlined; there are: {}",
+        Name(name),
+        List(&.names.iter().map(|name| Name(name)).collect::<Vec<_>>())
+    )]
+    NoSuchFunction {
+        /// What was asked for.
+        name: String,
+        /// The phase.
+        phase: &'static str,
+        /// The functions that there are.
+        names: Vec<String>,
+    },
     /// [`Options::exports`](crate::Options::exports) names something that is not an exported function.
     #[error("no exported function `{}`; {}", Name(name), list_exports(.exports))]
     NoSuchExport {

@@ -16,6 +16,7 @@ mod builder;
 mod cfg;
 mod circuits;
 mod components;
+pub mod dump;
 pub mod error;
 pub mod evaluate;
 pub mod frontend;

@@ -5,8 +5,8 @@ use crate::circuits::words::Tables;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{BinaryOp, Func, MemorySize, Module, Op, UnaryOp};
 use crate::layout::{ARGUMENT_FIELDS, FIRST_KEY, Layout};
-use crate::schedule::assembly::{FUNCTIONS, JUMP_TABLES, RETURNS, Terms, decode, decode_source};
-use crate::schedule::{Assembly, ExpertRef, NextOut};
+use crate::schedule::assembly::{FUNCTIONS, JUMP_TABLES, RETURNS, Terminals};
+use crate::schedule::{Assembly, ExpertRef, Fragment, NextOut, PortField, PortSource, Terms};
 use cranelift_entity::SecondaryMap;
 use wasm2onnx_runtime::{
     Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, GrowthLimit, IdSet, IdSetId,
@@ -92,14 +92,24 @@ pub fn plan_tables(module: &Module) -> (Tables, Vec<Table>, Vec<f64>) {
 pub fn run(
     module: &Module,
     layout: &Layout,
-    mut assembly: Assembly,
+    Assembly { all, mut terminals, .. }: Assembly,
     entries: &SecondaryMap<Func, u32>,
     (mut tables, mut lookup): (Vec<Table>, Vec<f64>),
 ) -> Result<Network, CompileError> {
-    let start = start(module, &mut assembly);
-    let terminals = std::mem::take(&mut assembly.terminals);
+    let start = start(module, &mut terminals);
+    let Fragment {
+        mut experts,
+        next,
+        packets,
+        debug,
+        packet_values,
+        landings,
+        jump_tables,
+        mut certificate,
+        mut ports,
+    } = all;
+    let terminals = terminals.list;
     let first = terminals.len() as u32;
-    let mut ports = assembly.ports;
     ports.carried = ports.carried.max(1 + ARGUMENT_FIELDS);
     // No tensor of any kind of port is empty: one shape of graph serves all networks.
     for count in [&mut ports.units, &mut ports.reads, &mut ports.lookups, &mut ports.rows] {
@@ -110,44 +120,32 @@ pub fn run(
     let most = module.exports.iter().map(|(.., signature)| words(&signature.params)).max().unwrap_or(0);
     let in_rows = most.saturating_sub(ARGUMENT_FIELDS.into()).min(FIRST_KEY as usize - 2);
     ports.rows = ports.rows.max(in_rows as u16);
-    let packet_id = |p: u32| first + assembly.packets[p as usize];
+    let packet_id = |p: u32| first + packets[p as usize];
     let id = |r: ExpertRef| match r {
         ExpertRef::Packet(p) => packet_id(p),
         ExpertRef::Function(f) => packet_id(entries[f]),
         ExpertRef::Terminal(t) => t,
     };
-    for (term, packet) in &assembly.packet_values {
-        assembly.experts.weights[*term] = f64::from(packet_id(*packet));
+    for (term, packet) in packet_values {
+        experts.weights[term] = f64::from(packet_id(packet));
     }
-    let mut experts = std::mem::take(&mut assembly.experts);
-    let next = |e: ExpertId| next_row(&assembly.next[e as usize], first + e + 1, &id);
-    finish(&mut experts, &ports, next).map_err(|e| inexact(module, &assembly, e))?;
-    // Terminal experts come first and have no rows.
-    experts.expert_end.splice(0..0, terminals.iter().map(|_| 0));
-    let mut certificate = Certificate {
-        field_end: vec![0; terminals.len()],
-        ghost_end: vec![0; terminals.len()],
-        ..Certificate::default()
-    };
-    certificate.field_end.append(&mut assembly.certificate.field_end);
-    certificate.ghost_end.append(&mut assembly.certificate.ghost_end);
-    certificate.ghost_term_end = std::mem::take(&mut assembly.certificate.ghost_term_end);
-    certificate.ghost_range = std::mem::take(&mut assembly.certificate.ghost_range);
-    certificate.fields = std::mem::take(&mut assembly.certificate.fields);
-    certificate.fields.rename(|field| decode(field, &ports));
-    certificate.ghost_terms = std::mem::take(&mut assembly.certificate.ghost_terms);
-    certificate.ghost_terms.iter_mut().for_each(|(field, _)| *field = decode(*field, &ports));
+    let next = |e: ExpertId| next_row(&next[e as usize], first + e + 1, &id);
+    finish(&mut experts, &ports, next).map_err(|e| inexact(module, &debug, e))?;
+    // Terminal experts come first, have no rows, and nothing is declared of them.
+    let nothing = || terminals.iter().map(|_| 0);
+    experts.expert_end.splice(0..0, nothing());
+    certificate.field_end.splice(0..0, nothing());
+    certificate.ghost_end.splice(0..0, nothing());
+    certificate.fields.rename(|field| PortField::of_code(field).resolve(&ports));
+    let ghost_fields = certificate.ghost_terms.iter_mut().map(|term| &mut term.0);
+    ghost_fields.for_each(|field| *field = PortField::of_code(*field).resolve(&ports));
 
     let functions = function_ids(module, &id);
     certificate.id_sets = vec![
-        id_set(
-            "returns",
-            assembly.landings.iter().map(|p| packet_id(*p)).chain([1]).collect(),
-            layout.stack.limit,
-        ),
+        id_set("returns", landings.iter().map(|p| packet_id(*p)).chain([1]).collect(), layout.stack.limit),
         id_set("functions", functions.iter().map(|f| f.1).collect(), layout.stack.span),
     ];
-    for (i, refs) in assembly.jump_tables.iter().enumerate() {
+    for (i, refs) in jump_tables.iter().enumerate() {
         let ids: Vec<ExpertId> = refs.iter().map(|r| id(*r)).collect();
         let name = format!("jump {i}");
         let domain = Domain::Ids(JUMP_TABLES + i as IdSetId);
@@ -190,7 +188,7 @@ pub fn run(
         certificate,
         validated: Default::default(),
         function_names: module.function_names.clone(),
-        packets: assembly.debug.iter().map(|p| PacketDebug { expert: p.expert + first, ..*p }).collect(),
+        packets: debug.iter().map(|p| PacketDebug { expert: p.expert + first, ..*p }).collect(),
         terminals,
     };
     exports(module, layout, memory, &mut network, &|f| id(ExpertRef::Function(f)));
@@ -210,18 +208,18 @@ fn finish(experts: &mut Experts, ports: &Ports, next: impl Fn(ExpertId) -> Terms
         while row < last {
             let end = experts.row_end[row] as usize;
             for term in read..end {
-                experts.sources[written] = decode_source(experts.sources[term], ports);
+                experts.sources[written] = PortSource::of_code(experts.sources[term]).resolve(ports);
                 experts.weights[written] = experts.weights[term];
                 written += 1;
             }
-            experts.fields[row] = decode(experts.fields[row], ports);
+            experts.fields[row] = PortField::of_code(experts.fields[row]).resolve(ports);
             (experts.row_end[row], read) = (written as u32, end);
             row += 1;
         }
         read = experts.row_end[last] as usize;
         for (source, weight) in next(e as ExpertId) {
             assert!(written < read, "the row of e has more terms than `NextOut::most_terms` says");
-            experts.sources[written] = decode_source(source, ports);
+            experts.sources[written] = source.resolve(ports);
             experts.weights[written] = weight.to_f64().ok_or(e as ExpertId)?;
             written += 1;
         }
@@ -234,19 +232,18 @@ fn finish(experts: &mut Experts, ports: &Ports, next: impl Fn(ExpertId) -> Terms
 }
 
 /// Where an expert, terminal ones not counted, came from that cannot name the next one exactly.
-fn inexact(module: &Module, assembly: &Assembly, expert: ExpertId) -> CompileError {
-    let packet = assembly.debug.partition_point(|p| p.expert <= expert).checked_sub(1);
-    let (index, offset) =
-        packet.map_or((u32::MAX, 0), |i| (assembly.debug[i].function, assembly.debug[i].offset));
+fn inexact(module: &Module, debug: &[PacketDebug], expert: ExpertId) -> CompileError {
+    let packet = debug.partition_point(|p| p.expert <= expert).checked_sub(1);
+    let (index, offset) = packet.map_or((u32::MAX, 0), |i| (debug[i].function, debug[i].offset));
     let function = module.functions.values().find(|function| function.index() == index);
     let name = function.map_or_else(String::new, |function| function.name.clone());
     ErrorKind::Inexact { function: name, offset: offset.into() }.into()
 }
 
-fn start(module: &Module, assembly: &mut Assembly) -> Option<ExpertRef> {
+fn start(module: &Module, terminals: &mut Terminals) -> Option<ExpertRef> {
     if let Some(code) = module.creation_trap {
-        assembly.terminals.push(Terminal::Trap { code, function: u32::MAX, offset: 0 });
-        return Some(ExpertRef::Terminal(assembly.terminals.len() as u32 - 1));
+        terminals.list.push(Terminal::Trap { code, function: u32::MAX, offset: 0 });
+        return Some(ExpertRef::Terminal(terminals.list.len() as u32 - 1));
     }
     module.start.map(ExpertRef::Function)
 }
@@ -254,11 +251,11 @@ fn start(module: &Module, assembly: &mut Assembly) -> Option<ExpertRef> {
 /// The row of e: D + Σ (X − D) · bit.
 fn next_row(next: &NextOut, following: u32, id: &impl Fn(ExpertRef) -> u32) -> Terms {
     match next {
-        NextOut::Following => Terms::from_slice(&[(0, following.into())]),
+        NextOut::Following => Terms::from_slice(&[(PortSource::ONE, following.into())]),
         NextOut::Read(terms) => Terms::clone(terms),
         NextOut::Choice(choice) => {
             let default = Exact::from(id(choice.default));
-            let mut row = Terms::from_slice(&[(0, default)]);
+            let mut row = Terms::from_slice(&[(PortSource::ONE, default)]);
             for (terms, dest) in &choice.choices {
                 let difference = Exact::from(id(*dest)) - default;
                 for (source, weight) in terms {

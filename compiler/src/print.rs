@@ -14,7 +14,7 @@ impl Display for Type {
 }
 
 /// `DivideByZero` as `divide_by_zero`.
-fn snake(name: &str) -> String {
+pub fn snake(name: &str) -> String {
     let mut out = String::new();
     for (i, c) in name.chars().enumerate() {
         if c.is_ascii_uppercase() && i > 0 {
@@ -25,7 +25,8 @@ fn snake(name: &str) -> String {
     out
 }
 
-struct List<'a, T>(&'a [T]);
+/// Entries, separated by commas.
+pub struct List<'a, T>(pub &'a [T]);
 
 impl<T: Display> Display for List<'_, T> {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
@@ -33,6 +34,15 @@ impl<T: Display> Display for List<'_, T> {
             write!(f, "{}{item}", if i > 0 { ", " } else { "" })?;
         }
         Ok(())
+    }
+}
+
+/// An offset in the module.
+pub struct Hex(pub u32);
+
+impl Display for Hex {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
     }
 }
 

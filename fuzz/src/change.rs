@@ -1,8 +1,8 @@
 //! Changes of networks, and certificates that go with them.
 
 use arbitrary::Unstructured;
-use wasm2onnx_certify::{Broken, Failure, FieldName, Location, Proved, prove};
-use wasm2onnx_runtime::{Cell, Domain, Field, Interval, Network, Place};
+use wasm2onnx_certify::{Broken, Failure, Location, Proved, prove};
+use wasm2onnx_runtime::{Cell, Domain, Field, FieldName, Interval, Network, Place};
 
 /// An element of a list, if it has any.
 fn any<'t, T>(list: &'t mut [T], from: &mut Unstructured) -> arbitrary::Result<&'t mut T> {

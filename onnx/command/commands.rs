@@ -1,5 +1,6 @@
 //! The subcommands.
 
 pub mod compile;
+pub mod dump;
 pub mod inspect;
 pub mod run;

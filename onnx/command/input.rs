@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, anyhow};
 use wasm2onnx::{Description, Form, describe, is_model};
+use wasm2onnx_compiler::dump::{Phase, dump};
 use wasm2onnx_compiler::{Certified, GlobalImport, ImportType, MemoryImport, Options, Role, TableImport};
 use wasm2onnx_runtime::{Name, Value, ValueType};
 
@@ -225,6 +226,27 @@ impl Source {
         }
         let network = wasm2onnx_compiler::compile(&self.bytes, &options);
         Ok(network.with_context(|| self.shown())?)
+    }
+
+    /// What a module is after a phase of the compiler, or one of its functions. A model has only its network to show.
+    pub fn dump(
+        &self,
+        options: &ModuleOptions,
+        after: Phase,
+        function: Option<&str>,
+    ) -> Result<String, Failure> {
+        if !self.is_model() {
+            let text = dump(&self.bytes, &options.compiler(&self.bytes)?, after, function);
+            return Ok(text.with_context(|| self.shown())?);
+        }
+        match (after, function) {
+            (Phase::Network, None) => Ok(self.network(options)?.to_string()),
+            _ => Err(Failure::Usage(format!(
+                "{} is a model: of what it was made from nothing is left, so that only --after network can be shown, \
+                 all of it",
+                self.shown()
+            ))),
+        }
     }
 
     /// Whether it is a model rather than a module: by its name or, if that does not tell, its content.

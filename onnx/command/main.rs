@@ -27,6 +27,7 @@ enum Subcommand {
     Compile(commands::compile::Compile),
     Run(commands::run::Run),
     Inspect(commands::inspect::Inspect),
+    Dump(commands::dump::Dump),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Subcommand::Compile(command) => command.execute(),
         Subcommand::Run(command) => command.execute(),
         Subcommand::Inspect(command) => command.execute(),
+        Subcommand::Dump(command) => command.execute(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -81,6 +81,15 @@ impl Output {
     }
 }
 
+/// Prints to standard output. A reader that has seen enough is no failure.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.context("standard output cannot be written"),
+    }
+}
+
 fn unwritable(path: &Path) -> String {
     format!("{} cannot be written", shown(path))
 }

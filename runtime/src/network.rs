@@ -52,6 +52,16 @@ pub type Field = u16;
 pub type Source = u16;
 
 impl Ports {
+    /// As many of each kind as the one or the other has.
+    pub fn join(self, other: Ports) -> Ports {
+        Ports {
+            carried: self.carried.max(other.carried),
+            units: self.units.max(other.units),
+            reads: self.reads.max(other.reads),
+            lookups: self.lookups.max(other.lookups),
+            rows: self.rows.max(other.rows),
+        }
+    }
     /// Field of carried value `i`.
     pub fn s(&self, i: u16) -> Field {
         i
@@ -232,6 +242,19 @@ impl Experts {
     pub fn end_row(&mut self, field: Field) {
         self.fields.push(field);
         self.row_end.push(self.sources.len() as u32);
+    }
+    /// Appends all experts of another list.
+    pub fn append(&mut self, mut others: Experts) {
+        if self.is_empty() {
+            *self = others;
+            return;
+        }
+        let (rows, terms) = (self.fields.len() as u32, self.sources.len() as u32);
+        self.expert_end.extend(others.expert_end.iter().map(|end| rows + end));
+        self.row_end.extend(others.row_end.iter().map(|end| terms + end));
+        self.fields.append(&mut others.fields);
+        self.sources.append(&mut others.sources);
+        self.weights.append(&mut others.weights);
     }
     /// Ends the expert being made: all rows since the last expert.
     pub fn end_expert(&mut self) -> ExpertId {
@@ -423,10 +446,6 @@ impl Declarations {
     pub fn remove(&mut self, at: usize) {
         self.list.remove(at);
     }
-    /// Leaves the first ones.
-    pub fn truncate(&mut self, len: usize) {
-        self.list.truncate(len);
-    }
     /// Gives all of them other fields.
     pub fn rename(&mut self, field: impl Fn(Field) -> Field) {
         self.list.iter_mut().for_each(|declared| declared.0 = field(declared.0));
@@ -521,6 +540,22 @@ impl Certificate {
         self.ghost_terms.extend(terms);
         self.ghost_term_end.push(self.ghost_terms.len() as u32);
         self.ghost_range.push(range);
+    }
+    /// Appends what is declared of all experts of another list; sets of ids remain what they are.
+    pub fn append(&mut self, mut others: Certificate) {
+        if self.field_end.is_empty() {
+            std::mem::swap(&mut self.id_sets, &mut others.id_sets);
+            *self = others;
+            return;
+        }
+        let (fields, ghosts) = (self.fields.len() as u32, self.ghost_term_end.len() as u32);
+        let terms = self.ghost_terms.len() as u32;
+        self.field_end.extend(others.field_end.iter().map(|end| fields + end));
+        self.fields.extend(others.fields.iter());
+        self.ghost_end.extend(others.ghost_end.iter().map(|end| ghosts + end));
+        self.ghost_term_end.extend(others.ghost_term_end.iter().map(|end| terms + end));
+        self.ghost_range.append(&mut others.ghost_range);
+        self.ghost_terms.append(&mut others.ghost_terms);
     }
     /// Ends the expert being made: all fields and ghosts since the last one.
     pub fn end_expert(&mut self) {

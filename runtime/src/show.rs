@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use crate::network::ValueType;
+use crate::network::{Domain, Field, FieldKind, Interval, Ports, Source, SourceKind, ValueType};
 
 /// Most characters of a name that are shown, escapes included.
 const MAX_NAME: usize = 200;
@@ -54,6 +54,90 @@ impl<T: Display> Display for List<'_, T> {
     }
 }
 
+/// A field of `z` as people write it: `s3`, `n7`, `e`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FieldName(pub FieldKind, pub u16);
+
+impl FieldName {
+    /// The name of a field.
+    pub fn new(ports: &Ports, field: Field) -> Self {
+        let (kind, index) = ports.kind(field);
+        FieldName(kind, index)
+    }
+}
+
+impl Display for FieldName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let kind = match self.0 {
+            FieldKind::S => "s",
+            FieldKind::N => "n",
+            FieldKind::V => "v",
+            FieldKind::Q => "q",
+            FieldKind::T => "t",
+            FieldKind::K => "k",
+            FieldKind::X => "x",
+            FieldKind::E => return f.write_str("e"),
+        };
+        write!(f, "{kind}{}", self.1)
+    }
+}
+
+/// An element of `y` as people write it: `1`, `r0`, `s3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SourceName(pub SourceKind, pub u16);
+
+impl SourceName {
+    /// The name of a source.
+    pub fn new(ports: &Ports, source: Source) -> Self {
+        let (kind, index) = ports.source_kind(source);
+        SourceName(kind, index)
+    }
+}
+
+impl Display for SourceName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let kind = match self.0 {
+            SourceKind::One => return f.write_str("1"),
+            SourceKind::R => "r",
+            SourceKind::W => "w",
+            SourceKind::U => "u",
+            SourceKind::S => "s",
+        };
+        write!(f, "{kind}{}", self.1)
+    }
+}
+
+/// A weight. A power of two is written as one where its digits would be many.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weight(pub f64);
+
+impl Display for Weight {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let exponent = self.0.abs().log2();
+        let is_power = self.0 != 0.0 && exponent.fract() == 0.0 && exponent.exp2() == self.0.abs();
+        match is_power && !(-1.0..=10.0).contains(&exponent) {
+            true => write!(f, "{}2^{exponent}", if self.0 < 0.0 { "-" } else { "" }),
+            false => self.0.fmt(f),
+        }
+    }
+}
+
+impl Display for Interval {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} … {}", self.lo, self.hi)
+    }
+}
+
+impl Display for Domain {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Domain::Interval(interval) => interval.fmt(f),
+            Domain::PowerOfTwo { hi } => write!(f, "powers of two up to 2^{hi}"),
+            Domain::Ids(set) => write!(f, "ids of set {set}"),
+        }
+    }
+}
+
 impl Display for ValueType {
     /// As WebAssembly text writes it.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -88,6 +172,24 @@ mod tests {
         let long = Name(&"x".repeat(1 << 20)).to_string();
         assert_eq!(long, "x".repeat(MAX_NAME) + "…");
         assert_eq!(Name(&"x".repeat(MAX_NAME)).to_string(), "x".repeat(MAX_NAME));
+    }
+
+    #[test]
+    fn powers_of_two_are_short() {
+        let shown = |x: f64| Weight(x).to_string();
+        for (x, text) in [
+            (0.0, "0"),
+            (-0.5, "-0.5"),
+            (0.25, "2^-2"),
+            (-0.25, "-2^-2"),
+            (1024.0, "1024"),
+            (4294967296.0, "2^32"),
+            (4294967295.0, "4294967295"),
+            (3.0, "3"),
+        ] {
+            assert_eq!(shown(x), text);
+        }
+        assert_eq!(shown(2f64.powi(-1074)), "2^-1074");
     }
 
     #[test]

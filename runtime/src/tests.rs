@@ -445,6 +445,49 @@ fn what_passes_a_limit_is_refused_by_its_name() {
     assert_eq!(message(&network), "standard input or output is too large");
 }
 
+/// Cells of a byte would hold something else. Random changes of networks found executors that differ (`fuzz`, target `run`).
+#[test]
+fn what_a_run_begins_with_fits_its_cells() {
+    let changed = |change: &dyn Fn(&mut Network)| {
+        let mut network = memory();
+        change(&mut network);
+        match validate(&network) {
+            Ok(()) => String::new(),
+            Err(Error::Malformed(message)) => message,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    // Key 50 has a cell for a number, 101 one for a byte.
+    for (value, fits) in
+        [(0.0, true), (255.0, true), (256.0, false), (-1.0, false), (0.5, false), (1e18, false)]
+    {
+        let message = changed(&|network| network.first_rows.push((101, value)));
+        assert_eq!(message.is_empty(), fits, "{value}: {message}");
+        assert_eq!(changed(&|network| network.first_rows.push((50, value))), "");
+    }
+    let entry = |places: fn(&mut Entry) -> &mut Vec<Place>, key| {
+        changed(&|network| {
+            network.entries.values_mut().for_each(|entry| places(entry)[0] = Place::Row(key));
+        })
+    };
+    let message = "key 101 of entry `store_load` is in region `memory`, whose cells are bytes";
+    assert_eq!(entry(|entry| &mut entry.param_places, 101), message);
+    assert_eq!(entry(|entry| &mut entry.param_places, 50), "");
+    assert_eq!(entry(|entry| &mut entry.result_places, 101), "");
+    let global = |key| {
+        let global = GlobalExport { ty: ValueType::I32, mutable: true, keys: vec![key] };
+        changed(&|network| drop(network.globals.insert("g".into(), global.clone())))
+    };
+    assert_eq!(global(101), "key 101 of global `g` is in region `memory`, whose cells are bytes");
+    assert_eq!(global(50), "");
+    let length = |key| changed(&|network| network.io.stdin = Some((1, key)));
+    assert_eq!(
+        length(101),
+        "key 101 of standard input or output is in region `memory`, whose cells are bytes"
+    );
+    assert_eq!(length(50), "");
+}
+
 #[test]
 fn everything_can_cross_threads() {
     fn check<T: Send + Sync>() {}

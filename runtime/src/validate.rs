@@ -105,14 +105,29 @@ fn regions(network: &Network) -> Result<(), Error> {
         domain(network, region.values, place)?;
     }
     for (key, value) in &network.first_rows {
-        row(network, *key, || "a first row".into())?;
+        let region = row(network, *key, || "a first row".into())?;
         check(value.is_finite(), || format!("first row {key} is not finite"))?;
+        check(region.cell == Cell::Number || (value.fract() == 0.0 && (0.0..256.0).contains(value)), || {
+            format!("first row {key} is no byte, which is all that region `{}` has cells for", region.name)
+        })?;
     }
     Ok(())
 }
 
-fn row(network: &Network, key: u64, place: impl Fn() -> String) -> Result<(), Error> {
-    check(network.region_of(key).is_some(), || format!("key {key} of {} is in no region", place()))
+/// The region of a row.
+fn row(network: &Network, key: u64, place: impl Fn() -> String) -> Result<&Region, Error> {
+    match network.region_of(key) {
+        Some(region) => Ok(&network.regions[region]),
+        None => Err(Error::Malformed(format!("key {key} of {} is in no region", place()))),
+    }
+}
+
+/// A row that the host writes words to.
+fn word(network: &Network, key: u64, place: impl Fn() -> String) -> Result<(), Error> {
+    let region = row(network, key, &place)?;
+    check(region.cell == Cell::Number, || {
+        format!("key {key} of {} is in region `{}`, whose cells are bytes", place(), region.name)
+    })
 }
 
 fn domain(network: &Network, domain: Domain, place: impl Fn() -> String) -> Result<(), Error> {
@@ -144,13 +159,15 @@ fn boundary(network: &Network) -> Result<(), Error> {
     for (name, entry) in &network.entries {
         let place = || format!("entry `{name}`");
         check(entry.expert < vocabulary, || format!("the expert of {} does not exist", place()))?;
-        for (types, places) in [(&entry.params, &entry.param_places), (&entry.results, &entry.result_places)]
-        {
+        let sides =
+            [(true, &entry.params, &entry.param_places), (false, &entry.results, &entry.result_places)];
+        for (written, types, places) in sides {
             let words: usize = types.iter().map(|ty| ty.words()).sum();
             check(places.len() == words, || format!("{} has not one place for each word", place()))?;
             for at in places {
                 match *at {
-                    Place::Row(key) => row(network, key, place)?,
+                    Place::Row(key) if written => word(network, key, place)?,
+                    Place::Row(key) => row(network, key, place).map(drop)?,
                     Place::Field(field) => check(usize::from(field) < network.ports.fields(), || {
                         format!("{} has a place in a field that does not exist", place())
                     })?,
@@ -163,13 +180,13 @@ fn boundary(network: &Network) -> Result<(), Error> {
         check(global.keys.len() == global.ty.words(), || {
             format!("{} has not one key for each word", place())
         })?;
-        global.keys.iter().try_for_each(|key| row(network, *key, place))?;
+        global.keys.iter().try_for_each(|key| word(network, *key, place))?;
     }
     for (name, memory) in &network.memories {
         let place = || format!("memory `{name}`");
         check(memory.region < network.regions.len(), || format!("{} has no region", place()))?;
         match memory.pages {
-            MemoryPages::Row(key) => row(network, key, place)?,
+            MemoryPages::Row(key) => row(network, key, place).map(drop)?,
             MemoryPages::Constant(pages) => {
                 let count = network.regions[memory.region].count;
                 check(u64::from(pages) << 16 <= count, || format!("{} is larger than its region", place()))?;
@@ -182,13 +199,13 @@ fn boundary(network: &Network) -> Result<(), Error> {
         check(network.regions[region].count <= MAX_STREAM, || {
             "standard input or output is too large".into()
         })?;
-        row(network, key, || "standard input or output".into())?;
+        word(network, key, || "standard input or output".into())?;
     }
     if let Some(key) = network.io.stdin_position {
-        row(network, key, || "the position in standard input".into())?;
+        row(network, key, || "the position in standard input".into()).map(drop)?;
     }
     if let Some(limit) = network.growth_limit {
-        row(network, limit.refused, || "a refused growth of the memory".into())?;
+        row(network, limit.refused, || "a refused growth of the memory".into()).map(drop)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wasm2onnx_runtime::{Domain, ExpertId, Field, FieldKind, IdSetId, Interval, Ports};
+use wasm2onnx_runtime::{Domain, ExpertId, FieldName, IdSetId, Interval};
 
 /// A network that cannot be certified: the first broken rule and its place.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -61,34 +61,6 @@ impl fmt::Display for Location {
             Location::Start => f.write_str("start"),
             Location::FirstRow(key) => write!(f, "first row with key {key}"),
         }
-    }
-}
-
-/// A field as people write it: `s3`, `n7`, `e`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FieldName(pub FieldKind, pub u16);
-
-impl FieldName {
-    /// The name of a field.
-    pub fn new(ports: &Ports, field: Field) -> Self {
-        let (kind, index) = ports.kind(field);
-        FieldName(kind, index)
-    }
-}
-
-impl fmt::Display for FieldName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.0 {
-            FieldKind::S => "s",
-            FieldKind::N => "n",
-            FieldKind::V => "v",
-            FieldKind::Q => "q",
-            FieldKind::T => "t",
-            FieldKind::K => "k",
-            FieldKind::X => "x",
-            FieldKind::E => return f.write_str("e"),
-        };
-        write!(f, "{kind}{}", self.1)
     }
 }
 

@@ -101,9 +101,9 @@ mod world;
 
 use std::ops::Deref;
 
-use wasm2onnx_runtime::{ExpertId, Interval, Network, Validated};
+use wasm2onnx_runtime::{ExpertId, FieldName, Interval, Network, Validated};
 
-pub use failure::{Broken, Declared, Failure, FieldName, Location, Proved};
+pub use failure::{Broken, Declared, Failure, Location, Proved};
 use step::{Largest, Prover, Widest};
 use world::World;
 

@@ -3,10 +3,11 @@
 
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{
-    Domain, ExpertId, Field, FieldKind, IdSetId, Interval, Network, Ports, Region, Source, SourceKind,
+    Domain, ExpertId, Field, FieldKind, FieldName, IdSetId, Interval, Network, Ports, Region, Source,
+    SourceKind,
 };
 
-use super::failure::{Broken, Declared, Failure, FieldName, Location, Proved};
+use super::failure::{Broken, Declared, Failure, Location, Proved};
 use super::form::{Form, dyadic};
 use super::state::{Bounds, INFINITE, MAX_SPLIT, State, ceil_div, floor_div, product};
 use super::world::World;

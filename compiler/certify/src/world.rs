@@ -1,10 +1,11 @@
 //! What is the same for all steps: tables, regions, sets of ids, and the states that runs begin in.
 
 use wasm2onnx_runtime::{
-    Cell, Domain, ExpertId, Field, FieldKind, IdSetId, Interval, MemoryPages, Network, Place, SourceKind,
+    Cell, Domain, ExpertId, Field, FieldKind, FieldName, IdSetId, Interval, MemoryPages, Network, Place,
+    SourceKind,
 };
 
-use super::failure::{Broken, Declared, Failure, FieldName, Location};
+use super::failure::{Broken, Declared, Failure, Location};
 
 /// A network with what the proof of each step looks up in it.
 pub(super) struct World<'a> {

@@ -11,6 +11,7 @@ mod access;
 mod exact;
 pub mod form;
 pub mod packet;
+mod print;
 #[cfg(test)]
 mod tests;
 pub mod words;

@@ -1,6 +1,7 @@
 //! Blocks → packets, and where the values that cross packets live.
 
 mod places;
+pub mod print;
 mod ranges;
 
 pub use places::{Place, Places, run as places};

@@ -6,14 +6,20 @@
 //! packet has prefetched, multiplied out over this packet's forms.
 
 pub mod assembly;
+mod coordinates;
+mod fragment;
+mod print;
 
-pub use assembly::{Assembly, Choice, ExpertRef, NextOut, decode, encode};
+pub use assembly::Assembly;
+pub use coordinates::{PortField, PortSource};
+pub use fragment::{Choice, ExpertRef, Fragment, NextOut, Terms};
 
 use crate::circuits::form::{Exact, Form, Range, pow2};
 use crate::circuits::packet::{Code, Dest, Next};
 use crate::circuits::{Atom, AtomKind, Circuit, EntrySource, GhostTerm, RowValue, limits};
 use crate::packetize::Packets;
-use assembly::{GhostTerms, Terms};
+use assembly::{Before, FUNCTIONS, RETURNS, Terminals};
+use fragment::{GhostTerms, IdDomain, Writer};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, FieldKind, Interval, SourceKind};
@@ -47,8 +53,8 @@ struct Interface {
 /// Packets that jump to a packet, and by which of their jumps.
 type Predecessors = SmallVec<[(u32, u32); 2]>;
 
-/// A prefetched port: its encoded field, its terms over carried fields, and its constant.
-pub type Port = (u16, SmallVec<[(u16, f64); 2]>, f64);
+/// A prefetched port: its field, its terms over carried fields, and its constant.
+pub type Port = (PortField, SmallVec<[(u16, f64); 2]>, f64);
 
 /// What the packets before a packet make for it in ports, beside the fields that it is declared to begin with.
 ///
@@ -77,7 +83,7 @@ impl Prefetched {
                     }
                     terms.push((field, c.to_f64()?));
                 }
-                result.ports.push((encode(kind, port), terms, form.constant.to_f64()?));
+                result.ports.push((PortField::new(kind, port), terms, form.constant.to_f64()?));
                 Some(())
             };
             match &circuit.atoms[*atom as usize].kind {
@@ -94,22 +100,21 @@ impl Prefetched {
     }
 }
 
-/// Emits all packets of a function. Returns what is prefetched for each.
+/// Emits all packets of a function, by its index. Returns them and what is prefetched for each.
 pub fn run(
     packets: &Packets,
     mut codes: Vec<Code>,
     function: u32,
-    out: &mut Assembly,
-) -> Result<Vec<Prefetched>, Retry> {
+    before: Before,
+    terminals: &mut Terminals,
+) -> Result<(Fragment, Vec<Prefetched>), Retry> {
     if let Some(code) = codes.iter().find(|code| code.circuit.inexact) {
         return Err(Retry::Inexact(code.offset));
     }
-    let first = out.begin_function(codes.len());
     for i in 0..codes.len() {
         if !codes[i].failures.is_empty() {
             let resolver = resolver(&codes[i]);
             codes.push(resolver);
-            out.add_packet();
         }
     }
     let resolvers: Vec<u32> = {
@@ -125,6 +130,7 @@ pub fn run(
     };
     let live: Vec<Vec<bool>> = codes.iter().map(live_atoms).collect();
     let interfaces = interfaces(packets, &codes, &live)?;
+    let mut out = Writer::new(before, terminals, function, codes.len());
     for (i, code) in codes.iter().enumerate() {
         let resolver = resolvers.get(i).copied().unwrap_or(u32::MAX);
         Emitter {
@@ -133,15 +139,15 @@ pub fn run(
             own: &interfaces[i],
             codes: &codes,
             interfaces: &interfaces,
-            first,
             resolver,
         }
-        .emit(i, packets, function, out)?;
+        .emit(i, packets, &mut out)?;
     }
     let prefetched = |(code, interface): (&Code, &Interface)| {
         Prefetched::new(&code.circuit, interface).ok_or(Retry::Inexact(code.offset))
     };
-    codes.iter().zip(&interfaces).map(prefetched).collect()
+    let prefetched = codes.iter().zip(&interfaces).map(prefetched).collect::<Result<_, _>>()?;
+    Ok((out.fragment, prefetched))
 }
 
 /// A packet that is entered when one of several checks failed and finds the first: it counts
@@ -372,7 +378,6 @@ struct Emitter<'a> {
     own: &'a Interface,
     codes: &'a [Code],
     interfaces: &'a [Interface],
-    first: u32,
     resolver: u32,
 }
 
@@ -432,7 +437,7 @@ impl Emitter<'_> {
         exits
     }
 
-    fn emit(&self, index: usize, packets: &Packets, function: u32, out: &mut Assembly) -> Result<(), Retry> {
+    fn emit(&self, index: usize, packets: &Packets, out: &mut Writer) -> Result<(), Retry> {
         let circuit = self.circuit();
         let exits = self.exits();
         let next_forms: Vec<&Form> = match &self.code.next {
@@ -517,20 +522,20 @@ impl Emitter<'_> {
         }
         plan.assign_fields(self.own, &preferred)?;
 
-        out.begin_packet(self.first + index as u32, function, self.code.offset);
+        out.begin_packet(index, self.code.offset);
         let ids = self.id_domain(index, packets, out);
         for t in 0..=last {
             self.declare(&plan, t, ids, out);
-            let mut encoded: Vec<(u16, Terms)> = Vec::new();
+            let mut encoded: Vec<(PortField, Terms)> = Vec::new();
             for (kind, port, form) in &rows[t as usize] {
                 let open = circuit.expand(form, t);
                 if *kind == FieldKind::N {
                     self.declare_cancelled(&plan, form, &open, t, out);
                 }
-                encoded.push((encode(*kind, *port), self.terms(&plan, &open, t)));
+                encoded.push((PortField::new(*kind, *port), self.terms(&plan, &open, t)));
             }
             for (_, port, packet) in packet_values.iter().filter(|v| v.0 == t as usize) {
-                out.packet_value(encode(FieldKind::X, *port), self.first + packet, &mut encoded);
+                out.packet_value(PortField::new(FieldKind::X, *port), *packet, &mut encoded);
             }
             for (atom, field) in plan.carried_from(t) {
                 let form = match &circuit.atoms[atom as usize].kind {
@@ -541,7 +546,7 @@ impl Emitter<'_> {
                     }
                     _ => Form::atom(atom),
                 };
-                encoded.push((encode(FieldKind::S, field), self.terms(&plan, &form, t)));
+                encoded.push((PortField::new(FieldKind::S, field), self.terms(&plan, &form, t)));
             }
             let next = if t < last { NextOut::Following } else { self.next(&plan, last, out) };
             out.end_expert(encoded, next)?;
@@ -550,16 +555,16 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    fn dest(&self, dest: Dest, out: &mut Assembly) -> ExpertRef {
+    fn dest(&self, dest: Dest, out: &mut Writer) -> ExpertRef {
         match dest {
-            Dest::Jump(j) => ExpertRef::Packet(self.first + self.code.jumps[j as usize].packet),
+            Dest::Jump(j) => ExpertRef::Packet(out.packet(self.code.jumps[j as usize].packet)),
             Dest::Function(func) => ExpertRef::Function(func),
             Dest::Trap(code, offset) => out.terminal(code, offset),
-            Dest::Resolver => ExpertRef::Packet(self.first + self.resolver),
+            Dest::Resolver => ExpertRef::Packet(out.packet(self.resolver)),
         }
     }
 
-    fn next(&self, plan: &Plan, last: i32, out: &mut Assembly) -> NextOut {
+    fn next(&self, plan: &Plan, last: i32, out: &mut Writer) -> NextOut {
         match &self.code.next {
             Next::Read(form) => {
                 NextOut::Read(Box::new(self.terms(plan, &self.circuit().expand(form, last), last)))
@@ -579,20 +584,18 @@ impl Emitter<'_> {
     }
 
     /// The set of ids that the packet's computed next id belongs to; makes its jump table.
-    fn id_domain(&self, index: usize, packets: &Packets, out: &mut Assembly) -> Option<assembly::IdDomain> {
+    fn id_domain(&self, index: usize, packets: &Packets, out: &mut Writer) -> Option<IdDomain> {
         use crate::packetize::Term;
         if !self.code.table.is_empty() {
             let refs = self.code.table.iter().map(|d| self.dest(*d, out)).collect();
             return Some(out.jump_table(refs));
         }
         match &packets.packets.get(index)?.term {
-            Term::Return(_) => Some(assembly::IdDomain::Returns),
+            Term::Return(_) => Some(IdDomain::Returns),
             Term::Call { callee: crate::ir::Callee::Reference(_), .. }
-            | Term::TailCall { callee: crate::ir::Callee::Reference(_), .. } => {
-                Some(assembly::IdDomain::Functions)
-            }
+            | Term::TailCall { callee: crate::ir::Callee::Reference(_), .. } => Some(IdDomain::Functions),
             Term::Switch { targets, .. } => {
-                let refs = targets.iter().map(|t| ExpertRef::Packet(self.first + t.packet)).collect();
+                let refs = targets.iter().map(|t| ExpertRef::Packet(out.packet(t.packet))).collect();
                 Some(out.jump_table(refs))
             }
             _ => None,
@@ -603,7 +606,7 @@ impl Emitter<'_> {
     fn terms(&self, plan: &Plan, form: &Form, t: i32) -> Terms {
         let mut terms = Terms::new();
         if form.constant != Exact::ZERO {
-            terms.push((0, form.constant));
+            terms.push((PortSource::ONE, form.constant));
         }
         for (atom, c) in &form.terms {
             terms.push((self.source(plan, *atom, t), *c));
@@ -612,33 +615,38 @@ impl Emitter<'_> {
         terms
     }
 
-    fn source(&self, plan: &Plan, atom: u32, t: i32) -> u16 {
+    fn source(&self, plan: &Plan, atom: u32, t: i32) -> PortSource {
         let a = &self.circuit().atoms[atom as usize];
         let base = if t == 0 { self.own.base } else { [0; 3] };
         if a.avail == t {
             match &a.kind {
-                AtomKind::Unit { port, .. } => return assembly::encode_source(SourceKind::U, base[0] + port),
-                AtomKind::Read { port, .. } => return assembly::encode_source(SourceKind::R, base[1] + port),
+                AtomKind::Unit { port, .. } => return PortSource::new(SourceKind::U, base[0] + port),
+                AtomKind::Read { port, .. } => return PortSource::new(SourceKind::R, base[1] + port),
                 AtomKind::Lookup { port, .. } => {
-                    return assembly::encode_source(SourceKind::W, base[2] + port);
+                    return PortSource::new(SourceKind::W, base[2] + port);
                 }
                 _ => {}
             }
         }
-        assembly::encode_source(SourceKind::S, plan.field[atom as usize])
+        PortSource::new(SourceKind::S, plan.field[atom as usize])
     }
 
     /// Declares z_t.
-    fn declare(&self, plan: &Plan, t: i32, ids: Option<assembly::IdDomain>, out: &mut Assembly) {
+    fn declare(&self, plan: &Plan, t: i32, ids: Option<IdDomain>, out: &mut Writer) {
         let circuit = self.circuit();
         let base = if t == 0 { self.own.base } else { [0; 3] };
+        let ids = ids.map(|ids| match ids {
+            IdDomain::Returns => RETURNS,
+            IdDomain::Functions => FUNCTIONS,
+            IdDomain::JumpTable(set) => set,
+        });
         let ids_or = |range: Range| match ids {
-            Some(ids) if range.is_id => assembly::DomainOut::Ids(ids),
-            _ => assembly::DomainOut::Known(Domain::Interval(interval(range))),
+            Some(set) if range.is_id => Domain::Ids(set),
+            _ => Domain::Interval(interval(range)),
         };
         for (atom, field) in plan.carried_at(t) {
             let range = circuit.atoms[atom as usize].range;
-            out.declare(encode(FieldKind::S, field), ids_or(range));
+            out.declare(PortField::new(FieldKind::S, field), ids_or(range));
         }
         for (i, atom) in circuit.atoms.iter().enumerate() {
             if atom.avail != t || !self.live[i] {
@@ -647,18 +655,18 @@ impl Emitter<'_> {
             match &atom.kind {
                 AtomKind::Unit { gate, value, port } => {
                     let port = base[0] + port;
-                    out.declare(encode(FieldKind::N, port), ids_or(circuit.quantized(gate)));
-                    out.declare(encode(FieldKind::V, port), ids_or(circuit.range(value)));
+                    out.declare(PortField::new(FieldKind::N, port), ids_or(circuit.quantized(gate)));
+                    out.declare(PortField::new(FieldKind::V, port), ids_or(circuit.range(value)));
                 }
                 AtomKind::Read { query, port } => {
-                    out.declare(encode(FieldKind::Q, base[1] + port), ids_or(circuit.range(query)));
+                    out.declare(PortField::new(FieldKind::Q, base[1] + port), ids_or(circuit.range(query)));
                 }
                 AtomKind::Lookup { query, port } => {
                     let mut range = circuit.range(query);
                     if atom.range.is_id {
                         range = plus(range, out.last_jump_table().into());
                     }
-                    out.declare(encode(FieldKind::T, base[2] + port), ids_or(range));
+                    out.declare(PortField::new(FieldKind::T, base[2] + port), ids_or(range));
                 }
                 _ => {}
             }
@@ -676,7 +684,7 @@ impl Emitter<'_> {
     /// Declares as much of a gate as its floor needs if it is multiplied out (`open`) in such a way that
     /// something cancels that no longer is in z_t: facts of its parts that mention that cannot be
     /// declared then.
-    fn declare_cancelled(&self, plan: &Plan, gate: &Form, open: &Form, t: i32, out: &mut Assembly) {
+    fn declare_cancelled(&self, plan: &Plan, gate: &Form, open: &Form, t: i32, out: &mut Writer) {
         let circuit = self.circuit();
         let range = circuit.quantized(gate);
         if circuit.quantized(open).within(range) || !self.loses_fact(plan, gate, t) {
@@ -725,9 +733,9 @@ impl Emitter<'_> {
         base: [u16; 3],
     ) -> Option<(GhostTerms, i64)> {
         let circuit = self.circuit();
-        let mut fields: SmallVec<[(u16, Exact); 4]> = SmallVec::new();
+        let mut fields: SmallVec<[(PortField, Exact); 4]> = SmallVec::new();
         let mut constant = Exact::ZERO;
-        let mut add = |field: u16, c: Exact| match fields.iter_mut().find(|f| f.0 == field) {
+        let mut add = |field: PortField, c: Exact| match fields.iter_mut().find(|f| f.0 == field) {
             Some(f) => f.1 = f.1 + c,
             None => fields.push((field, c)),
         };
@@ -741,9 +749,9 @@ impl Emitter<'_> {
                     }
                     let AtomKind::Unit { port, value, .. } = &a.kind else { return None };
                     match (term, value.as_constant()) {
-                        (GhostTerm::Gate(_), _) => add(encode(FieldKind::N, base[0] + port), c),
+                        (GhostTerm::Gate(_), _) => add(PortField::new(FieldKind::N, base[0] + port), c),
                         (_, Some(value)) => constant = constant + c * value,
-                        _ => add(encode(FieldKind::V, base[0] + port), c),
+                        _ => add(PortField::new(FieldKind::V, base[0] + port), c),
                     }
                 }
                 GhostTerm::Form(form) => {
@@ -760,11 +768,13 @@ impl Emitter<'_> {
                         }
                         match &a.kind {
                             AtomKind::Unit { port, value, .. } if a.avail == t => match value.as_constant() {
-                                Some(value) => add(encode(FieldKind::N, base[0] + port), c * *k * value),
-                                None => add(encode(FieldKind::V, base[0] + port), c * *k),
+                                Some(value) => {
+                                    add(PortField::new(FieldKind::N, base[0] + port), c * *k * value)
+                                }
+                                None => add(PortField::new(FieldKind::V, base[0] + port), c * *k),
                             },
                             _ => match plan.field_at(*atom, t) {
-                                Some(field) => add(encode(FieldKind::S, field), c * *k),
+                                Some(field) => add(PortField::new(FieldKind::S, field), c * *k),
                                 None => return None,
                             },
                         }

@@ -5,7 +5,7 @@ use crate::backend::Lowered;
 use crate::ir::Value;
 use crate::layout::ARGUMENT_FIELDS;
 use crate::packetize::{EntryKind, Place};
-use crate::schedule::{Prefetched, decode};
+use crate::schedule::Prefetched;
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, ExpertId, Field, FieldKind, Interval, Network};
@@ -111,7 +111,7 @@ impl<'a> Begin<'a> {
             made,
             hidden,
             prefetched,
-            ports: prefetched.ports.iter().map(|port| decode(port.0, &network.ports)).collect(),
+            ports: prefetched.ports.iter().map(|port| port.0.resolve(&network.ports)).collect(),
         })
     }
 }

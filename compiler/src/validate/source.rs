@@ -86,6 +86,9 @@ impl<'a> Source<'a> {
             Op::Load { space, bytes, signed, offset } => {
                 let address = arg(0);
                 let (base, cells) = (self.layout.space(*space).0 + offset, self.cells(*space, *bytes));
+                for lane in self.running() {
+                    self.read_inside(lane, *space, u64::from(address[lane]) + offset, cells);
+                }
                 self.for_lanes(|run, lane| {
                     let first = base + u64::from(address[lane]);
                     if space.has_words() {
@@ -131,6 +134,7 @@ impl<'a> Source<'a> {
                 let (target, source) = (arg(0), arg(1));
                 let base = self.layout.space(*from).0;
                 for lane in self.running() {
+                    self.read_inside(lane, *from, source[lane].into(), (*cells).into());
                     let mut values = [0.0; MAX_CELLS as usize];
                     for (key, value) in (base + u64::from(source[lane])..).zip(&mut values) {
                         *value = self.traces.read(lane, key);
@@ -181,11 +185,19 @@ impl<'a> Source<'a> {
         if space.has_words() { 1 } else { bytes.into() }
     }
 
+    /// Notes whether cells are inside of the space, as something before a load has found them to be. What lies behind a
+    /// space belongs to somebody else, and may be read before or after it is written: behind the input lies nothing.
+    fn read_inside(&mut self, lane: usize, space: Space, first: u64, cells: u64) {
+        if first + cells > self.layout.space(space).1 && space != Space::Prompt {
+            self.runs[lane] = Run::Impossible;
+        }
+    }
+
     /// Writes cells, which something before has found to be inside of the space.
     fn write_cells(&mut self, lane: usize, space: Space, first: u64, cells: u64, value: impl Fn(u64) -> f64) {
         let (base, count) = self.layout.space(space);
         let size = if space == Space::Memory { self.memory_size(lane) } else { count };
-        if first + cells > size {
+        if first + cells > size || !self.is_running(lane) {
             self.runs[lane] = Run::Impossible;
             return;
         }

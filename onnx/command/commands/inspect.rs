@@ -1,20 +1,18 @@
 //! `wasm2onnx inspect`: what is in the network of a module or model.
 
 use std::fmt::{self, Display, Formatter};
-use std::io::{self, Write};
 
-use anyhow::Context;
 use wasm2onnx::Description;
 use wasm2onnx_certify::Certified;
 use wasm2onnx_runtime::{
-    Cell, Domain, ExpertId, FieldKind, Interval, MemoryPages, Name, Network, Region, Table, Terminal,
-    Validated,
+    Cell, Domain, ExpertId, FieldKind, MemoryPages, Name, Network, Region, Table, Terminal, Validated,
 };
 
 use crate::display::{Count, Signatures};
 use crate::entry::entries;
 use crate::failure::Failure;
 use crate::input::{Input, ModuleOptions, Source};
+use crate::output::print;
 
 /// Show what is in the network of a module or model: exports, packets, steps, regions, sizes, certificate
 #[derive(Debug, clap::Args)]
@@ -32,11 +30,7 @@ impl Inspect {
         let network = source.network(&self.module)?;
         let model = source.description()?;
         let report = Report { network: &network, model }.to_string();
-        match io::stdout().lock().write_all(report.as_bytes()) {
-            // The reader has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            outcome => Ok(outcome.context("standard output cannot be written")?),
-        }
+        Ok(print(&report)?)
     }
 }
 
@@ -113,7 +107,7 @@ impl Display for Report<'_> {
         }
         for (i, (expert, field, interval)) in certificate.widest.iter().enumerate() {
             let title = if i == 0 { "widest" } else { "" };
-            writeln!(f, "  {title:<12} {}: {field} of {}", Shown(*interval), Place(network, *expert))?;
+            writeln!(f, "  {title:<12} {}: {field} of {}", interval, Place(network, *expert))?;
         }
         Ok(())
     }
@@ -136,15 +130,6 @@ impl Display for Place<'_> {
             Some(name) => write!(f, "`{}`, at offset {:#x})", Name(name), packet.offset),
             None => f.write_str("a library routine)"),
         }
-    }
-}
-
-/// An interval as people write it.
-struct Shown(Interval);
-
-impl Display for Shown {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} … {}", self.0.lo, self.0.hi)
     }
 }
 
@@ -230,13 +215,13 @@ struct Values<'n>(&'n Network, Domain);
 impl Display for Values<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Values(network, domain) = self;
-        match domain {
-            Domain::Interval(interval) => Shown(*interval).fmt(f),
-            Domain::PowerOfTwo { hi } => write!(f, "powers of two up to 2^{hi}"),
-            Domain::Ids(set) => match network.certificate.id_sets.get(*set as usize) {
-                Some(set) => write!(f, "ids of `{}`", Name(&set.name)),
-                None => write!(f, "ids of set {set}"),
-            },
+        let set = match domain {
+            Domain::Ids(set) => network.certificate.id_sets.get(*set as usize),
+            _ => None,
+        };
+        match set {
+            Some(set) => write!(f, "ids of `{}`", Name(&set.name)),
+            None => domain.fmt(f),
         }
     }
 }

@@ -6,7 +6,6 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use wasm2onnx_runtime::{Config, Error, Executor, InputSource, Instance, Value};
 
 use crate::arguments;
@@ -14,6 +13,7 @@ use crate::display::{Count, Signature};
 use crate::entry::{choose_entry, entries};
 use crate::failure::Failure;
 use crate::input::{ModuleOptions, Source};
+use crate::output::print;
 use crate::progress::{Hider, ProgressLine};
 
 /// Run an exported function of a module or of a compiled model
@@ -94,7 +94,7 @@ impl Run {
         drop(line);
 
         if let Ok(results) = &outcome {
-            print(results)?;
+            print(&lines(results))?;
         }
         // A closed standard error is no reason to fail.
         let _ = io::stderr().write_all(growth_notice(&instance).as_bytes());
@@ -167,18 +167,9 @@ fn parse_arguments(signature: Signature, texts: &[OsString]) -> Result<Vec<Value
     Ok(arguments)
 }
 
-/// Writes results, one a line.
-fn print(results: &[Value]) -> anyhow::Result<()> {
-    let mut lines = String::new();
-    for result in results {
-        writeln!(lines, "{result}").expect("strings can be written");
-    }
-    let mut out = io::stdout().lock();
-    match out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
-        // The reader has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome.context("standard output cannot be written"),
-    }
+/// Results, one to a line.
+fn lines(results: &[Value]) -> String {
+    results.iter().map(|result| format!("{result}\n")).collect()
 }
 
 /// What is said if the memory could not grow because of a limit that the program knows nothing of: it may

@@ -36,7 +36,7 @@ fn example(name: &str) -> (Module, Network, Blueprint) {
     let mut module = frontend::parse(&bytes, &Options::default()).expect("it is valid");
     legalize::run(&mut module);
     optimize::run(&mut module);
-    let (network, blueprint) = backend::certified(&module).expect("it has a network");
+    let (network, blueprint) = backend::certified(&module, &mut None).expect("it has a network");
     (module, network.into_network(), blueprint)
 }
 

@@ -1,0 +1,186 @@
+//! What a module is after each phase, as text.
+
+use std::fmt::{self, Display, Formatter, Write};
+use std::str::FromStr;
+
+use crate::backend::{self, Plan};
+use crate::circuits::packet::Code;
+use crate::error::{CompileError, ErrorKind};
+use crate::ir::{Func, Module};
+use crate::options::Options;
+use crate::packetize;
+use crate::schedule::Fragment;
+use crate::{frontend, legalize, optimize};
+use wasm2onnx_runtime::print::Packet;
+
+/// The phases after which a module can be looked at, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// WebAssembly as SSA.
+    Frontend,
+    /// Words only.
+    Legalize,
+    /// What is left of it, and called routines.
+    Optimize,
+    /// Straight-line code, a token each, and the places of values between them.
+    Packets,
+    /// Operations as linear forms, units and reads.
+    Circuits,
+    /// Experts, before ids and the numbers of ports are known.
+    Steps,
+    /// The network.
+    Network,
+}
+
+impl Phase {
+    /// All phases.
+    pub const ALL: [Phase; 7] = [
+        Phase::Frontend,
+        Phase::Legalize,
+        Phase::Optimize,
+        Phase::Packets,
+        Phase::Circuits,
+        Phase::Steps,
+        Phase::Network,
+    ];
+
+    /// Its name at the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Frontend => "frontend",
+            Phase::Legalize => "legalize",
+            Phase::Optimize => "optimize",
+            Phase::Packets => "packets",
+            Phase::Circuits => "circuits",
+            Phase::Steps => "steps",
+            Phase::Network => "network",
+        }
+    }
+}
+
+impl Display for Phase {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Phase {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Phase, String> {
+        let names = || Phase::ALL.map(Phase::name).join(", ");
+        let found = Phase::ALL.into_iter().find(|phase| phase.name() == text);
+        found.ok_or_else(|| format!("unknown phase `{text}`, expected one of {}", names()))
+    }
+}
+
+/// A module after a phase, or one of its functions alone. A library routine is a function, too, once one is linked.
+///
+/// What the phases behind the IR have made is shown even where the network is refused afterwards.
+///
+/// # Errors
+///
+/// Whatever [`crate::compile`] says up to that phase; [`ErrorKind::NoSuchFunction`] if there is no function of that name
+/// after it.
+///
+/// # Examples
+///
+/// ```
+/// use wasm2onnx_compiler::dump::{Phase, dump};
+///
+/// let text = r#"(module (func (export "double") (param i32) (result i32)
+///     (i32.mul (local.get 0) (i32.const 2))))"#;
+/// let ir = dump(text.as_bytes(), &Default::default(), Phase::Optimize, Some("double"))?;
+/// assert!(ir.contains("return"), "{ir}");
+/// # Ok::<(), wasm2onnx_compiler::CompileError>(())
+/// ```
+pub fn dump(
+    bytes: &[u8],
+    options: &Options,
+    after: Phase,
+    function: Option<&str>,
+) -> Result<String, CompileError> {
+    let mut module = frontend::parse(bytes, options)?;
+    if after >= Phase::Legalize {
+        legalize::run(&mut module);
+    }
+    if after >= Phase::Optimize {
+        optimize::run(&mut module);
+    }
+    let func = function.map(|name| find(&module, name, after)).transpose()?;
+    match (after, func) {
+        (Phase::Frontend | Phase::Legalize | Phase::Optimize, None) => Ok(module.to_string()),
+        (Phase::Frontend | Phase::Legalize | Phase::Optimize, Some(func)) => {
+            Ok(module.functions[func].to_string())
+        }
+        (Phase::Network, func) => {
+            let (network, blueprint) = backend::certified(&module, &mut None)?;
+            let Some(func) = func else { return Ok(network.to_string()) };
+            let first = |func: usize| blueprint.functions.get(func).map(|lowered| lowered.first as usize);
+            let index = func.as_u32() as usize;
+            let packets = first(index).unwrap_or(0)..first(index + 1).unwrap_or(network.packets.len());
+            Ok(packets.map(|packet| Packet(&network, packet).to_string()).collect())
+        }
+        (Phase::Packets | Phase::Circuits | Phase::Steps, function) => {
+            let mut watched = Some(Watch { after, function, text: String::new(), pending: String::new() });
+            let outcome = backend::certified(&module, &mut watched);
+            let text = watched.map_or_else(String::new, |watch| watch.text);
+            if text.is_empty() {
+                outcome?;
+            }
+            Ok(text)
+        }
+    }
+}
+
+fn find(module: &Module, name: &str, after: Phase) -> Result<Func, CompileError> {
+    let found = module.functions.iter().find(|(_, function)| function.name == name);
+    found.map(|found| found.0).ok_or_else(|| {
+        let names = module.functions.values().map(|function| function.name.clone()).collect();
+        ErrorKind::NoSuchFunction { name: name.to_owned(), phase: after.name(), names }.into()
+    })
+}
+
+/// Notes what the backend makes of functions.
+pub(crate) struct Watch {
+    after: Phase,
+    /// The only function that is asked for.
+    function: Option<Func>,
+    text: String,
+    /// Of the function that is being made.
+    pending: String,
+}
+
+impl Watch {
+    /// All functions are made anew.
+    pub fn restart(&mut self) {
+        self.text.clear();
+    }
+
+    /// A function is lowered: what was noted of it before came to nothing.
+    pub fn lowered(&mut self, plan: &Plan, codes: &[Code]) {
+        self.pending.clear();
+        match self.after {
+            Phase::Packets => {
+                self.pending = packetize::print::Shown(&plan.packets, &plan.places).to_string();
+            }
+            Phase::Circuits => {
+                for (i, code) in codes.iter().enumerate() {
+                    writeln!(self.pending, "packet {i}\n{code}").expect("strings can be written");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A function is scheduled, and stays as it is.
+    pub fn scheduled(&mut self, module: &Module, func: Func, fragment: &Fragment) {
+        if self.after == Phase::Steps {
+            self.pending = fragment.to_string();
+        }
+        if self.function.is_none_or(|wanted| wanted == func) {
+            let name = &module.functions[func].name;
+            let _ = writeln!(self.text, "function {name:?}\n{}", self.pending);
+        }
+    }
+}

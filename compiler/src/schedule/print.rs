@@ -1,0 +1,72 @@
+//! Steps as text, before ids and port numbers are known.
+
+use super::{ExpertRef, Fragment, NextOut, PortField, PortSource, Terms};
+use crate::print::{Hex, List};
+use std::fmt::{self, Display, Formatter};
+use wasm2onnx_runtime::Weight;
+
+impl Display for ExpertRef {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            ExpertRef::Packet(packet) => write!(f, "packet {packet}"),
+            ExpertRef::Function(func) => write!(f, "{func}"),
+            ExpertRef::Terminal(id) => write!(f, "terminal {id}"),
+        }
+    }
+}
+
+fn sum(terms: &Terms) -> String {
+    let terms: Vec<String> = terms.iter().map(|(source, weight)| format!("{weight}·{source}")).collect();
+    terms.join(" + ")
+}
+
+impl Display for NextOut {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            NextOut::Following => f.write_str("the following"),
+            NextOut::Read(terms) => f.write_str(&sum(terms)),
+            NextOut::Choice(choice) => {
+                write!(f, "{}", choice.default)?;
+                for (terms, dest) in &choice.choices {
+                    write!(f, ", or {dest} if {}", sum(terms))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Display for Fragment {
+    /// Packets in order of their experts, each expert with what is declared of the `z` that it gets and its rows.
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        for (i, table) in self.jump_tables.iter().enumerate() {
+            writeln!(f, "jump table {i}: [{}]", List(table))?;
+        }
+        for (e, next) in self.next.iter().enumerate() {
+            if let Ok(i) = self.debug.binary_search_by_key(&(e as u32), |debug| debug.expert) {
+                let packet = self.packets.iter().position(|first| *first == e as u32).unwrap_or(i);
+                writeln!(f, "packet {packet}, at offset {}", Hex(self.debug[i].offset))?;
+            }
+            writeln!(f, "    expert {e}")?;
+            for (field, domain) in self.certificate.fields(e as u32) {
+                writeln!(f, "        {} in {domain}", PortField::of_code(field))?;
+            }
+            for ghost in self.certificate.ghosts(e as u32) {
+                let term = |(field, c): &(u16, i64)| format!("{c}·{}", PortField::of_code(*field));
+                let terms: Vec<String> = ghost.terms.iter().map(term).collect();
+                writeln!(f, "        {} in {}", terms.join(" + "), ghost.range)?;
+            }
+            let rows = self.experts.rows(e as u32).filter(|row| row.field != PortField::EXPERT.code());
+            for row in rows {
+                let terms = row.sources.iter().zip(row.weights);
+                let term = |(source, weight): (&u16, &f64)| {
+                    format!("{}·{}", Weight(*weight), PortSource::of_code(*source))
+                };
+                let terms: Vec<String> = terms.map(term).collect();
+                writeln!(f, "        {} <- {}", PortField::of_code(row.field), terms.join(" + "))?;
+            }
+            writeln!(f, "        e <- {next}")?;
+        }
+        Ok(())
+    }
+}

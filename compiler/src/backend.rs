@@ -14,6 +14,7 @@ use crate::stack::{Calls, Frame, MAX_FRAME};
 use crate::{link, validate};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use rustc_hash::{FxHashMap, FxHashSet};
+use tracing::{debug, debug_span, info, info_span};
 use wasm2onnx_certify::{self as certify, Certified, Location, Rejected};
 use wasm2onnx_runtime::Network;
 
@@ -28,7 +29,8 @@ const ROUTINE_WEIGHTS: [usize; 7] = [400, 160, 90, 48, 20, 8, 2];
 /// was made from, as the options say.
 pub fn run(module: &Module, options: &Options) -> Result<Certified, CompileError> {
     let (mut network, blueprint) = certified(module, &mut None)?;
-    let validated = validate::run(module, &network, &blueprint, options.validation_states, options.prove)?;
+    let validated = info_span!("validate")
+        .in_scope(|| validate::run(module, &network, &blueprint, options.validation_states, options.prove))?;
     network.set_validated(validated);
     Ok(network)
 }
@@ -48,7 +50,9 @@ pub(crate) fn certified(
         let Some((network, blueprint)) = assemble(module, &calls, &mut frames, &careful, watch)? else {
             continue;
         };
-        let Rejected { network, .. } = match certify::check(network) {
+        let checked =
+            info_span!("certify", experts = network.experts.len()).in_scope(|| certify::check(network));
+        let Rejected { network, .. } = match checked {
             Ok(network) => return Ok((network, blueprint)),
             Err(rejected) => *rejected,
         };
@@ -61,6 +65,10 @@ pub(crate) fn certified(
             let packet = network.packets.partition_point(|p| p.expert <= expert).checked_sub(1)?;
             blueprint.functions.iter().rposition(|f| f.first as usize <= packet).map(Func::new)
         }));
+        info!(
+            functions = careful.len() - before,
+            "the certificate says too little: made anew with a field for each claim"
+        );
         if careful.len() == before {
             let failure = failures.first().map(ToString::to_string).unwrap_or_default();
             return Err(ErrorKind::Certificate(failure).into());
@@ -108,31 +116,38 @@ fn assemble(
         watch.restart();
     }
     let mut plans = Vec::with_capacity(module.functions.len());
+    let packetize = info_span!("packetize", functions = module.functions.len()).entered();
     for (func, function) in module.functions.iter() {
         let plan = Plan::new(module, function, packet_weights(function)[0])?;
         frames[func] = frames[func].max(plan.frame());
         plans.push(plan);
     }
+    packetize.exit();
     let layout = Layout::new(module, calls.stack(frames));
     let (tables, table_list, lookup) = link::plan_tables(module);
     let mut assembly = Assembly::new(lookup.len() as u32, module.function_offsets.clone());
     let mut entries: SecondaryMap<Func, u32> = SecondaryMap::new();
     let mut functions = Vec::with_capacity(plans.len());
+    let surroundings = Surroundings { module, layout: &layout, tables: &tables };
+    let circuits = info_span!("circuits and steps").entered();
     let mut outgrown = false;
     for (func, plan) in module.functions.keys().zip(plans) {
         let first = assembly.before().packets;
         entries[func] = first;
-        let (plan, prefetched) =
-            function(module, &layout, &tables, func, plan, careful.contains(&func), &mut assembly, watch)?;
+        let careful = careful.contains(&func);
+        let (plan, prefetched) = function(&surroundings, func, plan, careful, &mut assembly, watch)?;
         let (known, frame) = (frames[func], plan.frame());
         functions.push(Lowered { packets: plan.packets, places: plan.places, prefetched, first });
         frames[func] = known.max(frame);
         outgrown |= frames[func] != known;
     }
+    circuits.exit();
     if outgrown && calls.stack(frames) != layout.stack {
+        info!("a function has a larger frame than it was planned to have: all are made anew");
         return Ok(None);
     }
-    let network = link::run(module, &layout, assembly, &entries, (table_list, lookup))?;
+    let network = info_span!("link")
+        .in_scope(|| link::run(module, &layout, assembly, &entries, (table_list, lookup)))?;
     Ok(Some((network, Blueprint { layout, functions })))
 }
 
@@ -172,12 +187,17 @@ impl Plan {
     }
 }
 
+/// What lowering a function needs to know of the module.
+struct Surroundings<'a> {
+    module: &'a Module,
+    layout: &'a Layout,
+    tables: &'a Tables,
+}
+
 /// Lowers and schedules a function. Returns the plan, another one if it took smaller packets, and what its packets have
 /// prefetched.
 fn function(
-    module: &Module,
-    layout: &Layout,
-    tables: &Tables,
+    &Surroundings { module, layout, tables }: &Surroundings,
     func: Func,
     mut plan: Plan,
     mut careful: bool,
@@ -185,6 +205,7 @@ fn function(
     watch: &mut Option<Watch>,
 ) -> Result<(Plan, Vec<Prefetched>), CompileError> {
     let function = &module.functions[func];
+    let _span = debug_span!("function", name = function.name, packets = plan.packets.packets.len()).entered();
     let (mut prefetch, mut tight) = (true, true);
     let mut weights = packet_weights(function)[1..].iter();
     loop {
@@ -219,6 +240,7 @@ fn function(
                 return Ok((plan, prefetched));
             }
             Err(retry) => {
+                debug!(?retry, prefetch, careful, "made anew");
                 if retry == Retry::Prefetch && prefetch {
                     prefetch = false;
                     continue;

@@ -37,6 +37,8 @@ mod stack;
 mod validate;
 pub mod verify;
 
+use tracing::info_span;
+
 pub use error::CompileError;
 pub use frontend::{ImportType, imports};
 pub use ir::Signature;
@@ -49,9 +51,9 @@ pub use wasm2onnx_certify::Certified;
 ///
 /// Whatever is not valid or not supported, with its place.
 pub fn compile(bytes: &[u8], options: &Options) -> Result<Certified, CompileError> {
-    let mut module = frontend::parse(bytes, options)?;
-    legalize::run(&mut module);
-    optimize::run(&mut module);
+    let mut module = info_span!("frontend").in_scope(|| frontend::parse(bytes, options))?;
+    info_span!("legalize").in_scope(|| legalize::run(&mut module));
+    info_span!("optimize").in_scope(|| optimize::run(&mut module));
     backend::run(&module, options)
 }
 

@@ -6,9 +6,9 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_fuzz::gates::Gates;
-use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network, Value, ValueType};
+use wasm2onnx_runtime::{Config, Error, Executor, Instance, Value, ValueType};
 
 #[path = "../../onnx/command/arguments.rs"]
 mod arguments;
@@ -23,7 +23,7 @@ const TYPES: [ValueType; 6] = [
 ];
 
 /// Gives its arguments back, those first that came last.
-static TURN: LazyLock<Network> = LazyLock::new(|| {
+static TURN: LazyLock<Certified> = LazyLock::new(|| {
     let text = r#"(module (func (export "turn") (param i32 i64 f32 f64 funcref externref)
         (result externref funcref f64 f32 i64 i32) (local.get 5) (local.get 4) (local.get 3) (local.get 2)
         (local.get 1) (local.get 0)))"#;

@@ -23,7 +23,7 @@ const CHECKS: u32 = 12;
 /// The changed programs: small ones, of which hundreds of proofs and runs take a second.
 static NETWORKS: LazyLock<Vec<Network>> = LazyLock::new(|| {
     let programs = CIRCUITS.into_iter().chain(CORNERS);
-    let networks = programs.map(|program| program.network());
+    let networks = programs.map(|program| program.network().into_network());
     networks.filter(|network| network.experts.len() <= 400).collect()
 });
 

@@ -7,18 +7,18 @@ use std::io::{Read, Write};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use libfuzzer_sys::fuzz_target;
-use wasm2onnx_compiler::{Options, compile};
+use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_fuzz::alike;
 use wasm2onnx_fuzz::gates::Gates;
 use wasm2onnx_fuzz::programs;
-use wasm2onnx_runtime::{Config, Error, Instance, Network, Value};
+use wasm2onnx_runtime::{Config, Error, Instance, Value};
 
 /// Steps of a run.
 const STEPS: u64 = 20_000;
 
 /// A network, the function to call, and after how many visits a packet is compiled.
 struct Program {
-    network: Network,
+    network: Certified,
     entry: &'static str,
     arg: Option<Value>,
     compile_after: u32,

@@ -7,6 +7,7 @@ mod entry;
 mod failure;
 mod files;
 mod input;
+mod log;
 mod output;
 mod progress;
 
@@ -18,6 +19,11 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "wasm2onnx", version)]
 struct Command {
+    /// Tell what the compiler does and how long each phase takes; twice, of each function, too. `RUST_LOG` says it in more
+    /// detail, as `wasm2onnx_compiler=debug`
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+
     #[command(subcommand)]
     subcommand: Subcommand,
 }
@@ -31,7 +37,9 @@ enum Subcommand {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Command::parse().subcommand {
+    let command = Command::parse();
+    log::start(command.verbose);
+    let outcome = match command.subcommand {
         Subcommand::Compile(command) => command.execute(),
         Subcommand::Run(command) => command.execute(),
         Subcommand::Inspect(command) => command.execute(),

@@ -154,7 +154,7 @@ pub use exact::Inexact;
 pub use instance::{Config, Executor, Instance, Memory, Progress};
 pub use io::{InputSource, OutputSink, Waits};
 pub use network::*;
-pub use show::{FieldName, List, Name, SourceName, Weight};
+pub use show::{FieldName, List, Name, SourceName, Weight, linear};
 pub use sparse::{Sparse, SparseOptions};
 pub use stepper::{Slice, Stepper, TraceSize};
 pub use tokens::TokenEnds;

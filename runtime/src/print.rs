@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::network::{Cell, Entry, ExpertId, MemoryPages, Network, Place, Terminal};
-use crate::show::{FieldName, Name, SourceName, Weight};
+use crate::network::{Cell, Entry, ExpertId, MemoryPages, Network, Place, Ports, Terminal};
+use crate::show::{FieldName, Name, SourceName, Weight, linear};
 
 impl Display for Network {
     /// All of it: what the host meets, the address space, then each packet with its experts, and of each expert what is
@@ -118,16 +118,21 @@ fn expert(network: &Network, e: ExpertId, f: &mut Formatter<'_>) -> fmt::Result 
             writeln!(f, "        {} in {domain}", field(declared))?;
         }
         for ghost in certificate.ghosts(e) {
-            let terms = ghost.terms.iter().map(|(declared, c)| format!("{c}·{}", field(*declared)));
-            writeln!(f, "        {} in {}", terms.collect::<Vec<_>>().join(" + "), ghost.range)?;
+            let terms = ghost.terms.iter().map(|(declared, c)| (*c, Some(field(*declared))));
+            writeln!(f, "        {} in {}", linear(terms), ghost.range)?;
         }
     }
     for row in network.experts.rows(e) {
         let term = |(source, weight): (&u16, &f64)| {
-            format!("{}·{}", Weight(*weight), SourceName::new(&network.ports, *source))
+            let name = SourceName::new(&network.ports, *source);
+            (Weight(*weight), (*source != Ports::ONE).then_some(name))
         };
-        let terms = row.sources.iter().zip(row.weights).map(term);
-        writeln!(f, "        {} <- {}", field(row.field), terms.collect::<Vec<_>>().join(" + "))?;
+        writeln!(
+            f,
+            "        {} <- {}",
+            field(row.field),
+            linear(row.sources.iter().zip(row.weights).map(term))
+        )?;
     }
     Ok(())
 }

@@ -122,9 +122,40 @@ impl Display for Weight {
     }
 }
 
+/// A linear form as people write it, `2^-32·s3 - r0 + 7`, from its terms: a number and what it is multiplied by, if anything.
+pub fn linear<N: Display, T: Display>(terms: impl IntoIterator<Item = (N, Option<T>)>) -> String {
+    let mut text = String::new();
+    for (number, factor) in terms {
+        let number = number.to_string();
+        let (negative, number) = match number.strip_prefix('-') {
+            Some(positive) => (true, positive),
+            None => (false, number.as_str()),
+        };
+        text += match (text.is_empty(), negative) {
+            (true, true) => "-",
+            (true, false) => "",
+            (false, true) => " - ",
+            (false, false) => " + ",
+        };
+        match factor {
+            None => text += number,
+            Some(factor) if number == "1" => text += &factor.to_string(),
+            Some(factor) => text += &format!("{number}·{factor}"),
+        }
+    }
+    if text.is_empty() { "0".to_owned() } else { text }
+}
+
 impl Display for Interval {
+    /// Ends that say nothing are left out.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} … {}", self.lo, self.hi)
+        match (self.lo, self.hi) {
+            (i64::MIN, i64::MAX) => f.write_str("anywhere"),
+            (i64::MIN, hi) => write!(f, "… {hi}"),
+            (lo, i64::MAX) => write!(f, "{lo} …"),
+            (lo, hi) if lo == hi => lo.fmt(f),
+            (lo, hi) => write!(f, "{lo} … {hi}"),
+        }
     }
 }
 
@@ -190,6 +221,14 @@ mod tests {
             assert_eq!(shown(x), text);
         }
         assert_eq!(shown(2f64.powi(-1074)), "2^-1074");
+    }
+
+    #[test]
+    fn forms_are_sums() {
+        let form = |terms: &[(f64, Option<&str>)]| linear(terms.iter().map(|(c, t)| (Weight(*c), *t)));
+        assert_eq!(form(&[]), "0");
+        assert_eq!(form(&[(-1.0, Some("s3")), (-0.125, Some("u0")), (7.0, None)]), "-s3 - 2^-3·u0 + 7");
+        assert_eq!(form(&[(1.0, None), (1.0, Some("r0")), (2.0, Some("w1"))]), "1 + r0 + 2·w1");
     }
 
     #[test]

@@ -465,6 +465,19 @@ fn what_a_run_begins_with_fits_its_cells() {
         assert_eq!(message.is_empty(), fits, "{value}: {message}");
         assert_eq!(changed(&|network| network.first_rows.push((50, value))), "");
     }
+    for values in [
+        Domain::Interval(Interval::new(0, 256)),
+        Domain::Interval(Interval::new(-1, 255)),
+        Domain::PowerOfTwo { hi: 8 },
+        Domain::Ids(0),
+    ] {
+        let sets = vec![IdSet::default()];
+        let message = changed(&|network| {
+            network.certificate.id_sets = sets.clone();
+            network.regions[1].values = values;
+        });
+        assert_eq!(message, "region `memory` has cells of bytes, and values that are none", "{values:?}");
+    }
     let entry = |places: fn(&mut Entry) -> &mut Vec<Place>, key| {
         changed(&|network| {
             network.entries.values_mut().for_each(|entry| places(entry)[0] = Place::Row(key));

@@ -103,6 +103,14 @@ fn regions(network: &Network) -> Result<(), Error> {
         cells += region.count;
         check(cells <= MAX_CELLS, || "the regions are too large".into())?;
         domain(network, region.values, place)?;
+        let bytes = match region.values {
+            Domain::Interval(values) => 0 <= values.lo && values.hi < 256,
+            Domain::PowerOfTwo { hi } => hi < 8,
+            Domain::Ids(_) => false,
+        };
+        check(region.cell == Cell::Number || bytes, || {
+            format!("{} has cells of bytes, and values that are none", place())
+        })?;
     }
     for (key, value) in &network.first_rows {
         let region = row(network, *key, || "a first row".into())?;

@@ -170,7 +170,7 @@ fn corrupted_rows_are_refused() {
     refused!(
         masked_store(),
         |n: &mut Network| n.regions[1].values = Domain::Interval(Interval::new(0, 256)),
-        Broken::Declaration(_)
+        Broken::Malformed(_)
     );
 }
 

@@ -1,8 +1,7 @@
 //! What is the same for all steps: tables, regions, sets of ids, and the states that runs begin in.
 
 use wasm2onnx_runtime::{
-    Cell, Domain, ExpertId, Field, FieldKind, FieldName, IdSetId, Interval, MemoryPages, Network, Place,
-    SourceKind,
+    Domain, ExpertId, Field, FieldKind, FieldName, IdSetId, Interval, MemoryPages, Network, Place, SourceKind,
 };
 
 use super::failure::{Broken, Declared, Failure, Location};
@@ -89,11 +88,6 @@ impl<'a> World<'a> {
             self.declaration(region.values, place)?;
             if !self.contains(region.values, 0) {
                 return Err(initial(place(), "0, what a miss reads,".into(), region.values));
-            }
-            let byte = Domain::Interval(Interval::new(0, 255));
-            if region.cell == Cell::Byte && !self.implies(region.values, byte) {
-                let broken = Broken::Declaration("cells of a byte for values that are none".into());
-                return Err(Failure::new(place(), broken));
             }
         }
         for &(key, value) in &self.net.first_rows {

@@ -6,7 +6,7 @@ use super::packet::{Code, Dest, Next};
 use super::{AtomKind, Circuit, EntrySource, GhostTerm, RowValue};
 use crate::print::{Hex, List, snake};
 use std::fmt::{self, Display, Formatter};
-use wasm2onnx_runtime::Weight;
+use wasm2onnx_runtime::{Interval, Weight, linear};
 
 impl Display for Exact {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
@@ -19,13 +19,9 @@ impl Display for Exact {
 
 impl Display for Range {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        match (self.is_id, self.lo, self.hi) {
-            (true, ..) => f.write_str("ids"),
-            (_, i64::MIN, i64::MAX) => f.write_str("any"),
-            (_, lo, hi) if lo == hi => write!(f, "{lo}"),
-            (_, lo, i64::MAX) => write!(f, "{lo} …"),
-            (_, i64::MIN, hi) => write!(f, "… {hi}"),
-            (_, lo, hi) => write!(f, "{lo} … {hi}"),
+        match self.is_id {
+            true => f.write_str("ids"),
+            false => Interval::new(self.lo, self.hi).fmt(f),
         }
     }
 }
@@ -33,21 +29,9 @@ impl Display for Range {
 impl Display for Form {
     /// As `2^-32·a3 - a1 + 7`.
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        let terms = self.terms.iter().map(|(atom, c)| (c.to_string(), Some(atom)));
-        let constant = Some((self.constant.to_string(), None))
-            .filter(|_| self.terms.is_empty() || self.constant != Exact::ZERO);
-        for (i, (number, atom)) in terms.chain(constant).enumerate() {
-            let (sign, number) = match number.strip_prefix('-') {
-                Some(positive) => (if i == 0 { "-" } else { " - " }, positive),
-                None => (if i == 0 { "" } else { " + " }, number.as_str()),
-            };
-            match atom {
-                None => write!(f, "{sign}{number}")?,
-                Some(atom) if number == "1" => write!(f, "{sign}a{atom}")?,
-                Some(atom) => write!(f, "{sign}{number}·a{atom}")?,
-            }
-        }
-        Ok(())
+        let terms = self.terms.iter().map(|(atom, c)| (*c, Some(format!("a{atom}"))));
+        let constant = (self.constant != Exact::ZERO).then_some((self.constant, None));
+        f.write_str(&linear(terms.chain(constant)))
     }
 }
 
@@ -97,9 +81,13 @@ impl Display for Circuit {
             }
         }
         for ghost in &self.ghosts {
-            let terms: Vec<String> = ghost.terms.iter().map(|(term, c)| format!("{c}·{term}")).collect();
-            let until = if ghost.until > ghost.at { format!(" … z{}", ghost.until) } else { String::new() };
-            writeln!(f, "    in z{}{until}: {} in {}", ghost.at, terms.join(" + "), ghost.range)?;
+            let terms = linear(ghost.terms.iter().map(|(term, c)| (*c, Some(term))));
+            let until = match ghost.until {
+                until if until == ghost.at => String::new(),
+                i32::MAX => " and later".to_owned(),
+                until => format!(" to z{until}"),
+            };
+            writeln!(f, "    in z{}{until}: {terms} in {}", ghost.at, ghost.range)?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::{ExpertRef, Fragment, NextOut, PortField, PortSource, Terms};
 use crate::print::{Hex, List};
 use std::fmt::{self, Display, Formatter};
-use wasm2onnx_runtime::Weight;
+use wasm2onnx_runtime::{Weight, linear};
 
 impl Display for ExpertRef {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
@@ -16,8 +16,12 @@ impl Display for ExpertRef {
 }
 
 fn sum(terms: &Terms) -> String {
-    let terms: Vec<String> = terms.iter().map(|(source, weight)| format!("{weight}·{source}")).collect();
-    terms.join(" + ")
+    linear(terms.iter().map(|(source, weight)| (*weight, factor(*source))))
+}
+
+/// What a weight is multiplied by, but for the constant 1.
+fn factor(source: PortSource) -> Option<PortSource> {
+    (source != PortSource::ONE).then_some(source)
 }
 
 impl Display for NextOut {
@@ -52,18 +56,15 @@ impl Display for Fragment {
                 writeln!(f, "        {} in {domain}", PortField::of_code(field))?;
             }
             for ghost in self.certificate.ghosts(e as u32) {
-                let term = |(field, c): &(u16, i64)| format!("{c}·{}", PortField::of_code(*field));
-                let terms: Vec<String> = ghost.terms.iter().map(term).collect();
-                writeln!(f, "        {} in {}", terms.join(" + "), ghost.range)?;
+                let terms = ghost.terms.iter().map(|(field, c)| (*c, Some(PortField::of_code(*field))));
+                writeln!(f, "        {} in {}", linear(terms), ghost.range)?;
             }
             let rows = self.experts.rows(e as u32).filter(|row| row.field != PortField::EXPERT.code());
             for row in rows {
-                let terms = row.sources.iter().zip(row.weights);
-                let term = |(source, weight): (&u16, &f64)| {
-                    format!("{}·{}", Weight(*weight), PortSource::of_code(*source))
-                };
-                let terms: Vec<String> = terms.map(term).collect();
-                writeln!(f, "        {} <- {}", PortField::of_code(row.field), terms.join(" + "))?;
+                let term =
+                    |(source, weight): (&u16, &f64)| (Weight(*weight), factor(PortSource::of_code(*source)));
+                let terms = row.sources.iter().zip(row.weights).map(term);
+                writeln!(f, "        {} <- {}", PortField::of_code(row.field), linear(terms))?;
             }
             writeln!(f, "        e <- {next}")?;
         }

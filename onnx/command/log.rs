@@ -1,0 +1,29 @@
+//! What the compiler tells of its work, on standard error.
+
+use std::io;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, fmt};
+
+/// Begins to tell: nothing, or as `RUST_LOG` says, or phases for one `-v` and functions for two.
+pub fn start(verbose: u8) {
+    let ours = |level| Targets::new().with_target("wasm2onnx_compiler", level);
+    let wanted = match verbose {
+        0 => std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok()),
+        1 => Some(ours(LevelFilter::INFO)),
+        2 => Some(ours(LevelFilter::DEBUG)),
+        _ => Some(ours(LevelFilter::TRACE)),
+    };
+    let Some(wanted) = wanted else { return };
+    let lines = fmt::layer()
+        // How long a phase took is told, not when.
+        .with_timer(())
+        .with_target(false)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(io::stderr);
+    Registry::default().with(wanted).with(lines).init();
+}

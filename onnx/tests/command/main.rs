@@ -1,5 +1,6 @@
 //! The command line: what it prints where, and with what exit status.
 
+mod dump;
 #[cfg(unix)]
 mod files;
 mod names;

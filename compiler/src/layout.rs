@@ -4,6 +4,7 @@ use crate::circuits::limits;
 use crate::ir::{Cell, MAX_CELLS, MemorySize, Module, Op, Space, TableId};
 use crate::stack::Stack;
 use cranelift_entity::{EntitySet, SecondaryMap};
+use wasm2onnx_runtime::PAGE_BYTES;
 
 /// Argument and result words that are handed over in fields 1 …; the others go through the frame.
 pub const ARGUMENT_FIELDS: u16 = 12;
@@ -188,8 +189,8 @@ impl Layout {
         };
         let memory_bytes = match (module.exported_memories.is_empty(), used.memory) {
             // An empty memory that is exported still has a region, so that the host finds it.
-            (false, _) => pages.max(1) as u64 * 65536,
-            (true, true) => pages as u64 * 65536,
+            (false, _) => pages.max(1) as u64 * PAGE_BYTES,
+            (true, true) => pages as u64 * PAGE_BYTES,
             (true, false) => 0,
         };
         let stream = |length: Option<Cell>| length.map(|cell| module.cells[cell].max as u64);

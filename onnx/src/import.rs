@@ -6,7 +6,7 @@
 
 use prost::Message;
 use wasm2onnx_certify::{Certified, check};
-use wasm2onnx_runtime::{Network, validate};
+use wasm2onnx_runtime::{MAX_EXACT, Network, validate};
 
 use crate::export::STORED_PAGE;
 use crate::model::{self, Declared};
@@ -14,7 +14,7 @@ use crate::pack::Matrices;
 use crate::proto::{DataType, GraphProto, ModelProto, TensorProto};
 
 /// Keys are exact in a float64.
-const MAX_KEY: f64 = (1u64 << 53) as f64;
+const MAX_KEY: f64 = MAX_EXACT as f64;
 
 /// Why a model could not be read.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

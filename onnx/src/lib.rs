@@ -70,6 +70,7 @@
 //! `max_steps` are and the next expert is not terminal, the run stops before that expert's step, rows
 //! included, and `trap` is 11. After a trap results are 0, and what was printed before it stays.
 
+#![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 pub mod export;

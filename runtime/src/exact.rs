@@ -11,7 +11,7 @@ use crate::network::{ExpertId, Network, Row};
 use crate::trace::key_of;
 
 /// Largest magnitude of a field: up to here all integers are exact.
-pub(crate) const MAX_EXACT: f64 = (1u64 << 53) as f64;
+pub(crate) const MAX_EXACT: f64 = crate::limits::MAX_EXACT as f64;
 
 /// How a step is not exact.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

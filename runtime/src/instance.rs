@@ -6,16 +6,13 @@ use std::time::{Duration, Instant};
 use crate::dense::Dense;
 use crate::error::{Error, Trap};
 use crate::io::{Input, InputSource, Output, OutputSink, Waits, printed, printed_length};
-use crate::limits::{MAX_SLICE_STEPS, MIN_SLICE_STEPS, TOKEN_STEPS};
+use crate::limits::{MAX_SLICE_STEPS, MIN_SLICE_STEPS, PAGE_BYTES, TOKEN_STEPS};
 use crate::network::*;
 use crate::sparse::{Sparse, SparseOptions};
 use crate::stepper::{Slice, Stepper, TraceSize};
 use crate::tokens::{TokenEnds, constant_next};
 use crate::trace::key_of;
 use crate::value::Value;
-
-/// Bytes of a page of memory.
-const PAGE: u64 = 65_536;
 
 /// Which executor runs the network. All of them give the same bits at every step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -444,7 +441,7 @@ impl Memory<'_> {
 
     /// Key of the byte at `address`, if `len` bytes from there are within the size.
     fn locate(&self, address: u64, len: usize) -> Result<u64, Error> {
-        let size = (u64::from(self.pages()) * PAGE).min(self.region.count);
+        let size = (u64::from(self.pages()) * PAGE_BYTES).min(self.region.count);
         match address.checked_add(len as u64) {
             Some(end) if end <= size => Ok(self.region.first + address),
             _ => Err(Error::MemoryAccess { address, len, size }),

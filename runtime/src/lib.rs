@@ -153,6 +153,7 @@ pub use error::{Error, Trap};
 pub use exact::Inexact;
 pub use instance::{Config, Executor, Instance, Memory, Progress};
 pub use io::{InputSource, OutputSink, Waits};
+pub use limits::{MAX_EXACT, PAGE_BYTES};
 pub use network::*;
 pub use show::{FieldName, List, Name, SourceName, Weight, linear};
 pub use sparse::{Sparse, SparseOptions};

@@ -1,7 +1,13 @@
 //! All implementation limits of the executors.
 
 /// Keys are exact in a float64, so no region may end above this key.
-pub const MAX_KEY: u64 = 1 << 53;
+pub const MAX_KEY: u64 = MAX_EXACT;
+
+/// Every integer of at most that magnitude is a float64.
+pub const MAX_EXACT: u64 = 1 << 53;
+
+/// Bytes of a page of memory.
+pub const PAGE_BYTES: u64 = 1 << 16;
 
 /// Largest sum of the key counts of all regions: of memory of 4 GiB, and as much again.
 ///

@@ -11,7 +11,7 @@ mod with_wasmtime;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use wasm2onnx_runtime::{TrapCode, Value};
+use wasm2onnx_runtime::{PAGE_BYTES, TrapCode, Value};
 
 pub use with_wasmi::Wasmi;
 pub use with_wasmtime::{Exports, Wasmtime};
@@ -74,7 +74,7 @@ pub struct Limits {
 
 impl Limits {
     fn bytes(self) -> usize {
-        self.pages.map_or(usize::MAX, |pages| pages as usize * 65_536)
+        self.pages.map_or(usize::MAX, |pages| pages as usize * PAGE_BYTES as usize)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use wasm2onnx_runtime::lockstep::{self, Divergence, End, compare_step_by_step};
 use wasm2onnx_runtime::{
-    Config, Error, Executor, Instance, Network, Place, SparseOptions, Stepper, TrapCode, Value,
+    Config, Error, Executor, Instance, Network, PAGE_BYTES, Place, SparseOptions, Stepper, TrapCode, Value,
 };
 
 use crate::examples::{Answer, Call};
@@ -96,7 +96,7 @@ impl Engine for Instance<'_> {
         let mut contents = BTreeMap::new();
         for name in self.network().memories.keys() {
             let memory = self.memory(name).expect("it is exported");
-            let mut bytes = vec![0; memory.pages() as usize * 65_536];
+            let mut bytes = vec![0; memory.pages() as usize * PAGE_BYTES as usize];
             memory.read(0, &mut bytes).expect("all pages can be read");
             contents.insert(name.clone(), bytes);
         }

@@ -13,7 +13,7 @@ use super::state::{Bounds, INFINITE, MAX_SPLIT, State, ceil_div, floor_div, prod
 use super::world::World;
 
 /// Largest magnitude up to which all integers are exact in a float64.
-pub(super) const MAX_EXACT: i128 = 1 << 53;
+pub(super) const MAX_EXACT: i128 = wasm2onnx_runtime::MAX_EXACT as i128;
 
 /// At most so many variables are split to find the next expert.
 const MAX_BRANCH: usize = 6;

@@ -4,6 +4,7 @@ use super::form::{Form, Range, pow2};
 use super::packet::Lowering;
 use super::{GhostFact, GhostTerm, RowValue};
 use crate::ir::{Cell, Space, Value};
+use wasm2onnx_runtime::PAGE_BYTES;
 
 /// Forms of cells that are read or written together.
 pub(super) type Cells = smallvec::SmallVec<[Form; 4]>;
@@ -45,7 +46,7 @@ impl Lowering<'_> {
             }
             crate::ir::MemorySize::Cell { cell, .. } => {
                 let pages = self.read_cell(cell);
-                pages.times(65536).plus(-1, &address).offset(-(end as i64))
+                pages.times(PAGE_BYTES as i64).plus(-1, &address).offset(-(end as i64))
             }
         };
         Some(gate.times(pow2(-CHECK)).offset(1))

@@ -11,7 +11,7 @@ use wasm2onnx_runtime::TrapCode;
 
 use crate::ir::*;
 
-const PAGE: usize = 65536;
+const PAGE: usize = wasm2onnx_runtime::PAGE_BYTES as usize;
 
 /// A module being run.
 pub struct Machine<'a> {

@@ -120,9 +120,6 @@ pub(super) struct Body<'a> {
     reachable: bool,
 }
 
-/// Something unsupported, by name.
-pub(super) type Step<T = ()> = Result<T, String>;
-
 impl<'a> Body<'a> {
     fn new(
         context: &'a mut Context,
@@ -130,7 +127,7 @@ impl<'a> Body<'a> {
         func: &'a mut Function,
         index: u32,
         validator: &wasmparser::FuncValidator<ValidatorResources>,
-    ) -> Step<Self> {
+    ) -> Result<Self, String> {
         let signature = context.signature(context.function_type(index))?;
         let results = signature.results.len();
         func.results = signature.results.to_vec();
@@ -170,7 +167,7 @@ impl<'a> Body<'a> {
         Values::from_slice(&self.stack[self.stack.len() - count..])
     }
 
-    fn operator(&mut self, op: &Operator) -> Step {
+    fn operator(&mut self, op: &Operator) -> Result<(), String> {
         if !self.reachable {
             match op {
                 Operator::End => self.end(),
@@ -192,7 +189,7 @@ impl<'a> Body<'a> {
     }
 
     /// Instructions that are one operation of the IR, or few, as the table says.
-    fn operation(&mut self, instruction: &Instruction, op: &Operator) -> Step {
+    fn operation(&mut self, instruction: &Instruction, op: &Operator) -> Result<(), String> {
         let ty = word_type(match instruction.becomes {
             Becomes::Const | Becomes::Load { .. } => instruction.results[0],
             _ => *instruction.params.last().expect("all others have operands"),
@@ -242,7 +239,7 @@ impl<'a> Body<'a> {
     }
 
     /// Address and offset of an access to that many bytes, behind the check of its bounds.
-    fn address(&mut self, op: &Operator, bytes: u8) -> Step<(Value, u64)> {
+    fn address(&mut self, op: &Operator, bytes: u8) -> Result<(Value, u64), String> {
         let memarg = memarg(op).expect("loads and stores have one");
         if memarg.target != MemArgTarget::Memory(0) {
             return Err(format!("{} of another memory", operator_name(op)));
@@ -253,7 +250,7 @@ impl<'a> Body<'a> {
     }
 
     /// Instructions that the table leaves to this function.
-    fn own(&mut self, op: &Operator) -> Step {
+    fn own(&mut self, op: &Operator) -> Result<(), String> {
         match op {
             Operator::End => self.end(),
             Operator::Else => self.otherwise(),
@@ -359,7 +356,7 @@ impl<'a> Body<'a> {
         self.b.binary(op, ty, a, b)
     }
 
-    fn global_get(&mut self, index: u32) -> Step {
+    fn global_get(&mut self, index: u32) -> Result<(), String> {
         let global = self.context.global(index)?;
         let value = match (global.constant, &global.cells[..]) {
             (Some(bits), _) => self.b.constant(global.ty, bits),
@@ -378,7 +375,7 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    fn global_set(&mut self, index: u32) -> Step {
+    fn global_set(&mut self, index: u32) -> Result<(), String> {
         let value = self.pop();
         let global = self.context.global(index)?;
         match global.cells[..] {
@@ -424,7 +421,7 @@ impl<'a> Body<'a> {
         [fits, self.b.select(Type::I32, fits, grown, old)]
     }
 
-    fn call(&mut self, index: u32) -> Step {
+    fn call(&mut self, index: u32) -> Result<(), String> {
         let types = self.context.signature(self.context.function_type(index))?;
         match self.context.callable(index) {
             Callable::Func(func) => self.emit_call(Callee::Direct(func), types),
@@ -451,7 +448,7 @@ impl<'a> Body<'a> {
         self.b.block = next;
     }
 
-    fn return_call(&mut self, index: u32) -> Step {
+    fn return_call(&mut self, index: u32) -> Result<(), String> {
         if let Callable::Func(func) = self.context.callable(index) {
             let types = self.context.signature(self.context.function_type(index))?;
             self.emit_tail_call(Callee::Direct(func), types);
@@ -484,7 +481,7 @@ impl<'a> Body<'a> {
 
     // Control.
 
-    fn block_type(&self, ty: BlockType) -> Step<(TypeList, TypeList)> {
+    fn block_type(&self, ty: BlockType) -> Result<(TypeList, TypeList), String> {
         Ok(match ty {
             BlockType::Empty => (smallvec![], smallvec![]),
             BlockType::Type(ty) => (smallvec![], smallvec![value_type(ty)?]),
@@ -504,7 +501,7 @@ impl<'a> Body<'a> {
         block
     }
 
-    fn enter_loop(&mut self, ty: BlockType) -> Step {
+    fn enter_loop(&mut self, ty: BlockType) -> Result<(), String> {
         let (params, results) = self.block_type(ty)?;
         let header = self.join(&params);
         let end = self.join(&results);
@@ -521,7 +518,7 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    fn enter_if(&mut self, ty: BlockType) -> Step {
+    fn enter_if(&mut self, ty: BlockType) -> Result<(), String> {
         let (params, results) = self.block_type(ty)?;
         let cond = self.pop();
         let (then, otherwise) = (self.b.func.add_block(), self.b.func.add_block());

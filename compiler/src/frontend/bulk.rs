@@ -3,7 +3,7 @@
 use wasm2onnx_runtime::TrapCode;
 use wasmparser::Operator;
 
-use super::body::{Body, Step};
+use super::body::Body;
 use super::names::operator_name;
 use crate::ir::*;
 
@@ -11,7 +11,7 @@ use TrapCode::{MemoryOutOfBounds, TableOutOfBounds};
 
 impl Body<'_> {
     /// Instructions on memory and tables that the table of instructions leaves to this file.
-    pub(super) fn bulk(&mut self, op: &Operator) -> Step {
+    pub(super) fn bulk(&mut self, op: &Operator) -> Result<(), String> {
         match *op {
             Operator::MemoryFill { mem: 0 } => {
                 let [to, value, count] = self.pop_three();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wasm2onnx_runtime::{Value, ValueType};
+use wasm2onnx_runtime::{PAGE_BYTES, Value, ValueType};
 use wasmparser::{GlobalType, MemoryType, Parser, Payload, RefType, TableType, TypeRef};
 
 use super::context::boundary_type;
@@ -54,7 +54,7 @@ pub fn memory(
         return Err(missing(module, name, declared, "size in pages"));
     };
     let (pages, max) = (given.pages as u64, given.max.map(u64::from));
-    let size = pages * 65536;
+    let size = pages * PAGE_BYTES;
     let outside = given.data.iter().any(|(first, bytes)| *first as u64 + bytes.len() as u64 > size);
     if outside || max.is_some_and(|max| max < pages) || !fits(pages, max, ty.initial, ty.maximum) {
         let mut given = limits("memory", "pages", pages, max);

@@ -18,8 +18,6 @@ use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
 use crate::options::{DEFAULT_MAX_MEMORY_PAGES, DEFAULT_MAX_TABLE_ENTRIES, Options, Unsupported};
 
-/// Bytes of a page.
-pub const PAGE: u64 = 65536;
 /// Most pages that a 32-bit memory can have.
 const MAX_PAGES: u64 = 65536;
 

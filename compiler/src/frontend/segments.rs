@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use cranelift_entity::SecondaryMap;
-use wasm2onnx_runtime::TrapCode;
+use wasm2onnx_runtime::{PAGE_BYTES, TrapCode};
 use wasmparser::{DataKind, Element, ElementItems, ElementKind};
 
 use super::context::Context;
-use super::module::{PAGE, Sections};
+use super::module::Sections;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
 
@@ -124,7 +124,7 @@ pub fn fill_memory(context: &mut Context, sections: &Sections) -> Result<(), Com
     for segment in &sections.data {
         let DataKind::Active { offset_expr, .. } = &segment.kind else { continue };
         let first = context.constant(offset_expr)?;
-        if first + segment.data.len() as u64 > context.memory_initial as u64 * PAGE {
+        if first + segment.data.len() as u64 > context.memory_initial as u64 * PAGE_BYTES {
             context.module.creation_trap = Some(TrapCode::MemoryOutOfBounds);
             break;
         }

@@ -1,6 +1,7 @@
 //! What is known of the whole module while its functions are simplified.
 
 use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap};
+use wasm2onnx_runtime::PAGE_BYTES;
 
 use crate::ir::*;
 
@@ -59,7 +60,7 @@ impl Facts {
         Facts {
             cells,
             stdin_length: module.stdin_length,
-            memory_bytes: pages as u64 * 65536,
+            memory_bytes: pages as u64 * PAGE_BYTES,
             constant_memory,
             functions,
             function_types: module.function_types.clone(),

@@ -181,7 +181,7 @@ const CHECKS: usize = 6;
 /// Makes the packets of a function. No packet weighs more than `limit`, and whoever reads the cell `fresh`
 /// begins one: all that was printed before is there when the host is asked for input.
 pub fn run(function: &Function, fresh: Option<Cell>, limit: usize) -> Packets {
-    let order = reverse_postorder(function);
+    let order = crate::cfg::reverse_postorder(function);
     let mut constants = FxHashMap::default();
     let mut references = FxHashMap::default();
     for &block in &order {
@@ -287,40 +287,4 @@ pub fn run(function: &Function, fresh: Option<Cell>, limit: usize) -> Packets {
     }
     packets.shrink_to_fit();
     Packets { packets, constants, leaf, values: function.values.len() as u32 }
-}
-
-/// Reachable blocks, every block after those that dominate it.
-fn reverse_postorder(function: &Function) -> Vec<Block> {
-    let mut seen: SecondaryMap<Block, bool> = SecondaryMap::new();
-    let mut order = Vec::new();
-    let mut stack = vec![(function.entry, successors(function, function.entry))];
-    seen[function.entry] = true;
-    while let Some((block, rest)) = stack.last_mut() {
-        match rest.pop() {
-            Some(next) => {
-                if !seen[next] {
-                    seen[next] = true;
-                    stack.push((next, successors(function, next)));
-                }
-            }
-            None => {
-                order.push(*block);
-                stack.pop();
-            }
-        }
-    }
-    order.reverse();
-    order
-}
-
-fn successors(function: &Function, block: Block) -> Vec<Block> {
-    match &function.blocks[block].term {
-        Terminator::Jump(call) => vec![call.block],
-        Terminator::Branch { then, otherwise, .. } => vec![then.block, otherwise.block],
-        Terminator::Switch { targets, default, .. } => {
-            targets.iter().chain([default]).map(|t| t.block).collect()
-        }
-        Terminator::Call { next, .. } => vec![*next],
-        Terminator::TailCall { .. } | Terminator::Return(_) | Terminator::Trap(_) => Vec::new(),
-    }
 }

@@ -4,7 +4,7 @@ use super::state::{LANES, Lanes, Traces};
 use crate::evaluate::{binary, unary};
 use crate::ir::{Cell, Inst, MAX_CELLS, MemorySize, Op, Space, Type, Value};
 use crate::layout::Layout;
-use wasm2onnx_runtime::TrapCode;
+use wasm2onnx_runtime::{PAGE_BYTES, TrapCode};
 
 /// How far a run came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -212,7 +212,7 @@ impl<'a> Source<'a> {
             MemorySize::Constant(pages) => pages,
             MemorySize::Cell { cell, .. } => self.cell(lane, cell),
         };
-        u64::from(pages) * 65536
+        u64::from(pages) * PAGE_BYTES
     }
 
     fn cell(&self, lane: usize, cell: Cell) -> u32 {

@@ -8,7 +8,7 @@ use super::words::{self, TWO32, byte, canonical, extend, truth};
 use crate::ir::{Inst, MemorySize, Op, Space, Value};
 use crate::layout::Layout;
 use rustc_hash::FxHashMap;
-use wasm2onnx_runtime::TrapCode;
+use wasm2onnx_runtime::{PAGE_BYTES, TrapCode};
 
 /// How far the program comes in a case.
 #[derive(Clone, Copy, PartialEq)]
@@ -66,7 +66,7 @@ impl<'a> Program<'a> {
                 self.read(terms, &key)?
             }
         };
-        Ok(pages.times(65536)?)
+        Ok(pages.times(PAGE_BYTES.into())?)
     }
 
     /// Writes cells. Something before has found them to be inside of the space, or no run gets here.

@@ -8,6 +8,7 @@ use crate::error::{Error, Trap};
 use crate::io::{Input, InputSource, Output, OutputSink, Waits, printed, printed_length};
 use crate::limits::{MAX_SLICE_STEPS, MIN_SLICE_STEPS, PAGE_BYTES, TOKEN_STEPS};
 use crate::network::*;
+use crate::observe::{Observed, Observer};
 use crate::sparse::{Sparse, SparseOptions};
 use crate::stepper::{Slice, Stepper, TraceSize};
 use crate::tokens::{TokenEnds, constant_next};
@@ -79,6 +80,7 @@ pub struct Instance<'n> {
     machine: Machine<'n>,
     max_steps: Option<u64>,
     progress: Option<Progress>,
+    observer: Option<Box<dyn Observer + Send + Sync + 'n>>,
     input: Option<Input>,
     output: Option<Output>,
     /// What is to be run at its creation.
@@ -153,6 +155,7 @@ impl<'n> Instance<'n> {
             machine,
             max_steps: config.max_steps,
             progress: config.progress,
+            observer: None,
             input: None,
             output: config.stdout_sink.filter(|_| network.io.stdout.is_some()).map(Output::new),
             slice_steps: MIN_SLICE_STEPS,
@@ -169,6 +172,13 @@ impl<'n> Instance<'n> {
             stepper.wait_at(Waits::new(network));
         }
         Ok(instance)
+    }
+
+    /// From now on, who sees every step and token. There is no machine code then.
+    ///
+    /// What runs at the creation of an instance is seen in one that was [prepared](Instance::prepared).
+    pub fn observe(&mut self, observer: Box<dyn Observer + Send + Sync + 'n>) {
+        self.observer = Some(observer);
     }
 
     /// Runs what the program runs at its creation, if it has not been run. [`Instance::invoke`] does so, too.
@@ -258,7 +268,17 @@ impl<'n> Instance<'n> {
     /// program has made so far: at the end of a packet they are, or else the number of bytes printed
     /// could be there and a byte not.
     fn slice(&mut self, left: u64) -> (Slice, bool) {
-        let (stepper, ends) = (self.machine.stepper_mut(), &self.ends);
+        let stepper = self.machine.stepper_mut();
+        let mut observed;
+        let stepper: &mut dyn Stepper = match &mut self.observer {
+            None => stepper,
+            Some(observer) => {
+                let made = (self.steps, self.tokens);
+                observed = Observed::new(self.network, &self.ends, stepper, &mut **observer, made);
+                &mut observed
+            }
+        };
+        let ends = &self.ends;
         if self.output.is_none() {
             return (stepper.run(left.min(MAX_SLICE_STEPS), ends), false);
         }

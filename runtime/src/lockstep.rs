@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::exact::{Inexact, check_map, check_z};
 use crate::instance::{end_of_run, first_rows, prepare, results};
 use crate::network::{ExpertId, Field, Network};
+use crate::observe::Step;
 use crate::sparse::{Sparse, SparseOptions};
 use crate::stepper::Stepper;
 use crate::tokens::TokenEnds;
@@ -263,27 +264,7 @@ impl Pair<'_> {
         if self.network.is_terminal(expert) {
             return Ok(());
         }
-        check_map(self.network, expert, &self.y(z))
-    }
-
-    /// `[1, r, w, u, s]` of the next step. Its reads see its own rows, which are not appended yet.
-    fn y(&self, z: &[f64]) -> Vec<f64> {
-        let ports = &self.network.ports;
-        let z = |field: Field| z[usize::from(field)];
-        let read = |query: f64| {
-            let own = (0..ports.rows).rev().find(|row| query != 0.0 && z(ports.k(*row)) == query);
-            own.map(|row| z(ports.x(row)))
-                .unwrap_or_else(|| key_of(query).map_or(0.0, |key| self.sparse.read(key)))
-        };
-        let look_up = |query: f64| {
-            key_of(query).and_then(|key| self.network.lookup.get(key as usize)).copied().unwrap_or(0.0)
-        };
-        std::iter::once(1.0)
-            .chain((0..ports.reads).map(|i| read(z(ports.q(i)))))
-            .chain((0..ports.lookups).map(|i| look_up(z(ports.t(i)))))
-            .chain((0..ports.units).map(|i| z(ports.n(i)) * z(ports.v(i))))
-            .chain((0..ports.carried).map(|i| z(ports.s(i))))
-            .collect()
+        check_map(self.network, expert, &Step::next(self.network, &self.sparse, self.steps).y())
     }
 
     fn compare_z(&self, from: ExpertId) -> Result<(), Divergence> {

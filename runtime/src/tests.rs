@@ -509,3 +509,42 @@ fn everything_can_cross_threads() {
     check::<Config>();
     check::<lockstep::Divergence>();
 }
+
+/// Notes what it sees.
+struct Notes<'a>(&'a std::sync::Mutex<Vec<String>>);
+
+impl Observer for Notes<'_> {
+    fn step(&mut self, step: &Step<'_>) {
+        let rows: Vec<_> = step.rows().collect();
+        let reads: Vec<_> = step.reads().filter(|(query, _)| *query != 0.0).map(|(_, value)| value).collect();
+        self.0.lock().unwrap().push(format!("{} {}: {rows:?}, {reads:?}", step.number, step.expert));
+    }
+
+    fn token(&mut self, tokens: u64) {
+        self.0.lock().unwrap().push(format!("token {tokens}"));
+    }
+}
+
+#[test]
+fn observers_see_every_step_and_change_nothing() {
+    let network = memory();
+    for executor in [Executor::Dense, Executor::Sparse] {
+        let notes = std::sync::Mutex::new(Vec::new());
+        let config = || Config { executor, compile_after: Some(0), ..Config::default() };
+        let mut instance = Instance::with_config(&network, config()).unwrap();
+        instance.observe(Box::new(Notes(&notes)));
+        let mut unseen = Instance::with_config(&network, config()).unwrap();
+        for byte in [7, 9] {
+            let args = [word(3), word(byte)];
+            assert_eq!(instance.invoke("store_load", &args), unseen.invoke("store_load", &args));
+        }
+        assert_eq!((instance.steps(), instance.tokens()), (unseen.steps(), unseen.tokens()));
+        let notes = notes.lock().unwrap();
+        let steps: Vec<_> = notes.iter().filter(|note| !note.starts_with("token")).collect();
+        // The last step of each call, which has no map, is seen, too.
+        assert_eq!(steps.len() as u64, instance.steps() + 2, "{notes:#?}");
+        assert_eq!((notes.len() - steps.len()) as u64, instance.tokens(), "{notes:#?}");
+        // The byte is stored and read in one step.
+        assert!(steps.iter().any(|note| note.contains("(104, 9.0)") && note.contains("9.0, ")), "{notes:#?}");
+    }
+}

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use fastrand::Rng;
-use wasm2onnx_runtime::{ExpertId, Experts, Network, Sparse, SparseOptions, Stepper, Value};
+use wasm2onnx_runtime::{
+    ExpertId, Experts, Network, Observed, Observer, Sparse, SparseOptions, Step, Stepper, TokenEnds, Value,
+};
 
 use crate::ours;
 
@@ -30,18 +32,11 @@ impl Run {
         let (path, looked_up) = (Vec::new(), BTreeSet::new());
         let mut run = Run { entry: entry.to_owned(), args: args.to_vec(), path, looked_up };
         let mut sparse = run.entered(network, SparseOptions { assert_declared: false, compile_after: None });
-        while run.path.len() as u64 <= max_steps {
-            let (expert, z) = sparse.z();
-            let queries = (0..network.ports.lookups).map(|i| z[usize::from(network.ports.t(i))]);
-            let entries: Vec<_> =
-                queries.map(|query| query as usize).filter(|i| *i < network.lookup.len()).collect();
-            if !sparse.step() {
-                return Some(run);
-            }
-            run.path.push(expert);
-            run.looked_up.extend(entries);
-        }
-        None
+        let ends = TokenEnds::new(network);
+        let ended = Observed::new(network, &ends, &mut sparse, &mut run, (0, 0)).run(max_steps, &ends).ended;
+        // The last step has no map.
+        run.path.pop();
+        ended.then_some(run)
     }
 
     /// A sparse executor before the first step.
@@ -80,6 +75,14 @@ impl Run {
             }
         };
         (change, f64::from([-3, -2, -1, 1, 2, 3][rng.usize(..6)]))
+    }
+}
+
+impl Observer for Run {
+    fn step(&mut self, step: &Step<'_>) {
+        self.path.push(step.expert);
+        let entries = step.lookups().map(|(query, _)| query as usize);
+        self.looked_up.extend(entries.filter(|entry| *entry < step.network.lookup.len()));
     }
 }
 

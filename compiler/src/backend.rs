@@ -1,12 +1,12 @@
 //! From word IR to a network: the second half of the pipeline, function by function.
 
-use crate::circuits::limits;
 use crate::circuits::packet::{Code, Context, lower};
 use crate::circuits::words::Tables;
 use crate::dump::Watch;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Func, Function, Module, Origin};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
+use crate::limits;
 use crate::options::Options;
 use crate::packetize::{self, Packet, Packets, Places, Term};
 use crate::schedule::{self, Assembly, Prefetched, Retry};

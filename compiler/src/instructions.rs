@@ -11,8 +11,8 @@
 use wasm2onnx_runtime::ValueType;
 use wasmparser::{MemArg, Operator};
 
+pub use crate::float::compare::Compare;
 use crate::ir::{BinaryOp, FloatOp, Type, UnaryOp};
-pub use crate::library::float::compare::Compare;
 
 /// A supported instruction: a row of the table.
 #[derive(Clone, Copy, Debug)]

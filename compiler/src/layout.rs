@@ -1,7 +1,7 @@
 //! The address space of the trace: which keys belong to what.
 
-use crate::circuits::limits;
 use crate::ir::{Cell, MAX_CELLS, MemorySize, Module, Op, Space, TableId};
+use crate::limits;
 use crate::stack::Stack;
 use cranelift_entity::{EntitySet, SecondaryMap};
 use wasm2onnx_runtime::PAGE_BYTES;

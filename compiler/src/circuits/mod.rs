@@ -16,26 +16,11 @@ mod print;
 mod tests;
 pub mod words;
 
+use crate::limits;
 pub use exact::Exact;
 use form::{AtomId, Form, Range};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-
-/// Most ports of each kind that a step of this compiler uses.
-pub mod limits {
-    /// Carried values.
-    pub const CARRIED: u16 = 64;
-    /// Units of a step.
-    pub const UNITS: u16 = 48;
-    /// Reads of the trace of a step.
-    pub const READS: u16 = 24;
-    /// Reads of the tables of a step.
-    pub const LOOKUPS: u16 = 24;
-    /// Rows remembered by a step.
-    pub const ROWS: u16 = 24;
-    /// Units, reads and lookups that a packet may have prefetched, each.
-    pub const PREFETCHED: u16 = 16;
-}
 
 /// What a value that a packet begins with is to the packets before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,9 +1,9 @@
 //! What float instructions become: operations on bits, comparisons in place, calls of routines.
 
 use crate::builder::Builder;
+use crate::float::{Emit, Format};
 use crate::instructions::{Becomes, SignOp};
 use crate::ir::*;
-use crate::library::float::{Emit, Format};
 
 /// An instruction with one operand or two. `result` is the type of its result.
 pub fn emit(b: &mut Builder, becomes: Becomes, result: Type, first: Value, second: Value) -> Value {

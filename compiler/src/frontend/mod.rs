@@ -12,6 +12,7 @@ mod imports;
 mod module;
 mod names;
 mod proposals;
+mod sections;
 mod segments;
 mod ssa;
 #[cfg(test)]

@@ -1,38 +1,16 @@
-//! Everything of a module but its function bodies.
+//! A module from its sections to the IR.
 
-use std::collections::BTreeMap;
-
-use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 use wasm2onnx_runtime::TrapCode;
-use wasmparser::{
-    ConstExpr, Element, ExternalKind, FunctionBody, GlobalType, KnownCustom, MemoryType, Name, Parser,
-    Payload, TableInit, TableType, TypeRef, ValType, ValidPayload, Validator, ValidatorResources,
-};
+use wasmparser::{ExternalKind, FunctionBody, ValType, ValidatorResources};
 
-use super::context::{Context, Global, Import, TypeList, boundary_type, unsupported, value_type};
+use super::context::{Context, Global, TypeList, boundary_type, unsupported};
+use super::sections::{self, Sections};
 use super::segments::{add_reference_table, fill_memory, fill_segments, fill_tables};
-use super::{Stop, body, host, imports, names, proposals};
+use super::{Stop, body, host, names, proposals};
 use crate::builder::Builder;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
-use crate::options::{DEFAULT_MAX_MEMORY_PAGES, DEFAULT_MAX_TABLE_ENTRIES, Options, Unsupported};
-
-/// Most pages that a 32-bit memory can have.
-const MAX_PAGES: u64 = 65536;
-
-/// Sections that are used only after all of them were read.
-#[derive(Default)]
-pub struct Sections<'a> {
-    pub exports: Vec<(wasmparser::Export<'a>, u64)>,
-    pub elements: Vec<Element<'a>>,
-    pub data: Vec<wasmparser::Data<'a>>,
-    pub bodies: Vec<(wasmparser::FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
-    /// Tables that are not null at first, and what their entries are.
-    pub table_inits: Vec<(TableId, ConstExpr<'a>)>,
-    pub start: Option<u32>,
-    pub names: BTreeMap<u32, String>,
-}
+use crate::options::{Options, Unsupported};
 
 /// Validates a module in the binary format and translates it.
 pub fn translate(binary: &[u8], options: &Options) -> Result<Module, CompileError> {
@@ -44,7 +22,7 @@ pub fn translate(binary: &[u8], options: &Options) -> Result<Module, CompileErro
 }
 
 fn translate_all(context: &mut Context, binary: &[u8], options: &Options) -> Result<(), CompileError> {
-    let mut sections = read_sections(binary, options, context)?;
+    let mut sections = sections::read(binary, options, context)?;
     name_functions(context, &sections);
     export(context, &sections, options)?;
     fill_tables(context, &sections)?;
@@ -60,227 +38,6 @@ fn translate_all(context: &mut Context, binary: &[u8], options: &Options) -> Res
         context.module.memory = MemorySize::Cell { cell: context.memory_cell(), max: context.memory_max };
     }
     Ok(())
-}
-
-fn read_sections<'a>(
-    binary: &'a [u8],
-    options: &Options,
-    context: &mut Context,
-) -> Result<Sections<'a>, CompileError> {
-    let mut validator = Validator::new_with_features(options.features);
-    let mut parser = Parser::new(0);
-    parser.set_features(options.features);
-    let mut sections = Sections::default();
-    let mut canonical = FxHashMap::default();
-    for payload in parser.parse_all(binary) {
-        let payload = payload?;
-        if let ValidPayload::Func(to_validate, body) = validator.payload(&payload)? {
-            sections.bodies.push((to_validate, body));
-            continue;
-        }
-        match payload {
-            Payload::TypeSection(reader) => {
-                for group in reader {
-                    for ty in group?.into_types() {
-                        let next = canonical.len() as u32;
-                        context.canonical.push(*canonical.entry(ty.clone()).or_insert(next));
-                        let is_func =
-                            matches!(ty.composite_type.inner, wasmparser::CompositeInnerType::Func(_));
-                        context.types.push(is_func.then(|| ty.unwrap_func().clone()));
-                    }
-                }
-            }
-            Payload::ImportSection(reader) => {
-                for import in reader.into_imports_with_offsets() {
-                    let (offset, import) = import?;
-                    add_import(context, import, offset, options)?;
-                }
-            }
-            Payload::FunctionSection(reader) => {
-                for ty in reader {
-                    let ty = ty?;
-                    context.function_types.push(ty);
-                    context.module.function_types.push(context.canonical[ty as usize]);
-                }
-            }
-            Payload::TableSection(reader) => {
-                for table in reader.into_iter_with_offsets() {
-                    let (offset, table) = table?;
-                    let TableType { initial, maximum, table64, .. } = table.ty;
-                    if table64 {
-                        return Err(unsupported("a 64-bit table", offset));
-                    }
-                    let id = add_table(context, initial, maximum)?;
-                    if let TableInit::Expr(expr) = table.init {
-                        sections.table_inits.push((id, expr));
-                    }
-                }
-            }
-            Payload::MemorySection(reader) => {
-                for (index, memory) in reader.into_iter_with_offsets().enumerate() {
-                    let (offset, memory) = memory?;
-                    if index > 0 || context.has_memory {
-                        return Err(unsupported("a second memory", offset));
-                    }
-                    add_memory(context, memory, offset, options)?;
-                }
-            }
-            Payload::TagSection(reader) if reader.count() > 0 => {
-                return Err(unsupported("a tag", reader.range().start));
-            }
-            Payload::GlobalSection(reader) => {
-                for global in reader {
-                    let global = global?;
-                    let init = context.constant(&global.init_expr)?;
-                    add_global(context, global.ty, init);
-                }
-            }
-            Payload::ExportSection(reader) => {
-                for export in reader.into_iter_with_offsets() {
-                    let (offset, export) = export?;
-                    sections.exports.push((export, offset));
-                }
-            }
-            Payload::StartSection { func, .. } => sections.start = Some(func),
-            Payload::ElementSection(reader) => {
-                sections.elements = reader.into_iter().collect::<Result<_, _>>()?;
-            }
-            Payload::DataSection(reader) => sections.data = reader.into_iter().collect::<Result<_, _>>()?,
-            Payload::CustomSection(custom) if matches!(custom.name(), "dylink.0" | "dylink") => {
-                let what =
-                    "a shared library (of Emscripten, a side module), which another module has to load"
-                        .into();
-                let advice = "Link all into one module, without `-sSIDE_MODULE` and `-shared`".to_owned();
-                let (function, offset) = (None, custom.range().start);
-                return Err(ErrorKind::Unsupported { what, function, offset, advice: Some(advice) }.into());
-            }
-            // A damaged name section is no reason to refuse a module.
-            Payload::CustomSection(custom) => {
-                if let KnownCustom::Name(reader) = custom.as_known() {
-                    for name in reader.into_iter().map_while(Result::ok) {
-                        if let Name::Function(names) = name {
-                            sections.names.extend(
-                                names
-                                    .into_iter()
-                                    .map_while(Result::ok)
-                                    .map(|n| (n.index, n.name.to_string())),
-                            );
-                        }
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(sections)
-}
-
-fn add_import(
-    context: &mut Context,
-    import: wasmparser::Import,
-    offset: u64,
-    options: &Options,
-) -> Result<(), CompileError> {
-    let (module, name) = (import.module.to_string(), import.name.to_string());
-    match import.ty {
-        TypeRef::Func(index) | TypeRef::FuncExact(index) => {
-            let full_name = format!("{module}.{name}");
-            let ty = match &context.types[index as usize] {
-                Some(ty) => names::type_name(ty),
-                None => "unknown".into(),
-            };
-            let Some(role) = options.imports.get(&full_name).copied() else {
-                return Err(ErrorKind::UnknownImport { module, name, ty }.into());
-            };
-            if let Some(expected) = host::expected_type(role)
-                && expected != ty
-            {
-                return Err(ErrorKind::ImportType { module, name, ty, role, expected }.into());
-            }
-            context.imports.push(Import { role, name: full_name, wrapper: None });
-            context.function_types.push(index);
-        }
-        TypeRef::Table(ty) => {
-            let given = imports::table(options, module, name, ty)?;
-            add_table(context, given.entries as u64, given.max.map(u64::from))?;
-        }
-        TypeRef::Memory(ty) => {
-            if context.has_memory {
-                return Err(unsupported("a second memory", offset));
-            }
-            let given = imports::memory(options, module, name, ty)?;
-            let ty = MemoryType { initial: given.pages as u64, maximum: given.max.map(u64::from), ..ty };
-            add_memory(context, ty, offset, options)?;
-            context.imported_data = given.data.clone();
-        }
-        TypeRef::Global(ty) => {
-            let [low, high] = imports::global(options, module, name, ty)?.words();
-            add_global(context, ty, low as u64 | (high as u64) << 32);
-        }
-        TypeRef::Tag(_) => return Err(unsupported(&format!("imported tag `{module}.{name}`"), offset)),
-    }
-    Ok(())
-}
-
-fn add_table(context: &mut Context, initial: u64, maximum: Option<u64>) -> Result<TableId, CompileError> {
-    const LIMIT: u64 = 1 << 24;
-    /// A network has at most 65,535 regions, and a table up to four.
-    const MAX_TABLES: usize = 16_000;
-    if context.module.tables.len() == MAX_TABLES {
-        let what = "the number of tables".to_string();
-        return Err(ErrorKind::Limit { what, value: MAX_TABLES as u64 + 1, limit: MAX_TABLES as u64 }.into());
-    }
-    if initial > LIMIT {
-        let what = "the size of a table".to_string();
-        return Err(ErrorKind::Limit { what, value: initial, limit: LIMIT }.into());
-    }
-    let limit = initial.max(DEFAULT_MAX_TABLE_ENTRIES as u64);
-    context.table_max.push(maximum.unwrap_or(u64::MAX).min(limit) as u32);
-    Ok(context.module.tables.push(TableData { size: initial as u32, size_cell: None, entries: Vec::new() }))
-}
-
-fn add_memory(
-    context: &mut Context,
-    memory: MemoryType,
-    offset: u64,
-    options: &Options,
-) -> Result<(), CompileError> {
-    if memory.memory64 {
-        return Err(unsupported("a 64-bit memory", offset));
-    }
-    if memory.page_size_log2.is_some_and(|log2| log2 != 16) {
-        return Err(unsupported("a memory with custom page size", offset));
-    }
-    context.has_memory = true;
-    let declared = memory.maximum.unwrap_or(MAX_PAGES);
-    let limit = match options.max_memory_pages {
-        Some(limit) => limit.into(),
-        None => u64::from(DEFAULT_MAX_MEMORY_PAGES).max(4 * memory.initial),
-    };
-    if memory.initial > limit {
-        let what = "the initial size of the memory in pages".to_string();
-        return Err(ErrorKind::Limit { what, value: memory.initial, limit }.into());
-    }
-    context.memory_initial = memory.initial as u32;
-    context.memory_declared = declared as u32;
-    context.memory_max = declared.min(limit) as u32;
-    context.module.memory = MemorySize::Constant(context.memory_initial);
-    Ok(())
-}
-
-fn add_global(context: &mut Context, ty: GlobalType, init: u64) {
-    let global = match (value_type(ty.content_type), boundary_type(ty.content_type)) {
-        (Ok(ir), Some(value_type)) => {
-            let constant = (!ty.mutable).then_some(init);
-            Some(Global { ty: ir, value_type, constant, cells: SmallVec::new(), mutable: ty.mutable, init })
-        }
-        _ => None,
-    };
-    context.global_constants.push((!ty.mutable).then_some(init));
-    context.globals.push(global);
-    if ty.mutable {
-        context.add_global_cells(context.globals.len() - 1);
-    }
 }
 
 /// From the name section, an export, the import, or `func[i]`.

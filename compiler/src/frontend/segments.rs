@@ -7,7 +7,7 @@ use wasm2onnx_runtime::{PAGE_BYTES, TrapCode};
 use wasmparser::{DataKind, Element, ElementItems, ElementKind};
 
 use super::context::Context;
-use super::module::Sections;
+use super::sections::Sections;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
 

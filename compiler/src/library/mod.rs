@@ -2,10 +2,9 @@
 //!
 //! Some are written in WebAssembly: functions of the modules below, whose calls are calls of routines. Others are
 //! written on the IR: [`Routine::Udivrem32`], made of the two operations that the backend has a circuit for nowhere
-//! else, those of [`float`], and the loops of `bulk`.
+//! else, those of `float`, and the loops of `bulk`.
 
 mod bulk;
-pub mod float;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +15,7 @@ use rustc_hash::FxHashMap;
 use smallvec::smallvec;
 
 use crate::builder::Builder;
+use crate::float;
 use crate::frontend;
 use crate::ir::*;
 use crate::options::Options;

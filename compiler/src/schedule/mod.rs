@@ -16,7 +16,8 @@ pub use fragment::{Choice, ExpertRef, Fragment, NextOut, Terms};
 
 use crate::circuits::form::{Exact, Form, Range, pow2};
 use crate::circuits::packet::{Code, Dest, Next};
-use crate::circuits::{Atom, AtomKind, Circuit, EntrySource, GhostTerm, RowValue, limits};
+use crate::circuits::{Atom, AtomKind, Circuit, EntrySource, GhostTerm, RowValue};
+use crate::limits;
 use crate::packetize::Packets;
 use assembly::{Before, FUNCTIONS, RETURNS, Terminals};
 use fragment::{GhostTerms, IdDomain, Writer};

@@ -18,7 +18,7 @@
 
 use super::graph::{Attribute, Graph, Name, Tensor};
 use super::plan::Plan;
-use super::step::Frozen;
+use super::step::{Frozen, TableRows};
 use super::{Attention, ExportError};
 use crate::proto::DataType;
 
@@ -33,15 +33,6 @@ const EPSILON: f64 = 1.0 / (2 * MAX_ROWS) as f64;
 
 /// Scale of the scores.
 const SCALE: f32 = (1u64 << 28) as f32;
-
-/// The frozen tables as rows that are attended to, made before the first step.
-#[derive(Clone)]
-pub struct TableRows {
-    /// Dense: keys, double [1, 1, entries]. Softmax: `K`, [batch, 1, entries and sink, 4].
-    keys: Name,
-    /// Dense: values with the sink's first, double [entries and sink]. Softmax: `V`, [batch, 1, …, 1].
-    values: Name,
-}
 
 /// Most steps of a run whose rows softmax attention tells apart: a step appends as many as there are
 /// ports. `rows` is the number of rows that it begins with, int64 [1].

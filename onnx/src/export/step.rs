@@ -3,7 +3,6 @@
 //! Here is all of the computation. Rows are appended, the trace and the tables are read, units are
 //! multiplied, one sparse map is applied: the nodes are the same for every program.
 
-use super::dense::TableRows;
 use super::graph::{Attribute, Graph, Name, Tensor};
 use super::weights::Padded;
 use crate::proto::DataType;
@@ -11,6 +10,15 @@ use crate::proto::DataType;
 /// What a model says of it.
 pub const DOC: &str =
     "One step: append rows, read the trace and the tables, multiply units, apply the expert's map.";
+
+/// The frozen tables as rows that are attended to, made before the first step.
+#[derive(Clone)]
+pub struct TableRows {
+    /// Dense: keys, double [1, 1, entries]. Softmax: `K`, [batch, 1, entries and sink, 4].
+    pub keys: Name,
+    /// Dense: values with the sink's first, double [entries and sink]. Softmax: `V`, [batch, 1, …, 1].
+    pub values: Name,
+}
 
 /// What a step uses that is the same at every step: made before the first.
 pub struct Frozen {

@@ -39,6 +39,8 @@ mod stack;
 mod validate;
 pub mod verify;
 
+use std::collections::BTreeMap;
+
 use tracing::info_span;
 
 pub use error::CompileError;
@@ -52,6 +54,19 @@ pub use wasm2onnx_certify::Certified;
 /// # Errors
 ///
 /// Whatever is not valid or not supported, with its place.
+///
+/// # Examples
+///
+/// ```
+/// use wasm2onnx_runtime::{Instance, Value};
+///
+/// let text = r#"(module (func (export "add") (param i32 i32) (result i32)
+///     (i32.add (local.get 0) (local.get 1))))"#;
+/// let network = wasm2onnx_compiler::compile(text.as_bytes(), &Default::default())?;
+/// let sum = Instance::new(&network)?.invoke("add", &[Value::I32(2), Value::I32(3)])?;
+/// assert_eq!(sum, [Value::I32(5)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn compile(bytes: &[u8], options: &Options) -> Result<Certified, CompileError> {
     let mut module = info_span!("frontend").in_scope(|| frontend::parse(bytes, options))?;
     info_span!("legalize").in_scope(|| legalize::run(&mut module));
@@ -60,18 +75,23 @@ pub fn compile(bytes: &[u8], options: &Options) -> Result<Certified, CompileErro
 }
 
 /// The exported functions of a module, by name, without compiling it: what
-/// [`Options::exports`] can choose from.
+/// [`Options::exports`] can choose from. Only its declarations are read.
 ///
 /// # Errors
 ///
 /// Whatever is not valid or not supported in the module's declarations, with its place.
+///
+/// # Examples
+///
+/// ```
+/// let module = b"(module (func (export \"f\") (param i64)))";
+/// let exports = wasm2onnx_compiler::exported_functions(module, &Default::default())?;
+/// assert_eq!(exports["f"].params, [wasm2onnx_runtime::ValueType::I64]);
+/// # Ok::<(), wasm2onnx_compiler::CompileError>(())
+/// ```
 pub fn exported_functions(
     bytes: &[u8],
     options: &Options,
-) -> Result<std::collections::BTreeMap<String, Signature>, CompileError> {
-    let refusing = Options { exports: None, unsupported: Unsupported::Refuse, ..options.clone() };
-    let options = Options { unsupported: Unsupported::Trap, ..refusing.clone() };
-    // Whoever refuses says why.
-    let module = frontend::parse(bytes, &options).or_else(|_| frontend::parse(bytes, &refusing))?;
-    Ok(module.exports.into_iter().map(|(name, _, signature)| (name, signature)).collect())
+) -> Result<BTreeMap<String, Signature>, CompileError> {
+    frontend::exports(bytes, options)
 }

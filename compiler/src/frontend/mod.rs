@@ -22,9 +22,10 @@ mod text;
 pub use imports::ImportType;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::error::{CompileError, ErrorKind};
-use crate::ir::Module;
+use crate::ir::{Module, Signature};
 use crate::options::Options;
 
 /// Reads a module in the binary or the text format, validates it and translates it.
@@ -37,12 +38,21 @@ pub fn parse(input: &[u8], options: &Options) -> Result<Module, CompileError> {
     module::translate(&binary, options)
 }
 
+/// The exported functions of a module, in either format.
+///
+/// # Errors
+///
+/// Whatever is not valid or not supported in its declarations, with its place.
+pub fn exports(input: &[u8], options: &Options) -> Result<BTreeMap<String, Signature>, CompileError> {
+    module::exports(&to_binary(input)?, options)
+}
+
 /// The imports of a module, in either format, that are given by value.
 ///
 /// # Errors
 ///
 /// If the module cannot be read that far.
-pub fn imports(input: &[u8]) -> Result<std::collections::BTreeMap<String, ImportType>, CompileError> {
+pub fn imports(input: &[u8]) -> Result<BTreeMap<String, ImportType>, CompileError> {
     imports::declared(&to_binary(input)?)
 }
 

@@ -1,5 +1,7 @@
 //! A module from its sections to the IR.
 
+use std::collections::BTreeMap;
+
 use wasm2onnx_runtime::TrapCode;
 use wasmparser::{ExternalKind, FunctionBody, ValType, ValidatorResources};
 
@@ -19,6 +21,21 @@ pub fn translate(binary: &[u8], options: &Options) -> Result<Module, CompileErro
         .map_err(|error| proposals::explain(binary, options, &context.names, error))?;
     context.module.function_names = context.names;
     Ok(context.module)
+}
+
+/// The exported functions of a module in the binary format: its declarations are validated, no body is looked at. An export
+/// whose type is not supported is left out.
+pub fn exports(binary: &[u8], options: &Options) -> Result<BTreeMap<String, Signature>, CompileError> {
+    let lenient = Options { exports: None, unsupported: Unsupported::Trap, ..options.clone() };
+    let mut context = Context::new(&lenient)?;
+    let read = sections::read(binary, &lenient, &mut context).and_then(|sections| {
+        name_functions(&mut context, &sections);
+        export(&mut context, &sections, &lenient)
+    });
+    // Whoever refuses says why.
+    let strict = Options { unsupported: Unsupported::Refuse, ..lenient };
+    read.map_err(|error| proposals::explain(binary, &strict, &context.names, error))?;
+    Ok(context.module.exports.into_iter().map(|(name, _, signature)| (name, signature)).collect())
 }
 
 fn translate_all(context: &mut Context, binary: &[u8], options: &Options) -> Result<(), CompileError> {

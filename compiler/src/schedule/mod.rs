@@ -373,6 +373,18 @@ enum ExitField {
     Port(FieldKind, u16),
 }
 
+/// What the maps of a packet make.
+struct Maps {
+    /// Of each map its rows: what it makes and from which form.
+    rows: Vec<Vec<(FieldKind, u16, Form)>>,
+    /// Rows of the trace whose value is the id of a packet: the map, the port, and the packet.
+    packet_values: Vec<(usize, u16, u32)>,
+    /// Fields that atoms are best carried in, as the next packets begin with them there.
+    preferred: FxHashMap<u32, u16>,
+    /// The last map.
+    last: i32,
+}
+
 struct Emitter<'a> {
     code: &'a Code,
     live: &'a [bool],
@@ -438,13 +450,23 @@ impl Emitter<'_> {
         exits
     }
 
+    /// Makes the experts of the packet.
     fn emit(&self, index: usize, packets: &Packets, out: &mut Writer) -> Result<(), Retry> {
-        let circuit = self.circuit();
         let exits = self.exits();
-        let next_forms: Vec<&Form> = match &self.code.next {
+        let next: Vec<&Form> = match &self.code.next {
             Next::Read(form) => vec![form],
             Next::Choice { choices, .. } => choices.iter().map(|c| &c.0).collect(),
         };
+        let last = self.last_map(&exits, &next)?;
+        // A jump table's place is known now.
+        let maps = self.maps(exits, last, out.next_jump_table());
+        let plan = self.plan(&maps, &next)?;
+        self.write(index, packets, &plan, &maps, out)
+    }
+
+    /// The last map of the packet: everything is made by then, and what the next packets begin with can be a row of it.
+    fn last_map(&self, exits: &[(ExitField, Form)], next: &[&Form]) -> Result<i32, Retry> {
+        let circuit = self.circuit();
         let mut last = 0;
         for (i, atom) in circuit.atoms.iter().enumerate() {
             if self.live[i] && !matches!(atom.kind, AtomKind::Entry { .. } | AtomKind::Linear(_)) {
@@ -455,32 +477,33 @@ impl Emitter<'_> {
         // A form may be exact at its first step and not later, when what it is made of is multiplied out differently.
         loop {
             let before = last;
-            for form in exits.iter().map(|e| &e.1).chain(next_forms.iter().copied()) {
+            for form in exits.iter().map(|e| &e.1).chain(next.iter().copied()) {
                 last = circuit.place(form, last).ok_or(Retry::Inexact(self.code.offset))?;
             }
             if last == before {
-                break;
+                return Ok(last);
             }
         }
+    }
 
-        let mut plan = Plan::new(circuit, last);
-        // What every map has to make, last map first, so that what must be carried to it is known.
+    /// What each map has to make, but for what it carries on.
+    fn maps(&self, exits: Vec<(ExitField, Form)>, last: i32, jump_table: u32) -> Maps {
+        let circuit = self.circuit();
         let mut rows: Vec<Vec<(FieldKind, u16, Form)>> = vec![Vec::new(); last as usize + 1];
         for (i, atom) in circuit.atoms.iter().enumerate() {
             if !self.live[i] || atom.avail <= 0 {
                 continue;
             }
-            let t = atom.avail as usize - 1;
+            let rows = &mut rows[atom.avail as usize - 1];
             match &atom.kind {
                 AtomKind::Unit { gate, value, port } => {
-                    rows[t].push((FieldKind::N, *port, gate.clone()));
-                    rows[t].push((FieldKind::V, *port, value.clone()));
+                    rows.push((FieldKind::N, *port, gate.clone()));
+                    rows.push((FieldKind::V, *port, value.clone()));
                 }
-                AtomKind::Read { query, port } => rows[t].push((FieldKind::Q, *port, query.clone())),
+                AtomKind::Read { query, port } => rows.push((FieldKind::Q, *port, query.clone())),
                 AtomKind::Lookup { query, port } => {
-                    // A jump table's place is known now.
-                    let first = if atom.range.is_id { out.next_jump_table() } else { 0 };
-                    rows[t].push((FieldKind::T, *port, query.clone().offset(first)));
+                    let first = if atom.range.is_id { jump_table } else { 0 };
+                    rows.push((FieldKind::T, *port, query.clone().offset(first)));
                 }
                 _ => {}
             }
@@ -499,43 +522,60 @@ impl Emitter<'_> {
         }
         let mut preferred: FxHashMap<u32, u16> = FxHashMap::default();
         for (field, form) in exits {
-            match field {
+            let (kind, port) = match field {
                 ExitField::Carried(field) => {
                     if let Some(atom) = form.as_atom() {
                         preferred.entry(atom).or_insert(field);
                     }
-                    rows[last as usize].push((FieldKind::S, field, form));
+                    (FieldKind::S, field)
                 }
-                ExitField::Port(FieldKind::T, port) => {
-                    rows[last as usize].push((FieldKind::T, port, form));
-                }
-                ExitField::Port(kind, port) => rows[last as usize].push((kind, port, form)),
-            }
+                ExitField::Port(kind, port) => (kind, port),
+            };
+            rows[last as usize].push((kind, port, form));
         }
-        for t in (0..=last).rev() {
-            for (_, _, form) in &rows[t as usize] {
+        Maps { rows, packet_values, preferred, last }
+    }
+
+    /// Which fields what is carried is in: last map first, so that what must be carried to it is known.
+    fn plan(&self, maps: &Maps, next: &[&Form]) -> Result<Plan<'_>, Retry> {
+        let circuit = self.circuit();
+        let mut plan = Plan::new(circuit, maps.last);
+        for t in (0..=maps.last).rev() {
+            for (_, _, form) in &maps.rows[t as usize] {
                 plan.use_at(&circuit.expand(form, t), t);
             }
-            if t == last {
-                next_forms.iter().for_each(|f| plan.use_at(&circuit.expand(f, t), t));
+            if t == maps.last {
+                next.iter().for_each(|f| plan.use_at(&circuit.expand(f, t), t));
             }
             plan.make_at(t);
         }
-        plan.assign_fields(self.own, &preferred)?;
+        plan.assign_fields(self.own, &maps.preferred)?;
+        Ok(plan)
+    }
 
+    /// Writes the experts, one for each map.
+    fn write(
+        &self,
+        index: usize,
+        packets: &Packets,
+        plan: &Plan,
+        maps: &Maps,
+        out: &mut Writer,
+    ) -> Result<(), Retry> {
+        let (circuit, last) = (self.circuit(), maps.last);
         out.begin_packet(index, self.code.offset);
         let ids = self.id_domain(index, packets, out);
         for t in 0..=last {
-            self.declare(&plan, t, ids, out);
+            self.declare(plan, t, ids, out);
             let mut encoded: Vec<(PortField, Terms)> = Vec::new();
-            for (kind, port, form) in &rows[t as usize] {
+            for (kind, port, form) in &maps.rows[t as usize] {
                 let open = circuit.expand(form, t);
                 if *kind == FieldKind::N {
-                    self.declare_cancelled(&plan, form, &open, t, out);
+                    self.declare_cancelled(plan, form, &open, t, out);
                 }
-                encoded.push((PortField::new(*kind, *port), self.terms(&plan, &open, t)));
+                encoded.push((PortField::new(*kind, *port), self.terms(plan, &open, t)));
             }
-            for (_, port, packet) in packet_values.iter().filter(|v| v.0 == t as usize) {
+            for (_, port, packet) in maps.packet_values.iter().filter(|v| v.0 == t as usize) {
                 out.packet_value(PortField::new(FieldKind::X, *port), *packet, &mut encoded);
             }
             for (atom, field) in plan.carried_from(t) {
@@ -547,9 +587,9 @@ impl Emitter<'_> {
                     }
                     _ => Form::atom(atom),
                 };
-                encoded.push((PortField::new(FieldKind::S, field), self.terms(&plan, &form, t)));
+                encoded.push((PortField::new(FieldKind::S, field), self.terms(plan, &form, t)));
             }
-            let next = if t < last { NextOut::Following } else { self.next(&plan, last, out) };
+            let next = if t < last { NextOut::Following } else { self.next(plan, last, out) };
             out.end_expert(encoded, next)?;
         }
         out.end_packet();

@@ -106,61 +106,30 @@ pub fn run(
         landings,
         jump_tables,
         mut certificate,
-        mut ports,
+        ports,
     } = all;
     let terminals = terminals.list;
-    let first = terminals.len() as u32;
-    ports.carried = ports.carried.max(1 + ARGUMENT_FIELDS);
-    // No tensor of any kind of port is empty: one shape of graph serves all networks.
-    for count in [&mut ports.units, &mut ports.reads, &mut ports.lookups, &mut ports.rows] {
-        *count = (*count).max(1);
-    }
-    // A model's first step appends arguments that are rows, one for each port. Keys end the number of ports;
-    // a model appends more arguments before that step.
-    let most = module.exports.iter().map(|(.., signature)| words(&signature.params)).max().unwrap_or(0);
-    let in_rows = most.saturating_sub(ARGUMENT_FIELDS.into()).min(FIRST_KEY as usize - 2);
-    ports.rows = ports.rows.max(in_rows as u16);
-    let packet_id = |p: u32| first + packets[p as usize];
-    let id = |r: ExpertRef| match r {
-        ExpertRef::Packet(p) => packet_id(p),
-        ExpertRef::Function(f) => packet_id(entries[f]),
-        ExpertRef::Terminal(t) => t,
-    };
+    let ports = final_ports(module, ports);
+    let ids = Ids { first: terminals.len() as u32, packets: &packets, entries };
     for (term, packet) in packet_values {
-        experts.weights[term] = f64::from(packet_id(packet));
+        experts.weights[term] = f64::from(ids.packet(packet));
     }
-    let next = |e: ExpertId| next_row(&next[e as usize], first + e + 1, &id);
+    let next = |e: ExpertId| next_row(&next[e as usize], ids.first + e + 1, &ids);
     finish(&mut experts, &ports, next).map_err(|e| inexact(module, &debug, e))?;
-    // Terminal experts come first, have no rows, and nothing is declared of them.
-    let nothing = || terminals.iter().map(|_| 0);
-    experts.expert_end.splice(0..0, nothing());
-    certificate.field_end.splice(0..0, nothing());
-    certificate.ghost_end.splice(0..0, nothing());
     certificate.fields.rename(|field| PortField::of_code(field).resolve(&ports));
     let ghost_fields = certificate.ghost_terms.iter_mut().map(|term| &mut term.0);
     ghost_fields.for_each(|field| *field = PortField::of_code(*field).resolve(&ports));
+    terminals_first(terminals.len(), &mut experts, &mut certificate);
 
-    let functions = function_ids(module, &id);
+    let functions = function_ids(module, &ids);
+    let landings = landings.iter().map(|packet| ids.packet(*packet));
     certificate.id_sets = vec![
-        id_set("returns", landings.iter().map(|p| packet_id(*p)).chain([1]).collect(), layout.stack.limit),
+        id_set("returns", landings.chain([1]).collect(), layout.stack.limit),
         id_set("functions", functions.iter().map(|f| f.1).collect(), layout.stack.span),
     ];
     for (i, refs) in jump_tables.iter().enumerate() {
-        let ids: Vec<ExpertId> = refs.iter().map(|r| id(*r)).collect();
-        let name = format!("jump {i}");
-        let domain = Domain::Ids(JUMP_TABLES + i as IdSetId);
-        tables.push(Table {
-            name: name.clone(),
-            first: lookup.len() as u32,
-            count: ids.len() as u32,
-            domain,
-        });
-        lookup.extend(ids.iter().map(|e| f64::from(*e)));
-        let interface = common_interface(&certificate, &ids);
-        let mut ids = ids;
-        ids.sort_unstable();
-        ids.dedup();
-        certificate.id_sets.push(IdSet { name, ids, interface });
+        let targets: Vec<ExpertId> = refs.iter().map(|r| ids.of(*r)).collect();
+        add_jump_table(i, targets, &mut tables, &mut lookup, &mut certificate);
     }
 
     let Regions { list, memory, output, prompt } = regions(module, layout);
@@ -179,7 +148,7 @@ pub fn run(
         lookup,
         regions: list,
         first_rows: first_rows(module, layout, &functions),
-        start: start.map(id),
+        start: start.map(|start| ids.of(start)),
         entries: Default::default(),
         globals: Default::default(),
         memories: Default::default(),
@@ -188,11 +157,76 @@ pub fn run(
         certificate,
         validated: Default::default(),
         function_names: module.function_names.clone(),
-        packets: debug.iter().map(|p| PacketDebug { expert: p.expert + first, ..*p }).collect(),
+        packets: debug.iter().map(|p| PacketDebug { expert: p.expert + ids.first, ..*p }).collect(),
         terminals,
     };
-    exports(module, layout, memory, &mut network, &|f| id(ExpertRef::Function(f)));
+    exports(module, layout, memory, &mut network, &|f| ids.of(ExpertRef::Function(f)));
     Ok(network)
+}
+
+/// Final ids of experts.
+struct Ids<'a> {
+    /// Of the first that is not terminal.
+    first: ExpertId,
+    /// First experts of packets, terminal ones not counted.
+    packets: &'a [u32],
+    /// First packets of functions.
+    entries: &'a SecondaryMap<Func, u32>,
+}
+
+impl Ids<'_> {
+    fn packet(&self, packet: u32) -> ExpertId {
+        self.first + self.packets[packet as usize]
+    }
+
+    fn of(&self, expert: ExpertRef) -> ExpertId {
+        match expert {
+            ExpertRef::Packet(packet) => self.packet(packet),
+            ExpertRef::Function(func) => self.packet(self.entries[func]),
+            ExpertRef::Terminal(id) => id,
+        }
+    }
+}
+
+/// As many ports as steps use, arguments need and models must have.
+fn final_ports(module: &Module, mut ports: Ports) -> Ports {
+    ports.carried = ports.carried.max(1 + ARGUMENT_FIELDS);
+    // No tensor of any kind of port is empty: one shape of graph serves all networks.
+    for count in [&mut ports.units, &mut ports.reads, &mut ports.lookups, &mut ports.rows] {
+        *count = (*count).max(1);
+    }
+    // A model's first step appends arguments that are rows, one for each port. Keys end the number of ports;
+    // a model appends more arguments before that step.
+    let most = module.exports.iter().map(|(.., signature)| words(&signature.params)).max().unwrap_or(0);
+    let in_rows = most.saturating_sub(ARGUMENT_FIELDS.into()).min(FIRST_KEY as usize - 2);
+    ports.rows = ports.rows.max(in_rows as u16);
+    ports
+}
+
+/// Puts terminal experts first: they have no rows, and nothing is declared of them.
+fn terminals_first(count: usize, experts: &mut Experts, certificate: &mut Certificate) {
+    for ends in [&mut experts.expert_end, &mut certificate.field_end, &mut certificate.ghost_end] {
+        ends.splice(0..0, std::iter::repeat_n(0, count));
+    }
+}
+
+/// Adds a jump table behind the tables that there are, and the set of its targets.
+fn add_jump_table(
+    number: usize,
+    mut targets: Vec<ExpertId>,
+    tables: &mut Vec<Table>,
+    lookup: &mut Vec<f64>,
+    certificate: &mut Certificate,
+) {
+    let name = format!("jump {number}");
+    let domain = Domain::Ids(JUMP_TABLES + number as IdSetId);
+    let (first, count) = (lookup.len() as u32, targets.len() as u32);
+    tables.push(Table { name: name.clone(), first, count, domain });
+    lookup.extend(targets.iter().map(|e| f64::from(*e)));
+    let interface = common_interface(certificate, &targets);
+    targets.sort_unstable();
+    targets.dedup();
+    certificate.id_sets.push(IdSet { name, ids: targets, interface });
 }
 
 /// Gives rows their final fields and sources, and the last of each expert, that of e, its terms, of which there are at most
@@ -249,15 +283,15 @@ fn start(module: &Module, terminals: &mut Terminals) -> Option<ExpertRef> {
 }
 
 /// The row of e: D + Σ (X − D) · bit.
-fn next_row(next: &NextOut, following: u32, id: &impl Fn(ExpertRef) -> u32) -> Terms {
+fn next_row(next: &NextOut, following: ExpertId, ids: &Ids) -> Terms {
     match next {
         NextOut::Following => Terms::from_slice(&[(PortSource::ONE, following.into())]),
         NextOut::Read(terms) => Terms::clone(terms),
         NextOut::Choice(choice) => {
-            let default = Exact::from(id(choice.default));
+            let default = Exact::from(ids.of(choice.default));
             let mut row = Terms::from_slice(&[(PortSource::ONE, default)]);
             for (terms, dest) in &choice.choices {
-                let difference = Exact::from(id(*dest)) - default;
+                let difference = Exact::from(ids.of(*dest)) - default;
                 for (source, weight) in terms {
                     match row.iter_mut().find(|t| t.0 == *source) {
                         Some(term) => term.1 = term.1 + difference * *weight,
@@ -272,11 +306,11 @@ fn next_row(next: &NextOut, following: u32, id: &impl Fn(ExpertRef) -> u32) -> T
     }
 }
 
-fn function_ids(module: &Module, id: &impl Fn(ExpertRef) -> u32) -> Vec<(Func, ExpertId)> {
+fn function_ids(module: &Module, ids: &Ids) -> Vec<(Func, ExpertId)> {
     let mut functions: Vec<Func> = module.references.iter().flatten().copied().collect();
     functions.sort_unstable();
     functions.dedup();
-    functions.into_iter().map(|f| (f, id(ExpertRef::Function(f)))).collect()
+    functions.into_iter().map(|f| (f, ids.of(ExpertRef::Function(f)))).collect()
 }
 
 fn id_set(name: &str, mut ids: Vec<ExpertId>, frame_pointer: u64) -> IdSet {

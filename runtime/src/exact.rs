@@ -13,11 +13,15 @@ use crate::trace::key_of;
 /// Largest magnitude of a field: up to here all integers are exact.
 pub(crate) const MAX_EXACT: f64 = crate::limits::MAX_EXACT as f64;
 
+/// Products with a power of two stay below it.
+const MAX_PRODUCT: f64 = (1u128 << 64) as f64;
+
 /// How a step is not exact.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Inexact {
-    /// Rule 1: a field is not an integer of magnitude at most 2^53.
+    /// Rule 1: a field is not an integer below 2^64, which a product with a power of two may come to. (Where sums of such are
+    /// rounded, [`Inexact::Sum`] says so.)
     #[error("field {field} is {value}, not an exact integer")]
     Field {
         /// The field.
@@ -63,7 +67,8 @@ pub enum Inexact {
 /// Checks what a step is given: rule 1 for fields and units, rule 7 for rows.
 pub(crate) fn check_z(network: &Network, z: &[f64]) -> Result<(), Inexact> {
     for (field, &value) in z.iter().enumerate() {
-        if value.abs() > MAX_EXACT || value.fract() != 0.0 || value.is_nan() {
+        // Products with powers of two have as many significant bits as their other factor.
+        if value.abs() >= MAX_PRODUCT || value.fract() != 0.0 || value.is_nan() {
             return Err(Inexact::Field { field: field as u16, value });
         }
     }

@@ -100,7 +100,8 @@
 //!
 //! # What is exact, and why
 //!
-//! Every number that a step hands over is an integer of magnitude at most 2^53 in a float64, and
+//! Every number that a step hands over is an integer of magnitude at most 2^53 in a float64 (products with a power of two may be
+//! larger, with as many significant bits as their other factor), and
 //! every sum is exact in any order (gates that multiply by a rounded reciprocal excepted, whose floor
 //! is exact). That is proved for each network by its [`Certificate`], which travels with it. So no
 //! result depends on summation order, fused multiply-add, vector width or library. −0 counts as 0.

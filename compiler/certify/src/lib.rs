@@ -57,7 +57,7 @@
 //!
 //! 1. *Exact form.* `Σ|w|·max|x| ≤ 2^53` in units of the row's finest weight: then each product and
 //!    each partial sum in any order is a multiple of that unit of at most 2^53, thus a float64. Or one
-//!    term, its weight a power of two (or the product within 2^53): a float64's significant bits stay.
+//!    term, its weight a power of two (or the product within 2^53, a constant within 2^53): a float64's significant bits stay.
 //!    Or two such terms, and their sum proved within 2^53: a single sum, rounded from a number that
 //!    is a float64. Every field holds a float64, so fields beyond 2^53 have at most 53 significant
 //!    bits.

@@ -292,7 +292,7 @@ impl<'a> Prover<'a> {
         let is_exact_product = |(source, w): (&Source, &i64)| {
             let w = w.unsigned_abs();
             let x = magnitude(self.source_range(*source));
-            *source == Ports::ONE || w.is_power_of_two() || u128::from(w) * u128::from(x) <= MAX_EXACT as u128
+            w.is_power_of_two() || u128::from(w) * u128::from(x) <= MAX_EXACT as u128
         };
         let exact = sources.iter().zip(self.weights(index)).all(is_exact_product);
         // The finest weight may be a power of two above 1: every partial sum is a multiple of it.

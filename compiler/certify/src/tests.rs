@@ -90,6 +90,14 @@ fn corrupted_tables_are_refused() {
     let interval = Domain::Interval(Interval::new(0, 1 << 31));
     refused!(shl(), |n: &mut Network| n.tables[0].domain = interval, Broken::Field { .. });
     refused!(shl(), |n: &mut _| domain(n, 5, V0, interval), Broken::Product { .. });
+    // A constant beyond 2^53 that is no power of two.
+    for constant in [2f64.powi(53) + 2.0, -(2f64.powi(60) + 2f64.powi(8))] {
+        let change = |n: &mut Network| {
+            declare(n, 3, V0, -(1 << 62), 1 << 62);
+            weight(n, 2, V0, ONE, constant);
+        };
+        refused!(add_loop(), change, Broken::Range(_));
+    }
     // Three terms with one beyond 2^53.
     refused!(shl(), |n: &mut _| weight(n, 6, S1, ONE, 1.0), Broken::Sum { .. });
     refused!(shl(), |n: &mut _| weight(n, 6, S1, U0, -(2f64.powi(33))), Broken::Range(_));

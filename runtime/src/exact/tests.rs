@@ -43,3 +43,20 @@ fn gates_of_rounded_reciprocals_have_stable_floors() {
     // Negative gates are 0 whatever their rounding.
     assert!(has_stable_gate(&row(&[0, 1], &[-(2f64.powi(60)), inverse]), &[1.0, 7.0]));
 }
+
+/// Products with a power of two have few bits, however large; where a sum of such is rounded, the map says so.
+#[test]
+fn fields_may_pass_2_to_the_53_if_they_are_integers() {
+    let network = crate::tests::adder();
+    let z = |value: f64| {
+        let mut z = vec![0.0; network.ports.fields()];
+        z[1] = value;
+        check_z(&network, &z)
+    };
+    for value in [0.0, 2f64.powi(53), 2f64.powi(60), -(2f64.powi(63) + 2f64.powi(31))] {
+        assert_eq!(z(value), Ok(()), "{value}");
+    }
+    for value in [0.5, 2f64.powi(64), f64::INFINITY, f64::NAN] {
+        assert!(matches!(z(value), Err(Inexact::Field { field: 1, .. })), "{value}");
+    }
+}

@@ -45,7 +45,8 @@ for target in "$@"; do
             # Interrupted, it prints its statistics and ends well.
             [ $((used + now)) -lt "$seconds" ] || kill -INT "$fuzzer"
         done
-        wait "$fuzzer" || found=$((found + 1))
+        # 72 is what it says when it is interrupted.
+        wait "$fuzzer" || [ $? -eq 72 ] || found=$((found + 1))
         used=$((used + now))
         count=$(sed -n 's/^stat::number_of_executed_units: //p' "$output.$tries")
         executions=$((executions + ${count:-0}))

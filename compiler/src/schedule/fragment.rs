@@ -98,17 +98,6 @@ impl Fragment {
     }
 }
 
-/// A set of ids that a value belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdDomain {
-    /// [`RETURNS`](super::assembly::RETURNS).
-    Returns,
-    /// [`FUNCTIONS`](super::assembly::FUNCTIONS).
-    Functions,
-    /// That jump table's.
-    JumpTable(IdSetId),
-}
-
 /// Makes a fragment, expert by expert.
 pub struct Writer<'a> {
     /// What was made so far.
@@ -172,13 +161,13 @@ impl<'a> Writer<'a> {
         self.last_jump_table
     }
 
-    /// Adds a jump table.
-    pub fn jump_table(&mut self, entries: Vec<ExpertRef>) -> IdDomain {
+    /// Adds a jump table. Returns the set of its targets.
+    pub fn jump_table(&mut self, entries: Vec<ExpertRef>) -> IdSetId {
         self.last_jump_table = self.jump_key;
         self.jump_key += entries.len() as u32;
         let set = JUMP_TABLES + self.before.jump_tables + self.fragment.jump_tables.len() as IdSetId;
         self.fragment.jump_tables.push(entries);
-        IdDomain::JumpTable(set)
+        set
     }
 
     /// Declares a field of the expert being made.

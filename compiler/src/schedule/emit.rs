@@ -1,0 +1,308 @@
+//! Packets → experts: what each map makes, and the rows that make it.
+
+use super::assembly::{FUNCTIONS, RETURNS};
+use super::carried::Carried;
+use super::fragment::{Choice, ExpertRef, NextOut, Terms, Writer};
+use super::interface::{Interface, handed_over};
+use super::{FAILURE_FIELDS, PortField, PortSource, Retry};
+use crate::circuits::form::{Exact, Form};
+use crate::circuits::packet::{Code, Dest, Next};
+use crate::circuits::{AtomKind, Circuit, RowValue};
+use crate::ir::Callee;
+use crate::packetize::{Packets, Term};
+use rustc_hash::{FxHashMap, FxHashSet};
+use wasm2onnx_runtime::{FieldKind, IdSetId, SourceKind};
+
+/// What the maps of a packet make.
+struct Maps {
+    /// Of each map its rows: what it makes and from which form.
+    rows: Vec<Vec<(FieldKind, u16, Form)>>,
+    /// Rows of the trace whose value is the id of a packet: the map, the port, and the packet.
+    packet_values: Vec<(usize, u16, u32)>,
+    /// Fields that atoms are best carried in, as the next packets begin with them there.
+    preferred: FxHashMap<u32, u16>,
+    /// The last map.
+    last: i32,
+}
+
+/// Makes the experts of a packet.
+pub struct Emitter<'a> {
+    pub code: &'a Code,
+    pub live: &'a [bool],
+    pub own: &'a Interface,
+    pub codes: &'a [Code],
+    pub interfaces: &'a [Interface],
+    pub resolver: u32,
+}
+
+impl Emitter<'_> {
+    pub(super) fn circuit(&self) -> &Circuit {
+        &self.code.circuit
+    }
+
+    /// Rows of the last map that make what the next packets begin with: fields and ports, and their forms.
+    fn exits(&self) -> Vec<(FieldKind, u16, Form)> {
+        let mut exits: Vec<(FieldKind, u16, Form)> = Vec::new();
+        let mut seen: u64 = 0;
+        let mut packets = FxHashSet::default();
+        for (j, jump) in self.code.jumps.iter().enumerate() {
+            if self.code.jumps.len() > 1 && !packets.insert(jump.packet) {
+                continue;
+            }
+            let next = &self.codes[jump.packet as usize];
+            let interface = &self.interfaces[jump.packet as usize];
+            for (atom, _) in interface.needed.iter().enumerate().filter(|n| *n.1) {
+                if let AtomKind::Entry { field, .. } = next.circuit.atoms[atom].kind
+                    && seen & (1 << field) == 0
+                {
+                    seen |= 1 << field;
+                    let form = handed_over(self.code, j, next, atom as u32).clone();
+                    exits.push((FieldKind::S, field, form));
+                }
+            }
+            let substitute = |form: &Form| {
+                form.terms.iter().fold(Form::constant(form.constant), |sum, (atom, c)| {
+                    sum.plus(*c, handed_over(self.code, j, next, *atom))
+                })
+            };
+            for (atom, a, b) in &interface.prefetched {
+                match &next.circuit.atoms[*atom as usize].kind {
+                    AtomKind::Unit { port, .. } => {
+                        let port = interface.base[0] + port;
+                        exits.push((FieldKind::N, port, substitute(a)));
+                        exits.push((FieldKind::V, port, substitute(b)));
+                    }
+                    AtomKind::Read { port, .. } => {
+                        exits.push((FieldKind::Q, interface.base[1] + port, substitute(a)));
+                    }
+                    AtomKind::Lookup { port, .. } => {
+                        exits.push((FieldKind::T, interface.base[2] + port, substitute(a)));
+                    }
+                    _ => unreachable!("not a port"),
+                }
+            }
+        }
+        for (field, form) in &self.code.fixed {
+            exits.push((FieldKind::S, *field, form.clone()));
+        }
+        for (i, (form, _)) in self.code.failures.iter().enumerate() {
+            exits.push((FieldKind::S, FAILURE_FIELDS + i as u16, form.clone()));
+        }
+        exits
+    }
+
+    /// Makes the experts of the packet.
+    pub fn emit(&self, index: usize, packets: &Packets, out: &mut Writer) -> Result<(), Retry> {
+        let exits = self.exits();
+        let next: Vec<&Form> = match &self.code.next {
+            Next::Read(form) => vec![form],
+            Next::Choice { choices, .. } => choices.iter().map(|c| &c.0).collect(),
+        };
+        let last = self.last_map(&exits, &next)?;
+        // A jump table's place is known now.
+        let maps = self.maps(exits, last, out.next_jump_table());
+        let carried = self.carried(&maps, &next)?;
+        self.write(index, packets, &carried, &maps, out)
+    }
+
+    /// The last map of the packet: everything is made by then, and what the next packets begin with can be a row of it.
+    fn last_map(&self, exits: &[(FieldKind, u16, Form)], next: &[&Form]) -> Result<i32, Retry> {
+        let circuit = self.circuit();
+        let mut last = 0;
+        for (i, atom) in circuit.atoms.iter().enumerate() {
+            if self.live[i] && !matches!(atom.kind, AtomKind::Entry { .. } | AtomKind::Linear(_)) {
+                last = last.max(atom.avail);
+            }
+        }
+        last = circuit.rows.iter().map(|r| r.at).fold(last, i32::max);
+        // A form may be exact at its first step and not later, when what it is made of is multiplied out differently.
+        loop {
+            let before = last;
+            for form in exits.iter().map(|exit| &exit.2).chain(next.iter().copied()) {
+                last = circuit.place(form, last).ok_or(Retry::Inexact(self.code.offset))?;
+            }
+            if last == before {
+                return Ok(last);
+            }
+        }
+    }
+
+    /// What each map has to make, but for what it carries on.
+    fn maps(&self, exits: Vec<(FieldKind, u16, Form)>, last: i32, jump_table: u32) -> Maps {
+        let circuit = self.circuit();
+        let mut rows: Vec<Vec<(FieldKind, u16, Form)>> = vec![Vec::new(); last as usize + 1];
+        for (i, atom) in circuit.atoms.iter().enumerate() {
+            if !self.live[i] || atom.avail <= 0 {
+                continue;
+            }
+            let rows = &mut rows[atom.avail as usize - 1];
+            match &atom.kind {
+                AtomKind::Unit { gate, value, port } => {
+                    rows.push((FieldKind::N, *port, gate.clone()));
+                    rows.push((FieldKind::V, *port, value.clone()));
+                }
+                AtomKind::Read { query, port } => rows.push((FieldKind::Q, *port, query.clone())),
+                AtomKind::Lookup { query, port } => {
+                    let first = if atom.range.is_id { jump_table } else { 0 };
+                    rows.push((FieldKind::T, *port, query.clone().offset(first)));
+                }
+                _ => {}
+            }
+        }
+        let mut row_ports = vec![0u16; last as usize + 1];
+        let mut packet_values = Vec::new();
+        for row in &circuit.rows {
+            let t = row.at as usize;
+            let port = row_ports[t];
+            row_ports[t] += 1;
+            rows[t].push((FieldKind::K, port, row.key.clone()));
+            match &row.value {
+                RowValue::Form(form) => rows[t].push((FieldKind::X, port, form.clone())),
+                RowValue::Packet(packet) => packet_values.push((t, port, *packet)),
+            }
+        }
+        let mut preferred: FxHashMap<u32, u16> = FxHashMap::default();
+        for (kind, port, form) in exits {
+            if let (FieldKind::S, Some(atom)) = (kind, form.as_atom()) {
+                preferred.entry(atom).or_insert(port);
+            }
+            rows[last as usize].push((kind, port, form));
+        }
+        Maps { rows, packet_values, preferred, last }
+    }
+
+    /// Which fields what is carried is in: last map first, so that what must be carried to it is known.
+    fn carried(&self, maps: &Maps, next: &[&Form]) -> Result<Carried<'_>, Retry> {
+        let circuit = self.circuit();
+        let mut carried = Carried::new(circuit, maps.last);
+        for t in (0..=maps.last).rev() {
+            for (_, _, form) in &maps.rows[t as usize] {
+                carried.use_at(&circuit.expand(form, t), t);
+            }
+            if t == maps.last {
+                next.iter().for_each(|f| carried.use_at(&circuit.expand(f, t), t));
+            }
+            carried.make_at(t);
+        }
+        carried.assign_fields(self.own, &maps.preferred)?;
+        Ok(carried)
+    }
+
+    /// Writes the experts, one for each map.
+    fn write(
+        &self,
+        index: usize,
+        packets: &Packets,
+        carried: &Carried,
+        maps: &Maps,
+        out: &mut Writer,
+    ) -> Result<(), Retry> {
+        let (circuit, last) = (self.circuit(), maps.last);
+        out.begin_packet(index, self.code.offset);
+        let ids = self.id_domain(index, packets, out);
+        for t in 0..=last {
+            self.declare(carried, t, ids, out);
+            let mut encoded: Vec<(PortField, Terms)> = Vec::new();
+            for (kind, port, form) in &maps.rows[t as usize] {
+                let open = circuit.expand(form, t);
+                if *kind == FieldKind::N {
+                    self.declare_cancelled(carried, form, &open, t, out);
+                }
+                encoded.push((PortField::new(*kind, *port), self.terms(carried, &open, t)));
+            }
+            for (_, port, packet) in maps.packet_values.iter().filter(|v| v.0 == t as usize) {
+                out.packet_value(PortField::new(FieldKind::X, *port), *packet, &mut encoded);
+            }
+            for (atom, field) in carried.carried_from(t) {
+                let form = match &circuit.atoms[atom as usize].kind {
+                    AtomKind::Linear(form) | AtomKind::Pinned(form)
+                        if carried.first_in_field(atom as usize) == t + 1 =>
+                    {
+                        circuit.expand(form, t)
+                    }
+                    _ => Form::atom(atom),
+                };
+                encoded.push((PortField::new(FieldKind::S, field), self.terms(carried, &form, t)));
+            }
+            let next = if t < last { NextOut::Following } else { self.next(carried, last, out) };
+            out.end_expert(encoded, next)?;
+        }
+        out.end_packet();
+        Ok(())
+    }
+
+    fn dest(&self, dest: Dest, out: &mut Writer) -> ExpertRef {
+        match dest {
+            Dest::Jump(j) => ExpertRef::Packet(out.packet(self.code.jumps[j as usize].packet)),
+            Dest::Function(func) => ExpertRef::Function(func),
+            Dest::Trap(code, offset) => out.terminal(code, offset),
+            Dest::Resolver => ExpertRef::Packet(out.packet(self.resolver)),
+        }
+    }
+
+    fn next(&self, carried: &Carried, last: i32, out: &mut Writer) -> NextOut {
+        match &self.code.next {
+            Next::Read(form) => {
+                NextOut::Read(Box::new(self.terms(carried, &self.circuit().expand(form, last), last)))
+            }
+            Next::Choice { default, choices } => {
+                let default = self.dest(*default, out);
+                let choices = choices
+                    .iter()
+                    .map(|(form, dest)| {
+                        let terms = self.terms(carried, &self.circuit().expand(form, last), last);
+                        (terms, self.dest(*dest, out))
+                    })
+                    .collect();
+                NextOut::Choice(Box::new(Choice { default, choices }))
+            }
+        }
+    }
+
+    /// The set of ids that the packet's computed next id belongs to; makes its jump table.
+    fn id_domain(&self, index: usize, packets: &Packets, out: &mut Writer) -> Option<IdSetId> {
+        if !self.code.table.is_empty() {
+            let refs = self.code.table.iter().map(|d| self.dest(*d, out)).collect();
+            return Some(out.jump_table(refs));
+        }
+        match &packets.packets.get(index)?.term {
+            Term::Return(_) => Some(RETURNS),
+            Term::Call { callee: Callee::Reference(_), .. }
+            | Term::TailCall { callee: Callee::Reference(_), .. } => Some(FUNCTIONS),
+            Term::Switch { targets, .. } => {
+                let refs = targets.iter().map(|t| ExpertRef::Packet(out.packet(t.packet))).collect();
+                Some(out.jump_table(refs))
+            }
+            _ => None,
+        }
+    }
+
+    /// The expanded form in terms of elements of y_t.
+    fn terms(&self, carried: &Carried, form: &Form, t: i32) -> Terms {
+        let mut terms = Terms::new();
+        if form.constant != Exact::ZERO {
+            terms.push((PortSource::ONE, form.constant));
+        }
+        for (atom, c) in &form.terms {
+            terms.push((self.source(carried, *atom, t), *c));
+        }
+        terms.sort_unstable_by_key(|term| term.0);
+        terms
+    }
+
+    fn source(&self, carried: &Carried, atom: u32, t: i32) -> PortSource {
+        let a = &self.circuit().atoms[atom as usize];
+        let base = if t == 0 { self.own.base } else { [0; 3] };
+        if a.avail == t {
+            match &a.kind {
+                AtomKind::Unit { port, .. } => return PortSource::new(SourceKind::U, base[0] + port),
+                AtomKind::Read { port, .. } => return PortSource::new(SourceKind::R, base[1] + port),
+                AtomKind::Lookup { port, .. } => {
+                    return PortSource::new(SourceKind::W, base[2] + port);
+                }
+                _ => {}
+            }
+        }
+        PortSource::new(SourceKind::S, carried.field[atom as usize])
+    }
+}

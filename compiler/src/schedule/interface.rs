@@ -1,0 +1,221 @@
+//! What packets ask of the packets before them: fields that are needed, and ports that are made one step ahead.
+
+use super::{PortField, Retry};
+use crate::circuits::form::{Form, Range};
+use crate::circuits::packet::{Code, Next};
+use crate::circuits::{AtomKind, Circuit, EntrySource, RowValue};
+use crate::limits;
+use crate::packetize::Packets;
+use smallvec::SmallVec;
+use wasm2onnx_runtime::FieldKind;
+
+/// What a packet asks of the packets before it, beyond its fields.
+pub struct Interface {
+    /// For each atom of the packet, whether it is an entry field that is needed.
+    pub needed: Vec<bool>,
+    /// First ports of prefetched units, reads and lookups.
+    pub base: [u16; 3],
+    /// Numbers of ports.
+    count: [u16; 3],
+    /// Prefetched atoms with their forms over entry fields: gate and value, or query.
+    pub prefetched: Vec<(u32, Form, Form)>,
+}
+
+/// Packets that jump to a packet, and by which of their jumps.
+type Predecessors = SmallVec<[(u32, u32); 2]>;
+
+/// A prefetched port: its field, its terms over carried fields, and its constant.
+pub type Port = (PortField, SmallVec<[(u16, f64); 2]>, f64);
+
+/// What the packets before a packet make for it in ports, beside the fields that it is declared to begin with.
+///
+/// Each port is a form over carried fields as the packet finds them. The packets before multiply it out over what
+/// they have, so that a field which only ports depend on is not handed over at all.
+#[derive(Clone, Debug, Default)]
+pub struct Prefetched {
+    /// The ports.
+    pub ports: Vec<Port>,
+    /// The carried fields that ports depend on, and where their values lie.
+    pub inputs: Vec<(u16, Range)>,
+}
+
+impl Prefetched {
+    /// Nothing if a weight is no float64.
+    pub fn new(circuit: &Circuit, interface: &Interface) -> Option<Prefetched> {
+        let mut result = Prefetched::default();
+        for (atom, a, b) in &interface.prefetched {
+            let mut add = |kind: FieldKind, port: u16, form: &Form| -> Option<()> {
+                let mut terms = SmallVec::new();
+                for (entry, c) in &form.terms {
+                    let entry = &circuit.atoms[*entry as usize];
+                    let AtomKind::Entry { field, .. } = entry.kind else { unreachable!("multiplied out") };
+                    if !result.inputs.iter().any(|input| input.0 == field) {
+                        result.inputs.push((field, entry.range));
+                    }
+                    terms.push((field, c.to_f64()?));
+                }
+                result.ports.push((PortField::new(kind, port), terms, form.constant.to_f64()?));
+                Some(())
+            };
+            match &circuit.atoms[*atom as usize].kind {
+                AtomKind::Unit { port, .. } => {
+                    add(FieldKind::N, interface.base[0] + port, a)?;
+                    add(FieldKind::V, interface.base[0] + port, b)?;
+                }
+                AtomKind::Read { port, .. } => add(FieldKind::Q, interface.base[1] + port, a)?,
+                AtomKind::Lookup { port, .. } => add(FieldKind::T, interface.base[2] + port, a)?,
+                _ => unreachable!("not a port"),
+            }
+        }
+        Some(result)
+    }
+}
+
+/// The interfaces of all packets of a function.
+pub fn interfaces(packets: &Packets, codes: &[Code], live: &[Vec<bool>]) -> Result<Vec<Interface>, Retry> {
+    let mut result: Vec<Interface> = Vec::with_capacity(codes.len());
+    for (code, live) in codes.iter().zip(live) {
+        let circuit = &code.circuit;
+        let mut count = [0; 3];
+        let mut prefetched = Vec::new();
+        for (i, atom) in circuit.atoms.iter().enumerate() {
+            if atom.avail != 0 || !live[i] {
+                continue;
+            }
+            let (kind, port, a, b) = match &atom.kind {
+                AtomKind::Unit { gate, value, port } => (0, port, gate, Some(value)),
+                AtomKind::Read { query, port } => (1, port, query, None),
+                AtomKind::Lookup { query, port } => (2, port, query, None),
+                _ => continue,
+            };
+            count[kind] = count[kind].max(port + 1);
+            let b = b.map(|b| circuit.expand(b, -1)).unwrap_or_default();
+            prefetched.push((i as u32, circuit.expand(a, -1), b));
+        }
+        let mut needed = vec![false; circuit.atoms.len()];
+        let mut new = Vec::new();
+        let mut need = |form: &Form| need_entries(circuit, form, &mut needed, &mut new);
+        for (i, atom) in circuit.atoms.iter().enumerate() {
+            if atom.avail <= 0 || !live[i] {
+                continue;
+            }
+            match &atom.kind {
+                AtomKind::Unit { gate, value, .. } => {
+                    need(gate);
+                    need(value);
+                }
+                AtomKind::Read { query, .. } | AtomKind::Lookup { query, .. } | AtomKind::Pinned(query) => {
+                    need(query)
+                }
+                _ => {}
+            }
+        }
+        for row in &circuit.rows {
+            need(&row.key);
+            if let RowValue::Form(form) = &row.value {
+                need(form);
+            }
+        }
+        match &code.next {
+            Next::Read(form) => need(form),
+            Next::Choice { choices, .. } => choices.iter().for_each(|c| need(&c.0)),
+        }
+        code.fixed.iter().for_each(|f| need(&f.1));
+        code.failures.iter().for_each(|f| need(&f.0));
+        result.push(Interface { needed, base: [0; 3], count, prefetched });
+    }
+    // What later packets need has to pass through.
+    let mut predecessors: Vec<Predecessors> = vec![Predecessors::new(); codes.len()];
+    for (i, code) in codes.iter().enumerate() {
+        for (j, jump) in code.jumps.iter().enumerate() {
+            predecessors[jump.packet as usize].push((i as u32, j as u32));
+        }
+    }
+    // Each entry field that a packet needs asks the packets before it, once: what is made for it there may take
+    // fields that are needed for the first time.
+    let mut work: Vec<(u32, u32)> = Vec::new();
+    for (i, interface) in result.iter().enumerate() {
+        let needed = interface.needed.iter().enumerate().filter(|n| *n.1).map(|n| n.0 as u32);
+        let terms = interface.prefetched.iter().flat_map(|(_, a, b)| a.terms.iter().chain(&b.terms));
+        work.extend(needed.chain(terms.map(|term| term.0)).map(|atom| (i as u32, atom)));
+    }
+    let mut new = Vec::new();
+    while let Some((i, atom)) = work.pop() {
+        for &(p, j) in &predecessors[i as usize] {
+            let before = &codes[p as usize];
+            let form = handed_over(before, j as usize, &codes[i as usize], atom);
+            need_entries(&before.circuit, form, &mut result[p as usize].needed, &mut new);
+            work.extend(new.drain(..).map(|atom| (p, atom)));
+        }
+    }
+    place_ports(packets, codes, &predecessors, &mut result)?;
+    Ok(result)
+}
+
+/// Gives prefetched ports of packets that can follow the same packet different places.
+fn place_ports(
+    packets: &Packets,
+    codes: &[Code],
+    predecessors: &[Predecessors],
+    result: &mut [Interface],
+) -> Result<(), Retry> {
+    let most = [limits::UNITS, limits::READS, limits::LOOKUPS];
+    for i in 0..packets.packets.len() {
+        for (kind, most) in most.iter().enumerate() {
+            let count = result[i].count[kind];
+            if count == 0 {
+                continue;
+            }
+            let mut taken: u64 = 0;
+            for (p, _) in &predecessors[i] {
+                for sibling in &codes[*p as usize].jumps {
+                    let s = sibling.packet as usize;
+                    if s < i && result[s].count[kind] > 0 {
+                        taken |= ((1u64 << result[s].count[kind]) - 1) << result[s].base[kind];
+                    }
+                }
+            }
+            let wanted = (1u64 << count) - 1;
+            let base = (0..=most - count).find(|b| taken & (wanted << b) == 0).ok_or(Retry::Prefetch)?;
+            result[i].base[kind] = base;
+        }
+    }
+    Ok(())
+}
+
+/// Marks the entry fields that a form, computed in the packet, depends on; `new` gets those that were not marked.
+fn need_entries(circuit: &Circuit, form: &Form, needed: &mut [bool], new: &mut Vec<u32>) {
+    let mut work: SmallVec<[&Form; 4]> = SmallVec::from_slice(&[form]);
+    while let Some(form) = work.pop() {
+        for (atom, _) in &form.terms {
+            let kind = &circuit.atoms[*atom as usize].kind;
+            if !matches!(kind, AtomKind::Entry { .. } | AtomKind::Linear(_))
+                || std::mem::replace(&mut needed[*atom as usize], true)
+            {
+                continue;
+            }
+            match kind {
+                AtomKind::Linear(inner) => work.push(inner),
+                _ => new.push(*atom),
+            }
+        }
+    }
+}
+
+/// The form that a packet hands over, by its jump `j`, for an entry field of the next packet.
+pub fn handed_over<'a>(code: &'a Code, j: usize, next: &Code, atom: u32) -> &'a Form {
+    static ZERO: std::sync::LazyLock<Form> = std::sync::LazyLock::new(Form::default);
+    match &next.circuit.atoms[atom as usize].kind {
+        AtomKind::Entry { source, .. } => match source {
+            EntrySource::FramePointer => &code.frame_pointer,
+            EntrySource::Param(i) => code.jumps[j].args[*i as usize].as_ref().expect("parameter in a field"),
+            EntrySource::Live(value) => {
+                let i = code.live.binary_search_by_key(value, |l| l.0).expect("it lives on");
+                &code.live[i].1
+            }
+            EntrySource::Fixed => unreachable!("not entered by a jump"),
+        },
+        // `needed` marks named forms too while it is being computed.
+        _ => &ZERO,
+    }
+}

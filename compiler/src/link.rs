@@ -160,7 +160,7 @@ pub fn run(
         packets: debug.iter().map(|p| PacketDebug { expert: p.expert + ids.first, ..*p }).collect(),
         terminals,
     };
-    exports(module, layout, memory, &mut network, &|f| ids.of(ExpertRef::Function(f)));
+    exports(module, layout, memory, &mut network, &ids);
     Ok(network)
 }
 
@@ -429,13 +429,7 @@ fn words(types: &[ValueType]) -> usize {
     types.iter().map(|ty| ty.words()).sum()
 }
 
-fn exports(
-    module: &Module,
-    layout: &Layout,
-    memory: Option<usize>,
-    network: &mut Network,
-    id: &impl Fn(Func) -> ExpertId,
-) {
+fn exports(module: &Module, layout: &Layout, memory: Option<usize>, network: &mut Network, ids: &Ids) {
     let place = |i: usize| {
         if i < ARGUMENT_FIELDS as usize {
             Place::Field(1 + i as u16)
@@ -445,7 +439,7 @@ fn exports(
     };
     for (name, func, signature) in &module.exports {
         let entry = Entry {
-            expert: id(*func),
+            expert: ids.of(ExpertRef::Function(*func)),
             params: signature.params.clone(),
             results: signature.results.clone(),
             param_places: (0..words(&signature.params)).map(place).collect(),

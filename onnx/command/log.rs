@@ -1,6 +1,6 @@
 //! What the compiler tells of its work, on standard error.
 
-use std::io;
+use std::io::{self, Write};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -13,7 +13,13 @@ use tracing_subscriber::{Registry, fmt};
 pub fn start(verbose: u8) {
     let ours = |level| Targets::new().with_target("wasm2onnx_compiler", level);
     let wanted = match verbose {
-        0 => std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok()),
+        0 => std::env::var("RUST_LOG").ok().and_then(|text| match text.parse() {
+            Ok(targets) => Some(targets),
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "note: RUST_LOG is not understood: {error}");
+                None
+            }
+        }),
         1 => Some(ours(LevelFilter::INFO)),
         2 => Some(ours(LevelFilter::DEBUG)),
         _ => Some(ours(LevelFilter::TRACE)),

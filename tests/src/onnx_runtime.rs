@@ -13,7 +13,7 @@ use ort::logging::LogLevel;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, PrimitiveTensorElementType, Tensor, TensorElementType, ValueType as OrtType};
-use wasm2onnx::{Attention, Certified, ExportOptions, Form, export, export_unproved};
+use wasm2onnx::{Attention, Certified, ExportError, ExportOptions, Form, export, export_unproved};
 use wasm2onnx_runtime::{Network, TrapCode, Value, ValueType};
 
 use crate::oracle::{Outcome, Stop};
@@ -72,8 +72,7 @@ fn environment() -> &'static Environment {
 ///
 /// If it cannot be written.
 pub fn model(network: &Certified, entry: &str, form: Form, attention: Attention) -> Vec<u8> {
-    let options = ExportOptions { entry: entry.to_owned(), form, attention, ..ExportOptions::default() };
-    export(network, &options).unwrap_or_else(|error| panic!("{entry}, {form:?}, {attention:?}: {error}"))
+    written(entry, form, attention, |options| export(network, options))
 }
 
 /// The same of a network whose weights may have been changed.
@@ -82,9 +81,17 @@ pub fn model(network: &Certified, entry: &str, form: Form, attention: Attention)
 ///
 /// If it cannot be written.
 pub fn unproved_model(network: &Network, entry: &str, form: Form, attention: Attention) -> Vec<u8> {
+    written(entry, form, attention, |options| export_unproved(network, options))
+}
+
+fn written(
+    entry: &str,
+    form: Form,
+    attention: Attention,
+    write: impl Fn(&ExportOptions) -> Result<Vec<u8>, ExportError>,
+) -> Vec<u8> {
     let options = ExportOptions { entry: entry.to_owned(), form, attention, ..ExportOptions::default() };
-    export_unproved(network, &options)
-        .unwrap_or_else(|error| panic!("{entry}, {form:?}, {attention:?}: {error}"))
+    write(&options).unwrap_or_else(|error| panic!("{entry}, {form:?}, {attention:?}: {error}"))
 }
 
 /// Python with the packages of `tests/requirements.txt`.

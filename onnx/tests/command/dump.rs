@@ -18,7 +18,7 @@ fn every_phase_is_shown() {
         ("packets", "packet 0(v0, v1): entered by calls"),
         ("circuits", "⌊relu("),
         ("steps", "n0 <- "),
-        ("network", "export div of 3 words at expert"),
+        ("network", "export div(i32, i32) -> (i32) at expert"),
     ] {
         dump(ARITHMETIC, &["--after", phase]).success().stdout(contains(text)).stderr(is_empty());
     }
@@ -50,7 +50,7 @@ fn what_cannot_be_shown_is_said() {
     let folder = Folder::new();
     let model = compile(&folder, ARITHMETIC, &["--invoke", "add"]);
     let of_model = |phase| wasm2onnx().args(["dump", "--after", phase]).arg(&model).assert();
-    of_model("network").success().stdout(contains("export add of 3 words"));
+    of_model("network").success().stdout(contains("export add(i32, i32) -> (i32)"));
     of_model("packets").code(2).stderr(contains("is a model").and(contains("--after network")));
 }
 
@@ -62,6 +62,13 @@ fn phases_and_their_times_are_told_when_asked_for() {
     run(ARITHMETIC, &["-vv", "--invoke", "add"], &["2", "3"])
         .success()
         .stderr(contains("function{name=\"add\""));
+    wasm2onnx()
+        .env("RUST_LOG", "loud=very")
+        .args(["inspect", "-"])
+        .write_stdin(ARITHMETIC)
+        .assert()
+        .success()
+        .stderr(starts_with("note: RUST_LOG is not understood: "));
     wasm2onnx()
         .env("RUST_LOG", "wasm2onnx_compiler=info")
         .args(["inspect", "-"])

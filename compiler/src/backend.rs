@@ -1,15 +1,15 @@
 //! From word IR to a network: the second half of the pipeline, function by function.
 
+use crate::blueprint::{Blueprint, Lowered};
 use crate::circuits::packet::{Code, Context, lower};
 use crate::circuits::words::Tables;
-use crate::dump::Watch;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Func, Function, Module, Origin};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
 use crate::limits;
 use crate::options::Options;
 use crate::packetize::{self, Packet, Packets, Places, Term};
-use crate::schedule::{self, Assembly, Prefetched, Retry};
+use crate::schedule::{self, Assembly, Fragment, Prefetched, Retry};
 use crate::stack::{Calls, Frame, MAX_FRAME};
 use crate::{link, validate};
 use cranelift_entity::{EntityRef, SecondaryMap};
@@ -25,10 +25,22 @@ const PACKET_WEIGHTS: [usize; 4] = [48, 20, 8, 2];
 /// The same of library routines, which are written for depth: what can be done in the same steps stays together.
 const ROUTINE_WEIGHTS: [usize; 7] = [400, 160, 90, 48, 20, 8, 2];
 
+/// Who sees what becomes of functions on their way. Nobody does by default.
+pub(crate) trait Watch {
+    /// All functions are made anew.
+    fn restart(&mut self) {}
+    /// A function is lowered. What was seen of it before came to nothing.
+    fn lowered(&mut self, _plan: &Plan, _codes: &[Code]) {}
+    /// A function is scheduled, and stays as it is.
+    fn scheduled(&mut self, _function: Func, _fragment: &Fragment) {}
+}
+
+impl Watch for () {}
+
 /// Packetizes, lowers, schedules and links a module, certifies the result and compares it with the packets that it
 /// was made from, as the options say.
 pub fn run(module: &Module, options: &Options) -> Result<Certified, CompileError> {
-    let (mut network, blueprint) = certified(module, &mut None)?;
+    let (mut network, blueprint) = certified(module, &mut ())?;
     let validated = info_span!("validate")
         .in_scope(|| validate::run(module, &network, &blueprint, options.validation_states, options.prove))?;
     network.set_validated(validated);
@@ -41,7 +53,7 @@ pub fn run(module: &Module, options: &Options) -> Result<Certified, CompileError
 /// in a field of its own; see [`Context::careful`].
 pub(crate) fn certified(
     module: &Module,
-    watch: &mut Option<Watch>,
+    watch: &mut dyn Watch,
 ) -> Result<(Certified, Blueprint), CompileError> {
     let mut careful: FxHashSet<Func> = FxHashSet::default();
     let calls = Calls::new(module);
@@ -65,14 +77,14 @@ pub(crate) fn certified(
             let packet = network.packets.partition_point(|p| p.expert <= expert).checked_sub(1)?;
             blueprint.functions.iter().rposition(|f| f.first as usize <= packet).map(Func::new)
         }));
-        info!(
-            functions = careful.len() - before,
-            "the certificate says too little: made anew with a field for each claim"
-        );
         if careful.len() == before {
             let failure = failures.first().map(ToString::to_string).unwrap_or_default();
             return Err(ErrorKind::Certificate(failure).into());
         }
+        info!(
+            functions = careful.len() - before,
+            "the certificate says too little: made anew with a field for each claim"
+        );
     }
 }
 
@@ -83,26 +95,6 @@ fn packet_weights(function: &Function) -> &'static [usize] {
     }
 }
 
-/// What a network was made from.
-pub(crate) struct Blueprint {
-    /// Where its regions are.
-    pub layout: Layout,
-    /// The module's functions, in its order.
-    pub functions: Vec<Lowered>,
-}
-
-/// A function as it was lowered.
-pub(crate) struct Lowered {
-    /// Its packets.
-    pub packets: Packets,
-    /// Where its values are between them.
-    pub places: Places,
-    /// What each packet has prefetched.
-    pub prefetched: Vec<Prefetched>,
-    /// Number of its first packet.
-    pub first: u32,
-}
-
 /// Makes the network. Nothing if a function turned out to have a larger frame than the stack's regions
 /// were made for: `frames` knows it then.
 fn assemble(
@@ -110,11 +102,9 @@ fn assemble(
     calls: &Calls,
     frames: &mut SecondaryMap<Func, Frame>,
     careful: &FxHashSet<Func>,
-    watch: &mut Option<Watch>,
+    watch: &mut dyn Watch,
 ) -> Result<Option<(Network, Blueprint)>, CompileError> {
-    if let Some(watch) = watch {
-        watch.restart();
-    }
+    watch.restart();
     let mut plans = Vec::with_capacity(module.functions.len());
     let packetize = info_span!("packetize", functions = module.functions.len()).entered();
     for (func, function) in module.functions.iter() {
@@ -202,7 +192,7 @@ fn function(
     mut plan: Plan,
     mut careful: bool,
     assembly: &mut Assembly,
-    watch: &mut Option<Watch>,
+    watch: &mut dyn Watch,
 ) -> Result<(Plan, Vec<Prefetched>), CompileError> {
     let function = &module.functions[func];
     let _span = debug_span!("function", name = function.name, packets = plan.packets.packets.len()).entered();
@@ -227,15 +217,11 @@ fn function(
             tight = false;
             continue;
         }
-        if let Some(watch) = watch {
-            watch.lowered(&plan, &codes);
-        }
+        watch.lowered(&plan, &codes);
         let before = assembly.before();
         match schedule::run(&plan.packets, codes, function.index(), before, &mut assembly.terminals) {
             Ok((fragment, prefetched)) => {
-                if let Some(watch) = watch {
-                    watch.scheduled(module, func, &fragment);
-                }
+                watch.scheduled(func, &fragment);
                 assembly.append(fragment);
                 return Ok((plan, prefetched));
             }

@@ -1,17 +1,17 @@
 //! What a module is after each phase, as text.
 
-use std::fmt::{self, Display, Formatter, Write};
+use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
-use crate::backend::{self, Plan};
+use crate::backend::{self, Plan, Watch};
 use crate::circuits::packet::Code;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Func, Module};
 use crate::options::Options;
-use crate::packetize;
+use crate::packetize::print::Shown;
 use crate::schedule::Fragment;
 use crate::{frontend, legalize, optimize};
-use wasm2onnx_runtime::print::Packet;
+use wasm2onnx_runtime::print::Steps;
 
 /// The phases after which a module can be looked at, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +76,7 @@ impl FromStr for Phase {
 
 /// A module after a phase, or one of its functions alone. A library routine is a function, too, once one is linked.
 ///
-/// What the phases behind the IR have made is shown even where the network is refused afterwards.
+/// What the phases behind the IR have made is shown even where the network is refused afterwards; the last line then says why.
 ///
 /// # Errors
 ///
@@ -114,19 +114,25 @@ pub fn dump(
             Ok(module.functions[func].to_string())
         }
         (Phase::Network, func) => {
-            let (network, blueprint) = backend::certified(&module, &mut None)?;
+            let (network, blueprint) = backend::certified(&module, &mut ())?;
             let Some(func) = func else { return Ok(network.to_string()) };
-            let first = |func: usize| blueprint.functions.get(func).map(|lowered| lowered.first as usize);
             let index = func.as_u32() as usize;
-            let packets = first(index).unwrap_or(0)..first(index + 1).unwrap_or(network.packets.len());
-            Ok(packets.map(|packet| Packet(&network, packet).to_string()).collect())
+            let begin =
+                |function: usize| blueprint.functions.get(function).map(|lowered| lowered.first as usize);
+            let expert = |packet: Option<usize>| {
+                packet.map_or(network.experts.len() as u32, |packet| network.packets[packet].expert)
+            };
+            Ok(Steps(&network, expert(begin(index))..expert(begin(index + 1))).to_string())
         }
         (Phase::Packets | Phase::Circuits | Phase::Steps, function) => {
-            let mut watched = Some(Watch { after, function, text: String::new(), pending: String::new() });
-            let outcome = backend::certified(&module, &mut watched);
-            let text = watched.map_or_else(String::new, |watch| watch.text);
-            if text.is_empty() {
-                outcome?;
+            let (text, pending) = (String::new(), String::new());
+            let mut notes = Notes { module: &module, after, function, text, pending };
+            let outcome = backend::certified(&module, &mut notes);
+            let mut text = notes.text;
+            match outcome {
+                Err(error) if text.is_empty() => return Err(error),
+                Err(error) => text += &format!("; refused afterwards: {error}\n"),
+                Ok(_) => {}
             }
             Ok(text)
         }
@@ -141,8 +147,9 @@ fn find(module: &Module, name: &str, after: Phase) -> Result<Func, CompileError>
     })
 }
 
-/// Notes what the backend makes of functions.
-pub(crate) struct Watch {
+/// What the backend makes of functions.
+struct Notes<'a> {
+    module: &'a Module,
     after: Phase,
     /// The only function that is asked for.
     function: Option<Func>,
@@ -151,36 +158,29 @@ pub(crate) struct Watch {
     pending: String,
 }
 
-impl Watch {
-    /// All functions are made anew.
-    pub fn restart(&mut self) {
+impl Watch for Notes<'_> {
+    fn restart(&mut self) {
         self.text.clear();
     }
 
-    /// A function is lowered: what was noted of it before came to nothing.
-    pub fn lowered(&mut self, plan: &Plan, codes: &[Code]) {
-        self.pending.clear();
-        match self.after {
-            Phase::Packets => {
-                self.pending = packetize::print::Shown(&plan.packets, &plan.places).to_string();
-            }
+    fn lowered(&mut self, plan: &Plan, codes: &[Code]) {
+        self.pending = match self.after {
+            Phase::Packets => Shown(&plan.packets, &plan.places).to_string(),
             Phase::Circuits => {
-                for (i, code) in codes.iter().enumerate() {
-                    writeln!(self.pending, "packet {i}\n{code}").expect("strings can be written");
-                }
+                codes.iter().enumerate().map(|(i, code)| format!("packet {i}\n{code}\n")).collect()
             }
-            _ => {}
-        }
+            _ => String::new(),
+        };
     }
 
-    /// A function is scheduled, and stays as it is.
-    pub fn scheduled(&mut self, module: &Module, func: Func, fragment: &Fragment) {
+    fn scheduled(&mut self, function: Func, fragment: &Fragment) {
+        if self.function.is_some_and(|wanted| wanted != function) {
+            return;
+        }
         if self.after == Phase::Steps {
             self.pending = fragment.to_string();
         }
-        if self.function.is_none_or(|wanted| wanted == func) {
-            let name = &module.functions[func].name;
-            let _ = writeln!(self.text, "function {name:?}\n{}", self.pending);
-        }
+        let name = &self.module.functions[function].name;
+        self.text += &format!("function {name:?}\n{}\n", self.pending);
     }
 }

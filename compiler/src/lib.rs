@@ -12,6 +12,7 @@
 
 mod alias;
 mod backend;
+mod blueprint;
 mod builder;
 mod cfg;
 mod circuits;

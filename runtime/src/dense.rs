@@ -10,12 +10,13 @@ use ndarray::{Array1, Array2};
 
 use crate::attention::Attention;
 use crate::error::Error;
-use crate::io::Waits;
 use crate::network::{ExpertId, Field, Network, Ports};
-use crate::stepper::{Stepper, TraceSize};
+use crate::stepper::Stepper;
 use crate::tokens::expert_of;
+use crate::trace::TraceSize;
 use crate::trace::key_of;
 use crate::validate::validate;
+use crate::waits::Waits;
 
 /// Executes a network as it is defined.
 #[derive(Debug)]

@@ -5,15 +5,17 @@ use std::time::{Duration, Instant};
 
 use crate::dense::Dense;
 use crate::error::{Error, Trap};
-use crate::io::{Input, InputSource, Output, OutputSink, Waits, printed, printed_length};
+use crate::io::{Input, InputSource, Output, OutputSink, printed, printed_length};
 use crate::limits::{MAX_SLICE_STEPS, MIN_SLICE_STEPS, PAGE_BYTES, TOKEN_STEPS};
 use crate::network::*;
 use crate::observe::{Observed, Observer};
 use crate::sparse::{Sparse, SparseOptions};
-use crate::stepper::{Slice, Stepper, TraceSize};
+use crate::stepper::{Slice, Stepper};
 use crate::tokens::{TokenEnds, constant_next};
+use crate::trace::TraceSize;
 use crate::trace::key_of;
 use crate::value::Value;
+use crate::waits::Waits;
 
 /// Which executor runs the network. All of them give the same bits at every step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -46,11 +46,11 @@ use std::mem::ManuallyDrop;
 
 use crate::code::Code;
 use crate::exact::MAX_EXACT;
-use crate::io::Waits;
 use crate::network::{Cell, ExpertId, Field, Network};
 use crate::stepper::Slice;
 use crate::tokens::TokenEnds;
 use crate::trace::{RegionHint, Trace, key_of};
+use crate::waits::Waits;
 use emit::{Helpers, Target};
 use liveness::Liveness;
 use region::{Chain, Program, longest};

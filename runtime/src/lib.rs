@@ -149,21 +149,24 @@ mod tokens;
 mod trace;
 mod validate;
 mod value;
+mod waits;
 
 pub use dense::Dense;
 pub use error::{Error, Trap};
 pub use exact::Inexact;
 pub use instance::{Config, Executor, Instance, Memory, Progress};
-pub use io::{InputSource, OutputSink, Waits};
+pub use io::{InputSource, OutputSink};
 pub use limits::{MAX_EXACT, PAGE_BYTES};
 pub use network::*;
 pub use observe::{Observed, Observer, Step};
 pub use show::{FieldName, List, Name, SourceName, Weight, linear};
 pub use sparse::{Sparse, SparseOptions};
-pub use stepper::{Slice, Stepper, TraceSize};
+pub use stepper::{Slice, Stepper};
 pub use tokens::TokenEnds;
+pub use trace::TraceSize;
 pub use validate::validate;
 pub use value::Value;
+pub use waits::Waits;
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
 //! In the place of the module `jit`, without the feature: nothing is ever compiled.
 
 use crate::code::Code;
-use crate::io::Waits;
 use crate::network::{ExpertId, Network};
 use crate::stepper::Slice;
 use crate::tokens::TokenEnds;
 use crate::trace::Trace;
+use crate::waits::Waits;
 
 /// Machine code that does not exist.
 #[derive(Debug)]

@@ -24,11 +24,12 @@
 //! # }
 //! ```
 
-use crate::io::Waits;
 use crate::network::{ExpertId, Field, Network};
-use crate::stepper::{Stepper, TraceSize};
+use crate::stepper::Stepper;
 use crate::tokens::TokenEnds;
+use crate::trace::TraceSize;
 use crate::trace::key_of;
+use crate::waits::Waits;
 
 /// Who sees a run.
 pub trait Observer {

@@ -1,9 +1,13 @@
 //! Networks as text, for people who look for the expert at fault. `wasm2onnx dump --after network` prints it.
 
 use std::fmt::{self, Display, Formatter};
+use std::ops::Range;
 
-use crate::network::{Cell, Entry, ExpertId, MemoryPages, Network, Place, Ports, Terminal};
-use crate::show::{FieldName, Name, SourceName, Weight, linear};
+use crate::network::{
+    Cell, Certificate, Entry, ExpertId, Experts, Field, MemoryPages, Network, Place, Ports, Region, Source,
+    Table, Terminal,
+};
+use crate::show::{FieldName, List, Name, SourceName, Weight, linear};
 
 impl Display for Network {
     /// All of it: what the host meets, the address space, then each packet with its experts, and of each expert what is
@@ -11,15 +15,14 @@ impl Display for Network {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         boundary(self, f)?;
         address_space(self, f)?;
-        (0..self.packets.len()).try_for_each(|packet| Packet(self, packet).fmt(f))
+        Steps(self, self.terminals.len() as ExpertId..self.experts.len() as ExpertId).fmt(f)
     }
 }
 
 fn boundary(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
     for (name, entry) in &network.entries {
         let Entry { expert, params, results, param_places, result_places } = entry;
-        let words: usize = params.iter().chain(results).map(|ty| ty.words()).sum();
-        write!(f, "export {} of {words} words at expert {expert}: ", Name(name))?;
+        write!(f, "export {}({}) -> ({}) at expert {expert}: ", Name(name), List(params), List(results))?;
         places(network, param_places, f)?;
         f.write_str(" -> ")?;
         places(network, result_places, f)?;
@@ -29,15 +32,15 @@ fn boundary(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "global {} of type {} in rows {:?}", Name(name), global.ty, global.keys)?;
     }
     for (name, memory) in &network.memories {
-        write!(f, "memory {} in {}, ", Name(name), Name(&network.regions[memory.region].name))?;
+        write!(f, "memory {} in {}, ", Name(name), region(network, memory.region))?;
         match memory.pages {
             MemoryPages::Constant(pages) => writeln!(f, "{pages} pages")?,
             MemoryPages::Row(key) => writeln!(f, "pages in row {key}")?,
         }
     }
     let streams = [("standard input", network.io.stdin), ("standard output", network.io.stdout)];
-    for (what, (region, key)) in streams.into_iter().filter_map(|(what, io)| Some((what, io?))) {
-        writeln!(f, "{what} in {}, its length in row {key}", Name(&network.regions[region].name))?;
+    for (what, (index, key)) in streams.into_iter().filter_map(|(what, io)| Some((what, io?))) {
+        writeln!(f, "{what} in {}, its length in row {key}", region(network, index))?;
     }
     if let Some(start) = network.start {
         writeln!(f, "creation at expert {start}")?;
@@ -58,6 +61,11 @@ fn boundary(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
+/// The name of a region. What is shown may be damaged.
+fn region(network: &Network, index: usize) -> Name<'_> {
+    Name(network.regions.get(index).map_or("no region", |region| &region.name))
+}
+
 fn places(network: &Network, places: &[Place], f: &mut Formatter<'_>) -> fmt::Result {
     let shown = places.iter().map(|place| match *place {
         Place::Field(field) => FieldName::new(&network.ports, field).to_string(),
@@ -72,18 +80,12 @@ fn address_space(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
             Cell::Byte => "bytes",
             Cell::Number => "numbers",
         };
-        let last = region.first + region.count - 1;
-        writeln!(
-            f,
-            "region {}, keys {} … {last}, {cells}, {}",
-            Name(&region.name),
-            region.first,
-            region.values
-        )?;
+        let Region { name, first, count, values, .. } = region;
+        writeln!(f, "region {}, {count} keys from {first}, {cells}, {values}", Name(name))?;
     }
     for table in &network.tables {
-        let end = u64::from(table.first) + u64::from(table.count);
-        writeln!(f, "table {}, keys {} … {}, {}", Name(&table.name), table.first, end - 1, table.domain)?;
+        let Table { name, first, count, domain } = table;
+        writeln!(f, "table {}, {count} keys from {first}, {domain}", Name(name))?;
     }
     for (i, set) in network.certificate.id_sets.iter().enumerate() {
         writeln!(f, "set {i}, {}, experts {:?}", Name(&set.name), set.ids)?;
@@ -94,45 +96,60 @@ fn address_space(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// A packet of a network as text.
-#[derive(Clone, Copy, Debug)]
-pub struct Packet<'n>(pub &'n Network, pub usize);
+/// Experts of a network as text, with a line for each packet that begins among them.
+#[derive(Clone, Debug)]
+pub struct Steps<'n>(pub &'n Network, pub Range<ExpertId>);
 
-impl Display for Packet<'_> {
+impl Display for Steps<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Packet(network, number) = *self;
-        let packet = network.packets[number];
-        let name = network.function_names.get(packet.function as usize);
-        let name = name.map_or("a library routine".to_owned(), |name| Name(name).to_string());
-        writeln!(f, "packet {number} of {name}, at offset {:#x}", packet.offset)?;
-        network.experts_of(number).try_for_each(|e| expert(network, e, f))
+        let Steps(network, experts) = self;
+        let ports = &network.ports;
+        let field = |field| Some(FieldName::new(ports, field));
+        let source = |source| (source != Ports::ONE).then(|| SourceName::new(ports, source));
+        for e in experts.clone() {
+            if let Ok(number) = network.packets.binary_search_by_key(&e, |packet| packet.expert) {
+                let packet = network.packets[number];
+                let name = network.function_names.get(packet.function as usize);
+                let name = Name(name.map_or("a library routine", |name| name));
+                writeln!(f, "packet {number} of {name}, at offset {:#x}", packet.offset)?;
+            }
+            write_expert(f, (&network.experts, &network.certificate), e, field, source)?;
+        }
+        Ok(())
     }
 }
 
-fn expert(network: &Network, e: ExpertId, f: &mut Formatter<'_>) -> fmt::Result {
-    let field = |field: u16| FieldName::new(&network.ports, field);
+/// Writes an expert: what is declared of the `z` that it gets, and the rows of its matrix. `field` and `source` name fields of `z`
+/// and elements of `y`, however they are counted; what has no name is left out, and of the constant 1 the number stands alone.
+///
+/// # Errors
+///
+/// Those of the formatter.
+pub fn write_expert<F: Display, S: Display>(
+    f: &mut Formatter<'_>,
+    (experts, certificate): (&Experts, &Certificate),
+    e: ExpertId,
+    field: impl Fn(Field) -> Option<F>,
+    source: impl Fn(Source) -> Option<S>,
+) -> fmt::Result {
     writeln!(f, "    expert {e}")?;
-    let certificate = &network.certificate;
+    // A network may come without a certificate.
     if !certificate.field_end.is_empty() {
         for (declared, domain) in certificate.fields(e) {
-            writeln!(f, "        {} in {domain}", field(declared))?;
+            if let Some(declared) = field(declared) {
+                writeln!(f, "        {declared} in {domain}")?;
+            }
         }
         for ghost in certificate.ghosts(e) {
-            let terms = ghost.terms.iter().map(|(declared, c)| (*c, Some(field(*declared))));
+            let terms = ghost.terms.iter().map(|(declared, c)| (*c, field(*declared)));
             writeln!(f, "        {} in {}", linear(terms), ghost.range)?;
         }
     }
-    for row in network.experts.rows(e) {
-        let term = |(source, weight): (&u16, &f64)| {
-            let name = SourceName::new(&network.ports, *source);
-            (Weight(*weight), (*source != Ports::ONE).then_some(name))
-        };
-        writeln!(
-            f,
-            "        {} <- {}",
-            field(row.field),
-            linear(row.sources.iter().zip(row.weights).map(term))
-        )?;
+    for row in experts.rows(e) {
+        if let Some(made) = field(row.field) {
+            let terms = row.sources.iter().zip(row.weights).map(|(s, weight)| (Weight(*weight), source(*s)));
+            writeln!(f, "        {made} <- {}", linear(terms))?;
+        }
     }
     Ok(())
 }

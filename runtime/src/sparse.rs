@@ -7,14 +7,15 @@
 use crate::code::{Code, Layout, gate, sum};
 use crate::declared::assert_declared;
 use crate::error::Error;
-use crate::io::Waits;
 use crate::jit::Jit;
 use crate::limits::MAX_CHAIN;
 use crate::network::{ExpertId, Field, Network};
-use crate::stepper::{Slice, Stepper, TraceSize};
+use crate::stepper::{Slice, Stepper};
 use crate::tokens::{TokenEnds, expert_of};
+use crate::trace::TraceSize;
 use crate::trace::{Trace, key_of};
 use crate::validate::validate;
+use crate::waits::Waits;
 
 /// Executes a network by its non-zeros, with a direct-mapped trace.
 #[derive(Debug)]

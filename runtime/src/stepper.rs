@@ -1,18 +1,9 @@
 //! What all executors have in common: they can be stepped, observed and compared.
 
-use crate::io::Waits;
 use crate::network::{ExpertId, Field};
 use crate::tokens::TokenEnds;
-
-/// Size of a trace as an executor holds it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TraceSize {
-    /// Rows that are kept: all that were appended (dense), or the latest of each key whose value is
-    /// not 0 (sparse).
-    pub rows: u64,
-    /// Bytes that these rows take.
-    pub bytes: u64,
-}
+use crate::trace::TraceSize;
+use crate::waits::Waits;
 
 /// What a slice of a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -501,6 +501,23 @@ fn what_a_run_begins_with_fits_its_cells() {
     assert_eq!(length(50), "");
 }
 
+/// What is shown may come from a file.
+#[test]
+fn networks_of_any_kind_have_a_text() {
+    let text = adder().to_string();
+    assert!(text.contains("export add(i32, i32) -> (i32) at expert 2: (s1, s2) -> (s1)"), "{text}");
+    assert!(text.contains("    expert 2\n        s1 <- s1 + s2\n"), "{text}");
+    assert!(text.contains("        n0 <- 2^-32·s1 + 2^-32·s2\n"), "{text}");
+    let mut network = memory();
+    network.tables = vec![Table { name: "t".into(), first: 0, count: 0, domain: Domain::Ids(7) }];
+    network.regions[0].count = 0;
+    network.regions[0].first = 0;
+    network.io.stdin = Some((99, 1));
+    let text = network.to_string();
+    assert!(text.contains("table t, 0 keys from 0, ids of set 7"), "{text}");
+    assert!(text.contains("standard input in no region"), "{text}");
+}
+
 #[test]
 fn everything_can_cross_threads() {
     fn check<T: Send + Sync>() {}

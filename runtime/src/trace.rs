@@ -12,7 +12,16 @@ use memmap2::{MmapMut, MmapOptions};
 
 use crate::error::Error;
 use crate::network::{Cell, Region};
-use crate::stepper::TraceSize;
+
+/// Size of a trace as an executor holds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TraceSize {
+    /// Rows that are kept: all that were appended (dense), or the latest of each key whose value is
+    /// not 0 (sparse).
+    pub rows: u64,
+    /// Bytes that these rows take.
+    pub bytes: u64,
+}
 
 /// One cell for each key of each region.
 #[derive(Debug)]

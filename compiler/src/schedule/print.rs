@@ -3,7 +3,8 @@
 use super::{ExpertRef, Fragment, NextOut, PortField, PortSource, Terms};
 use crate::print::{Hex, List};
 use std::fmt::{self, Display, Formatter};
-use wasm2onnx_runtime::{Weight, linear};
+use wasm2onnx_runtime::linear;
+use wasm2onnx_runtime::print::write_expert;
 
 impl Display for ExpertRef {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
@@ -51,21 +52,10 @@ impl Display for Fragment {
                 let packet = self.packets.iter().position(|first| *first == e as u32).unwrap_or(i);
                 writeln!(f, "packet {packet}, at offset {}", Hex(self.debug[i].offset))?;
             }
-            writeln!(f, "    expert {e}")?;
-            for (field, domain) in self.certificate.fields(e as u32) {
-                writeln!(f, "        {} in {domain}", PortField::of_code(field))?;
-            }
-            for ghost in self.certificate.ghosts(e as u32) {
-                let terms = ghost.terms.iter().map(|(field, c)| (*c, Some(PortField::of_code(*field))));
-                writeln!(f, "        {} in {}", linear(terms), ghost.range)?;
-            }
-            let rows = self.experts.rows(e as u32).filter(|row| row.field != PortField::EXPERT.code());
-            for row in rows {
-                let term =
-                    |(source, weight): (&u16, &f64)| (Weight(*weight), factor(PortSource::of_code(*source)));
-                let terms = row.sources.iter().zip(row.weights).map(term);
-                writeln!(f, "        {} <- {}", PortField::of_code(row.field), linear(terms))?;
-            }
+            // The row of `e` is written in `link`.
+            let field = |code| Some(PortField::of_code(code)).filter(|field| *field != PortField::EXPERT);
+            let source = |code| factor(PortSource::of_code(code));
+            write_expert(f, (&self.experts, &self.certificate), e as u32, field, source)?;
             writeln!(f, "        e <- {next}")?;
         }
         Ok(())

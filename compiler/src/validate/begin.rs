@@ -1,7 +1,7 @@
 //! What a packet begins with: where the packets before it put its values, and what they made for it in ports.
 
 use super::slots::Slots;
-use crate::backend::Lowered;
+use crate::blueprint::Lowered;
 use crate::ir::Value;
 use crate::layout::ARGUMENT_FIELDS;
 use crate::packetize::{EntryKind, Place};

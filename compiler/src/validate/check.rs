@@ -5,7 +5,7 @@ use super::slots::Slots;
 use super::source::{Run, Source};
 use super::state::{Constants, Draw, First, LANES, Lanes, Traces};
 use super::target::Target;
-use crate::backend::Lowered;
+use crate::blueprint::Lowered;
 use crate::ir::{Callee, Func, Value};
 use crate::layout::Layout;
 use crate::packetize::{EntryKind, Packet, Packets, Place, Target as Jump, Term};

@@ -47,7 +47,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use crate::backend::{Blueprint, Lowered};
+use crate::blueprint::{Blueprint, Lowered};
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Func, Function, Module, Origin};
 use check::{Check, Of};

@@ -14,7 +14,7 @@ fn assemble(bytes: &[u8]) -> (Module, Network, Blueprint) {
     let mut module = frontend::parse(bytes, &Options::default()).expect("it is valid");
     legalize::run(&mut module);
     optimize::run(&mut module);
-    let (network, blueprint) = backend::certified(&module, &mut None).expect("it has a network");
+    let (network, blueprint) = backend::certified(&module, &mut ()).expect("it has a network");
     (module, network.into_network(), blueprint)
 }
 

@@ -217,14 +217,14 @@
 ;;         e <- r0
 
 ;; expect network
-;; export sum of 2 words at expert 3: (s1) -> (s1)
+;; export sum(i32) -> (i32) at expert 3: (s1) -> (s1)
 ;; expert 0 is never reached
 ;; expert 1 halts
 ;; expert 2 traps: out of bounds memory access, function 0, offset 0x2f
-;; region control.return, keys 64 … 64, numbers, ids of set 0
-;; region control.fp, keys 65 … 65, numbers, 0
-;; region frame, keys 66 … 66, numbers, 0 … 4294967295
-;; region memory, keys 67 … 65602, bytes, 0 … 255
+;; region control.return, 1 keys from 64, numbers, ids of set 0
+;; region control.fp, 1 keys from 65, numbers, 0
+;; region frame, 1 keys from 66, numbers, 0 … 4294967295
+;; region memory, 65536 keys from 67, bytes, 0 … 255
 ;; set 0, returns, experts [1]
 ;; set 1, functions, experts []
 ;; first row 64 = 1

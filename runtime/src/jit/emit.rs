@@ -22,11 +22,11 @@ use super::liveness::Liveness;
 use super::region::{Chain, longest};
 use super::symbolic::{Id, Op, Sym, Trail};
 use super::{Context, Lookup, live_bit};
-use crate::io::Waits;
 use crate::limits::MAX_FRAME;
 use crate::network::{FieldKind, Ports};
 use crate::tokens::expert_of;
 use crate::trace::Cells;
+use crate::waits::Waits;
 
 /// What code is generated for.
 pub(super) struct Target<'a> {

@@ -9,11 +9,11 @@ use rustc_hash::FxHashMap;
 use super::shape::{CONSTANT, Known, Shape};
 use super::symbolic::{Trail, follow};
 use crate::code::Code;
-use crate::io::Waits;
 use crate::limits::{MAX_CHAIN, MAX_COMPILED_FIELDS, MAX_COMPILED_TERMS};
 use crate::network::{ExpertId, FieldKind, Network, SourceKind};
 use crate::tokens::{TokenEnds, constant_next, constant_targets};
 use crate::trace::RegionHint;
+use crate::waits::Waits;
 
 /// Most steps of the chains of a region.
 const MAX_STEPS: usize = 400;

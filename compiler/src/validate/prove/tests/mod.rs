@@ -4,7 +4,8 @@ mod lemmas;
 mod mutations;
 
 use super::{Prover, World};
-use crate::backend::{self, Blueprint};
+use crate::backend;
+use crate::blueprint::Blueprint;
 use crate::ir::{Func, Module};
 use crate::options::Options;
 use crate::validate::boundary;
@@ -36,7 +37,7 @@ fn example(name: &str) -> (Module, Network, Blueprint) {
     let mut module = frontend::parse(&bytes, &Options::default()).expect("it is valid");
     legalize::run(&mut module);
     optimize::run(&mut module);
-    let (network, blueprint) = backend::certified(&module, &mut None).expect("it has a network");
+    let (network, blueprint) = backend::certified(&module, &mut ()).expect("it has a network");
     (module, network.into_network(), blueprint)
 }
 

@@ -1,7 +1,7 @@
 //! Soundness: networks with a fault, thousands of them. What states refute must not be proved.
 
 use super::{EXAMPLES, example};
-use crate::backend::{Blueprint, Lowered};
+use crate::blueprint::{Blueprint, Lowered};
 use crate::ir::{Func, Module};
 use crate::random::Random;
 use crate::validate::boundary;

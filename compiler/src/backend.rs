@@ -1,7 +1,7 @@
 //! From word IR to a network: the second half of the pipeline, function by function.
 
 use crate::blueprint::{Blueprint, Lowered};
-use crate::circuits::packet::{Code, Context, lower};
+use crate::circuits::packet::{PacketCircuit, Setting, lower};
 use crate::circuits::words::Tables;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Func, Function, Module, Origin};
@@ -10,7 +10,7 @@ use crate::limits;
 use crate::options::Options;
 use crate::packetize::{self, Packet, Packets, Places, Term};
 use crate::schedule::{self, Assembly, Fragment, Prefetched, Retry};
-use crate::stack::{Calls, Frame, MAX_FRAME};
+use crate::stack::{Calls, FrameSize, MAX_FRAME};
 use crate::{link, validate};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -30,7 +30,7 @@ pub(crate) trait Watch {
     /// All functions are made anew.
     fn restart(&mut self) {}
     /// A function is lowered. What was seen of it before came to nothing.
-    fn lowered(&mut self, _plan: &Plan, _codes: &[Code]) {}
+    fn lowered(&mut self, _plan: &PlacedPackets, _circuits: &[PacketCircuit]) {}
     /// A function is scheduled, and stays as it is.
     fn scheduled(&mut self, _function: Func, _fragment: &Fragment) {}
 }
@@ -50,14 +50,14 @@ pub fn run(module: &Module, options: &Options) -> Result<Certified, CompileError
 /// The network, certified, and what it was made from.
 ///
 /// Functions in which the checker does not see why something holds are made anew, with every claim
-/// in a field of its own; see [`Context::careful`].
+/// in a field of its own; see [`Setting::careful`].
 pub(crate) fn certified(
     module: &Module,
     watch: &mut dyn Watch,
 ) -> Result<(Certified, Blueprint), CompileError> {
     let mut careful: FxHashSet<Func> = FxHashSet::default();
     let calls = Calls::new(module);
-    let mut frames: SecondaryMap<Func, Frame> = SecondaryMap::new();
+    let mut frames: SecondaryMap<Func, FrameSize> = SecondaryMap::new();
     loop {
         let Some((network, blueprint)) = assemble(module, &calls, &mut frames, &careful, watch)? else {
             continue;
@@ -71,7 +71,7 @@ pub(crate) fn certified(
         let failures = certify::failures(&network);
         let before = careful.len();
         careful.extend(failures.iter().filter_map(|failure| {
-            let (Location::Row { expert, .. } | Location::Expert(expert)) = *failure.place else {
+            let (Location::Equation { expert, .. } | Location::Expert(expert)) = *failure.place else {
                 return None;
             };
             let packet = network.packets.partition_point(|p| p.expert <= expert).checked_sub(1)?;
@@ -100,7 +100,7 @@ fn packet_weights(function: &Function) -> &'static [usize] {
 fn assemble(
     module: &Module,
     calls: &Calls,
-    frames: &mut SecondaryMap<Func, Frame>,
+    frames: &mut SecondaryMap<Func, FrameSize>,
     careful: &FxHashSet<Func>,
     watch: &mut dyn Watch,
 ) -> Result<Option<(Network, Blueprint)>, CompileError> {
@@ -108,7 +108,7 @@ fn assemble(
     let mut plans = Vec::with_capacity(module.functions.len());
     let packetize = info_span!("packetize", functions = module.functions.len()).entered();
     for (func, function) in module.functions.iter() {
-        let plan = Plan::new(module, function, packet_weights(function)[0])?;
+        let plan = PlacedPackets::new(module, function, packet_weights(function)[0])?;
         frames[func] = frames[func].max(plan.frame());
         plans.push(plan);
     }
@@ -142,13 +142,13 @@ fn assemble(
 }
 
 /// A function's packets, and where its values are between them.
-pub(crate) struct Plan {
+pub(crate) struct PlacedPackets {
     pub packets: Packets,
     pub places: Places,
 }
 
-impl Plan {
-    fn new(module: &Module, function: &Function, weight: usize) -> Result<Plan, CompileError> {
+impl PlacedPackets {
+    fn new(module: &Module, function: &Function, weight: usize) -> Result<PlacedPackets, CompileError> {
         let packets = packetize::run(function, module.stdin_length, weight);
         let places = packetize::places(&packets, CROSSING_FIELDS, reserved_slots(function, &packets));
         if places.slots >= MAX_FRAME {
@@ -159,10 +159,10 @@ impl Plan {
             }
             .into());
         }
-        Ok(Plan { packets, places })
+        Ok(PlacedPackets { packets, places })
     }
 
-    fn frame(&self) -> Frame {
+    fn frame(&self) -> FrameSize {
         let own = self.places.slots.max(1);
         let list = &self.packets.packets;
         let reach = |packet: &Packet| match &packet.term {
@@ -173,7 +173,7 @@ impl Plan {
             Term::TailCall { args, .. } => in_frame(args.len()),
             _ => 0,
         };
-        Frame { own, reach: list.iter().map(reach).fold(own, u32::max) }
+        FrameSize { own, reach: list.iter().map(reach).fold(own, u32::max) }
     }
 }
 
@@ -189,18 +189,18 @@ struct Surroundings<'a> {
 fn function(
     &Surroundings { module, layout, tables }: &Surroundings,
     func: Func,
-    mut plan: Plan,
+    mut plan: PlacedPackets,
     mut careful: bool,
     assembly: &mut Assembly,
     watch: &mut dyn Watch,
-) -> Result<(Plan, Vec<Prefetched>), CompileError> {
+) -> Result<(PlacedPackets, Vec<Prefetched>), CompileError> {
     let function = &module.functions[func];
     let _span = debug_span!("function", name = function.name, packets = plan.packets.packets.len()).entered();
     let (mut prefetch, mut tight) = (true, true);
     let mut weights = packet_weights(function)[1..].iter();
     loop {
         let params = packetize::param_ranges(&plan.packets, tight);
-        let cx = Context {
+        let cx = Setting {
             layout,
             tables,
             packets: &plan.packets,
@@ -211,15 +211,15 @@ fn function(
             careful,
         };
         let mut crossing = FxHashMap::default();
-        let codes: Vec<Code> =
+        let circuits: Vec<PacketCircuit> =
             (0..plan.packets.packets.len()).map(|i| lower(&cx, i, &mut crossing)).collect();
-        if tight && codes.iter().any(|c| c.misfit) {
+        if tight && circuits.iter().any(|c| c.misfit) {
             tight = false;
             continue;
         }
-        watch.lowered(&plan, &codes);
+        watch.lowered(&plan, &circuits);
         let before = assembly.before();
-        match schedule::run(&plan.packets, codes, function.index(), before, &mut assembly.terminals) {
+        match schedule::run(&plan.packets, circuits, function.index(), before, &mut assembly.terminals) {
             Ok((fragment, prefetched)) => {
                 watch.scheduled(func, &fragment);
                 assembly.append(fragment);
@@ -236,7 +236,7 @@ fn function(
                     continue;
                 }
                 match (weights.next(), retry) {
-                    (Some(weight), _) => plan = Plan::new(module, function, *weight)?,
+                    (Some(weight), _) => plan = PlacedPackets::new(module, function, *weight)?,
                     (None, Retry::Inexact(offset)) => {
                         let function = function.name.clone();
                         return Err(ErrorKind::Inexact { function, offset: offset.into() }.into());

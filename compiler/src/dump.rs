@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
-use crate::backend::{self, Plan, Watch};
-use crate::circuits::packet::Code;
+use crate::backend::{self, PlacedPackets, Watch};
+use crate::circuits::packet::PacketCircuit;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Func, Module};
 use crate::options::Options;
@@ -163,11 +163,11 @@ impl Watch for Notes<'_> {
         self.text.clear();
     }
 
-    fn lowered(&mut self, plan: &Plan, codes: &[Code]) {
+    fn lowered(&mut self, plan: &PlacedPackets, circuits: &[PacketCircuit]) {
         self.pending = match self.after {
             Phase::Packets => Shown(&plan.packets, &plan.places).to_string(),
             Phase::Circuits => {
-                codes.iter().enumerate().map(|(i, code)| format!("packet {i}\n{code}\n")).collect()
+                circuits.iter().enumerate().map(|(i, code)| format!("packet {i}\n{code}\n")).collect()
             }
             _ => String::new(),
         };

@@ -193,9 +193,9 @@ pub enum Space {
     /// Linear memory.
     Memory,
     /// Bytes of standard input.
-    Prompt,
+    Stdin,
     /// Bytes of standard output.
-    Output,
+    Stdout,
     /// Bytes of the passive data segments, one behind the other.
     Data,
     /// Words: the references of a table.

@@ -14,15 +14,15 @@ pub const ARGUMENT_FIELDS: u16 = 12;
 pub const FIRST_KEY: u64 = 64;
 /// Bytes of standard input or output at most.
 pub const MAX_STREAM: u64 = 1 << 30;
-/// How much longer `output` is than what is let into it: a position behind the checks of one packet
+/// How much longer `stdout` is than what is let into it: a position behind the checks of one packet
 /// is below its end without being looked at.
-const OUTPUT_SLACK: u64 = 8;
+const STDOUT_SLACK: u64 = 8;
 
 const _: () = assert!((limits::ROWS as u64) < FIRST_KEY - 1);
 
 /// Where a cell is, and what it can hold.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct CellPlace {
+pub struct CellKey {
     /// Its key.
     pub key: u64,
     /// Largest value.
@@ -74,7 +74,7 @@ impl Used {
                     Space::Data => used.data = true,
                     Space::Elements => used.elements = true,
                     Space::Table(table) => drop(used.references.insert(table)),
-                    Space::Prompt | Space::Output => {}
+                    Space::Stdin | Space::Stdout => {}
                 }
             }
         }
@@ -86,7 +86,7 @@ impl Used {
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// `global`: words, then cells with a limit.
-    pub cells: SecondaryMap<Cell, CellPlace>,
+    pub cells: SecondaryMap<Cell, CellKey>,
     /// Keys of cells that hold any word.
     pub words: std::ops::Range<u64>,
     /// `table`.
@@ -113,14 +113,14 @@ pub struct Layout {
     pub data: u64,
     /// Number of its keys; 0 if nothing reads them.
     pub data_bytes: u64,
-    /// `output`.
-    pub output: u64,
-    /// Number of its keys; 0 if standard output is not written.
-    pub output_bytes: u64,
-    /// `prompt`.
-    pub prompt: u64,
+    /// `stdout`.
+    pub stdout: u64,
+    /// Number of its keys; 0 if standard stdout is not written.
+    pub stdout_bytes: u64,
+    /// `stdin`.
+    pub stdin: u64,
     /// Number of its keys; 0 if standard input is not read.
-    pub prompt_bytes: u64,
+    pub stdin_bytes: u64,
 }
 
 impl Layout {
@@ -128,8 +128,8 @@ impl Layout {
     pub fn space(&self, space: Space) -> (u64, u64) {
         match space {
             Space::Memory => (self.memory, self.memory_bytes),
-            Space::Prompt => (self.prompt, self.prompt_bytes),
-            Space::Output => (self.output, self.output_bytes),
+            Space::Stdin => (self.stdin, self.stdin_bytes),
+            Space::Stdout => (self.stdout, self.stdout_bytes),
             Space::Data => (self.data, self.data_bytes),
             Space::Elements => (self.elements, self.element_count),
             Space::Table(table) => {
@@ -142,12 +142,12 @@ impl Layout {
     /// Lays out the address space of a module.
     pub fn new(module: &Module, stack: Stack) -> Layout {
         let mut next = FIRST_KEY;
-        let mut cells: SecondaryMap<Cell, CellPlace> = SecondaryMap::new();
+        let mut cells: SecondaryMap<Cell, CellKey> = SecondaryMap::new();
         let mut narrow = Vec::new();
         let first_word = next;
         for (cell, data) in module.cells.iter() {
             if data.max == u32::MAX {
-                cells[cell] = CellPlace { key: next, max: u32::MAX };
+                cells[cell] = CellKey { key: next, max: u32::MAX };
                 next += 1;
             } else {
                 narrow.push((cell, data.max));
@@ -155,7 +155,7 @@ impl Layout {
         }
         let words = first_word..next;
         for (cell, max) in narrow {
-            cells[cell] = CellPlace { key: next, max };
+            cells[cell] = CellKey { key: next, max };
             next += 1;
         }
         let mut tables: SecondaryMap<TableId, TableKeys> = SecondaryMap::new();
@@ -196,11 +196,11 @@ impl Layout {
         let stream = |length: Option<Cell>| length.map(|cell| module.cells[cell].max as u64);
         let data = memory + memory_bytes;
         let data_bytes = if used.data { module.passive_data.len() as u64 } else { 0 };
-        let output = data + data_bytes;
-        let output_bytes = stream(module.stdout_length).map_or(0, |bytes| bytes + OUTPUT_SLACK);
+        let stdout = data + data_bytes;
+        let stdout_bytes = stream(module.stdout_length).map_or(0, |bytes| bytes + STDOUT_SLACK);
         // The last region, so that an executor needs cells only for as much as there is to read.
-        let prompt = output + output_bytes;
-        let prompt_bytes = stream(module.stdin_length).unwrap_or(0);
+        let stdin = stdout + stdout_bytes;
+        let stdin_bytes = stream(module.stdin_length).unwrap_or(0);
         Layout {
             frame_pointers,
             returns,
@@ -216,10 +216,10 @@ impl Layout {
             memory,
             memory_bytes,
             memory_size: module.memory,
-            prompt,
-            prompt_bytes,
-            output,
-            output_bytes,
+            stdin,
+            stdin_bytes,
+            stdout,
+            stdout_bytes,
         }
     }
 }

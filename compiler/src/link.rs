@@ -9,9 +9,9 @@ use crate::schedule::assembly::{FUNCTIONS, JUMP_TABLES, RETURNS, Terminals};
 use crate::schedule::{Assembly, ExpertRef, Fragment, NextOut, PortField, PortSource, Terms};
 use cranelift_entity::SecondaryMap;
 use wasm2onnx_runtime::{
-    Cell, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, GrowthLimit, IdSet, IdSetId,
-    Interval, Io, MemoryExport, MemoryPages, Network, PacketDebug, Place, Ports, Region, Table, Terminal,
-    ValueType,
+    CellWidth, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, GrowthLimit, IdSet,
+    IdSetId, Interval, Io, MemoryExport, MemoryPages, Network, PacketDebug, Ports, Region, Table, Terminal,
+    ValueType, WordLocation,
 };
 
 /// A table of pairs, by its name.
@@ -132,12 +132,12 @@ pub fn run(
         add_jump_table(i, targets, &mut tables, &mut lookup, &mut certificate);
     }
 
-    let Regions { list, memory, output, prompt } = regions(module, layout);
+    let Regions { list, memory, stdout, stdin } = regions(module, layout);
     let key = |cell: Option<crate::ir::Cell>| cell.map(|cell| layout.cells[cell].key);
     let io = Io {
-        stdin: prompt.zip(key(module.stdin_length)),
+        stdin: stdin.zip(key(module.stdin_length)),
         stdin_position: key(module.stdin_position),
-        stdout: output.zip(key(module.stdout_length)),
+        stdout: stdout.zip(key(module.stdout_length)),
     };
     let growth_limit =
         module.growth_limit.map(|(pages, cell)| GrowthLimit { pages, refused: layout.cells[cell].key });
@@ -240,24 +240,24 @@ fn finish(experts: &mut Experts, ports: &Ports, next: impl Fn(ExpertId) -> Terms
     for e in 0..experts.len() {
         let last = experts.expert_end[e] as usize - 1;
         while row < last {
-            let end = experts.row_end[row] as usize;
+            let end = experts.equation_end[row] as usize;
             for term in read..end {
                 experts.sources[written] = PortSource::of_code(experts.sources[term]).resolve(ports);
                 experts.weights[written] = experts.weights[term];
                 written += 1;
             }
             experts.fields[row] = PortField::of_code(experts.fields[row]).resolve(ports);
-            (experts.row_end[row], read) = (written as u32, end);
+            (experts.equation_end[row], read) = (written as u32, end);
             row += 1;
         }
-        read = experts.row_end[last] as usize;
+        read = experts.equation_end[last] as usize;
         for (source, weight) in next(e as ExpertId) {
             assert!(written < read, "the row of e has more terms than `NextOut::most_terms` says");
             experts.sources[written] = source.resolve(ports);
             experts.weights[written] = weight.to_f64().ok_or(e as ExpertId)?;
             written += 1;
         }
-        (experts.fields[last], experts.row_end[last]) = (ports.e(), written as u32);
+        (experts.fields[last], experts.equation_end[last]) = (ports.e(), written as u32);
         row += 1;
     }
     experts.sources.truncate(written);
@@ -343,13 +343,13 @@ fn common_interface(certificate: &Certificate, ids: &[ExpertId]) -> Vec<(Field, 
 struct Regions {
     list: Vec<Region>,
     memory: Option<usize>,
-    output: Option<usize>,
-    prompt: Option<usize>,
+    stdout: Option<usize>,
+    stdin: Option<usize>,
 }
 
 fn regions(module: &Module, layout: &Layout) -> Regions {
     let mut list = Vec::new();
-    let mut add = |name: String, first: u64, count: u64, cell: Cell, values: Domain| {
+    let mut add = |name: String, first: u64, count: u64, cell: CellWidth, values: Domain| {
         if count > 0 {
             list.push(Region { name, first, count, cell, values });
         }
@@ -357,30 +357,42 @@ fn regions(module: &Module, layout: &Layout) -> Regions {
     };
     let interval = |hi: u64| Domain::Interval(Interval::new(0, hi as i64));
     let word = interval(u32::MAX as u64);
-    add("global".into(), layout.words.start, layout.words.end - layout.words.start, Cell::Number, word);
+    add("global".into(), layout.words.start, layout.words.end - layout.words.start, CellWidth::Number, word);
     for (cell, data) in module.cells.iter() {
         if data.max != u32::MAX {
             let place = layout.cells[cell];
-            add(format!("global.{}", data.name), place.key, 1, Cell::Number, interval(place.max.into()));
+            add(format!("global.{}", data.name), place.key, 1, CellWidth::Number, interval(place.max.into()));
         }
     }
     for table in module.tables.keys() {
         let keys = layout.tables[table];
         let name = if table == module.reference_table() { "reference".into() } else { table.to_string() };
-        add(format!("{name}.function"), keys.functions, keys.count, Cell::Number, Domain::Ids(FUNCTIONS));
-        add(format!("{name}.type"), keys.types, keys.count, Cell::Number, word);
-        add(format!("{name}.reference"), keys.references, keys.reference_count, Cell::Number, word);
+        add(
+            format!("{name}.function"),
+            keys.functions,
+            keys.count,
+            CellWidth::Number,
+            Domain::Ids(FUNCTIONS),
+        );
+        add(format!("{name}.type"), keys.types, keys.count, CellWidth::Number, word);
+        add(format!("{name}.reference"), keys.references, keys.reference_count, CellWidth::Number, word);
     }
-    add("elements".into(), layout.elements, layout.element_count, Cell::Number, word);
+    add("elements".into(), layout.elements, layout.element_count, CellWidth::Number, word);
     let stack = layout.stack;
-    add("control.return".into(), layout.returns, stack.control_keys, Cell::Number, Domain::Ids(RETURNS));
-    add("control.fp".into(), layout.frame_pointers, stack.control_keys, Cell::Number, interval(stack.limit));
-    add("frame".into(), layout.frame, stack.frame_keys, Cell::Number, word);
-    let memory = add("memory".into(), layout.memory, layout.memory_bytes, Cell::Byte, interval(255));
-    add("data".into(), layout.data, layout.data_bytes, Cell::Byte, interval(255));
-    let output = add("output".into(), layout.output, layout.output_bytes, Cell::Byte, interval(255));
-    let prompt = add("prompt".into(), layout.prompt, layout.prompt_bytes, Cell::Byte, interval(255));
-    Regions { list, memory, output, prompt }
+    add("control.return".into(), layout.returns, stack.control_keys, CellWidth::Number, Domain::Ids(RETURNS));
+    add(
+        "control.fp".into(),
+        layout.frame_pointers,
+        stack.control_keys,
+        CellWidth::Number,
+        interval(stack.limit),
+    );
+    add("frame".into(), layout.frame, stack.frame_keys, CellWidth::Number, word);
+    let memory = add("memory".into(), layout.memory, layout.memory_bytes, CellWidth::Byte, interval(255));
+    add("data".into(), layout.data, layout.data_bytes, CellWidth::Byte, interval(255));
+    let stdout = add("stdout".into(), layout.stdout, layout.stdout_bytes, CellWidth::Byte, interval(255));
+    let stdin = add("stdin".into(), layout.stdin, layout.stdin_bytes, CellWidth::Byte, interval(255));
+    Regions { list, memory, stdout, stdin }
 }
 
 fn first_rows(module: &Module, layout: &Layout, functions: &[(Func, ExpertId)]) -> Vec<(u64, f64)> {
@@ -432,9 +444,9 @@ fn words(types: &[ValueType]) -> usize {
 fn exports(module: &Module, layout: &Layout, memory: Option<usize>, network: &mut Network, ids: &Ids) {
     let place = |i: usize| {
         if i < ARGUMENT_FIELDS as usize {
-            Place::Field(1 + i as u16)
+            WordLocation::Field(1 + i as u16)
         } else {
-            Place::Row(layout.frame + (i - ARGUMENT_FIELDS as usize) as u64)
+            WordLocation::Row(layout.frame + (i - ARGUMENT_FIELDS as usize) as u64)
         }
     };
     for (name, func, signature) in &module.exports {
@@ -442,8 +454,8 @@ fn exports(module: &Module, layout: &Layout, memory: Option<usize>, network: &mu
             expert: ids.of(ExpertRef::Function(*func)),
             params: signature.params.clone(),
             results: signature.results.clone(),
-            param_places: (0..words(&signature.params)).map(place).collect(),
-            result_places: (0..words(&signature.results)).map(place).collect(),
+            param_locations: (0..words(&signature.params)).map(place).collect(),
+            result_locations: (0..words(&signature.results)).map(place).collect(),
         };
         network.entries.insert(name.clone(), entry);
     }

@@ -17,17 +17,17 @@ pub const MAX_FRAME: u32 = 1 << 14;
 
 /// Slots that a function uses, counted from its frame pointer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Frame {
+pub struct FrameSize {
     /// Its own: how far the frames of functions that it calls are.
     pub own: u32,
     /// Own ones and those behind them for arguments and results of functions that it calls.
     pub reach: u32,
 }
 
-impl Frame {
+impl FrameSize {
     /// The smallest frame in which both fit.
-    pub fn max(self, other: Frame) -> Frame {
-        Frame { own: self.own.max(other.own), reach: self.reach.max(other.reach) }
+    pub fn max(self, other: FrameSize) -> FrameSize {
+        FrameSize { own: self.own.max(other.own), reach: self.reach.max(other.reach) }
     }
 }
 
@@ -118,7 +118,7 @@ impl Calls {
     }
 
     /// Bounds of the stack, given the functions' frames.
-    pub fn stack(&self, frames: &SecondaryMap<Func, Frame>) -> Stack {
+    pub fn stack(&self, frames: &SecondaryMap<Func, FrameSize>) -> Stack {
         let deepest = self.order.as_ref().and_then(|order| self.deepest(order, frames));
         let (limit, own, reach) = match deepest {
             Some(limit) => {
@@ -133,7 +133,7 @@ impl Calls {
     }
 
     /// Largest frame pointer of a function that calls, if it is within the limit.
-    fn deepest(&self, order: &[Vec<Node>], frames: &SecondaryMap<Func, Frame>) -> Option<u64> {
+    fn deepest(&self, order: &[Vec<Node>], frames: &SecondaryMap<Func, FrameSize>) -> Option<u64> {
         let mut pointers: SecondaryMap<Node, u64> = SecondaryMap::new();
         let mut deepest = 0;
         for together in order {

@@ -231,7 +231,7 @@ fn no_step_reads_the_length_without_waiting() {
             if network.is_terminal(e) {
                 break;
             }
-            let reads = network.experts.rows(e).flat_map(|row| row.sources).any(|source| {
+            let reads = network.experts.equations(e).flat_map(|row| row.sources).any(|source| {
                 matches!(ports.source_kind(*source), (SourceKind::R, i) if z[usize::from(ports.q(i))] == length as f64)
             });
             assert_eq!(reads, waits.is_at(e, z), "{name}: expert {e}");

@@ -1,8 +1,8 @@
 //! Changes of networks, and certificates that go with them.
 
 use arbitrary::Unstructured;
-use wasm2onnx_certify::{Broken, Failure, Location, Proved, prove};
-use wasm2onnx_runtime::{Cell, Domain, Field, FieldName, Interval, Network, Place};
+use wasm2onnx_certify::{Broken, Failure, WordLocation, Proved, prove};
+use wasm2onnx_runtime::{CellWidth, Domain, Field, FieldName, Interval, Network, WordLocation};
 
 /// An element of a list, if it has any.
 fn any<'t, T>(list: &'t mut [T], from: &mut Unstructured) -> arbitrary::Result<&'t mut T> {
@@ -94,7 +94,7 @@ pub fn change(network: &mut Network, from: &mut Unstructured) -> arbitrary::Resu
         18 => {
             let region = any(regions, from)?;
             domain(&mut region.values, from)?;
-            region.cell = if from.arbitrary()? { Cell::Byte } else { Cell::Number };
+            region.cell = if from.arbitrary()? { CellWidth::Byte } else { CellWidth::Number };
         }
         19 => {
             let table = any(tables, from)?;
@@ -120,10 +120,10 @@ pub fn change(network: &mut Network, from: &mut Unstructured) -> arbitrary::Resu
                     entry.expert = number(entry.expert.into(), from)? as u32;
                 } else {
                     let places =
-                        if from.arbitrary()? { &mut entry.param_places } else { &mut entry.result_places };
+                        if from.arbitrary()? { &mut entry.param_locations } else { &mut entry.result_locations };
                     *any(places, from)? = match from.arbitrary()? {
-                        true => Place::Field(from.int_in_range(0..=fields)?),
-                        false => Place::Row(number(64, from)? as u64),
+                        true => WordLocation::Field(from.int_in_range(0..=fields)?),
+                        false => WordLocation::Row(number(64, from)? as u64),
                     };
                 }
             }
@@ -140,7 +140,7 @@ pub fn change(network: &mut Network, from: &mut Unstructured) -> arbitrary::Resu
         25 => {
             let list = match from.int_in_range(0..=4)? {
                 0 => &mut experts.expert_end,
-                1 => &mut experts.row_end,
+                1 => &mut experts.equation_end,
                 2 => &mut certificate.field_end,
                 3 => &mut certificate.ghost_end,
                 _ => &mut certificate.ghost_term_end,
@@ -201,7 +201,7 @@ fn widen(network: &mut Network, failure: &Failure, coarse: bool) -> bool {
         Domain::PowerOfTwo { .. } | Domain::Ids(_) => hull(Interval::point(0), proved).map(Domain::Interval),
     };
     let field = match *failure.place {
-        Location::Row { field, .. } => field_of(network, field),
+        WordLocation::Row { field, .. } => field_of(network, field),
         _ => None,
     };
     match &*failure.broken {
@@ -245,7 +245,7 @@ fn widen(network: &mut Network, failure: &Failure, coarse: bool) -> bool {
             };
             let Some(wider) = joined(region.values, *proved) else { return false };
             region.values = wider;
-            region.cell = Cell::Number;
+            region.cell = CellWidth::Number;
             true
         }
         _ => false,

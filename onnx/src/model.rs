@@ -16,8 +16,8 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use wasm2onnx_runtime::{
-    Cell, Certificate, Domain, Entry, GrowthLimit, IdSet, Interval, Io, Network, PacketDebug, Place, Ports,
-    Region, Table, Terminal, TrapCode, Validated, ValueType,
+    CellWidth, Certificate, Domain, Entry, GrowthLimit, IdSet, Interval, Io, Network, PacketDebug, Ports,
+    Region, Table, Terminal, TrapCode, Validated, ValueType, WordLocation,
 };
 
 use crate::proto::{GraphProto, StringStringEntryProto, TensorProto};
@@ -150,9 +150,9 @@ struct EntryMessage {
     #[prost(bytes = "vec", tag = "3")]
     results: Vec<u8>,
     #[prost(message, repeated, tag = "4")]
-    param_places: Vec<PlaceMessage>,
+    param_locations: Vec<PlaceMessage>,
     #[prost(message, repeated, tag = "5")]
-    result_places: Vec<PlaceMessage>,
+    result_locations: Vec<PlaceMessage>,
 }
 
 /// A field or a key.
@@ -279,17 +279,17 @@ fn read_types(bytes: &[u8]) -> Result<Vec<ValueType>, String> {
     bytes.iter().map(read).collect::<Option<_>>().ok_or_else(|| "a type does not exist".into())
 }
 
-fn place(place: &Place) -> PlaceMessage {
+fn place(place: &WordLocation) -> PlaceMessage {
     match *place {
-        Place::Field(field) => PlaceMessage { row: false, at: field.into() },
-        Place::Row(key) => PlaceMessage { row: true, at: key },
+        WordLocation::Field(field) => PlaceMessage { row: false, at: field.into() },
+        WordLocation::Row(key) => PlaceMessage { row: true, at: key },
     }
 }
 
-fn read_place(place: &PlaceMessage) -> Result<Place, String> {
+fn read_place(place: &PlaceMessage) -> Result<WordLocation, String> {
     match (place.row, u16::try_from(place.at)) {
-        (true, _) => Ok(Place::Row(place.at)),
-        (false, Ok(field)) => Ok(Place::Field(field)),
+        (true, _) => Ok(WordLocation::Row(place.at)),
+        (false, Ok(field)) => Ok(WordLocation::Field(field)),
         (false, Err(_)) => Err("the place of an argument or result does not exist".into()),
     }
 }
@@ -308,7 +308,7 @@ impl Declared {
             Terminal::Unreachable | Terminal::Halt => None,
         });
         let traps: Vec<_> = traps.collect();
-        let places = |places: &[Place]| places.iter().map(place).collect();
+        let places = |places: &[WordLocation]| places.iter().map(place).collect();
         Declared {
             ports: [carried, units, reads, lookups, rows].map(u32::from).to_vec(),
             trap_codes: traps.iter().map(|trap| trap.0).collect(),
@@ -322,7 +322,7 @@ impl Declared {
                     first: region.first,
                     count: region.count,
                     domain: domains.number(region.values),
-                    bytes: region.cell == Cell::Byte,
+                    bytes: region.cell == CellWidth::Byte,
                 })
                 .collect(),
             tables: network
@@ -358,8 +358,8 @@ impl Declared {
                 name: name.to_owned(),
                 params: types(&entry.params),
                 results: types(&entry.results),
-                param_places: places(&entry.param_places),
-                result_places: places(&entry.result_places),
+                param_locations: places(&entry.param_locations),
+                result_locations: places(&entry.result_locations),
             }),
             stdin: network.io.stdin.iter().flat_map(|(region, key)| [*region as u64, *key]).collect(),
             stdout: network.io.stdout.iter().flat_map(|(region, key)| [*region as u64, *key]).collect(),
@@ -434,7 +434,7 @@ impl Declared {
                 name: region.name.clone(),
                 first: region.first,
                 count: region.count,
-                cell: if region.bytes { Cell::Byte } else { Cell::Number },
+                cell: if region.bytes { CellWidth::Byte } else { CellWidth::Number },
                 values: domain(region.domain)?,
             });
         }
@@ -487,8 +487,8 @@ impl Declared {
                 expert: 0,
                 params: read_types(&entry.params)?,
                 results: read_types(&entry.results)?,
-                param_places: places(&entry.param_places)?,
-                result_places: places(&entry.result_places)?,
+                param_locations: places(&entry.param_locations)?,
+                result_locations: places(&entry.result_locations)?,
             },
         )];
         let io = Io {

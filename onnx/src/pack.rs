@@ -109,7 +109,7 @@ impl Matrices {
                     }
                 }
                 None => {
-                    for row in network.experts.rows(e) {
+                    for row in network.experts.equations(e) {
                         for (source, weight) in row.sources.iter().zip(row.weights) {
                             match (row.field == network.ports.e(), *source) {
                                 (true, Ports::ONE) if weight.fract() == 0.0 && weight.abs() < MAX_NEXT => {
@@ -187,7 +187,7 @@ impl Matrices {
             for (i, (field, source, weight)) in terms.iter().enumerate() {
                 experts.push_term(*source, *weight);
                 if terms.get(i + 1).is_none_or(|next| next.0 != *field) {
-                    experts.end_row(*field);
+                    experts.end_equation(*field);
                 }
             }
             experts.end_expert();

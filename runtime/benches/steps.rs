@@ -16,17 +16,17 @@ fn p2(k: i32) -> f64 {
 }
 
 /// A field and the terms of its row.
-type Row<'a> = (Field, &'a [(Source, f64)]);
+type Equation<'a> = (Field, &'a [(Source, f64)]);
 
 /// An expert from its rows.
-fn expert(experts: &mut Experts, rows: &[Row<'_>]) -> ExpertId {
+fn expert(experts: &mut Experts, rows: &[Equation<'_>]) -> ExpertId {
     let mut rows = rows.to_vec();
     rows.sort_by_key(|row| row.0);
     for (field, terms) in rows {
         let mut terms = terms.to_vec();
         terms.sort_by_key(|term| term.0);
         terms.iter().for_each(|(source, weight)| experts.push_term(*source, *weight));
-        experts.end_row(field);
+        experts.end_equation(field);
     }
     experts.end_expert()
 }
@@ -35,7 +35,7 @@ fn expert(experts: &mut Experts, rows: &[Row<'_>]) -> ExpertId {
 fn network() -> Network {
     let p = PORTS;
     let (fp, address, left, sum) = (p.ys(0), p.ys(1), p.ys(2), p.ys(3));
-    let keep: [Row<'_>; 2] = [(p.s(0), &[(fp, 1.0)]), (p.s(2), &[(left, 1.0)])];
+    let keep: [Equation<'_>; 2] = [(p.s(0), &[(fp, 1.0)]), (p.s(2), &[(left, 1.0)])];
     let mut experts = Experts::default();
     experts.end_expert();
     experts.end_expert();
@@ -119,8 +119,8 @@ fn network() -> Network {
         expert: start,
         params: vec![ValueType::I32],
         results: vec![ValueType::I32],
-        param_places: vec![Place::Field(p.s(1))],
-        result_places: vec![Place::Field(p.s(3))],
+        param_locations: vec![WordLocation::Field(p.s(1))],
+        result_locations: vec![WordLocation::Field(p.s(3))],
     };
     Network {
         ports: p,
@@ -131,7 +131,7 @@ fn network() -> Network {
             name: "memory".into(),
             first: MEMORY as u64,
             count: 2 * SIZE as u64,
-            cell: Cell::Byte,
+            cell: CellWidth::Byte,
             values: Domain::Interval(Interval::new(0, 255)),
         }],
         first_rows: (0..SIZE as u64).map(|i| (1000 + i, (i * 37 % 251) as f64)).collect(),

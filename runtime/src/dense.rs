@@ -81,7 +81,7 @@ impl<'n> Dense<'n> {
 /// The full matrix of an expert.
 fn matrix(network: &Network, e: ExpertId) -> Array2<f64> {
     let mut matrix = Array2::zeros((network.ports.fields() + 1, network.ports.sources()));
-    for row in network.experts.rows(e) {
+    for row in network.experts.equations(e) {
         for (source, weight) in row.sources.iter().zip(row.weights) {
             matrix[[row.field.into(), (*source).into()]] = *weight;
         }

@@ -7,7 +7,7 @@
 
 use crate::declared::is_in;
 use crate::dense::gates;
-use crate::network::{ExpertId, Network, Row};
+use crate::network::{Equation, ExpertId, Network};
 use crate::trace::key_of;
 
 /// Largest magnitude of a field: up to here all integers are exact.
@@ -99,7 +99,7 @@ pub(crate) fn check_z(network: &Network, z: &[f64]) -> Result<(), Inexact> {
 /// Checks the map of an expert on `y`: rule 1 for its sums.
 pub(crate) fn check_map(network: &Network, e: ExpertId, y: &[f64]) -> Result<(), Inexact> {
     let gates = gates(&network.ports);
-    for row in network.experts.rows(e) {
+    for row in network.experts.equations(e) {
         let is_gate = gates.contains(&row.field.into());
         if !(is_exact(&row, y) || is_gate && has_stable_gate(&row, y)) {
             return Err(Inexact::Sum { field: row.field });
@@ -127,13 +127,13 @@ pub(crate) fn exact_sum(a: f64, b: f64) -> Option<f64> {
 }
 
 /// The products of a row that are not 0.
-fn products<'a>(row: &Row<'a>, y: &'a [f64]) -> impl Iterator<Item = (f64, f64, f64)> + use<'a> {
+fn products<'a>(row: &Equation<'a>, y: &'a [f64]) -> impl Iterator<Item = (f64, f64, f64)> + use<'a> {
     let terms = row.sources.iter().zip(row.weights).map(|(s, w)| (*w, y[usize::from(*s)]));
     terms.map(|(w, y)| (w, y, w * y)).filter(|(.., product)| *product != 0.0)
 }
 
 /// Whether all orders of summation give the same number, because every partial sum is exact.
-fn is_exact(row: &Row<'_>, y: &[f64]) -> bool {
+fn is_exact(row: &Equation<'_>, y: &[f64]) -> bool {
     if !products(row, y).all(|(w, y, _)| is_exact_product(w, y)) {
         return false;
     }
@@ -161,7 +161,7 @@ fn last_bit(x: f64) -> f64 {
 
 /// Whether ⌊relu(·)⌋ of a row is the same for all orders of summation: no integer lies within the
 /// error bound of the sum.
-fn has_stable_gate(row: &Row<'_>, y: &[f64]) -> bool {
+fn has_stable_gate(row: &Equation<'_>, y: &[f64]) -> bool {
     let (sum, magnitude, terms) = products(row, y)
         .fold((0.0, 0.0, 0.0), |(sum, magnitude, n), (.., p)| (sum + p, magnitude + p.abs(), n + 1.0));
     // Each product and each sum errs by half a unit in the last place; twice that for safety.

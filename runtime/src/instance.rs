@@ -522,10 +522,10 @@ pub(crate) fn prepare<'n>(
     }
     let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
     let mut fields = Vec::new();
-    for (place, word) in entry.param_places.iter().zip(words) {
+    for (place, word) in entry.param_locations.iter().zip(words) {
         match *place {
-            Place::Field(field) => fields.push((field, word.into())),
-            Place::Row(key) => stepper.append(key, word.into()),
+            WordLocation::Field(field) => fields.push((field, word.into())),
+            WordLocation::Row(key) => stepper.append(key, word.into()),
         }
     }
     Ok((entry, fields))
@@ -557,9 +557,9 @@ fn output_limit(network: &Network) -> u64 {
 /// The results of a run that halted.
 pub(crate) fn results(entry: &Entry, stepper: &dyn Stepper) -> Result<Vec<Value>, Error> {
     let (_, z) = stepper.z();
-    let mut words = entry.result_places.iter().map(|place| match *place {
-        Place::Field(field) => word_of(z[usize::from(field)]),
-        Place::Row(key) => word_of(stepper.read(key)),
+    let mut words = entry.result_locations.iter().map(|place| match *place {
+        WordLocation::Field(field) => word_of(z[usize::from(field)]),
+        WordLocation::Row(key) => word_of(stepper.read(key)),
     });
     let mut next = || words.next().unwrap_or(Ok(0));
     let value = |ty: &ValueType| {

@@ -44,9 +44,9 @@ use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{ModuleError, default_libcall_names};
 use std::mem::ManuallyDrop;
 
-use crate::code::Code;
+use crate::decoded::Decoded;
 use crate::exact::MAX_EXACT;
-use crate::network::{Cell, ExpertId, Field, Network};
+use crate::network::{CellWidth, ExpertId, Field, Network};
 use crate::stepper::Slice;
 use crate::tokens::TokenEnds;
 use crate::trace::{RegionHint, Trace, key_of};
@@ -78,7 +78,7 @@ const CODE_SPACE: usize = 64 << 20;
 /// What native code works on. Its fields are at the offsets that [`emit`] takes from here.
 #[derive(Debug)]
 #[repr(C)]
-struct Context {
+struct NativeState {
     /// `z`.
     z: *mut f64,
     /// The fields of `z` that are not carried, as they are on entry, at the same offsets. In `z` they
@@ -100,7 +100,7 @@ struct Context {
     result: f64,
 }
 
-/// Bit of a carried field in [`Context::live`]; none for those beyond the first 64, which always are
+/// Bit of a carried field in [`NativeState::live`]; none for those beyond the first 64, which always are
 /// in `z`.
 fn live_bit(field: usize) -> u64 {
     1u64.checked_shl(field as u32).unwrap_or(0)
@@ -116,11 +116,11 @@ fn fields_of(mut bits: u64) -> impl Iterator<Item = usize> {
 }
 
 /// Signature of native code: the context and the index of the packet to begin with; the next expert.
-type Entry = unsafe extern "C" fn(*mut Context, u32) -> u32;
+type Entry = unsafe extern "C" fn(*mut NativeState, u32) -> u32;
 
 /// Native code of a packet, and what it takes `z` to be.
 #[derive(Debug)]
-struct Packet {
+struct NativePacket {
     entry: Entry,
     index: u32,
     /// Steps that must be left to run.
@@ -137,14 +137,14 @@ struct Packet {
     may_wait: bool,
 }
 
-impl Packet {
+impl NativePacket {
     fn new(
         (entry, index, steps): (Entry, usize, i64),
         chain: &Chain,
         needed: &[bool],
         carried: usize,
     ) -> Self {
-        let mut packet = Packet {
+        let mut packet = NativePacket {
             entry,
             index: index as u32,
             steps,
@@ -210,7 +210,7 @@ impl Packet {
 pub(crate) struct Jit {
     /// The compiler, from the first hot packet on.
     compiler: Option<Compiler>,
-    packets: Vec<Packet>,
+    packets: Vec<NativePacket>,
     /// For each expert, its packet's index in `packets`, [`NONE`] if it has none.
     packet_of: Box<[u32]>,
     /// For each expert, what became of its packet.
@@ -283,7 +283,7 @@ impl Drop for Compiler {
 /// # Safety
 ///
 /// `context` must be the one that native code was entered with.
-unsafe extern "C" fn read(context: *mut Context, query: f64) {
+unsafe extern "C" fn read(context: *mut NativeState, query: f64) {
     // Safety: `Jit::run` has put an exclusive borrow of the trace there, which lasts while native
     // code runs; native code holds no reference.
     let trace = unsafe { &*(*context).trace };
@@ -297,7 +297,7 @@ unsafe extern "C" fn read(context: *mut Context, query: f64) {
 /// # Safety
 ///
 /// As [`read`].
-unsafe extern "C" fn append(context: *mut Context, key: f64, value: f64) {
+unsafe extern "C" fn append(context: *mut NativeState, key: f64, value: f64) {
     // Safety: as in `read`.
     let trace = unsafe { &mut *(*context).trace };
     if let Some(key) = key_of(key) {
@@ -428,7 +428,7 @@ impl Jit {
         budget: u64,
     ) -> Option<Slice> {
         let budget = i64::try_from(budget).unwrap_or(i64::MAX);
-        let mut context = Context {
+        let mut context = NativeState {
             z: std::ptr::null_mut(),
             incoming: std::ptr::null(),
             cells: trace.base(),
@@ -485,7 +485,7 @@ impl Jit {
         &mut self,
         network: &Network,
         ends: &TokenEnds,
-        code: &[Option<Box<Code>>],
+        code: &[Option<Box<Decoded>>],
         trace: &Trace,
         expert: ExpertId,
         z: &[f64],
@@ -501,7 +501,7 @@ impl Jit {
         // Bytes are combined to words by loads that are little-endian.
         let is_byte = |hint: RegionHint| {
             let region = hint.and_then(|hint| trace.regions().get(usize::from(hint)));
-            cfg!(target_endian = "little") && region.is_some_and(|r| r.cell == Cell::Byte)
+            cfg!(target_endian = "little") && region.is_some_and(|r| r.cell == CellWidth::Byte)
         };
         let program = Program {
             network,
@@ -538,7 +538,7 @@ impl Jit {
             let expert = chain.experts[0] as usize;
             self.packet_of[expert] = self.packets.len() as u32;
             let place = (entry, index, steps);
-            self.packets.push(Packet::new(place, chain, &liveness.needed[index], self.carried));
+            self.packets.push(NativePacket::new(place, chain, &liveness.needed[index], self.carried));
             let history = &mut self.history[expert];
             (history.compiled, history.refused) = (history.compiled + 1, 0);
         }

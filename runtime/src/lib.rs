@@ -39,29 +39,29 @@
 //! // 2: s1 = a + b, n = ⌊(a + b)·2^-32⌋, v = 1, e = 3
 //! experts.push_term(a, 1.0);
 //! experts.push_term(b, 1.0);
-//! experts.end_row(ports.s(1));
+//! experts.end_equation(ports.s(1));
 //! experts.push_term(a, 2f64.powi(-32));
 //! experts.push_term(b, 2f64.powi(-32));
-//! experts.end_row(ports.n(0));
+//! experts.end_equation(ports.n(0));
 //! experts.push_term(Ports::ONE, 1.0);
-//! experts.end_row(ports.v(0));
+//! experts.end_equation(ports.v(0));
 //! experts.push_term(Ports::ONE, 3.0);
-//! experts.end_row(ports.e());
+//! experts.end_equation(ports.e());
 //! let add = experts.end_expert();
 //! // 3: s1 = s1 − 2^32·u, e = 1
 //! experts.push_term(ports.yu(0), -(2f64.powi(32)));
 //! experts.push_term(ports.ys(1), 1.0);
-//! experts.end_row(ports.s(1));
+//! experts.end_equation(ports.s(1));
 //! experts.push_term(Ports::ONE, 1.0);
-//! experts.end_row(ports.e());
+//! experts.end_equation(ports.e());
 //! experts.end_expert();
 //!
 //! let entry = Entry {
 //!     expert: add,
 //!     params: vec![ValueType::I32; 2],
 //!     results: vec![ValueType::I32],
-//!     param_places: vec![Place::Field(ports.s(1)), Place::Field(ports.s(2))],
-//!     result_places: vec![Place::Field(ports.s(1))],
+//!     param_locations: vec![WordLocation::Field(ports.s(1)), WordLocation::Field(ports.s(2))],
+//!     result_locations: vec![WordLocation::Field(ports.s(1))],
 //! };
 //! let network = Network {
 //!     ports,
@@ -126,9 +126,9 @@
 
 mod attention;
 // What is noted for machine code only is not read without it.
-#[cfg_attr(not(feature = "jit"), allow(dead_code))]
-mod code;
 mod declared;
+#[cfg_attr(not(feature = "jit"), allow(dead_code))]
+mod decoded;
 mod dense;
 mod error;
 mod exact;

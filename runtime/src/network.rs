@@ -205,7 +205,7 @@ pub struct Experts {
     /// For each row, the field that it makes.
     pub fields: Vec<Field>,
     /// For each row, the end of its terms in `sources` and `weights`; the first begins at 0.
-    pub row_end: Vec<u32>,
+    pub equation_end: Vec<u32>,
     /// For each term, the element of `y`.
     pub sources: Vec<Source>,
     /// For each term, its weight.
@@ -215,7 +215,7 @@ pub struct Experts {
 /// One row of an expert's matrix: `z'[field] = Σ weights[i] · y[sources[i]]`
 /// (for gates, the floor of its positive part).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Row<'a> {
+pub struct Equation<'a> {
     /// The field that the row makes.
     pub field: Field,
     /// Elements of `y`, ascending.
@@ -239,9 +239,9 @@ impl Experts {
         self.weights.push(weight);
     }
     /// Ends the row being made: all terms pushed since the last row.
-    pub fn end_row(&mut self, field: Field) {
+    pub fn end_equation(&mut self, field: Field) {
         self.fields.push(field);
-        self.row_end.push(self.sources.len() as u32);
+        self.equation_end.push(self.sources.len() as u32);
     }
     /// Appends all experts of another list.
     pub fn append(&mut self, mut others: Experts) {
@@ -251,7 +251,7 @@ impl Experts {
         }
         let (rows, terms) = (self.fields.len() as u32, self.sources.len() as u32);
         self.expert_end.extend(others.expert_end.iter().map(|end| rows + end));
-        self.row_end.extend(others.row_end.iter().map(|end| terms + end));
+        self.equation_end.extend(others.equation_end.iter().map(|end| terms + end));
         self.fields.append(&mut others.fields);
         self.sources.append(&mut others.sources);
         self.weights.append(&mut others.weights);
@@ -261,22 +261,25 @@ impl Experts {
         self.expert_end.push(self.fields.len() as u32);
         self.expert_end.len() as ExpertId - 1
     }
-    /// Range of the rows of an expert, as indices into `fields` and `row_end`.
-    pub fn row_range(&self, e: ExpertId) -> std::ops::Range<usize> {
+    /// Range of the rows of an expert, as indices into `fields` and `equation_end`.
+    pub fn equation_range(&self, e: ExpertId) -> std::ops::Range<usize> {
         let e = e as usize;
         let first = if e == 0 { 0 } else { self.expert_end[e - 1] };
         first as usize..self.expert_end[e] as usize
     }
     /// Range of the terms of a row, as indices into `sources` and `weights`.
     pub fn term_range(&self, row: usize) -> std::ops::Range<usize> {
-        let first = if row == 0 { 0 } else { self.row_end[row - 1] };
-        first as usize..self.row_end[row] as usize
+        let first = if row == 0 { 0 } else { self.equation_end[row - 1] };
+        first as usize..self.equation_end[row] as usize
     }
     /// The rows of an expert, ascending by field.
-    pub fn rows(&self, e: ExpertId) -> impl DoubleEndedIterator<Item = Row<'_>> + ExactSizeIterator {
-        self.row_range(e).map(move |row| {
+    pub fn equations(
+        &self,
+        e: ExpertId,
+    ) -> impl DoubleEndedIterator<Item = Equation<'_>> + ExactSizeIterator {
+        self.equation_range(e).map(move |row| {
             let terms = self.term_range(row);
-            Row {
+            Equation {
                 field: self.fields[row],
                 sources: &self.sources[terms.clone()],
                 weights: &self.weights[terms],
@@ -295,14 +298,14 @@ pub struct Region {
     /// Number of keys.
     pub count: u64,
     /// How wide a cell an exact cache needs, from the declared values.
-    pub cell: Cell,
+    pub cell: CellWidth,
     /// What the values of its rows are declared to be. Contains 0.
     pub values: Domain,
 }
 
 /// Width of a cell of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cell {
+pub enum CellWidth {
     /// Values 0 … 255.
     Byte,
     /// Any exact value.
@@ -676,7 +679,7 @@ impl ValueType {
 
 /// Where the host puts a word of an argument or finds a word of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum WordLocation {
     /// A carried field.
     Field(Field),
     /// A row of the trace with that key, appended before the run or read after it.
@@ -693,9 +696,9 @@ pub struct Entry {
     /// Result types.
     pub results: Vec<ValueType>,
     /// Where each word of the arguments goes, low word first.
-    pub param_places: Vec<Place>,
+    pub param_locations: Vec<WordLocation>,
     /// Where each word of the results is when the run halts, low word first.
-    pub result_places: Vec<Place>,
+    pub result_locations: Vec<WordLocation>,
 }
 
 /// An exported global: its cells in the trace.

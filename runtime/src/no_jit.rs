@@ -1,6 +1,6 @@
 //! In the place of the module `jit`, without the feature: nothing is ever compiled.
 
-use crate::code::Code;
+use crate::decoded::Decoded;
 use crate::network::{ExpertId, Network};
 use crate::stepper::Slice;
 use crate::tokens::TokenEnds;
@@ -33,7 +33,7 @@ impl Jit {
         &mut self,
         _: &Network,
         _: &TokenEnds,
-        _: &[Option<Box<Code>>],
+        _: &[Option<Box<Decoded>>],
         _: &Trace,
         _: ExpertId,
         _: &[f64],

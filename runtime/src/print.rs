@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
 
 use crate::network::{
-    Cell, Certificate, Entry, ExpertId, Experts, Field, MemoryPages, Network, Place, Ports, Region, Source,
-    Table, Terminal,
+    CellWidth, Certificate, Entry, ExpertId, Experts, Field, MemoryPages, Network, Ports, Region, Source,
+    Table, Terminal, WordLocation,
 };
 use crate::show::{FieldName, List, Name, SourceName, Weight, linear};
 
@@ -21,11 +21,11 @@ impl Display for Network {
 
 fn boundary(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
     for (name, entry) in &network.entries {
-        let Entry { expert, params, results, param_places, result_places } = entry;
+        let Entry { expert, params, results, param_locations, result_locations } = entry;
         write!(f, "export {}({}) -> ({}) at expert {expert}: ", Name(name), List(params), List(results))?;
-        places(network, param_places, f)?;
+        places(network, param_locations, f)?;
         f.write_str(" -> ")?;
-        places(network, result_places, f)?;
+        places(network, result_locations, f)?;
         writeln!(f)?;
     }
     for (name, global) in &network.globals {
@@ -66,10 +66,10 @@ fn region(network: &Network, index: usize) -> Name<'_> {
     Name(network.regions.get(index).map_or("no region", |region| &region.name))
 }
 
-fn places(network: &Network, places: &[Place], f: &mut Formatter<'_>) -> fmt::Result {
+fn places(network: &Network, places: &[WordLocation], f: &mut Formatter<'_>) -> fmt::Result {
     let shown = places.iter().map(|place| match *place {
-        Place::Field(field) => FieldName::new(&network.ports, field).to_string(),
-        Place::Row(key) => format!("row {key}"),
+        WordLocation::Field(field) => FieldName::new(&network.ports, field).to_string(),
+        WordLocation::Row(key) => format!("row {key}"),
     });
     write!(f, "({})", shown.collect::<Vec<_>>().join(", "))
 }
@@ -77,8 +77,8 @@ fn places(network: &Network, places: &[Place], f: &mut Formatter<'_>) -> fmt::Re
 fn address_space(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
     for region in &network.regions {
         let cells = match region.cell {
-            Cell::Byte => "bytes",
-            Cell::Number => "numbers",
+            CellWidth::Byte => "bytes",
+            CellWidth::Number => "numbers",
         };
         let Region { name, first, count, values, .. } = region;
         writeln!(f, "region {}, {count} keys from {first}, {cells}, {values}", Name(name))?;
@@ -145,7 +145,7 @@ pub fn write_expert<F: Display, S: Display>(
             writeln!(f, "        {} in {}", linear(terms), ghost.range)?;
         }
     }
-    for row in experts.rows(e) {
+    for row in experts.equations(e) {
         if let Some(made) = field(row.field) {
             let terms = row.sources.iter().zip(row.weights).map(|(s, weight)| (Weight(*weight), source(*s)));
             writeln!(f, "        {made} <- {}", linear(terms))?;

@@ -4,8 +4,8 @@
 //! be hot are translated to machine code; the interpreter remains the safe twin that runs everything
 //! else.
 
-use crate::code::{Code, Layout, gate, sum};
 use crate::declared::assert_declared;
+use crate::decoded::{Decoded, RegisterMap, gate, sum};
 use crate::error::Error;
 use crate::jit::Jit;
 use crate::limits::MAX_CHAIN;
@@ -21,13 +21,13 @@ use crate::waits::Waits;
 #[derive(Debug)]
 pub struct Sparse<'n> {
     network: &'n Network,
-    layout: Layout,
+    map: RegisterMap,
     /// The experts that were visited.
-    code: Vec<Option<Box<Code>>>,
+    decoded: Vec<Option<Box<Decoded>>>,
     trace: Trace,
     expert: ExpertId,
-    /// All numbers, laid out by [`Layout`].
-    cells: Box<[f64]>,
+    /// All numbers, laid out by [`RegisterMap`].
+    registers: Box<[f64]>,
     assert_declared: bool,
     waits: Option<Waits>,
     jit: Option<Jit>,
@@ -62,16 +62,16 @@ impl<'n> Sparse<'n> {
     /// [`Error::Malformed`]; [`Error::OutOfMemory`] if there is no address space for its trace.
     pub fn new(network: &'n Network, options: SparseOptions) -> Result<Self, Error> {
         validate(network)?;
-        let layout = Layout::new(network.ports);
-        let mut cells = vec![0.0; layout.end];
-        cells[layout.one] = 1.0;
+        let map = RegisterMap::new(network.ports);
+        let mut registers = vec![0.0; map.end];
+        registers[map.one] = 1.0;
         Ok(Sparse {
             network,
-            layout,
-            code: std::iter::repeat_with(|| None).take(network.experts.len()).collect(),
+            map,
+            decoded: std::iter::repeat_with(|| None).take(network.experts.len()).collect(),
             trace: Trace::new(&network.regions)?,
             expert: 0,
-            cells: cells.into(),
+            registers: registers.into(),
             assert_declared: options.assert_declared,
             waits: None,
             compiled_steps: 0,
@@ -91,8 +91,8 @@ impl<'n> Sparse<'n> {
     fn append_last_rows(&mut self) {
         let ports = &self.network.ports;
         for i in 0..ports.rows {
-            if let Some(key) = key_of(self.cells[usize::from(ports.k(i))]) {
-                self.trace.append(key, self.cells[usize::from(ports.x(i))]);
+            if let Some(key) = key_of(self.registers[usize::from(ports.k(i))]) {
+                self.trace.append(key, self.registers[usize::from(ports.x(i))]);
             }
         }
     }
@@ -101,7 +101,7 @@ impl<'n> Sparse<'n> {
     /// expert, or it does not take `z` as it is.
     fn run_compiled(&mut self, budget: u64) -> Option<Slice> {
         let jit = self.jit.as_mut()?;
-        jit.run(&mut self.expert, &mut self.cells[..self.layout.one], &mut self.trace, budget)
+        jit.run(&mut self.expert, &mut self.registers[..self.map.one], &mut self.trace, budget)
     }
 
     /// Counts a visit of a packet, and compiles it if it is hot. Whether it did.
@@ -109,9 +109,9 @@ impl<'n> Sparse<'n> {
         let Some(jit) = &mut self.jit else { return false };
         let is_hot = jit.visit(self.expert);
         if is_hot {
-            let z = &self.cells[..self.layout.one];
+            let z = &self.registers[..self.map.one];
             let waits = self.waits.as_ref();
-            jit.compile(self.network, ends, &self.code, &self.trace, self.expert, z, waits);
+            jit.compile(self.network, ends, &self.decoded, &self.trace, self.expert, z, waits);
         }
         is_hot
     }
@@ -121,9 +121,9 @@ impl Stepper for Sparse<'_> {
     fn enter(&mut self, expert: ExpertId, fields: &[(Field, f64)]) {
         assert!((expert as usize) < self.network.experts.len(), "expert {expert} does not exist");
         self.expert = expert;
-        self.cells[..self.layout.one].fill(0.0);
+        self.registers[..self.map.one].fill(0.0);
         for (field, value) in fields {
-            self.cells[..self.layout.one][usize::from(*field)] = *value;
+            self.registers[..self.map.one][usize::from(*field)] = *value;
             self.check_integer(*value);
         }
         if let Some(jit) = &mut self.jit {
@@ -133,66 +133,66 @@ impl Stepper for Sparse<'_> {
 
     fn step(&mut self) -> bool {
         if self.assert_declared {
-            assert_declared(self.network, self.expert, &self.cells[..self.layout.one]);
+            assert_declared(self.network, self.expert, &self.registers[..self.map.one]);
         }
         if self.network.is_terminal(self.expert) {
             self.append_last_rows();
             return false;
         }
-        let Sparse { network, layout, trace, cells, .. } = self;
-        let (ports, cells) = (&network.ports, &mut **cells);
-        let code = &mut **self.code[self.expert as usize]
-            .get_or_insert_with(|| Box::new(Code::new(network, layout, self.expert)));
+        let Sparse { network, map, trace, registers, .. } = self;
+        let (ports, registers) = (&network.ports, &mut **registers);
+        let decoded = &mut **self.decoded[self.expert as usize]
+            .get_or_insert_with(|| Box::new(Decoded::new(network, map, self.expert)));
 
         let (keys, values) = (usize::from(ports.k(0)), usize::from(ports.x(0)));
-        for (i, hint) in code.row_hints.iter_mut().enumerate() {
-            let key = cells[keys + i];
+        for (i, hint) in decoded.row_hints.iter_mut().enumerate() {
+            let key = registers[keys + i];
             if key != 0.0
                 && let Some(key) = key_of(key)
             {
-                trace.append_hinted(key, cells[values + i], hint);
+                trace.append_hinted(key, registers[values + i], hint);
             }
         }
-        for read in &mut code.reads {
-            let key = key_of(cells[read.query as usize]);
-            cells[read.result as usize] = key.map_or(0.0, |key| trace.read_hinted(key, &mut read.hint));
+        for read in &mut decoded.reads {
+            let key = key_of(registers[read.query as usize]);
+            registers[read.result as usize] = key.map_or(0.0, |key| trace.read_hinted(key, &mut read.hint));
         }
-        for &(query, result) in &code.lookups {
-            let entry = key_of(cells[query as usize]).and_then(|key| network.lookup.get(key as usize));
-            cells[result as usize] = entry.copied().unwrap_or(0.0);
+        for &(query, result) in &decoded.lookups {
+            let entry = key_of(registers[query as usize]).and_then(|key| network.lookup.get(key as usize));
+            registers[result as usize] = entry.copied().unwrap_or(0.0);
         }
-        for &(gate, value, result) in &code.units {
-            cells[result as usize] = cells[gate as usize] * cells[value as usize];
+        for &(gate, value, result) in &decoded.units {
+            registers[result as usize] = registers[gate as usize] * registers[value as usize];
         }
 
         // The rows read neither gates nor values, queries, keys; those make place for their results.
-        cells[ports.n(0).into()..layout.one].fill(0.0);
+        registers[ports.n(0).into()..map.one].fill(0.0);
         let mut first = 0;
-        for row in &code.rows {
-            let terms = &code.terms[first..row.end as usize];
+        for row in &decoded.rows {
+            let terms = &decoded.terms[first..row.end as usize];
             first = row.end as usize;
-            let sum = sum(row.constant, terms, cells);
-            cells[row.target as usize] = if row.gate { gate(sum) } else { sum };
+            let sum = sum(row.constant, terms, registers);
+            registers[row.target as usize] = if row.gate { gate(sum) } else { sum };
         }
-        let next = sum(code.next, &code.terms[first..], cells);
-        for (i, field) in code.waiting.iter().enumerate() {
-            cells[*field as usize] = cells[layout.waiting + i];
+        let next = sum(decoded.next, &decoded.terms[first..], registers);
+        for (i, field) in decoded.waiting.iter().enumerate() {
+            registers[*field as usize] = registers[map.waiting + i];
         }
-        for &(first, end) in &code.zeros {
-            cells[first as usize..end as usize].fill(0.0);
+        for &(first, end) in &decoded.zeros {
+            registers[first as usize..end as usize].fill(0.0);
         }
         self.expert = expert_of(next, network.experts.len());
         if let Some(jit) = &mut self.jit {
-            if first < code.terms.len() {
-                code.targets.insert(self.expert);
+            if first < decoded.terms.len() {
+                decoded.targets.insert(self.expert);
             }
-            jit.interpreted(code.only_carried);
+            jit.interpreted(decoded.only_carried);
         }
         true
     }
 
     fn z(&self) -> (ExpertId, &[f64]) {
-        (self.expert, &self.cells[..self.layout.one])
+        (self.expert, &self.registers[..self.map.one])
     }
 
     fn append(&mut self, key: u64, value: f64) {
@@ -203,7 +203,7 @@ impl Stepper for Sparse<'_> {
     fn append_rows(&mut self) {
         self.append_last_rows();
         let ports = &self.network.ports;
-        self.cells[ports.k(0).into()..ports.x(0).into()].fill(0.0);
+        self.registers[ports.k(0).into()..ports.x(0).into()].fill(0.0);
     }
 
     fn wait_at(&mut self, waits: Option<Waits>) {

@@ -32,7 +32,7 @@ impl Writer {
             for (source, weight) in terms {
                 self.0.push_term(source, weight);
             }
-            self.0.end_row(field);
+            self.0.end_equation(field);
         }
         self.0.end_expert()
     }
@@ -47,13 +47,13 @@ pub(crate) fn word(x: u32) -> Value {
 }
 
 pub(crate) fn entry(expert: ExpertId, params: u16, results: u16) -> Entry {
-    let fields = |n| (0..n).map(|i| Place::Field(PORTS.s(1 + i))).collect();
+    let fields = |n| (0..n).map(|i| WordLocation::Field(PORTS.s(1 + i))).collect();
     Entry {
         expert,
         params: vec![ValueType::I32; params.into()],
         results: vec![ValueType::I32; results.into()],
-        param_places: fields(params),
-        result_places: fields(results),
+        param_locations: fields(params),
+        result_locations: fields(results),
     }
 }
 
@@ -133,11 +133,23 @@ fn regions() -> Vec<Region> {
             name: "global".into(),
             first: 1,
             count: 50,
-            cell: Cell::Number,
+            cell: CellWidth::Number,
             values: Domain::Interval(Interval::WORD),
         },
-        Region { name: "memory".into(), first: 101, count: 65_536, cell: Cell::Byte, values: values(255) },
-        Region { name: "output".into(), first: 100_000, count: 16, cell: Cell::Byte, values: values(255) },
+        Region {
+            name: "memory".into(),
+            first: 101,
+            count: 65_536,
+            cell: CellWidth::Byte,
+            values: values(255),
+        },
+        Region {
+            name: "output".into(),
+            first: 100_000,
+            count: 16,
+            cell: CellWidth::Byte,
+            values: values(255),
+        },
     ]
 }
 
@@ -384,7 +396,7 @@ fn creation_runs_the_start_expert() {
     let mut network = goto();
     let start = network.experts.expert_end.len() as ExpertId;
     network.experts.push_term(ONE, 2.0);
-    network.experts.end_row(PORTS.e());
+    network.experts.end_equation(PORTS.e());
     network.experts.end_expert();
     network.start = Some(start);
     let trap = Instance::new(&network).err().unwrap();
@@ -478,15 +490,15 @@ fn what_a_run_begins_with_fits_its_cells() {
         });
         assert_eq!(message, "region `memory` has cells of bytes, and values that are none", "{values:?}");
     }
-    let entry = |places: fn(&mut Entry) -> &mut Vec<Place>, key| {
+    let entry = |places: fn(&mut Entry) -> &mut Vec<WordLocation>, key| {
         changed(&|network| {
-            network.entries.values_mut().for_each(|entry| places(entry)[0] = Place::Row(key));
+            network.entries.values_mut().for_each(|entry| places(entry)[0] = WordLocation::Row(key));
         })
     };
     let message = "key 101 of entry `store_load` is in region `memory`, whose cells are bytes";
-    assert_eq!(entry(|entry| &mut entry.param_places, 101), message);
-    assert_eq!(entry(|entry| &mut entry.param_places, 50), "");
-    assert_eq!(entry(|entry| &mut entry.result_places, 101), "");
+    assert_eq!(entry(|entry| &mut entry.param_locations, 101), message);
+    assert_eq!(entry(|entry| &mut entry.param_locations, 50), "");
+    assert_eq!(entry(|entry| &mut entry.result_locations, 101), "");
     let global = |key| {
         let global = GlobalExport { ty: ValueType::I32, mutable: true, keys: vec![key] };
         changed(&|network| drop(network.globals.insert("g".into(), global.clone())))

@@ -4,7 +4,7 @@
 //! more than one other expert leads to by constant, and at the last step of a run.
 
 use crate::limits::MAX_BRANCH_TERMS;
-use crate::network::{ExpertId, Network, Ports, Row};
+use crate::network::{Equation, ExpertId, Network, Ports};
 
 /// For each expert whether its step ends a token.
 #[derive(Clone, Debug)]
@@ -58,8 +58,8 @@ pub(crate) fn expert_of(x: f64, vocabulary: usize) -> ExpertId {
 }
 
 /// The row of an expert that makes the next expert, if it has one.
-pub(crate) fn next_row(network: &Network, e: ExpertId) -> Option<Row<'_>> {
-    network.experts.rows(e).next_back().filter(|row| row.field == network.ports.e())
+pub(crate) fn next_row(network: &Network, e: ExpertId) -> Option<Equation<'_>> {
+    network.experts.equations(e).next_back().filter(|row| row.field == network.ports.e())
 }
 
 /// The next expert if the `e` row is constant; no row names 0.
@@ -67,8 +67,8 @@ pub(crate) fn constant_next(network: &Network, e: ExpertId) -> Option<ExpertId> 
     let vocabulary = network.experts.len();
     match next_row(network, e) {
         None => Some(0),
-        Some(Row { sources: [], .. }) => Some(0),
-        Some(Row { sources: [Ports::ONE], weights, .. }) => Some(expert_of(weights[0], vocabulary)),
+        Some(Equation { sources: [], .. }) => Some(0),
+        Some(Equation { sources: [Ports::ONE], weights, .. }) => Some(expert_of(weights[0], vocabulary)),
         Some(_) => None,
     }
 }

@@ -11,7 +11,7 @@
 use memmap2::{MmapMut, MmapOptions};
 
 use crate::error::Error;
-use crate::network::{Cell, Region};
+use crate::network::{CellWidth, Region};
 
 /// Size of a trace as an executor holds it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(crate) struct Cells {
     /// Number of keys.
     pub(crate) count: u64,
     /// Width of a cell.
-    pub(crate) cell: Cell,
+    pub(crate) cell: CellWidth,
     /// Offset of the first cell in the mapping, in bytes; a multiple of 8.
     pub(crate) offset: usize,
     /// Whether it is noted where rows are written.
@@ -58,10 +58,10 @@ pub(crate) struct Cells {
 }
 
 /// Bytes of a cell.
-pub(crate) fn cell_bytes(cell: Cell) -> usize {
+pub(crate) fn cell_bytes(cell: CellWidth) -> usize {
     match cell {
-        Cell::Byte => 1,
-        Cell::Number => size_of::<f64>(),
+        CellWidth::Byte => 1,
+        CellWidth::Number => size_of::<f64>(),
     }
 }
 
@@ -146,8 +146,8 @@ impl Trace {
             return 0.0;
         };
         match region.cell {
-            Cell::Byte => self.cells[region.offset + index].into(),
-            Cell::Number => number(&self.cells[region.offset..], index),
+            CellWidth::Byte => self.cells[region.offset + index].into(),
+            CellWidth::Number => number(&self.cells[region.offset..], index),
         }
     }
 
@@ -166,8 +166,8 @@ impl Trace {
         };
         let first = region.offset + index * cell_bytes(region.cell);
         match region.cell {
-            Cell::Byte => self.cells[first] = value as u8,
-            Cell::Number => {
+            CellWidth::Byte => self.cells[first] = value as u8,
+            CellWidth::Number => {
                 self.cells[first..first + size_of::<f64>()].copy_from_slice(&value.to_ne_bytes());
             }
         }
@@ -208,8 +208,8 @@ impl Trace {
             }
             for index in 0..chunk.len() / cell_bytes(region.cell) {
                 let value = match region.cell {
-                    Cell::Byte => chunk[index].into(),
-                    Cell::Number => number(chunk, index),
+                    CellWidth::Byte => chunk[index].into(),
+                    CellWidth::Number => number(chunk, index),
                 };
                 if value != 0.0 {
                     f(region.first + (i * cells + index) as u64, value);

@@ -53,17 +53,17 @@ fn ports(ports: &Ports) -> Result<(), Error> {
 fn experts(network: &Network) -> Result<(), Error> {
     let experts = &network.experts;
     check(covers(&experts.expert_end, experts.fields.len()), || "experts do not cover the rows".into())?;
-    check(experts.row_end.len() == experts.fields.len(), || "not one row end for each row".into())?;
-    check(covers(&experts.row_end, experts.sources.len()), || "rows do not cover the terms".into())?;
+    check(experts.equation_end.len() == experts.fields.len(), || "not one row end for each row".into())?;
+    check(covers(&experts.equation_end, experts.sources.len()), || "rows do not cover the terms".into())?;
     check(experts.weights.len() == experts.sources.len(), || "not one weight for each term".into())?;
     limit("experts", experts.len(), MAX_INDICES)?;
     for e in 0..experts.len() as ExpertId {
-        let fields = &experts.fields[experts.row_range(e)];
+        let fields = &experts.fields[experts.equation_range(e)];
         check(ascending(fields), || format!("rows of expert {e} are not sorted"))?;
         check(fields.last().is_none_or(|f| *f <= network.ports.e()), || {
             format!("expert {e} makes a field that does not exist")
         })?;
-        for row in experts.rows(e) {
+        for row in experts.equations(e) {
             let place = || format!("in the row of field {} of expert {e}", row.field);
             check(ascending(row.sources), || format!("terms are not sorted {}", place()))?;
             check(row.sources.last().is_none_or(|s| usize::from(*s) < network.ports.sources()), || {
@@ -108,16 +108,22 @@ fn regions(network: &Network) -> Result<(), Error> {
             Domain::PowerOfTwo { hi } => hi < 8,
             Domain::Ids(_) => false,
         };
-        check(region.cell == Cell::Number || bytes, || {
+        check(region.cell == CellWidth::Number || bytes, || {
             format!("{} has cells of bytes, and values that are none", place())
         })?;
     }
     for (key, value) in &network.first_rows {
         let region = row(network, *key, || "a first row".into())?;
         check(value.is_finite(), || format!("first row {key} is not finite"))?;
-        check(region.cell == Cell::Number || (value.fract() == 0.0 && (0.0..256.0).contains(value)), || {
-            format!("first row {key} is no byte, which is all that region `{}` has cells for", region.name)
-        })?;
+        check(
+            region.cell == CellWidth::Number || (value.fract() == 0.0 && (0.0..256.0).contains(value)),
+            || {
+                format!(
+                    "first row {key} is no byte, which is all that region `{}` has cells for",
+                    region.name
+                )
+            },
+        )?;
     }
     Ok(())
 }
@@ -133,7 +139,7 @@ fn row(network: &Network, key: u64, place: impl Fn() -> String) -> Result<&Regio
 /// A row that the host writes words to.
 fn word(network: &Network, key: u64, place: impl Fn() -> String) -> Result<(), Error> {
     let region = row(network, key, &place)?;
-    check(region.cell == Cell::Number, || {
+    check(region.cell == CellWidth::Number, || {
         format!("key {key} of {} is in region `{}`, whose cells are bytes", place(), region.name)
     })
 }
@@ -168,15 +174,15 @@ fn boundary(network: &Network) -> Result<(), Error> {
         let place = || format!("entry `{name}`");
         check(entry.expert < vocabulary, || format!("the expert of {} does not exist", place()))?;
         let sides =
-            [(true, &entry.params, &entry.param_places), (false, &entry.results, &entry.result_places)];
+            [(true, &entry.params, &entry.param_locations), (false, &entry.results, &entry.result_locations)];
         for (written, types, places) in sides {
             let words: usize = types.iter().map(|ty| ty.words()).sum();
             check(places.len() == words, || format!("{} has not one place for each word", place()))?;
             for at in places {
                 match *at {
-                    Place::Row(key) if written => word(network, key, place)?,
-                    Place::Row(key) => row(network, key, place).map(drop)?,
-                    Place::Field(field) => check(usize::from(field) < network.ports.fields(), || {
+                    WordLocation::Row(key) if written => word(network, key, place)?,
+                    WordLocation::Row(key) => row(network, key, place).map(drop)?,
+                    WordLocation::Field(field) => check(usize::from(field) < network.ports.fields(), || {
                         format!("{} has a place in a field that does not exist", place())
                     })?,
                 }

@@ -35,12 +35,13 @@ impl Waits {
         let experts = vec![false; network.experts.len()].into();
         let mut waits = Waits { length, position, experts, ..Waits::default() };
         for e in 0..network.experts.len() as ExpertId {
-            let is_query = |row: &crate::network::Row| {
+            let is_query = |row: &crate::network::Equation| {
                 ports.kind(row.field).0 == FieldKind::Q
                     && row.sources == [Ports::ONE]
                     && row.weights == [length as f64]
             };
-            let queries: Vec<Field> = network.experts.rows(e).filter(is_query).map(|row| row.field).collect();
+            let queries: Vec<Field> =
+                network.experts.equations(e).filter(is_query).map(|row| row.field).collect();
             if queries.is_empty() || network.is_terminal(e) {
                 continue;
             }
@@ -96,5 +97,5 @@ fn uses(network: &Network, e: ExpertId, query: Field) -> bool {
     let ports = &network.ports;
     let is_read =
         |source: &u16| matches!(ports.source_kind(*source), (SourceKind::R, i) if ports.q(i) == query);
-    !network.is_terminal(e) && network.experts.rows(e).flat_map(|row| row.sources).any(is_read)
+    !network.is_terminal(e) && network.experts.equations(e).flat_map(|row| row.sources).any(is_read)
 }

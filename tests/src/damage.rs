@@ -67,7 +67,7 @@ impl Run {
             }
             _ => {
                 let visited: BTreeSet<_> = self.path.iter().copied().collect();
-                let rows = visited.iter().flat_map(|e| experts.row_range(*e));
+                let rows = visited.iter().flat_map(|e| experts.equation_range(*e));
                 let terms: Vec<_> =
                     rows.flat_map(|row| experts.term_range(row).map(move |term| (row, term))).collect();
                 let (row, term) = terms[rng.usize(..terms.len())];
@@ -144,11 +144,11 @@ pub fn packets(network: &Network) -> impl Iterator<Item = Range<ExpertId>> {
 pub fn erase(experts: &Experts, erased: Range<ExpertId>) -> Experts {
     let mut copy = Experts::default();
     for e in 0..experts.len() as ExpertId {
-        for row in experts.rows(e).filter(|_| !erased.contains(&e)) {
+        for row in experts.equations(e).filter(|_| !erased.contains(&e)) {
             for (source, weight) in row.sources.iter().zip(row.weights) {
                 copy.push_term(*source, *weight);
             }
-            copy.end_row(row.field);
+            copy.end_equation(row.field);
         }
         copy.end_expert();
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use wasm2onnx_runtime::lockstep::{self, Divergence, End, compare_step_by_step};
 use wasm2onnx_runtime::{
-    Config, Error, Executor, Instance, Network, PAGE_BYTES, Place, SparseOptions, Stepper, TrapCode, Value,
+    Config, Error, Executor, Instance, Network, PAGE_BYTES, SparseOptions, Stepper, TrapCode, Value,
+    WordLocation,
 };
 
 use crate::examples::{Answer, Call};
@@ -186,10 +187,10 @@ pub fn enter(network: &Network, entry: &str, args: &[Value], stepper: &mut dyn S
     let entry = &network.entries[entry];
     let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
     let mut fields = Vec::new();
-    for (place, word) in entry.param_places.iter().zip(words) {
+    for (place, word) in entry.param_locations.iter().zip(words) {
         match place {
-            Place::Field(field) => fields.push((*field, word.into())),
-            Place::Row(key) => stepper.append(*key, word.into()),
+            WordLocation::Field(field) => fields.push((*field, word.into())),
+            WordLocation::Row(key) => stepper.append(*key, word.into()),
         }
     }
     stepper.enter(entry.expert, &fields);

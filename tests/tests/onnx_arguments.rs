@@ -2,7 +2,7 @@
 
 use wasm2onnx::{Attention, Form};
 use wasm2onnx_compiler::{Certified, Options, compile};
-use wasm2onnx_runtime::{Config, Dense, Instance, Place, Sparse, SparseOptions, Value, ValueType};
+use wasm2onnx_runtime::{Config, Dense, Instance, Sparse, SparseOptions, Value, ValueType, WordLocation};
 use wasm2onnx_tests::onnx_file::File;
 use wasm2onnx_tests::onnx_runtime::{Bound, Level, LoopModel, StepModel, follow, model};
 use wasm2onnx_tests::ours::outcome;
@@ -147,7 +147,8 @@ fn softmax_counts_the_rows_of_arguments() {
     .expect("a module");
     let options = Options { exports: Some(vec!["run".to_owned()]), ..Options::default() };
     let network = compile(&wasm, &options).unwrap_or_else(|error| panic!("{error}"));
-    let in_rows = network.entries["run"].param_places.iter().filter(|place| matches!(place, Place::Row(_)));
+    let in_rows =
+        network.entries["run"].param_locations.iter().filter(|place| matches!(place, WordLocation::Row(_)));
     let ports = usize::from(network.ports.rows);
     let before = in_rows.count().div_ceil(ports) - 1;
     assert!(before >= 4, "all arguments are rows of the first steps");

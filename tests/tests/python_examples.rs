@@ -12,8 +12,8 @@ use wasm2onnx::{Attention, Form};
 use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_runtime::lockstep::{End, compare_step_by_step};
 use wasm2onnx_runtime::{
-    Config, Dense, Error, ExpertId, Field, Instance, Network, Place, Ports, Sparse, SparseOptions, Stepper,
-    Value,
+    Config, Dense, Error, ExpertId, Field, Instance, Network, Ports, Sparse, SparseOptions, Stepper, Value,
+    WordLocation,
 };
 use wasm2onnx_tests::examples::{self, Call};
 use wasm2onnx_tests::onnx_runtime::{model, unproved_model};
@@ -369,7 +369,7 @@ fn steps_after_instance_creation_and_with_arguments_that_are_rows() {
     let models = Models::new();
     let network = network("sum", SUM);
     assert!(network.start.is_some());
-    assert!(network.entries["sum"].param_places.iter().any(|place| matches!(place, Place::Row(_))));
+    assert!(network.entries["sum"].param_locations.iter().any(|place| matches!(place, WordLocation::Row(_))));
     let model = models.write(&network, "sum", Form::Step, Attention::Indexed);
     let args = [-5_000_000_000i64, 2, 3, 4, 5, 6, 7];
     let output = script("steps.py", &model, &texts(&args), b"");
@@ -415,10 +415,10 @@ fn enter(network: &Network, entry: &str, args: &[Value], stepper: &mut dyn Stepp
     let entry = &network.entries[entry];
     let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
     let (mut fields, mut rows) = (Vec::new(), 0..network.ports.rows);
-    for (place, word) in entry.param_places.iter().zip(words) {
+    for (place, word) in entry.param_locations.iter().zip(words) {
         match place {
-            Place::Field(field) => fields.push((*field, f64::from(word))),
-            Place::Row(key) => {
+            WordLocation::Field(field) => fields.push((*field, f64::from(word))),
+            WordLocation::Row(key) => {
                 let row = rows.next().expect("there are enough ports");
                 fields.push((network.ports.k(row), *key as f64));
                 fields.push((network.ports.x(row), word.into()));
@@ -563,7 +563,7 @@ fn damaged_weights_change_the_vanilla_transformer_alike() {
         let args = values(&network, entry, args);
         let path = path_of(&network, entry, &args);
         let unchanged = compare_step_by_step(&network, entry, &args, MAX_STEPS).expect("executors agree");
-        let rows = path.iter().flat_map(|e| network.experts.row_range(*e));
+        let rows = path.iter().flat_map(|e| network.experts.equation_range(*e));
         let terms: Vec<_> =
             rows.flat_map(|row| network.experts.term_range(row).map(move |term| (row, term))).collect();
         for _ in 0..CHANGES {

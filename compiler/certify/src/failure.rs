@@ -26,7 +26,7 @@ pub enum Location {
     /// The network as a whole.
     Network,
     /// An expert, and what its map makes.
-    Row {
+    Equation {
         /// The expert.
         expert: ExpertId,
         /// The field that the row makes.
@@ -52,7 +52,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Location::Network => f.write_str("network"),
-            Location::Row { expert, field } => write!(f, "expert {expert}, row {field}"),
+            Location::Equation { expert, field } => write!(f, "expert {expert}, equation of {field}"),
             Location::Expert(expert) => write!(f, "expert {expert}"),
             Location::Region(name) => write!(f, "region `{name}`"),
             Location::Table(name) => write!(f, "table `{name}`"),

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, ExpertId, FieldKind, Ghost, Interval, Source};
 
 use super::failure::{Broken, Failure};
-use super::form::{Form, gcd, small};
+use super::linear::{Linear, gcd, small};
 use super::state::{Bounds, INFINITE, MAX_SPLIT, floor_div};
 use super::step::{Prover, Splits, proved};
 use super::world::ghost_name;
@@ -157,7 +157,7 @@ impl Prover<'_> {
         for case in 0..1 << vars.len() {
             let mark = self.state.mark();
             if self.state.assume(&vars, case) {
-                let mut form = Form::default();
+                let mut form = Linear::default();
                 let mut terms = composed.sources.iter();
                 let lifted = terms.try_for_each(|&(source, c)| self.state.add_source(&mut form, source, c));
                 found = found.hull(match lifted {
@@ -172,7 +172,7 @@ impl Prover<'_> {
 
     /// Bounds of a form plus the gates from the `first` on. Each floor is a constant, its gate minus
     /// a fraction, or split: 0 if the gate is below 1.
-    fn floors(&mut self, composed: &Composed, first: usize, form: Form, splits: usize) -> Option<Bounds> {
+    fn floors(&mut self, composed: &Composed, first: usize, form: Linear, splits: usize) -> Option<Bounds> {
         let want = composed.want;
         let Some(&Gate { row, coefficient }) = composed.gates.get(first) else {
             return Some(self.state.bounds(&form, want));
@@ -192,7 +192,7 @@ impl Prover<'_> {
         }
         let minus_fraction = {
             let factor = coefficient.checked_mul(composed.scale / scale)?;
-            let fraction = self.state.layout.fraction(first)?;
+            let fraction = self.state.variables.fraction(first)?;
             let range = Interval::new(0, i64::try_from(scale - 1).ok()?);
             self.state.declare(fraction, Domain::Interval(range), range);
             let mut sum = form.clone();

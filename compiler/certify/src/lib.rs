@@ -90,8 +90,8 @@
 #![deny(missing_docs)]
 
 mod failure;
-mod form;
 mod ghost;
+mod linear;
 pub mod parallel;
 mod state;
 mod step;

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, ExpertId, Field, FieldKind, Interval, Network, Source, SourceKind};
 
-use super::form::{Form, Var, gcd, small};
+use super::linear::{Linear, Var, gcd, small};
 use super::world::World;
 
 /// Bounds of a form whose box is unbounded, or beyond `i128`.
@@ -70,7 +70,7 @@ struct Fact {
 /// The variables of a proof: the fields of `z`, the sources of `y`, and the fractions that gates
 /// lose to their floors.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
+pub(super) struct Variables {
     fields: Var,
     sources: Var,
 }
@@ -78,7 +78,7 @@ pub(super) struct Layout {
 /// So many gates with floors may occur in one ghost.
 const MAX_FRACTIONS: usize = 8;
 
-impl Layout {
+impl Variables {
     /// The variable of a source that is itself one: read, or a unit that is not linear in fields.
     pub fn source(self, source: Source) -> Var {
         self.fields + Var::from(source)
@@ -105,7 +105,7 @@ const MAX_VARIABLES: usize = 8;
 pub(super) struct State<'a> {
     pub world: &'a World<'a>,
     net: &'a Network,
-    pub layout: Layout,
+    pub variables: Variables,
     expert: ExpertId,
     /// For each variable the expert for which it was last declared, plus 1.
     stamps: Vec<u32>,
@@ -123,12 +123,12 @@ pub(super) struct State<'a> {
 impl<'a> State<'a> {
     pub fn new(world: &'a World<'a>) -> Self {
         let net = world.net;
-        let layout = Layout { fields: net.ports.fields() as Var, sources: net.ports.sources() as Var };
-        let vars = (layout.fields + layout.sources) as usize + MAX_FRACTIONS;
+        let variables = Variables { fields: net.ports.fields() as Var, sources: net.ports.sources() as Var };
+        let vars = (variables.fields + variables.sources) as usize + MAX_FRACTIONS;
         State {
             world,
             net,
-            layout,
+            variables,
             expert: 0,
             stamps: vec![0; vars],
             boxes: vec![Interval::point(0); vars],
@@ -157,7 +157,7 @@ impl<'a> State<'a> {
         self.work.set(0);
         for (field, domain) in self.net.certificate.fields(e) {
             // What is declared of `e` itself is no variable.
-            if Var::from(field) < self.layout.fields {
+            if Var::from(field) < self.variables.fields {
                 self.declare(field.into(), domain, self.world.range(domain));
             }
         }
@@ -186,12 +186,12 @@ impl<'a> State<'a> {
 
     /// Adds `c` times a source to a form in variables. A unit is linear in its gate or value if the
     /// other is one number, in this case at least.
-    pub fn add_source(&self, form: &mut Form, source: Source, c: i128) -> Option<()> {
+    pub fn add_source(&self, form: &mut Linear, source: Source, c: i128) -> Option<()> {
         let ports = &self.net.ports;
         let (kind, i) = self.world.sources[usize::from(source)];
         match kind {
             SourceKind::One => form.add_constant(c),
-            SourceKind::R | SourceKind::W => self.add_var(form, self.layout.source(source), c),
+            SourceKind::R | SourceKind::W => self.add_var(form, self.variables.source(source), c),
             SourceKind::S => self.add_var(form, ports.s(i).into(), c),
             SourceKind::U => {
                 let (n, v) = (Var::from(ports.n(i)), Var::from(ports.v(i)));
@@ -201,13 +201,13 @@ impl<'a> State<'a> {
                 } else if gate.lo == gate.hi {
                     self.add_var(form, v, c.checked_mul(gate.lo.into())?)
                 } else {
-                    self.add_var(form, self.layout.source(source), c)
+                    self.add_var(form, self.variables.source(source), c)
                 }
             }
         }
     }
 
-    fn add_var(&self, form: &mut Form, var: Var, c: i128) -> Option<()> {
+    fn add_var(&self, form: &mut Linear, var: Var, c: i128) -> Option<()> {
         match self.range(var)? {
             x if x.lo == x.hi => form.add_constant(c.checked_mul(x.lo.into())?),
             _ => form.add(var, c),
@@ -236,7 +236,7 @@ impl<'a> State<'a> {
                 }
                 _ if !all => continue,
                 SourceKind::S => Var::from(ports.s(i)),
-                SourceKind::R | SourceKind::W => self.layout.source(source),
+                SourceKind::R | SourceKind::W => self.variables.source(source),
             };
             if self.range(var) == Some(Interval::new(0, 1)) && !into.contains(&var) {
                 into.push(var);
@@ -279,7 +279,7 @@ impl<'a> State<'a> {
 
     fn set(&mut self, var: Var, range: Interval) {
         self.replace(var, range);
-        if var >= self.layout.fields {
+        if var >= self.variables.fields {
             return;
         }
         // Sources that depend on it.
@@ -287,13 +287,13 @@ impl<'a> State<'a> {
         let (kind, i) = ports.kind(var as Field);
         match kind {
             FieldKind::S => {
-                let source = self.layout.source(ports.ys(i));
+                let source = self.variables.source(ports.ys(i));
                 if self.range(source).is_some() {
                     self.replace(source, range);
                 }
             }
             FieldKind::N | FieldKind::V => {
-                let source = self.layout.source(ports.yu(i));
+                let source = self.variables.source(ports.yu(i));
                 let factors = (self.range(ports.n(i).into()), self.range(ports.v(i).into()));
                 if let (Some(_), (Some(n), Some(v))) = (self.range(source), factors)
                     && let Some(product) = product(n, v)
@@ -381,7 +381,7 @@ impl<'a> State<'a> {
     }
 
     /// Assumes that a form lies within bounds, until [`State::forget`] is given what this returns.
-    pub fn assume_fact(&mut self, form: &Form, bounds: Bounds) -> (usize, usize) {
+    pub fn assume_fact(&mut self, form: &Linear, bounds: Bounds) -> (usize, usize) {
         self.load_ghosts();
         let mark = (self.facts.len(), self.fact_terms.len());
         let lo = if bounds.lo == -INFINITE { bounds.lo } else { bounds.lo - form.constant };
@@ -414,12 +414,12 @@ impl<'a> State<'a> {
         Some(Bounds { lo, hi })
     }
 
-    pub fn box_bounds(&self, form: &Form) -> Bounds {
+    pub fn box_bounds(&self, form: &Linear) -> Bounds {
         self.box_of(&form.terms, form.constant).unwrap_or(Bounds::ALL)
     }
 
     /// Bounds of a form, of which only what `want` asks for needs to be found.
-    pub fn bounds(&mut self, form: &Form, want: Bounds) -> Bounds {
+    pub fn bounds(&mut self, form: &Linear, want: Bounds) -> Bounds {
         let mut found = self.box_bounds(form);
         if found.within(want) {
             return found;
@@ -439,7 +439,7 @@ impl<'a> State<'a> {
 
     /// An upper bound by elimination of facts: first of those that make the bound smaller, then of
     /// all; then again beginning with each fact and each of its variables.
-    fn upper(&self, form: &Form, want: i128) -> i128 {
+    fn upper(&self, form: &Linear, want: i128) -> i128 {
         let start = Upper::new(form.clone());
         let mut best = self.descend(start.clone(), want);
         if best > want {
@@ -553,12 +553,12 @@ impl<'a> State<'a> {
 /// `form / scale` is an upper bound.
 #[derive(Clone)]
 struct Upper {
-    form: Form,
+    form: Linear,
     scale: i128,
 }
 
 impl Upper {
-    fn new(form: Form) -> Self {
+    fn new(form: Linear) -> Self {
         Upper { form, scale: 1 }
     }
 }

@@ -8,7 +8,7 @@ use wasm2onnx_runtime::{
 };
 
 use super::failure::{Broken, Declared, Failure, Location, Proved};
-use super::form::{Form, dyadic};
+use super::linear::{Linear, dyadic};
 use super::state::{Bounds, INFINITE, MAX_SPLIT, State, ceil_div, floor_div, product};
 use super::world::World;
 
@@ -24,7 +24,7 @@ pub(super) type Splits = SmallVec<[u32; 8]>;
 /// A row of the map, its weights as integers: the form Σ w·y; a gate's row makes
 /// `⌊relu(form / scale)⌋`.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(super) struct Equation {
     pub field: Field,
     /// Its terms, as indices into the network's.
     pub terms: std::ops::Range<usize>,
@@ -75,7 +75,7 @@ pub(super) struct Prover<'a> {
     pub world: &'a World<'a>,
     pub state: State<'a>,
     pub expert: ExpertId,
-    pub rows: Vec<Row>,
+    pub rows: Vec<Equation>,
     /// Weights of the expert's rows as integers.
     integers: Vec<i64>,
     /// Index of the network's term that is the first of `integers`.
@@ -140,16 +140,16 @@ impl<'a> Prover<'a> {
     /// Finds the range of each source that the map multiplies.
     fn read_sources(&mut self) -> Result<(), Failure> {
         let experts = &self.net.experts;
-        let rows = experts.row_range(self.expert);
+        let rows = experts.equation_range(self.expert);
         if rows.is_empty() {
             return Ok(());
         }
-        for &source in
-            &experts.sources[experts.term_range(rows.start).start..experts.row_end[rows.end - 1] as usize]
+        for &source in &experts.sources
+            [experts.term_range(rows.start).start..experts.equation_end[rows.end - 1] as usize]
         {
-            if self.state.range(self.state.layout.source(source)).is_none() {
+            if self.state.range(self.state.variables.source(source)).is_none() {
                 let (domain, range) = self.source(source)?;
-                self.state.declare(self.state.layout.source(source), domain, range);
+                self.state.declare(self.state.variables.source(source), domain, range);
             }
         }
         Ok(())
@@ -195,7 +195,7 @@ impl<'a> Prover<'a> {
     /// Proves each row exact, and finds where what it makes lies.
     fn exact_rows(&mut self) -> Result<(), Failure> {
         let experts = &self.net.experts;
-        let rows = experts.row_range(self.expert);
+        let rows = experts.equation_range(self.expert);
         self.rows.clear();
         self.integers.clear();
         self.first_term = if rows.is_empty() { 0 } else { experts.term_range(rows.start).start };
@@ -228,7 +228,7 @@ impl<'a> Prover<'a> {
             hi = hi.saturating_add(a.max(b));
         }
         let form = Bounds { lo, hi };
-        self.rows.push(Row { field, terms, scale: 1, form, range: Interval::point(0) });
+        self.rows.push(Equation { field, terms, scale: 1, form, range: Interval::point(0) });
         let mut found = form;
         if total > MAX_EXACT {
             total = self.exact_sum(field, total, &mut found)?;
@@ -247,7 +247,7 @@ impl<'a> Prover<'a> {
             if x.lo >= 0 && i128::from(x.hi) < bits {
                 self.integers.extend([0, 1]);
                 let scale = divisor.into();
-                self.rows.push(Row { field, terms, scale, form: x.into(), range: Interval::point(0) });
+                self.rows.push(Equation { field, terms, scale, form: x.into(), range: Interval::point(0) });
                 return self.finish(field, 0, x.into());
             }
         }
@@ -270,7 +270,7 @@ impl<'a> Prover<'a> {
             hi = hi.saturating_add(a.max(b));
         }
         let form = Bounds { lo, hi };
-        self.rows.push(Row { field, terms, scale: 1 << -finest, form, range: Interval::point(0) });
+        self.rows.push(Equation { field, terms, scale: 1 << -finest, form, range: Interval::point(0) });
         let mut found = form;
         if total > MAX_EXACT {
             // Rule 9: what is rounded is below −2^53 before positive parts are added, so below 0.
@@ -345,8 +345,8 @@ impl<'a> Prover<'a> {
     }
 
     /// The form of a row in variables, in the case that is assumed.
-    pub fn form(&self, row: usize) -> Option<Form> {
-        let mut form = Form::default();
+    pub fn form(&self, row: usize) -> Option<Linear> {
+        let mut form = Linear::default();
         for (source, w) in self.sources(row).iter().zip(self.weights(row)) {
             self.state.add_source(&mut form, *source, i128::from(*w))?;
         }
@@ -421,7 +421,7 @@ impl<'a> Prover<'a> {
 
     fn is_one_of(&self, row: usize, domain: Domain) -> bool {
         let Some(form) = self.form(row) else { return false };
-        let Row { field, scale, .. } = self.rows[row];
+        let Equation { field, scale, .. } = self.rows[row];
         if let Some(constant) = form.as_constant() {
             let is_gate = self.net.ports.kind(field).0 == FieldKind::N;
             let value = if is_gate { constant.max(0) / scale } else { constant };
@@ -457,7 +457,7 @@ impl<'a> Prover<'a> {
                 let mark = self.state.mark();
                 if self.state.assume(&vars, case) {
                     let form = self.form(key);
-                    if form.as_ref().and_then(Form::as_constant) != Some(0) {
+                    if form.as_ref().and_then(Linear::as_constant) != Some(0) {
                         let (region, found) =
                             form.map_or((None, Bounds::ALL), |form| self.find_region(&form));
                         let Some(region) = region else {
@@ -493,7 +493,7 @@ impl<'a> Prover<'a> {
     }
 
     /// The region that a key lies in, and where it lies.
-    fn find_region(&mut self, key: &Form) -> (Option<usize>, Bounds) {
+    fn find_region(&mut self, key: &Linear) -> (Option<usize>, Bounds) {
         let mut found = self.state.box_bounds(key);
         if let Some(region) = self.region(found) {
             return (Some(region), found);
@@ -647,7 +647,7 @@ impl<'a> Prover<'a> {
     #[inline]
     fn source_range(&self, source: Source) -> Interval {
         // All sources of the expert are declared before its rows are looked at.
-        self.state.range(self.state.layout.source(source)).unwrap_or(Interval::new(i64::MIN + 1, i64::MAX))
+        self.state.range(self.state.variables.source(source)).unwrap_or(Interval::new(i64::MIN + 1, i64::MAX))
     }
 
     fn fail(&self, broken: Broken) -> Failure {
@@ -656,7 +656,7 @@ impl<'a> Prover<'a> {
 
     pub fn fail_row(&self, field: Field, broken: Broken) -> Failure {
         let field = FieldName::new(&self.net.ports, field);
-        Failure::new(Location::Row { expert: self.expert, field }, broken)
+        Failure::new(Location::Equation { expert: self.expert, field }, broken)
     }
 }
 

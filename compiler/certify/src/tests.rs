@@ -252,6 +252,6 @@ fn failures_name_their_place() {
     let failure = prove(&network).expect_err("a sum that is not wrapped");
     assert_eq!(
         failure.to_string(),
-        "expert 3, row s1: expert 4 declares 0..=4294967295, proved is 1..=4294967296"
+        "expert 3, equation of s1: expert 4 declares 0..=4294967295, proved is 1..=4294967296"
     );
 }

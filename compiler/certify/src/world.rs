@@ -1,7 +1,8 @@
 //! What is the same for all steps: tables, regions, sets of ids, and the states that runs begin in.
 
 use wasm2onnx_runtime::{
-    Domain, ExpertId, Field, FieldKind, FieldName, IdSetId, Interval, MemoryPages, Network, Place, SourceKind,
+    Domain, ExpertId, Field, FieldKind, FieldName, IdSetId, Interval, MemoryPages, Network, SourceKind,
+    WordLocation,
 };
 
 use super::failure::{Broken, Declared, Failure, Location};
@@ -177,11 +178,13 @@ impl<'a> World<'a> {
         for (name, entry) in &net.entries {
             let place = || Location::Export(name.clone());
             let mut arguments = Vec::new();
-            for at in &entry.param_places {
+            for at in &entry.param_locations {
                 match *at {
-                    Place::Row(key) => accepts(key, word, &place)?,
-                    Place::Field(field) if net.ports.kind(field).0 == FieldKind::S => arguments.push(field),
-                    Place::Field(field) => {
+                    WordLocation::Row(key) => accepts(key, word, &place)?,
+                    WordLocation::Field(field) if net.ports.kind(field).0 == FieldKind::S => {
+                        arguments.push(field)
+                    }
+                    WordLocation::Field(field) => {
                         let name = FieldName::new(&net.ports, field);
                         let broken = Broken::Declaration(format!("{name} is no place for an argument"));
                         return Err(Failure::new(place(), broken));

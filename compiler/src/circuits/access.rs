@@ -1,18 +1,18 @@
 //! Accesses of a packet to memory, tables, cells and bytes: keys, checks, masks, and in which step each can be.
 
-use super::form::{Form, Range, pow2};
+use super::linear::{Linear, Range, pow2};
 use super::packet::Lowering;
 use super::{GhostFact, GhostTerm, RowValue};
 use crate::ir::{Cell, Space, Value};
 use wasm2onnx_runtime::PAGE_BYTES;
 
 /// Forms of cells that are read or written together.
-pub(super) type Cells = smallvec::SmallVec<[Form; 4]>;
+pub(super) type Cells = smallvec::SmallVec<[Linear; 4]>;
 
 /// An access to cells of a space, for finding out which may touch the same.
 pub(super) struct Access {
     space: Space,
-    key: Form,
+    key: Linear,
     cells: u8,
     at: i32,
 }
@@ -28,7 +28,7 @@ impl Lowering<'_> {
         more: Option<Value>,
         offset: u64,
         bytes: u8,
-    ) -> Option<Form> {
+    ) -> Option<Linear> {
         let word = self.word(address);
         let mut address = self.words.canonical(word);
         if let Some(more) = more {
@@ -52,12 +52,12 @@ impl Lowering<'_> {
         Some(gate.times(pow2(-CHECK)).offset(1))
     }
 
-    pub(super) fn read_cell(&mut self, cell: Cell) -> Form {
+    pub(super) fn read_cell(&mut self, cell: Cell) -> Linear {
         if let Some(word) = self.cells.get(&cell) {
             return self.words.canonical(*word);
         }
         let place = self.cx.layout.cells[cell];
-        let form = self.circuit().read(&Form::constant(place.key), Range::new(0, place.max.into()), -1);
+        let form = self.circuit().read(&Linear::constant(place.key), Range::new(0, place.max.into()), -1);
         let at = self.circuit().ready(&form) - 1;
         self.cell_reads.insert(cell, at);
         let word = self.words.word_of(form.clone());
@@ -66,23 +66,23 @@ impl Lowering<'_> {
     }
 
     /// An address, and the first key of its space and their number.
-    pub(super) fn locate(&mut self, address: Value, space: Space, offset: u64) -> (Form, u64, u64) {
+    pub(super) fn locate(&mut self, address: Value, space: Space, offset: u64) -> (Linear, u64, u64) {
         let (base, count) = self.cx.layout.space(space);
         let word = self.word(address);
         (self.words.canonical(word).offset(offset), base, count)
     }
 
     /// The smaller of a number and a constant.
-    pub(super) fn at_most(&mut self, form: Form, max: i64) -> Form {
+    pub(super) fn at_most(&mut self, form: Linear, max: i64) -> Linear {
         if self.circuit().range(&form).hi <= max {
             return form;
         }
-        let excess = self.circuit().unit(&form.clone().offset(-max), &Form::constant(1));
+        let excess = self.circuit().unit(&form.clone().offset(-max), &Linear::constant(1));
         self.circuit().linear(form.plus(-1, &excess), Some(Range::new(0, max)))
     }
 
     /// Latest step among the accesses that may touch the same cells.
-    pub(super) fn latest(accesses: &[Access], space: Space, key: &Form, cells: u8) -> Option<i32> {
+    pub(super) fn latest(accesses: &[Access], space: Space, key: &Linear, cells: u8) -> Option<i32> {
         let apart = |a: &Access| {
             let beside = |d: i64| d >= a.cells.into() || d <= -i64::from(cells);
             a.space != space || key.distance(&a.key).is_some_and(beside)
@@ -125,12 +125,12 @@ impl Lowering<'_> {
         let earlier = earlier.max(Self::latest(&self.stores, space, &key, cells));
         let mut from = earlier.map_or(0, |t| t + 1);
         let (first, step) = match self.all_ok(own.clone()) {
-            None => (key.clone(), Form::constant(1)),
+            None => (key.clone(), Linear::constant(1)),
             Some(gate) => {
                 // Masked stores of one step would need proof that their keys differ.
                 from = self.stores.iter().map(|s| s.at + 1).fold(from, i32::max);
                 from = values.iter().map(|v| self.words.circuit.placed(v, 0)).fold(from, i32::max);
-                let keys = [key.clone(), Form::constant(1)];
+                let keys = [key.clone(), Linear::constant(1)];
                 let (units, at) = self.circuit().masked(&gate, &keys, cells.into(), from);
                 from = at;
                 self.declare_mask(&units[0], &units[1], own.is_some(), cells);
@@ -140,14 +140,14 @@ impl Lowering<'_> {
         let mut at = from;
         for (j, value) in values.into_iter().enumerate() {
             let key = first.plus(j as i64, &step);
-            at = at.max(self.circuit().row(&key, RowValue::Form(value), from));
+            at = at.max(self.circuit().row(&key, RowValue::Linear(value), from));
         }
         self.stores.push(Access { space, key, cells, at });
     }
 
     /// Tells the checker that a masked key is in bounds where it is not 0, and that two units of
     /// one gate go together.
-    pub(super) fn declare_mask(&mut self, masked: &Form, ok: &Form, own: bool, cells: u8) {
+    pub(super) fn declare_mask(&mut self, masked: &Linear, ok: &Linear, own: bool, cells: u8) {
         let (Some((key_unit, at)), Some((ok_unit, ok_at))) =
             (self.circuit().unit_avail(masked), self.circuit().unit_avail(ok))
         else {
@@ -181,14 +181,14 @@ impl Lowering<'_> {
         let from = self.cell_reads.get(&cell).map_or(0, |t| t + 1);
         let from = self.cell_writes.get(&cell).map_or(from, |t| from.max(t + 1));
         let (key, from) = match self.all_ok(None) {
-            None => (Form::constant(place.key), from),
+            None => (Linear::constant(place.key), from),
             Some(gate) => {
                 let from = from.max(self.words.circuit.placed(&form, 0));
-                let (units, at) = self.circuit().masked(&gate, &[Form::constant(place.key)], 1, from);
+                let (units, at) = self.circuit().masked(&gate, &[Linear::constant(place.key)], 1, from);
                 (units[0].clone(), at)
             }
         };
-        let at = self.circuit().row(&key, RowValue::Form(form.clone()), from);
+        let at = self.circuit().row(&key, RowValue::Linear(form.clone()), from);
         self.cell_writes.insert(cell, at);
         let word = self.words.word_of(form);
         self.cells.insert(cell, word);

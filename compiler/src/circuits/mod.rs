@@ -9,7 +9,7 @@
 
 mod access;
 mod exact;
-pub mod form;
+pub mod linear;
 pub mod packet;
 mod print;
 #[cfg(test)]
@@ -18,7 +18,7 @@ pub mod words;
 
 use crate::limits;
 pub use exact::Exact;
-use form::{AtomId, Form, Range};
+use linear::{AtomId, Linear, Range};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -48,30 +48,30 @@ pub enum AtomKind {
     /// A read of the trace.
     Read {
         /// Its key.
-        query: Form,
+        query: Linear,
         /// Its port.
         port: u16,
     },
     /// A read of the tables.
     Lookup {
         /// Its key.
-        query: Form,
+        query: Linear,
         /// Its port.
         port: u16,
     },
     /// ⌊relu(gate)⌋ · value.
     Unit {
         /// Its gate before it is quantized.
-        gate: Form,
+        gate: Linear,
         /// Its value.
-        value: Form,
+        value: Linear,
         /// Its port.
         port: u16,
     },
     /// A named form: expanded in the step where all of it is available, carried after that.
-    Linear(Form),
+    Linear(Linear),
     /// A named form that is always carried: made by the map before the first that reads it.
-    Pinned(Form),
+    Pinned(Linear),
 }
 
 /// An atom.
@@ -96,7 +96,7 @@ pub enum GhostTerm {
     Value(AtomId),
     /// A form of what is available at the ghost's step; its units are gates (if their values are
     /// constant) or values (their gates are then taken to be 1).
-    Form(Form),
+    Linear(Linear),
 }
 
 /// A fact about z_t that the checker would not see by itself.
@@ -118,7 +118,7 @@ pub struct RowOut {
     /// Which map makes it.
     pub at: i32,
     /// Its key, 0 for none.
-    pub key: Form,
+    pub key: Linear,
     /// Its value.
     pub value: RowValue,
 }
@@ -127,7 +127,7 @@ pub struct RowOut {
 #[derive(Clone, Debug)]
 pub enum RowValue {
     /// A form.
-    Form(Form),
+    Linear(Linear),
     /// The first expert of a packet of the same function, by index.
     Packet(u32),
 }
@@ -149,9 +149,9 @@ pub struct Circuit {
     /// Whether a form cannot be a row of any map, so that the circuit is none.
     pub inexact: bool,
     /// Equal units, made at different steps.
-    units: FxHashMap<(Form, Form), SmallVec<[AtomId; 1]>>,
-    reads: FxHashMap<(Form, i32), AtomId>,
-    lookups: FxHashMap<Form, AtomId>,
+    units: FxHashMap<(Linear, Linear), SmallVec<[AtomId; 1]>>,
+    reads: FxHashMap<(Linear, i32), AtomId>,
+    lookups: FxHashMap<Linear, AtomId>,
     ports: Vec<[u16; 4]>,
 }
 
@@ -187,7 +187,7 @@ impl Circuit {
     }
 
     /// A field that the packet begins with.
-    pub fn entry(&mut self, field: u16, source: EntrySource, range: Range) -> Form {
+    pub fn entry(&mut self, field: u16, source: EntrySource, range: Range) -> Linear {
         let found =
             self.atoms.iter().position(|a| matches!(a.kind, AtomKind::Entry { field: f, .. } if f == field));
         let atom = match found {
@@ -196,11 +196,11 @@ impl Circuit {
                 self.atom(Atom { kind: AtomKind::Entry { field, source }, avail: 0, range, entry_only: true })
             }
         };
-        Form::atom(atom)
+        Linear::atom(atom)
     }
 
     /// Bounds of `2^scale` times a form, from where its atoms lie, and the scale; nothing if there are none.
-    fn bounds(&self, form: &Form) -> Option<(i128, i128, u32)> {
+    fn bounds(&self, form: &Linear) -> Option<(i128, i128, u32)> {
         let mut scale = form.constant.scale()?;
         for (_, c) in &form.terms {
             scale = scale.max(c.scale()?);
@@ -221,7 +221,7 @@ impl Circuit {
     }
 
     /// Where a form lies, from where its atoms lie.
-    pub fn range(&self, form: &Form) -> Range {
+    pub fn range(&self, form: &Linear) -> Range {
         if let Some(atom) = form.as_atom() {
             return self.atoms[atom as usize].range;
         }
@@ -233,7 +233,7 @@ impl Circuit {
     }
 
     /// Where `⌊relu(gate)⌋` lies.
-    pub fn quantized(&self, gate: &Form) -> Range {
+    pub fn quantized(&self, gate: &Linear) -> Range {
         match self.bounds(gate) {
             Some((lo, hi, scale)) if scale < 127 => Range::clamped(lo.max(0) >> scale, hi.max(0) >> scale),
             _ => Range::new(0, i64::MAX),
@@ -241,16 +241,16 @@ impl Circuit {
     }
 
     /// First t at which all atoms of the form are in y_t.
-    pub fn ready(&self, form: &Form) -> i32 {
+    pub fn ready(&self, form: &Linear) -> i32 {
         form.terms.iter().map(|t| self.atoms[t.0 as usize].avail).max().unwrap_or(0).max(0)
     }
 
-    fn entry_only(&self, form: &Form) -> bool {
+    fn entry_only(&self, form: &Linear) -> bool {
         form.terms.iter().all(|t| self.atoms[t.0 as usize].entry_only)
     }
 
     /// The form that an atom is multiplied out to in the map of t, if it is.
-    fn open(&self, atom: AtomId, t: i32) -> Option<&Form> {
+    fn open(&self, atom: AtomId, t: i32) -> Option<&Linear> {
         match &self.atoms[atom as usize] {
             Atom { kind: AtomKind::Linear(form), avail, .. } if *avail == t || t < 0 => Some(form),
             _ => None,
@@ -258,22 +258,22 @@ impl Circuit {
     }
 
     /// Whether something in the form is multiplied out in the map of t.
-    fn opens(&self, form: &Form, t: i32) -> bool {
+    fn opens(&self, form: &Linear, t: i32) -> bool {
         form.terms.iter().any(|term| self.open(term.0, t).is_some())
     }
 
     /// The form in terms of what y_t holds: named forms that become available only then are
     /// multiplied out, older ones are carried.
-    pub fn expand(&self, form: &Form, t: i32) -> Form {
+    pub fn expand(&self, form: &Linear, t: i32) -> Linear {
         if !self.opens(form, t) {
             return form.clone();
         }
-        let mut result = Form::constant(form.constant);
+        let mut result = Linear::constant(form.constant);
         for (atom, c) in &form.terms {
             if let Some(inner) = self.open(*atom, t) {
                 result = result.plus(*c, &self.expand(inner, t));
             } else {
-                result = result.plus(*c, &Form::atom(*atom));
+                result = result.plus(*c, &Linear::atom(*atom));
             }
         }
         result
@@ -281,7 +281,7 @@ impl Circuit {
 
     /// Whether the sum of an expanded form is exact whatever the order (rule 1 of the certificate), and its
     /// weights are float64s.
-    pub fn is_exact(&self, form: &Form) -> bool {
+    pub fn is_exact(&self, form: &Linear) -> bool {
         let Some(mut scale) = form.constant.scale() else { return false };
         for (_, c) in &form.terms {
             let Some(s) = c.scale() else { return false };
@@ -307,7 +307,7 @@ impl Circuit {
     }
 
     /// Whether the gate is that of a division by a constant, (x + ½)·fl(1/s), which has its own rule.
-    fn is_reciprocal(gate: &Form) -> bool {
+    fn is_reciprocal(gate: &Linear) -> bool {
         let [(_, w)] = gate.terms[..] else { return false };
         if w.is_power_of_two() || gate.constant + gate.constant != w {
             return false;
@@ -317,7 +317,7 @@ impl Circuit {
     }
 
     /// First t ≥ `from` at whose map the form can be a row; none if there is no such map, however late.
-    pub fn place(&self, form: &Form, from: i32) -> Option<i32> {
+    pub fn place(&self, form: &Linear, from: i32) -> Option<i32> {
         if from < 0 && self.prefetch && self.entry_only(form) {
             let open = self.expand(form, -1);
             if self.is_exact(&open) {
@@ -343,12 +343,12 @@ impl Circuit {
     }
 
     /// First t ≥ `from` at whose map the form can be a row. If there is none, that is noted.
-    pub fn placed(&mut self, form: &Form, from: i32) -> i32 {
+    pub fn placed(&mut self, form: &Linear, from: i32) -> i32 {
         self.place_all(&[form], from)
     }
 
     /// First t ≥ `from` at whose map all forms can be rows. If there is none, that is noted.
-    fn place_all(&mut self, forms: &[&Form], from: i32) -> i32 {
+    fn place_all(&mut self, forms: &[&Linear], from: i32) -> i32 {
         let mut t = from;
         // A form may be exact at one map and not at the next: all have to agree on the same.
         let mut agreed = 0;
@@ -368,7 +368,7 @@ impl Circuit {
 
     /// Takes a port of a kind at the first step from `t` on that has one left and at whose map all forms can be rows, as
     /// they can at `t`.
-    fn port(&mut self, kind: usize, forms: &[&Form], mut t: i32) -> (i32, u16) {
+    fn port(&mut self, kind: usize, forms: &[&Linear], mut t: i32) -> (i32, u16) {
         loop {
             let first = t;
             while self.ports_taken(kind, t) >= if t < 0 { limits::PREFETCHED } else { PORT_LIMITS[kind] } {
@@ -395,19 +395,19 @@ impl Circuit {
     }
 
     /// ⌊relu(gate)⌋ · value, as early as possible.
-    pub fn unit(&mut self, gate: &Form, value: &Form) -> Form {
+    pub fn unit(&mut self, gate: &Linear, value: &Linear) -> Linear {
         self.unit_from(gate, value, -1)
     }
 
     /// ⌊relu(gate)⌋ · value, its rows not in an earlier map than `from`.
-    pub fn unit_from(&mut self, gate: &Form, value: &Form, from: i32) -> Form {
+    pub fn unit_from(&mut self, gate: &Linear, value: &Linear, from: i32) -> Linear {
         let n = self.quantized(gate);
         if n.lo == n.hi {
             return value.times(n.lo);
         }
         let v = self.range(value);
         if v == Range::new(0, 0) {
-            return Form::default();
+            return Linear::default();
         }
         let t = self.place_all(&[gate, value], from);
         let key = (gate.clone(), value.clone());
@@ -416,7 +416,7 @@ impl Circuit {
         if let Some(&atom) =
             made.filter(|a| (from + 1..=t + 1).contains(&self.atoms[**a as usize].avail)).min()
         {
-            return Form::atom(atom);
+            return Linear::atom(atom);
         }
         let (t, port) = self.port(UNIT, &[gate, value], t);
         let corner = |n: i64, v: i64| i128::from(n) * i128::from(v);
@@ -428,61 +428,61 @@ impl Circuit {
         let kind = AtomKind::Unit { gate: gate.clone(), value: value.clone(), port };
         let atom = self.atom(Atom { kind, avail: t + 1, range, entry_only: false });
         self.units.entry(key).or_default().push(atom);
-        Form::atom(atom)
+        Linear::atom(atom)
     }
 
     /// A read of the trace in a map not before `from`; `range` is what its region declares.
-    pub fn read(&mut self, query: &Form, range: Range, from: i32) -> Form {
+    pub fn read(&mut self, query: &Linear, range: Range, from: i32) -> Linear {
         let key = (query.clone(), from);
         if let Some(&atom) = self.reads.get(&key) {
-            return Form::atom(atom);
+            return Linear::atom(atom);
         }
         let t = self.placed(query, from);
         let (t, port) = self.port(READ, &[query], t);
         let kind = AtomKind::Read { query: query.clone(), port };
         let atom = self.atom(Atom { kind, avail: t + 1, range, entry_only: false });
         self.reads.insert(key, atom);
-        Form::atom(atom)
+        Linear::atom(atom)
     }
 
     /// A read of the tables; `range` is that of the entries that the query can name.
-    pub fn lookup(&mut self, query: &Form, range: Range) -> Form {
+    pub fn lookup(&mut self, query: &Linear, range: Range) -> Linear {
         self.lookup_from(query, range, -1)
     }
 
     /// A read of the tables in a map not before `from`.
-    pub fn lookup_from(&mut self, query: &Form, range: Range, from: i32) -> Form {
+    pub fn lookup_from(&mut self, query: &Linear, range: Range, from: i32) -> Linear {
         if let Some(&atom) = self.lookups.get(query) {
-            return Form::atom(atom);
+            return Linear::atom(atom);
         }
         let t = self.placed(query, from);
         let (t, port) = self.port(LOOKUP, &[query], t);
         let kind = AtomKind::Lookup { query: query.clone(), port };
         let atom = self.atom(Atom { kind, avail: t + 1, range, entry_only: false });
         self.lookups.insert(query.clone(), atom);
-        Form::atom(atom)
+        Linear::atom(atom)
     }
 
     /// A read of the packet's own jump table, whose first key is known only when all of them are. Not
     /// shared with reads of other tables at the same index.
-    pub fn lookup_jump(&mut self, index: &Form) -> Form {
+    pub fn lookup_jump(&mut self, index: &Linear) -> Linear {
         // It is exact wherever the table will be.
         let last = index.clone().offset(u32::MAX);
         let t = self.place_all(&[index, &last], 0);
         let (t, port) = self.port(LOOKUP, &[index, &last], t);
         let kind = AtomKind::Lookup { query: index.clone(), port };
-        Form::atom(self.atom(Atom { kind, avail: t + 1, range: Range::IDS, entry_only: false }))
+        Linear::atom(self.atom(Atom { kind, avail: t + 1, range: Range::IDS, entry_only: false }))
     }
 
     /// Units that a claim relates to each other: all made by one map, which is where the checker sees
     /// what they have in common.
-    pub fn together(&mut self, units: &[(Form, Form)], from: i32) -> Vec<Form> {
+    pub fn together(&mut self, units: &[(Linear, Linear)], from: i32) -> Vec<Linear> {
         let mut from = from;
         loop {
-            let made: Vec<Form> =
+            let made: Vec<Linear> =
                 units.iter().map(|(gate, value)| self.unit_from(gate, value, from)).collect();
-            let avail = |form: &Form| form.as_atom().map(|a| self.atoms[a as usize].avail);
-            let is_unit = |form: &&Form| self.unit_avail(form).is_some();
+            let avail = |form: &Linear| form.as_atom().map(|a| self.atoms[a as usize].avail);
+            let is_unit = |form: &&Linear| self.unit_avail(form).is_some();
             let last = made.iter().filter(is_unit).filter_map(avail).max();
             match last {
                 Some(last) if made.iter().filter(is_unit).any(|u| avail(u) != Some(last)) => from = last - 1,
@@ -494,13 +494,13 @@ impl Circuit {
     /// Units that gate the keys of rows, all made for one map: a masked key that is carried would
     /// lose the proof of where it is. Returns the units of `keys` and the map, which has ports for
     /// `rows` rows.
-    pub fn masked(&mut self, gate: &Form, keys: &[Form], rows: u16, from: i32) -> (Vec<Form>, i32) {
+    pub fn masked(&mut self, gate: &Linear, keys: &[Linear], rows: u16, from: i32) -> (Vec<Linear>, i32) {
         let mut t = from.max(0);
         loop {
             while self.ports.get(t as usize + 1).is_some_and(|p| p[ROW] + rows > limits::ROWS) {
                 t += 1;
             }
-            let gated: Vec<(Form, Form)> = keys.iter().map(|key| (gate.clone(), key.clone())).collect();
+            let gated: Vec<(Linear, Linear)> = keys.iter().map(|key| (gate.clone(), key.clone())).collect();
             let units = self.together(&gated, t - 1);
             let ready = units.iter().map(|u| self.ready(u)).max().unwrap_or(t).max(t);
             let fits = self.ports.get(ready as usize + 1).is_none_or(|p| p[ROW] + rows <= limits::ROWS);
@@ -512,10 +512,10 @@ impl Circuit {
     }
 
     /// Appends a row in the first map from `from` on that can. Returns which.
-    pub fn row(&mut self, key: &Form, value: RowValue, from: i32) -> i32 {
+    pub fn row(&mut self, key: &Linear, value: RowValue, from: i32) -> i32 {
         let t = {
-            let mut forms: SmallVec<[&Form; 2]> = SmallVec::from_slice(&[key]);
-            if let RowValue::Form(value) = &value {
+            let mut forms: SmallVec<[&Linear; 2]> = SmallVec::from_slice(&[key]);
+            if let RowValue::Linear(value) = &value {
                 forms.push(value);
             }
             let t = self.place_all(&forms, from.max(0));
@@ -527,7 +527,7 @@ impl Circuit {
 
     /// Names a form of several terms, so that it is carried as one value. `claim` is where it lies
     /// if that is narrower than its terms say; a ghost then tells the checker.
-    pub fn linear(&mut self, form: Form, claim: Option<Range>) -> Form {
+    pub fn linear(&mut self, form: Linear, claim: Option<Range>) -> Linear {
         if form.terms.is_empty() || form.as_atom().is_some() {
             return form;
         }
@@ -541,21 +541,21 @@ impl Circuit {
         if let Some(claimed) = claim
             && (claimed.lo > natural.lo || claimed.hi < natural.hi)
         {
-            let terms = vec![(GhostTerm::Form(form.clone()), 1)];
+            let terms = vec![(GhostTerm::Linear(form.clone()), 1)];
             self.ghosts.push(GhostFact { at: t, until: t, terms, range: claimed });
         }
         if self.careful {
             let kind = AtomKind::Pinned(form);
-            return Form::atom(self.atom(Atom { kind, avail: t + 1, range, entry_only: false }));
+            return Linear::atom(self.atom(Atom { kind, avail: t + 1, range, entry_only: false }));
         }
         let atom = self.atom(Atom { kind: AtomKind::Linear(form), avail: t, range, entry_only });
-        Form::atom(atom)
+        Linear::atom(atom)
     }
 
     /// Whether a form of one term is not much smaller than its term and its constant: what is made of it is exact
     /// as long as numbers of its own size are. Where it is not, as in x − 1000 for an x in 1000 … 1001, it is to be
     /// named, and then is one number of that size.
-    fn is_tight(&self, form: &Form) -> bool {
+    fn is_tight(&self, form: &Linear) -> bool {
         let [(atom, c)] = form.terms[..] else { return false };
         let x = self.atoms[atom as usize].range;
         if x.lo <= 0 && x.hi >= 0 {
@@ -569,25 +569,25 @@ impl Circuit {
     }
 
     /// Names a form whose range follows from ghosts that are declared already.
-    pub fn asserted(&mut self, form: Form, range: Range) -> Form {
+    pub fn asserted(&mut self, form: Linear, range: Range) -> Linear {
         let range = range.meet(self.range(&form));
         let avail = self.placed(&form, 0);
-        Form::atom(self.atom(Atom { kind: AtomKind::Linear(form), avail, range, entry_only: false }))
+        Linear::atom(self.atom(Atom { kind: AtomKind::Linear(form), avail, range, entry_only: false }))
     }
 
     /// Names a form even if it is short, for rules that need a single variable.
-    pub fn named(&mut self, form: Form) -> Form {
+    pub fn named(&mut self, form: Linear) -> Linear {
         if form.as_atom().is_some() || form.terms.is_empty() {
             return form;
         }
         let range = self.range(&form);
         let avail = self.placed(&form, 0);
         let entry_only = self.entry_only(&form);
-        Form::atom(self.atom(Atom { kind: AtomKind::Linear(form), avail, range, entry_only }))
+        Linear::atom(self.atom(Atom { kind: AtomKind::Linear(form), avail, range, entry_only }))
     }
 
     /// Quantized gate and value of a unit's z, for what a checker is told of them.
-    pub fn unit_avail(&self, unit: &Form) -> Option<(AtomId, i32)> {
+    pub fn unit_avail(&self, unit: &Linear) -> Option<(AtomId, i32)> {
         let atom = unit.as_atom()?;
         matches!(self.atoms[atom as usize].kind, AtomKind::Unit { .. })
             .then(|| (atom, self.atoms[atom as usize].avail))

@@ -1,7 +1,7 @@
 //! One packet as a circuit: its words, its effects in program order, and where it goes.
 
 use super::access::{Access, CHECK, Cells};
-use super::form::{Form, Range, pow2};
+use super::linear::{Linear, Range, pow2};
 use super::words::{Gate, Tables, WordId, Words};
 use super::{Circuit, EntrySource, GhostFact, GhostTerm, RowValue};
 use crate::ir::{Callee, Cell, Func, Inst, Op, Value};
@@ -13,7 +13,7 @@ use wasm2onnx_runtime::TrapCode;
 /// Where a packet can go by a constant id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dest {
-    /// Jump number `.0` of the packet's [`Code::jumps`].
+    /// Jump number `.0` of the packet's [`PacketCircuit::jumps`].
     Jump(u32),
     /// The entry of a function.
     Function(Func),
@@ -31,10 +31,10 @@ pub enum Next {
         /// Where to if no bit is 1.
         default: Dest,
         /// Bits and where they lead.
-        choices: Vec<(Form, Dest)>,
+        choices: Vec<(Linear, Dest)>,
     },
     /// An id that was read: from `control`, a table of functions or a jump table.
-    Read(Form),
+    Read(Linear),
 }
 
 /// A jump to a packet of the same function, with the forms of the arguments.
@@ -43,12 +43,12 @@ pub struct Jump {
     /// Index of the packet.
     pub packet: u32,
     /// For each parameter, its form; none for those that are handed over in the frame.
-    pub args: Vec<Option<Form>>,
+    pub args: Vec<Option<Linear>>,
 }
 
 /// A packet, lowered.
 #[derive(Debug)]
-pub struct Code {
+pub struct PacketCircuit {
     /// Its atoms, rows and facts.
     pub circuit: Circuit,
     /// Where it goes.
@@ -56,13 +56,13 @@ pub struct Code {
     /// Jumps within the function.
     pub jumps: Vec<Jump>,
     /// Forms of the values that live on in fields, ascending by value.
-    pub live: Vec<(Value, Form)>,
+    pub live: Vec<(Value, Linear)>,
     /// Fields that the next packet finds by convention.
-    pub fixed: Vec<(u16, Form)>,
+    pub fixed: Vec<(u16, Linear)>,
     /// The frame pointer.
-    pub frame_pointer: Form,
+    pub frame_pointer: Linear,
     /// Checks that can fail, if there are several: bits and sites for the resolver.
-    pub failures: Vec<(Form, Dest)>,
+    pub failures: Vec<(Linear, Dest)>,
     /// Entries of the jump table, if that is not a `Switch`'s.
     pub table: Vec<Dest>,
     /// Offset of the first instruction in the module.
@@ -72,7 +72,7 @@ pub struct Code {
 }
 
 /// What lowering needs to know of the module and the function.
-pub struct Context<'a> {
+pub struct Setting<'a> {
     /// Keys of everything.
     pub layout: &'a Layout,
     /// Frozen tables.
@@ -99,7 +99,7 @@ struct Guard {
 
 /// A packet being lowered.
 pub(super) struct Lowering<'a> {
-    pub(super) cx: &'a Context<'a>,
+    pub(super) cx: &'a Setting<'a>,
     packet: &'a Packet,
     pub(super) words: Words<'a>,
     values: FxHashMap<Value, WordId>,
@@ -113,7 +113,7 @@ pub(super) struct Lowering<'a> {
     pub(super) cell_reads: FxHashMap<Cell, i32>,
     pub(super) cell_writes: FxHashMap<Cell, i32>,
     slot_reads: FxHashMap<u32, i32>,
-    checked_frame_pointer: Option<Form>,
+    checked_frame_pointer: Option<Linear>,
     misfit: bool,
 }
 
@@ -121,7 +121,7 @@ pub(super) struct Lowering<'a> {
 pub const CROSSING: Range = Range::new(-(1 << 33), 1 << 34);
 
 /// Lowers packet `index`. `crossing` has the ranges of values defined in earlier packets and gets those of this one.
-pub fn lower(cx: &Context, index: usize, crossing: &mut FxHashMap<Value, Range>) -> Code {
+pub fn lower(cx: &Setting, index: usize, crossing: &mut FxHashMap<Value, Range>) -> PacketCircuit {
     let packet = &cx.packets.packets[index];
     let circuit = Circuit::new(cx.prefetch && packet.entry == EntryKind::Normal, cx.careful);
     let mut defined = FxHashMap::default();
@@ -163,7 +163,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The frame pointer as the packet finds it.
-    fn raw_frame_pointer(&mut self) -> Form {
+    fn raw_frame_pointer(&mut self) -> Linear {
         let entry = self.packet.entry == EntryKind::Function;
         let normal = matches!(self.packet.entry, EntryKind::Normal | EntryKind::Switched);
         let stack = &self.cx.layout.stack;
@@ -173,7 +173,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The frame pointer, within the limit once the entry has checked it.
-    fn frame_pointer(&mut self) -> Form {
+    fn frame_pointer(&mut self) -> Linear {
         match &self.checked_frame_pointer {
             Some(form) => form.clone(),
             None => self.raw_frame_pointer(),
@@ -205,7 +205,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Word `i` of arguments or results: in a field, or in slot `base` + … of the frame.
-    fn argument(&mut self, i: usize, base: u32) -> Form {
+    fn argument(&mut self, i: usize, base: u32) -> Linear {
         if i < ARGUMENT_FIELDS as usize {
             self.circuit().entry(1 + i as u16, EntrySource::Fixed, Range::WORD)
         } else {
@@ -213,12 +213,12 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn slot_key(&mut self, slot: u32) -> Form {
+    fn slot_key(&mut self, slot: u32) -> Linear {
         let fp = self.raw_frame_pointer();
         fp.offset(self.cx.layout.frame + u64::from(slot))
     }
 
-    fn read_slot(&mut self, slot: u32) -> Form {
+    fn read_slot(&mut self, slot: u32) -> Linear {
         let key = self.slot_key(slot);
         let form = self.circuit().read(&key, Range::WORD, -1);
         let at = self.circuit().ready(&form) - 1;
@@ -332,7 +332,7 @@ impl<'a> Lowering<'a> {
                 let keys = self.cx.layout.tables[*table];
                 let size = keys.count as i64 - 1;
                 let index = self.words.canonical(index);
-                let past = self.circuit().unit(&index.clone().offset(-size), &Form::constant(1));
+                let past = self.circuit().unit(&index.clone().offset(-size), &Linear::constant(1));
                 let inside = self.circuit().linear(index.plus(-1, &past), Some(Range::new(0, size)));
                 let (first, range) =
                     if is_type { (keys.types, Range::WORD) } else { (keys.functions, Range::IDS) };
@@ -409,7 +409,7 @@ impl<'a> Lowering<'a> {
                     Some(word) => *word,
                     None => {
                         let place = self.cx.layout.cells[*cell];
-                        let key = Form::constant(place.key);
+                        let key = Linear::constant(place.key);
                         let form = self.circuit().read(&key, Range::new(0, place.max.into()), -1);
                         let at = self.circuit().ready(&form) - 1;
                         self.cell_reads.insert(*cell, at);
@@ -432,14 +432,14 @@ impl<'a> Lowering<'a> {
     }
 
     /// The bit of a check that failed.
-    fn failed(&mut self, i: usize) -> Form {
+    fn failed(&mut self, i: usize) -> Linear {
         let ok = self.guards[i].ok.clone();
         self.words.bit(&Gate { form: ok.form, negated: !ok.negated })
     }
 
     /// A gate that is in [1, 2) only if all checks so far passed, and `own` (below 2) is 1 or more.
-    pub(super) fn all_ok(&mut self, own: Option<Form>) -> Option<Form> {
-        let mut failures = Form::default();
+    pub(super) fn all_ok(&mut self, own: Option<Linear>) -> Option<Linear> {
+        let mut failures = Linear::default();
         let mut gate = own;
         for i in (0..self.guards.len()).rev() {
             let ok = self.guards[i].ok.clone();
@@ -455,12 +455,12 @@ impl<'a> Lowering<'a> {
         match gate {
             Some(gate) => Some(gate.plus(-1, &failures)),
             None if self.guards.is_empty() => None,
-            None => Some(Form::constant(1).plus(-1, &failures)),
+            None => Some(Linear::constant(1).plus(-1, &failures)),
         }
     }
 
     /// Forms of a jump's arguments, each as its parameter's field or slot wants it.
-    fn jump(&mut self, target: &Target, slots: &mut Vec<(u32, Form)>) -> Jump {
+    fn jump(&mut self, target: &Target, slots: &mut Vec<(u32, Linear)>) -> Jump {
         let next = &self.cx.packets.packets[target.packet as usize];
         let mut args = Vec::new();
         for (param, arg) in next.params.iter().zip(&target.args) {
@@ -487,9 +487,9 @@ impl<'a> Lowering<'a> {
         Jump { packet: target.packet, args }
     }
 
-    fn leave(mut self, index: usize) -> (Code, Vec<(Value, Range)>) {
+    fn leave(mut self, index: usize) -> (PacketCircuit, Vec<(Value, Range)>) {
         let mut jumps: Vec<Jump> = Vec::new();
-        let mut slots: Vec<(u32, Form)> = Vec::new();
+        let mut slots: Vec<(u32, Linear)> = Vec::new();
         let mut fixed = Vec::new();
         let term = self.packet.term.clone();
         for target in term.targets() {
@@ -549,7 +549,7 @@ impl<'a> Lowering<'a> {
                 let word = self.word(*index);
                 let canonical = self.words.canonical(word);
                 let last = targets.len() as i64 - 1;
-                let past = self.circuit().unit(&canonical.clone().offset(-last), &Form::constant(1));
+                let past = self.circuit().unit(&canonical.clone().offset(-last), &Linear::constant(1));
                 let inside = self.circuit().linear(canonical.plus(-1, &past), Some(Range::new(0, last)));
                 Next::Read(self.circuit().lookup_jump(&inside))
             }
@@ -568,7 +568,7 @@ impl<'a> Lowering<'a> {
                     }
                 };
                 self.circuit().row(&return_key, RowValue::Packet(*next), at);
-                self.circuit().row(&frame_key, RowValue::Form(fp.clone()), at);
+                self.circuit().row(&frame_key, RowValue::Linear(fp.clone()), at);
                 self.hand_over(args, self.cx.frame, &mut fixed, &mut slots);
                 fp = fp.offset(frame);
                 self.callee(callee)
@@ -591,7 +591,7 @@ impl<'a> Lowering<'a> {
         for (slot, form) in slots {
             let key = self.slot_key(slot);
             let from = self.slot_reads.get(&slot).map_or(0, |t| t + 1);
-            self.circuit().row(&key, RowValue::Form(form), from);
+            self.circuit().row(&key, RowValue::Linear(form), from);
         }
         if matches!(term, Term::Call { .. } | Term::TailCall { .. } | Term::Return(_)) {
             fixed.push((0, fp.clone()));
@@ -603,9 +603,9 @@ impl<'a> Lowering<'a> {
             }
         }
         let _ = index;
-        let mut live: Vec<(Value, Form)> = live.into_iter().collect();
+        let mut live: Vec<(Value, Linear)> = live.into_iter().collect();
         live.sort_unstable_by_key(|l| l.0);
-        let code = Code {
+        let code = PacketCircuit {
             circuit: self.words.circuit.finished(),
             next,
             jumps,
@@ -625,8 +625,8 @@ impl<'a> Lowering<'a> {
         &mut self,
         values: &[Value],
         base: u32,
-        fixed: &mut Vec<(u16, Form)>,
-        slots: &mut Vec<(u32, Form)>,
+        fixed: &mut Vec<(u16, Linear)>,
+        slots: &mut Vec<(u32, Linear)>,
     ) {
         for (i, value) in values.iter().enumerate() {
             let word = self.word(*value);
@@ -652,7 +652,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// A value that only passes through, as it came.
-    fn entry_form(&mut self, value: Value) -> Form {
+    fn entry_form(&mut self, value: Value) -> Linear {
         let Some(Place::Field(field)) = self.cx.places.of.get(&value).copied() else {
             unreachable!("in a field")
         };
@@ -667,10 +667,10 @@ impl<'a> Lowering<'a> {
     }
 
     /// The next id: a trap if a check failed, otherwise `branch.1` if its gate is 1, otherwise `default`.
-    fn choose(&mut self, default: Dest, branch: Option<(Form, Dest)>) -> Next {
+    fn choose(&mut self, default: Dest, branch: Option<(Linear, Dest)>) -> Next {
         let mut choices = Vec::new();
-        let one = Form::constant(1);
-        let mut failures = Form::default();
+        let one = Linear::constant(1);
+        let mut failures = Linear::default();
         for i in 0..self.guards.len() {
             failures = failures.plus(1, &self.failed(i));
         }
@@ -696,7 +696,7 @@ impl<'a> Lowering<'a> {
         }
         if let Some((gate, dest)) = branch {
             let gate = gate.plus(-1, &failures);
-            let taken = self.circuit().unit(&gate, &Form::constant(1));
+            let taken = self.circuit().unit(&gate, &Linear::constant(1));
             if let Some((failed, _)) = &trap {
                 // A branch is taken only if no check failed.
                 let at = self.circuit().ready(&taken).max(self.words.circuit.ready(failed));
@@ -704,7 +704,7 @@ impl<'a> Lowering<'a> {
                 self.circuit().ghosts.push(GhostFact {
                     at,
                     until: i32::MAX,
-                    terms: vec![(GhostTerm::Form(both), 1)],
+                    terms: vec![(GhostTerm::Linear(both), 1)],
                     range: Range::BIT,
                 });
             }

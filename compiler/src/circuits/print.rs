@@ -1,8 +1,8 @@
 //! Circuits as text.
 
 use super::exact::Exact;
-use super::form::{Form, Range};
-use super::packet::{Code, Dest, Next};
+use super::linear::{Linear, Range};
+use super::packet::{Dest, Next, PacketCircuit};
 use super::{AtomKind, Circuit, EntrySource, GhostTerm, RowValue};
 use crate::print::{Hex, List, snake};
 use std::fmt::{self, Display, Formatter};
@@ -26,7 +26,7 @@ impl Display for Range {
     }
 }
 
-impl Display for Form {
+impl Display for Linear {
     /// As `2^-32·a3 - a1 + 7`.
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         let terms = self.terms.iter().map(|(atom, c)| (*c, Some(format!("a{atom}"))));
@@ -51,7 +51,7 @@ impl Display for GhostTerm {
         match self {
             GhostTerm::Gate(atom) => write!(f, "gate(a{atom})"),
             GhostTerm::Value(atom) => write!(f, "value(a{atom})"),
-            GhostTerm::Form(form) => write!(f, "({form})"),
+            GhostTerm::Linear(form) => write!(f, "({form})"),
         }
     }
 }
@@ -72,7 +72,7 @@ impl Display for Circuit {
         }
         for row in &self.rows {
             match &row.value {
-                RowValue::Form(value) => {
+                RowValue::Linear(value) => {
                     writeln!(f, "    row by map {}: key {}, value {value}", row.at, row.key)?
                 }
                 RowValue::Packet(packet) => {
@@ -94,7 +94,7 @@ impl Display for Circuit {
 }
 
 /// A destination of a packet's code, as text.
-struct To<'a>(&'a Code, Dest);
+struct To<'a>(&'a PacketCircuit, Dest);
 
 impl Display for To<'_> {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
@@ -108,7 +108,7 @@ impl Display for To<'_> {
     }
 }
 
-impl Display for Code {
+impl Display for PacketCircuit {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         self.circuit.fmt(f)?;
         writeln!(f, "    frame pointer {}", self.frame_pointer)?;
@@ -120,7 +120,7 @@ impl Display for Code {
         }
         for jump in &self.jumps {
             let args =
-                jump.args.iter().map(|arg| arg.as_ref().map_or("in the frame".into(), Form::to_string));
+                jump.args.iter().map(|arg| arg.as_ref().map_or("in the frame".into(), Linear::to_string));
             let args: Vec<String> = args.collect();
             writeln!(f, "    arguments of packet {}: ({})", jump.packet, List(&args))?;
         }

@@ -1,11 +1,11 @@
 //! What forms promise: bounds that hold, sums that are exact where it is said, and a later map or none where they are not.
 
-use super::form::pow2;
+use super::linear::pow2;
 use super::*;
 use crate::random::Random;
 
 /// A circuit with entry fields that lie in these ranges.
-fn fields(ranges: &[Range]) -> (Circuit, Vec<Form>) {
+fn fields(ranges: &[Range]) -> (Circuit, Vec<Linear>) {
     let mut circuit = Circuit::new(false, false);
     let field = |(i, range): (usize, &Range)| circuit.entry(i as u16, EntrySource::Fixed, *range);
     let forms = ranges.iter().enumerate().map(field).collect();
@@ -23,9 +23,9 @@ fn range(random: &mut Random) -> Range {
     Range::new(a.min(b), a.max(b))
 }
 
-fn form(random: &mut Random, fields: &[Form]) -> Form {
+fn form(random: &mut Random, fields: &[Linear]) -> Linear {
     let scale = |random: &mut Random| pow2(-[0, 0, 0, 1, 8, 31, 32][random.below(7)]);
-    let mut form = Form::constant(Exact::from(near_power(random, 58)) * scale(random));
+    let mut form = Linear::constant(Exact::from(near_power(random, 58)) * scale(random));
     for field in fields.iter().take(1 + random.below(3)) {
         form = form.plus(Exact::from(near_power(random, 30)) * scale(random), field);
     }
@@ -98,16 +98,18 @@ fn a_sum_is_exact_up_to_2_to_the_53() {
     assert!(!circuit.is_exact(&largest.clone().offset(1)));
     assert!(!circuit.is_exact(&largest.plus(1, &fields[1])));
     assert!(!circuit.is_exact(&largest.times(pow2(-1)).offset(pow2(-1))));
-    assert!(!circuit.is_exact(&Form::constant(pow2(62))) && !circuit.is_exact(&Form::constant(Exact::LOST)));
+    assert!(
+        !circuit.is_exact(&Linear::constant(pow2(62))) && !circuit.is_exact(&Linear::constant(Exact::LOST))
+    );
     // A weight is one, whatever it multiplies.
     assert!(!circuit.is_exact(&fields[1].times((1i64 << 54) + 1)));
     assert!(!circuit.is_exact(&fields[1].times(pow2(-63))) && circuit.is_exact(&fields[1].times(pow2(-62))));
 }
 
 /// `((a − b) << 24) + c`: its lowest byte, moved, and what is added to it.
-fn shifted_difference(circuit: &mut Circuit, a: &Form, b: &Form) -> Form {
+fn shifted_difference(circuit: &mut Circuit, a: &Linear, b: &Linear) -> Linear {
     let difference = a.plus(-1, b).offset(pow2(32));
-    let above = circuit.unit(&difference.times(pow2(-8)), &Form::constant(1));
+    let above = circuit.unit(&difference.times(pow2(-8)), &Linear::constant(1));
     let byte = circuit.linear(difference.plus(-256, &above), Some(Range::BYTE));
     byte.times(pow2(24))
 }
@@ -137,11 +139,11 @@ fn a_sum_that_would_round_waits_for_a_field() {
 fn what_no_map_can_add_up_is_noted() {
     let huge = Range::new(0, 1 << 60);
     for form in [
-        |x: &Form| x.clone().offset(1),
-        |x: &Form| x.times(pow2(40)).times(pow2(40)),
-        |x: &Form| x.times(pow2(-63)),
-        |x: &Form| x.times(Exact::reciprocal(3)).offset(1),
-        |x: &Form| x.times(Exact::reciprocal(3)).offset(Exact::reciprocal(3)),
+        |x: &Linear| x.clone().offset(1),
+        |x: &Linear| x.times(pow2(40)).times(pow2(40)),
+        |x: &Linear| x.times(pow2(-63)),
+        |x: &Linear| x.times(Exact::reciprocal(3)).offset(1),
+        |x: &Linear| x.times(Exact::reciprocal(3)).offset(Exact::reciprocal(3)),
     ] {
         let (mut circuit, fields) = fields(&[huge]);
         let form = form(&fields[0]);
@@ -156,7 +158,7 @@ fn what_no_map_can_add_up_is_noted() {
         let w = Exact::reciprocal(s);
         let gate = fields[0].times(w).offset(w * pow2(-1));
         assert_eq!(circuit.place(&gate, 0), Some(0));
-        circuit.unit(&gate, &Form::constant(1));
+        circuit.unit(&gate, &Linear::constant(1));
     }
     assert!(!circuit.inexact);
 }

@@ -4,7 +4,7 @@
 //! additions and the like do not wrap. Where more is needed, a *view* of the word is made and kept:
 //! canonical in [0, 2^32), signed in [−2^31, 2^31), its bytes, or, for a comparison, a gate.
 
-use super::form::{Exact, Form, Range, pow2};
+use super::linear::{Exact, Linear, Range, pow2};
 use super::{Circuit, GhostFact, GhostTerm};
 use crate::ir::{BinaryOp, UnaryOp};
 use smallvec::SmallVec;
@@ -40,17 +40,17 @@ fn apart(x: &[Segment], y: &[Segment]) -> bool {
 #[derive(Clone, Debug)]
 pub struct Gate {
     /// Below 2.
-    pub form: Form,
+    pub form: Linear,
     /// Whether the bit is 0 where the gate is 1.
     pub negated: bool,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Word {
-    form: Form,
-    canonical: Option<Form>,
-    signed: Option<Form>,
-    bytes: [Option<Form>; 4],
+    form: Linear,
+    canonical: Option<Linear>,
+    signed: Option<Linear>,
+    bytes: [Option<Linear>; 4],
     /// Made of pieces of other words, by shifts, rotations and masks by constants.
     segments: Option<SmallVec<[Segment; 4]>>,
     gate: Option<Gate>,
@@ -90,27 +90,27 @@ impl<'a> Words<'a> {
     }
 
     /// A word that a form is congruent to.
-    pub fn word_of(&mut self, form: Form) -> WordId {
+    pub fn word_of(&mut self, form: Linear) -> WordId {
         let form = self.circuit.linear(form, None);
         self.push(Word { form, ..Word::default() })
     }
 
     /// A word from its bytes, lowest first, each in [0, 255].
-    pub fn word_of_bytes(&mut self, bytes: &[Form]) -> WordId {
-        let mut form = Form::default();
+    pub fn word_of_bytes(&mut self, bytes: &[Linear]) -> WordId {
+        let mut form = Linear::default();
         let mut word = Word::default();
         for (j, byte) in bytes.iter().enumerate() {
             form = form.plus(pow2(8 * j as i32), byte);
             word.bytes[j] = Some(byte.clone());
         }
         for byte in &mut word.bytes[bytes.len()..] {
-            *byte = Some(Form::default());
+            *byte = Some(Linear::default());
         }
         word.form = self.circuit.linear(form, None);
         self.push(word)
     }
 
-    fn word_of_gate(&mut self, form: Form, negated: bool) -> WordId {
+    fn word_of_gate(&mut self, form: Linear, negated: bool) -> WordId {
         if let Some(bit) = self.constant_gate(&form) {
             return self.constant((bit != negated) as u32);
         }
@@ -118,7 +118,7 @@ impl<'a> Words<'a> {
     }
 
     /// The bit of a gate that is always the same.
-    pub fn constant_gate(&self, gate: &Form) -> Option<bool> {
+    pub fn constant_gate(&self, gate: &Linear) -> Option<bool> {
         let range = self.circuit.quantized(gate);
         if range.hi < 1 {
             Some(false)
@@ -135,7 +135,7 @@ impl<'a> Words<'a> {
 
     /// A constant.
     pub fn constant(&mut self, value: u32) -> WordId {
-        self.word_of(Form::constant(value))
+        self.word_of(Linear::constant(value))
     }
 
     /// The constant that a word is, if it is one.
@@ -148,16 +148,16 @@ impl<'a> Words<'a> {
     }
 
     /// A form congruent to the word.
-    pub fn form(&mut self, word: WordId) -> Form {
+    pub fn form(&mut self, word: WordId) -> Linear {
         let w = &self.words[word as usize];
         if !w.lazy {
             return w.form.clone();
         }
         let form = if let Some(segments) = w.segments.clone() {
-            let mut pieces: SmallVec<[(Exact, Form); 4]> =
+            let mut pieces: SmallVec<[(Exact, Linear); 4]> =
                 segments.iter().map(|s| (pow2(s.to.into()), self.bits(s.word, s.from, s.len))).collect();
-            let sum = |pieces: &[(Exact, Form)]| {
-                pieces.iter().fold(Form::default(), |sum, (scale, piece)| sum.plus(*scale, piece))
+            let sum = |pieces: &[(Exact, Linear)]| {
+                pieces.iter().fold(Linear::default(), |sum, (scale, piece)| sum.plus(*scale, piece))
             };
             let mut form = sum(&pieces);
             if !self.circuit.is_exact(&form) && self.circuit.place(&form, 0).is_none() {
@@ -170,8 +170,8 @@ impl<'a> Words<'a> {
             self.circuit.linear(form, None)
         } else {
             let gate = w.gate.clone().expect("a lazy word has segments or a gate");
-            let unit = self.circuit.unit(&gate.form, &Form::constant(1));
-            if gate.negated { Form::constant(1).plus(-1, &unit) } else { unit }
+            let unit = self.circuit.unit(&gate.form, &Linear::constant(1));
+            if gate.negated { Linear::constant(1).plus(-1, &unit) } else { unit }
         };
         let w = &mut self.words[word as usize];
         w.lazy = false;
@@ -186,7 +186,7 @@ impl<'a> Words<'a> {
     }
 
     /// The word itself: a form in [0, 2^32).
-    pub fn canonical(&mut self, word: WordId) -> Form {
+    pub fn canonical(&mut self, word: WordId) -> Linear {
         if let Some(form) = &self.words[word as usize].canonical {
             return form.clone();
         }
@@ -197,7 +197,7 @@ impl<'a> Words<'a> {
     }
 
     /// The word as a signed number: a form in [−2^31, 2^31).
-    pub fn signed(&mut self, word: WordId) -> Form {
+    pub fn signed(&mut self, word: WordId) -> Linear {
         if let Some(form) = &self.words[word as usize].signed {
             return form.clone();
         }
@@ -213,19 +213,19 @@ impl<'a> Words<'a> {
     }
 
     /// The number congruent to the form in [lo, lo + 2^32).
-    fn wrap(&mut self, form: Form, lo: i64) -> Form {
+    fn wrap(&mut self, form: Linear, lo: i64) -> Linear {
         let range = self.circuit.range(&form);
         if range.lo >= lo && range.hi < lo + TWO32 {
             return form;
         }
         let raised = form.offset(turns(lo.saturating_sub(range.lo))).offset(-lo);
-        let carry = self.circuit.unit(&raised.times(pow2(-32)), &Form::constant(1));
+        let carry = self.circuit.unit(&raised.times(pow2(-32)), &Linear::constant(1));
         let wrapped = raised.plus(-TWO32, &carry).offset(lo);
         self.circuit.linear(wrapped, Some(Range::new(lo, lo + TWO32 - 1)))
     }
 
     /// A form congruent to the word that is not negative, for taking bits from.
-    fn raised(&mut self, word: WordId) -> Form {
+    fn raised(&mut self, word: WordId) -> Linear {
         if let Some(form) = &self.words[word as usize].canonical {
             return form.clone();
         }
@@ -235,20 +235,20 @@ impl<'a> Words<'a> {
     }
 
     /// The form if it is not too large to do more arithmetic with, otherwise the canonical one.
-    fn loose(&mut self, word: WordId) -> Form {
+    fn loose(&mut self, word: WordId) -> Linear {
         let form = self.form(word);
         if self.circuit.range(&form).magnitude() <= LOOSE { form } else { self.canonical(word) }
     }
 
     /// Bits `from … from + len` as a number.
-    pub fn bits(&mut self, word: WordId, from: u8, len: u8) -> Form {
+    pub fn bits(&mut self, word: WordId, from: u8, len: u8) -> Linear {
         if let (8, 0, Some(Some(byte))) =
             (len, from % 8, self.words[word as usize].bytes.get(from as usize / 8))
         {
             return byte.clone();
         }
         if let Some(segments) = self.words[word as usize].segments.clone() {
-            let mut form = Form::default();
+            let mut form = Linear::default();
             for s in segments {
                 let (lo, hi) = (s.to.max(from), (s.to + s.len).min(from + len));
                 if lo < hi {
@@ -263,7 +263,7 @@ impl<'a> Words<'a> {
             return self.canonical(word);
         }
         let hi = self.circuit.range(&x).hi;
-        let one = Form::constant(1);
+        let one = Linear::constant(1);
         let end = (from + len) as i32;
         let shifted = |k: i32| (x.times(pow2(-k)), one.clone());
         if hi < 1 << end {
@@ -280,7 +280,7 @@ impl<'a> Words<'a> {
     }
 
     /// Byte `j` of the word.
-    pub fn byte(&mut self, word: WordId, j: usize) -> Form {
+    pub fn byte(&mut self, word: WordId, j: usize) -> Linear {
         let byte = self.bits(word, 8 * j as u8, 8);
         self.words[word as usize].bytes[j] = Some(byte.clone());
         byte
@@ -372,9 +372,9 @@ impl<'a> Words<'a> {
     }
 
     /// The bit of a gate, as a form.
-    pub fn bit(&mut self, gate: &Gate) -> Form {
-        let unit = self.circuit.unit(&gate.form, &Form::constant(1));
-        if gate.negated { Form::constant(1).plus(-1, &unit) } else { unit }
+    pub fn bit(&mut self, gate: &Gate) -> Linear {
+        let unit = self.circuit.unit(&gate.form, &Linear::constant(1));
+        if gate.negated { Linear::constant(1).plus(-1, &unit) } else { unit }
     }
 
     fn complement(&mut self, word: WordId) -> WordId {
@@ -382,7 +382,7 @@ impl<'a> Words<'a> {
             Some(gate) => self.word_of_gate(gate.form, !gate.negated),
             None => {
                 let bit = self.form(word);
-                self.word_of(Form::constant(1).plus(-1, &bit))
+                self.word_of(Linear::constant(1).plus(-1, &bit))
             }
         }
     }
@@ -405,14 +405,14 @@ impl<'a> Words<'a> {
         if range.hi <= 0 {
             return self.word_of_gate(at_least, false);
         }
-        let one = Form::constant(1);
+        let one = Linear::constant(1);
         let units = self.circuit.together(&[(at_least, one.clone()), (at_most, one)], -1);
         let sum = units[0].plus(1, &units[1]).offset(-1);
         let bit = self.circuit.linear(sum, Some(Range::BIT));
         self.word_of(bit)
     }
 
-    fn at_least(&mut self, a: Form, b: Form, negated: bool) -> WordId {
+    fn at_least(&mut self, a: Linear, b: Linear, negated: bool) -> WordId {
         let difference = a.plus(-1, &b);
         self.word_of_gate(difference.times(pow2(-32)).offset(1), negated)
     }
@@ -444,7 +444,7 @@ impl<'a> Words<'a> {
             UnaryOp::Extend8S => self.extend(a, 8),
             UnaryOp::Extend16S => self.extend(a, 16),
             UnaryOp::Popcnt => {
-                let mut sum = Form::default();
+                let mut sum = Linear::default();
                 for j in 0..4 {
                     sum = sum.plus(1, &self.count(2, a, j));
                 }
@@ -458,7 +458,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    fn count(&mut self, table: usize, a: WordId, byte: usize) -> Form {
+    fn count(&mut self, table: usize, a: WordId, byte: usize) -> Linear {
         let byte = self.byte(a, byte);
         self.circuit.lookup(&byte.offset(self.tables.counts[table]), Range::new(0, 8))
     }
@@ -485,7 +485,7 @@ impl<'a> Words<'a> {
             return a;
         }
         let raised = self.raised(a).offset(half);
-        let above = self.circuit.unit(&raised.times(pow2(-bits)), &Form::constant(1));
+        let above = self.circuit.unit(&raised.times(pow2(-bits)), &Linear::constant(1));
         let form = raised.plus(-2 * half, &above).offset(-half);
         let form = self.circuit.linear(form, Some(Range::new(-half, half - 1)));
         self.word_of(form)
@@ -559,7 +559,7 @@ impl<'a> Words<'a> {
         self.word_of(form)
     }
 
-    fn halves(&mut self, a: WordId) -> [Form; 2] {
+    fn halves(&mut self, a: WordId) -> [Linear; 2] {
         [self.bits(a, 16, 16), self.bits(a, 0, 16)]
     }
 
@@ -594,7 +594,7 @@ impl<'a> Words<'a> {
         let cross = self.circuit.unit(&a1, &b0).plus(1, &self.circuit.unit(&a0, &b1));
         let low = self.circuit.unit(&a0, &b0);
         let gate = cross.times(pow2(-16)).plus(pow2(-32), &low);
-        let form = high.plus(1, &self.circuit.unit(&gate, &Form::constant(1)));
+        let form = high.plus(1, &self.circuit.unit(&gate, &Linear::constant(1)));
         self.word_of(form)
     }
 
@@ -608,7 +608,7 @@ impl<'a> Words<'a> {
         if self.is_bit(a) && self.is_bit(b) {
             let (x, y) = (self.form(a), self.form(b));
             let sum = x.plus(1, &y);
-            let one = Form::constant(1);
+            let one = Linear::constant(1);
             let form = match op {
                 BinaryOp::And => self.circuit.unit(&sum.offset(-1), &one),
                 BinaryOp::Or => self.circuit.unit(&sum.offset(1).times(pow2(-1)), &one),
@@ -631,7 +631,7 @@ impl<'a> Words<'a> {
         let widest = if op == BinaryOp::And { ra.min(rb) } else { ra.max(rb) };
         let count = (1..4).find(|n| widest < 1 << (8 * n)).unwrap_or(4) as usize;
         let table = self.tables.bitwise[(op as usize) - (BinaryOp::And as usize)];
-        let mut bytes = SmallVec::<[Form; 4]>::new();
+        let mut bytes = SmallVec::<[Linear; 4]>::new();
         for j in 0..count {
             let (x, y) = (self.byte(a, j), self.byte(b, j));
             bytes.push(self.circuit.lookup(&x.times(256).plus(1, &y).offset(table), Range::BYTE));
@@ -662,7 +662,7 @@ impl<'a> Words<'a> {
                 Some(self.word_of(form))
             }
             BinaryOp::Xor if c.to_le_bytes().contains(&0) => {
-                let mut bytes = SmallVec::<[Form; 4]>::new();
+                let mut bytes = SmallVec::<[Linear; 4]>::new();
                 for (j, c) in c.to_le_bytes().into_iter().enumerate() {
                     let byte = self.byte(a, j);
                     let query = byte.times(256).offset(u32::from(c) + self.tables.bitwise[2]);
@@ -697,7 +697,7 @@ impl<'a> Words<'a> {
                     self.shifted(a, -n)
                 } else if range.within(SIGNED) || self.words[a as usize].signed.is_some() {
                     let raised = self.signed(a).offset(pow2(31));
-                    let unit = self.circuit.unit(&raised.times(pow2(-n)), &Form::constant(1));
+                    let unit = self.circuit.unit(&raised.times(pow2(-n)), &Linear::constant(1));
                     return self.word_of(unit.offset(-pow2(31 - n)));
                 } else {
                     let upper = self.bits(a, n as u8, (32 - n) as u8);
@@ -731,7 +731,7 @@ impl<'a> Words<'a> {
             _ => 3,
         };
         let n = self.bits(b, 0, 5);
-        let mut form = Form::default();
+        let mut form = Linear::default();
         for j in 0..4 {
             let base = self.tables.shifts[which] + 8192 * j as u32;
             let byte = self.byte(a, j);
@@ -776,7 +776,7 @@ impl<'a> Words<'a> {
         let x = self.circuit.named(x);
         let reciprocal = Exact::reciprocal(s);
         let gate = x.times(reciprocal).offset(reciprocal * pow2(-1));
-        let quotient = self.circuit.unit(&gate, &Form::constant(1));
+        let quotient = self.circuit.unit(&gate, &Linear::constant(1));
         if !remainder {
             return self.word_of(quotient);
         }
@@ -788,19 +788,19 @@ impl<'a> Words<'a> {
     /// Quotient and remainder, two bits a step: of the divisor's multiples 1, 2 and 3 those that fit
     /// are taken away, by comparisons that gate the divisor itself. A divisor of 0 counts as 1, so
     /// that the circuit stays in range when the trap before it decides.
-    fn long_division(&mut self, a: WordId, b: WordId) -> [Form; 2] {
-        let one = Form::constant(1);
+    fn long_division(&mut self, a: WordId, b: WordId) -> [Linear; 2] {
+        let one = Linear::constant(1);
         let b = self.canonical(b);
         let is_zero = self.circuit.unit(&b.times(-pow2(-32)).offset(1), &one);
         let divisor = self.circuit.linear(b.plus(1, &is_zero), Some(Range::new(1, TWO32 - 1)));
         let divisor = self.circuit.named(divisor);
-        let (mut quotient, mut rest) = (Form::default(), Form::default());
+        let (mut quotient, mut rest) = (Linear::default(), Linear::default());
         const SCALE: i64 = 1 << 35;
         for digit in (0..16).rev() {
             let next = self.bits(a, 2 * digit, 2);
             let partial = rest.times(4).plus(1, &next);
             let partial = self.circuit.named(partial);
-            let (mut left, mut taken) = (partial.clone(), Form::default());
+            let (mut left, mut taken) = (partial.clone(), Linear::default());
             let mut units = SmallVec::<[_; 3]>::new();
             for j in 1..4 {
                 let gate = partial.plus(-j, &divisor).times(pow2(-35)).offset(1);
@@ -819,7 +819,7 @@ impl<'a> Words<'a> {
                     at,
                     until: at,
                     terms: vec![
-                        (GhostTerm::Form(partial.clone()), 1),
+                        (GhostTerm::Linear(partial.clone()), 1),
                         (GhostTerm::Value(first), -j),
                         (GhostTerm::Gate(unit), -SCALE),
                     ],

@@ -1,7 +1,7 @@
 //! The reference evaluator of the IR, typed or of words: what the phases are compared by.
 //!
 //! It does what the IR's documentation says, one instruction after the other, and keeps its own
-//! stack of frames, so that deep recursion of a program is a trap and not a crash.
+//! stack of activations, so that deep recursion of a program is a trap and not a crash.
 
 pub(crate) mod float;
 
@@ -44,7 +44,7 @@ pub enum Failure {
     NoSuchExport,
 }
 
-struct Frame<'a> {
+struct Activation<'a> {
     func: &'a Function,
     values: Vec<u64>,
     block: Block,
@@ -157,47 +157,47 @@ impl<'a> Machine<'a> {
 
     /// Calls a function with arguments of its own parameters' types.
     fn call_function(&mut self, func: Func, args: &[u64]) -> Result<Vec<u64>, Failure> {
-        let mut frames = vec![self.enter(func, args)];
+        let mut activations = vec![self.enter(func, args)];
         loop {
-            let depth = frames.len();
-            let frame = frames.last_mut().expect("returns before it is empty");
-            let data = &frame.func.blocks[frame.block];
+            let depth = activations.len();
+            let activation = activations.last_mut().expect("returns before it is empty");
+            let data = &activation.func.blocks[activation.block];
             self.fuel = self.fuel.checked_sub(data.insts.len() as u64 + 1).ok_or(Failure::Fuel)?;
             for inst in &data.insts {
                 let args: SmallVec<[u64; 4]> =
-                    inst.args.iter().map(|v| frame.values[v.as_u32() as usize]).collect();
+                    inst.args.iter().map(|v| activation.values[v.as_u32() as usize]).collect();
                 if let Some(value) = self.inst(inst, &args)? {
-                    frame.values[inst.result.expect("it has one").as_u32() as usize] = value;
+                    activation.values[inst.result.expect("it has one").as_u32() as usize] = value;
                 }
             }
-            let get = |frame: &Frame, v: &Value| frame.values[v.as_u32() as usize];
+            let get = |activation: &Activation, v: &Value| activation.values[v.as_u32() as usize];
             match &data.term {
-                Terminator::Jump(call) => frame.goto(call),
+                Terminator::Jump(call) => activation.goto(call),
                 Terminator::Branch { cond, then, otherwise } => {
-                    let call = if get(frame, cond) != 0 { then } else { otherwise };
-                    frame.goto(call);
+                    let call = if get(activation, cond) != 0 { then } else { otherwise };
+                    activation.goto(call);
                 }
                 Terminator::Switch { index, targets, default } => {
-                    let call = targets.get(get(frame, index) as usize).unwrap_or(default);
-                    frame.goto(call);
+                    let call = targets.get(get(activation, index) as usize).unwrap_or(default);
+                    activation.goto(call);
                 }
                 Terminator::Call { callee, args, next } => {
-                    frame.next = Some(*next);
-                    let args: Vec<u64> = args.iter().map(|v| get(frame, v)).collect();
-                    let func = self.callee(frame, callee)?;
+                    activation.next = Some(*next);
+                    let args: Vec<u64> = args.iter().map(|v| get(activation, v)).collect();
+                    let func = self.callee(activation, callee)?;
                     if depth >= self.max_depth {
                         return Err(Failure::Trap(TrapCode::CallStackExhausted));
                     }
-                    frames.push(self.enter(func, &args));
+                    activations.push(self.enter(func, &args));
                 }
                 Terminator::TailCall { callee, args } => {
-                    let args: Vec<u64> = args.iter().map(|v| get(frame, v)).collect();
-                    *frame = self.enter(self.callee(frame, callee)?, &args);
+                    let args: Vec<u64> = args.iter().map(|v| get(activation, v)).collect();
+                    *activation = self.enter(self.callee(activation, callee)?, &args);
                 }
                 Terminator::Return(values) => {
-                    let results: Vec<u64> = values.iter().map(|v| get(frame, v)).collect();
-                    frames.pop();
-                    let Some(caller) = frames.last_mut() else { return Ok(results) };
+                    let results: Vec<u64> = values.iter().map(|v| get(activation, v)).collect();
+                    activations.pop();
+                    let Some(caller) = activations.last_mut() else { return Ok(results) };
                     caller.block = caller.next.take().expect("set by the call");
                     caller.set_params(&results);
                 }
@@ -206,15 +206,16 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn enter(&self, func: Func, args: &[u64]) -> Frame<'a> {
+    fn enter(&self, func: Func, args: &[u64]) -> Activation<'a> {
         let func = &self.module.functions[func];
-        let mut frame = Frame { func, values: vec![0; func.values.len()], block: func.entry, next: None };
-        frame.set_params(args);
-        frame
+        let mut activation =
+            Activation { func, values: vec![0; func.values.len()], block: func.entry, next: None };
+        activation.set_params(args);
+        activation
     }
 
-    fn callee(&self, frame: &Frame, callee: &Callee) -> Result<Func, Failure> {
-        let get = |v: &Value| frame.values[v.as_u32() as usize] as u32;
+    fn callee(&self, activation: &Activation, callee: &Callee) -> Result<Func, Failure> {
+        let get = |v: &Value| activation.values[v.as_u32() as usize] as u32;
         match callee {
             Callee::Direct(func) => Ok(*func),
             Callee::Reference(v) => Ok(Func::from_u32(get(v) - 1)),
@@ -278,7 +279,7 @@ impl<'a> Machine<'a> {
             Op::Store { space, bytes, offset } => {
                 let address = (args[0] + offset) as usize;
                 let end = address + *bytes as usize;
-                let grows = *space == Space::Output;
+                let grows = *space == Space::Stdout;
                 let bytes_of = self.space(*space);
                 if grows && bytes_of.len() < end {
                     bytes_of.resize(end, 0);
@@ -348,8 +349,8 @@ impl<'a> Machine<'a> {
     fn space(&mut self, space: Space) -> &mut Vec<u8> {
         match space {
             Space::Memory => &mut self.memory,
-            Space::Prompt => &mut self.stdin,
-            Space::Output => &mut self.stdout,
+            Space::Stdin => &mut self.stdin,
+            Space::Stdout => &mut self.stdout,
             Space::Data => &mut self.passive_data,
             Space::Table(_) | Space::Elements => unreachable!("a space of words"),
         }
@@ -395,7 +396,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-impl Frame<'_> {
+impl Activation<'_> {
     fn goto(&mut self, call: &BlockCall) {
         let args: SmallVec<[u64; 8]> = call.args.iter().map(|v| self.values[v.as_u32() as usize]).collect();
         self.block = call.block;

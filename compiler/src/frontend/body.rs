@@ -25,7 +25,7 @@ pub struct Allocations {
     validator: FuncValidatorAllocations,
     reader: OperatorsReaderAllocations,
     stack: Vec<Value>,
-    frames: Vec<Frame>,
+    constructs: Vec<Construct>,
 }
 
 /// Validates a body and translates it.
@@ -80,8 +80,8 @@ pub fn translate(
 }
 
 /// A construct that is open: a block, loop, if or the function itself.
-struct Frame {
-    kind: FrameKind,
+struct Construct {
+    kind: ConstructKind,
     /// Height of the operand stack below its parameters.
     height: usize,
     /// Where its end is. (Of the function: nowhere, its end returns.)
@@ -92,7 +92,7 @@ struct Frame {
     opened: Opened,
 }
 
-enum FrameKind {
+enum ConstructKind {
     /// Entered in unreachable code.
     Dead,
     Function,
@@ -116,7 +116,7 @@ pub(super) struct Body<'a> {
     pub(super) b: Builder<'a>,
     ssa: Ssa,
     stack: &'a mut Vec<Value>,
-    frames: &'a mut Vec<Frame>,
+    constructs: &'a mut Vec<Construct>,
     reachable: bool,
 }
 
@@ -139,13 +139,19 @@ impl<'a> Body<'a> {
             let param = func.add_param(func.entry, *ty);
             ssa.set(func.entry, local as u32, param);
         }
-        let Allocations { stack, frames, .. } = allocations;
+        let Allocations { stack, constructs, .. } = allocations;
         stack.clear();
-        frames.clear();
+        constructs.clear();
         let opened = ssa.open(func.entry);
-        frames.push(Frame { kind: FrameKind::Function, height: 0, end: func.entry, results, opened });
+        constructs.push(Construct {
+            kind: ConstructKind::Function,
+            height: 0,
+            end: func.entry,
+            results,
+            opened,
+        });
         let block = func.entry;
-        Ok(Body { context, b: Builder { func, block, offset: 0 }, ssa, stack, frames, reachable: true })
+        Ok(Body { context, b: Builder { func, block, offset: 0 }, ssa, stack, constructs, reachable: true })
     }
 
     pub(super) fn pop(&mut self) -> Value {
@@ -175,7 +181,13 @@ impl<'a> Body<'a> {
                 Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                     let (height, end) = (self.stack.len(), self.b.block);
                     let opened = self.ssa.open(end);
-                    self.frames.push(Frame { kind: FrameKind::Dead, height, end, results: 0, opened });
+                    self.constructs.push(Construct {
+                        kind: ConstructKind::Dead,
+                        height,
+                        end,
+                        results: 0,
+                        opened,
+                    });
                 }
                 _ => {}
             }
@@ -259,8 +271,8 @@ impl<'a> Body<'a> {
                 let end = self.join(&results);
                 let height = self.stack.len() - params.len();
                 let opened = self.ssa.open(self.b.block);
-                let kind = FrameKind::Block;
-                self.frames.push(Frame { kind, height, end, results: results.len(), opened });
+                let kind = ConstructKind::Block;
+                self.constructs.push(Construct { kind, height, end, results: results.len(), opened });
             }
             Operator::Loop { blockty } => self.enter_loop(*blockty)?,
             Operator::If { blockty } => self.enter_if(*blockty)?,
@@ -469,7 +481,7 @@ impl<'a> Body<'a> {
     }
 
     fn return_results(&mut self) {
-        let args = self.top(self.frames[0].results);
+        let args = self.top(self.constructs[0].results);
         self.b.terminate(Terminator::Return(args));
         self.reachable = false;
     }
@@ -513,8 +525,8 @@ impl<'a> Body<'a> {
         self.ssa.edge(self.b.block, 0, header);
         self.stack.extend(&self.b.func.blocks[header].params);
         self.b.block = header;
-        let kind = FrameKind::Loop { header, params: params.len() };
-        self.frames.push(Frame { kind, height, end, results: results.len(), opened });
+        let kind = ConstructKind::Loop { header, params: params.len() };
+        self.constructs.push(Construct { kind, height, end, results: results.len(), opened });
         Ok(())
     }
 
@@ -533,21 +545,23 @@ impl<'a> Body<'a> {
         self.ssa.edge(self.b.block, 1, otherwise);
         self.b.block = then;
         let height = self.stack.len() - params.len();
-        let kind = FrameKind::If { otherwise, params: self.top(params.len()) };
-        self.frames.push(Frame { kind, height, end, results: results.len(), opened });
+        let kind = ConstructKind::If { otherwise, params: self.top(params.len()) };
+        self.constructs.push(Construct { kind, height, end, results: results.len(), opened });
         Ok(())
     }
 
     /// `else`
     fn otherwise(&mut self) {
-        let frame = self.frames.last_mut().expect("validated");
-        if let FrameKind::Dead = frame.kind {
+        let construct = self.constructs.last_mut().expect("validated");
+        if let ConstructKind::Dead = construct.kind {
             return;
         }
-        let FrameKind::If { otherwise, params } = std::mem::replace(&mut frame.kind, FrameKind::Else) else {
+        let ConstructKind::If { otherwise, params } =
+            std::mem::replace(&mut construct.kind, ConstructKind::Else)
+        else {
             unreachable!("validated")
         };
-        let (height, end, results) = (frame.height, frame.end, frame.results);
+        let (height, end, results) = (construct.height, construct.end, construct.results);
         if self.reachable {
             let args = self.top(results);
             self.jump(end, args);
@@ -559,44 +573,44 @@ impl<'a> Body<'a> {
     }
 
     fn end(&mut self) {
-        let frame = self.frames.pop().expect("validated");
-        match frame.kind {
-            FrameKind::Dead => return,
-            FrameKind::Function => {
+        let construct = self.constructs.pop().expect("validated");
+        match construct.kind {
+            ConstructKind::Dead => return,
+            ConstructKind::Function => {
                 if self.reachable {
-                    let args = self.top(frame.results);
+                    let args = self.top(construct.results);
                     self.b.terminate(Terminator::Return(args));
                 }
                 return;
             }
-            FrameKind::Block | FrameKind::Else => {}
-            FrameKind::Loop { header, .. } => {
-                self.ssa.close(frame.opened, header);
+            ConstructKind::Block | ConstructKind::Else => {}
+            ConstructKind::Loop { header, .. } => {
+                self.ssa.close(construct.opened, header);
                 self.ssa.seal(self.b.func, header);
             }
             // Without an `else`, the other arm passes the parameters on.
-            FrameKind::If { otherwise, params } => {
+            ConstructKind::If { otherwise, params } => {
                 if self.reachable {
-                    let args = self.top(frame.results);
-                    self.jump(frame.end, args);
+                    let args = self.top(construct.results);
+                    self.jump(construct.end, args);
                 }
                 self.b.block = otherwise;
                 self.reachable = true;
-                self.stack.truncate(frame.height);
+                self.stack.truncate(construct.height);
                 self.stack.extend(params);
             }
         }
         if self.reachable {
-            let args = self.top(frame.results);
-            self.jump(frame.end, args);
+            let args = self.top(construct.results);
+            self.jump(construct.end, args);
         }
-        self.ssa.close(frame.opened, frame.end);
-        self.stack.truncate(frame.height);
-        self.reachable = self.ssa.has_preds(frame.end);
+        self.ssa.close(construct.opened, construct.end);
+        self.stack.truncate(construct.height);
+        self.reachable = self.ssa.has_preds(construct.end);
         if self.reachable {
-            self.b.block = frame.end;
+            self.b.block = construct.end;
             // Only results yet: parameters for locals come when these are read.
-            self.stack.extend(&self.b.func.blocks[frame.end].params[..frame.results]);
+            self.stack.extend(&self.b.func.blocks[construct.end].params[..construct.results]);
         }
     }
 
@@ -605,24 +619,24 @@ impl<'a> Body<'a> {
         self.ssa.edge(self.b.block, 0, block);
     }
 
-    fn frame(&self, depth: u32) -> &Frame {
-        &self.frames[self.frames.len() - 1 - depth as usize]
+    fn construct(&self, depth: u32) -> &Construct {
+        &self.constructs[self.constructs.len() - 1 - depth as usize]
     }
 
     /// How many values a branch to a label takes.
     fn label_arity(&self, depth: u32) -> usize {
-        match self.frame(depth) {
-            Frame { kind: FrameKind::Loop { params, .. }, .. } => *params,
-            frame => frame.results,
+        match self.construct(depth) {
+            Construct { kind: ConstructKind::Loop { params, .. }, .. } => *params,
+            construct => construct.results,
         }
     }
 
     /// Block of a label; none for the function's, which returns.
     fn label_block(&self, depth: u32) -> Option<Block> {
-        match &self.frame(depth).kind {
-            FrameKind::Function => None,
-            FrameKind::Loop { header, .. } => Some(*header),
-            _ => Some(self.frame(depth).end),
+        match &self.construct(depth).kind {
+            ConstructKind::Function => None,
+            ConstructKind::Loop { header, .. } => Some(*header),
+            _ => Some(self.construct(depth).end),
         }
     }
 

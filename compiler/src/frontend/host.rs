@@ -34,7 +34,7 @@ pub fn emit(
             let limit = b.word(context.stdout_bytes);
             let full = b.word_op(BinaryOp::GeU, position, limit);
             b.trap_if(TrapCode::OutputLimit, full);
-            let store = Op::Store { space: Space::Output, bytes: 1, offset: 0 };
+            let store = Op::Store { space: Space::Stdout, bytes: 1, offset: 0 };
             b.effect(store, Type::I32, &[position, args[0]]);
             let one = b.word(1);
             let next = b.word_op(BinaryOp::Add, position, one);
@@ -47,7 +47,7 @@ pub fn emit(
             let length = b.value(Op::CellGet(length_cell), Type::I32, &[]);
             let position = b.value(Op::CellGet(position_cell), Type::I32, &[]);
             let more = b.word_op(BinaryOp::LtU, position, length);
-            let load = Op::Load { space: Space::Prompt, bytes: 1, signed: false, offset: 0 };
+            let load = Op::Load { space: Space::Stdin, bytes: 1, signed: false, offset: 0 };
             let byte = b.value(load, Type::I32, &[position]);
             let end = b.word(u32::MAX);
             let result = b.select(Type::I32, more, byte, end);

@@ -82,9 +82,9 @@ pub fn explain(binary: &[u8], options: &Options, names: &[String], error: Compil
     if let Err(invalid) = validate(WasmFeatures::all()) {
         return if known.is_some() { error } else { invalid.into() };
     }
-    let place = Place::of(binary, offset);
+    let place = Site::of(binary, offset);
     let by_operator = match &place {
-        Place::Function(_, Some(op)) => of_operator(op),
+        Site::Function(_, Some(op)) => of_operator(op),
         _ => None,
     };
     let needed = |proposal: &&Proposal| validate(WasmFeatures::all().difference(proposal.feature)).is_err();
@@ -97,12 +97,12 @@ pub fn explain(binary: &[u8], options: &Options, names: &[String], error: Compil
         by_operator.or_else(|| PROPOSALS.iter().find(needed)).or_else(|| PROPOSALS.iter().rev().find(enough));
     let Some(proposal) = proposal else { return error };
     let (what, function) = known.unwrap_or_else(|| match &place {
-        Place::Function(index, op) => {
+        Site::Function(index, op) => {
             let name = names.get(*index as usize).cloned().unwrap_or_else(|| format!("func[{index}]"));
             let what = op.as_ref().map_or_else(|| "the type of a local".to_owned(), operator_name);
             (what, Some((name, *index)))
         }
-        Place::Section(section, item) => (declaration(proposal, section, item.as_deref()), None),
+        Site::Section(section, item) => (declaration(proposal, section, item.as_deref()), None),
     });
     let advice = Some(format!("It is of the {} proposal: {}", proposal.name, proposal.advice));
     ErrorKind::Unsupported { what, function, offset, advice }.into()
@@ -136,15 +136,15 @@ fn declaration(proposal: &Proposal, section: &str, item: Option<&str>) -> String
 }
 
 /// What lies at an offset in a module.
-enum Place<'a> {
+enum Site<'a> {
     /// In a function, by its index: an instruction, or what comes before the first one.
     Function(u32, Option<Operator<'a>>),
     /// In a section, by its name: in which item, in words, or between them.
     Section(&'static str, Option<String>),
 }
 
-impl<'a> Place<'a> {
-    fn of(binary: &'a [u8], offset: u64) -> Place<'a> {
+impl<'a> Site<'a> {
+    fn of(binary: &'a [u8], offset: u64) -> Site<'a> {
         let mut function = 0;
         let (mut section, mut item) = ("first", None);
         for payload in Parser::new(0).parse_all(binary).map_while(Result::ok) {
@@ -160,7 +160,7 @@ impl<'a> Place<'a> {
                     let reader = body.get_operators_reader().into_iter();
                     let operators = reader.flat_map(|reader| reader.into_iter_with_offsets());
                     let operators = operators.map_while(Result::ok).take_while(|(_, at)| *at <= offset);
-                    return Place::Function(function, operators.last().map(|(op, _)| op));
+                    return Site::Function(function, operators.last().map(|(op, _)| op));
                 }
                 Payload::CodeSectionEntry(_) => function += 1,
                 _ => {}
@@ -172,7 +172,7 @@ impl<'a> Place<'a> {
                 item = item_at(&payload, offset);
             }
         }
-        Place::Section(section, item)
+        Site::Section(section, item)
     }
 }
 

@@ -1,7 +1,7 @@
 //! SSA construction for the locals of a function, while its control flow graph is being made.
 //!
 //! The algorithm of Braun et al., "Simple and Efficient Construction of Static Single Assignment
-//! Form" (2013), without recursion. Structured control makes two things simpler: only loop headers
+//! Linear" (2013), without recursion. Structured control makes two things simpler: only loop headers
 //! are read before all their predecessors are known, and every cycle goes through a loop header.
 //! So a block parameter is made in advance only at loop headers; at other joins the values of all
 //! predecessors are known first, and there is a parameter only where they differ. And where a

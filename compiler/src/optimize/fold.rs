@@ -77,7 +77,7 @@ impl Bound {
 }
 
 /// What the rules may ask.
-pub trait Context {
+pub trait Known {
     /// What made a value.
     fn def(&self, value: Value) -> Def;
     /// What is known of its bits.
@@ -107,7 +107,7 @@ fn again_unary(op: UnaryOp, a: Value) -> Step {
 }
 
 /// Applies rules until none applies. Only for operations without side effects.
-pub fn fold(cx: &mut impl Context, mut op: Op, mut args: Values) -> Folded {
+pub fn fold(cx: &mut impl Known, mut op: Op, mut args: Values) -> Folded {
     // Each rule makes an operation simpler; the limit is against mistakes in them.
     for _ in 0..16 {
         let step = match op {
@@ -138,7 +138,7 @@ pub fn fold(cx: &mut impl Context, mut op: Op, mut args: Values) -> Folded {
     Folded::Op(op, args)
 }
 
-fn constant_of(cx: &impl Context, value: Value) -> Option<u32> {
+fn constant_of(cx: &impl Known, value: Value) -> Option<u32> {
     match cx.def(value) {
         Def::Const(bits) => Some(bits),
         _ => None,
@@ -146,7 +146,7 @@ fn constant_of(cx: &impl Context, value: Value) -> Option<u32> {
 }
 
 /// What is known of the bits of an operation's result.
-pub fn bound_of(cx: &impl Context, op: &Op, args: &[Value]) -> Bound {
+pub fn bound_of(cx: &impl Known, op: &Op, args: &[Value]) -> Bound {
     let bound = |i: usize| cx.bound(args[i]);
     let max = |i: usize| cx.bound(args[i]).max;
     let amount = || constant_of(cx, args[1]);
@@ -191,7 +191,7 @@ pub fn bound_of(cx: &impl Context, op: &Op, args: &[Value]) -> Bound {
     }
 }
 
-fn fold_unary(cx: &mut impl Context, op: UnaryOp, a: Value) -> Step {
+fn fold_unary(cx: &mut impl Known, op: UnaryOp, a: Value) -> Step {
     let def = cx.def(a);
     if let Def::Const(bits) = def {
         return Step::Const(evaluate::unary(op, Type::I32, bits as u64) as u32);
@@ -237,7 +237,7 @@ fn fold_unary(cx: &mut impl Context, op: UnaryOp, a: Value) -> Step {
     }
 }
 
-fn fold_binary(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value) -> Step {
+fn fold_binary(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value) -> Step {
     let (first, second) = (constant_of(cx, a), constant_of(cx, b));
     if let (Some(x), Some(y)) = (first, second) {
         return Step::Const(evaluate::binary(op, Type::I32, x as u64, y as u64) as u32);
@@ -304,7 +304,7 @@ fn fold_binary(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value) -> Step 
 }
 
 /// `a op c` for a constant c, and a that is none. `b` is the value of c.
-fn with_constant(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value, c: u32) -> Step {
+fn with_constant(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value, c: u32) -> Step {
     let def = cx.def(a);
     // The other operand's constant if it is the same operation: both can be one.
     let inner = match def {
@@ -377,7 +377,7 @@ fn with_constant(cx: &mut impl Context, op: BinaryOp, a: Value, b: Value, c: u32
 }
 
 /// A shift by c of a shift by the same amount the other way.
-fn shift_back(cx: &mut impl Context, op: BinaryOp, def: Def, c: u32) -> Step {
+fn shift_back(cx: &mut impl Known, op: BinaryOp, def: Def, c: u32) -> Step {
     let Def::Binary(inner, x, y) = def else { return Step::Keep };
     if constant_of(cx, y) != Some(c) {
         return Step::Keep;
@@ -398,7 +398,7 @@ fn shift_back(cx: &mut impl Context, op: BinaryOp, def: Def, c: u32) -> Step {
 }
 
 fn compare(
-    cx: &mut impl Context,
+    cx: &mut impl Known,
     op: BinaryOp,
     a: Value,
     b: Value,
@@ -464,7 +464,7 @@ fn compare(
     }
 }
 
-fn fold_select(cx: &mut impl Context, cond: Value, a: Value, b: Value) -> Step {
+fn fold_select(cx: &mut impl Known, cond: Value, a: Value, b: Value) -> Step {
     let select = |cond, a, b| Step::Again(Op::Select, smallvec![cond, a, b]);
     if a == b {
         return Step::Value(a);

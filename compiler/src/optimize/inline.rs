@@ -38,7 +38,7 @@ pub fn run(module: &mut Module) {
     let total: usize = module.functions.keys().map(|id| sizes[id]).sum();
     let mut budget = total * 3 / 10 + 1000;
     let mut done = EntitySet::with_capacity(module.functions.len());
-    let mut plan: Plan = SecondaryMap::new();
+    let mut plan: Decisions = SecondaryMap::new();
     plan.resize(module.functions.len());
     for Node { func: id, recursive } in &order {
         let mut planned = Planned::default();
@@ -85,7 +85,7 @@ pub fn run(module: &mut Module) {
 }
 
 /// What is to become of each function.
-type Plan = SecondaryMap<Func, Planned>;
+type Decisions = SecondaryMap<Func, Planned>;
 
 /// What is to become of a function.
 #[derive(Clone, Default)]
@@ -150,7 +150,7 @@ struct Level {
 
 /// Puts functions in place of the chosen calls of a function, and in place of their chosen calls. Each block is moved or
 /// copied once to where it will be, however deep the calls are.
-fn expand(module: &mut Module, plan: &mut Plan, id: Func) {
+fn expand(module: &mut Module, plan: &mut Decisions, id: Func) {
     let root = std::mem::take(&mut plan[id].chosen);
     if root.is_empty() {
         return;

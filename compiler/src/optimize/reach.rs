@@ -69,8 +69,8 @@ pub fn drop_cells(module: &mut Module) {
     {
         match inst.op {
             Op::CellGet(cell) | Op::CellSet(cell) => drop(used.insert(cell)),
-            Op::Load { space: Space::Prompt, .. } => used.extend(module.stdin_length),
-            Op::Store { space: Space::Output, .. } => used.extend(module.stdout_length),
+            Op::Load { space: Space::Stdin, .. } => used.extend(module.stdin_length),
+            Op::Store { space: Space::Stdout, .. } => used.extend(module.stdout_length),
             _ => {}
         }
     }

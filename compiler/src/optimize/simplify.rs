@@ -12,7 +12,7 @@ use smallvec::{SmallVec, smallvec};
 use wasm2onnx_runtime::TrapCode;
 
 use super::facts::Facts;
-use super::fold::{self, Bound, Context, Def, Folded};
+use super::fold::{self, Bound, Def, Folded, Known};
 use crate::cfg::{Cfg, Dominators};
 use crate::ir::*;
 
@@ -97,7 +97,7 @@ struct Simplifier<'a> {
     types: cranelift_entity::PrimaryMap<Value, Type>,
 }
 
-impl Context for Simplifier<'_> {
+impl Known for Simplifier<'_> {
     fn def(&self, value: Value) -> Def {
         self.defs[value]
     }

@@ -2,7 +2,7 @@
 
 use super::Retry;
 use super::interface::Interface;
-use crate::circuits::form::Form;
+use crate::circuits::linear::Linear;
 use crate::circuits::{AtomKind, Circuit};
 use crate::limits;
 use rustc_hash::FxHashMap;
@@ -40,7 +40,7 @@ impl<'a> Carried<'a> {
     }
 
     /// Notes what an expanded form of map t reads.
-    pub fn use_at(&mut self, form: &Form, t: i32) {
+    pub fn use_at(&mut self, form: &Linear, t: i32) {
         for (atom, _) in &form.terms {
             let a = *atom as usize;
             if self.is_entry(a) || self.is_pinned(a) || self.circuit.atoms[a].avail < t {

@@ -4,7 +4,7 @@ use super::PortField;
 use super::carried::Carried;
 use super::emit::Emitter;
 use super::fragment::{GhostTerms, Writer};
-use crate::circuits::form::{Exact, Form, Range, pow2};
+use crate::circuits::linear::{Exact, Linear, Range, pow2};
 use crate::circuits::{Atom, AtomKind, GhostTerm};
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, FieldKind, IdSetId, Interval};
@@ -61,8 +61,8 @@ impl Emitter<'_> {
     pub(super) fn declare_cancelled(
         &self,
         carried: &Carried,
-        gate: &Form,
-        open: &Form,
+        gate: &Linear,
+        open: &Linear,
         t: i32,
         out: &mut Writer,
     ) {
@@ -81,7 +81,7 @@ impl Emitter<'_> {
         });
         if constant_units
             && let Some((terms, constant)) =
-                self.ghost(carried, &[(GhostTerm::Form(open.times(pow2(scale as i32))), 1)], t, base)
+                self.ghost(carried, &[(GhostTerm::Linear(open.times(pow2(scale as i32))), 1)], t, base)
         {
             let lo = if range.lo > 0 { i128::from(range.lo) << scale } else { i64::MIN.into() };
             let hi = ((i128::from(range.hi) + 1) << scale) - 1;
@@ -91,12 +91,12 @@ impl Emitter<'_> {
 
     /// Whether a part of the form is multiplied out at t and narrower than its terms show, for a reason
     /// that cannot be declared at t.
-    fn loses_fact(&self, carried: &Carried, form: &Form, t: i32) -> bool {
+    fn loses_fact(&self, carried: &Carried, form: &Linear, t: i32) -> bool {
         let circuit = self.circuit();
         let base = if t == 0 { self.own.base } else { [0; 3] };
         form.terms.iter().any(|(atom, _)| match &circuit.atoms[*atom as usize] {
             Atom { kind: AtomKind::Linear(inner), avail, range, .. } if *avail == t => {
-                let fact = [(GhostTerm::Form(inner.clone()), 1)];
+                let fact = [(GhostTerm::Linear(inner.clone()), 1)];
                 !circuit.range(inner).within(*range) && self.ghost(carried, &fact, t, base).is_none()
                     || self.loses_fact(carried, inner, t)
             }
@@ -135,7 +135,7 @@ impl Emitter<'_> {
                         _ => add(PortField::new(FieldKind::V, base[0] + port), c),
                     }
                 }
-                GhostTerm::Form(form) => {
+                GhostTerm::Linear(form) => {
                     let open = circuit.expand(form, t);
                     constant = constant + c * open.constant;
                     // Units first, the latest of them most: it is what the checker eliminates with.

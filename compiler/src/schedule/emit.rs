@@ -5,8 +5,8 @@ use super::carried::Carried;
 use super::fragment::{Choice, ExpertRef, NextOut, Terms, Writer};
 use super::interface::{Interface, handed_over};
 use super::{FAILURE_FIELDS, PortField, PortSource, Retry};
-use crate::circuits::form::{Exact, Form};
-use crate::circuits::packet::{Code, Dest, Next};
+use crate::circuits::linear::{Exact, Linear};
+use crate::circuits::packet::{Dest, Next, PacketCircuit};
 use crate::circuits::{AtomKind, Circuit, RowValue};
 use crate::ir::Callee;
 use crate::packetize::{Packets, Term};
@@ -16,7 +16,7 @@ use wasm2onnx_runtime::{FieldKind, IdSetId, SourceKind};
 /// What the maps of a packet make.
 struct Maps {
     /// Of each map its rows: what it makes and from which form.
-    rows: Vec<Vec<(FieldKind, u16, Form)>>,
+    rows: Vec<Vec<(FieldKind, u16, Linear)>>,
     /// Rows of the trace whose value is the id of a packet: the map, the port, and the packet.
     packet_values: Vec<(usize, u16, u32)>,
     /// Fields that atoms are best carried in, as the next packets begin with them there.
@@ -27,10 +27,10 @@ struct Maps {
 
 /// Makes the experts of a packet.
 pub struct Emitter<'a> {
-    pub code: &'a Code,
+    pub code: &'a PacketCircuit,
     pub live: &'a [bool],
     pub own: &'a Interface,
-    pub codes: &'a [Code],
+    pub circuits: &'a [PacketCircuit],
     pub interfaces: &'a [Interface],
     pub resolver: u32,
 }
@@ -41,15 +41,15 @@ impl Emitter<'_> {
     }
 
     /// Rows of the last map that make what the next packets begin with: fields and ports, and their forms.
-    fn exits(&self) -> Vec<(FieldKind, u16, Form)> {
-        let mut exits: Vec<(FieldKind, u16, Form)> = Vec::new();
+    fn exits(&self) -> Vec<(FieldKind, u16, Linear)> {
+        let mut exits: Vec<(FieldKind, u16, Linear)> = Vec::new();
         let mut seen: u64 = 0;
         let mut packets = FxHashSet::default();
         for (j, jump) in self.code.jumps.iter().enumerate() {
             if self.code.jumps.len() > 1 && !packets.insert(jump.packet) {
                 continue;
             }
-            let next = &self.codes[jump.packet as usize];
+            let next = &self.circuits[jump.packet as usize];
             let interface = &self.interfaces[jump.packet as usize];
             for (atom, _) in interface.needed.iter().enumerate().filter(|n| *n.1) {
                 if let AtomKind::Entry { field, .. } = next.circuit.atoms[atom].kind
@@ -60,8 +60,8 @@ impl Emitter<'_> {
                     exits.push((FieldKind::S, field, form));
                 }
             }
-            let substitute = |form: &Form| {
-                form.terms.iter().fold(Form::constant(form.constant), |sum, (atom, c)| {
+            let substitute = |form: &Linear| {
+                form.terms.iter().fold(Linear::constant(form.constant), |sum, (atom, c)| {
                     sum.plus(*c, handed_over(self.code, j, next, *atom))
                 })
             };
@@ -94,7 +94,7 @@ impl Emitter<'_> {
     /// Makes the experts of the packet.
     pub fn emit(&self, index: usize, packets: &Packets, out: &mut Writer) -> Result<(), Retry> {
         let exits = self.exits();
-        let next: Vec<&Form> = match &self.code.next {
+        let next: Vec<&Linear> = match &self.code.next {
             Next::Read(form) => vec![form],
             Next::Choice { choices, .. } => choices.iter().map(|c| &c.0).collect(),
         };
@@ -106,7 +106,7 @@ impl Emitter<'_> {
     }
 
     /// The last map of the packet: everything is made by then, and what the next packets begin with can be a row of it.
-    fn last_map(&self, exits: &[(FieldKind, u16, Form)], next: &[&Form]) -> Result<i32, Retry> {
+    fn last_map(&self, exits: &[(FieldKind, u16, Linear)], next: &[&Linear]) -> Result<i32, Retry> {
         let circuit = self.circuit();
         let mut last = 0;
         for (i, atom) in circuit.atoms.iter().enumerate() {
@@ -128,9 +128,9 @@ impl Emitter<'_> {
     }
 
     /// What each map has to make, but for what it carries on.
-    fn maps(&self, exits: Vec<(FieldKind, u16, Form)>, last: i32, jump_table: u32) -> Maps {
+    fn maps(&self, exits: Vec<(FieldKind, u16, Linear)>, last: i32, jump_table: u32) -> Maps {
         let circuit = self.circuit();
-        let mut rows: Vec<Vec<(FieldKind, u16, Form)>> = vec![Vec::new(); last as usize + 1];
+        let mut rows: Vec<Vec<(FieldKind, u16, Linear)>> = vec![Vec::new(); last as usize + 1];
         for (i, atom) in circuit.atoms.iter().enumerate() {
             if !self.live[i] || atom.avail <= 0 {
                 continue;
@@ -157,7 +157,7 @@ impl Emitter<'_> {
             row_ports[t] += 1;
             rows[t].push((FieldKind::K, port, row.key.clone()));
             match &row.value {
-                RowValue::Form(form) => rows[t].push((FieldKind::X, port, form.clone())),
+                RowValue::Linear(form) => rows[t].push((FieldKind::X, port, form.clone())),
                 RowValue::Packet(packet) => packet_values.push((t, port, *packet)),
             }
         }
@@ -172,7 +172,7 @@ impl Emitter<'_> {
     }
 
     /// Which fields what is carried is in: last map first, so that what must be carried to it is known.
-    fn carried(&self, maps: &Maps, next: &[&Form]) -> Result<Carried<'_>, Retry> {
+    fn carried(&self, maps: &Maps, next: &[&Linear]) -> Result<Carried<'_>, Retry> {
         let circuit = self.circuit();
         let mut carried = Carried::new(circuit, maps.last);
         for t in (0..=maps.last).rev() {
@@ -220,7 +220,7 @@ impl Emitter<'_> {
                     {
                         circuit.expand(form, t)
                     }
-                    _ => Form::atom(atom),
+                    _ => Linear::atom(atom),
                 };
                 encoded.push((PortField::new(FieldKind::S, field), self.terms(carried, &form, t)));
             }
@@ -278,7 +278,7 @@ impl Emitter<'_> {
     }
 
     /// The expanded form in terms of elements of y_t.
-    fn terms(&self, carried: &Carried, form: &Form, t: i32) -> Terms {
+    fn terms(&self, carried: &Carried, form: &Linear, t: i32) -> Terms {
         let mut terms = Terms::new();
         if form.constant != Exact::ZERO {
             terms.push((PortSource::ONE, form.constant));

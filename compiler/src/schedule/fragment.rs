@@ -59,7 +59,7 @@ impl NextOut {
 /// The experts of some packets, one behind the other, and what is declared of them.
 #[derive(Debug, Default)]
 pub struct Fragment {
-    /// Rows, with the codes of [`PortField`] and [`PortSource`]. The last of each expert is that of `e`, as long as it may
+    /// Rows, with the circuits of [`PortField`] and [`PortSource`]. The last of each expert is that of `e`, as long as it may
     /// become: `link` writes it.
     pub experts: Experts,
     /// For each expert, how the next one is found.
@@ -74,7 +74,7 @@ pub struct Fragment {
     pub landings: Vec<u32>,
     /// Jump tables.
     pub jump_tables: Vec<Vec<ExpertRef>>,
-    /// What is declared, with the codes of [`PortField`].
+    /// What is declared, with the circuits of [`PortField`].
     pub certificate: Certificate,
     /// Largest numbers of ports.
     pub ports: Ports,
@@ -207,11 +207,11 @@ impl<'a> Writer<'a> {
                 let weight = weight.to_f64().ok_or_else(|| Retry::Inexact(offset()))?;
                 experts.push_term(source.code(), weight);
             }
-            experts.end_row(field.code());
+            experts.end_equation(field.code());
         }
         self.pending_values.clear();
         (0..next.most_terms()).for_each(|_| experts.push_term(PortSource::ONE.code(), 0.0));
-        experts.end_row(PortField::EXPERT.code());
+        experts.end_equation(PortField::EXPERT.code());
         experts.end_expert();
         nexts.push(next);
         self.declared.sort_unstable_by_key(|declared| declared.0);

@@ -1,8 +1,8 @@
 //! What packets ask of the packets before them: fields that are needed, and ports that are made one step ahead.
 
 use super::{PortField, Retry};
-use crate::circuits::form::{Form, Range};
-use crate::circuits::packet::{Code, Next};
+use crate::circuits::linear::{Linear, Range};
+use crate::circuits::packet::{Next, PacketCircuit};
 use crate::circuits::{AtomKind, Circuit, EntrySource, RowValue};
 use crate::limits;
 use crate::packetize::Packets;
@@ -18,7 +18,7 @@ pub struct Interface {
     /// Numbers of ports.
     count: [u16; 3],
     /// Prefetched atoms with their forms over entry fields: gate and value, or query.
-    pub prefetched: Vec<(u32, Form, Form)>,
+    pub prefetched: Vec<(u32, Linear, Linear)>,
 }
 
 /// Packets that jump to a packet, and by which of their jumps.
@@ -44,7 +44,7 @@ impl Prefetched {
     pub fn new(circuit: &Circuit, interface: &Interface) -> Option<Prefetched> {
         let mut result = Prefetched::default();
         for (atom, a, b) in &interface.prefetched {
-            let mut add = |kind: FieldKind, port: u16, form: &Form| -> Option<()> {
+            let mut add = |kind: FieldKind, port: u16, form: &Linear| -> Option<()> {
                 let mut terms = SmallVec::new();
                 for (entry, c) in &form.terms {
                     let entry = &circuit.atoms[*entry as usize];
@@ -72,9 +72,13 @@ impl Prefetched {
 }
 
 /// The interfaces of all packets of a function.
-pub fn interfaces(packets: &Packets, codes: &[Code], live: &[Vec<bool>]) -> Result<Vec<Interface>, Retry> {
-    let mut result: Vec<Interface> = Vec::with_capacity(codes.len());
-    for (code, live) in codes.iter().zip(live) {
+pub fn interfaces(
+    packets: &Packets,
+    circuits: &[PacketCircuit],
+    live: &[Vec<bool>],
+) -> Result<Vec<Interface>, Retry> {
+    let mut result: Vec<Interface> = Vec::with_capacity(circuits.len());
+    for (code, live) in circuits.iter().zip(live) {
         let circuit = &code.circuit;
         let mut count = [0; 3];
         let mut prefetched = Vec::new();
@@ -94,7 +98,7 @@ pub fn interfaces(packets: &Packets, codes: &[Code], live: &[Vec<bool>]) -> Resu
         }
         let mut needed = vec![false; circuit.atoms.len()];
         let mut new = Vec::new();
-        let mut need = |form: &Form| need_entries(circuit, form, &mut needed, &mut new);
+        let mut need = |form: &Linear| need_entries(circuit, form, &mut needed, &mut new);
         for (i, atom) in circuit.atoms.iter().enumerate() {
             if atom.avail <= 0 || !live[i] {
                 continue;
@@ -112,7 +116,7 @@ pub fn interfaces(packets: &Packets, codes: &[Code], live: &[Vec<bool>]) -> Resu
         }
         for row in &circuit.rows {
             need(&row.key);
-            if let RowValue::Form(form) = &row.value {
+            if let RowValue::Linear(form) = &row.value {
                 need(form);
             }
         }
@@ -125,8 +129,8 @@ pub fn interfaces(packets: &Packets, codes: &[Code], live: &[Vec<bool>]) -> Resu
         result.push(Interface { needed, base: [0; 3], count, prefetched });
     }
     // What later packets need has to pass through.
-    let mut predecessors: Vec<Predecessors> = vec![Predecessors::new(); codes.len()];
-    for (i, code) in codes.iter().enumerate() {
+    let mut predecessors: Vec<Predecessors> = vec![Predecessors::new(); circuits.len()];
+    for (i, code) in circuits.iter().enumerate() {
         for (j, jump) in code.jumps.iter().enumerate() {
             predecessors[jump.packet as usize].push((i as u32, j as u32));
         }
@@ -142,20 +146,20 @@ pub fn interfaces(packets: &Packets, codes: &[Code], live: &[Vec<bool>]) -> Resu
     let mut new = Vec::new();
     while let Some((i, atom)) = work.pop() {
         for &(p, j) in &predecessors[i as usize] {
-            let before = &codes[p as usize];
-            let form = handed_over(before, j as usize, &codes[i as usize], atom);
+            let before = &circuits[p as usize];
+            let form = handed_over(before, j as usize, &circuits[i as usize], atom);
             need_entries(&before.circuit, form, &mut result[p as usize].needed, &mut new);
             work.extend(new.drain(..).map(|atom| (p, atom)));
         }
     }
-    place_ports(packets, codes, &predecessors, &mut result)?;
+    place_ports(packets, circuits, &predecessors, &mut result)?;
     Ok(result)
 }
 
 /// Gives prefetched ports of packets that can follow the same packet different places.
 fn place_ports(
     packets: &Packets,
-    codes: &[Code],
+    circuits: &[PacketCircuit],
     predecessors: &[Predecessors],
     result: &mut [Interface],
 ) -> Result<(), Retry> {
@@ -168,7 +172,7 @@ fn place_ports(
             }
             let mut taken: u64 = 0;
             for (p, _) in &predecessors[i] {
-                for sibling in &codes[*p as usize].jumps {
+                for sibling in &circuits[*p as usize].jumps {
                     let s = sibling.packet as usize;
                     if s < i && result[s].count[kind] > 0 {
                         taken |= ((1u64 << result[s].count[kind]) - 1) << result[s].base[kind];
@@ -184,8 +188,8 @@ fn place_ports(
 }
 
 /// Marks the entry fields that a form, computed in the packet, depends on; `new` gets those that were not marked.
-fn need_entries(circuit: &Circuit, form: &Form, needed: &mut [bool], new: &mut Vec<u32>) {
-    let mut work: SmallVec<[&Form; 4]> = SmallVec::from_slice(&[form]);
+fn need_entries(circuit: &Circuit, form: &Linear, needed: &mut [bool], new: &mut Vec<u32>) {
+    let mut work: SmallVec<[&Linear; 4]> = SmallVec::from_slice(&[form]);
     while let Some(form) = work.pop() {
         for (atom, _) in &form.terms {
             let kind = &circuit.atoms[*atom as usize].kind;
@@ -203,8 +207,8 @@ fn need_entries(circuit: &Circuit, form: &Form, needed: &mut [bool], new: &mut V
 }
 
 /// The form that a packet hands over, by its jump `j`, for an entry field of the next packet.
-pub fn handed_over<'a>(code: &'a Code, j: usize, next: &Code, atom: u32) -> &'a Form {
-    static ZERO: std::sync::LazyLock<Form> = std::sync::LazyLock::new(Form::default);
+pub fn handed_over<'a>(code: &'a PacketCircuit, j: usize, next: &PacketCircuit, atom: u32) -> &'a Linear {
+    static ZERO: std::sync::LazyLock<Linear> = std::sync::LazyLock::new(Linear::default);
     match &next.circuit.atoms[atom as usize].kind {
         AtomKind::Entry { source, .. } => match source {
             EntrySource::FramePointer => &code.frame_pointer,

@@ -23,8 +23,8 @@ pub use coordinates::{PortField, PortSource};
 pub use fragment::{ExpertRef, Fragment, NextOut, Terms};
 pub use interface::Prefetched;
 
-use crate::circuits::form::{Form, Range};
-use crate::circuits::packet::{Code, Next};
+use crate::circuits::linear::{Linear, Range};
+use crate::circuits::packet::{Next, PacketCircuit};
 use crate::circuits::{AtomKind, Circuit, EntrySource, RowValue};
 use crate::limits;
 use crate::packetize::Packets;
@@ -50,23 +50,23 @@ pub enum Retry {
 /// Emits all packets of a function, by its index. Returns them and what is prefetched for each.
 pub fn run(
     packets: &Packets,
-    mut codes: Vec<Code>,
+    mut circuits: Vec<PacketCircuit>,
     function: u32,
     before: Before,
     terminals: &mut Terminals,
 ) -> Result<(Fragment, Vec<Prefetched>), Retry> {
-    if let Some(code) = codes.iter().find(|code| code.circuit.inexact) {
+    if let Some(code) = circuits.iter().find(|code| code.circuit.inexact) {
         return Err(Retry::Inexact(code.offset));
     }
-    for i in 0..codes.len() {
-        if !codes[i].failures.is_empty() {
-            let resolver = resolver(&codes[i]);
-            codes.push(resolver);
+    for i in 0..circuits.len() {
+        if !circuits[i].failures.is_empty() {
+            let resolver = resolver(&circuits[i]);
+            circuits.push(resolver);
         }
     }
     let resolvers: Vec<u32> = {
         let mut next = packets.packets.len() as u32;
-        codes[..packets.packets.len()]
+        circuits[..packets.packets.len()]
             .iter()
             .map(|c| {
                 let has = !c.failures.is_empty();
@@ -75,48 +75,48 @@ pub fn run(
             })
             .collect()
     };
-    let live: Vec<Vec<bool>> = codes.iter().map(live_atoms).collect();
-    let interfaces = interfaces(packets, &codes, &live)?;
-    let mut out = Writer::new(before, terminals, function, codes.len());
-    for (i, code) in codes.iter().enumerate() {
+    let live: Vec<Vec<bool>> = circuits.iter().map(live_atoms).collect();
+    let interfaces = interfaces(packets, &circuits, &live)?;
+    let mut out = Writer::new(before, terminals, function, circuits.len());
+    for (i, code) in circuits.iter().enumerate() {
         let resolver = resolvers.get(i).copied().unwrap_or(u32::MAX);
         Emitter {
             code,
             live: &live[i],
             own: &interfaces[i],
-            codes: &codes,
+            circuits: &circuits,
             interfaces: &interfaces,
             resolver,
         }
         .emit(i, packets, &mut out)?;
     }
-    let prefetched = |(code, interface): (&Code, &Interface)| {
+    let prefetched = |(code, interface): (&PacketCircuit, &Interface)| {
         Prefetched::new(&code.circuit, interface).ok_or(Retry::Inexact(code.offset))
     };
-    let prefetched = codes.iter().zip(&interfaces).map(prefetched).collect::<Result<_, _>>()?;
+    let prefetched = circuits.iter().zip(&interfaces).map(prefetched).collect::<Result<_, _>>()?;
     Ok((out.fragment, prefetched))
 }
 
 /// A packet that is entered when one of several checks failed and finds the first: it counts
 /// the checks before it, and a table has the traps.
-fn resolver(code: &Code) -> Code {
+fn resolver(code: &PacketCircuit) -> PacketCircuit {
     let mut circuit = Circuit::new(false, false);
-    let one = Form::constant(1);
-    let mut passed = Form::constant(1);
-    let mut index = Form::default();
+    let one = Linear::constant(1);
+    let mut passed = Linear::constant(1);
+    let mut index = Linear::default();
     for i in 0..code.failures.len() - 1 {
         let bit = circuit.entry(FAILURE_FIELDS + i as u16, EntrySource::Fixed, Range::BIT);
         passed = passed.plus(-1, &bit);
         index = index.plus(1, &circuit.unit(&passed, &one));
     }
     let next = Next::Read(circuit.lookup_jump(&index));
-    Code {
+    PacketCircuit {
         circuit,
         next,
         jumps: Vec::new(),
         live: Vec::new(),
         fixed: Vec::new(),
-        frame_pointer: Form::default(),
+        frame_pointer: Linear::default(),
         failures: Vec::new(),
         offset: code.offset,
         misfit: false,
@@ -125,7 +125,7 @@ fn resolver(code: &Code) -> Code {
 }
 
 /// Which atoms a packet's rows, jumps and next id depend on.
-fn live_atoms(code: &Code) -> Vec<bool> {
+fn live_atoms(code: &PacketCircuit) -> Vec<bool> {
     let mut live = vec![false; code.circuit.atoms.len()];
     let mut work: Vec<u32> = Vec::new();
     for_each_root(code, &mut |form| work.extend(form.terms.iter().map(|t| t.0)));
@@ -133,7 +133,7 @@ fn live_atoms(code: &Code) -> Vec<bool> {
         if std::mem::replace(&mut live[atom as usize], true) {
             continue;
         }
-        let mut add = |form: &Form| work.extend(form.terms.iter().map(|t| t.0));
+        let mut add = |form: &Linear| work.extend(form.terms.iter().map(|t| t.0));
         match &code.circuit.atoms[atom as usize].kind {
             AtomKind::Entry { .. } => {}
             AtomKind::Read { query, .. } | AtomKind::Lookup { query, .. } => add(query),
@@ -147,10 +147,10 @@ fn live_atoms(code: &Code) -> Vec<bool> {
     live
 }
 
-fn for_each_root(code: &Code, each: &mut impl FnMut(&Form)) {
+fn for_each_root(code: &PacketCircuit, each: &mut impl FnMut(&Linear)) {
     for row in &code.circuit.rows {
         each(&row.key);
-        if let RowValue::Form(form) = &row.value {
+        if let RowValue::Linear(form) = &row.value {
             each(form);
         }
     }

@@ -4,7 +4,7 @@ use super::state::First;
 use crate::ir::{Cell, MemorySize, Module};
 use crate::layout::{ARGUMENT_FIELDS, Layout};
 use std::collections::BTreeMap;
-use wasm2onnx_runtime::{ExpertId, GlobalExport, MemoryPages, Network, Place, Region, Terminal};
+use wasm2onnx_runtime::{ExpertId, GlobalExport, MemoryPages, Network, Region, Terminal, WordLocation};
 
 /// The rows of regions that are frozen: what the tables that do not change call.
 pub fn freeze(module: &Module, layout: &Layout, entries: &[ExpertId], first: &mut First) {
@@ -69,12 +69,12 @@ pub fn compare(
         return Err(format!("instance creation begins at {start:?} and should at {expected:?}"));
     }
     for (name, func, signature) in &module.exports {
-        let words = |types: &[wasm2onnx_runtime::ValueType]| -> Vec<Place> {
+        let words = |types: &[wasm2onnx_runtime::ValueType]| -> Vec<WordLocation> {
             let words: usize = types.iter().map(|ty| ty.words()).sum();
             let fields = usize::from(ARGUMENT_FIELDS);
             let place = |i: usize| match i.checked_sub(fields) {
-                None => Place::Field(1 + i as u16),
-                Some(slot) => Place::Row(layout.frame + slot as u64),
+                None => WordLocation::Field(1 + i as u16),
+                Some(slot) => WordLocation::Row(layout.frame + slot as u64),
             };
             (0..words).map(place).collect()
         };
@@ -83,8 +83,8 @@ pub fn compare(
         };
         if entry.expert != entries[func.as_u32() as usize]
             || (&entry.params, &entry.results) != (&signature.params, &signature.results)
-            || entry.param_places != words(&signature.params)
-            || entry.result_places != words(&signature.results)
+            || entry.param_locations != words(&signature.params)
+            || entry.result_locations != words(&signature.results)
         {
             return Err(format!("export `{name}` is not where its function is"));
         }
@@ -129,8 +129,8 @@ fn state(module: &Module, layout: &Layout, network: &Network) -> Result<(), Stri
     let found =
         |stream: Option<(usize, u64)>| stream.map(|(region, length)| (network.regions[region].first, length));
     let io = &network.io;
-    if found(io.stdin) != stream(layout.prompt, layout.prompt_bytes, module.stdin_length)
-        || found(io.stdout) != stream(layout.output, layout.output_bytes, module.stdout_length)
+    if found(io.stdin) != stream(layout.stdin, layout.stdin_bytes, module.stdin_length)
+        || found(io.stdout) != stream(layout.stdout, layout.stdout_bytes, module.stdout_length)
         || io.stdin_position != module.stdin_position.map(key)
     {
         return Err("standard input or output is not where the program reads and prints".into());

@@ -188,7 +188,7 @@ impl<'a> Source<'a> {
     /// Notes whether cells are inside of the space, as something before a load has found them to be. What lies behind a
     /// space belongs to somebody else, and may be read before or after it is written: behind the input lies nothing.
     fn read_inside(&mut self, lane: usize, space: Space, first: u64, cells: u64) {
-        if first + cells > self.layout.space(space).1 && space != Space::Prompt {
+        if first + cells > self.layout.space(space).1 && space != Space::Stdin {
             self.runs[lane] = Run::Impossible;
         }
     }

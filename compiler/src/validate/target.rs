@@ -92,7 +92,7 @@ impl<'a> Target<'a> {
         let ports = &network.ports;
         self.next_rows.clear();
         self.expert = [0.0; LANES];
-        for row in network.experts.rows(expert) {
+        for row in network.experts.equations(expert) {
             let mut sum = [0.0; LANES];
             for (source, weight) in row.sources.iter().zip(row.weights) {
                 self.need(*source);

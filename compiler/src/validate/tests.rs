@@ -5,7 +5,7 @@ use crate::ir::Value;
 use crate::options::Options;
 use crate::random::Random;
 use crate::{backend, frontend, legalize, optimize, packetize};
-use wasm2onnx_runtime::{MemoryPages, Network, Place, Ports, ValueType};
+use wasm2onnx_runtime::{MemoryPages, Network, Ports, ValueType, WordLocation};
 
 /// The programs whose networks are changed: all kinds of packets.
 const PROGRAMS: [&str; 6] = ["sudoku", "interpreter", "expressions", "recursive", "sha256", "nbody"];
@@ -218,9 +218,11 @@ fn a_boundary_that_is_wrong_is_found_out() {
         ("another length of the input", |n| n.io.stdin.as_mut().unwrap().1 += 1),
         ("another region of the output", |n| n.io.stdout.as_mut().unwrap().0 -= 1),
         ("another position of the input", |n| n.io.stdin_position = n.io.stdin.map(|(_, length)| length)),
-        ("another place of a parameter", |n| n.entries.get_mut("f").unwrap().param_places.swap(0, 1)),
+        ("another place of a parameter", |n| n.entries.get_mut("f").unwrap().param_locations.swap(0, 1)),
         ("a parameter of another type", |n| n.entries.get_mut("f").unwrap().params[1] = ValueType::I32),
-        ("another place of a result", |n| n.entries.get_mut("f").unwrap().result_places[0] = Place::Field(2)),
+        ("another place of a result", |n| {
+            n.entries.get_mut("f").unwrap().result_locations[0] = WordLocation::Field(2)
+        }),
         ("another first expert", |n| n.entries.get_mut("f").unwrap().expert += 1),
         ("no start function", |n| n.start = None),
     ];

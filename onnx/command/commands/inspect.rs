@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use wasm2onnx::Description;
 use wasm2onnx_certify::Certified;
 use wasm2onnx_runtime::{
-    Cell, Domain, ExpertId, FieldKind, MemoryPages, Name, Network, Region, Table, Terminal, Validated,
+    CellWidth, Domain, ExpertId, FieldKind, MemoryPages, Name, Network, Region, Table, Terminal, Validated,
 };
 
 use crate::display::{Count, Signatures};
@@ -61,8 +61,8 @@ impl Display for Report<'_> {
         for region in &network.regions {
             let Region { name, first, count, cell, values } = region;
             let cell = match cell {
-                Cell::Byte => "byte",
-                Cell::Number => "number",
+                CellWidth::Byte => "byte",
+                CellWidth::Number => "number",
             };
             let values = Values(network, *values);
             let name = Name(name).to_string();
@@ -84,7 +84,7 @@ impl Display for Report<'_> {
             "  largest      {}, {:.1} bits below 2^53: row {row} of {}",
             Count(certificate.largest_magnitude),
             certificate.headroom(),
-            Place(network, expert),
+            Origin(network, expert),
         )?;
         let Validated { packets, states, without, proved } = network.validated;
         let mut compared = match packets {
@@ -107,18 +107,18 @@ impl Display for Report<'_> {
         }
         for (i, (expert, field, interval)) in certificate.widest.iter().enumerate() {
             let title = if i == 0 { "widest" } else { "" };
-            writeln!(f, "  {title:<12} {}: {field} of {}", interval, Place(network, *expert))?;
+            writeln!(f, "  {title:<12} {}: {field} of {}", interval, Origin(network, *expert))?;
         }
         Ok(())
     }
 }
 
 /// An expert and what it came from: its packet, function and wasm offset.
-struct Place<'n>(&'n Network, ExpertId);
+struct Origin<'n>(&'n Network, ExpertId);
 
-impl Display for Place<'_> {
+impl Display for Origin<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Place(network, expert) = self;
+        let Origin(network, expert) = self;
         write!(f, "expert {expert}")?;
         let packets = &network.packets;
         let after = packets.partition_point(|packet| packet.expert <= *expert);

@@ -4,7 +4,7 @@
 //! share. They compute nothing of the program: types are converted, words put into fields.
 
 use crate::proto::DataType;
-use wasm2onnx_runtime::{Entry, Network, Place, ValueType as WasmType};
+use wasm2onnx_runtime::{Entry, Network, ValueType as WasmType, WordLocation};
 
 use super::graph::{Attribute, Dim, Graph, Name, Tensor, ValueType};
 use super::plan::Plan;
@@ -51,7 +51,8 @@ impl Arguments {
     /// others: they begin at `halt`, which appends its rows and evaluates nothing.
     pub fn of(network: &Network, entry: &Entry) -> Arguments {
         let (ports, slots) = (&network.ports, Slots(network.ports));
-        let in_rows = entry.param_places.iter().filter(|place| matches!(place, Place::Row(_))).count();
+        let in_rows =
+            entry.param_locations.iter().filter(|place| matches!(place, WordLocation::Row(_))).count();
         let before = in_rows.saturating_sub(1) / usize::from(ports.rows).max(1);
         let mut phases = vec![vec![0.0; slots.count() + 1]; before + 1];
         for (phase, numbers) in phases.iter_mut().enumerate() {
@@ -60,15 +61,15 @@ impl Arguments {
         }
         // The call takes the first ones.
         let mut rows = (0..=before).rev().flat_map(|phase| (0..ports.rows).map(move |row| (phase, row)));
-        let mut word = |place: &Place| match *place {
-            Place::Field(field) => Word { phase: before, slot: slots.of(field), key: None },
-            Place::Row(key) => {
+        let mut word = |place: &WordLocation| match *place {
+            WordLocation::Field(field) => Word { phase: before, slot: slots.of(field), key: None },
+            WordLocation::Row(key) => {
                 let (phase, row) = rows.next().expect("there are phases for all rows");
                 phases[phase][slots.of(ports.k(row))] = key as f64;
                 Word { phase, slot: slots.of(ports.x(row)), key: Some(key) }
             }
         };
-        let words = entry.param_places.iter().map(&mut word).collect();
+        let words = entry.param_locations.iter().map(&mut word).collect();
         Arguments { words, phases }
     }
 

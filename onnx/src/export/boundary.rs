@@ -6,7 +6,7 @@
 //! converted.
 
 use crate::proto::DataType;
-use wasm2onnx_runtime::{Place, ValueType as WasmType};
+use wasm2onnx_runtime::{ValueType as WasmType, WordLocation};
 
 use super::arguments::{self, TYPES, bit_cast, onnx_type};
 use super::graph::{Dim, Graph, Name, Tensor, ValueType};
@@ -98,12 +98,12 @@ pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, memo
 
 /// The words of the results as [`arguments::order`] has them: int64 [batch, words].
 fn result_words(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, memory: &Memory) -> Name {
-    let places = &plan.entry.result_places;
+    let places = &plan.entry.result_locations;
     let rows: Vec<i64> = places
         .iter()
         .filter_map(|place| match place {
-            Place::Row(key) => Some(*key as i64),
-            Place::Field(_) => None,
+            WordLocation::Row(key) => Some(*key as i64),
+            WordLocation::Field(_) => None,
         })
         .collect();
     // Behind the numbers and the expert stand what rows hold.
@@ -111,8 +111,8 @@ fn result_words(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, mem
     let at: Vec<i64> = places
         .iter()
         .map(|place| match place {
-            Place::Field(field) => plan.slots.of(*field) as i64,
-            Place::Row(_) => next_row.next().expect("numbers do not end") + 1,
+            WordLocation::Field(field) => plan.slots.of(*field) as i64,
+            WordLocation::Row(_) => next_row.next().expect("numbers do not end") + 1,
         })
         .collect();
     let at: Vec<i64> = arguments::order(&plan.entry.results).into_iter().map(|word| at[word]).collect();

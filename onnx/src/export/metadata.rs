@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wasm2onnx_certify::Summary;
-use wasm2onnx_runtime::{Cell, Domain, Entry, Name, Network, Place, Terminal, ValueType};
+use wasm2onnx_runtime::{CellWidth, Domain, Entry, Name, Network, Terminal, ValueType, WordLocation};
 
 use super::plan::Plan;
 use super::{Attention, ExportOptions, Form, dense};
@@ -103,9 +103,9 @@ fn entry(plan: &Plan) -> Value {
         .iter()
         .map(|ty| json!([ty.to_string(), words.by_ref().take(ty.words()).collect::<Vec<_>>()]))
         .collect();
-    let mut places = entry.result_places.iter().map(|place| match *place {
-        Place::Field(field) => json!(slots.of(field)),
-        Place::Row(key) => json!({ "key": key }),
+    let mut places = entry.result_locations.iter().map(|place| match *place {
+        WordLocation::Field(field) => json!(slots.of(field)),
+        WordLocation::Row(key) => json!({ "key": key }),
     });
     let results: Vec<_> = entry
         .results
@@ -149,7 +149,7 @@ fn regions(network: &Network) -> Value {
             "first": region.first,
             "count": region.count,
             "cell": region.first,
-            "bytes": region.cell == Cell::Byte,
+            "bytes": region.cell == CellWidth::Byte,
             "values": values,
         })
     };

@@ -1,7 +1,7 @@
 //! What a model of a network needs to know beforehand: where everything lies.
 
 use crate::proto::DataType;
-use wasm2onnx_runtime::{Cell, Entry, Field, Network, Place, ValueType};
+use wasm2onnx_runtime::{CellWidth, Entry, Field, Network, ValueType, WordLocation};
 
 use super::arguments::Arguments;
 use super::graph::{self, Dim, Graph, Name, Tensor};
@@ -69,11 +69,11 @@ impl<'n> Plan<'n> {
                 available: network.entries.keys().cloned().collect(),
             })?;
         let results: Vec<Field> = entry
-            .result_places
+            .result_locations
             .iter()
             .filter_map(|place| match place {
-                Place::Field(field) => Some(*field),
-                Place::Row(_) => None,
+                WordLocation::Field(field) => Some(*field),
+                WordLocation::Row(_) => None,
             })
             .collect();
         let rows = u64::from(network.ports.rows);
@@ -196,7 +196,7 @@ impl<'n> Plan<'n> {
         for (key, value) in &self.network.first_rows {
             let region = self.network.region_of(*key).expect("validated: first rows are in regions");
             let byte = *value as u8;
-            if self.network.regions[region].cell == Cell::Number || f64::from(byte) != *value {
+            if self.network.regions[region].cell == CellWidth::Number || f64::from(byte) != *value {
                 rows.keys.push(*key as i64);
                 rows.values.push(*value);
                 continue;

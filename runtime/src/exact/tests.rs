@@ -1,7 +1,7 @@
 use super::*;
 
-fn row<'a>(sources: &'a [u16], weights: &'a [f64]) -> Row<'a> {
-    Row { field: 0, sources, weights }
+fn row<'a>(sources: &'a [u16], weights: &'a [f64]) -> Equation<'a> {
+    Equation { field: 0, sources, weights }
 }
 
 #[test]

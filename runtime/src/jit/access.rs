@@ -30,10 +30,10 @@ use std::mem::offset_of;
 
 use super::emit::{Emitter, MAGIC, TRUSTED};
 use super::symbolic::{Append, Effects, Id, Read, Sym};
-use super::{Context, Lookup};
+use super::{Lookup, NativeState};
 use crate::exact::exact_sum;
 use crate::limits::MAX_CELLS;
-use crate::network::Cell;
+use crate::network::CellWidth;
 use crate::trace::{BLOCK_BITS, Cells, RegionHint, cell_bytes, key_of};
 
 /// Constants up to here can be added to [`MAGIC`] exactly.
@@ -100,11 +100,11 @@ fn groups<'e, T: Access>(accesses: impl Iterator<Item = &'e T>) -> Vec<Group<'e,
 
 /// Cells of a region from a computed place on.
 #[derive(Clone, Copy)]
-struct Place {
+struct CellAddress {
     /// Address of the cell of the key `first`.
     address: Value,
     first: f64,
-    cell: Cell,
+    cell: CellWidth,
     /// Whether it must be noted where rows are written.
     tracked: bool,
 }
@@ -183,7 +183,7 @@ impl Emitter<'_> {
     ///
     /// The comparison is with the number of places where all of them find room. So if it holds, no
     /// access at a distance from `first` to `last` is outside of the region.
-    fn place(&mut self, base: Id, first: f64, last: f64, cells: &Cells) -> Option<(Place, Value)> {
+    fn place(&mut self, base: Id, first: f64, last: f64, cells: &Cells) -> Option<(CellAddress, Value)> {
         // Distances are integers of at most 2^51 ([`Access::hint`]), so their difference is exact.
         let room = cells.count.checked_sub((last - first) as u64)?;
         let bytes = (last - first) as usize * cell_bytes(cells.cell);
@@ -196,28 +196,29 @@ impl Emitter<'_> {
         let index = self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
         let in_region = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, index, room as i64);
         let distance = match cells.cell {
-            Cell::Byte => index,
-            Cell::Number => self.builder.ins().ishl_imm_u(index, 3),
+            CellWidth::Byte => index,
+            CellWidth::Number => self.builder.ins().ishl_imm_u(index, 3),
         };
         let region = self.region_address(cells);
         let address = self.builder.ins().iadd(region, distance);
-        Some((Place { address, first, cell: cells.cell, tracked: cells.tracked }, in_region))
+        Some((CellAddress { address, first, cell: cells.cell, tracked: cells.tracked }, in_region))
     }
 
     /// The value of the latest row with a key, if it is in a region of numbers.
     pub(super) fn number_at(&mut self, key: u64) -> Option<Value> {
-        let place = self.constant_place(key as f64, key as f64).filter(|place| place.cell == Cell::Number)?;
+        let place =
+            self.constant_place(key as f64, key as f64).filter(|place| place.cell == CellWidth::Number)?;
         let (address, offset) = self.cell(place, key as f64);
         Some(self.builder.ins().load(F64, TRUSTED, address, offset))
     }
 
     /// The region that all keys between two constant ones are in, if there is one.
-    fn constant_place(&mut self, first: f64, last: f64) -> Option<Place> {
+    fn constant_place(&mut self, first: f64, last: f64) -> Option<CellAddress> {
         let (first, last) = (key_of(first)?, key_of(last)?);
         let contains = |cells: &Cells, key: u64| key.wrapping_sub(cells.first) < cells.count;
         let cells = self.target.regions.iter().find(|cells| contains(cells, first) && contains(cells, last));
         let cells = *cells?;
-        Some(Place {
+        Some(CellAddress {
             address: self.region_address(&cells),
             first: cells.first as f64,
             cell: cells.cell,
@@ -234,7 +235,7 @@ impl Emitter<'_> {
 
     /// Address and offset of a key's cell. The key is in the place's region, a distance from `place.first`
     /// that was compared or looked up with it.
-    fn cell(&mut self, place: Place, key: f64) -> (Value, i32) {
+    fn cell(&mut self, place: CellAddress, key: f64) -> (Value, i32) {
         let offset = (key - place.first) as i64 * cell_bytes(place.cell) as i64;
         match i32::try_from(offset) {
             Ok(offset) => (place.address, offset),
@@ -242,14 +243,14 @@ impl Emitter<'_> {
         }
     }
 
-    fn load(&mut self, place: Place, wanted: &Wanted) -> Value {
+    fn load(&mut self, place: CellAddress, wanted: &Wanted) -> Value {
         let (address, offset) = self.cell(place, wanted.read.query.offset);
         let unaligned = MemFlagsData::new().with_notrap();
         let integer = match (place.cell, wanted.bytes) {
-            (Cell::Number, _) => return self.builder.ins().load(F64, TRUSTED, address, offset),
-            (Cell::Byte, 1) => self.builder.ins().uload8(I64, TRUSTED, address, offset),
-            (Cell::Byte, 2) => self.builder.ins().uload16(I64, unaligned, address, offset),
-            (Cell::Byte, _) => self.builder.ins().uload32(unaligned, address, offset),
+            (CellWidth::Number, _) => return self.builder.ins().load(F64, TRUSTED, address, offset),
+            (CellWidth::Byte, 1) => self.builder.ins().uload8(I64, TRUSTED, address, offset),
+            (CellWidth::Byte, 2) => self.builder.ins().uload16(I64, unaligned, address, offset),
+            (CellWidth::Byte, _) => self.builder.ins().uload32(unaligned, address, offset),
         };
         self.builder.ins().fcvt_from_sint(F64, integer)
     }
@@ -262,7 +263,7 @@ impl Emitter<'_> {
             let key = self.value(Sym { offset: query.offset + byte as f64, ..query });
             self.builder.ins().call(self.read, &[self.context, key]);
             let value =
-                self.builder.ins().load(F64, TRUSTED, self.context, offset_of!(Context, result) as i32);
+                self.builder.ins().load(F64, TRUSTED, self.context, offset_of!(NativeState, result) as i32);
             word = Some(match word {
                 None => value,
                 Some(low) => self.multiply_add(value, 256f64.powi(byte as i32), low),
@@ -298,8 +299,8 @@ impl Emitter<'_> {
         // A key in no region is no row.
         let Some(place) = self.constant_place(key, key) else { return };
         match place.cell {
-            Cell::Byte => self.append_at(place, None, &[append]),
-            Cell::Number => {
+            CellWidth::Byte => self.append_at(place, None, &[append]),
+            CellWidth::Number => {
                 let value = self.value(append.value);
                 let (address, offset) = self.cell(place, append.key.offset);
                 self.builder.ins().store(TRUSTED, value, address, offset);
@@ -310,7 +311,7 @@ impl Emitter<'_> {
 
     /// Notes that a cell was written, if that must be noted. The cell is in its region, so its block is one of
     /// those before the notes, and there is a note for each.
-    fn note(&mut self, place: Place, key: f64) {
+    fn note(&mut self, place: CellAddress, key: f64) {
         if !place.tracked {
             return;
         }
@@ -326,12 +327,12 @@ impl Emitter<'_> {
 
     /// Stores rows if `in_region`, and bytes if all of them are; otherwise leaves all of them to the
     /// runtime.
-    fn append_at(&mut self, place: Place, in_region: Option<Value>, appends: &[&Append]) {
+    fn append_at(&mut self, place: CellAddress, in_region: Option<Value>, appends: &[&Append]) {
         let (slow, done) = (self.cold_block(), self.builder.create_block());
         let values: Vec<_> = appends.iter().map(|append| self.value(append.value)).collect();
         let stored: Vec<_> = match place.cell {
-            Cell::Number => values,
-            Cell::Byte => {
+            CellWidth::Number => values,
+            CellWidth::Byte => {
                 let magic = self.constant(MAGIC);
                 // The low bits of 2^52 + value are the value if it is a byte, and otherwise no byte: as for keys.
                 values
@@ -344,7 +345,7 @@ impl Emitter<'_> {
                     .collect()
             }
         };
-        let are_bytes = (place.cell == Cell::Byte).then(|| {
+        let are_bytes = (place.cell == CellWidth::Byte).then(|| {
             let all = stored.iter().copied().reduce(|a, b| self.builder.ins().bor(a, b));
             let all = all.expect("a group has at least one row");
             self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, all, 256)
@@ -357,8 +358,8 @@ impl Emitter<'_> {
         for (append, value) in appends.iter().zip(stored) {
             let (address, offset) = self.cell(place, append.key.offset);
             match place.cell {
-                Cell::Byte => self.builder.ins().istore8(TRUSTED, value, address, offset),
-                Cell::Number => self.builder.ins().store(TRUSTED, value, address, offset),
+                CellWidth::Byte => self.builder.ins().istore8(TRUSTED, value, address, offset),
+                CellWidth::Number => self.builder.ins().store(TRUSTED, value, address, offset),
             };
         }
         // Rows that are far apart were not grouped: what is between first and last is one block or two.

@@ -21,7 +21,7 @@ use std::mem::offset_of;
 use super::liveness::Liveness;
 use super::region::{Chain, longest};
 use super::symbolic::{Id, Op, Sym, Trail};
-use super::{Context, Lookup, live_bit};
+use super::{Lookup, NativeState, live_bit};
 use crate::limits::MAX_FRAME;
 use crate::network::{FieldKind, Ports};
 use crate::tokens::expert_of;
@@ -177,11 +177,11 @@ impl<'a> Emitter<'a> {
         builder.seal_block(first);
         let (context, index) = (builder.block_params(first)[0], builder.block_params(first)[1]);
         let mut load = |ty, offset: usize| builder.ins().load(ty, TRUSTED, context, offset as i32);
-        let z = load(I64, offset_of!(Context, z));
-        let incoming = load(I64, offset_of!(Context, incoming));
-        let cells = load(I64, offset_of!(Context, cells));
-        let left_now = load(I64, offset_of!(Context, left));
-        let tokens_now = load(I64, offset_of!(Context, tokens));
+        let z = load(I64, offset_of!(NativeState, z));
+        let incoming = load(I64, offset_of!(NativeState, incoming));
+        let cells = load(I64, offset_of!(NativeState, cells));
+        let left_now = load(I64, offset_of!(NativeState, left));
+        let tokens_now = load(I64, offset_of!(NativeState, tokens));
         let pool = module.declare_data_in_func(pool, builder.func);
         let pool = builder.ins().symbol_value(I64, pool);
         let (left, tokens) = (builder.declare_var(I64), builder.declare_var(I64));
@@ -401,15 +401,16 @@ impl<'a> Emitter<'a> {
                 self.builder.ins().store(TRUSTED, value, self.z, (field * size_of::<f64>()) as i32);
             }
         }
-        let was_live = self.builder.ins().load(I64, TRUSTED, self.context, offset_of!(Context, live) as i32);
+        let was_live =
+            self.builder.ins().load(I64, TRUSTED, self.context, offset_of!(NativeState, live) as i32);
         let still_live = self.builder.ins().band_imm_u(was_live, unchanged as i64);
         let live = self.builder.ins().bor_imm_u(still_live, live as i64);
         let only_carried = self.builder.ins().iconst(I64, i64::from(only_carried));
         for (value, offset) in [
-            (left, offset_of!(Context, left)),
-            (tokens, offset_of!(Context, tokens)),
-            (live, offset_of!(Context, live)),
-            (only_carried, offset_of!(Context, only_carried)),
+            (left, offset_of!(NativeState, left)),
+            (tokens, offset_of!(NativeState, tokens)),
+            (live, offset_of!(NativeState, live)),
+            (only_carried, offset_of!(NativeState, only_carried)),
         ] {
             self.builder.ins().store(TRUSTED, value, self.context, offset as i32);
         }
@@ -505,7 +506,7 @@ impl<'a> Emitter<'a> {
                 self.builder.ins().fmul(n, v)
             }
             Op::Sum(terms, constant) => self.sum(terms, *constant),
-            Op::Row(terms) => self.row(terms),
+            Op::Equation(terms) => self.row(terms),
             Op::Gate { of, floor, relu } => {
                 let mut gate = self.value(*of);
                 if *relu {

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::shape::{CONSTANT, Known, Shape};
 use super::symbolic::{Trail, follow};
-use crate::code::Code;
+use crate::decoded::Decoded;
 use crate::limits::{MAX_CHAIN, MAX_COMPILED_FIELDS, MAX_COMPILED_TERMS};
 use crate::network::{ExpertId, FieldKind, Network, SourceKind};
 use crate::tokens::{TokenEnds, constant_next, constant_targets};
@@ -49,7 +49,7 @@ pub(super) struct Program<'a> {
     pub(super) network: &'a Network,
     pub(super) ends: &'a TokenEnds,
     /// Decoded experts, with what the interpreter has seen of them.
-    pub(super) code: &'a [Option<Box<Code>>],
+    pub(super) code: &'a [Option<Box<Decoded>>],
     /// Whether a region of the trace has cells of bytes.
     pub(super) is_byte: &'a dyn Fn(RegionHint) -> bool,
     /// Steps that may have to wait: chains begin there.
@@ -73,7 +73,7 @@ impl Program<'_> {
 
     /// Number of terms of an expert's rows.
     fn terms(&self, e: ExpertId) -> usize {
-        self.network.experts.rows(e).map(|row| row.sources.len()).sum()
+        self.network.experts.equations(e).map(|row| row.sources.len()).sum()
     }
 
     /// The code of a chain.
@@ -125,7 +125,7 @@ impl Program<'_> {
         let ports = &self.network.ports;
         let mut relevant = vec![true; ports.fields()];
         relevant[usize::from(ports.n(0))..usize::from(ports.k(0))].fill(false);
-        for &source in self.network.experts.rows(e).flat_map(|row| row.sources) {
+        for &source in self.network.experts.equations(e).flat_map(|row| row.sources) {
             let fields = match ports.source_kind(source) {
                 (SourceKind::One | SourceKind::S, _) => continue,
                 (SourceKind::R, i) => [ports.q(i); 2],

@@ -27,16 +27,16 @@
 //! - *A product with a known factor* is a sum of one term: the same product.
 //!
 //! Where constants of a row are not exact, which rule 1 excludes but for gates that are rounded anyway,
-//! the row is kept as the map has it ([`Op::Row`]). Rows are never multiplied out, weights never added.
+//! the equation is kept as the map has it ([`Op::Equation`]). Equations are never multiplied out, weights never added.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::hash_map::Entry;
 
 use super::shape::{CONSTANT, Known, Shape, is_distance};
-use crate::code::Code;
+use crate::decoded::Decoded;
 use crate::dense::quantized_gate;
 use crate::exact::{exact_product, exact_sum};
-use crate::network::{Domain, ExpertId, Field, FieldKind, Interval, Network, Ports, Row, SourceKind};
+use crate::network::{Domain, Equation, ExpertId, Field, FieldKind, Interval, Network, Ports, SourceKind};
 use crate::trace::{RegionHint, key_of};
 
 /// Index of a value of a [`Trail`].
@@ -84,7 +84,7 @@ pub(super) enum Op {
     /// A sum of weighted values and a constant, in any order.
     Sum(Box<[(Id, f64)]>, f64),
     /// A row as the map has it, term by term.
-    Row(Box<[(Sym, f64)]>),
+    Equation(Box<[(Sym, f64)]>),
     /// ⌊relu(·)⌋; whether the floor and whether the positive part do anything.
     Gate {
         /// What is quantized.
@@ -153,18 +153,18 @@ impl Default for Sym {
 /// Sums and products of integers are integers also where they are rounded, and gates are floors.
 pub(super) fn is_integral(network: &Network) -> bool {
     let integral = |x: f64| x.fract() == 0.0;
-    let row = |row: Row<'_>| {
+    let row = |row: Equation<'_>| {
         network.ports.kind(row.field).0 == FieldKind::N || row.weights.iter().all(|w| integral(*w))
     };
     network.lookup.iter().all(|x| integral(*x))
         && network.first_rows.iter().all(|(_, x)| integral(*x))
-        && (0..network.experts.len() as ExpertId).all(|e| network.experts.rows(e).all(row))
+        && (0..network.experts.len() as ExpertId).all(|e| network.experts.equations(e).all(row))
 }
 
 /// Follows a chain of experts from a known shape of `z`.
 pub(super) fn follow(
     network: &Network,
-    code: &[Option<Box<Code>>],
+    code: &[Option<Box<Decoded>>],
     shape: &Shape,
     experts: &[ExpertId],
     is_byte: &dyn Fn(RegionHint) -> bool,
@@ -235,7 +235,7 @@ impl Follower<'_> {
     }
 
     /// One step: the new `z`, with the next expert last.
-    fn step(&mut self, z: &[Sym], e: ExpertId, code: Option<&Code>) -> Vec<Sym> {
+    fn step(&mut self, z: &[Sym], e: ExpertId, code: Option<&Decoded>) -> Vec<Sym> {
         let ports = &self.network.ports;
         self.trail.effects.push(Effects::default());
         self.appends(z, e, code);
@@ -245,7 +245,7 @@ impl Follower<'_> {
             y[usize::from(ports.ys(i))] = z[usize::from(ports.s(i))];
         }
         let mut used = vec![false; ports.sources()];
-        for source in self.network.experts.rows(e).flat_map(|row| row.sources) {
+        for source in self.network.experts.equations(e).flat_map(|row| row.sources) {
             used[usize::from(*source)] = true;
         }
         for (source, y) in y.iter_mut().enumerate().filter(|(source, _)| used[*source]) {
@@ -260,7 +260,7 @@ impl Follower<'_> {
         }
         let words = self.adjacent_bytes();
         let mut next = vec![Sym::ZERO; ports.fields() + 1];
-        for row in self.network.experts.rows(e) {
+        for row in self.network.experts.equations(e) {
             let is_gate = ports.kind(row.field).0 == FieldKind::N;
             let sum = self.row(&row, &y, &words);
             next[usize::from(row.field)] = if is_gate { self.gate(sum, &row) } else { sum };
@@ -272,7 +272,7 @@ impl Follower<'_> {
         self.trail.effects.last_mut().expect("a step pushes its effects first")
     }
 
-    fn appends(&mut self, z: &[Sym], e: ExpertId, code: Option<&Code>) {
+    fn appends(&mut self, z: &[Sym], e: ExpertId, code: Option<&Decoded>) {
         let ports = &self.network.ports;
         for i in 0..ports.rows {
             let key = z[usize::from(ports.k(i))];
@@ -303,7 +303,7 @@ impl Follower<'_> {
         region(hi).or_else(|| region(lo)).and_then(|region| region.try_into().ok())
     }
 
-    fn read(&mut self, query: Sym, port: u16, e: ExpertId, code: Option<&Code>) -> Sym {
+    fn read(&mut self, query: Sym, port: u16, e: ExpertId, code: Option<&Decoded>) -> Sym {
         let mut hint = match code {
             Some(code) => code.reads.iter().find(|read| read.port == port).and_then(|read| read.hint),
             None => self.declared_region(e, self.network.ports.q(port)),
@@ -379,7 +379,7 @@ impl Follower<'_> {
         self.intern(Key::Sum(key, constant.to_bits()), Op::Sum(terms.into(), constant), nonnegative)
     }
 
-    fn row(&mut self, row: &Row<'_>, y: &[Sym], words: &[(Vec<Id>, Id)]) -> Sym {
+    fn row(&mut self, row: &Equation<'_>, y: &[Sym], words: &[(Vec<Id>, Id)]) -> Sym {
         let mut constant = 0.0;
         let mut terms = Vec::new();
         for (source, &weight) in row.sources.iter().zip(row.weights) {
@@ -390,7 +390,7 @@ impl Follower<'_> {
             };
             let Some(sum) = exact_product(weight, known).and_then(|product| exact_sum(constant, product))
             else {
-                return self.row_of_map(row, y);
+                return self.equation_of_map(row, y);
             };
             constant = sum;
         }
@@ -418,17 +418,17 @@ impl Follower<'_> {
     }
 
     /// A row whose constants cannot be added without rounding: in the order of the map.
-    fn row_of_map(&mut self, row: &Row<'_>, y: &[Sym]) -> Sym {
+    fn equation_of_map(&mut self, row: &Equation<'_>, y: &[Sym]) -> Sym {
         let terms: Vec<_> =
             row.sources.iter().zip(row.weights).map(|(s, w)| (y[usize::from(*s)], *w)).collect();
         let constants = terms.iter().map(|(y, weight)| Some((y.as_constant()?, weight)));
         match constants.collect::<Option<Vec<_>>>() {
             Some(known) => Sym::constant(known.iter().fold(0.0, |sum, (y, weight)| sum + *weight * y)),
-            None => Sym::value(self.push(Op::Row(terms.into()), false)),
+            None => Sym::value(self.push(Op::Equation(terms.into()), false)),
         }
     }
 
-    fn gate(&mut self, sum: Sym, row: &Row<'_>) -> Sym {
+    fn gate(&mut self, sum: Sym, row: &Equation<'_>) -> Sym {
         if let Some(sum) = sum.as_constant() {
             return Sym::constant(quantized_gate(sum));
         }
@@ -530,7 +530,7 @@ impl Trail {
             Op::Lookup(sym) | Op::Gate { of: sym, .. } => sym.base.into_iter().for_each(f),
             Op::Product(n, v) => [*n, *v].into_iter().for_each(f),
             Op::Sum(terms, _) => terms.iter().for_each(|(id, _)| f(*id)),
-            Op::Row(terms) => terms.iter().filter_map(|(y, _)| y.base).for_each(f),
+            Op::Equation(terms) => terms.iter().filter_map(|(y, _)| y.base).for_each(f),
         }
     }
 

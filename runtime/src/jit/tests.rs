@@ -1,7 +1,7 @@
 //! Machine code against the interpreter. Whole networks; the phases have their own tests.
 
 use super::shape::Known;
-use super::{Context, Packet};
+use super::{NativePacket, NativeState};
 use crate::lockstep::{End, compare_machine_code, compare_step_by_step};
 use crate::tests::random::{Random, args, random_network, tame_network};
 use crate::tests::{PORTS, Writer, entry, memory, network, summing_loop, table, word};
@@ -225,12 +225,12 @@ fn regions_may_lie_anywhere() {
 
 #[test]
 fn distances_that_were_rounded_are_not_taken() {
-    unsafe extern "C" fn nothing(_: *mut Context, _: u32) -> u32 {
+    unsafe extern "C" fn nothing(_: *mut NativeState, _: u32) -> u32 {
         0
     }
     let accepts = |distance: f64, z: [f64; 2]| {
         let checks = Box::new([(1, Known::Distance(0, distance))]);
-        let packet = Packet {
+        let packet = NativePacket {
             entry: nothing,
             index: 0,
             steps: 1,
@@ -264,21 +264,21 @@ fn what_is_too_large_is_left_to_the_interpreter() {
                 if field != next {
                     experts.push_term(ports.ys(field.max(next)), 1.0);
                 }
-                experts.end_row(ports.s(field));
+                experts.end_equation(ports.s(field));
             }
             experts.push_term(Ports::ONE, f64::from(3 + step));
-            experts.end_row(ports.e());
+            experts.end_equation(ports.e());
             experts.end_expert();
         }
         experts.push_term(Ports::ONE, 1.0);
-        experts.end_row(ports.e());
+        experts.end_equation(ports.e());
         experts.end_expert();
         let entry = Entry {
             expert: 2,
             params: vec![ValueType::I32],
             results: vec![ValueType::I32],
-            param_places: vec![Place::Field(ports.s(1))],
-            result_places: vec![Place::Field(ports.s(carried - 1))],
+            param_locations: vec![WordLocation::Field(ports.s(1))],
+            result_locations: vec![WordLocation::Field(ports.s(carried - 1))],
         };
         Network {
             ports,

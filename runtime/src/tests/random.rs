@@ -160,7 +160,7 @@ pub(crate) fn random_network(random: &mut Random) -> Network {
     let mut network = network(w.finish(), &[("f", entry(first, 3, 1))]);
     network.regions = regions();
     for region in &mut network.regions {
-        if region.cell == Cell::Number {
+        if region.cell == CellWidth::Number {
             region.values = Domain::Interval(Interval::new(-(1 << 53), 1 << 53));
         }
     }
@@ -229,7 +229,7 @@ fn malformed_networks_are_refused() {
         let small = random.below(40);
         match random.below(12) {
             0 => experts.expert_end[any % 12] = small as u32,
-            1 => experts.row_end[any % 40] = small as u32,
+            1 => experts.equation_end[any % 40] = small as u32,
             2 => experts.fields[any % 40] = small as Field,
             3 => experts.sources[any % 60] = small as Source,
             4 => experts.weights[any % 60] = f64::NAN,

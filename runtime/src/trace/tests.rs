@@ -1,12 +1,12 @@
 use super::*;
 use crate::network::{Domain, Interval};
 
-fn region(first: u64, count: u64, cell: Cell) -> Region {
+fn region(first: u64, count: u64, cell: CellWidth) -> Region {
     Region { name: String::new(), first, count, cell, values: Domain::Interval(Interval::WORD) }
 }
 
 fn trace() -> Trace {
-    Trace::new(&[region(1, 3, Cell::Number), region(10, 1 << 32, Cell::Byte)]).unwrap()
+    Trace::new(&[region(1, 3, CellWidth::Number), region(10, 1 << 32, CellWidth::Byte)]).unwrap()
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_large_region_can_be_used_at_both_ends() {
 
 #[test]
 fn latest_rows_are_listed() {
-    let regions = [region(1, 3, Cell::Number), region(10, 5, Cell::Byte)];
+    let regions = [region(1, 3, CellWidth::Number), region(10, 5, CellWidth::Byte)];
     let mut trace = Trace::new(&regions).unwrap();
     for (key, value) in [(12, 7.0), (2, -1.0), (10, 1.0), (10, 0.0), (3, 5.0)] {
         trace.append(key, value);

@@ -1,7 +1,7 @@
 //! The step form beside one of our executors: every number of every step compared.
 
 use wasm2onnx::Slots;
-use wasm2onnx_runtime::{Field, FieldKind, Network, Place, Stepper, Terminal, Value};
+use wasm2onnx_runtime::{Field, FieldKind, Network, Stepper, Terminal, Value, WordLocation};
 
 use super::{Driver, Steps};
 use crate::ours;
@@ -48,7 +48,8 @@ pub fn follow(
         pair.run.set(expert, &numbers);
         pair.run.append(&rows);
         ours::enter(network, call.0, call.1, pair.executor);
-        let rows = network.entries[call.0].param_places.iter().any(|place| matches!(place, Place::Row(_)));
+        let rows =
+            network.entries[call.0].param_locations.iter().any(|place| matches!(place, WordLocation::Row(_)));
         ended = pair.run(rows)?;
     }
     if ended {

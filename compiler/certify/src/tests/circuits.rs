@@ -108,7 +108,7 @@ fn network(args: u16, experts: Vec<Expert>) -> Network {
             for (source, w) in terms {
                 network.experts.push_term(source, w);
             }
-            network.experts.end_row(field);
+            network.experts.end_equation(field);
         }
         network.experts.end_expert();
         e.fields.sort_by_key(|d| d.0);
@@ -122,14 +122,14 @@ fn network(args: u16, experts: Vec<Expert>) -> Network {
         expert: 2,
         params: vec![ValueType::I32; args.into()],
         results: vec![ValueType::I32],
-        param_places: (1..=args).map(|i| Place::Field(PORTS.s(i))).collect(),
-        result_places: vec![Place::Field(S1)],
+        param_locations: (1..=args).map(|i| WordLocation::Field(PORTS.s(i))).collect(),
+        result_locations: vec![WordLocation::Field(S1)],
     };
     network.entries.insert("f".into(), entry);
     network
 }
 
-fn region(name: &str, first: u64, count: u64, cell: Cell, values: Domain) -> Region {
+fn region(name: &str, first: u64, count: u64, cell: CellWidth, values: Domain) -> Region {
     Region { name: name.into(), first, count, cell, values }
 }
 
@@ -299,8 +299,8 @@ pub(super) fn masked_store() -> Network {
     }
     let mut network = network(2, vec![load, masks, store]);
     network.regions = vec![
-        region("global", 1, 1, Cell::Number, to(0, BYTES)),
-        region("memory", MEMORY as u64, BYTES as u64, Cell::Byte, to(0, 255)),
+        region("global", 1, 1, CellWidth::Number, to(0, BYTES)),
+        region("memory", MEMORY as u64, BYTES as u64, CellWidth::Byte, to(0, 255)),
     ];
     network.first_rows = vec![(1, BYTES as f64)];
     network
@@ -412,8 +412,8 @@ pub(super) fn call() -> Network {
     let after = expert().has(S0, fp).has(S1, WORD).carry(S0).carry(S1).constant(E, 1.0);
     let mut network = network(1, vec![enter, push, callee, back, after]);
     network.regions = vec![
-        region("control.fp", FP_KEYS as u64, STACK as u64, Cell::Number, fp),
-        region("control.return", RETURN_KEYS as u64, STACK as u64, Cell::Number, Domain::Ids(0)),
+        region("control.fp", FP_KEYS as u64, STACK as u64, CellWidth::Number, fp),
+        region("control.return", RETURN_KEYS as u64, STACK as u64, CellWidth::Number, Domain::Ids(0)),
     ];
     network.certificate.id_sets =
         vec![IdSet { name: "returns".into(), ids: vec![6], interface: vec![(S0, fp), (S1, WORD)] }];
@@ -502,7 +502,7 @@ pub(super) fn indirect() -> Network {
         ],
     );
     // The query is 0 at the start only; what is read at a key of the region is an id, too.
-    network.regions = vec![region("table", 1, 10, Cell::Number, Domain::Ids(0))];
+    network.regions = vec![region("table", 1, 10, CellWidth::Number, Domain::Ids(0))];
     network.first_rows = vec![(1, 4.0), (2, 5.0)];
     network.certificate.id_sets =
         vec![IdSet { name: "functions".into(), ids: vec![4, 5], interface: vec![(S1, WORD)] }];
@@ -638,7 +638,7 @@ pub(super) fn frame() -> Network {
             expert().has(S1, to(0, 99)).has(S2, WORD).carry(S1).constant(E, 1.0),
         ],
     );
-    network.regions = vec![region("frame", 10, 100, Cell::Number, WORD)];
+    network.regions = vec![region("frame", 10, 100, CellWidth::Number, WORD)];
     network.lookup = (0..200).map(|i| f64::from(10 + i % 90)).collect();
     network.tables = vec![Table { name: "small".into(), first: 0, count: 200, domain: to(10, 99) }];
     network
@@ -674,7 +674,7 @@ fn rebuild(network: &mut Network, e: ExpertId, change: impl FnOnce(&mut Rows)) {
     let mut change = Some(change);
     for i in 0..old.len() as ExpertId {
         let mut rows: Rows = old
-            .rows(i)
+            .equations(i)
             .map(|row| (row.field, row.sources.iter().copied().zip(row.weights.iter().copied()).collect()))
             .collect();
         if i == e
@@ -686,7 +686,7 @@ fn rebuild(network: &mut Network, e: ExpertId, change: impl FnOnce(&mut Rows)) {
             for (source, w) in terms {
                 network.experts.push_term(source, w);
             }
-            network.experts.end_row(field);
+            network.experts.end_equation(field);
         }
         network.experts.end_expert();
     }

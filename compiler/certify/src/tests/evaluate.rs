@@ -40,9 +40,9 @@ pub(super) fn breaks(network: &Network, e: ExpertId, z: &[f64]) -> Option<String
 }
 
 /// An exact sum in units of 2^-GRID; `None` if it does not fit.
-fn exact_sum(row: &Row<'_>, y: &[f64]) -> Option<i128> {
+fn exact_sum(row: &Equation<'_>, y: &[f64]) -> Option<i128> {
     row.sources.iter().zip(row.weights).try_fold(0i128, |sum, (&s, &w)| {
-        let (mantissa, exponent) = super::super::form::dyadic(w);
+        let (mantissa, exponent) = super::super::linear::dyadic(w);
         let x = y[usize::from(s)] as i128;
         let shift = u32::try_from(exponent + GRID as i32).ok()?;
         let product = i128::from(mantissa).checked_mul(x)?;
@@ -75,7 +75,7 @@ pub(super) fn step(
         y.push(at(ports.n(i)) * at(ports.v(i)));
     }
     // Products that the map reads must be exact.
-    let is_read = |s: Source| network.experts.rows(e).any(|row| row.sources.contains(&s));
+    let is_read = |s: Source| network.experts.equations(e).any(|row| row.sources.contains(&s));
     for i in (0..ports.units).filter(|i| is_read(ports.yu(*i))) {
         let (n, v) = (at(ports.n(i)), at(ports.v(i)));
         if n.mul_add(v, -(n * v)) != 0.0 {
@@ -85,7 +85,7 @@ pub(super) fn step(
     y.extend((0..ports.carried).map(|i| at(ports.s(i))));
 
     let mut next = vec![0.0; ports.fields() + 1];
-    for row in network.experts.rows(e) {
+    for row in network.experts.equations(e) {
         let is_gate = ports.kind(row.field).0 == FieldKind::N;
         let quantize = |g: f64| if is_gate { g.max(0.0).floor() } else { g };
         let exact = exact_sum(&row, &y);

@@ -101,8 +101,8 @@ fn try_steps(network: &Network, states: usize, random: &mut Random) -> Result<us
     // And from the entry to the end, or for some steps.
     for entry in network.entries.values() {
         let mut z = vec![0.0; network.ports.fields()];
-        for place in &entry.param_places {
-            if let Place::Field(field) = place {
+        for place in &entry.param_locations {
+            if let WordLocation::Field(field) = place {
                 z[usize::from(*field)] = random.interval(0, 0xffff_ffff) as f64;
             }
         }
@@ -155,7 +155,7 @@ fn mutate(network: &mut Network, random: &mut Random) {
         0..=4 => {
             let i = random.below(network.experts.weights.len());
             let w = &mut network.experts.weights[i];
-            let (_, exponent) = super::super::form::dyadic(*w);
+            let (_, exponent) = super::super::linear::dyadic(*w);
             let finest = if random.below(2) == 0 { 2f64.powi(exponent) } else { 1.0 };
             *w = match random.below(6) {
                 0 => *w + finest,

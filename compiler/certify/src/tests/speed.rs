@@ -70,10 +70,10 @@ fn chain(count: u32) -> Network {
         if e >= 2 {
             for (field, terms) in &rows {
                 terms.iter().for_each(|&(source, w)| network.experts.push_term(source, w));
-                network.experts.end_row(*field);
+                network.experts.end_equation(*field);
             }
             network.experts.push_term(Ports::ONE, f64::from(if e == count + 1 { 1 } else { e + 1 }));
-            network.experts.end_row(p.e());
+            network.experts.end_equation(p.e());
             network.certificate.fields.extend(fields.iter().copied());
             for (terms, lo, hi) in &ghosts {
                 network.certificate.push_ghost(terms.iter().copied(), Interval::new(*lo, *hi));
@@ -85,8 +85,8 @@ fn chain(count: u32) -> Network {
     let region =
         |name: &str, first, count, cell, values| Region { name: name.into(), first, count, cell, values };
     network.regions = vec![
-        region("global", 1, 1, Cell::Number, to(0, 65536)),
-        region("memory", 1000, 65536, Cell::Byte, to(0, 255)),
+        region("global", 1, 1, CellWidth::Number, to(0, 65536)),
+        region("memory", 1000, 65536, CellWidth::Byte, to(0, 255)),
     ];
     network.lookup = (0..256).map(f64::from).collect();
     network

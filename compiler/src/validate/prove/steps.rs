@@ -118,7 +118,7 @@ impl<'a> Steps<'a> {
         let mut y: Vec<Option<Number>> = vec![None; ports.sources()];
         let mut next = vec![None; ports.fields()];
         let mut following = Poly::default();
-        for row in network.experts.rows(expert) {
+        for row in network.experts.equations(expert) {
             for source in row.sources {
                 let i = usize::from(*source);
                 if y[i].is_none() {

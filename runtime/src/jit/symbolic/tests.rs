@@ -1,5 +1,5 @@
 use super::*;
-use crate::code::Layout;
+use crate::decoded::RegisterMap;
 use crate::network::Network;
 use crate::tests::{PORTS, Writer, adder, memory};
 
@@ -11,12 +11,12 @@ fn follow_from_carried(network: &Network, experts: &[ExpertId]) -> Trail {
         let carried = field < PORTS.carried.into();
         (if carried { 1 + field } else { CONSTANT }, 0.0)
     }));
-    let layout = Layout::new(network.ports);
+    let map = RegisterMap::new(network.ports);
     let decode = |e| {
-        let mut code = Code::new(network, &layout, e);
+        let mut decoded = Decoded::new(network, &map, e);
         // As if all reads and rows had met the region of bytes.
-        code.reads.iter_mut().for_each(|read| read.hint = Some(1));
-        Some(Box::new(code))
+        decoded.reads.iter_mut().for_each(|read| read.hint = Some(1));
+        Some(Box::new(decoded))
     };
     let code: Vec<_> = (0..network.experts.len() as ExpertId).map(decode).collect();
     follow(network, &code, &shape, experts, &|hint| hint == Some(1))
@@ -90,7 +90,7 @@ fn adjacent_bytes_are_a_word() {
 fn bytes_with_other_weights_are_no_word() {
     for (place, weight) in [(1, 255.0), (2, 65_537.0), (3, 2.0)] {
         let mut network = memory();
-        let word_row = network.experts.row_range(3).start;
+        let word_row = network.experts.equation_range(3).start;
         let terms = network.experts.term_range(word_row);
         network.experts.weights[terms][place] = weight;
         let trail = follow_from_carried(&network, &[2, 3]);
@@ -200,7 +200,7 @@ fn constants_that_would_be_rounded_are_not_folded() {
         &[(p.s(1), rows[0]), (p.s(2), rows[1])],
         &[(p.s(1), &[(p.ys(1), 1.0)]), (p.s(2), &[(p.ys(2), 1.0)])],
     );
-    let Op::Row(terms) = op(&trail, out(&trail, p.s(1))) else { panic!("{:?}", trail.ops) };
+    let Op::Equation(terms) = op(&trail, out(&trail, p.s(1))) else { panic!("{:?}", trail.ops) };
     assert_eq!(terms.len(), 3);
     // All of it known: what the interpreter gives.
     assert_eq!(out(&trail, p.s(2)), Sym::constant(1.0 + large));

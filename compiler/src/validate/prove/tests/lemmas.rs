@@ -14,7 +14,7 @@ use crate::evaluate;
 use crate::ir::{BinaryOp, Type, UnaryOp};
 use crate::random::Random;
 use rustc_hash::FxHashMap;
-use wasm2onnx_runtime::{Cell, Domain, Interval, Network, Region, Table};
+use wasm2onnx_runtime::{CellWidth, Domain, Interval, Network, Region, Table};
 
 /// Fields and where they lie.
 const FIELDS: [(i128, i128); 9] = [
@@ -64,7 +64,7 @@ fn network() -> Network {
             name: "memory".into(),
             first: MEMORY.0 as u64,
             count: (MEMORY.1 - MEMORY.0) as u64,
-            cell: Cell::Byte,
+            cell: CellWidth::Byte,
             values: Domain::Interval(Interval::new(0, 255)),
         }],
         ..Network::default()

@@ -63,7 +63,7 @@ fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
             "two weights of a row exchanged"
         }
         8 => {
-            let range = experts.row_range(expert as ExpertId);
+            let range = experts.equation_range(expert as ExpertId);
             let other = range.start + random.below(range.len());
             let (a, b) = (experts.fields[row], experts.fields[other]);
             if a == b || ports.kind(b).0 != kind {
@@ -74,7 +74,7 @@ fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
         }
         9 => {
             // Another source that the expert reads anyway, in order with its neighbours or not.
-            let range = experts.row_range(expert as ExpertId);
+            let range = experts.equation_range(expert as ExpertId);
             let all = experts.term_range(range.start).start..experts.term_range(range.end - 1).end;
             let other = experts.sources[all.start + random.below(all.len())];
             if experts.sources[terms.clone()].contains(&other) {
@@ -119,7 +119,7 @@ fn affected(
         let first = functions[function].first as usize;
         let looks_up = |index: &usize| {
             network.experts_of(first + index).any(|expert| {
-                network.experts.rows(expert).any(|row| network.ports.kind(row.field).0 == FieldKind::T)
+                network.experts.equations(expert).any(|row| network.ports.kind(row.field).0 == FieldKind::T)
             })
         };
         let mut all: Vec<usize> = (0..functions[function].packets.packets.len()).filter(looks_up).collect();
@@ -151,7 +151,7 @@ fn owners(
             let mut network = original.clone();
             let experts = &mut network.experts;
             for expert in original.experts_of(number) {
-                for row in experts.row_range(expert) {
+                for row in experts.equation_range(expert) {
                     let terms = experts.term_range(row);
                     experts.weights[terms].fill(0.0);
                 }

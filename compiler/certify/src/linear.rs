@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-/// A variable of the proof of one step: see [`Layout`](super::state::Layout).
+/// A variable of the proof of one step: see [`Variables`](super::state::Variables).
 pub(super) type Var = u32;
 
 /// Integers are kept below this magnitude, so that signs and differences never overflow.
@@ -16,13 +16,13 @@ pub(super) fn small(x: i128) -> Option<i128> {
 /// A linear form with integer coefficients. Operations return `None` if an integer becomes too
 /// large; nothing is known of the form then.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Form {
+pub(super) struct Linear {
     pub constant: i128,
     /// No coefficient is 0, no variable occurs twice.
     pub terms: SmallVec<[(Var, i128); 6]>,
 }
 
-impl Form {
+impl Linear {
     pub fn add_constant(&mut self, c: i128) -> Option<()> {
         self.constant = small(self.constant.checked_add(c)?)?;
         Some(())
@@ -43,7 +43,7 @@ impl Form {
     }
 
     /// Adds `c` times another form.
-    pub fn add_form(&mut self, other: &Form, c: i128) -> Option<()> {
+    pub fn add_form(&mut self, other: &Linear, c: i128) -> Option<()> {
         self.add_constant(other.constant.checked_mul(c)?)?;
         other.terms.iter().try_for_each(|&(var, w)| self.add(var, w.checked_mul(c)?))
     }

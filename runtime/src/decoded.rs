@@ -6,29 +6,29 @@
 use crate::network::{ExpertId, FieldKind, Network, Ports, SourceKind};
 use crate::trace::RegionHint;
 
-/// Where things are among the interpreter's cells: `z` without `e`; then `[1, r, w, u]`, which makes
+/// Where things are among the interpreter's registers: `z` without `e`; then `[1, r, w, u]`, which makes
 /// `y` with the carried values at the head of `z`; then results of rows that must wait for other rows
 /// to read the carried values that they replace.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct RegisterMap {
     ports: Ports,
     /// The constant 1, after `z`.
     pub(crate) one: usize,
     /// The first result that waits.
     pub(crate) waiting: usize,
-    /// Number of cells.
+    /// Number of registers.
     pub(crate) end: usize,
 }
 
-impl Layout {
-    /// The layout for a network's ports.
+impl RegisterMap {
+    /// The map for a network's ports.
     pub(crate) fn new(ports: Ports) -> Self {
         let one = ports.fields();
         let waiting = one + usize::from(ports.ys(0));
-        Layout { ports, one, waiting, end: waiting + usize::from(ports.carried) }
+        RegisterMap { ports, one, waiting, end: waiting + usize::from(ports.carried) }
     }
 
-    /// Cell of an element of `y`.
+    /// Register of an element of `y`.
     fn source(&self, source: u16) -> usize {
         match self.ports.source_kind(source) {
             (SourceKind::S, i) => self.ports.s(i).into(),
@@ -37,17 +37,17 @@ impl Layout {
     }
 }
 
-/// An expert, decoded. All indices are cells.
+/// An expert, decoded. All indices are registers.
 #[derive(Debug, Default)]
-pub(crate) struct Code {
+pub(crate) struct Decoded {
     /// Reads that the rows use.
-    pub(crate) reads: Box<[CodeRead]>,
+    pub(crate) reads: Box<[DecodedRead]>,
     /// Table reads that the rows use: query and result.
     pub(crate) lookups: Box<[(u32, u32)]>,
     /// Units that the rows use: gate, value and result.
     pub(crate) units: Box<[(u32, u32, u32)]>,
     /// All rows but `e`'s.
-    pub(crate) rows: Box<[CodeRow]>,
+    pub(crate) rows: Box<[DecodedEquation]>,
     /// Terms of the rows, in their order, then of `e`'s.
     pub(crate) terms: Box<[Term]>,
     /// Carried fields whose new values wait, one after the other.
@@ -66,23 +66,23 @@ pub(crate) struct Code {
 
 /// A read of the trace.
 #[derive(Debug)]
-pub(crate) struct CodeRead {
+pub(crate) struct DecodedRead {
     /// Index of the port.
     pub(crate) port: u16,
     /// Region that it met last.
     pub(crate) hint: RegionHint,
-    /// Cell of the query.
+    /// Register of the query.
     pub(crate) query: u32,
-    /// Cell of the result.
+    /// Register of the result.
     pub(crate) result: u32,
 }
 
 /// A row of an expert.
 #[derive(Debug)]
-pub(crate) struct CodeRow {
+pub(crate) struct DecodedEquation {
     /// Weight of the constant 1.
     pub(crate) constant: f64,
-    /// Cell of the result.
+    /// Register of the result.
     pub(crate) target: u32,
     /// End of its terms.
     pub(crate) end: u32,
@@ -123,18 +123,18 @@ impl Targets {
     }
 }
 
-impl Code {
+impl Decoded {
     /// Decodes an expert.
-    pub(crate) fn new(network: &Network, layout: &Layout, e: ExpertId) -> Self {
+    pub(crate) fn new(network: &Network, map: &RegisterMap, e: ExpertId) -> Self {
         let ports = &network.ports;
-        let mut code = Code { only_carried: true, ..Code::default() };
+        let mut decoded = Decoded { only_carried: true, ..Decoded::default() };
         let mut rows = Vec::new();
         let mut terms = Vec::new();
         let mut last_terms = Vec::new();
         let mut waiting = Vec::new();
         let mut kept = vec![false; ports.carried.into()];
         let mut used = vec![false; ports.sources()];
-        for row in network.experts.rows(e) {
+        for row in network.experts.equations(e) {
             let (kind, index) = ports.kind(row.field);
             if kind == FieldKind::S {
                 kept[usize::from(index)] = true;
@@ -149,35 +149,35 @@ impl Code {
                     constant = weight;
                 } else {
                     used[usize::from(source)] = true;
-                    to.push(Term { weight, source: layout.source(source) as u32 });
+                    to.push(Term { weight, source: map.source(source) as u32 });
                 }
             }
             let target = match kind {
                 FieldKind::E => {
-                    code.next = constant;
+                    decoded.next = constant;
                     continue;
                 }
                 FieldKind::S => {
                     waiting.push(row.field.into());
-                    layout.waiting + waiting.len() - 1
+                    map.waiting + waiting.len() - 1
                 }
                 _ => {
-                    code.only_carried = false;
+                    decoded.only_carried = false;
                     row.field.into()
                 }
             };
             let (target, end) = (target as u32, terms.len() as u32);
-            rows.push(CodeRow { constant, target, end, gate: kind == FieldKind::N });
+            rows.push(DecodedEquation { constant, target, end, gate: kind == FieldKind::N });
         }
         terms.extend(last_terms);
-        let used = |source: u16| used[usize::from(source)].then_some(layout.source(source) as u32);
+        let used = |source: u16| used[usize::from(source)].then_some(map.source(source) as u32);
         let read = |port| {
             let result = used(ports.yr(port))?;
-            Some(CodeRead { port, hint: None, query: ports.q(port).into(), result })
+            Some(DecodedRead { port, hint: None, query: ports.q(port).into(), result })
         };
         let lookup = |i| Some((ports.t(i).into(), used(ports.yw(i))?));
         let unit = |i| Some((ports.n(i).into(), ports.v(i).into(), used(ports.yu(i))?));
-        Code {
+        Decoded {
             reads: (0..ports.reads).filter_map(read).collect(),
             lookups: (0..ports.lookups).filter_map(lookup).collect(),
             units: (0..ports.units).filter_map(unit).collect(),
@@ -186,7 +186,7 @@ impl Code {
             waiting: waiting.into(),
             zeros: runs(kept.iter().map(|kept| !kept)),
             row_hints: vec![None; ports.rows.into()].into(),
-            ..code
+            ..decoded
         }
     }
 }
@@ -212,8 +212,8 @@ pub(crate) fn gate(g: f64) -> f64 {
 }
 
 /// Adds up a row.
-pub(crate) fn sum(constant: f64, terms: &[Term], cells: &[f64]) -> f64 {
-    terms.iter().fold(constant, |sum, term| sum + term.weight * cells[term.source as usize])
+pub(crate) fn sum(constant: f64, terms: &[Term], registers: &[f64]) -> f64 {
+    terms.iter().fold(constant, |sum, term| sum + term.weight * registers[term.source as usize])
 }
 
 #[cfg(test)]

@@ -8,27 +8,27 @@ pub type AtomId = u32;
 
 /// A linear form: Σ coefficient · atom + constant. Terms are sorted by atom and non-zero.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Form {
+pub struct Linear {
     /// Atoms and their coefficients.
     pub terms: SmallVec<[(AtomId, Exact); 3]>,
     /// The constant term.
     pub constant: Exact,
 }
 
-impl Default for Form {
-    fn default() -> Form {
-        Form::constant(0)
+impl Default for Linear {
+    fn default() -> Linear {
+        Linear::constant(0)
     }
 }
 
-impl Form {
+impl Linear {
     /// The form that is always `constant`.
-    pub fn constant(constant: impl Into<Exact>) -> Form {
-        Form { terms: SmallVec::new(), constant: constant.into() }
+    pub fn constant(constant: impl Into<Exact>) -> Linear {
+        Linear { terms: SmallVec::new(), constant: constant.into() }
     }
     /// The form that is just one atom.
-    pub fn atom(atom: AtomId) -> Form {
-        Form { terms: SmallVec::from_slice(&[(atom, Exact::ONE)]), constant: Exact::ZERO }
+    pub fn atom(atom: AtomId) -> Linear {
+        Linear { terms: SmallVec::from_slice(&[(atom, Exact::ONE)]), constant: Exact::ZERO }
     }
     /// The constant, if there are no atoms.
     pub fn as_constant(&self) -> Option<Exact> {
@@ -42,7 +42,7 @@ impl Form {
         }
     }
     /// `self + scale · other`.
-    pub fn plus(&self, scale: impl Into<Exact>, other: &Form) -> Form {
+    pub fn plus(&self, scale: impl Into<Exact>, other: &Linear) -> Linear {
         let scale = scale.into();
         let mut terms = SmallVec::with_capacity(self.terms.len() + other.terms.len());
         let (mut a, mut b) = (self.terms.iter().peekable(), other.terms.iter().peekable());
@@ -69,26 +69,26 @@ impl Form {
                 terms.push((atom, coefficient));
             }
         }
-        Form { terms, constant: self.constant + scale * other.constant }
+        Linear { terms, constant: self.constant + scale * other.constant }
     }
     /// `scale · self`.
-    pub fn times(&self, scale: impl Into<Exact>) -> Form {
+    pub fn times(&self, scale: impl Into<Exact>) -> Linear {
         let scale = scale.into();
         if scale == Exact::ZERO {
-            return Form::default();
+            return Linear::default();
         }
-        Form {
+        Linear {
             terms: self.terms.iter().map(|t| (t.0, t.1 * scale)).collect(),
             constant: self.constant * scale,
         }
     }
     /// `self + constant`.
-    pub fn offset(mut self, constant: impl Into<Exact>) -> Form {
+    pub fn offset(mut self, constant: impl Into<Exact>) -> Linear {
         self.constant = self.constant + constant.into();
         self
     }
     /// `self − other`, if that is a constant integer.
-    pub fn distance(&self, other: &Form) -> Option<i64> {
+    pub fn distance(&self, other: &Linear) -> Option<i64> {
         if self.terms != other.terms {
             return None;
         }

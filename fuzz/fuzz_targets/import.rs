@@ -14,7 +14,9 @@ use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use prost::Message;
 use wasm2onnx::import::sealed;
 use wasm2onnx::proto::{DataType, ModelProto, TensorProto};
-use wasm2onnx::{Attention, ExportOptions, Form, ImportError, describe, export_unproved, import, import_unproved};
+use wasm2onnx::{
+    Attention, ExportOptions, Form, ImportError, describe, export_unproved, import, import_unproved,
+};
 use wasm2onnx_fuzz::change::{change, settle};
 use wasm2onnx_fuzz::gates::Gates;
 use wasm2onnx_fuzz::judge;

@@ -1,7 +1,7 @@
 //! Changes of networks, and certificates that go with them.
 
 use arbitrary::Unstructured;
-use wasm2onnx_certify::{Broken, Failure, WordLocation, Proved, prove};
+use wasm2onnx_certify::{Broken, Failure, Location, Proved, prove};
 use wasm2onnx_runtime::{CellWidth, Domain, Field, FieldName, Interval, Network, WordLocation};
 
 /// An element of a list, if it has any.
@@ -119,8 +119,11 @@ pub fn change(network: &mut Network, from: &mut Unstructured) -> arbitrary::Resu
                 if from.arbitrary()? {
                     entry.expert = number(entry.expert.into(), from)? as u32;
                 } else {
-                    let places =
-                        if from.arbitrary()? { &mut entry.param_locations } else { &mut entry.result_locations };
+                    let places = if from.arbitrary()? {
+                        &mut entry.param_locations
+                    } else {
+                        &mut entry.result_locations
+                    };
                     *any(places, from)? = match from.arbitrary()? {
                         true => WordLocation::Field(from.int_in_range(0..=fields)?),
                         false => WordLocation::Row(number(64, from)? as u64),
@@ -201,7 +204,7 @@ fn widen(network: &mut Network, failure: &Failure, coarse: bool) -> bool {
         Domain::PowerOfTwo { .. } | Domain::Ids(_) => hull(Interval::point(0), proved).map(Domain::Interval),
     };
     let field = match *failure.place {
-        WordLocation::Row { field, .. } => field_of(network, field),
+        Location::Equation { field, .. } => field_of(network, field),
         _ => None,
     };
     match &*failure.broken {

@@ -492,6 +492,13 @@ pub enum MemorySize {
     },
 }
 
+impl Default for MemorySize {
+    /// That of a module without memory.
+    fn default() -> MemorySize {
+        MemorySize::Constant(0)
+    }
+}
+
 /// A table of references.
 #[derive(Clone, Debug)]
 pub struct TableData {
@@ -515,7 +522,7 @@ pub struct CellData {
 }
 
 /// A module.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Module {
     /// Functions, in the order of the wasm index space without imports; library routines come last.
     pub functions: PrimaryMap<Func, Function>,

@@ -11,7 +11,8 @@ use wasmparser::{
     OperatorsReader, OperatorsReaderAllocations, ValidatorResources,
 };
 
-use super::context::{Callable, Context, TypeList, Types, value_type};
+use super::context::Context;
+use super::functions::{Callable, TypeList, Types, value_type};
 use super::names::operator_name;
 use super::ssa::{Opened, Ssa};
 use super::{Stop, float, host};
@@ -42,7 +43,7 @@ pub fn translate(
     validator.read_locals(&mut reader)?;
     let mut reader = OperatorsReader::new_with_allocs(reader, std::mem::take(&mut allocations.reader));
 
-    let name = context.names[index as usize].clone();
+    let name = context.functions.names[index as usize].clone();
     let mut func = Function::new(name, Origin::Module(index), Vec::new());
     // An unsupported instruction does not end validation: an invalid module is always refused.
     let mut stop = None;
@@ -128,7 +129,7 @@ impl<'a> Body<'a> {
         index: u32,
         validator: &wasmparser::FuncValidator<ValidatorResources>,
     ) -> Result<Self, String> {
-        let signature = context.signature(context.function_type(index))?;
+        let signature = context.functions.signature(context.functions.type_index(index))?;
         let results = signature.results.len();
         func.results = signature.results.to_vec();
         let mut ssa = Ssa::default();
@@ -287,16 +288,16 @@ impl<'a> Body<'a> {
             Operator::Unreachable => self.trap(TrapCode::Unreachable),
             Operator::Call { function_index } => self.call(*function_index)?,
             Operator::CallIndirect { type_index, table_index } => {
-                let types = self.context.signature(*type_index)?;
+                let types = self.context.functions.signature(*type_index)?;
                 let index = self.pop();
-                let ty = self.context.canonical(*type_index);
+                let ty = self.context.functions.canonical(*type_index);
                 self.emit_call(Callee::Indirect { table: TableId::from_u32(*table_index), ty, index }, types);
             }
             Operator::ReturnCall { function_index } => self.return_call(*function_index)?,
             Operator::ReturnCallIndirect { type_index, table_index } => {
-                let types = self.context.signature(*type_index)?;
+                let types = self.context.functions.signature(*type_index)?;
                 let index = self.pop();
-                let ty = self.context.canonical(*type_index);
+                let ty = self.context.functions.canonical(*type_index);
                 let callee = Callee::Indirect { table: TableId::from_u32(*table_index), ty, index };
                 self.emit_tail_call(callee, types);
             }
@@ -324,7 +325,7 @@ impl<'a> Body<'a> {
             Operator::GlobalGet { global_index } => self.global_get(*global_index)?,
             Operator::GlobalSet { global_index } => self.global_set(*global_index)?,
             Operator::MemorySize { .. } => {
-                let cell = self.context.memory_cell();
+                let cell = self.memory_size();
                 let pages = self.b.value(Op::CellGet(cell), Type::I32, &[]);
                 self.push(pages);
             }
@@ -339,7 +340,7 @@ impl<'a> Body<'a> {
                 self.push(is_null);
             }
             Operator::RefFunc { function_index } => {
-                let reference = self.context.reference(*function_index);
+                let reference = self.context.functions.reference(*function_index);
                 let reference = self.b.word(reference);
                 self.push(reference);
             }
@@ -369,9 +370,9 @@ impl<'a> Body<'a> {
     }
 
     fn global_get(&mut self, index: u32) -> Result<(), String> {
-        let global = self.context.global(index)?;
+        let (ty, global) = self.context.globals.supported(index)?;
         let value = match (global.constant, &global.cells[..]) {
-            (Some(bits), _) => self.b.constant(global.ty, bits),
+            (Some(bits), _) => self.b.constant(ty, bits),
             (None, [cell]) => self.b.value(Op::CellGet(*cell), Type::I32, &[]),
             (None, cells) => {
                 let low = self.b.value(Op::CellGet(cells[0]), Type::I32, &[]);
@@ -389,7 +390,7 @@ impl<'a> Body<'a> {
 
     fn global_set(&mut self, index: u32) -> Result<(), String> {
         let value = self.pop();
-        let global = self.context.global(index)?;
+        let (_, global) = self.context.globals.supported(index)?;
         match global.cells[..] {
             [cell] => self.b.effect(Op::CellSet(cell), Type::I32, &[value]),
             [low_cell, high_cell] => {
@@ -405,15 +406,23 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
+    /// The cell with the memory's size.
+    fn memory_size(&mut self) -> Cell {
+        let Context { memory, module, .. } = &mut *self.context;
+        memory.as_mut().expect("validated").size(&mut module.cells)
+    }
+
     fn memory_grow(&mut self) {
-        let cell = self.context.memory_cell();
-        self.context.memory_grows = true;
+        let cell = self.memory_size();
         let delta = self.pop();
+        let memory = self.context.memory.as_mut().expect("validated");
+        memory.grows = true;
+        let memory = *memory;
         let old = self.b.value(Op::CellGet(cell), Type::I32, &[]);
-        let [fits, new] = self.grown(old, delta, self.context.memory_max);
+        let [fits, new] = self.grown(old, delta, memory.max);
         self.b.effect(Op::CellSet(cell), Type::I32, &[new]);
-        if let Some(refused) = self.context.refused_growth() {
-            let [declared, wanted] = self.grown(old, delta, self.context.memory_declared);
+        if let Some(refused) = memory.refused_growth(&mut self.context.module) {
+            let [declared, wanted] = self.grown(old, delta, memory.declared);
             let before = self.b.value(Op::CellGet(refused), Type::I32, &[]);
             let wanted = self.b.select(Type::I32, declared, wanted, before);
             let wanted = self.b.select(Type::I32, fits, before, wanted);
@@ -433,9 +442,15 @@ impl<'a> Body<'a> {
         [fits, self.b.select(Type::I32, fits, grown, old)]
     }
 
+    /// The types of a function.
+    fn signature(&self, index: u32) -> Result<Types, String> {
+        let functions = &self.context.functions;
+        functions.signature(functions.type_index(index))
+    }
+
     fn call(&mut self, index: u32) -> Result<(), String> {
-        let types = self.context.signature(self.context.function_type(index))?;
-        match self.context.callable(index) {
+        let types = self.signature(index)?;
+        match self.context.functions.callable(index) {
             Callable::Func(func) => self.emit_call(Callee::Direct(func), types),
             Callable::Import(role) => {
                 let args = self.pop_many(types.params.len());
@@ -461,8 +476,8 @@ impl<'a> Body<'a> {
     }
 
     fn return_call(&mut self, index: u32) -> Result<(), String> {
-        if let Callable::Func(func) = self.context.callable(index) {
-            let types = self.context.signature(self.context.function_type(index))?;
+        if let Callable::Func(func) = self.context.functions.callable(index) {
+            let types = self.signature(index)?;
             self.emit_tail_call(Callee::Direct(func), types);
             return Ok(());
         }
@@ -498,7 +513,7 @@ impl<'a> Body<'a> {
             BlockType::Empty => (smallvec![], smallvec![]),
             BlockType::Type(ty) => (smallvec![], smallvec![value_type(ty)?]),
             BlockType::FuncType(index) => {
-                let types = self.context.signature(index)?;
+                let types = self.context.functions.signature(index)?;
                 (types.params, types.results)
             }
         })

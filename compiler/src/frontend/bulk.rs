@@ -26,13 +26,13 @@ impl Body<'_> {
             }
             Operator::MemoryInit { data_index, mem: 0 } => {
                 let [to, from, count] = self.pop_three();
-                let (first, length) = self.context.data_segment(data_index);
+                let (first, length) = self.context.data.get(data_index, &mut self.context.module.cells);
                 let from = self.in_segment(MemoryOutOfBounds, first, length, from, count);
                 self.memory_bounds(to, count);
                 self.copy(Space::Data, Space::Memory, [to, from, count]);
             }
             Operator::DataDrop { data_index } => {
-                let (_, length) = self.context.data_segment(data_index);
+                let (_, length) = self.context.data.get(data_index, &mut self.context.module.cells);
                 self.drop_segment(length);
             }
             Operator::TableGet { table } => {
@@ -68,13 +68,13 @@ impl Body<'_> {
             }
             Operator::TableInit { elem_index, table } => {
                 let [to, from, count] = self.pop_three();
-                let (first, length) = self.context.element_segment(elem_index);
+                let (first, length) = self.context.elements.get(elem_index, &mut self.context.module.cells);
                 let from = self.in_segment(TableOutOfBounds, first, length, from, count);
                 self.table_bounds(table, to, count);
                 self.copy(Space::Elements, space(table), [to, from, count]);
             }
             Operator::ElemDrop { elem_index } => {
-                let (_, length) = self.context.element_segment(elem_index);
+                let (_, length) = self.context.elements.get(elem_index, &mut self.context.module.cells);
                 self.drop_segment(length);
             }
             Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => {
@@ -100,7 +100,7 @@ impl Body<'_> {
     }
 
     fn table_size(&mut self, table: u32) -> Value {
-        let cell = self.context.table_size(table);
+        let cell = self.context.tables.size(table, &mut self.context.module);
         self.b.value(Op::CellGet(cell), Type::I32, &[])
     }
 
@@ -124,9 +124,9 @@ impl Body<'_> {
 
     fn table_grow(&mut self, table: u32) {
         let (delta, reference) = (self.pop(), self.pop());
-        let cell = self.context.table_size(table);
+        let cell = self.context.tables.size(table, &mut self.context.module);
         let old = self.b.value(Op::CellGet(cell), Type::I32, &[]);
-        let [fits, new] = self.grown(old, delta, self.context.table_max(table));
+        let [fits, new] = self.grown(old, delta, self.context.tables.max(table));
         self.b.effect(Op::CellSet(cell), Type::I32, &[new]);
         let count = self.b.word_op(BinaryOp::Sub, new, old);
         self.b.effect(Op::Fill(space(table)), Type::I32, &[old, reference, count]);

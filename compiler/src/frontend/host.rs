@@ -29,9 +29,9 @@ pub fn emit(
         Role::Trap => return None,
         Role::Nop => results.iter().map(|ty| b.constant(*ty, 0)).collect(),
         Role::StdoutByte => {
-            let length = context.stdout_length();
+            let length = context.streams.stdout_length(&mut context.module);
             let position = b.value(Op::CellGet(length), Type::I32, &[]);
-            let limit = b.word(context.stdout_bytes);
+            let limit = b.word(context.streams.stdout);
             let full = b.word_op(BinaryOp::GeU, position, limit);
             b.trap_if(TrapCode::OutputLimit, full);
             let store = Op::Store { space: Space::Stdout, bytes: 1, offset: 0 };
@@ -42,7 +42,7 @@ pub fn emit(
             smallvec![]
         }
         Role::StdinByte => {
-            let (position_cell, length_cell) = context.stdin();
+            let (position_cell, length_cell) = context.streams.stdin(&mut context.module);
             // First, so that a packet begins here: what was printed until now is there when the host is asked.
             let length = b.value(Op::CellGet(length_cell), Type::I32, &[]);
             let position = b.value(Op::CellGet(position_cell), Type::I32, &[]);

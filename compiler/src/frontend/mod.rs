@@ -5,8 +5,10 @@
 
 mod body;
 mod bulk;
+mod cells;
 mod context;
 mod float;
+mod functions;
 mod host;
 mod imports;
 mod module;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use wasm2onnx_runtime::TrapCode;
 use wasmparser::{ExternalKind, FunctionBody, ValType, ValidatorResources};
 
-use super::context::{Context, Global, TypeList, boundary_type, unsupported};
+use super::cells::boundary_type;
+use super::context::{Context, unsupported};
+use super::functions::TypeList;
 use super::sections::{self, Sections};
 use super::segments::{add_reference_table, fill_memory, fill_segments, fill_tables};
 use super::{Stop, body, host, names, proposals};
@@ -18,8 +20,8 @@ use crate::options::{Options, Unsupported};
 pub fn translate(binary: &[u8], options: &Options) -> Result<Module, CompileError> {
     let mut context = Context::new(options)?;
     translate_all(&mut context, binary, options)
-        .map_err(|error| proposals::explain(binary, options, &context.names, error))?;
-    context.module.function_names = context.names;
+        .map_err(|error| proposals::explain(binary, options, &context.functions.names, error))?;
+    context.module.function_names = context.functions.names;
     Ok(context.module)
 }
 
@@ -34,7 +36,7 @@ pub fn exports(binary: &[u8], options: &Options) -> Result<BTreeMap<String, Sign
     });
     // Whoever refuses says why.
     let strict = Options { unsupported: Unsupported::Refuse, ..lenient };
-    read.map_err(|error| proposals::explain(binary, &strict, &context.names, error))?;
+    read.map_err(|error| proposals::explain(binary, &strict, &context.functions.names, error))?;
     Ok(context.module.exports.into_iter().map(|(name, _, signature)| (name, signature)).collect())
 }
 
@@ -50,18 +52,20 @@ fn translate_all(context: &mut Context, binary: &[u8], options: &Options) -> Res
     fill_segments(context, &sections)?;
     add_wrappers(context);
     context.module.start = in_sequence(&mut context.module, &creation);
+    context.module.references = std::mem::take(&mut context.functions.references);
     add_reference_table(&mut context.module);
-    if context.memory_grows {
-        context.module.memory = MemorySize::Cell { cell: context.memory_cell(), max: context.memory_max };
+    if let Some(memory) = context.memory.as_mut().filter(|memory| memory.grows) {
+        let cell = memory.size(&mut context.module.cells);
+        context.module.memory = MemorySize::Cell { cell, max: memory.max };
     }
     Ok(())
 }
 
 /// From the name section, an export, the import, or `func[i]`.
 fn name_functions(context: &mut Context, sections: &Sections) {
-    let mut names: Vec<Option<String>> = vec![None; context.function_types.len()];
-    for (name, import) in names.iter_mut().zip(&context.imports) {
-        *name = Some(import.name.clone());
+    let mut names: Vec<Option<String>> = vec![None; context.functions.count()];
+    for (name, import) in names.iter_mut().zip(context.functions.import_names()) {
+        *name = Some(import.into());
     }
     for (export, _) in &sections.exports {
         if export.kind == ExternalKind::Func {
@@ -74,7 +78,7 @@ fn name_functions(context: &mut Context, sections: &Sections) {
         }
     }
     let unnamed = |(index, name): (usize, Option<String>)| name.unwrap_or_else(|| format!("func[{index}]"));
-    context.names = names.into_iter().enumerate().map(unnamed).collect();
+    context.functions.names = names.into_iter().enumerate().map(unnamed).collect();
 }
 
 /// Every name that is asked for is that of an exported function.
@@ -88,7 +92,7 @@ fn check_wanted(context: &Context, sections: &Sections, wanted: &[String]) -> Re
         return Ok(());
     };
     let shown = |export: &&wasmparser::Export| {
-        let ty = context.types[context.function_types[export.index as usize] as usize].as_ref();
+        let ty = context.functions.type_of(export.index);
         format!("`{}` {}", export.name, ty.map_or("unknown".into(), names::type_name))
     };
     let exports = functions.iter().map(shown).collect();
@@ -106,7 +110,7 @@ fn export(context: &mut Context, sections: &Sections, options: &Options) -> Resu
         }
         match export.kind {
             ExternalKind::Func | ExternalKind::FuncExact => {
-                let ty = context.types[context.function_types[export.index as usize] as usize].as_ref();
+                let ty = context.functions.type_of(export.index);
                 let list =
                     |types: &[ValType]| types.iter().map(|ty| boundary_type(*ty)).collect::<Option<_>>();
                 let signature = ty.and_then(|ty| {
@@ -114,7 +118,7 @@ fn export(context: &mut Context, sections: &Sections, options: &Options) -> Resu
                 });
                 match signature {
                     Some(signature) => {
-                        let func = context.func(export.index);
+                        let func = context.functions.func(export.index);
                         context.module.exports.push((name, func, signature));
                     }
                     None if options.unsupported == Unsupported::Trap => {}
@@ -126,10 +130,12 @@ fn export(context: &mut Context, sections: &Sections, options: &Options) -> Resu
                 }
             }
             ExternalKind::Global => {
-                context.add_global_cells(export.index as usize);
-                match &context.globals[export.index as usize] {
-                    Some(Global { value_type, mutable, cells, .. }) => {
-                        context.module.exported_globals.push((name, *value_type, *mutable, cells.to_vec()));
+                context.globals.add_cells(export.index as usize, &mut context.module.cells);
+                let global = context.globals.get(export.index);
+                match global.types {
+                    Some((_, ty)) => {
+                        let exported = (name, ty, global.mutable, global.cells.to_vec());
+                        context.module.exported_globals.push(exported);
                     }
                     None if options.unsupported == Unsupported::Trap => {}
                     None => {
@@ -152,7 +158,7 @@ fn translate_bodies(
     options: &Options,
 ) -> Result<(), CompileError> {
     let mut allocations = body::Allocations::default();
-    let imports = context.imports.len() as u32;
+    let imports = context.functions.import_count() as u32;
     for (i, (to_validate, body)) in bodies.into_iter().enumerate() {
         let index = imports + i as u32;
         context.module.function_offsets.push((body.range().start as u32, index));
@@ -160,7 +166,7 @@ fn translate_bodies(
             Ok(func) => func,
             Err(Stop::Invalid(error)) => return Err(error.into()),
             Err(Stop::Unsupported { what, offset }) => {
-                let name = context.names[index as usize].clone();
+                let name = context.functions.names[index as usize].clone();
                 if options.unsupported == Unsupported::Refuse {
                     let function = Some((name, index));
                     return Err(ErrorKind::Unsupported { what, function, offset, advice: None }.into());
@@ -176,7 +182,7 @@ fn translate_bodies(
 /// A function that is called with the type of another, but only traps. One with types that the IR
 /// does not have can only be called by functions that trap themselves.
 fn trapping(context: &Context, name: String, index: u32) -> Function {
-    let (params, results) = match context.signature(context.function_type(index)) {
+    let (params, results) = match context.functions.signature(context.functions.type_index(index)) {
         Ok(types) => (types.params, types.results),
         Err(_) => (TypeList::new(), TypeList::new()),
     };
@@ -186,15 +192,15 @@ fn trapping(context: &Context, name: String, index: u32) -> Function {
 /// What an instance runs when it is created: the start function, then what initializes a WASI reactor.
 fn at_creation(context: &mut Context, sections: &Sections) -> Result<Vec<Func>, CompileError> {
     const INITIALIZE: &str = "_initialize";
-    let mut creation: Vec<Func> = sections.start.iter().map(|index| context.func(*index)).collect();
+    let mut creation: Vec<Func> = sections.start.iter().map(|index| context.functions.func(*index)).collect();
     let is_it = |export: &wasmparser::Export| export.kind == ExternalKind::Func && export.name == INITIALIZE;
     if let Some((export, offset)) = sections.exports.iter().find(|(export, _)| is_it(export)) {
-        match &context.types[context.function_type(export.index) as usize] {
+        match context.functions.type_of(export.index) {
             Some(ty) if ty.params().is_empty() && ty.results().is_empty() => {
-                creation.push(context.func(export.index));
+                creation.push(context.functions.func(export.index));
             }
             ty => {
-                let ty = ty.as_ref().map_or("unknown".into(), names::type_name);
+                let ty = ty.map_or("unknown".into(), names::type_name);
                 let what = format!("`{INITIALIZE}`, which is called at instance creation, of type {ty}");
                 return Err(unsupported(&what, *offset));
             }
@@ -223,10 +229,9 @@ fn in_sequence(module: &mut Module, functions: &[Func]) -> Option<Func> {
 
 /// Functions for imports that are exported, in a table or the start function.
 fn add_wrappers(context: &mut Context) {
-    for index in std::mem::take(&mut context.wrappers) {
-        let role = context.imports[index as usize].role;
-        let name = context.names[index as usize].clone();
-        let ty = context.function_type(index);
+    for index in context.functions.wrapped().to_vec() {
+        let role = context.functions.role(index);
+        let name = context.functions.names[index as usize].clone();
         let mut func = trapping(context, name, index);
         let args = func.blocks[func.entry].params.clone();
         let results = func.results.clone();
@@ -236,7 +241,7 @@ fn add_wrappers(context: &mut Context) {
             b.terminate(Terminator::Return(results));
         }
         context.module.functions.push(func);
-        let canonical = context.canonical(ty);
+        let canonical = context.functions.canonical(context.functions.type_index(index));
         context.module.function_types.push(canonical);
     }
 }

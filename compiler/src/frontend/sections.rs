@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 use wasmparser::{
-    CompositeInnerType, ConstExpr, CustomSectionReader, Element, FunctionBody, GlobalType, KnownCustom,
-    MemoryType, Name, Parser, Payload, SubType, TableInit, TableSectionReader, TableType, TypeRef,
-    TypeSectionReader, ValidPayload, Validator, ValidatorResources,
+    CompositeInnerType, ConstExpr, CustomSectionReader, Element, FunctionBody, KnownCustom, MemoryType, Name,
+    Parser, Payload, SubType, TableInit, TableSectionReader, TableType, TypeRef, TypeSectionReader,
+    ValidPayload, Validator, ValidatorResources,
 };
 
-use super::context::{Context, Global, Import, boundary_type, unsupported, value_type};
+use super::cells::Memory;
+use super::context::{Context, unsupported};
 use super::{host, imports, names};
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
@@ -28,6 +28,8 @@ pub struct Sections<'a> {
     pub bodies: Vec<(wasmparser::FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
     /// Tables that are not null at first, and what their entries are.
     pub table_inits: Vec<(TableId, ConstExpr<'a>)>,
+    /// What an imported memory holds: addresses and bytes.
+    pub imported_data: Vec<(u32, Vec<u8>)>,
     pub start: Option<u32>,
     pub names: BTreeMap<u32, String>,
 }
@@ -66,21 +68,21 @@ fn section<'a>(
         Payload::ImportSection(reader) => {
             for import in reader.into_imports_with_offsets() {
                 let (offset, import) = import?;
-                add_import(context, import, offset, options)?;
+                add_import(context, sections, import, offset, options)?;
             }
         }
         Payload::FunctionSection(reader) => {
             for ty in reader {
                 let ty = ty?;
-                context.function_types.push(ty);
-                context.module.function_types.push(context.canonical[ty as usize]);
+                context.functions.add(ty);
+                context.module.function_types.push(context.functions.canonical(ty));
             }
         }
         Payload::TableSection(reader) => tables(reader, context, sections)?,
         Payload::MemorySection(reader) => {
             for (index, memory) in reader.into_iter_with_offsets().enumerate() {
                 let (offset, memory) = memory?;
-                if index > 0 || context.has_memory {
+                if index > 0 || context.memory.is_some() {
                     return Err(unsupported("a second memory", offset));
                 }
                 add_memory(context, memory, offset, options)?;
@@ -93,7 +95,7 @@ fn section<'a>(
             for global in reader {
                 let global = global?;
                 let init = context.constant(&global.init_expr)?;
-                add_global(context, global.ty, init);
+                context.globals.add(global.ty, init, &mut context.module.cells);
             }
         }
         Payload::ExportSection(reader) => {
@@ -122,9 +124,9 @@ fn types(
     for group in reader {
         for ty in group?.into_types() {
             let next = canonical.len() as u32;
-            context.canonical.push(*canonical.entry(ty.clone()).or_insert(next));
+            let canonical = *canonical.entry(ty.clone()).or_insert(next);
             let is_func = matches!(ty.composite_type.inner, CompositeInnerType::Func(_));
-            context.types.push(is_func.then(|| ty.unwrap_func().clone()));
+            context.functions.add_type(is_func.then(|| ty.unwrap_func().clone()), canonical);
         }
     }
     Ok(())
@@ -169,6 +171,7 @@ fn custom(section: &CustomSectionReader, sections: &mut Sections) -> Result<(), 
 
 fn add_import(
     context: &mut Context,
+    sections: &mut Sections,
     import: wasmparser::Import,
     offset: u64,
     options: &Options,
@@ -177,7 +180,7 @@ fn add_import(
     match import.ty {
         TypeRef::Func(index) | TypeRef::FuncExact(index) => {
             let full_name = format!("{module}.{name}");
-            let ty = match &context.types[index as usize] {
+            let ty = match &context.functions.types[index as usize] {
                 Some(ty) => names::type_name(ty),
                 None => "unknown".into(),
             };
@@ -189,25 +192,25 @@ fn add_import(
             {
                 return Err(ErrorKind::ImportType { module, name, ty, role, expected }.into());
             }
-            context.imports.push(Import { role, name: full_name, wrapper: None });
-            context.function_types.push(index);
+            context.functions.add_import(role, full_name, index);
         }
         TypeRef::Table(ty) => {
             let given = imports::table(options, module, name, ty)?;
             add_table(context, given.entries as u64, given.max.map(u64::from))?;
         }
         TypeRef::Memory(ty) => {
-            if context.has_memory {
+            if context.memory.is_some() {
                 return Err(unsupported("a second memory", offset));
             }
             let given = imports::memory(options, module, name, ty)?;
             let ty = MemoryType { initial: given.pages as u64, maximum: given.max.map(u64::from), ..ty };
             add_memory(context, ty, offset, options)?;
-            context.imported_data = given.data.clone();
+            sections.imported_data = given.data.clone();
         }
         TypeRef::Global(ty) => {
             let [low, high] = imports::global(options, module, name, ty)?.words();
-            add_global(context, ty, low as u64 | (high as u64) << 32);
+            let init = low as u64 | (high as u64) << 32;
+            context.globals.add(ty, init, &mut context.module.cells);
         }
         TypeRef::Tag(_) => return Err(unsupported(&format!("imported tag `{module}.{name}`"), offset)),
     }
@@ -227,7 +230,7 @@ fn add_table(context: &mut Context, initial: u64, maximum: Option<u64>) -> Resul
         return Err(ErrorKind::Limit { what, value: initial, limit: LIMIT }.into());
     }
     let limit = initial.max(DEFAULT_MAX_TABLE_ENTRIES as u64);
-    context.table_max.push(maximum.unwrap_or(u64::MAX).min(limit) as u32);
+    context.tables.add(maximum.unwrap_or(u64::MAX).min(limit) as u32);
     Ok(context.module.tables.push(TableData { size: initial as u32, size_cell: None, entries: Vec::new() }))
 }
 
@@ -243,7 +246,6 @@ fn add_memory(
     if memory.page_size_log2.is_some_and(|log2| log2 != 16) {
         return Err(unsupported("a memory with custom page size", offset));
     }
-    context.has_memory = true;
     let declared = memory.maximum.unwrap_or(MAX_PAGES);
     let limit = match options.max_memory_pages {
         Some(limit) => limit.into(),
@@ -253,24 +255,8 @@ fn add_memory(
         let what = "the initial size of the memory in pages".to_string();
         return Err(ErrorKind::Limit { what, value: memory.initial, limit }.into());
     }
-    context.memory_initial = memory.initial as u32;
-    context.memory_declared = declared as u32;
-    context.memory_max = declared.min(limit) as u32;
-    context.module.memory = MemorySize::Constant(context.memory_initial);
+    let initial = memory.initial as u32;
+    context.memory = Some(Memory::new(initial, declared.min(limit) as u32, declared as u32));
+    context.module.memory = MemorySize::Constant(initial);
     Ok(())
-}
-
-fn add_global(context: &mut Context, ty: GlobalType, init: u64) {
-    let global = match (value_type(ty.content_type), boundary_type(ty.content_type)) {
-        (Ok(ir), Some(value_type)) => {
-            let constant = (!ty.mutable).then_some(init);
-            Some(Global { ty: ir, value_type, constant, cells: SmallVec::new(), mutable: ty.mutable, init })
-        }
-        _ => None,
-    };
-    context.global_constants.push((!ty.mutable).then_some(init));
-    context.globals.push(global);
-    if ty.mutable {
-        context.add_global_cells(context.globals.len() - 1);
-    }
 }

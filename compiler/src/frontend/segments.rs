@@ -35,7 +35,7 @@ pub fn fill_tables(context: &mut Context, sections: &Sections) -> Result<(), Com
             ElementKind::Passive => (element_count(element), None),
             ElementKind::Declared => (0, None),
         };
-        context.element_segments.lengths.push(len);
+        context.elements.lengths.push(len);
         let Some((table, offset)) = active.filter(|_| context.module.creation_trap.is_none()) else {
             continue;
         };
@@ -64,7 +64,7 @@ fn element_count(element: &Element) -> u32 {
 fn element_references(context: &mut Context, element: &Element) -> Result<Vec<u32>, CompileError> {
     match &element.items {
         ElementItems::Functions(items) => {
-            items.clone().into_iter().map(|index| Ok(context.reference(index?))).collect()
+            items.clone().into_iter().map(|index| Ok(context.functions.reference(index?))).collect()
         }
         ElementItems::Expressions(_, items) => {
             items.clone().into_iter().map(|expr| Ok(context.constant(&expr?)? as u32)).collect()
@@ -74,14 +74,14 @@ fn element_references(context: &mut Context, element: &Element) -> Result<Vec<u3
 
 /// Contents of the passive segments that instructions use.
 pub fn fill_segments(context: &mut Context, sections: &Sections) -> Result<(), CompileError> {
-    for i in &context.data_segments.used {
+    for i in &context.data.used {
         // One that is active or declarative has nothing left.
-        if context.data_segments.lengths[*i as usize] > 0 {
+        if context.data.lengths[*i as usize] > 0 {
             context.module.passive_data.extend_from_slice(sections.data[*i as usize].data);
         }
     }
-    for i in std::mem::take(&mut context.element_segments.used) {
-        if context.element_segments.lengths[i as usize] > 0 {
+    for i in std::mem::take(&mut context.elements.used) {
+        if context.elements.lengths[i as usize] > 0 {
             let references = element_references(context, &sections.elements[i as usize])?;
             context.module.passive_elements.extend(references);
         }
@@ -100,7 +100,7 @@ pub fn add_reference_table(module: &mut Module) {
 pub fn fill_memory(context: &mut Context, sections: &Sections) -> Result<(), CompileError> {
     for segment in &sections.data {
         let len = if matches!(segment.kind, DataKind::Passive) { segment.data.len() as u32 } else { 0 };
-        context.data_segments.lengths.push(len);
+        context.data.lengths.push(len);
     }
     if context.module.creation_trap.is_some() {
         return Ok(());
@@ -118,13 +118,14 @@ pub fn fill_memory(context: &mut Context, sections: &Sections) -> Result<(), Com
             bytes = rest;
         }
     };
-    for (first, bytes) in std::mem::take(&mut context.imported_data) {
-        write(first as usize, &bytes);
+    for (first, bytes) in &sections.imported_data {
+        write(*first as usize, bytes);
     }
     for segment in &sections.data {
         let DataKind::Active { offset_expr, .. } = &segment.kind else { continue };
         let first = context.constant(offset_expr)?;
-        if first + segment.data.len() as u64 > context.memory_initial as u64 * PAGE_BYTES {
+        let pages = context.memory.expect("validated").initial;
+        if first + segment.data.len() as u64 > u64::from(pages) * PAGE_BYTES {
             context.module.creation_trap = Some(TrapCode::MemoryOutOfBounds);
             break;
         }

@@ -1,0 +1,171 @@
+//! The function index space: types, imports and names, and which functions something refers to.
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use wasmparser::{FuncType, RefType, ValType};
+
+use crate::ir::{Func, Type};
+use crate::options::Role;
+
+/// Types of the parameters or results of a function or block.
+pub type TypeList = SmallVec<[Type; 4]>;
+
+/// A function type in the IR's types.
+pub struct Types {
+    pub params: TypeList,
+    pub results: TypeList,
+}
+
+/// What an entry of the function index space is.
+#[derive(Clone, Copy)]
+pub enum Callable {
+    /// A function of the module.
+    Func(Func),
+    /// An import, whose operations are put in place of the call.
+    Import(Role),
+}
+
+/// An imported function.
+struct Import {
+    role: Role,
+    name: String,
+    /// The function that stands for it where a function is needed: in a table, as an export, at instance creation.
+    wrapper: Option<Func>,
+}
+
+/// The functions of a module, imports first.
+#[derive(Default)]
+pub struct Functions {
+    /// The types of the module; `None` for one that is not of functions.
+    pub types: Vec<Option<FuncType>>,
+    /// For each type, the number that all equal types have.
+    canonical: Vec<u32>,
+    /// For each function, the index of its type.
+    of: Vec<u32>,
+    /// The name of each function.
+    pub names: Vec<String>,
+    imports: Vec<Import>,
+    /// Indices of the imports that have a wrapper, in the order of the wrappers' [`Func`]s.
+    wrapped: Vec<u32>,
+    /// The functions that have a reference, by reference − 1.
+    pub references: Vec<Option<Func>>,
+    /// The reference of each of them.
+    reference_of: FxHashMap<u32, u32>,
+}
+
+impl Functions {
+    /// Adds a type; `canonical` is the number of all that are equal to it.
+    pub fn add_type(&mut self, ty: Option<FuncType>, canonical: u32) {
+        self.types.push(ty);
+        self.canonical.push(canonical);
+    }
+
+    /// Adds an imported function. All imports come before the other functions.
+    pub fn add_import(&mut self, role: Role, name: String, ty: u32) {
+        self.imports.push(Import { role, name, wrapper: None });
+        self.of.push(ty);
+    }
+
+    /// Adds a function of the module.
+    pub fn add(&mut self, ty: u32) {
+        self.of.push(ty);
+    }
+
+    /// Number of functions, imports included.
+    pub fn count(&self) -> usize {
+        self.of.len()
+    }
+
+    /// Number of imported functions.
+    pub fn import_count(&self) -> usize {
+        self.imports.len()
+    }
+
+    /// The role of an import.
+    pub fn role(&self, import: u32) -> Role {
+        self.imports[import as usize].role
+    }
+
+    /// Names that imports have of their own accord, in order.
+    pub fn import_names(&self) -> impl Iterator<Item = &str> {
+        self.imports.iter().map(|import| import.name.as_str())
+    }
+
+    /// The index of a function's type.
+    pub fn type_index(&self, function: u32) -> u32 {
+        self.of[function as usize]
+    }
+
+    /// A function's type; `None` if it is not one of functions.
+    pub fn type_of(&self, function: u32) -> Option<&FuncType> {
+        self.types[self.type_index(function) as usize].as_ref()
+    }
+
+    /// The number that all types have which are equal to a type.
+    pub fn canonical(&self, ty: u32) -> u32 {
+        self.canonical[ty as usize]
+    }
+
+    /// A type in the IR's types.
+    ///
+    /// # Errors
+    ///
+    /// What is not supported about it.
+    pub fn signature(&self, ty: u32) -> Result<Types, String> {
+        let Some(ty) = &self.types[ty as usize] else { return Err("a type that is not of functions".into()) };
+        let list =
+            |types: &[ValType]| types.iter().map(|ty| value_type(*ty)).collect::<Result<TypeList, _>>();
+        Ok(Types { params: list(ty.params())?, results: list(ty.results())? })
+    }
+
+    /// What an index means where it is called directly.
+    pub fn callable(&self, function: u32) -> Callable {
+        match self.imports.get(function as usize) {
+            Some(import) => Callable::Import(import.role),
+            None => Callable::Func(Func::from_u32(function - self.imports.len() as u32)),
+        }
+    }
+
+    /// The IR's function of an index that something other than a direct call refers to: an import gets a wrapper.
+    pub fn func(&mut self, function: u32) -> Func {
+        let defined = (self.of.len() - self.imports.len()) as u32;
+        match self.imports.get_mut(function as usize) {
+            Some(import) => *import.wrapper.get_or_insert_with(|| {
+                self.wrapped.push(function);
+                Func::from_u32(defined + self.wrapped.len() as u32 - 1)
+            }),
+            None => Func::from_u32(function - self.imports.len() as u32),
+        }
+    }
+
+    /// The imports that have a wrapper, in the order of the wrappers.
+    pub fn wrapped(&self) -> &[u32] {
+        &self.wrapped
+    }
+
+    /// The reference of a function.
+    pub fn reference(&mut self, function: u32) -> u32 {
+        if let Some(reference) = self.reference_of.get(&function) {
+            return *reference;
+        }
+        let func = self.func(function);
+        self.references.push(Some(func));
+        let reference = self.references.len() as u32;
+        self.reference_of.insert(function, reference);
+        reference
+    }
+}
+
+/// The IR's type for a type of values.
+///
+/// # Errors
+///
+/// The name of a type that is not supported.
+pub fn value_type(ty: ValType) -> Result<Type, String> {
+    match ty {
+        ValType::I32 | ValType::F32 => Ok(Type::I32),
+        ValType::I64 | ValType::F64 => Ok(Type::I64),
+        ValType::Ref(RefType::FUNCREF | RefType::EXTERNREF) => Ok(Type::I32),
+        ValType::V128 | ValType::Ref(_) => Err(format!("type {ty}")),
+    }
+}

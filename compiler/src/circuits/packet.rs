@@ -97,6 +97,16 @@ struct Guard {
     dest: Dest,
 }
 
+/// What a packet leaves to those that follow, while its end is lowered.
+struct Handed {
+    /// Fields that the next packet finds by convention.
+    fixed: Vec<(u16, Linear)>,
+    /// Slots of the frame, and what is written to them.
+    slots: Vec<(u32, Linear)>,
+    /// The frame pointer.
+    frame_pointer: Linear,
+}
+
 /// A packet being lowered.
 pub(super) struct Lowering<'a> {
     pub(super) cx: &'a Setting<'a>,
@@ -152,9 +162,9 @@ pub fn lower(cx: &Setting, index: usize, crossing: &mut FxHashMap<Value, Range>)
     for inst in &packet.insts {
         lowering.effect(inst);
     }
-    let (code, new) = lowering.leave(index);
-    crossing.extend(new);
-    code
+    let (circuit, own) = lowering.leave();
+    crossing.extend(own);
+    circuit
 }
 
 impl<'a> Lowering<'a> {
@@ -487,45 +497,55 @@ impl<'a> Lowering<'a> {
         Jump { packet: target.packet, args }
     }
 
-    fn leave(mut self, index: usize) -> (PacketCircuit, Vec<(Value, Range)>) {
-        let mut jumps: Vec<Jump> = Vec::new();
-        let mut slots: Vec<(u32, Linear)> = Vec::new();
-        let mut fixed = Vec::new();
-        let term = self.packet.term.clone();
-        for target in term.targets() {
-            let jump = self.jump(target, &mut slots);
-            jumps.push(jump);
+    /// Makes everything behind the instructions: what lives on, where it goes next, and the rows of the frame. Returns the
+    /// circuit, and the ranges of the packet's own values that later packets find in fields.
+    fn leave(mut self) -> (PacketCircuit, Vec<(Value, Range)>) {
+        let term = &self.packet.term;
+        let mut handed = Handed { fixed: Vec::new(), slots: Vec::new(), frame_pointer: Linear::default() };
+        let jumps = term.targets().map(|target| self.jump(target, &mut handed.slots)).collect();
+        let (live, crossing) = self.live(&mut handed.slots);
+        handed.frame_pointer = self.frame_pointer();
+        let next = self.next(term, &mut handed);
+        let Handed { mut fixed, slots, frame_pointer } = handed;
+        self.write(slots);
+        if matches!(term, Term::Call { .. } | Term::TailCall { .. } | Term::Return(_)) {
+            fixed.push((0, frame_pointer.clone()));
         }
+        let circuit = PacketCircuit {
+            failures: self.failures(),
+            circuit: self.words.circuit.finished(),
+            next,
+            jumps,
+            live,
+            fixed,
+            frame_pointer,
+            table: Vec::new(),
+            offset: self.packet.offset(),
+            misfit: self.misfit,
+        };
+        (circuit, crossing)
+    }
+
+    /// The forms of the values that live on in fields, ascending by value, and the ranges of those that are the packet's own.
+    /// Those of its own that live on in the frame are added to `slots`.
+    fn live(&mut self, slots: &mut Vec<(u32, Linear)>) -> (Vec<(Value, Linear)>, Vec<(Value, Range)>) {
         let mut written: FxHashSet<u32> = slots.iter().map(|slot| slot.0).collect();
-        // Values that live on.
         let mut live = FxHashMap::default();
-        let mut new = Vec::new();
-        let mut own: Vec<(Value, u32)> = Vec::new();
-        for value in self.packet.made() {
-            if let Some(Place::Slot(slot)) = self.cx.places.of.get(&value).copied()
-                && self.is_own(value, Place::Slot(slot))
-            {
-                own.push((value, slot));
-            }
-        }
-        own.sort_unstable();
-        let next_packets: Vec<u32> = term.targets().map(|t| t.packet).chain(term.landing()).collect();
-        for next in next_packets {
+        let mut crossing = Vec::new();
+        let own = self.own_in_frame();
+        let term = &self.packet.term;
+        for next in term.targets().map(|target| target.packet).chain(term.landing()) {
             for &value in &self.cx.places.live_fields[next as usize] {
                 if live.contains_key(&value) {
                     continue;
                 }
-                let is_own = self.is_own(value, self.cx.places.of[&value]);
-                let word = self.word(value);
-                let mut form = self.words.form(word);
-                if is_own {
-                    if !self.circuit().range(&form).within(CROSSING) {
-                        form = self.words.canonical(word);
-                    }
-                    new.push((value, self.words.circuit.range(&form)));
+                let form = if self.is_own(value, self.cx.places.of[&value]) {
+                    let form = self.crossing_form(value);
+                    crossing.push((value, self.words.circuit.range(&form)));
+                    form
                 } else {
-                    form = self.entry_form(value);
-                }
+                    self.entry_form(value)
+                };
                 live.insert(value, form);
             }
             for &(value, slot) in &own {
@@ -535,8 +555,32 @@ impl<'a> Lowering<'a> {
                 }
             }
         }
-        let mut fp = self.frame_pointer();
-        let next = match &term {
+        let mut live: Vec<(Value, Linear)> = live.into_iter().collect();
+        live.sort_unstable_by_key(|(value, _)| *value);
+        (live, crossing)
+    }
+
+    /// The values of this packet whose place is a slot of the frame, ascending.
+    fn own_in_frame(&self) -> Vec<(Value, u32)> {
+        let slot = |value: Value| match self.cx.places.of.get(&value).copied() {
+            Some(place @ Place::Slot(slot)) if self.is_own(value, place) => Some((value, slot)),
+            _ => None,
+        };
+        let mut own: Vec<(Value, u32)> = self.packet.made().filter_map(slot).collect();
+        own.sort_unstable();
+        own
+    }
+
+    /// The form of a value of this packet in a field of the next one: unwrapped, if its range is not too large.
+    fn crossing_form(&mut self, value: Value) -> Linear {
+        let word = self.word(value);
+        let form = self.words.form(word);
+        if self.circuit().range(&form).within(CROSSING) { form } else { self.words.canonical(word) }
+    }
+
+    /// Where the packet goes, with what a callee or caller finds there.
+    fn next(&mut self, term: &Term, handed: &mut Handed) -> Next {
+        match term {
             Term::Jump(_) => self.choose(Dest::Jump(0), None),
             Term::Branch { cond, .. } => {
                 let word = self.word(*cond);
@@ -554,28 +598,15 @@ impl<'a> Lowering<'a> {
                 Next::Read(self.circuit().lookup_jump(&inside))
             }
             Term::Call { callee, args, next } => {
-                let frame = u64::from(self.cx.frame);
-                let raw = self.raw_frame_pointer();
-                let layout = self.cx.layout;
-                let return_key = raw.clone().offset(layout.returns + frame);
-                let frame_key = raw.offset(layout.frame_pointers + frame);
-                let (return_key, frame_key, at) = match self.all_ok(None) {
-                    None => (return_key, frame_key, 0),
-                    Some(gate) => {
-                        let from = self.words.circuit.placed(&fp, 0);
-                        let (units, at) = self.circuit().masked(&gate, &[return_key, frame_key], 2, from);
-                        (units[0].clone(), units[1].clone(), at)
-                    }
-                };
-                self.circuit().row(&return_key, RowValue::Packet(*next), at);
-                self.circuit().row(&frame_key, RowValue::Linear(fp.clone()), at);
-                self.hand_over(args, self.cx.frame, &mut fixed, &mut slots);
-                fp = fp.offset(frame);
+                self.save_caller(*next, &handed.frame_pointer);
+                self.hand_over(args, self.cx.frame, handed);
+                handed.frame_pointer =
+                    std::mem::take(&mut handed.frame_pointer).offset(u64::from(self.cx.frame));
                 self.callee(callee)
             }
             Term::TailCall { callee, args } => {
                 // Frame pointer and control rows are the caller's, so they are the callee's too.
-                self.hand_over(args, 0, &mut fixed, &mut slots);
+                self.hand_over(args, 0, handed);
                 self.callee(callee)
             }
             Term::Return(values) => {
@@ -583,58 +614,58 @@ impl<'a> Lowering<'a> {
                 let layout = self.cx.layout;
                 let next = self.circuit().read(&raw.clone().offset(layout.returns), Range::IDS, -1);
                 let limit = Range::new(0, layout.stack.limit as i64);
-                fp = self.circuit().read(&raw.offset(layout.frame_pointers), limit, -1);
-                self.hand_over(values, 0, &mut fixed, &mut slots);
+                handed.frame_pointer = self.circuit().read(&raw.offset(layout.frame_pointers), limit, -1);
+                self.hand_over(values, 0, handed);
                 Next::Read(next)
             }
+        }
+    }
+
+    /// Writes the control rows of a call: the packet that it returns to, and the caller's frame pointer.
+    fn save_caller(&mut self, landing: u32, frame_pointer: &Linear) {
+        let frame = u64::from(self.cx.frame);
+        let raw = self.raw_frame_pointer();
+        let layout = self.cx.layout;
+        let return_key = raw.clone().offset(layout.returns + frame);
+        let frame_key = raw.offset(layout.frame_pointers + frame);
+        let (return_key, frame_key, at) = match self.all_ok(None) {
+            None => (return_key, frame_key, 0),
+            Some(gate) => {
+                let from = self.words.circuit.placed(frame_pointer, 0);
+                let (units, at) = self.circuit().masked(&gate, &[return_key, frame_key], 2, from);
+                (units[0].clone(), units[1].clone(), at)
+            }
         };
+        self.circuit().row(&return_key, RowValue::Packet(landing), at);
+        self.circuit().row(&frame_key, RowValue::Linear(frame_pointer.clone()), at);
+    }
+
+    /// Writes slots of the frame, each after its last read.
+    fn write(&mut self, slots: Vec<(u32, Linear)>) {
         for (slot, form) in slots {
             let key = self.slot_key(slot);
             let from = self.slot_reads.get(&slot).map_or(0, |t| t + 1);
             self.circuit().row(&key, RowValue::Linear(form), from);
         }
-        if matches!(term, Term::Call { .. } | Term::TailCall { .. } | Term::Return(_)) {
-            fixed.push((0, fp.clone()));
-        }
-        let mut failures = Vec::new();
-        if self.guards.len() > 1 {
-            for i in 0..self.guards.len() {
-                failures.push((self.failed(i), self.guards[i].dest));
-            }
-        }
-        let _ = index;
-        let mut live: Vec<(Value, Linear)> = live.into_iter().collect();
-        live.sort_unstable_by_key(|l| l.0);
-        let code = PacketCircuit {
-            circuit: self.words.circuit.finished(),
-            next,
-            jumps,
-            live,
-            fixed,
-            frame_pointer: fp,
-            failures,
-            table: Vec::new(),
-            offset: self.packet.offset(),
-            misfit: self.misfit,
-        };
-        (code, new)
     }
 
-    /// Arguments or results: the first ones in fields, the others in slot `base` + … of the frame.
-    fn hand_over(
-        &mut self,
-        values: &[Value],
-        base: u32,
-        fixed: &mut Vec<(u16, Linear)>,
-        slots: &mut Vec<(u32, Linear)>,
-    ) {
+    /// What a resolver needs to find the check that failed: nothing, if there is at most one.
+    fn failures(&mut self) -> Vec<(Linear, Dest)> {
+        match self.guards.len() {
+            0 | 1 => Vec::new(),
+            count => (0..count).map(|i| (self.failed(i), self.guards[i].dest)).collect(),
+        }
+    }
+
+    /// Hands over arguments or results: the first ones in fields, the others in slots of the frame from `base` on.
+    fn hand_over(&mut self, values: &[Value], base: u32, handed: &mut Handed) {
         for (i, value) in values.iter().enumerate() {
             let word = self.word(*value);
             let form = self.words.canonical(word);
             if i < ARGUMENT_FIELDS as usize {
-                fixed.push((1 + i as u16, form));
+                handed.fixed.push((1 + i as u16, form));
             } else {
-                slots.push((base + i as u32 - ARGUMENT_FIELDS as u32, form));
+                handed.slots.push((base + i as u32 - ARGUMENT_FIELDS as u32, form));
             }
         }
     }

@@ -195,10 +195,10 @@ fn ir_version(opset: i64) -> i64 {
     }
 }
 
-const DOC: &str = "A WebAssembly program as a frozen transformer: weights are its instructions, attention over \
-    the trace is its memory, decoding runs it. This graph is the same for every program; the program is in the \
-    initializers. Groups of nodes: arguments and results at the boundary; what is expanded and frozen before \
-    the first step; the step.";
+const DOC: &str = "A WebAssembly program as a frozen transformer: its weights are the program's instructions, attention \
+    over the trace is its memory, and decoding runs it. This graph is the same for every program; the program is in \
+    the initializers. The groups of nodes are: arguments and results at the boundary; what is expanded and frozen \
+    before the first step; the step.";
 
 /// The whole run in one graph.
 fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
@@ -296,7 +296,7 @@ fn starts(g: &mut Graph, plan: &Plan, words: Option<&str>, batch: &str) -> Name 
     let others = arguments::first_numbers(g, plan, words, batch);
     let count = plan.count(g);
     let second = g.initializer("const/axis", Tensor::list(&[1i64]));
-    g.group("starts", "What all phases begin with: instance creation, then what the arguments are in.", |g| {
+    g.group("starts", "What each phase begins with: instance creation, then the arguments.", |g| {
         let shape = g.along("shape", "Concat", 0, &[batch, &count]);
         let creation = g.plain("creation", "Expand", &[&creation, &shape]);
         let creation = g.plain("creation.phase", "Unsqueeze", &[&creation, &second]);

@@ -2,13 +2,13 @@
 
 use wasm2onnx_runtime::{List, Name};
 
-/// Why a module could not be compiled. Small; [`CompileError::kind`] says what it is.
+/// Why a module could not be compiled. The type is small; [`CompileError::kind`] has the details.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct CompileError(Box<ErrorKind>);
 
 impl CompileError {
-    /// What it is.
+    /// The kind of error, with its details.
     pub fn kind(&self) -> &ErrorKind {
         &self.0
     }
@@ -33,7 +33,7 @@ pub enum ErrorKind {
     /// The input is neither a WebAssembly binary nor text.
     #[error("it is neither a WebAssembly module nor its text format: {0}")]
     NotWasm(String),
-    /// The text format could not be parsed; the message has the place.
+    /// The text format could not be parsed; the message says where.
     #[error("{0}")]
     Text(String),
     /// The validator refuses the module.
@@ -41,7 +41,7 @@ pub enum ErrorKind {
     Invalid {
         /// The validator's message.
         message: String,
-        /// Where, in bytes.
+        /// Offset in the module, in bytes.
         offset: u64,
     },
     /// The module uses something valid that this compiler does not support.
@@ -51,9 +51,9 @@ pub enum ErrorKind {
         what: String,
         /// Name and index of the function that it occurs in.
         function: Option<(String, u32)>,
-        /// Where, in bytes.
+        /// Offset in the module, in bytes.
         offset: u64,
-        /// What to do about it, a sentence.
+        /// A sentence that says what to do about it.
         advice: Option<String>,
     },
     /// An imported function has no role.
@@ -72,7 +72,12 @@ pub enum ErrorKind {
         ty: String,
     },
     /// The type of an imported function does not fit its role.
-    #[error("import `{}.{}` has type {}, but role {role} is {expected}", Name(module), Name(name), Name(ty))]
+    #[error(
+        "import `{}.{}` has type {}, but a function with role {role} has type {expected}",
+        Name(module),
+        Name(name),
+        Name(ty)
+    )]
     ImportType {
         /// First part of its name.
         module: String,
@@ -112,9 +117,9 @@ pub enum ErrorKind {
         /// What it is given as.
         given: String,
     },
-    /// [`dump`](crate::dump::dump) was asked for a function that there is not after that phase.
+    /// [`dump`](crate::dump::dump) was asked for a function that does not exist after that phase.
     #[error(
-        "no function `{}` after {phase}: it may never have been one, or be left out or inlined; there are: {}",
+        "there is no function `{}` after {phase}: it may not exist, or was removed or inlined; there are: {}",
         Name(name),
         List(&.names.iter().map(|name| Name(name)).collect::<Vec<_>>())
     )]
@@ -123,11 +128,11 @@ pub enum ErrorKind {
         name: String,
         /// The phase.
         phase: &'static str,
-        /// The functions that there are.
+        /// The functions that exist.
         names: Vec<String>,
     },
     /// [`Options::exports`](crate::Options::exports) names something that is not an exported function.
-    #[error("no exported function `{}`; {}", Name(name), list_exports(.exports))]
+    #[error("there is no exported function `{}`; {}", Name(name), list_exports(.exports))]
     NoSuchExport {
         /// What was asked for.
         name: String,
@@ -137,14 +142,14 @@ pub enum ErrorKind {
     /// Something is larger than an implementation limit.
     #[error("{} is {value}, more than the limit of {limit}", Name(what))]
     Limit {
-        /// What.
+        /// What is too large.
         what: String,
         /// How large it is.
         value: u64,
         /// How large it may be.
         limit: u64,
     },
-    /// A number of the program's code cannot be computed exactly, however many steps it is given. A defect of the
+    /// A number of the program's code cannot be computed exactly, however many steps it is given. This is a defect of the
     /// compiler, never of the module.
     #[error(
         "no exact sum for an instruction in function `{function}` (in the packet at offset 0x{offset:x})"
@@ -155,15 +160,15 @@ pub enum ErrorKind {
         /// Offset in bytes of the first instruction of its packet.
         offset: u64,
     },
-    /// The network could not be certified. A defect of the compiler, never of the module.
+    /// The network could not be certified. This is a defect of the compiler, never of the module.
     #[error("the network could not be certified: {0}")]
     Certificate(String),
-    /// The network does not do what the program does. A defect of the compiler, never of the module.
+    /// The network does not do what the program does. This is a defect of the compiler, never of the module.
     #[error("the network differs from the program{}: {message}", at_packet(.function, .offset))]
     Mismatch {
         /// Name of the function.
         function: Option<String>,
-        /// Where the packet begins, in bytes.
+        /// Offset in bytes of the first instruction of the packet.
         offset: u32,
         /// The first value that differs.
         message: String,

@@ -1,10 +1,10 @@
-//! The table of supported instructions, and all that follows from it.
+//! The table of supported instructions, and everything that follows from it.
 //!
-//! What stands in the table compiles, by the row's [`Becomes`]; anything else is refused. The
+//! An instruction that is in the table compiles, as its entry's [`Becomes`] says; anything else is refused. The
 //! frontend, the list in `docs/instructions.md` and the test of every single instruction
 //! (`tests/tests/instructions.rs`) read it, and have no list of their own.
 //!
-//! To add an instruction, add a row. If it is an operation of the IR, that is all. If it is
+//! To add an instruction, add an entry. If it is an operation of the IR, that is all. If it is
 //! [`Becomes::Own`], write its translation in `frontend/body.rs` and a program with it in the test,
 //! which fails until there is one.
 
@@ -14,25 +14,25 @@ use wasmparser::{MemArg, Operator};
 pub use crate::float::compare::Compare;
 use crate::ir::{BinaryOp, FloatOp, Type, UnaryOp};
 
-/// A supported instruction: a row of the table.
+/// A supported instruction: an entry of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Instruction {
     /// Section of the table.
     pub kind: Kind,
     /// Name in the text format.
     pub name: &'static str,
-    /// Types of its operands; empty if they depend on where it stands, as for all control, parametric
+    /// Types of its operands; empty if they depend on the context, as for all control, parametric
     /// and variable instructions.
     pub params: &'static [ValueType],
     /// Types of its results, likewise.
     pub results: &'static [ValueType],
     /// What the frontend makes of it.
     pub becomes: Becomes,
-    /// What it adds to its packet when nothing is known of its operands, for people.
+    /// What it adds to its packet if nothing is known about its operands, for people.
     pub how: &'static str,
 }
 
-/// A section of the table, as the WebAssembly specification has them.
+/// A section of the table; the sections are those of the WebAssembly specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Structure, jumps and calls.
@@ -53,8 +53,8 @@ pub enum Kind {
     Float,
 }
 
-/// What the frontend makes of an instruction. The types of operations are those of the row's
-/// operands (of the result for loads, of the last operand for stores), floats as their bits.
+/// What the frontend makes of an instruction. The types of operations are those of the entry's
+/// operands (for loads of the result, for stores of the last operand), floats as their bits.
 #[derive(Clone, Copy, Debug)]
 pub enum Becomes {
     /// Several things, an effect, or nothing: written out in `frontend/body.rs`.
@@ -115,7 +115,7 @@ pub enum SignOp {
 }
 
 impl Instruction {
-    /// The row of an operator; none if it is not supported.
+    /// The entry of an operator; `None` if it is not supported.
     pub fn of(op: &Operator) -> Option<&'static Instruction> {
         index(op).map(|index| &INSTRUCTIONS[index])
     }
@@ -126,26 +126,25 @@ use BinaryOp::*;
 use SignOp::*;
 use UnaryOp::*;
 
-// How things are computed: what several rows say, and what is too long for a row.
+// How things are computed: what several entries say, and what is too long for an entry's line.
 const NOTHING: &str = "nothing";
 const CONSTANT: &str = "a constant";
 const CHOICE: &str = "a gate chooses the next packet's id (or selects, if both ways are short)";
 const BRANCH_TABLE: &str = "the next packet's id is read from a table, or chosen by gates if there are few";
-const CALL: &str =
-    "rows for what lives on and for the return; the next packet's id (or the callee's code in place)";
+const CALL: &str = "rows for values that live across the call and for the return; the next packet's id (or the callee's code in place)";
 const INDIRECT_CALL: &str = "reads of the entry's type and function, two checks, then a call";
 const TAIL_CALL: &str =
     "the next packet's id; a jump if the function calls itself (or the callee's code in place)";
 const INDIRECT_TAIL_CALL: &str = "reads of the entry's type and function, two checks, then a tail call";
 const MEMORY_SIZE: &str = "a read of the trace; a constant if the memory cannot grow";
-const SELECT: &str = "one unit a word";
+const SELECT: &str = "one unit per word";
 const REFERENCE: &str = "a constant: the number of the function's reference";
 const TABLE_GET: &str = "a gate for the bounds, a read of the trace";
 const TABLE_SET: &str = "a gate for the bounds, a row";
 const SIZE: &str = "a read of the trace; a constant if nothing makes the table grow";
-const COPY: &str = "gates for the bounds; reads and rows for 16 cells a token, in a routine unless the length is a small constant";
+const COPY: &str = "gates for the bounds; reads and rows for 16 cells per token, in a routine unless the length is a small constant";
 const FILL: &str =
-    "a gate for the bounds; rows for 16 cells a token, in a routine unless the length is a small constant";
+    "a gate for the bounds; rows for 16 cells per token, in a routine unless the length is a small constant";
 const DROP_SEGMENT: &str = "a row for the segment's length";
 const LOAD: &str = "a gate for the bounds, a read of the trace for each byte";
 const STORE: &str = "a gate for the bounds, a row for each byte";
@@ -166,7 +165,7 @@ const WIDE_DIVISION: &str =
 const BYTES: &str = "a table read for each byte; by a constant, bit fields";
 const WIDE_BYTES: &str = "the same operation on both words";
 const WIDE_SHIFT: &str = "shifts of both words, and selects; by a constant, bit fields";
-const LOW: &str = "nothing: the low word is there";
+const LOW: &str = "nothing: the low word is already there";
 const SIGN: &str = "one unit, for the sign";
 const MASK: &str = "the sign is a bit field";
 const FLOAT: &str = "a call of a library routine";
@@ -183,9 +182,9 @@ const fn to_int(signed: bool, to: Type) -> FloatOp {
     FloatOp::ToInt { signed, to }
 }
 
-/// From rows
+/// From entries
 /// `Operator "name" [operands] [results] what it becomes, how it is computed;`
-/// makes the table and the way from an operator to its row.
+/// makes the table and the way from an operator to its entry.
 macro_rules! instructions {
     ($($kind:ident {$(
         $op:ident $({ $memarg:ident })? $name:literal [$($param:ident)*] [$($result:ident)*]
@@ -201,7 +200,7 @@ macro_rules! instructions {
             how: $how,
         },)*)*];
 
-        /// Where an operator's row is in the table.
+        /// The index of an operator's entry in the table.
         fn index(op: &Operator) -> Option<usize> {
             enum Row { $($($op,)*)* }
             Some(match op {

@@ -1,11 +1,11 @@
 //! Ahead-of-time compiler from WebAssembly to frozen networks.
 //!
-//! [`compile`] is all that a program needs. It is the phases in their order: `frontend`, `legalize`,
-//! `optimize`, and the backend, whose last acts are to [certify](wasm2onnx_certify) the network and to compare it, packet by packet,
-//! with what it was made from (`validate`).
-//! [`instructions`] is the table of what is supported. The first phases are public with the
-//! [IR](ir), its [checks](verify) and its [evaluator](evaluate), so that tests can look at what is
-//! between them; what is said of them may change with any version.
+//! [`compile`] is the only function that most programs need. It runs the phases in their order: `frontend`, `legalize`,
+//! `optimize`, and the backend, which at its end [certifies](wasm2onnx_certify) the network and compares it, packet by
+//! packet, with what it was made from (`validate`).
+//! [`instructions`] is the table of what is supported. The first phases are public together with the
+//! [IR](ir), its [checks](verify) and its [evaluator](evaluate), so that tests can look at the results
+//! between them; these interfaces may change with any version.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -54,7 +54,7 @@ pub use wasm2onnx_certify::Certified;
 ///
 /// # Errors
 ///
-/// Whatever is not valid or not supported, with its place.
+/// If something in the module is not valid or not supported; the error says where.
 ///
 /// # Examples
 ///
@@ -75,12 +75,12 @@ pub fn compile(bytes: &[u8], options: &Options) -> Result<Certified, CompileErro
     backend::run(&module, options)
 }
 
-/// The exported functions of a module, by name, without compiling it: what
-/// [`Options::exports`] can choose from. Only its declarations are read.
+/// Returns the exported functions of a module by name, without compiling it: those that
+/// [`Options::exports`] can choose from. Only the declarations of the module are read.
 ///
 /// # Errors
 ///
-/// Whatever is not valid or not supported in the module's declarations, with its place.
+/// If something in the module's declarations is not valid or not supported; the error says where.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! What the compiler accepts and how a module's imports are served.
+//! What the compiler accepts, and what the imports of a module are.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,10 +10,10 @@ use wasmparser::WasmFeatures;
 /// Settings of a compilation.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Features that the validator accepts. An accepted instruction that cannot be compiled is
-    /// treated as [`Options::unsupported`] says.
+    /// Features that the validator accepts. [`Options::unsupported`] says what happens to an accepted instruction that
+    /// cannot be compiled.
     pub features: WasmFeatures,
-    /// What becomes of a function with an instruction that cannot be compiled.
+    /// What happens to a function that contains an instruction that cannot be compiled.
     pub unsupported: Unsupported,
     /// Roles of imported functions, by `module.name`.
     pub imports: BTreeMap<String, Role>,
@@ -23,25 +23,25 @@ pub struct Options {
     pub memories: BTreeMap<String, MemoryImport>,
     /// Imported tables, by `module.name`.
     pub tables: BTreeMap<String, TableImport>,
-    /// Pages that the memory may grow to; `None` is the declared maximum, at most
-    /// [`DEFAULT_MAX_MEMORY_PAGES`] or four times the initial size, whichever is more. An imported memory's
-    /// declaration is its [`MemoryImport`]. A limit below the declared maximum becomes the network's
+    /// Maximum number of pages that the memory may grow to; `None` is the declared maximum, but not more than
+    /// [`DEFAULT_MAX_MEMORY_PAGES`] or four times the initial size, whichever is more. For an imported memory, the
+    /// [`MemoryImport`] has the declared maximum. A limit below the declared maximum becomes the network's
     /// [`growth_limit`](wasm2onnx_runtime::Network::growth_limit).
     pub max_memory_pages: Option<u32>,
     /// Exported functions to compile; `None` is everything that the module exports. With a list,
-    /// whatever none of them and no start function leads to is left out, and no memory or global is
+    /// everything that neither these functions nor the start function can reach is left out, and no memory or global is
     /// visible from outside.
     pub exports: Option<Vec<String>>,
-    /// Most bytes of standard input, at most 2^30.
+    /// Maximum number of bytes of standard input; can be up to 2^30.
     pub stdin_bytes: u64,
-    /// Most bytes of standard output, at most 2^30; the next one ends the run with `OutputLimit`.
+    /// Maximum number of bytes of standard output; can be up to 2^30. The next byte ends the run with `OutputLimit`.
     pub stdout_bytes: u64,
-    /// On how many states each packet of the network is compared with the packet of the program that it was
-    /// made from, at least; 0 leaves the comparison out.
+    /// Minimum number of states on which each packet of the network is compared with the packet of the program that it
+    /// was made from; 0 omits the comparison.
     pub validation_states: u32,
     /// Whether the compiler tries to prove of each packet that it does the same in every state, and counts for how many it
-    /// can. They are compared on states all the same. It takes one to five times as long as the rest of the compilation,
-    /// and up to twenty times with much floating point, of which less is proved.
+    /// succeeds. Packets are compared on states in any case. The proof takes one to five times as long as the rest of the
+    /// compilation, and up to twenty times as long if there is much floating point, of which less is proved.
     pub prove: bool,
 }
 
@@ -60,30 +60,30 @@ pub struct GlobalImport {
 /// An imported memory: what it is when an instance is created. Each instance has its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryImport {
-    /// Its size in pages of 65,536 bytes; at least as many as the module declares.
+    /// Its size in pages of 65,536 bytes; not less than the module declares.
     pub pages: u32,
-    /// Pages that it may grow to; at most what the module declares.
+    /// Maximum number of pages; not more than the module declares.
     pub max: Option<u32>,
-    /// What it holds that is not 0: addresses and bytes, later ones over earlier ones.
+    /// Its content where it is not 0: addresses and bytes. Later ones overwrite earlier ones.
     pub data: Vec<(u32, Vec<u8>)>,
 }
 
 /// An imported table: what it is when an instance is created. All entries are null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableImport {
-    /// Its size in entries; at least as many as the module declares.
+    /// Its size in entries; not less than the module declares.
     pub entries: u32,
-    /// Entries that it may grow to; at most what the module declares.
+    /// Maximum number of entries; not more than the module declares.
     pub max: Option<u32>,
     /// Whether it holds `externref`s and not `funcref`s.
     pub external: bool,
 }
 
-/// Pages that a memory may grow to unless [`Options::max_memory_pages`] says otherwise, it declares fewer,
-/// or it begins with more than a quarter.
+/// Number of pages that a memory may grow to unless [`Options::max_memory_pages`] says otherwise, the memory declares
+/// fewer, or it begins with more than a quarter of this number.
 pub const DEFAULT_MAX_MEMORY_PAGES: u32 = 1024;
 
-/// Entries that a table may grow to unless it has more from the start, or declares fewer.
+/// Number of entries that a table may grow to, unless it has more from the start or declares fewer.
 pub const DEFAULT_MAX_TABLE_ENTRIES: u32 = 1 << 16;
 
 impl Default for Options {
@@ -108,22 +108,22 @@ impl Default for Options {
     }
 }
 
-/// What becomes of a function that contains an instruction that cannot be compiled.
+/// What happens to a function that contains an instruction that cannot be compiled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unsupported {
     /// The module is refused.
     #[default]
     Refuse,
-    /// The function traps with `UnsupportedHostCall` when it is called: for test-suite runners.
+    /// The function traps with `UnsupportedHostCall` when it is called. For the runner of a test suite.
     Trap,
 }
 
-/// How an imported function is served.
+/// What an imported function does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Appends the lowest byte of its i32 parameter to standard output.
     StdoutByte,
-    /// The next byte of standard input as an i32, −1 at the end.
+    /// Returns the next byte of standard input as an i32, −1 at the end.
     StdinByte,
     /// Does nothing; results are 0.
     Nop,
@@ -135,7 +135,7 @@ impl Role {
     /// All roles.
     pub const ALL: [Role; 4] = [Role::StdoutByte, Role::StdinByte, Role::Nop, Role::Trap];
 
-    /// Its name at the command line.
+    /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Role::StdoutByte => "stdout-byte",

@@ -114,13 +114,14 @@ fn the_documentation_is_the_table() {
 fn documentation() -> String {
     let mut text = String::from(
         "# Supported instructions\n\n\
-         Made from the table in [`compiler/src/instructions.rs`](../compiler/src/instructions.rs), by \
-         `UPDATE=1 cargo test -p wasm2onnx-compiler --test instructions`. What is not here is refused, with its \
-         name, function and byte offset.\n\n\
-         A token is a packet: a basic block, or several. All instructions of a packet are computed in it together; the last \
-         column says what one adds to it if nothing is known of its operands. With constant operands it is often \
-         less, down to nothing. A *unit* is a product ⌊relu(gate)⌋ · value, a *gate* one whose value is 1. Library \
-         routines are packets of their own, linked once where they are used.\n",
+         This list is made from the table in [`compiler/src/instructions.rs`](../compiler/src/instructions.rs) by \
+         `UPDATE=1 cargo test -p wasm2onnx-compiler --test instructions`. Instructions that are not in it are refused; the \
+         error names the instruction, its function and its byte offset.\n\n\
+         A token is the run of one packet: a basic block, several of them, or a part of one. All instructions of a packet \
+         are computed together; the last column says what an instruction adds to its packet if nothing is known about its \
+         operands. With constant operands it is often less, down to nothing. A *unit* is a product ⌊relu(gate)⌋ · value; \
+         \"a gate\" here stands for a unit whose value is 1. Library routines have packets of their own, which are linked once \
+         into every module that uses them.\n",
     );
     let mut kind = None;
     for row in INSTRUCTIONS {
@@ -148,7 +149,7 @@ fn title(kind: Kind) -> &'static str {
     }
 }
 
-/// The types, where they are always the same.
+/// The types of an instruction, if they are always the same.
 fn signature(row: &Instruction) -> String {
     if row.params.is_empty() && row.results.is_empty() {
         return String::new();
@@ -163,18 +164,26 @@ fn becomes(row: &Instruction) -> String {
         Becomes::Const => "a constant".to_owned(),
         Becomes::Unary(op) => format!("{op:?}"),
         Becomes::Binary(op) => format!("{op:?}"),
-        Becomes::Swapped(op) => format!("{op:?} of the operands exchanged"),
+        Becomes::Swapped(op) => format!("{op:?} of the exchanged operands"),
         Becomes::Division(op) => format!("checks, {op:?}"),
         Becomes::Sign(op) => format!("{op:?} of the bits"),
         Becomes::Float(FloatOp::FromInt { .. }) => "conversion".to_owned(),
         Becomes::Float(FloatOp::ToInt { .. }) => "truncation".to_owned(),
         Becomes::Float(op) => format!("float {op:?}"),
-        Becomes::FloatDifference => "Neg of the second's bits, float Add".to_owned(),
+        Becomes::FloatDifference => "Neg of the second operand's bits, float Add".to_owned(),
         Becomes::FloatCompare(compare) => format!("float {compare:?}"),
         Becomes::FloatExtremum { greatest } => (if greatest { "float Max" } else { "float Min" }).to_owned(),
         Becomes::Truncation { .. } => "checks, truncation".to_owned(),
-        Becomes::Load { bytes, signed: true } => format!("a check, a load of {bytes} with sign"),
-        Becomes::Load { bytes, signed: false } => format!("a check, a load of {bytes}"),
-        Becomes::Store { bytes } => format!("a check, a store of {bytes}"),
+        Becomes::Load { bytes, signed: true } => {
+            format!("a check, a load of {} with sign", bytes_text(bytes))
+        }
+        Becomes::Load { bytes, signed: false } => {
+            format!("a check, a load of {}", bytes_text(bytes))
+        }
+        Becomes::Store { bytes } => format!("a check, a store of {}", bytes_text(bytes)),
     }
+}
+
+fn bytes_text(bytes: u8) -> String {
+    format!("{bytes} byte{}", if bytes == 1 { "" } else { "s" })
 }

@@ -160,7 +160,7 @@ fn only_what_the_chosen_exports_need_is_compiled() {
             matches!(error.kind(), ErrorKind::NoSuchExport { name: n, exports } if n == name && exports.len() == 3)
         );
         let wanted = format!(
-            "no exported function `{name}`; the module exports `store` (i32) -> (), `sum` (i32, i64) -> (i32), \
+            "there is no exported function `{name}`; the module exports `store` (i32) -> (), `sum` (i32, i64) -> (i32), \
              `set` (i32) -> ()"
         );
         assert_eq!(error.to_string(), wanted);

@@ -1,11 +1,11 @@
-//! Arguments on the command line as values of the export's types.
+//! Turns arguments on the command line into values of the types that the exported function takes.
 
 use wasm2onnx_runtime::{Value, ValueType};
 
 /// Reads one argument.
 ///
-/// Integers are signed or unsigned decimals or, after `0x`, hexadecimal; what fits the type's bits
-/// in one of the two readings is accepted. Floats are read as Rust reads them. A reference is `null`.
+/// An integer is decimal or, after `0x`, hexadecimal. It is accepted if it fits into the bits of its type either as a
+/// signed or as an unsigned integer. Floats are read as Rust reads them. A reference is `null`.
 pub fn parse(text: &str, ty: ValueType) -> Result<Value, String> {
     match ty {
         ValueType::I32 => integer(text, 32).map(|bits| Value::I32(bits as i32)),
@@ -34,7 +34,7 @@ fn integer(text: &str, bits: u32) -> Result<u64, String> {
     let magnitude = u128::from_str_radix(digits, radix).map_err(|e| e.to_string())?;
     let largest = if negative { 1 << (bits - 1) } else { (1 << bits) - 1 };
     if magnitude > largest {
-        return Err(format!("it does not fit {bits} bits"));
+        return Err(format!("it does not fit into {bits} bits"));
     }
     let magnitude = magnitude as u64;
     Ok(if negative { magnitude.wrapping_neg() } else { magnitude })

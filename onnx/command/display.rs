@@ -30,7 +30,7 @@ impl Display for Signature<'_> {
     }
 }
 
-/// Functions, one a line.
+/// Functions, one per line.
 pub struct Signatures<'a>(pub &'a [Signature<'a>]);
 
 impl Display for Signatures<'_> {
@@ -39,7 +39,7 @@ impl Display for Signatures<'_> {
     }
 }
 
-/// The first of many functions, one a line.
+/// The first of many functions, one per line.
 pub struct SomeSignatures<'a>(pub &'a [Signature<'a>]);
 
 impl Display for SomeSignatures<'_> {
@@ -54,7 +54,7 @@ impl Display for SomeSignatures<'_> {
     }
 }
 
-/// A count with its thousands apart: `12,345`.
+/// A count with commas between its thousands: `12,345`.
 pub struct Count(pub u64);
 
 impl Display for Count {

@@ -1,4 +1,4 @@
-//! Which exported function is meant.
+//! Which exported function a command is about.
 
 use wasm2onnx_runtime::{Name, Network};
 
@@ -10,11 +10,11 @@ pub fn entries(network: &Network) -> Vec<Signature<'_>> {
     network.entries.iter().map(|(name, entry)| Signature::of(name, entry)).collect()
 }
 
-/// What a WASI reactor is initialized by. It has been called when an instance is there, so it is not what
-/// a command is for.
+/// The function that initializes a WASI reactor. It has already been called when an instance exists, so no command
+/// means this one unless it is named.
 const INITIALIZE: &str = "_initialize";
 
-/// The function of that name; without a name `_start`, or the only one there is.
+/// The function with the given name; without a name `_start`, or the only function that is exported.
 pub fn choose_entry<'a>(exports: &[Signature<'a>], name: Option<&str>) -> Result<Signature<'a>, Failure> {
     let find = |name: &str| exports.iter().find(|export| export.name == name);
     let only = || {
@@ -31,7 +31,7 @@ pub fn choose_entry<'a>(exports: &[Signature<'a>], name: Option<&str>) -> Result
     let list = SomeSignatures(exports);
     Err(Failure::Usage(match name {
         _ if exports.is_empty() => "the module exports no function".to_owned(),
-        Some(name) => format!("no exported function is called `{}`; there are:{list}", Name(name)),
+        Some(name) => format!("no exported function is called `{}`; the module exports:{list}", Name(name)),
         None => format!("choose one of the exported functions with --invoke:{list}"),
     }))
 }

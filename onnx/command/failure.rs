@@ -1,4 +1,4 @@
-//! Why the command ends without success, and the exit status that says so.
+//! Why the command failed, and the exit status that says so.
 
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::io::Write;
@@ -9,7 +9,7 @@ use wasm2onnx_runtime::{Error, Trap, TrapCode};
 /// An error with the exit status that belongs to it.
 #[derive(Debug)]
 pub enum Failure {
-    /// The command line does not fit the program: status 2.
+    /// The command line is wrong, or does not fit the program: status 2.
     Usage(String),
     /// The program trapped: status 134, as of a process that aborted.
     Trap(Trap),
@@ -18,7 +18,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Prints it to standard error and gives its exit status.
+    /// Prints the failure to standard error and returns its exit status.
     pub fn report(self) -> ExitCode {
         let (message, status) = match self {
             Failure::Usage(message) => (message, 2),
@@ -31,7 +31,7 @@ impl Failure {
     }
 }
 
-/// Most characters of a message.
+/// Maximum number of characters of a message.
 const MAX_MESSAGE: usize = 4000;
 
 /// A message, in as many lines as it has, but without anything else that a terminal would act upon, and

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// How long somebody may take to open the other end of a FIFO.
+/// How long another process may take to open the other end of a FIFO.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which regular file something is, whatever it is called.
@@ -41,8 +41,8 @@ impl Identity {
     }
 }
 
-/// Opens a file. One that is not regular may keep whoever opens it waiting, a FIFO until somebody opens
-/// its other end: not for ever.
+/// Opens a file. Opening one that is not regular may block, a FIFO for instance until its other end is opened; this
+/// function does not wait for ever.
 pub fn open_within_patience(path: &Path, options: &OpenOptions) -> io::Result<File> {
     if std::fs::metadata(path)?.is_file() {
         return options.open(path);
@@ -52,7 +52,7 @@ pub fn open_within_patience(path: &Path, options: &OpenOptions) -> io::Result<Fi
     // If it waits for ever, it goes with the command.
     thread::spawn(move || drop(send.send(options.open(path))));
     receive.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-        let why = format!("for {} seconds nobody has opened its other end", PATIENCE.as_secs());
+        let why = format!("nobody has opened its other end for {} seconds", PATIENCE.as_secs());
         Err(io::Error::new(io::ErrorKind::TimedOut, why))
     })
 }

@@ -20,30 +20,29 @@ use crate::files::{Identity, open_within_patience};
 /// Options of all subcommands that compile a module.
 #[derive(Debug, clap::Args)]
 pub struct ModuleOptions {
-    /// What an imported function does: `stdout-byte` (param i32), `stdin-byte` (result i32, -1 at
-    /// the end), `nop` or `trap`. Of its own accord `env.output_byte` is a `stdout-byte` and
-    /// `env.input_byte` a `stdin-byte`. Of an imported global, its value; of a memory or table, its
-    /// size in pages or entries
+    /// What an import is. For a function, its role: `stdout-byte` (param i32), `stdin-byte` (result i32, -1 at the end),
+    /// `nop` or `trap`; by default `env.output_byte` is a `stdout-byte` and `env.input_byte` a `stdin-byte`. For a global,
+    /// its value; for a memory or table, its size in pages or entries
     #[arg(long = "import", value_name = "MODULE.NAME=ROLE")]
     pub imports: Vec<Import>,
 
-    /// Largest size of the memory in pages of 64 KiB, beyond which growing it gives -1 [default:
-    /// the declared maximum, at most 1024 or four times the initial size, whichever is more]
+    /// Maximum size of the memory in pages of 64 KiB; growing it further returns -1 to the program [default: the declared
+    /// maximum, but not more than 1024 or four times the initial size, whichever is more]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=65536))]
     pub max_memory_pages: Option<u32>,
 
-    /// On how many states each packet of the network is compared with the program that it was made from, at least; 0
-    /// leaves the comparison out
+    /// Minimum number of states on which each packet of the network is compared with the program that it was made from; 0
+    /// omits the comparison
     #[arg(long, value_name = "N", default_value_t = wasm2onnx_compiler::options::DEFAULT_VALIDATION_STATES)]
     pub validation_states: u32,
 
-    /// Try to prove of each packet that it does the same as the program in every state: it takes longer. `inspect`
-    /// says for how many that was possible
+    /// Try to prove of each packet that it does the same as the program in every state, which takes longer; `inspect` says
+    /// for how many packets that succeeded
     #[arg(long)]
     pub prove: bool,
 
-    /// Most bytes that the program may print; the next one ends the run with an error [default: 268435456, and
-    /// 1048576 for models of a single step, which have cells for all of them from the start]
+    /// Maximum number of bytes that the program may print; the next one ends the run with an error [default: 268435456;
+    /// for models of a single step 1048576, since these have a cell for each byte from the start]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(0..=1 << 30))]
     pub max_output: Option<u64>,
 }
@@ -99,7 +98,7 @@ impl ModuleOptions {
         if values.is_empty() {
             return Ok(options);
         }
-        // A module that cannot be read is refused by whoever compiles it, and says more.
+        // A module that cannot be read is refused when it is compiled, with a better message.
         let declared = wasm2onnx_compiler::imports(module).unwrap_or_default();
         for (name, text) in values {
             let bad = |message: String| Failure::Usage(format!("--import {name}={text}: {message}"));
@@ -122,7 +121,7 @@ impl ModuleOptions {
                 }
                 None => {
                     let message =
-                        "the module imports no global, memory or table of that name and of a supported type";
+                        "the module imports no global, memory or table of that name with a supported type";
                     return Err(bad(message.to_owned()));
                 }
             }
@@ -131,13 +130,13 @@ impl ModuleOptions {
     }
 }
 
-/// Most bytes of a module.
+/// Maximum size of a module in bytes.
 const MAX_MODULE: u64 = 1 << 28;
 
-/// Most bytes of a model: protocol buffers have no more.
+/// Maximum size of a model in bytes: protocol buffers can be no larger.
 const MAX_MODEL: u64 = 1 << 31;
 
-/// Bytes that tell what a file is.
+/// How many bytes at its beginning tell what a file is.
 const HEAD: u64 = 1 << 12;
 
 /// What a command was given: the bytes of a module or of a model.
@@ -151,8 +150,8 @@ pub struct Source {
 pub type Functions = BTreeMap<String, wasm2onnx_compiler::Signature>;
 
 impl Source {
-    /// Reads a file; `-` is standard input. One that has no end, or is too large, is read no further than
-    /// that can be told.
+    /// Reads a file; `-` is standard input. A file that has no end, or is too large, is read only until that is
+    /// known.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let mut source = Source { path: path.to_owned(), bytes: Vec::new(), identity: None };
         let shown = source.shown();
@@ -188,8 +187,8 @@ impl Source {
         }
         if !options.imports.is_empty() || options.max_memory_pages.is_some() || options.max_output.is_some() {
             return Err(Failure::Usage(format!(
-                "{}: --import, --max-memory-pages and --max-output are for modules; what a model imports, how far \
-                 its memory grows and how much it prints was decided when it was compiled",
+                "{}: --import, --max-memory-pages and --max-output are for modules; what a model imports, how far its \
+                 memory can grow and how much it can print was decided when it was compiled",
                 self.shown(),
             )));
         }
@@ -208,7 +207,7 @@ impl Source {
     pub fn exports(&self, options: &ModuleOptions) -> Result<Functions, Failure> {
         if self.is_model() {
             return Err(Failure::Usage(format!(
-                "{} is a model already; give a .wasm or .wat file",
+                "{} is already a model; give a .wasm or .wat file",
                 self.shown()
             )));
         }
@@ -228,7 +227,7 @@ impl Source {
         Ok(network.with_context(|| self.shown())?)
     }
 
-    /// What a module is after a phase of the compiler, or one of its functions. A model has only its network to show.
+    /// The text of a module, or of one of its functions, after a phase of the compiler. A model has only its network to show.
     pub fn dump(
         &self,
         options: &ModuleOptions,
@@ -242,8 +241,7 @@ impl Source {
         match (after, function) {
             (Phase::Network, None) => Ok(self.network(options)?.to_string()),
             _ => Err(Failure::Usage(format!(
-                "{} is a model: of what it was made from nothing is left, so that only --after network can be shown, \
-                 all of it",
+                "{} is a model, which holds only a network: it can be shown with --after network, and only as a whole",
                 self.shown()
             ))),
         }
@@ -316,13 +314,13 @@ fn standard_input() -> Option<Identity> {
     None
 }
 
-/// Bytes that a model of a single step can read and print: it has cells for all of them from the start.
+/// How many bytes a model of a single step can read, and how many it can print: it has a cell for each from the start.
 const STEP_STREAM_BYTES: u64 = 1 << 20;
 
 /// The positional arguments of a subcommand that takes nothing but a module.
 #[derive(Debug, clap::Args)]
 pub struct Input {
-    /// The module, .wasm or .wat, or a compiled .onnx; `-` is standard input
+    /// The module (.wasm or .wat) or the compiled model (.onnx); `-` is standard input
     #[arg(value_name = "INPUT")]
     pub path: PathBuf,
 }

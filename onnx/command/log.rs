@@ -1,4 +1,4 @@
-//! What the compiler tells of its work, on standard error.
+//! What the compiler reports about its work, on standard error.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt};
 
-/// Begins to tell: nothing, or as `RUST_LOG` says, or phases for one `-v` and functions for two.
+/// Starts the reports: without `-v` what `RUST_LOG` asks for, if anything; with one `-v` of phases, with two also of
+/// functions.
 pub fn start(verbose: u8) {
     let ours = |level| Targets::new().with_target("wasm2onnx_compiler", level);
     let wanted = match verbose {
@@ -26,7 +27,7 @@ pub fn start(verbose: u8) {
     };
     let Some(wanted) = wanted else { return };
     let lines = fmt::layer()
-        // How long a phase took is told, not when.
+        // A line says how long a phase took, not when it ran.
         .with_timer(())
         .with_target(false)
         .with_span_events(FmtSpan::CLOSE)

@@ -1,8 +1,8 @@
-//! The file that a command writes: whole or not at all.
+//! The file that a command writes, either the whole of it or nothing.
 //!
-//! A file is written beside the one that it replaces and takes its name when all of it is on the disk.
-//! Whatever ends the command before, the old file is still there and the new one is not: an error, or a
-//! signal that can be caught ([`Temporary`]). What is not a regular file is written through.
+//! A file is written beside the one that it replaces, and takes that one's name when all of it is on the disk.
+//! If an error, or a signal that can be caught, ends the command before ([`Temporary`]), the old file is still there and
+//! the new one is not. Output to anything but a regular file is written to it directly.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ use wasm2onnx_runtime::Name;
 use crate::failure::Failure;
 use crate::files::{Identity, open_within_patience};
 
-/// Most symbolic links that lead to a file.
+/// Maximum number of symbolic links that may lead to a file.
 const MAX_LINKS: usize = 40;
 
 /// Where a command writes to.
@@ -39,7 +39,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// If it cannot be written for a reason that is known before, or is the file that the command has read.
+    /// If it is known beforehand that it cannot be written, or if it is the file that the command has read.
     pub fn new(path: &Path, input: Option<&Identity>) -> Result<Output, Failure> {
         let target = resolve(path).with_context(|| unwritable(path))?;
         // A stream may lead to a regular file as well.
@@ -52,7 +52,7 @@ impl Output {
             && input.is_some()
             && Identity::of_path(&file).as_ref() == input
         {
-            return Err(Failure::Usage(format!("{} is the input; it would be overwritten", shown(path))));
+            return Err(Failure::Usage(format!("{} is the input, which would be overwritten", shown(path))));
         }
         Ok(Output { path: path.to_owned(), target })
     }
@@ -158,7 +158,7 @@ fn replace(path: &Path, old: Option<&Permissions>, bytes: &[u8]) -> io::Result<(
     // The name of the temporary file tells nobody anything.
     let mut temporary = Temporary::beside(path).map_err(|error| {
         let kind = error.kind();
-        io::Error::new(kind, format!("no new file can be made in its folder: {kind}"))
+        io::Error::new(kind, format!("no file can be created in its folder: {kind}"))
     })?;
     if let Some(permissions) = old {
         temporary.file.as_file().set_permissions(permissions.clone())?;

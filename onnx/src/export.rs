@@ -1,6 +1,6 @@
-//! Networks as ONNX models.
+//! Writes networks as ONNX models.
 //!
-//! [`export`] is the table of contents: what is frozen, the run, its results.
+//! [`export`] is the table of contents: the frozen tensors, the run, its results.
 
 mod arguments;
 mod boundary;
@@ -44,7 +44,7 @@ pub enum Form {
 /// How a model reads the trace and the tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Attention {
-    /// By index: a cell for each key.
+    /// By index, with one cell for each key.
     #[default]
     Indexed,
     /// By hard attention over all rows. For small programs.
@@ -60,9 +60,9 @@ pub struct ExportOptions {
     pub entry: String,
     /// What one run of the model does.
     pub form: Form,
-    /// How it reads.
+    /// How the model reads the trace and the tables.
     pub attention: Attention,
-    /// Opset of the model; by default the lowest that serves it.
+    /// Opset of the model; by default the lowest that has all of its operators.
     pub opset: Option<i64>,
     /// SHA-256 of the module that the network was made from, for its metadata.
     pub source_sha256: Option<[u8; 32]>,
@@ -73,7 +73,7 @@ pub struct ExportOptions {
 #[non_exhaustive]
 pub enum ExportError {
     /// The network has no such function.
-    #[error("no exported function is called `{name}`; there are: {}", available.join(", "))]
+    #[error("no exported function is called `{name}`; the network exports: {}", available.join(", "))]
     UnknownExport {
         /// The name that was asked for.
         name: String,
@@ -91,24 +91,24 @@ pub enum ExportError {
         /// Row ports.
         rows: u64,
     },
-    /// More cells than a tensor can have.
-    #[error("a trace of {cells} cells is too large")]
+    /// The trace has more cells than a tensor can have.
+    #[error("a trace of {cells} cells is too large for a tensor")]
     TooLarge {
         /// Cells.
         cells: u64,
     },
-    /// The model needs another opset.
-    #[error("opset {version} does not serve this model: from {lowest} to {highest} do")]
+    /// The model cannot have the opset that was asked for.
+    #[error("this model cannot have opset {version}, only one from {lowest} to {highest}")]
     Opset {
         /// What was asked for.
         version: i64,
         /// The lowest that has all operators.
         lowest: i64,
-        /// The youngest that models are written for.
+        /// The newest that models are written for.
         highest: i64,
     },
     /// Softmax attention tells a limited number of rows apart, and this program begins with more.
-    #[error("the program begins with {rows} rows, but softmax attention tells {limit} apart")]
+    #[error("the program begins with {rows} rows, but softmax attention can tell only {limit} apart")]
     TooManyRows {
         /// First rows.
         rows: usize,
@@ -134,8 +134,8 @@ pub fn export(network: &Certified, options: &ExportOptions) -> Result<Vec<u8>, E
     write(network, Some(network.summary()), options)
 }
 
-/// Writes a network of which nothing is proved, as [`import_unproved`](crate::import_unproved) reads one. Whoever reads the
-/// model proves its certificate, and refuses it if that cannot be done. For experiments.
+/// Writes a network about which nothing is proved; [`import_unproved`](crate::import_unproved) reads such a model.
+/// [`import`](crate::import()) proves the certificate, and refuses the model if it cannot. For experiments.
 ///
 /// # Errors
 ///
@@ -144,7 +144,7 @@ pub fn export_unproved(network: &Network, options: &ExportOptions) -> Result<Vec
     write(network, None, options)
 }
 
-/// `proved` is what was seen while the network was proved.
+/// `proved` is the summary of the proof, if the network was proved.
 fn write(
     network: &Network,
     proved: Option<&Summary>,
@@ -177,10 +177,10 @@ fn write(
     Ok(model.encode_to_vec())
 }
 
-/// So many steps that no run comes to them. Sums with it do not overflow.
+/// A number of steps that no run reaches. Sums with it do not overflow.
 const UNLIMITED: i64 = 1 << 62;
 
-/// The youngest opset that models were tried with.
+/// The newest opset that models were tested with.
 const MAX_OPSET: i64 = 26;
 
 /// The version of the format that came with an opset.
@@ -195,10 +195,10 @@ fn ir_version(opset: i64) -> i64 {
     }
 }
 
-const DOC: &str = "A WebAssembly program as a frozen transformer: weights are its instructions, attention over \
-    the trace is its memory, decoding runs it. This graph is the same for every program; the program is in the \
-    initializers. Groups of nodes: arguments and results at the boundary; what is expanded and frozen before \
-    the first step; the step.";
+const DOC: &str = "A WebAssembly program as a frozen transformer: its weights are the program's instructions, attention \
+    over the trace is its memory, and decoding runs it. This graph is the same for every program; the program is in \
+    the initializers. The groups of nodes are: arguments and results at the boundary; what is expanded and frozen \
+    before the first step; the step.";
 
 /// The whole run in one graph.
 fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
@@ -296,7 +296,7 @@ fn starts(g: &mut Graph, plan: &Plan, words: Option<&str>, batch: &str) -> Name 
     let others = arguments::first_numbers(g, plan, words, batch);
     let count = plan.count(g);
     let second = g.initializer("const/axis", Tensor::list(&[1i64]));
-    g.group("starts", "What all phases begin with: instance creation, then what the arguments are in.", |g| {
+    g.group("starts", "What each phase begins with: instance creation, then the arguments.", |g| {
         let shape = g.along("shape", "Concat", 0, &[batch, &count]);
         let creation = g.plain("creation", "Expand", &[&creation, &shape]);
         let creation = g.plain("creation.phase", "Unsqueeze", &[&creation, &second]);

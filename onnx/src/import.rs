@@ -1,7 +1,7 @@
-//! Models read back into networks.
+//! Reads models back into networks.
 //!
-//! What the program is, is read from the tensors alone; names, declared intervals and debug
-//! information from the metadata. A file that is damaged, or that `wasm2onnx` did not write, is
+//! The program is read from the tensors alone; names, declared intervals and debug information are read
+//! from the metadata. A file that is damaged, or that `wasm2onnx` did not write, is
 //! refused; nothing in it is believed before it is checked.
 
 use prost::Message;
@@ -23,11 +23,11 @@ pub enum ImportError {
     /// The bytes are not an ONNX model.
     #[error("not an ONNX model: {0}")]
     NotOnnx(String),
-    /// An ONNX model, but none of `wasm2onnx`.
+    /// An ONNX model that `wasm2onnx` did not write.
     #[error("this ONNX model was not written by wasm2onnx: it has no `wasm2onnx.{0}`")]
     NotOurs(&'static str),
     /// A format that this version does not know.
-    #[error("the model is of format {found}, this version reads format {known}")]
+    #[error("the model has format {found}, but this version of wasm2onnx reads format {known}")]
     Format {
         /// The model's.
         found: String,
@@ -43,7 +43,7 @@ pub enum ImportError {
         why: String,
     },
     /// The tensors are not those that were written.
-    #[error("the tensors do not have the checksum that the model names: it is damaged")]
+    #[error("the tensors do not have the checksum that the model names: the model is damaged")]
     Checksum,
     /// The graph or the metadata are not those that were written.
     #[error("the graph or the metadata are not those that were written: the model is damaged")]
@@ -79,17 +79,17 @@ pub fn import(bytes: &[u8]) -> Result<Certified, ImportError> {
 }
 
 /// Reads the network of a model whose tensors may have been changed: neither the checksums nor the
-/// certificate are looked at, so nothing is known of what it computes. For experiments.
+/// certificate are checked, so nothing is known about what it computes. For experiments.
 ///
 /// # Errors
 ///
-/// As [`import`], but for those two.
+/// Those of [`import`], except for these two.
 pub fn import_unproved(bytes: &[u8]) -> Result<Network, ImportError> {
     network(&parse(bytes)?)
 }
 
-/// The model with checksums that fit what it holds, so that only what they do not guard is looked at when it is read.
-/// Nothing if the bytes are no model. For fuzzing.
+/// Returns the model with checksums that fit its content, so that reading it gets past them to all other checks.
+/// Returns `None` if the bytes are not a model. For fuzzing.
 #[doc(hidden)]
 pub fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut model = ModelProto::decode(bytes).ok()?;
@@ -102,7 +102,7 @@ pub fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(model.encode_to_vec())
 }
 
-/// What a model says of itself, for people.
+/// What a model says about itself, for people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Description {
     /// Metadata under `wasm2onnx.` that is a word or two: `version`, `form`, `attention`, `signature`,
@@ -110,13 +110,13 @@ pub struct Description {
     pub metadata: Vec<(String, String)>,
     /// Its opset.
     pub opset: i64,
-    /// Nodes of its graph, those of loops' bodies included.
+    /// Number of nodes of its graph, including those in the bodies of loops.
     pub nodes: usize,
-    /// Bytes of its tensors: of the frozen tables that programs share, and of all others.
+    /// Sizes of its tensors in bytes: of the frozen tables, which programs share, and of all others.
     pub tensors: (usize, usize),
 }
 
-/// Reads what a model says of itself. Nothing is checked but the format.
+/// Reads what a model says about itself. Only the format is checked.
 ///
 /// # Errors
 ///
@@ -221,7 +221,9 @@ fn network(model: &ModelProto) -> Result<Network, ImportError> {
     };
     let id = |x: f64| {
         let id = x as u32;
-        (f64::from(id) == x).then_some(id).ok_or_else(|| ImportError::Damaged(format!("{x} is no expert")))
+        (f64::from(id) == x)
+            .then_some(id)
+            .ok_or_else(|| ImportError::Damaged(format!("{x} is not an expert")))
     };
     network.start = start.map(id).transpose()?;
     let entry = id(entry)?;
@@ -241,12 +243,12 @@ impl<'m> Tensors<'m> {
         if !tensor.external_data.is_empty() {
             return Err(error("is in another file"));
         }
-        let ty = DataType::try_from(tensor.data_type).map_err(|_| error("is of an unknown type"))?;
+        let ty = DataType::try_from(tensor.data_type).map_err(|_| error("has an unknown type"))?;
         let count =
             tensor.dims.iter().try_fold(1u64, |count, dim| count.checked_mul(u64::try_from(*dim).ok()?));
         let bytes = count.and_then(|count| count.checked_mul(size(ty)?));
         if bytes != Some(tensor.raw_data.len() as u64) {
-            return Err(error("has not as many elements as its type and shape say"));
+            return Err(error("does not have as many elements as its type and shape say"));
         }
         Ok((ty, &tensor.raw_data))
     }
@@ -255,7 +257,7 @@ impl<'m> Tensors<'m> {
     fn integers(&self, name: &'static str) -> Result<Vec<i64>, ImportError> {
         let (ty, bytes) = self.find(name)?;
         integers(ty, bytes)
-            .ok_or_else(|| ImportError::Tensor { name, why: "is not of an integer type".into() })
+            .ok_or_else(|| ImportError::Tensor { name, why: "does not have an integer type".into() })
     }
 
     /// Elements of any integer type or doubles, finite.
@@ -265,7 +267,7 @@ impl<'m> Tensors<'m> {
         let numbers: Vec<f64> = match (ty, integers(ty, bytes)) {
             (_, Some(integers)) => integers.into_iter().map(|x| x as f64).collect(),
             (DataType::Double, None) => elements(bytes, f64::from_le_bytes),
-            _ => return Err(error("is neither of doubles nor of integers")),
+            _ => return Err(error("holds neither doubles nor integers")),
         };
         if numbers.iter().any(|x| !x.is_finite()) {
             return Err(error("has an element that is not finite"));
@@ -283,7 +285,7 @@ impl<'m> Tensors<'m> {
         let key = |x: f64| {
             let key = x as u64;
             let exact = key as f64 == x && x < MAX_KEY;
-            exact.then_some(key).ok_or_else(|| ImportError::Damaged(format!("{x} is no key")))
+            exact.then_some(key).ok_or_else(|| ImportError::Damaged(format!("{x} is not a key")))
         };
         let mut rows = match (form, attention) {
             (_, "dense" | "softmax") => {
@@ -298,7 +300,7 @@ impl<'m> Tensors<'m> {
                 let (keys, values) = (self.numbers("trace/keys")?, self.numbers("trace/values")?);
                 let (pages, bytes) = (self.numbers("trace/pages")?, self.numbers("trace/bytes")?);
                 if keys.len() != values.len() || bytes.len() != pages.len() * STORED_PAGE {
-                    return Err(ImportError::Damaged("first rows and their values are not as many".into()));
+                    return Err(ImportError::Damaged("first rows and their values differ in number".into()));
                 }
                 let mut rows: Vec<(u64, f64)> = Vec::new();
                 for (x, value) in keys.into_iter().zip(values) {

@@ -290,7 +290,7 @@ fn read_place(place: &PlaceMessage) -> Result<WordLocation, String> {
     match (place.row, u16::try_from(place.at)) {
         (true, _) => Ok(WordLocation::Row(place.at)),
         (false, Ok(field)) => Ok(WordLocation::Field(field)),
-        (false, Err(_)) => Err("the place of an argument or result does not exist".into()),
+        (false, Err(_)) => Err("the location of an argument or result does not exist".into()),
     }
 }
 
@@ -404,19 +404,19 @@ impl Declared {
                 0 => Domain::Interval(Interval { lo, hi }),
                 1 => Domain::PowerOfTwo { hi: small()?.try_into().map_err(|_| "a power is too large")? },
                 2 => Domain::Ids(small()?),
-                _ => return Err("a domain is of no kind".into()),
+                _ => return Err("a domain has an unknown kind".into()),
             })
         };
         let sets = self.id_sets.iter().map(|set| (&set.fields, &set.domains));
         for (fields, domains) in sets.chain([(&self.fields, &self.field_domains)]) {
             if fields.len() != domains.len() {
-                return Err("not one domain for each declared field".into());
+                return Err("there is not exactly one domain for each declared field".into());
             }
         }
         let declared =
             |(field, number): (&u32, &u32)| -> Result<_, String> { Ok((small(*field)?, domain(*number)?)) };
         if [self.trap_functions.len(), self.trap_offsets.len()] != [self.trap_codes.len(); 2] {
-            return Err("the traps' lists differ in length".into());
+            return Err("the lists of the traps differ in length".into());
         }
         let mut terminals = vec![Terminal::Unreachable, Terminal::Halt];
         for (i, code) in self.trap_codes.iter().enumerate() {
@@ -458,7 +458,7 @@ impl Declared {
             Domain::PowerOfTwo { .. } | Domain::Ids(_) => Err(String::from("a ghost has no interval")),
         };
         if self.ghost_fields.len() != self.ghost_coefficients.len() {
-            return Err("not one coefficient for each term of a ghost".into());
+            return Err("there is not exactly one coefficient for each term of a ghost".into());
         }
         let ghost_terms = self.ghost_fields.iter().zip(&self.ghost_coefficients);
         let certificate = Certificate {
@@ -499,10 +499,10 @@ impl Declared {
         let growth_limit = match self.growth_limit[..] {
             [] => None,
             [pages, refused] => {
-                let pages = pages.try_into().map_err(|_| "the limit of the memory is out of range")?;
+                let pages = pages.try_into().map_err(|_| "the growth limit of the memory is out of range")?;
                 Some(GrowthLimit { pages, refused })
             }
-            _ => return Err("the limit of the memory is not a size and a key".into()),
+            _ => return Err("the growth limit of the memory is not a size and a key".into()),
         };
         Ok(Network {
             ports,

@@ -149,7 +149,7 @@ impl Matrices {
     pub fn unpack(&self, ports: Ports, terminals: usize) -> Result<Experts, String> {
         let slots = Slots(ports);
         if self.counts.len() != self.next.len() {
-            return Err("not one count of terms for each expert".into());
+            return Err("there is not exactly one count of terms for each expert".into());
         }
         let lengths = [self.sources.len(), self.slots.len(), self.weights.len()];
         let total = self
@@ -157,7 +157,7 @@ impl Matrices {
             .iter()
             .try_fold(0usize, |sum, n| usize::try_from(*n).ok().and_then(|n| sum.checked_add(n)));
         if total.is_none_or(|total| lengths != [total; 3]) {
-            return Err("the experts' terms are not as many as the sources, slots and weights".into());
+            return Err("the counts of terms do not add up to the sources, slots and weights".into());
         }
         let mut experts = Experts::default();
         let mut first = 0;
@@ -170,7 +170,7 @@ impl Matrices {
                 continue;
             }
             terms.clear();
-            let next = next.checked_add(e as i64).ok_or("a next expert is out of range")?;
+            let next = next.checked_add(e as i64).ok_or("the id of a next expert is out of range")?;
             if next != 0 {
                 terms.push((ports.e(), Ports::ONE, next as f64));
             }

@@ -1,4 +1,4 @@
-//! Everything that can go wrong, all of it typed.
+//! Everything that can go wrong, as types.
 
 use std::{fmt, io};
 
@@ -11,15 +11,15 @@ use crate::show::{List, Name};
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The program trapped. The instance stays usable; rows appended before the trap stand.
+    /// The program trapped. The instance stays usable, and the rows that were appended before the trap remain.
     #[error(transparent)]
     Trap(#[from] Trap),
-    /// The run was stopped: the instance has evaluated as many maps as
+    /// The run was stopped, because the instance has evaluated as many maps as
     /// [`Config::max_steps`](crate::Config::max_steps) allows and the program has not ended.
     #[error("step limit of {0} reached")]
     StepLimit(u64),
-    /// No export of that kind has that name.
-    #[error("unknown {kind} `{}`; the {kind}s exported are: {}", Name(name), Names(available))]
+    /// There is no export of that kind with that name.
+    #[error("there is no exported {kind} `{}`; exported are: {}", Name(name), Names(available))]
     UnknownExport {
         /// `function`, `global` or `memory`.
         kind: &'static str,
@@ -38,7 +38,7 @@ pub enum Error {
         /// Types of the arguments given.
         found: Vec<ValueType>,
     },
-    /// A value of the wrong type for a global.
+    /// A value for a global has the wrong type.
     #[error("global `{}` is of type {expected}, not {found}", Name(name))]
     GlobalType {
         /// The global.
@@ -51,8 +51,8 @@ pub enum Error {
     /// The program does not allow the host to change this global.
     #[error("global `{}` is immutable", Name(.0))]
     ImmutableGlobal(String),
-    /// An access of the host beyond the end of a memory.
-    #[error("{len} bytes at address {address:#x} are beyond the memory's size of {size} bytes")]
+    /// The host accessed bytes beyond the end of a memory.
+    #[error("{len} bytes at address {address:#x} are not within the memory, which has {size} bytes")]
     MemoryAccess {
         /// First byte.
         address: u64,
@@ -64,7 +64,7 @@ pub enum Error {
     /// Standard input is longer than the region that the network has for it.
     #[error("standard input is longer than the {capacity} bytes that the network can read")]
     StdinTooLong {
-        /// Keys of the region.
+        /// Number of keys of the region.
         capacity: u64,
     },
     /// The program was stopped because it printed more than the network has room for.
@@ -87,7 +87,7 @@ pub enum Error {
         message: String,
     },
     /// There is not enough address space for the regions that the network declares.
-    #[error("no address space for a trace of {bytes} bytes")]
+    #[error("there is no address space for a trace of {bytes} bytes")]
     OutOfMemory {
         /// Bytes of all cells.
         bytes: u64,
@@ -95,7 +95,7 @@ pub enum Error {
     /// The network breaks a structural rule, so nothing can be said about running it.
     #[error("malformed network: {0}")]
     Malformed(String),
-    /// The run came to expert 0, which no run of a certified network reaches.
+    /// The run reached expert 0, which no run of a certified network does.
     #[error("the run reached the unreachable state (expert 0): the network is damaged")]
     UnreachableState,
     /// A word of a result or of a global is not an integer of 32 bits, which a certified network
@@ -119,7 +119,7 @@ impl Error {
 pub struct Trap {
     /// Which trap.
     pub code: TrapCode,
-    /// Index of the wasm function that it happened in, `u32::MAX` in a library routine.
+    /// Index of the wasm function in which it happened; `u32::MAX` in a library routine.
     pub function: u32,
     /// Offset of the instruction in the wasm module, in bytes.
     pub offset: u32,

@@ -330,11 +330,11 @@ fn wrong_calls_say_what_was_expected() {
     );
     assert_eq!(
         message(instance.invoke("sub", &[])),
-        "unknown function `sub`; the functions exported are: add"
+        "there is no exported function `sub`; exported are: add"
     );
     assert_eq!(
         message(instance.global("g").map(|_| Vec::new())),
-        "unknown global `g`; the globals exported are: none"
+        "there is no exported global `g`; exported are: none"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Imported functions: a few operations each, put in place of the call.
+//! Imported functions: each call of one is replaced by a few operations.
 
 use smallvec::smallvec;
 use wasm2onnx_runtime::TrapCode;
@@ -8,7 +8,7 @@ use crate::builder::Builder;
 use crate::ir::*;
 use crate::options::Role;
 
-/// What functions with a role have to look like; nothing for those that can have any type.
+/// The type that functions with a role must have; `None` for roles that functions of any type can have.
 pub fn expected_type(role: Role) -> Option<&'static str> {
     match role {
         Role::StdoutByte => Some("(i32) -> ()"),
@@ -17,7 +17,8 @@ pub fn expected_type(role: Role) -> Option<&'static str> {
     }
 }
 
-/// Emits a call of an import. The results; none if it always traps, which is left to the caller.
+/// Emits the operations in place of a call of an import, and returns its results. Returns `None` if the import always
+/// traps, which is left to the caller.
 pub fn emit(
     context: &mut Context,
     b: &mut Builder,

@@ -1,4 +1,4 @@
-//! Imported globals, memories and tables: what [`Options`] gives, checked against what the module declares.
+//! Imported globals, memories and tables: checks what [`Options`] give against what the module declares.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::options::{MemoryImport, Options, TableImport};
 ///
 /// # Errors
 ///
-/// If none is given, or one of another type.
+/// If no value is given, or one of another type.
 pub fn global(
     options: &Options,
     module: String,
@@ -122,7 +122,7 @@ fn mismatch(module: String, name: String, declared: String, given: String) -> Co
     ErrorKind::ImportMismatch { module, name, declared, given }.into()
 }
 
-/// What a module declares of an import that is given by value, not by role.
+/// What a module declares about an import that is given by value, not by role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportType {
     /// A global.
@@ -134,12 +134,12 @@ pub enum ImportType {
     },
     /// A memory.
     Memory {
-        /// Pages that it may grow to, if the module says so.
+        /// Maximum number of pages, if the module declares one.
         max: Option<u32>,
     },
     /// A table.
     Table {
-        /// Entries that it may grow to, if the module says so.
+        /// Maximum number of entries, if the module declares one.
         max: Option<u32>,
         /// Whether it holds `externref`s and not `funcref`s.
         external: bool,

@@ -1,8 +1,8 @@
-//! WebAssembly beyond what this compiler knows: modules that are valid with a proposal that is not
-//! supported, what in them is of it, and what whoever makes the module can do.
+//! Errors for modules that are valid only with a proposal that is not supported: they name the part of the module that
+//! belongs to the proposal, and say what the author of the module can do.
 //!
-//! The validator calls such a module invalid. It is validated again with all that wasmparser knows, and
-//! then with all but one proposal at a time, which finds those that it needs. All of this happens only
+//! The validator calls such a module invalid. It is then validated again, with all proposals that wasmparser knows,
+//! and with all but one of them at a time, which shows which ones it needs. All of this happens only
 //! on the way to an error.
 
 use wasmparser::{Operator, Parser, Payload, Validator, WasmFeatures, for_each_operator};
@@ -16,23 +16,23 @@ use crate::options::{Options, Unsupported};
 /// A proposal that is not supported.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Proposal {
-    /// As the table of all operators calls it.
+    /// Its name in the table of all operators.
     key: &'static str,
-    /// As the validator calls it.
+    /// Its name for the validator.
     feature: WasmFeatures,
-    /// As people call it.
+    /// Its name for people.
     name: &'static str,
     /// What to do about it.
     advice: &'static str,
 }
 
-/// What to do where nothing else is known.
+/// What to do if nothing more specific is known.
 const OTHERWISE: &str = "compile for WebAssembly 2.0";
 const NO_EXCEPTIONS: &str = "compile with `-fno-exceptions` (Rust: with `-C panic=abort`)";
 
 macro_rules! proposals {
     ($($key:ident $feature:ident $name:literal $advice:expr;)*) => {
-        /// Those that others build on come behind them.
+        /// A proposal that others build on comes after them.
         const PROPOSALS: &[Proposal] = &[$(Proposal {
             key: stringify!($key),
             feature: WasmFeatures::$feature,
@@ -55,7 +55,7 @@ proposals! {
     multi_memory MULTI_MEMORY "multi-memory" "`wasm-opt --multi-memory-lowering` makes one memory of them";
     multibyte_array_access MULTIBYTE_ARRAY_ACCESS "multibyte array access" OTHERWISE;
     custom_descriptors CUSTOM_DESCRIPTORS "custom descriptors" OTHERWISE;
-    gc GC "garbage collection" "compile to linear memory, without WebAssembly's own objects";
+    gc GC "garbage collection" "compile for linear memory, without WebAssembly's own objects";
     function_references FUNCTION_REFERENCES "typed function references" OTHERWISE;
     wide_arithmetic WIDE_ARITHMETIC "wide arithmetic" "compile without `-mwide-arithmetic`";
     custom_page_sizes CUSTOM_PAGE_SIZES "custom page sizes" "use pages of 64 KiB";
@@ -63,11 +63,11 @@ proposals! {
     compact_imports COMPACT_IMPORTS "compact imports" "write the import section without them";
 }
 
-/// A better error for a module that is refused: an invalid one that would be valid with a proposal is
-/// unsupported, and whatever is unsupported comes with advice. `names` are those of its functions, as
+/// Returns a better error for a module that is refused: if an invalid module would be valid with a proposal, it is
+/// called unsupported, and whatever is unsupported comes with advice. `names` are the names of its functions, as
 /// far as they are known.
 pub fn explain(binary: &[u8], options: &Options, names: &[String], error: CompileError) -> CompileError {
-    // A test suite's runner knows which version of WebAssembly it wants.
+    // The runner of a test suite knows which version of WebAssembly it wants.
     if options.unsupported == Unsupported::Trap {
         return error;
     }
@@ -88,8 +88,8 @@ pub fn explain(binary: &[u8], options: &Options, names: &[String], error: Compil
         _ => None,
     };
     let needed = |proposal: &&Proposal| validate(WasmFeatures::all().difference(proposal.feature)).is_err();
-    // One proposal may bring what another has, too: then none of them is needed, and one of them is enough. What is valid
-    // as it is is not refused because of a proposal.
+    // Two proposals may both contain a feature: then neither of them is needed, and either of them is enough. If the module
+    // is valid without any proposal, it was not refused because of one.
     let is_valid = validate(options.features).is_ok();
     let enough =
         |proposal: &&Proposal| !is_valid && validate(options.features.union(proposal.feature)).is_ok();
@@ -104,11 +104,11 @@ pub fn explain(binary: &[u8], options: &Options, names: &[String], error: Compil
         }
         Site::Section(section, item) => (declaration(proposal, section, item.as_deref()), None),
     });
-    let advice = Some(format!("It is of the {} proposal: {}", proposal.name, proposal.advice));
+    let advice = Some(format!("It belongs to the {} proposal: {}", proposal.name, proposal.advice));
     ErrorKind::Unsupported { what, function, offset, advice }.into()
 }
 
-/// The proposal that an instruction is of, if it is not supported.
+/// The proposal that an instruction belongs to, if that is not supported.
 fn of_operator(op: &Operator) -> Option<&'static Proposal> {
     macro_rules! proposal {
         ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
@@ -122,7 +122,7 @@ fn of_operator(op: &Operator) -> Option<&'static Proposal> {
     PROPOSALS.iter().find(|proposal| proposal.key == key)
 }
 
-/// What a section declares that is of a proposal. `item` is the one of its items that it is, where that is known.
+/// What belongs to a proposal in a section, in words. `item` is the item of the section, if it is known.
 fn declaration(proposal: &Proposal, section: &str, item: Option<&str>) -> String {
     match (proposal.key, section) {
         ("memory64", "table") => "a 64-bit table".into(),
@@ -137,9 +137,9 @@ fn declaration(proposal: &Proposal, section: &str, item: Option<&str>) -> String
 
 /// What lies at an offset in a module.
 enum Site<'a> {
-    /// In a function, by its index: an instruction, or what comes before the first one.
+    /// In a function, given by its index: an instruction, or what comes before the first instruction.
     Function(u32, Option<Operator<'a>>),
-    /// In a section, by its name: in which item, in words, or between them.
+    /// In a section, given by its name: the item in words, or `None` between items.
     Section(&'static str, Option<String>),
 }
 
@@ -176,7 +176,7 @@ impl<'a> Site<'a> {
     }
 }
 
-/// The item of a section that an offset is in.
+/// The item of a section that contains an offset.
 fn item_at(section: &Payload, offset: u64) -> Option<String> {
     /// The last item that begins before an offset, and how many come before it.
     fn last<'a, T: wasmparser::FromReader<'a>>(

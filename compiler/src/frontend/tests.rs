@@ -74,14 +74,14 @@ fn unsupported_instructions_by_name() {
     let wat = "(module (func) (func $four (param i32) (drop (i32x4.splat (local.get 0)))))";
     assert_eq!(
         error(wat),
-        "unsupported: i32x4.splat in function `four` (func[1]) (at offset 0x21). It is of the SIMD proposal: compile \
+        "unsupported: i32x4.splat in function `four` (func[1]) (at offset 0x21). It belongs to the SIMD proposal: compile \
          without `-msimd128` (Rust: without `-C target-feature=+simd128`)"
     );
     let message = error("(module (func (drop (v128.const i64x2 0 0))))");
     assert!(message.starts_with("unsupported: v128.const in function func[0] (at offset 0x"), "{message}");
     let message = error("(module (func (param v128)))");
     assert!(message.starts_with("unsupported: type v128 in function func[0]"), "{message}");
-    assert!(message.contains("It is of the SIMD proposal"), "{message}");
+    assert!(message.contains("It belongs to the SIMD proposal"), "{message}");
     // Code that cannot be reached may be anything.
     module("(module (func (unreachable) (drop (i32x4.splat (i32.const 1)))))");
 }
@@ -167,7 +167,7 @@ fn unsupported_proposals() {
             wat::parse_str(format!("(module {wat})")).unwrap_or_else(|error| panic!("{wat}: {error}"));
         let message = error(&binary);
         assert!(message.starts_with(&format!("unsupported: {what}")), "{wat}: {message}");
-        assert!(message.contains(&format!(". It is of the {proposal} proposal: ")), "{wat}: {message}");
+        assert!(message.contains(&format!(". It belongs to the {proposal} proposal: ")), "{wat}: {message}");
         let (_, offset) = message.split_once("(at offset 0x").unwrap_or_else(|| panic!("{wat}: {message}"));
         let offset = usize::from_str_radix(offset.split_once(')').unwrap().0, 16).unwrap();
         if !bytes.is_empty() {
@@ -336,7 +336,10 @@ fn imports_by_role() {
         options
     };
     let message = error_with(wat, &role(Role::StdoutByte));
-    assert_eq!(message, "import `host.f` has type (i32) -> (i64), but role stdout-byte is (i32) -> ()");
+    assert_eq!(
+        message,
+        "import `host.f` has type (i32) -> (i64), but a function with role stdout-byte has type (i32) -> ()"
+    );
     for (role_, expected) in
         [(Role::Nop, Ok(vec![0])), (Role::Trap, Err(Failure::Trap(TrapCode::UnsupportedHostCall)))]
     {

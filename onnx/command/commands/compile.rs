@@ -20,12 +20,12 @@ pub struct Compile {
     #[command(flatten)]
     module: ModuleOptions,
 
-    /// The export that the model runs [default: `_start`, or the only exported function]
+    /// Name of the exported function that the model runs [default: `_start`, or the only exported function]
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
 
-    /// Where to write the model; `-` is standard output. A file that is there is replaced once all of the model is
-    /// written; a device or FIFO is written through
+    /// Where to write the model; `-` is standard output. An existing file is replaced once the whole model has been
+    /// written; a model for a device or FIFO is written to it directly
     #[arg(short, long, value_name = "OUTPUT.onnx")]
     output: PathBuf,
 
@@ -37,7 +37,7 @@ pub struct Compile {
     #[arg(long, value_enum, default_value_t = AttentionName::Indexed)]
     attention: AttentionName,
 
-    /// Opset of the model [default: the lowest that serves it]
+    /// Opset of the model [default: the lowest that has all operators of the model]
     #[arg(long, value_name = "N")]
     opset: Option<i64>,
 
@@ -47,9 +47,9 @@ pub struct Compile {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum FormName {
-    /// The whole run of the program
+    /// It runs the whole program
     Loop,
-    /// One step, for drivers that look at each
+    /// It evaluates one step, for drivers that look at every step
     Step,
 }
 
@@ -64,7 +64,7 @@ impl From<FormName> for Form {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum AttentionName {
-    /// By index, a cell for each key
+    /// By index, with one cell for each key
     Indexed,
     /// By hard attention over all rows: for small programs
     Dense,
@@ -124,7 +124,7 @@ fn summary(network: &Network, name: &str, bytes: usize) -> String {
     )
 }
 
-/// What is said of a model whose run takes much memory.
+/// A note on how much memory a run of the model takes, if that is much.
 fn memory_notice(bytes: u64) -> String {
     const MUCH: u64 = 1_000_000_000;
     match bytes > MUCH {

@@ -1,4 +1,4 @@
-//! `wasm2onnx dump`: what a module is after a phase of the compiler.
+//! `wasm2onnx dump`: prints what a module has become after a phase of the compiler.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use wasm2onnx_compiler::dump::Phase;
@@ -7,17 +7,17 @@ use crate::failure::Failure;
 use crate::input::{Input, ModuleOptions, Source};
 use crate::output::print;
 
-/// Show what a module is after a phase of the compiler, as text
+/// Print what a module has become after a phase of the compiler
 #[derive(Debug, clap::Args)]
 pub struct Dump {
     #[command(flatten)]
     module: ModuleOptions,
 
-    /// The phase
+    /// The phase after which to print
     #[arg(long, value_name = "PHASE", value_parser = phases())]
     after: Phase,
 
-    /// Only the function of that name. A library routine has a name, too
+    /// Print only the function with this name; library routines have names, too
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
 

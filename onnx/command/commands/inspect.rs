@@ -1,4 +1,4 @@
-//! `wasm2onnx inspect`: what is in the network of a module or model.
+//! `wasm2onnx inspect`: shows what is in the network of a module or model.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -37,7 +37,7 @@ impl Inspect {
 /// Everything that `inspect` prints.
 struct Report<'n> {
     network: &'n Certified,
-    /// Of a compiled model.
+    /// What the file says about itself, if it is a compiled model.
     model: Option<Description>,
 }
 
@@ -81,7 +81,7 @@ impl Display for Report<'_> {
         writeln!(f, "  declared     {} intervals, {} ghosts", Count(declared as u64), Count(ghosts as u64))?;
         writeln!(
             f,
-            "  largest      {}, {:.1} bits below 2^53: row {row} of {}",
+            "  largest      {}, {:.1} bits below 2^53: equation of {row} of {}",
             Count(certificate.largest_magnitude),
             certificate.headroom(),
             Origin(network, expert),
@@ -100,7 +100,7 @@ impl Display for Report<'_> {
             let share = 100.0 * proved as f64 / packets as f64;
             writeln!(
                 f,
-                "  proved       {} packets ({share:.1} %), {} are only tested",
+                "  proved       {} packets ({share:.1} %); {} are only tested",
                 Count(proved),
                 Count(tested)
             )?;
@@ -135,7 +135,7 @@ impl Display for Origin<'_> {
 
 /// The file that the network was read from.
 fn described(f: &mut Formatter<'_>, model: &Description) -> fmt::Result {
-    writeln!(f, "model, its tensors as the checksum says")?;
+    writeln!(f, "model; its tensors have the checksum that it names")?;
     for (name, value) in &model.metadata {
         writeln!(f, "  {:<12} {}", Name(name).to_string(), Name(value))?;
     }
@@ -161,13 +161,13 @@ fn exported_state(f: &mut Formatter<'_>, network: &Network) -> fmt::Result {
         let name = Name(name);
         match memory.pages {
             MemoryPages::Constant(pages) => writeln!(f, "  {name}: pages of 64 KiB: {pages}")?,
-            MemoryPages::Row(_) => writeln!(f, "  {name}: pages of 64 KiB: as many as it grows to")?,
+            MemoryPages::Row(_) => writeln!(f, "  {name}: pages of 64 KiB: a number that can grow")?,
         }
     }
     Ok(())
 }
 
-/// How large it is, by name.
+/// The sizes of the network, each with its name.
 fn sizes(network: &Network) -> Vec<(&'static str, String)> {
     let ports = &network.ports;
     let experts = network.experts.len();
@@ -194,14 +194,14 @@ fn sizes(network: &Network) -> Vec<(&'static str, String)> {
                 count(traps)
             ),
         ),
-        ("steps", format!("{mean:.2} a packet, at most {longest}")),
+        ("steps", format!("{mean:.2} per packet, at most {longest}")),
         ("units", count(units)),
-        ("rows", count(network.experts.fields.len())),
+        ("equations", count(network.experts.fields.len())),
         ("non-zeros", count(network.experts.weights.len())),
         (
             "ports",
             format!(
-                "{} carried, {} units, {} reads, {} table reads, {} rows",
+                "{} carried, {} units, {} reads, {} lookups, {} rows",
                 ports.carried, ports.units, ports.reads, ports.lookups, ports.rows
             ),
         ),

@@ -1,4 +1,4 @@
-//! `wasm2onnx run`: runs one export of a module or model, prints what it printed and its results.
+//! `wasm2onnx run`: runs one export of a module or model, and prints what the program prints and its results.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -23,24 +23,25 @@ pub struct Run {
     #[command(flatten)]
     module: ModuleOptions,
 
-    /// The export to run [default: `_start`, or the only exported function]
+    /// Name of the exported function to run [default: `_start`, or the only exported function]
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
 
-    /// Stop with an error after so many steps [default: unlimited]
+    /// Maximum number of steps; a longer run is stopped with an error [default: unlimited]
     #[arg(long, value_name = "N")]
     max_steps: Option<u64>,
 
-    /// What evaluates the network. Both give the same bits
+    /// How the network is evaluated; both executors give the same bits
     #[arg(long, value_enum, default_value_t = ExecutorName::Sparse)]
     executor: ExecutorName,
 
-    /// Print tokens, steps, both per second, and sizes of the live trace to standard error
+    /// Print to standard error how many tokens and steps the run took, in all and per second, and the size of the live trace
     #[arg(long)]
     stats: bool,
 
-    /// The module, .wasm or .wat, or a compiled .onnx (`-` is standard input); all that follows are arguments of the
-    /// export (a `--` right behind the input is not), integers signed or unsigned or after `0x`, floats as Rust reads them
+    /// The module (.wasm or .wat) or the compiled model (.onnx); `-` is standard input. Everything that follows is an
+    /// argument of the function, except for a `--` directly after the input: integers are signed or unsigned, in decimal or
+    /// after `0x` in hexadecimal; floats are written as Rust reads them; a reference can only be `null`
     // One list, since only within a list is everything after the first value a value.
     #[arg(required = true, trailing_var_arg = true, value_names = ["INPUT", "ARGS"])]
     input_and_arguments: Vec<OsString>,
@@ -48,9 +49,9 @@ pub struct Run {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum ExecutorName {
-    /// Only the non-zeros, on a direct-mapped trace
+    /// Only the non-zeros, with one cell of the trace for each key
     Sparse,
-    /// The definition, literally: for small programs
+    /// The definition, taken literally: for small programs
     Dense,
 }
 
@@ -81,7 +82,7 @@ impl Run {
         let config = Config {
             executor: self.executor.into(),
             max_steps: self.max_steps,
-            // If the module came from there, the program finds nothing.
+            // If the module came from standard input, there is nothing left for the program to read.
             stdin_source: (path != Path::new("-")).then(|| -> InputSource { Box::new(Stdin(hider(&line))) }),
             stdout_sink: Some(Box::new(Stdout(hider(&line)))),
             progress: line.as_ref().map(ProgressLine::callback),
@@ -109,8 +110,8 @@ impl Run {
     }
 }
 
-/// Standard input, asked when the program gets to read it. What is typed does not go with a line that
-/// shows how far the run is.
+/// Standard input, which is read only when the program asks for it. What the user types must not mix with the line
+/// that shows how far the run is.
 struct Stdin(Option<Hider>);
 
 impl Read for Stdin {
@@ -123,7 +124,7 @@ impl Read for Stdin {
     }
 }
 
-/// Standard output. What is printed to a terminal does not go with such a line, either.
+/// Standard output. What is printed to a terminal must not mix with that line, either.
 struct Stdout(Option<Hider>);
 
 impl Write for Stdout {
@@ -172,15 +173,15 @@ fn lines(results: &[Value]) -> String {
     results.iter().map(|result| format!("{result}\n")).collect()
 }
 
-/// What is said if the memory could not grow because of a limit that the program knows nothing of: it may
+/// A note, if the memory could not grow because of a limit that the program knows nothing of: the program may
 /// have failed for that reason, whatever it says.
 fn growth_notice(instance: &Instance<'_>) -> String {
     let (Some(limit), Some(pages)) = (instance.network().growth_limit, instance.refused_growth()) else {
         return String::new();
     };
     format!(
-        "note: the memory could not grow to {} pages, as the program asked: the limit is {}. It is set with \
-         --max-memory-pages N\n",
+        "note: the program asked for a memory of {} pages, but the limit is {}; --max-memory-pages N sets another \
+         limit\n",
         Count(pages),
         Count(limit.pages.into()),
     )

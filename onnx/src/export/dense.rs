@@ -53,7 +53,7 @@ pub fn limit(g: &mut Graph, plan: &Plan, rows: &str, max_steps: &str) -> Result<
     let early = g.initializer("attention/rows.early", Tensor::scalar(early as i64));
     let none = g.initializer("const/zero", Tensor::scalar(0i64));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
-    Ok(g.group("limit", "Softmax attention tells less than 2^15 rows apart: a limit of steps.", |g| {
+    Ok(g.group("limit", "Softmax attention tells fewer than 2^15 rows apart, which limits the steps.", |g| {
         let rows = g.plain("rows.first", "Reshape", &[rows, &scalar]);
         let rows = g.plain("rows", "Add", &[&rows, &early]);
         let left = g.plain("rows.left", "Sub", &[&most, &rows]);

@@ -13,7 +13,7 @@ pub fn first_rows(g: &mut Graph, plan: &Plan) -> Name {
     let shape = g.initializer("trace/shape", Tensor::list(&[page_count as i64, STORED_PAGE as i64]));
     let zero = g.initializer("const/range", Tensor::list(&[0i64]));
     let cells = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));
-    g.group("memory", "The rows that memory begins with, a cell for each key.", |g| {
+    g.group("memory", "The rows that memory begins with, one cell per key.", |g| {
         let all = rows.put(g, &shape, &rows.pages, &rows.keys);
         g.plain("cells", "Slice", &[&all, &zero, &cells])
     })
@@ -37,7 +37,7 @@ pub fn in_chunks(g: &mut Graph, plan: &Plan, rows: &FirstRows, space: &Space) ->
     let one = g.initializer("const/one", Tensor::scalar(1i64));
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
-    g.group("memory", "What memory begins with, a cell for each key of the chunks that are there.", |g| {
+    g.group("memory", "What memory begins with, one cell per key of the chunks that are there.", |g| {
         // The chunks are there in the order of their slots.
         let place = |g: &mut Graph, role: [&str; 4], keys: &str, size: &str| {
             let chunk = g.plain(role[0], "Div", &[keys, size]);

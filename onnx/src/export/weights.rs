@@ -43,7 +43,7 @@ pub fn matrices(g: &mut Graph, packed: &Matrices, slots: &Slots) -> Padded {
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));
     let one = g.initializer("const/one", Tensor::scalar(1i64));
 
-    g.group("expand", "Expands the frozen matrices: ragged lists of terms become rows of one length.", |g| {
+    g.group("expand", "Expands the frozen matrices: lists of terms are padded to one length.", |g| {
         // Term j of all experts' lists goes to place j + the filling of all experts before its own:
         // a running sum of what is noted at each list's end.
         let counts = g.cast("count", &counts, DataType::Int64);
@@ -103,7 +103,7 @@ pub fn tables(g: &mut Graph, network: &Network) -> Name {
     };
     let narrow = g.initializer("tables/bytes", Tensor::list(&narrow));
     let wide = g.initializer("tables/numbers", wide);
-    g.group("lookup", "The frozen lookup tables, one behind the other.", |g| {
+    g.group("lookup", "The frozen tables, one after the other.", |g| {
         let narrow = g.cast("bytes.number", &narrow, DataType::Double);
         let wide = g.cast("numbers.number", &wide, DataType::Double);
         g.along("entries", "Concat", 0, &[&narrow, &wide])

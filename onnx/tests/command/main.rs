@@ -344,7 +344,7 @@ fn wrong_arguments_are_wrong_usage() {
     usage(&["--invoke", "add"], &["1"], "1 argument given, but the function is add(i32, i32) -> i32");
     usage(&["--invoke", "add"], &["1", "2", "3"], "3 arguments given");
     usage(&["--invoke", "add"], &["1", "two"], "argument 2 of add(i32, i32) -> i32: `two` is not an i32");
-    usage(&["--invoke", "add"], &["1", "4294967296"], "it does not fit 32 bits");
+    usage(&["--invoke", "add"], &["1", "4294967296"], "it does not fit into 32 bits");
     usage(&["--invoke", "add"], &["1.0", "2"], "argument 1");
     usage(&["--invoke", "bits"], &["x", "2"], "`x` is not an f32");
     usage(&["--executor", "fast", "--invoke", "add"], &["1", "2"], "fast");

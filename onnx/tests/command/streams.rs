@@ -223,8 +223,8 @@ fn a_memory_grows_as_far_as_it_says_or_the_default() {
     };
     let note = |pages: &str, limit: &str| {
         format!(
-            "note: the memory could not grow to {pages} pages, as the program asked: the limit is {limit}. It is set \
-             with --max-memory-pages N\n"
+            "note: the program asked for a memory of {pages} pages, but the limit is {limit}; --max-memory-pages N sets \
+             another limit\n"
         )
     };
     grow("257", "1", &[]).stdout("257\n").stderr(is_empty());

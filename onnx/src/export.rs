@@ -24,6 +24,7 @@ use wasm2onnx_certify::{Certified, Summary};
 use wasm2onnx_runtime::{Network, Terminal, validate};
 
 use crate::proto::{DataType, ModelProto, OperatorSetIdProto};
+use dense::Scores;
 pub use footprint::least_memory;
 use graph::{Graph, Name, Tensor, ValueType};
 use phases::State;
@@ -228,16 +229,17 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
             let memory = boundary::Memory::Paged(last.trace.clone());
             (last, memory)
         }
-        Keeping::Growing => {
+        Keeping::Growing(scores) => {
             let (first, rows) = trace::growing(g, plan, &stdin, &batch);
-            let max_steps = match plan.attention {
-                Attention::Softmax => dense::limit(g, plan, &rows, &max_steps)?,
-                Attention::Dense | Attention::Indexed => max_steps,
+            let tables = dense::tables(g, scores, &frozen);
+            let max_steps = match scores {
+                Scores::Softmax => dense::limit(g, plan, &rows, &max_steps)?,
+                Scores::Hard => max_steps,
             };
             let last = run(g, first, &mut |g, state| {
-                growing::run(g, plan, &frozen, plan.attention, &max_steps, state)
+                growing::run(g, plan, &frozen, (scores, &tables), &max_steps, state)
             });
-            let memory = boundary::Memory::Rows(plan.attention, last.trace[0].clone());
+            let memory = boundary::Memory::Rows(scores, last.trace[0].clone());
             (last, memory)
         }
     };
@@ -260,31 +262,24 @@ fn frozen(g: &mut Graph, plan: &Plan, batch: &str) -> Frozen {
     let count = plan.count(g);
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
     let pair = g.initializer("const/pair", Tensor::list(&[1i64, 1]));
-    let mut frozen =
-        g.group("frozen", "Constants of a step: zeros, ones, which experts are not terminal.", |g| {
-            let dead = g.filled("terminal", &dead, 0i64);
-            let others = g.filled("other", &others, 1i64);
-            let live = g.along("live", "Concat", 0, &[&dead, &others]);
-            let column = g.along("column", "Concat", 0, &[batch, &single]);
-            let row = g.along("row", "Concat", 0, &[batch, &pair]);
-            let shape = g.along("shape", "Concat", 0, &[batch, &count]);
-            Frozen {
-                matrices,
-                lookup,
-                table_rows: None,
-                live,
-                batch: batch.to_owned(),
-                one: g.filled("one", &column, 1f64),
-                zero: g.filled("zero", &shape, 0f64),
-                zero_row: g.filled("zero.row", &row, 0f64),
-                no_steps: g.filled("zero.batch", batch, 0i64),
-            }
-        });
-    if plan.attention != Attention::Indexed {
-        let rows = dense::table_rows(g, plan.attention, &frozen.lookup, batch, &frozen.zero_row);
-        frozen.table_rows = Some(rows);
-    }
-    frozen
+    g.group("frozen", "Constants of a step: zeros, ones, which experts are not terminal.", |g| {
+        let dead = g.filled("terminal", &dead, 0i64);
+        let others = g.filled("other", &others, 1i64);
+        let live = g.along("live", "Concat", 0, &[&dead, &others]);
+        let column = g.along("column", "Concat", 0, &[batch, &single]);
+        let row = g.along("row", "Concat", 0, &[batch, &pair]);
+        let shape = g.along("shape", "Concat", 0, &[batch, &count]);
+        Frozen {
+            matrices,
+            lookup,
+            live,
+            batch: batch.to_owned(),
+            one: g.filled("one", &column, 1f64),
+            zero: g.filled("zero", &shape, 0f64),
+            zero_row: g.filled("zero.row", &row, 0f64),
+            no_steps: g.filled("zero.batch", batch, 0i64),
+        }
+    })
 }
 
 /// What the phases begin with: double [batch, phases, numbers and expert].

@@ -9,11 +9,12 @@ use crate::proto::DataType;
 use wasm2onnx_runtime::{ValueType as WasmType, WordLocation};
 
 use super::arguments::{self, TYPES, bit_cast, onnx_type};
+use super::dense::{self, Scores};
 use super::graph::{Dim, Graph, Name, Tensor, ValueType};
+use super::paged;
 use super::phases::State;
 use super::plan::Plan;
 use super::step::Frozen;
-use super::{Attention, dense, paged};
 
 /// The steps that are allowed, from 0 to `most`, whatever the caller says: int64 scalar.
 pub fn limit(g: &mut Graph, max_steps: &str, most: i64) -> Name {
@@ -30,7 +31,7 @@ pub enum Memory {
     /// A cell for each key: double [batch, cells].
     Cells(Name),
     /// All rows, to be read by attention.
-    Rows(Attention, Name),
+    Rows(Scores, Name),
     /// What a paged run carries.
     Paged(Vec<Name>),
 }
@@ -41,12 +42,12 @@ impl Memory {
         match self {
             Memory::Cells(cells) => g.along(role, "Gather", 1, &[cells, keys]),
             Memory::Paged(trace) => paged::read(g, plan, trace, role, keys),
-            Memory::Rows(attention, rows) => {
+            Memory::Rows(scores, rows) => {
                 let count = g.plain(&format!("{role}.count"), "Shape", &[keys]);
                 let shape = g.along(&format!("{role}.shape"), "Concat", 0, &[&frozen.batch, &count]);
                 let keys = g.cast(&format!("{role}.key"), keys, DataType::Double);
                 let keys = g.plain(&format!("{role}.keys"), "Expand", &[&keys, &shape]);
-                dense::read(g, *attention, frozen, rows, &keys, role)
+                dense::read(g, *scores, frozen, rows, &keys, role)
             }
         }
     }

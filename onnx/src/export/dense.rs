@@ -16,11 +16,38 @@
 //! A row with key 0, which is not appended, is a row that no query matches: its key becomes −1 (dense)
 //! or [`NOWHERE`]. A query for nothing reads the sink.
 
+use super::ExportError;
 use super::graph::{Attribute, Graph, Name, Tensor};
 use super::plan::Plan;
-use super::step::{Frozen, TableRows};
-use super::{Attention, ExportError};
+use super::step::Frozen;
 use crate::proto::DataType;
+
+/// How attention over all rows picks one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scores {
+    /// By the largest score.
+    Hard,
+    /// By softmax over the scores, with ONNX's `Attention`.
+    Softmax,
+}
+
+/// The frozen tables as rows that are attended to, made before the first step.
+pub enum Tables {
+    /// For hard attention.
+    Hard {
+        /// Keys: double [1, 1, entries].
+        keys: Name,
+        /// Values with the sink's first: double [entries and sink].
+        values: Name,
+    },
+    /// For softmax.
+    Softmax {
+        /// `K`: double [batch, 1, entries and sink, 4].
+        k: Name,
+        /// `V`: double [batch, 1, entries and sink, 1].
+        v: Name,
+    },
+}
 
 /// Rows that softmax attention tells apart.
 pub const MAX_ROWS: i64 = 1 << 15;
@@ -72,8 +99,9 @@ pub fn append(g: &mut Graph, trace: &str, keys: &str, values: &str) -> Name {
     g.along("trace", "Concat", 1, &[trace, &rows])
 }
 
-/// The tables, from their entries and a 0 behind them: double [entries and one].
-pub fn table_rows(g: &mut Graph, kind: Attention, lookup: &str, batch: &str, zero: &str) -> TableRows {
+/// Makes the frozen tables rows.
+pub fn tables(g: &mut Graph, scores: Scores, frozen: &Frozen) -> Tables {
+    let Frozen { lookup, batch, zero_row: zero, .. } = frozen;
     let begin = g.initializer("const/range", Tensor::list(&[0i64]));
     let before_last = g.initializer("const/last", Tensor::list(&[-1i64]));
     let end = g.initializer("const/end", Tensor::list(&[i64::MAX]));
@@ -88,23 +116,23 @@ pub fn table_rows(g: &mut Graph, kind: Attention, lookup: &str, batch: &str, zer
         let count = g.plain("count", "Reshape", &[&count, &scalar]);
         let keys = g.plain("index", "Range", &[&none, &count, &one]);
         let keys = g.cast("key", &keys, DataType::Double);
-        match kind {
-            Attention::Dense | Attention::Indexed => {
+        match scores {
+            Scores::Hard => {
                 let sink = g.plain("sink", "Slice", &[lookup, &before_last, &end]);
-                TableRows {
+                Tables::Hard {
                     keys: g.plain("keys", "Reshape", &[&keys, &key_shape]),
                     values: g.along("values", "Concat", 0, &[&sink, &entries]),
                 }
             }
-            Attention::Softmax => {
+            Scores::Softmax => {
                 let keys = g.plain("key.column", "Reshape", &[&keys, &column_shape]);
                 let values = g.plain("value.column", "Reshape", &[&entries, &column_shape]);
                 let each = g.plain("values.each", "Mul", &[&values, zero]);
                 let keys = g.plain("keys.each", "Add", &[&keys, &each]);
                 let values = g.plain("values", "Add", &[&values, &each]);
-                TableRows {
-                    keys: key_vectors(g, "key", &keys, None, batch),
-                    values: value_vectors(g, "value", &values, zero),
+                Tables::Softmax {
+                    k: key_vectors(g, "key", &keys, None, batch),
+                    v: value_vectors(g, "value", &values, zero),
                 }
             }
         }
@@ -112,19 +140,19 @@ pub fn table_rows(g: &mut Graph, kind: Attention, lookup: &str, batch: &str, zer
 }
 
 /// Reads the trace: double [batch, reads].
-pub fn read(g: &mut Graph, kind: Attention, frozen: &Frozen, trace: &str, queries: &str, role: &str) -> Name {
+pub fn read(g: &mut Graph, scores: Scores, frozen: &Frozen, trace: &str, queries: &str, role: &str) -> Name {
     let name = |part: &str| format!("{role}.{part}");
     let columns = g.initializer("const/columns", Tensor::list(&[1i64, 1]));
     let parts = [name("trace.key"), name("trace.value")];
     let [keys, values] = g.split(&name("trace"), 2, trace, &columns, parts.each_ref().map(String::as_str));
-    match kind {
-        Attention::Softmax => {
+    match scores {
+        Scores::Softmax => {
             let keys = distinguish(g, role, &keys, NOWHERE);
             let k = key_vectors(g, &name("k"), &keys, Some(EPSILON), &frozen.batch);
             let v = value_vectors(g, &name("v"), &values, &frozen.zero_row);
             softmax(g, role, queries, &k, &v)
         }
-        Attention::Dense | Attention::Indexed => {
+        Scores::Hard => {
             let rows = g.initializer("attention/rows", Tensor::list(&[0i64, 1, -1]));
             let list = g.initializer("attention/list", Tensor::list(&[0i64, -1]));
             let nothing = g.initializer("attention/nothing", Tensor::scalar(0f64));
@@ -142,12 +170,12 @@ pub fn read(g: &mut Graph, kind: Attention, frozen: &Frozen, trace: &str, querie
 }
 
 /// Reads the tables: double [batch, lookups].
-pub fn look_up(g: &mut Graph, kind: Attention, tables: &TableRows, queries: &str) -> Name {
-    match kind {
-        Attention::Softmax => softmax(g, "entry", queries, &tables.keys, &tables.values),
-        Attention::Dense | Attention::Indexed => {
-            let winners = hardmax(g, "entry", queries, &tables.keys);
-            g.plain("entry", "Gather", &[&tables.values, &winners])
+pub fn look_up(g: &mut Graph, tables: &Tables, queries: &str) -> Name {
+    match tables {
+        Tables::Softmax { k, v } => softmax(g, "entry", queries, k, v),
+        Tables::Hard { keys, values } => {
+            let winners = hardmax(g, "entry", queries, keys);
+            g.plain("entry", "Gather", &[values, &winners])
         }
     }
 }

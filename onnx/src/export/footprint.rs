@@ -42,7 +42,7 @@ pub fn least_memory(network: &Network, options: &ExportOptions) -> Result<u64, E
         }
     };
     let trace = match (options.form, plan.keeping()) {
-        (_, Keeping::Growing) => 2 * network.first_rows.len() as u64 * NUMBER,
+        (_, Keeping::Growing(_)) => 2 * network.first_rows.len() as u64 * NUMBER,
         (Form::Step, _) => plan.cells as u64 * NUMBER,
         (Form::Loop, Keeping::Resident) => plan.cells as u64 * NUMBER + begin(),
         (Form::Loop, Keeping::Paged) => {

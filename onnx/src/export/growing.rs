@@ -1,7 +1,6 @@
 //! The loop form with attention over all rows: the trace grows with every step.
 
-use super::Attention;
-use super::dense;
+use super::dense::{self, Scores, Tables};
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
 use super::phases::State;
 use super::plan::Plan;
@@ -18,7 +17,7 @@ pub fn run(
     g: &mut Graph,
     plan: &Plan,
     frozen: &Frozen,
-    attention: Attention,
+    (scores, tables): (Scores, &Tables),
     max_steps: &str,
     state: State,
 ) -> State {
@@ -52,9 +51,8 @@ pub fn run(
             let [s, gates, v, x, q, k, t, e] = g.split("fields", 1, z, &parts, names);
             let e = expert(g, &e);
             let trace = dense::append(g, trace, &k, &x);
-            let r = dense::read(g, attention, frozen, &trace, &q, "read");
-            let tables = frozen.table_rows.as_ref().expect("made for attention over all rows");
-            let w = dense::look_up(g, attention, tables, &t);
+            let r = dense::read(g, scores, frozen, &trace, &q, "read");
+            let w = dense::look_up(g, tables, &t);
             let z = step::apply(g, frozen, &e, [&gates, &v], [&r, &w, &s]);
             let (steps, going) = step::count(g, frozen, steps, &e, &zero);
             (going, vec![z, steps, trace])

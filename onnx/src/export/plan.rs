@@ -4,6 +4,7 @@ use crate::proto::DataType;
 use wasm2onnx_runtime::{CellWidth, Entry, Field, Network, ValueType, WordLocation};
 
 use super::arguments::Arguments;
+use super::dense::Scores;
 use super::graph::{self, Dim, Graph, Name, Tensor};
 use super::{Attention, ExportError};
 use crate::pack::{Matrices, Slots};
@@ -23,6 +24,25 @@ const ATTENTION_OPSET: i64 = 23;
 /// Opset of `BitCast`.
 const FLOAT_OPSET: i64 = 26;
 
+/// How reads are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// By index: there is a cell for each key.
+    Cells,
+    /// By attention over all rows.
+    Rows(Scores),
+}
+
+impl From<Attention> for Reading {
+    fn from(attention: Attention) -> Reading {
+        match attention {
+            Attention::Indexed => Reading::Cells,
+            Attention::Dense => Reading::Rows(Scores::Hard),
+            Attention::Softmax => Reading::Rows(Scores::Softmax),
+        }
+    }
+}
+
 /// How the loop form keeps its trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeping {
@@ -30,8 +50,8 @@ pub enum Keeping {
     Resident,
     /// A window of pages is carried, the others in a sequence.
     Paged,
-    /// All rows that were appended are carried.
-    Growing,
+    /// All rows that were appended are carried, and read by attention.
+    Growing(Scores),
 }
 
 /// A network and one of its entries, ready to be written.
@@ -49,7 +69,7 @@ pub struct Plan<'n> {
     /// What the arguments are in.
     pub arguments: Arguments,
     /// How reads are made.
-    pub attention: Attention,
+    pub reading: Reading,
     /// Cells of a direct-mapped trace: keys are their indices. Below the first region lie a cell for
     /// each row port, where rows that are not appended go, and one that is never written, which
     /// queries for nothing read; the last cell is never written either.
@@ -90,7 +110,7 @@ impl<'n> Plan<'n> {
             slots: Slots(network.ports),
             matrices: Matrices::pack(network, &results),
             arguments: Arguments::of(network, entry),
-            attention,
+            reading: attention.into(),
             cells,
             first,
         })
@@ -100,11 +120,11 @@ impl<'n> Plan<'n> {
     pub fn keeping(&self) -> Keeping {
         let io = &self.network.io;
         let streams = io.stdin.is_some() || io.stdout.is_some();
-        match self.attention {
-            Attention::Dense | Attention::Softmax => Keeping::Growing,
+        match self.reading {
+            Reading::Rows(scores) => Keeping::Growing(scores),
             // Who reads or prints bytes has a large trace.
-            Attention::Indexed if streams || self.cells > MAX_RESIDENT_CELLS => Keeping::Paged,
-            Attention::Indexed => Keeping::Resident,
+            Reading::Cells if streams || self.cells > MAX_RESIDENT_CELLS => Keeping::Paged,
+            Reading::Cells => Keeping::Resident,
         }
     }
 
@@ -114,8 +134,8 @@ impl<'n> Plan<'n> {
         let streams = io.stdin.is_some() || io.stdout.is_some();
         match self.keeping() {
             Keeping::Paged => Dim::Fixed(1),
-            Keeping::Growing if streams => Dim::Fixed(1),
-            Keeping::Growing | Keeping::Resident => Dim::Named("batch"),
+            Keeping::Growing(_) if streams => Dim::Fixed(1),
+            Keeping::Growing(_) | Keeping::Resident => Dim::Named("batch"),
         }
     }
 
@@ -131,10 +151,10 @@ impl<'n> Plan<'n> {
     pub fn opset(&self) -> i64 {
         let float = |ty: &ValueType| matches!(ty, ValueType::F32 | ValueType::F64);
         let floats = self.entry.params.iter().chain(&self.entry.results).any(float);
-        match self.attention {
+        match self.reading {
             _ if floats => FLOAT_OPSET,
-            Attention::Softmax => ATTENTION_OPSET,
-            Attention::Dense | Attention::Indexed => OPSET,
+            Reading::Rows(Scores::Softmax) => ATTENTION_OPSET,
+            Reading::Rows(Scores::Hard) | Reading::Cells => OPSET,
         }
     }
 

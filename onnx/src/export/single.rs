@@ -5,27 +5,26 @@
 //! them. Reads take the trace that has the step's own rows.
 
 use super::graph::{Dim, Graph, Tensor, ValueType};
-use super::plan::Plan;
+use super::plan::{Plan, Reading};
 use super::step;
-use super::{Attention, ExportError, dense, trace};
+use super::{ExportError, dense, trace};
 use crate::proto::DataType;
 
 /// Builds the whole graph.
 pub fn build(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
-    let attention = plan.attention;
     let batch = Dim::Named("batch");
     let numbers = plan.slots.count();
     let numbers_type = ValueType::tensor(DataType::Double, &[batch, Dim::Fixed(numbers as i64)]);
     let expert_type = ValueType::tensor(DataType::Int64, &[batch]);
     let expert = g.input("expert", expert_type.clone());
     let z = g.input("numbers", numbers_type.clone());
-    let (past, present) = match attention {
-        Attention::Indexed => {
+    let (past, present) = match plan.reading {
+        Reading::Cells => {
             let cells = i64::try_from(plan.cells).expect("cells can be addressed");
             let ty = ValueType::tensor(DataType::Double, &[batch, Dim::Fixed(cells)]);
             (ty.clone(), ty)
         }
-        Attention::Dense | Attention::Softmax => {
+        Reading::Rows(_) => {
             let rows = |rows| ValueType::tensor(DataType::Double, &[batch, Dim::Named(rows), Dim::Fixed(2)]);
             (rows("past_rows"), rows("present_rows"))
         }
@@ -35,6 +34,10 @@ pub fn build(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
 
     let batch = g.plain("batch", "Shape", &[&expert]);
     let frozen = super::frozen(g, plan, &batch);
+    let attended = match plan.reading {
+        Reading::Cells => None,
+        Reading::Rows(scores) => Some((scores, dense::tables(g, scores, &frozen))),
+    };
     let [s, n, v, x, queries, keys, lookups] = plan.slots.sizes().map(|size| size as i64);
     let fields = Tensor::list(&[s, n, v, x, queries + keys + lookups]);
     let fields = g.initializer("shape/fields", fields);
@@ -47,8 +50,8 @@ pub fn build(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     let [next_expert, next_numbers, present_trace] = g.group("step", step::DOC, |g| {
         let [s, n, v, x, ids] = g.split("fields", 1, &z, &fields, ["s", "n", "v", "x", "ids"]);
         let parts = ["query", "key", "lookup"];
-        let (trace, r, w) = match attention {
-            Attention::Indexed => {
+        let (trace, r, w) = match &attended {
+            None => {
                 let floor = g.initializer("limits/floor", Tensor::row(&plan.floor()));
                 let top = g.initializer("limits/top", Tensor::row(&plan.top(plan.cells - 1)));
                 let ids = step::clamp(g, &ids, &floor, &top);
@@ -57,12 +60,11 @@ pub fn build(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
                 let (trace, r) = step::recall(g, &past, &k, &x, &q);
                 (trace, r, g.plain("entry", "Gather", &[&frozen.lookup, &t]))
             }
-            Attention::Dense | Attention::Softmax => {
+            Some((scores, tables)) => {
                 let [q, k, t] = g.split("indices", 1, &ids, &indices, parts);
                 let trace = dense::append(g, &past, &k, &x);
-                let r = dense::read(g, attention, &frozen, &trace, &q, "read");
-                let tables = frozen.table_rows.as_ref().expect("made for attention over all rows");
-                let w = dense::look_up(g, attention, tables, &t);
+                let r = dense::read(g, *scores, &frozen, &trace, &q, "read");
+                let w = dense::look_up(g, tables, &t);
                 (trace, r, w)
             }
         };
@@ -90,8 +92,8 @@ fn initial(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     g.initializer("initial.expert", Tensor::list(&[i64::from(first)]));
     g.initializer("initial.entry", Tensor::list(&[i64::from(plan.entry.expert)]));
     g.initializer("initial.numbers", Tensor::row(plan.arguments.call()));
-    let trace = match plan.attention {
-        Attention::Indexed => {
+    let trace = match plan.reading {
+        Reading::Cells => {
             let last = plan.network.first_rows.iter().rev().find(|(_, value)| *value != 0.0);
             let mut cells = vec![0.0; last.map_or(0, |(key, _)| *key as usize + 1)];
             for (key, value) in &plan.network.first_rows {
@@ -101,7 +103,7 @@ fn initial(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
             }
             Tensor::row(&cells)
         }
-        Attention::Dense | Attention::Softmax => trace::rows(plan),
+        Reading::Rows(_) => trace::rows(plan),
     };
     g.initializer("initial.trace", trace);
     Ok(())

@@ -11,23 +11,12 @@ use crate::proto::DataType;
 pub const DOC: &str =
     "One step: append rows, read the trace and the tables, multiply units, apply the expert's map.";
 
-/// The frozen tables as rows that are attended to, made before the first step.
-#[derive(Clone)]
-pub struct TableRows {
-    /// Dense: keys, double [1, 1, entries]. Softmax: `K`, [batch, 1, entries and sink, 4].
-    pub keys: Name,
-    /// Dense: values with the sink's first, double [entries and sink]. Softmax: `V`, [batch, 1, …, 1].
-    pub values: Name,
-}
-
 /// What a step uses that is the same at every step: made before the first.
 pub struct Frozen {
     /// The matrices.
     pub matrices: Padded,
     /// The tables' entries, then a 0: double [entries].
     pub lookup: Name,
-    /// The tables as rows, where they are read by attention.
-    pub table_rows: Option<TableRows>,
     /// Number of instances: int64 [1].
     pub batch: Name,
     /// 0 for each instance: double [batch, 1, 1].

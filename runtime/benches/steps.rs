@@ -1,7 +1,8 @@
-//! Time of a step on a hand-made loop that looks like compiled code: a bounds-checked load of a word,
-//! a wrapping sum, a byte stored, a compare and a branch; four steps and two dozen rows an iteration.
+//! Measures the time per step on a hand-made loop that looks like compiled code: a bounds-checked load of a
+//! word, a wrapping sum, a store of a byte, a comparison and a branch. An iteration has four steps and two
+//! dozen equations, not counting copies.
 //!
-//! `cargo bench -p wasm2onnx-runtime` prints nanoseconds a step for each executor.
+//! `cargo bench -p wasm2onnx-runtime` prints nanoseconds per step for each executor.
 
 use std::time::Instant;
 use wasm2onnx_runtime::*;
@@ -15,14 +16,14 @@ fn p2(k: i32) -> f64 {
     2f64.powi(k)
 }
 
-/// A field and the terms of its row.
+/// A field and the terms of its equation.
 type Equation<'a> = (Field, &'a [(Source, f64)]);
 
-/// An expert from its rows.
-fn expert(experts: &mut Experts, rows: &[Equation<'_>]) -> ExpertId {
-    let mut rows = rows.to_vec();
-    rows.sort_by_key(|row| row.0);
-    for (field, terms) in rows {
+/// Appends an expert made of equations in any order.
+fn expert(experts: &mut Experts, equations: &[Equation<'_>]) -> ExpertId {
+    let mut equations = equations.to_vec();
+    equations.sort_by_key(|equation| equation.0);
+    for (field, terms) in equations {
         let mut terms = terms.to_vec();
         terms.sort_by_key(|term| term.0);
         terms.iter().for_each(|(source, weight)| experts.push_term(*source, *weight));
@@ -31,7 +32,7 @@ fn expert(experts: &mut Experts, rows: &[Equation<'_>]) -> ExpertId {
     experts.end_expert()
 }
 
-/// run(n): sums n words of memory, wherever they wrap, and stores a byte of each sum elsewhere.
+/// run(n): sums n words of memory, at an address that wraps, and stores a byte of each sum elsewhere.
 fn network() -> Network {
     let p = PORTS;
     let (fp, address, left, sum) = (p.ys(0), p.ys(1), p.ys(2), p.ys(3));
@@ -44,7 +45,7 @@ fn network() -> Network {
 
     // 2: the argument is the number of rounds.
     let start = expert(&mut experts, &[(p.s(2), &[(address, 1.0)]), (p.e(), &[(ONE, head)])]);
-    // 3: bounds check and queries.
+    // 3: the bounds check and the queries.
     expert(
         &mut experts,
         &[
@@ -63,7 +64,8 @@ fn network() -> Network {
         ]
         .concat(),
     );
-    // 4: the word is added; the next address; out of bounds ends.
+    // 4: adds the word, makes the gates that wrap the sum and the next address, keeps the result of the
+    // check.
     let word = [(p.yr(0), 1.0), (p.yr(1), p2(8)), (p.yr(2), p2(16)), (p.yr(3), p2(24))];
     let scaled: Vec<_> = word.iter().map(|(s, w)| (*s, w * p2(-32))).chain([(sum, p2(-32))]).collect();
     let total: Vec<_> = word.into_iter().chain([(sum, 1.0)]).collect();
@@ -84,7 +86,7 @@ fn network() -> Network {
         ]
         .concat(),
     );
-    // 5: wrap the sum and the address, compare the rest with 0, the low byte of the sum.
+    // 5: wraps the sum and the address, makes the gates for the branch and for the low byte of the sum.
     expert(
         &mut experts,
         &[
@@ -100,7 +102,7 @@ fn network() -> Network {
             (p.e(), &[(ONE, head)]),
         ],
     );
-    // 6: the packet's last step: the byte is stored, and a branch.
+    // 6: the last step of the packet: makes the row that stores the byte, and branches.
     expert(
         &mut experts,
         &[

@@ -1,28 +1,28 @@
-//! Hard attention over an append-only trace: one scan, literally.
+//! Hard attention over an append-only trace, as one scan over the rows.
 //!
-//! A row with key `k` scores `−(q − k)²` for the query `q`, the sink scores `−½` and has the value
-//! 0, the maximum wins, ties go to the latest row. Keys and queries are integers of magnitude at
+//! A row with key `k` scores `−(q − k)²` for the query `q`; the sink scores `−½` and has the value
+//! 0. The maximum wins, and ties go to the latest row. Keys and queries are integers of magnitude at
 //! most 2^53, so `q − k` is exact when it matters: an equal key scores 0, any other at most −1. The
-//! scan goes from the latest row backwards and in blocks. No row can beat a score above the sink's,
-//! so it stops at the first one.
+//! scan goes backwards from the latest row, in blocks. It stops at the first score above the sink's, as
+//! no other row can beat that.
 //!
 //! The algorithm is written once; it is compiled for each instruction set, where the compiler turns
 //! the loop over a block into vector instructions.
 
-/// Score of the sink: what wins if no key equals the query.
+/// Score of the sink, which wins if no key equals the query.
 const SINK: f64 = -0.5;
 
-/// Rows scored at once.
+/// Number of rows scored at once.
 const BLOCK: usize = 64;
 
-/// Score of a row.
+/// Returns the score of a row.
 #[inline(always)]
 fn score(query: f64, key: f64) -> f64 {
     let distance = query - key;
     -(distance * distance)
 }
 
-/// Index of the row that wins, `None` for the sink.
+/// Returns the index of the row that wins, or `None` if the sink wins.
 #[inline(always)]
 fn winner_of(query: f64, keys: &[f64]) -> Option<usize> {
     let latest = |block: &[f64]| block.iter().rposition(|key| score(query, *key) > SINK);
@@ -67,12 +67,12 @@ fn winner_avx512(query: f64, keys: &[f64]) -> Option<usize> {
 }
 
 impl Attention {
-    /// The scan for any machine.
+    /// Returns the scan that runs on any machine.
     pub(crate) fn scalar() -> Self {
         Attention { winner: winner_scalar }
     }
 
-    /// The scans that this machine can run, the fastest last.
+    /// Returns the scans that this machine can run, the fastest last.
     pub(crate) fn available() -> Vec<Self> {
         let mut all = vec![Self::scalar()];
         #[cfg(target_arch = "x86_64")]
@@ -87,12 +87,12 @@ impl Attention {
         all
     }
 
-    /// The fastest scan for this machine.
+    /// Returns the fastest scan for this machine.
     pub(crate) fn detect() -> Self {
         Self::available().pop().unwrap_or(Self::scalar())
     }
 
-    /// Index of the row that wins, `None` if the sink does.
+    /// Returns the index of the row that wins, or `None` if the sink wins.
     pub(crate) fn winner(self, query: f64, keys: &[f64]) -> Option<usize> {
         // Safety: the functions have no precondition but the features of their instruction set, and
         // `available` takes only those that were detected.

@@ -1,8 +1,8 @@
-//! What the certificate declares, asserted of numbers at run time.
+//! Asserts at run time what the certificate declares.
 
 use crate::network::{Domain, ExpertId, Network};
 
-/// Whether a number is in a domain. Powers of two include 0, what a miss reads.
+/// Returns whether a number is in a domain. Powers of two include 0, which a miss reads.
 pub(crate) fn is_in(network: &Network, domain: Domain, x: f64) -> bool {
     if x.fract() != 0.0 {
         return false;

@@ -1,8 +1,8 @@
 //! The dense executor: the definition, literally.
 //!
-//! The trace is append-only and read by hard attention over all of its rows; an expert is a full
-//! matrix, and a step one matrix-vector product. For small programs, and for telling whether faster
-//! executors are right.
+//! The trace is append-only and is read by hard attention over all of its rows; an expert is a full
+//! matrix, and a step is one matrix-vector product. It is for small programs, and for checking faster
+//! executors.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::waits::Waits;
 #[derive(Debug)]
 pub struct Dense<'n> {
     network: &'n Network,
-    /// Matrices of the experts that were visited, with a row for each field of `z` and for `e`.
+    /// Matrices of the experts that were visited. Each has a line for each field of `z` and one for `e`.
     experts: Vec<Option<Array2<f64>>>,
     keys: Vec<f64>,
     values: Vec<f64>,
@@ -33,7 +33,7 @@ pub struct Dense<'n> {
 }
 
 impl<'n> Dense<'n> {
-    /// An executor with an empty trace.
+    /// Creates an executor with an empty trace.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl<'n> Dense<'n> {
         })
     }
 
-    /// Value of the trace at a query; a query that is not an integer in a region reads 0.
+    /// Reads the trace at a query; a query that is not an integer in a region reads 0.
     fn attend(&self, query: f64) -> f64 {
         match key_of(query).and_then(|key| self.network.region_of(key)) {
             Some(_) => self.attention.winner(query, &self.keys).map_or(0.0, |row| self.values[row]),
@@ -60,12 +60,12 @@ impl<'n> Dense<'n> {
         }
     }
 
-    /// Entry of the frozen tables. Their keys are 0, 1, …, so that the key is the index.
+    /// Reads the frozen tables at a query. Their keys are 0, 1, …, so the key is the index.
     fn look_up(&self, query: f64) -> f64 {
         key_of(query).and_then(|key| self.network.lookup.get(key as usize)).copied().unwrap_or(0.0)
     }
 
-    /// `[1, r, w, u, s]`
+    /// Returns `[1, r, w, u, s]`.
     fn y(&self) -> Array1<f64> {
         let ports = &self.network.ports;
         let z = |field: Field| self.z[usize::from(field)];
@@ -78,23 +78,23 @@ impl<'n> Dense<'n> {
     }
 }
 
-/// The full matrix of an expert.
+/// Returns the full matrix of an expert.
 fn matrix(network: &Network, e: ExpertId) -> Array2<f64> {
     let mut matrix = Array2::zeros((network.ports.fields() + 1, network.ports.sources()));
-    for row in network.experts.equations(e) {
-        for (source, weight) in row.sources.iter().zip(row.weights) {
-            matrix[[row.field.into(), (*source).into()]] = *weight;
+    for equation in network.experts.equations(e) {
+        for (source, weight) in equation.sources.iter().zip(equation.weights) {
+            matrix[[equation.field.into(), (*source).into()]] = *weight;
         }
     }
     matrix
 }
 
-/// ⌊relu(g)⌋
+/// Returns ⌊relu(g)⌋.
 pub(crate) fn quantized_gate(g: f64) -> f64 {
     g.max(0.0).floor()
 }
 
-/// Fields of the gates.
+/// Returns the range of the fields of the gates.
 pub(crate) fn gates(ports: &Ports) -> std::ops::Range<usize> {
     ports.n(0).into()..ports.v(0).into()
 }

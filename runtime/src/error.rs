@@ -7,11 +7,12 @@ use crate::show::{List, Name};
 
 /// Why a network could not be instantiated, called or accessed.
 ///
-/// Only [`Error::Trap`] is the program's own doing.
+/// Only [`Error::Trap`] is caused by the program itself.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The program trapped. The instance stays usable, and the rows that were appended before the trap remain.
+    /// The program trapped. The instance stays usable, and the rows that were appended before the trap
+    /// remain.
     #[error(transparent)]
     Trap(#[from] Trap),
     /// The run was stopped, because the instance has evaluated as many maps as
@@ -54,11 +55,11 @@ pub enum Error {
     /// The host accessed bytes beyond the end of a memory.
     #[error("{len} bytes at address {address:#x} are not within the memory, which has {size} bytes")]
     MemoryAccess {
-        /// First byte.
+        /// Address of the first byte.
         address: u64,
         /// Number of bytes.
         len: usize,
-        /// Size of the memory now, in bytes.
+        /// Current size of the memory, in bytes.
         size: u64,
     },
     /// Standard input is longer than the region that the network has for it.
@@ -73,33 +74,33 @@ pub enum Error {
     /// [`Config::stdin_source`](crate::Config::stdin_source) failed.
     #[error("standard input cannot be read: {message}")]
     Stdin {
-        /// What kind of failure.
+        /// Kind of the failure.
         kind: io::ErrorKind,
-        /// The error's own words.
+        /// Message of the failure.
         message: String,
     },
     /// [`Config::stdout_sink`](crate::Config::stdout_sink) failed.
     #[error("standard output cannot be written: {message}")]
     Stdout {
-        /// What kind of failure.
+        /// Kind of the failure.
         kind: io::ErrorKind,
-        /// The error's own words.
+        /// Message of the failure.
         message: String,
     },
     /// There is not enough address space for the regions that the network declares.
     #[error("there is no address space for a trace of {bytes} bytes")]
     OutOfMemory {
-        /// Bytes of all cells.
+        /// Number of bytes of all cells.
         bytes: u64,
     },
-    /// The network breaks a structural rule, so nothing can be said about running it.
+    /// The network breaks a structural rule, so it cannot be run.
     #[error("malformed network: {0}")]
     Malformed(String),
     /// The run reached expert 0, which no run of a certified network does.
     #[error("the run reached the unreachable state (expert 0): the network is damaged")]
     UnreachableState,
-    /// A word of a result or of a global is not an integer of 32 bits, which a certified network
-    /// rules out.
+    /// A word of a result or of a global is not an integer of 32 bits. This cannot happen in a certified
+    /// network.
     #[error("the network gave {0} where a 32-bit word belongs: it is damaged")]
     NotAWord(f64),
 }
@@ -140,7 +141,7 @@ impl fmt::Display for Trap {
 
 impl std::error::Error for Trap {}
 
-/// Names, or `none`.
+/// Writes a list of names, or `none`.
 struct Names<'a>(&'a [String]);
 
 impl fmt::Display for Names<'_> {

@@ -17,11 +17,11 @@ use crate::trace::key_of;
 use crate::value::Value;
 use crate::waits::Waits;
 
-/// Which executor runs the network. All of them give the same bits at every step.
+/// The executor that runs the network. All executors give the same bits at every step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Executor {
-    /// Only the non-zeros, on a direct-mapped trace: time per step and memory do not grow with the
-    /// length of the run.
+    /// Evaluates only the non-zeros, on a direct-mapped trace: time per step and memory do not grow with
+    /// the length of the run.
     #[default]
     Sparse,
     /// The definition, literally: matrix products and attention over the whole trace. Slow, and its
@@ -29,33 +29,34 @@ pub enum Executor {
     Dense,
 }
 
-/// Called with the number of steps evaluated so far.
+/// A callback that is called with the number of steps evaluated so far.
 pub type Progress = Box<dyn FnMut(u64) + Send + Sync>;
 
 /// How to run a network.
 pub struct Config {
-    /// Which executor.
+    /// The executor that runs the network.
     pub executor: Executor,
-    /// Number of steps that an instance may evaluate in all, instance creation included;
-    /// unlimited by default. [`Instance::set_max_steps`] changes it later. Rows that the last one made would be
-    /// appended by the next, so they are not in the trace: a byte among them was not printed.
+    /// Maximum number of steps that an instance may evaluate in all, instance creation included;
+    /// unlimited by default. [`Instance::set_max_steps`] changes it later. The next step would append the
+    /// rows that the last step made, so they are not in the trace: a byte among them was not printed.
     pub max_steps: Option<u64>,
-    /// What the program finds on its standard input. Ignored by a network that reads none.
+    /// The first bytes of standard input. Ignored if the network reads none.
     pub stdin: Vec<u8>,
-    /// Where more of it comes from, behind [`Config::stdin`]. It is asked when the program gets to read
-    /// what is not there yet, and what the program has printed until then is written first.
+    /// Source of the standard input that follows [`Config::stdin`]. It is read when the program asks for a
+    /// byte that has not been supplied yet; what the program has printed by then is written first.
     pub stdin_source: Option<InputSource>,
-    /// Where standard output goes while the program runs: several times a second, whenever it waits for
-    /// input, and when it ends in whatever way. [`Instance::stdout`] has all of it too.
+    /// Where standard output is written while the program runs: several times per second, whenever the
+    /// program waits for input, and when it ends, however it ends. [`Instance::stdout`] returns all of it,
+    /// too.
     pub stdout_sink: Option<OutputSink>,
     /// Whether the sparse executor asserts at each step what the certificate declares, and panics
     /// if it does not hold. By default only with `debug_assertions`. Only for certified networks.
     pub assert_declared: bool,
-    /// After how many visits of a packet the sparse executor compiles it to machine code; never if
-    /// `None`, with `assert_declared`, or without the feature `jit`. With 0 at once: see
+    /// Number of visits of a packet after which the sparse executor compiles it to machine code; never if
+    /// `None`, with `assert_declared`, or without the feature `jit`. With 0 it is compiled at once: see
     /// [`SparseOptions::compile_after`].
     pub compile_after: Option<u32>,
-    /// Called about every million steps of a run, or more often.
+    /// Called about once per million steps of a run, or more often.
     pub progress: Option<Progress>,
 }
 
@@ -85,9 +86,9 @@ pub struct Instance<'n> {
     observer: Option<Box<dyn Observer + Send + Sync + 'n>>,
     input: Option<Input>,
     output: Option<Output>,
-    /// What is to be run at its creation.
+    /// First expert of instance creation, until it has run.
     start: Option<ExpertId>,
-    /// Steps of the next slice of a run.
+    /// Maximum number of steps of the next slice of a run.
     slice_steps: u64,
     steps: u64,
     tokens: u64,
@@ -115,7 +116,7 @@ impl<'n> Machine<'n> {
 }
 
 impl<'n> Instance<'n> {
-    /// An instance with the default [`Config`]; runs what the program runs at its creation.
+    /// Creates an instance with the default [`Config`], and runs what the program runs at its creation.
     ///
     /// # Errors
     ///
@@ -124,7 +125,7 @@ impl<'n> Instance<'n> {
         Self::with_config(network, Config::default())
     }
 
-    /// An instance; runs what the program runs at its creation.
+    /// Creates an instance, and runs what the program runs at its creation.
     ///
     /// # Errors
     ///
@@ -135,7 +136,7 @@ impl<'n> Instance<'n> {
         Ok(instance)
     }
 
-    /// An instance whose program has not run anything yet: for those who want to look at it even if
+    /// Creates an instance whose program has not run anything yet. It can be examined even if
     /// [`Instance::create`] fails.
     ///
     /// # Errors
@@ -176,18 +177,19 @@ impl<'n> Instance<'n> {
         Ok(instance)
     }
 
-    /// From now on, who sees every step and token. There is no machine code then.
+    /// Sets the observer that sees every step and token from now on. Steps are then made without machine
+    /// code.
     ///
-    /// What runs at the creation of an instance is seen in one that was [prepared](Instance::prepared).
+    /// The steps of instance creation are seen, too, if the instance was [prepared](Instance::prepared).
     pub fn observe(&mut self, observer: Box<dyn Observer + Send + Sync + 'n>) {
         self.observer = Some(observer);
     }
 
-    /// Runs what the program runs at its creation, if it has not been run. [`Instance::invoke`] does so, too.
+    /// Runs what the program runs at its creation, if it has not run yet. [`Instance::invoke`] does so, too.
     ///
     /// # Errors
     ///
-    /// As [`Instance::invoke`], but for what is wrong with a call.
+    /// As [`Instance::invoke`], except for errors of the name and the arguments.
     pub fn create(&mut self) -> Result<(), Error> {
         match self.start.take() {
             Some(start) => self.run(start, &[]),
@@ -197,7 +199,7 @@ impl<'n> Instance<'n> {
 
     /// Calls an exported function.
     ///
-    /// The state that it leaves persists, also if it traps or is stopped by the step limit.
+    /// The state that the call leaves persists, even if the call traps or is stopped by the step limit.
     ///
     /// # Errors
     ///
@@ -229,7 +231,7 @@ impl<'n> Instance<'n> {
             if let Some(max) = self.max_steps
                 && self.steps >= max
             {
-                // The rows of the last step would be appended by one that is not allowed.
+                // The rows of the last step would be appended by the next, which is not allowed.
                 self.write_output()?;
                 return Err(Error::StepLimit(max));
             }
@@ -248,7 +250,7 @@ impl<'n> Instance<'n> {
         }
     }
 
-    /// Before a step that reads input of which there is no more: shows what was printed, and asks for it.
+    /// If the next step has to wait for input, writes what was printed, and then waits for input.
     fn wait(&mut self) -> Result<(), Error> {
         if self.input.is_none() || !self.machine.stepper().is_waiting() {
             return Ok(());
@@ -259,16 +261,16 @@ impl<'n> Instance<'n> {
         if let Some(input) = &mut self.input
             && !input.wait(stepper)?
         {
-            // There will never be more.
+            // The input has ended.
             stepper.wait_at(None);
             self.input = None;
         }
         Ok(())
     }
 
-    /// Evaluates some of the steps that are left, and says whether all of the rows are there that the
-    /// program has made so far: at the end of a packet they are, or else the number of bytes printed
-    /// could be there and a byte not.
+    /// Evaluates some of the steps that are left. Also returns whether it stopped at the end of a packet,
+    /// where output can be written: elsewhere, the program may have made the row with the number of bytes
+    /// printed and not yet the row of one of these bytes.
     fn slice(&mut self, left: u64) -> (Slice, bool) {
         let stepper = self.machine.stepper_mut();
         let mut observed;
@@ -303,8 +305,8 @@ impl<'n> Instance<'n> {
             }
             slice.steps += 1;
             slice.tokens += u64::from(ends.ends_token(expert));
-            // Not where tokens end, which may be within a packet: an infeasible sum of a branch's row may
-            // name one of its experts, and a loop may end none.
+            // Ends of tokens do not tell, as they may be within a packet: an infeasible sum of the equation
+            // of a branch may name one of the packet's experts, and a loop may end no token.
             if constant_next(self.network, expert) != Some(expert + 1) {
                 return (slice, true);
             }
@@ -312,7 +314,7 @@ impl<'n> Instance<'n> {
         (slice, false)
     }
 
-    /// Writes what was printed and not written yet, the last step's rows among it.
+    /// Writes what was printed and not written yet, including the rows of the last step.
     fn show(&mut self) -> Result<(), Error> {
         if self.output.is_some() {
             self.machine.stepper_mut().append_rows();
@@ -320,30 +322,30 @@ impl<'n> Instance<'n> {
         self.write_output()
     }
 
-    /// Writes what the rows of the trace say was printed and was not written yet.
+    /// Writes what was printed according to the rows of the trace, and not written yet.
     fn write_output(&mut self) -> Result<(), Error> {
         let Some(output) = &mut self.output else { return Ok(()) };
         let stepper = self.machine.stepper();
         output.write(self.network, stepper, printed_length(self.network, stepper))
     }
 
-    /// The network that it is an instance of.
+    /// Returns the network of the instance.
     pub fn network(&self) -> &'n Network {
         self.network
     }
 
-    /// Changes the number of steps that the instance may evaluate in all, those already evaluated
+    /// Changes the maximum number of steps that the instance may evaluate in all, those already evaluated
     /// included.
     pub fn set_max_steps(&mut self, max_steps: Option<u64>) {
         self.max_steps = max_steps;
     }
 
-    /// Steps evaluated so far: maps, those of instance creation included.
+    /// Returns the number of steps evaluated so far, those of instance creation included.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Steps so far that machine code has done.
+    /// Returns the number of steps that machine code has evaluated so far.
     pub fn compiled_steps(&self) -> u64 {
         match &self.machine {
             Machine::Sparse(sparse) => sparse.compiled_steps(),
@@ -351,17 +353,17 @@ impl<'n> Instance<'n> {
         }
     }
 
-    /// Tokens so far (see the [manual](crate#tokens)).
+    /// Returns the number of tokens so far (see the [manual](crate#tokens)).
     pub fn tokens(&self) -> u64 {
         self.tokens
     }
 
-    /// How much trace the executor holds now. It may look at all of it.
+    /// Returns the size of the trace that the executor holds now. This may look at the whole trace.
     pub fn trace_size(&self) -> TraceSize {
         self.machine.stepper().size()
     }
 
-    /// Access to an exported memory.
+    /// Returns an exported memory, for access to its bytes.
     ///
     /// # Errors
     ///
@@ -372,7 +374,7 @@ impl<'n> Instance<'n> {
         Ok(Memory { region: &self.network.regions[export.region], pages: export.pages, stepper })
     }
 
-    /// The value of an exported global.
+    /// Returns the value of an exported global.
     ///
     /// # Errors
     ///
@@ -405,14 +407,15 @@ impl<'n> Instance<'n> {
         Ok(())
     }
 
-    /// What the program has printed so far; empty if the network prints nothing.
+    /// Returns what the program has printed so far. It is empty if the network prints nothing.
     pub fn stdout(&self) -> Vec<u8> {
         let stepper = self.machine.stepper();
         printed(self.network, stepper, 0..printed_length(self.network, stepper))
     }
 
-    /// The size in pages that the program last asked its memory to grow to, if a limit refused it that
-    /// the program did not declare ([`GrowthLimit`]).
+    /// Returns the size in pages that the program asked for when a limit that it does not declare last
+    /// refused a growth of its memory ([`GrowthLimit`]). Returns `None` if no growth was refused by this
+    /// limit.
     pub fn refused_growth(&self) -> Option<u64> {
         let limit = self.network.growth_limit?;
         key_of(self.machine.stepper().read(limit.refused)).filter(|pages| *pages > 0)
@@ -427,7 +430,7 @@ pub struct Memory<'i> {
 }
 
 impl Memory<'_> {
-    /// Its size now, in pages of 65,536 bytes.
+    /// Returns the current size of the memory, in pages of 65,536 bytes.
     pub fn pages(&self) -> u32 {
         match self.pages {
             MemoryPages::Constant(pages) => pages,
@@ -439,7 +442,7 @@ impl Memory<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::MemoryAccess`] if they are not all within its size; nothing is read then.
+    /// [`Error::MemoryAccess`] if they are not all within the memory; nothing is read then.
     pub fn read(&self, address: u64, bytes: &mut [u8]) -> Result<(), Error> {
         let first = self.locate(address, bytes.len())?;
         for (key, byte) in (first..).zip(bytes) {
@@ -452,7 +455,7 @@ impl Memory<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::MemoryAccess`] if they are not all within its size; nothing is written then.
+    /// [`Error::MemoryAccess`] if they are not all within the memory; nothing is written then.
     pub fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), Error> {
         let first = self.locate(address, bytes.len())?;
         for (key, byte) in (first..).zip(bytes) {
@@ -461,7 +464,7 @@ impl Memory<'_> {
         Ok(())
     }
 
-    /// Key of the byte at `address`, if `len` bytes from there are within the size.
+    /// Returns the key of the byte at `address`, if `len` bytes from there are within the memory.
     fn locate(&self, address: u64, len: usize) -> Result<u64, Error> {
         let size = (u64::from(self.pages()) * PAGE_BYTES).min(self.region.count);
         match address.checked_add(len as u64) {
@@ -471,7 +474,7 @@ impl Memory<'_> {
     }
 }
 
-/// An export by name.
+/// Finds an export by name.
 fn find<'a, T>(kind: &'static str, exports: &'a BTreeMap<String, T>, name: &str) -> Result<&'a T, Error> {
     exports.get(name).ok_or_else(|| Error::UnknownExport {
         kind,
@@ -480,7 +483,7 @@ fn find<'a, T>(kind: &'static str, exports: &'a BTreeMap<String, T>, name: &str)
     })
 }
 
-/// The word that a number is, if it is one.
+/// Converts a number to a word, if it is one.
 fn word_of(x: f64) -> Result<u32, Error> {
     let word = x as u32;
     if f64::from(word) == x { Ok(word) } else { Err(Error::NotAWord(x)) }
@@ -507,8 +510,8 @@ pub(crate) fn first_rows(network: &Network, stdin: &[u8], stepper: &mut dyn Step
 /// Fields of `z` and their values.
 pub(crate) type Fields = Vec<(Field, f64)>;
 
-/// Finds an entry, checks the arguments, appends those that are rows and returns those that are
-/// fields.
+/// Finds an entry and checks the arguments. Appends the words that belong in rows, and returns the entry and
+/// the words that belong in fields.
 pub(crate) fn prepare<'n>(
     network: &'n Network,
     name: &str,
@@ -522,8 +525,8 @@ pub(crate) fn prepare<'n>(
     }
     let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
     let mut fields = Vec::new();
-    for (place, word) in entry.param_locations.iter().zip(words) {
-        match *place {
+    for (location, word) in entry.param_locations.iter().zip(words) {
+        match *location {
             WordLocation::Field(field) => fields.push((field, word.into())),
             WordLocation::Row(key) => stepper.append(key, word.into()),
         }
@@ -531,7 +534,7 @@ pub(crate) fn prepare<'n>(
     Ok((entry, fields))
 }
 
-/// What the terminal expert means for the run that came to it.
+/// Returns what the terminal expert means for the run that came to it.
 pub(crate) fn end_of_run(network: &Network, terminal: ExpertId) -> Result<(), Error> {
     match network.terminals[terminal as usize] {
         Terminal::Halt => Ok(()),
@@ -545,7 +548,8 @@ pub(crate) fn end_of_run(network: &Network, terminal: ExpertId) -> Result<(), Er
     }
 }
 
-/// Most bytes that a network lets a program print: what the row with their number is declared to hold.
+/// Returns the maximum number of bytes that a network lets a program print, which is declared of the row
+/// with their number.
 fn output_limit(network: &Network) -> u64 {
     let length = network.io.stdout.and_then(|(_, length)| network.region_of(length));
     match length.map(|region| network.regions[region].values) {
@@ -554,10 +558,10 @@ fn output_limit(network: &Network) -> u64 {
     }
 }
 
-/// The results of a run that halted.
+/// Returns the results of a run that halted.
 pub(crate) fn results(entry: &Entry, stepper: &dyn Stepper) -> Result<Vec<Value>, Error> {
     let (_, z) = stepper.z();
-    let mut words = entry.result_locations.iter().map(|place| match *place {
+    let mut words = entry.result_locations.iter().map(|location| match *location {
         WordLocation::Field(field) => word_of(z[usize::from(field)]),
         WordLocation::Row(key) => word_of(stepper.read(key)),
     });

@@ -1,6 +1,6 @@
 //! Standard input and output of an instance while its program runs.
 //!
-//! Input is asked for when the program gets to read it, and no sooner: see [`Waits`](crate::Waits).
+//! Input is read from its source only when the program needs it: see [`Waits`](crate::Waits).
 
 use std::io::{self, Read, Write};
 
@@ -9,7 +9,7 @@ use crate::network::Network;
 use crate::stepper::Stepper;
 use crate::trace::key_of;
 
-/// Bytes of standard input that are asked for at once, and of output that are written at once.
+/// Maximum number of bytes of standard input that are read at once, and of output that are written at once.
 const CHUNK: usize = 1 << 16;
 
 /// Where standard input comes from while the program runs.
@@ -23,20 +23,21 @@ pub(crate) struct Input {
     source: InputSource,
     /// First key of its region.
     first: u64,
-    /// Most bytes.
+    /// Maximum number of bytes.
     capacity: u64,
     /// Key of the row with the number of bytes.
     length: u64,
-    /// Key of the row with how many of them the program has read.
+    /// Key of the row with the number of bytes that the program has read.
     position: u64,
-    /// Bytes appended so far.
+    /// Number of bytes appended so far.
     supplied: u64,
 }
 
 impl Input {
-    /// What follows the bytes that are there already. Nothing if the network reads nothing.
+    /// Returns the input that follows the first `supplied` bytes, or `None` if the network reads no input.
     ///
-    /// If nothing tells how far the program has read, all of it is read now.
+    /// If the network has no row with the number of bytes that the program has read, appends all of the input
+    /// now and returns `None`.
     ///
     /// # Errors
     ///
@@ -61,7 +62,7 @@ impl Input {
         }
     }
 
-    /// Waits until there is what the program reads next. Whether there may be more.
+    /// Waits until the byte that the program reads next is there. Returns `false` if the input has ended.
     ///
     /// # Errors
     ///
@@ -75,10 +76,10 @@ impl Input {
         Ok(true)
     }
 
-    /// Appends what there is, at least a byte. Whether there may be more.
+    /// Waits for at least a byte of input and appends what there is. Returns `false` if the input has ended.
     fn supply(&mut self, stepper: &mut dyn Stepper) -> Result<bool, Error> {
         let mut bytes = [0; CHUNK];
-        // One more than there is room for tells whether it ends there.
+        // Asking for one byte more than there is room for tells whether the input ends there.
         let room = usize::try_from(self.capacity - self.supplied).unwrap_or(CHUNK).min(CHUNK - 1) + 1;
         let count = loop {
             match self.source.read(&mut bytes[..room]) {
@@ -102,7 +103,7 @@ impl Input {
 /// Standard output that is written as it is produced.
 pub(crate) struct Output {
     sink: OutputSink,
-    /// Bytes written so far.
+    /// Number of bytes written so far.
     written: u64,
 }
 
@@ -111,7 +112,7 @@ impl Output {
         Output { sink, written: 0 }
     }
 
-    /// Writes what has been printed since the last time, of the first `length` bytes.
+    /// Writes those of the first `length` bytes printed that have not been written yet.
     ///
     /// # Errors
     ///
@@ -136,13 +137,13 @@ impl Output {
     }
 }
 
-/// How many bytes a program has printed.
+/// Returns the number of bytes that a program has printed.
 pub(crate) fn printed_length(network: &Network, stepper: &dyn Stepper) -> u64 {
     let Some((region, length)) = network.io.stdout else { return 0 };
     key_of(stepper.read(length)).unwrap_or(0).min(network.regions[region].count)
 }
 
-/// Some of the bytes that a program has printed.
+/// Returns a range of the bytes that a program has printed.
 pub(crate) fn printed(network: &Network, stepper: &dyn Stepper, range: std::ops::Range<u64>) -> Vec<u8> {
     let Some((region, _)) = network.io.stdout else { return Vec::new() };
     let first = network.regions[region].first;

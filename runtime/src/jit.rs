@@ -1,41 +1,43 @@
 //! Machine code for hot packets, generated from their weights.
 //!
-//! The interpreter counts how often each packet is visited. When one is hot, it and its hot
-//! neighbours become a *region*, one native function:
+//! The interpreter counts how often each packet is visited. When a packet is hot, it and its hot
+//! neighbours become a *code region*, which is one native function. (A region without "code" is one of the
+//! trace.)
 //!
-//! 1. [`region`] collects the chains of experts, by constants and by where the interpreter was seen
-//!    to go, and what is known of `z` where each begins ([`shape`]);
-//! 2. [`symbolic`] turns each chain into straight-line code over symbols;
-//! 3. [`liveness`] finds what of `z` the region changes and needs;
-//! 4. [`emit`] and [`access`] translate that into Cranelift's IR, sums and gates in `f64` registers,
+//! 1. [`region`] collects chains of experts that lead to one another, by a constant or because the
+//!    interpreter was seen to go there, and finds what is known of `z` at the beginning of each
+//!    chain ([`shape`]).
+//! 2. [`symbolic`] turns each chain into straight-line code over symbols.
+//! 3. [`liveness`] finds the fields of `z` that the code region changes and needs.
+//! 4. [`emit`] and [`access`] translate the chains into Cranelift's IR, sums and gates in `f64` registers,
 //!    reads and rows as loads and stores with a range check.
 //!
-//! Nothing here knows what a packet computes. The code does in float64 what the definition says, with
-//! the network's weights; only its order of summation within a row and its use of fused multiply-add are
-//! free, as they are by rule 1 of the certificate. [`symbolic`] says why each number is the map's,
-//! [`access`] why each access is in range.
+//! Nothing here knows what a packet computes. The code does in float64 what the definition says, with the
+//! network's weights; it is free only in the order of summation within an equation and in its use of fused
+//! multiply-add, as rule 1 of the certificate allows. [`symbolic`] says why each number is the map's, and
+//! [`access`] says why each access is in range.
 //!
 //! # Integers for floats
 //!
-//! A number is taken for an integer at these places only, each with a check in the code itself: an index of
-//! a region or of the tables (compared with its size), a byte to store (compared with 256), the next
-//! expert where native code is left (saturated and clamped to the vocabulary, as the definition has it). A byte
-//! or word that was loaded becomes a float, which is exact below 2^53.
+//! A number is converted to an integer only in the following cases, each with a check in the code itself: an
+//! index of a region or of the tables (compared with its size), a byte to store (compared with 256), and the
+//! next expert where native code is left (saturated and clamped to the vocabulary, as in the definition). A
+//! byte or word that was loaded becomes a float, which is exact below 2^53.
 //!
 //! # Entering and leaving
 //!
-//! Native code is entered where a packet begins, if `z` has the shape that it was compiled for; it takes
-//! `z` from memory and leaves it there, and counts steps and tokens. It leaves for packets that are not in its
-//! region, when fewer steps are left to run than the longest of its chains has (the interpreter does
-//! the last ones), and before a step that has to wait for input, or may have to.
+//! Native code is entered where a packet begins, if `z` has the shape that the code was compiled for. It
+//! loads `z` from memory and stores it back there, and counts steps and tokens. It is left for packets that
+//! are not in the code region, when fewer steps are left to run than its longest chain has (the interpreter
+//! does the last ones), and before a step that has to wait for input, or may have to.
 //!
 //! # What a network from a file can do
 //!
-//! Nothing but be slow. The number of fields and terms that code is generated for is
-//! [limited](crate::limits), and so the recursion of [`emit`], which goes from a value to those that
-//! it is made of and is as deep as one chain; a function whose stack frame is larger than
-//! [`MAX_FRAME`](crate::limits::MAX_FRAME) is thrown away; each page of a frame is probed before it is used; and
-//! when the space for code is used up, the interpreter does the rest.
+//! It can only be slow. The number of fields and terms that code is generated for is
+//! [limited](crate::limits). That also limits the recursion of [`emit`], which goes from a value to the
+//! values that it is made of and is as deep as one chain. A function whose stack frame is larger than
+//! [`MAX_FRAME`](crate::limits::MAX_FRAME) is thrown away, and each page of a frame is probed before it is
+//! used. When the space for code is used up, the interpreter does the rest.
 
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::settings::{self, Configurable};
@@ -64,49 +66,50 @@ mod region;
 mod shape;
 mod symbolic;
 
-/// How often a packet may be compiled. It is compiled again as part of the region of a neighbour that
-/// becomes hot later, or if its code does not take `z` as it often is.
+/// Maximum number of times that a packet is compiled. It is compiled again as part of the code region of a
+/// neighbour that becomes hot later, or if its code often does not accept `z`.
 const MAX_TIMES: u8 = 4;
 
-/// A packet next to a hot one is hot if it has the `WARM`th part of the visits that make one hot.
+/// A packet next to a hot one counts as hot if it has 1/`WARM` of the visits that make a packet hot.
 const WARM: u32 = 8;
 
 /// Address space for native code and its constants, in bytes. When it is used up, nothing more is
 /// compiled.
 const CODE_SPACE: usize = 64 << 20;
 
-/// What native code works on. Its fields are at the offsets that [`emit`] takes from here.
+/// The state that native code works on. [`emit`] uses the offsets of its fields.
 #[derive(Debug)]
 #[repr(C)]
 struct NativeState {
     /// `z`.
     z: *mut f64,
-    /// The fields of `z` that are not carried, as they are on entry, at the same offsets. In `z` they
-    /// are all 0 then.
+    /// The values on entry of the fields of `z` that are not carried, at the same offsets as in `z`. In `z`
+    /// itself, these fields are 0 while native code runs.
     incoming: *const f64,
     /// The cells of the trace.
     cells: *mut u8,
-    /// The trace itself, for accesses that native code does not do itself.
+    /// The trace, for accesses that native code leaves to the runtime.
     trace: *mut Trace,
-    /// Steps left to run.
+    /// Number of steps left to run.
     left: i64,
-    /// Tokens that ended.
+    /// Number of tokens that ended.
     tokens: i64,
-    /// The carried fields ([`live_bit`]) that are in `z`; the others are 0, whatever is there.
+    /// Bits ([`live_bit`]) of the carried fields whose values are in `z`; the others are 0, whatever `z`
+    /// holds.
     live: u64,
     /// Whether all fields of `z` that are not carried are 0, on exit.
     only_carried: i64,
-    /// What [`read`] has read. (Functions that clobber no register cannot return anything.)
+    /// The value that [`read`] has read. (Functions that clobber no register cannot return anything.)
     result: f64,
 }
 
-/// Bit of a carried field in [`NativeState::live`]; none for those beyond the first 64, which always are
-/// in `z`.
+/// Returns the bit of a carried field in [`NativeState::live`]. Returns 0 for fields beyond the first 64,
+/// whose values always are in `z`.
 fn live_bit(field: usize) -> u64 {
     1u64.checked_shl(field as u32).unwrap_or(0)
 }
 
-/// The fields whose bits are set.
+/// Returns the fields whose bits are set.
 fn fields_of(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let field = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
@@ -115,25 +118,26 @@ fn fields_of(mut bits: u64) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Signature of native code: the context and the index of the packet to begin with; the next expert.
+/// Signature of native code: takes the state and the index of the packet to begin with, and returns the next
+/// expert.
 type Entry = unsafe extern "C" fn(*mut NativeState, u32) -> u32;
 
-/// Native code of a packet, and what it takes `z` to be.
+/// Native code of a packet, and what it assumes of `z`.
 #[derive(Debug)]
 struct NativePacket {
     entry: Entry,
     index: u32,
-    /// Steps that must be left to run.
+    /// Number of steps that must be left to run.
     steps: i64,
-    /// Carried fields that must be 0.
+    /// Bits of the carried fields that must be 0.
     zero: u64,
-    /// Carried fields that it takes from `z`.
+    /// Bits of the carried fields that it takes from `z`.
     taken: u64,
-    /// What else must hold.
+    /// What else it assumes of fields.
     checks: Box<[(Field, Known)]>,
     /// Whether all checks hold if the fields that are not carried are 0.
     for_only_carried: bool,
-    /// Whether its first step may have to wait.
+    /// Whether its first step may have to wait for input.
     may_wait: bool,
 }
 
@@ -188,7 +192,7 @@ impl NativePacket {
         packet
     }
 
-    /// Whether `z` has the packet's shape, as far as its checks tell.
+    /// Returns whether all checks hold for `z`.
     fn accepts(&self, z: &[f64]) -> bool {
         self.checks.iter().all(|&(field, known)| {
             let value = z[usize::from(field)];
@@ -196,8 +200,8 @@ impl NativePacket {
                 Known::Constant(expected) => value == expected,
                 Known::Distance(first, distance) => {
                     let first = z[usize::from(first)];
-                    // Of integers up to 2^53, a difference that is at most 2^52 when rounded is not
-                    // rounded. Beyond, sums with a distance may be.
+                    // The difference of integers up to 2^53 was not rounded if the result is at most 2^52.
+                    // Beyond 2^53, sums with a distance may be rounded.
                     let is_small = value.abs() <= MAX_EXACT && first.abs() <= MAX_EXACT;
                     value - first == distance && (distance == 0.0 || is_small)
                 }
@@ -206,26 +210,26 @@ impl NativePacket {
     }
 }
 
-/// What is hot, and what is compiled of it.
+/// The hot packets of a network and their native code.
 pub(crate) struct Jit {
     /// The compiler, from the first hot packet on.
     compiler: Option<Compiler>,
     packets: Vec<NativePacket>,
-    /// For each expert, its packet's index in `packets`, [`NONE`] if it has none.
+    /// For each expert, the index in `packets` of the packet that begins with it, [`NONE`] if there is none.
     packet_of: Box<[u32]>,
-    /// For each expert, what became of its packet.
+    /// For each expert, the history of the packet that begins with it.
     history: Box<[History]>,
-    /// After how many visits a packet is compiled; `None` if nothing can be.
+    /// Number of visits after which a packet is compiled; `None` if nothing can be compiled.
     compile_after: Option<u32>,
     /// Number of carried fields.
     carried: usize,
     /// Whether the fields of `z` that are not carried are 0 now.
     only_carried: bool,
-    /// Place for fields that are not carried, while native code is entered.
+    /// Storage for [`NativeState::incoming`].
     incoming: Box<[f64]>,
 }
 
-/// Cranelift, and what all native code refers to.
+/// Cranelift, and the things that all native code refers to.
 struct Compiler {
     module: ManuallyDrop<JITModule>,
     builder: FunctionBuilderContext,
@@ -234,32 +238,32 @@ struct Compiler {
     fused: bool,
 }
 
-/// What became of a region.
+/// The result of compiling a code region.
 enum Compiled {
     Function(Entry),
-    /// The interpreter runs it.
+    /// The code region is too large: the interpreter runs it.
     TooLarge,
-    /// There is no more place for any code: the interpreter does the rest.
+    /// There is no room for any more code: the interpreter does the rest.
     NoSpace,
 }
 
-/// No packet. There are fewer: each has code, for which there is [`CODE_SPACE`].
+/// An index for no packet. No packet has this index: each has code, which takes part of [`CODE_SPACE`].
 const NONE: u32 = u32::MAX;
 
-/// What became of a packet.
+/// The history of a packet.
 #[derive(Clone, Copy, Debug, Default)]
 struct History {
-    /// How often the interpreter came to it, until it was compiled.
+    /// Number of visits of the interpreter until the packet was compiled.
     visits: u32,
-    /// How often it was compiled.
+    /// Number of times that the packet was compiled.
     compiled: u8,
-    /// How often its code did not take `z` as it was.
+    /// Number of times that its code did not accept `z`.
     refused: u32,
 }
 
-// Safety: the module is not `Send` or `Sync` only because of its memory provider and its symbol
-// resolvers, trait objects that are not required to be. They are Cranelift's own: the memory
-// provider owns its mappings, the resolvers are stateless. Nothing is reached through a shared
+// Safety: the only reasons why the module is not `Send` or `Sync` are its memory provider and its symbol
+// resolvers, trait objects that are not required to be so. They are Cranelift's own: the memory
+// provider owns its mappings, and the resolvers are stateless. Nothing is accessed through a shared
 // reference to `Compiler`: the module is used through an exclusive one.
 unsafe impl Send for Compiler {}
 unsafe impl Sync for Compiler {}
@@ -282,14 +286,14 @@ impl Drop for Compiler {
 ///
 /// # Safety
 ///
-/// `context` must be the one that native code was entered with.
-unsafe extern "C" fn read(context: *mut NativeState, query: f64) {
-    // Safety: `Jit::run` has put an exclusive borrow of the trace there, which lasts while native
+/// `state` must be the one that native code was entered with.
+unsafe extern "C" fn read(state: *mut NativeState, query: f64) {
+    // Safety: `Jit::run` has stored an exclusive borrow of the trace in the state, which lasts while native
     // code runs; native code holds no reference.
-    let trace = unsafe { &*(*context).trace };
+    let trace = unsafe { &*(*state).trace };
     let result = key_of(query).map_or(0.0, |key| trace.read(key));
-    // Safety: native code was entered with an exclusive reference to the context.
-    unsafe { (*context).result = result };
+    // Safety: native code was entered with an exclusive reference to the state.
+    unsafe { (*state).result = result };
 }
 
 /// Appends a row, for native code.
@@ -297,19 +301,19 @@ unsafe extern "C" fn read(context: *mut NativeState, query: f64) {
 /// # Safety
 ///
 /// As [`read`].
-unsafe extern "C" fn append(context: *mut NativeState, key: f64, value: f64) {
+unsafe extern "C" fn append(state: *mut NativeState, key: f64, value: f64) {
     // Safety: as in `read`.
-    let trace = unsafe { &mut *(*context).trace };
+    let trace = unsafe { &mut *(*state).trace };
     if let Some(key) = key_of(key) {
         trace.append(key, value);
     }
 }
 
-/// The frozen tables for native code, and a 0 for keys beyond their end.
+/// The entries of the frozen tables for native code, followed by a 0 for keys beyond their end.
 #[derive(Debug)]
 enum Lookup {
-    /// If all entries are exact in 32 bits, as bytes, powers of two and most ids are: half the size is
-    /// twice as much in the processor's caches.
+    /// Used if all entries are exact in 32 bits, as bytes, powers of two and most ids are: at half the size,
+    /// twice as many entries fit in the processor's caches.
     Single(Box<[f32]>),
     Double(Box<[f64]>),
 }
@@ -326,8 +330,8 @@ impl Lookup {
 }
 
 impl Compiler {
-    /// A compiler for a network; `None` if the host is not supported, or the network's numbers need
-    /// not be integers.
+    /// Creates a compiler for a network. Returns `None` if the host is not supported, or if the network may
+    /// compute numbers that are not integers.
     fn new(network: &Network) -> Option<Self> {
         if !is_integral(network) {
             return None;
@@ -349,7 +353,7 @@ impl Compiler {
         })
     }
 
-    /// Compiles a region.
+    /// Compiles a code region.
     fn compile(
         &mut self,
         network: &Network,
@@ -388,7 +392,7 @@ impl Compiler {
 }
 
 impl Jit {
-    /// Nothing is hot yet.
+    /// Starts with no hot packet.
     pub(crate) fn new(network: &Network, compile_after: u32) -> Option<Self> {
         Some(Jit {
             compiler: None,
@@ -402,8 +406,8 @@ impl Jit {
         })
     }
 
-    /// Counts a visit of the interpreter at a packet. Whether the packet is to be compiled now: it was
-    /// visited often before, or its code refused often.
+    /// Counts a visit of the interpreter at a packet. Returns whether the packet is to be compiled now: it
+    /// was visited often, or its code often did not accept `z`.
     pub(crate) fn visit(&mut self, expert: ExpertId) -> bool {
         let history = &mut self.history[expert as usize];
         let is_compiled = self.packet_of[expert as usize] != NONE;
@@ -413,13 +417,13 @@ impl Jit {
         Some(before) == self.compile_after && history.compiled < MAX_TIMES
     }
 
-    /// Notes that the interpreter has made `z`, and whether it has made carried fields only.
+    /// Notes that the interpreter has made `z`, and whether it has made only carried fields.
     pub(crate) fn interpreted(&mut self, only_carried: bool) {
         self.only_carried = only_carried;
     }
 
-    /// Runs native code from `expert` on, for at most `budget` steps, and leaves the next expert
-    /// there. `None` if there is none for the expert, or it does not take `z` as it is.
+    /// Runs native code from `expert` on, for at most `budget` steps, and sets `expert` to the next expert.
+    /// Returns `None` if there is no native code for the expert, or it does not accept `z` as it is.
     pub(crate) fn run(
         &mut self,
         expert: &mut ExpertId,
@@ -428,7 +432,7 @@ impl Jit {
         budget: u64,
     ) -> Option<Slice> {
         let budget = i64::try_from(budget).unwrap_or(i64::MAX);
-        let mut context = NativeState {
+        let mut state = NativeState {
             z: std::ptr::null_mut(),
             incoming: std::ptr::null(),
             cells: trace.base(),
@@ -440,18 +444,18 @@ impl Jit {
             result: 0.0,
         };
         while let Some(packet) = self.packets.get(self.packet_of[*expert as usize] as usize)
-            && context.left >= packet.steps
-            // Whoever calls knows that the first step need not wait.
-            && (!packet.may_wait || context.left == budget)
+            && state.left >= packet.steps
+            // The caller knows that the first step need not wait.
+            && (!packet.may_wait || state.left == budget)
         {
-            if fields_of(context.live & packet.zero).any(|field| z[field] != 0.0) {
+            if fields_of(state.live & packet.zero).any(|field| z[field] != 0.0) {
                 break;
             }
-            for field in fields_of(packet.taken & !context.live) {
+            for field in fields_of(packet.taken & !state.live) {
                 z[field] = 0.0;
             }
-            context.live |= packet.taken;
-            let only_carried = context.only_carried != 0;
+            state.live |= packet.taken;
+            let only_carried = state.only_carried != 0;
             if !(only_carried && packet.for_only_carried || packet.accepts(z)) {
                 break;
             }
@@ -459,24 +463,24 @@ impl Jit {
                 self.incoming[self.carried..].copy_from_slice(&z[self.carried..]);
                 z[self.carried..].fill(0.0);
             }
-            context.z = z.as_mut_ptr();
-            context.incoming = if only_carried { context.z } else { self.incoming.as_ptr() };
+            state.z = z.as_mut_ptr();
+            state.incoming = if only_carried { state.z } else { self.incoming.as_ptr() };
             // Safety: the code was generated for this network and this signature, and `index` is one
             // of its packets. All pointers are valid while it runs: `z` and `incoming` have all
             // fields, `cells` is the mapping of the trace that the code was generated for, and nothing
             // else uses any of them, as they come from exclusive references.
-            *expert = unsafe { (packet.entry)(&mut context, packet.index) };
+            *expert = unsafe { (packet.entry)(&mut state, packet.index) };
         }
-        for field in fields_of(!context.live).take_while(|field| *field < self.carried) {
+        for field in fields_of(!state.live).take_while(|field| *field < self.carried) {
             z[field] = 0.0;
         }
-        self.only_carried = context.only_carried != 0;
-        let steps = (budget - context.left) as u64;
-        (steps > 0).then_some(Slice { steps, tokens: context.tokens as u64, ended: false })
+        self.only_carried = state.only_carried != 0;
+        let steps = (budget - state.left) as u64;
+        (steps > 0).then_some(Slice { steps, tokens: state.tokens as u64, ended: false })
     }
 
-    /// Compiles the region of the hot packet at `expert`, where `z` is now as given. The code leaves before steps that
-    /// have to wait.
+    /// Compiles the code region of the hot packet that begins with `expert`; `z` is the current one. The code
+    /// is left before steps that have to wait.
     #[allow(
         clippy::too_many_arguments,
         reason = "the executor lends its parts one by one, as this is one of them"
@@ -485,7 +489,7 @@ impl Jit {
         &mut self,
         network: &Network,
         ends: &TokenEnds,
-        code: &[Option<Box<Decoded>>],
+        decoded: &[Option<Box<Decoded>>],
         trace: &Trace,
         expert: ExpertId,
         z: &[f64],
@@ -498,15 +502,15 @@ impl Jit {
             self.compile_after = None;
             return;
         };
-        // Bytes are combined to words by loads that are little-endian.
+        // Loads of words combine bytes in little-endian order.
         let is_byte = |hint: RegionHint| {
             let region = hint.and_then(|hint| trace.regions().get(usize::from(hint)));
-            cfg!(target_endian = "little") && region.is_some_and(|r| r.cell == CellWidth::Byte)
+            cfg!(target_endian = "little") && region.is_some_and(|r| r.width == CellWidth::Byte)
         };
         let program = Program {
             network,
             ends,
-            code,
+            decoded,
             is_byte: &is_byte,
             waits,
             is_warm: &|e| {
@@ -537,15 +541,15 @@ impl Jit {
         for (index, chain) in chains.iter().enumerate() {
             let expert = chain.experts[0] as usize;
             self.packet_of[expert] = self.packets.len() as u32;
-            let place = (entry, index, steps);
-            self.packets.push(NativePacket::new(place, chain, &liveness.needed[index], self.carried));
+            let native = (entry, index, steps);
+            self.packets.push(NativePacket::new(native, chain, &liveness.needed[index], self.carried));
             let history = &mut self.history[expert];
             (history.compiled, history.refused) = (history.compiled + 1, 0);
         }
     }
 }
 
-/// Whether the host multiplies and adds in one instruction.
+/// Returns whether the host multiplies and adds in one instruction.
 fn has_fused_multiply_add() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
@@ -557,7 +561,8 @@ fn has_fused_multiply_add() -> bool {
     }
 }
 
-/// A module for the host, that knows [`read`] and [`append`].
+/// Creates a module for the host that knows [`read`] and [`append`]. Returns `None` if the host is not
+/// supported.
 fn module() -> Option<JITModule> {
     let mut flags = settings::builder();
     for (name, value) in [
@@ -566,8 +571,8 @@ fn module() -> Option<JITModule> {
         ("use_colocated_libcalls", "false"),
         ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
         ("unwind_info", "false"),
-        // A frame of more than a page touches each of its pages: a stack that has no place for it ends in
-        // the guard page, as everywhere, and not beyond.
+        // Code with a frame of more than a page touches each of its pages, so that a stack without room for
+        // the frame overflows into the guard page, as in all other code, and not beyond it.
         ("enable_probestack", "true"),
         ("probestack_strategy", "inline"),
     ] {
@@ -575,7 +580,7 @@ fn module() -> Option<JITModule> {
     }
     let isa = cranelift_native::builder().ok()?.finish(settings::Flags::new(flags)).ok()?;
     let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
-    // Code reaches its constants and helpers by 32-bit distances, so all must be close together.
+    // Code reaches its constants and helpers by 32-bit distances, so they must all be close together.
     builder.memory_provider(Box::new(ArenaMemoryProvider::new_with_size(CODE_SPACE).ok()?));
     builder.symbol("read", read as *const u8);
     builder.symbol("append", append as *const u8);

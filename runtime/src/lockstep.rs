@@ -1,4 +1,4 @@
-//! Executors side by side: every number of every step compared.
+//! Runs executors side by side and compares every number of every step.
 
 use crate::dense::Dense;
 use crate::error::Error;
@@ -13,35 +13,35 @@ use crate::trace::key_of;
 use crate::validate::validate;
 use crate::value::Value;
 
-/// What a comparison found: nothing but agreement.
+/// The result of a comparison that found no difference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// Maps evaluated and compared, those of instance creation included.
+    /// Number of maps evaluated and compared, those of instance creation included.
     pub steps: u64,
     /// Why the comparison ended.
     pub end: End,
     /// Hash of every number of every step. Two networks whose runs differ at any step have different
-    /// digests, but for chance.
+    /// digests, unless the hashes collide.
     pub digest: u64,
 }
 
 /// Why a comparison ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
-    /// The run came to its end: its results, or how it failed.
+    /// The run ended, with these results or this error.
     Finished(Result<Vec<Value>, Error>),
-    /// So many steps were compared as were allowed.
+    /// As many steps were compared as were allowed.
     StepLimit,
-    /// From this step on, executors may differ: rule 1 or 7 of the certificate fails.
+    /// From this step on, executors may differ: it breaks rule 1 or 7 of the certificate.
     Inexact {
         /// The expert of that step.
         expert: ExpertId,
-        /// What fails.
+        /// How the rule is broken.
         what: Inexact,
     },
 }
 
-/// Executors differ, or cannot be compared.
+/// Why a comparison failed: executors differ, or cannot be compared.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Divergence {
@@ -99,9 +99,8 @@ pub enum Divergence {
 /// Runs an entry on a fresh instance with the dense and the sparse executor, one step of each at a
 /// time, and compares all of `z`, the rows appended and, at the end, the whole traces.
 ///
-/// Ends at the first step that is not exact by rule 1 or rule 7 of the certificate, checked on its
-/// numbers; a certified network has none. If instance creation fails, so does the run, in the same
-/// way.
+/// Ends at the first step whose numbers are not exact by rule 1 or rule 7 of the certificate; a certified
+/// network has no such step. If instance creation fails, so does the run, with the same error.
 ///
 /// # Errors
 ///
@@ -134,10 +133,10 @@ pub fn compare_step_by_step(
 /// `slice` steps at a time, and compares all of `z`, the steps, the tokens and the traces after each
 /// slice.
 ///
-/// `steps` bounds the run, and that of instance creation before it; for a network that is not
+/// `steps` bounds the run, and also the run of instance creation before it; for a network that is not
 /// certified it must be at most the [`Report::steps`] that are known to be exact. `compile_after`
-/// visits make a packet hot. Machine code needs slices of at least 64 steps. Returns how many steps
-/// machine code did; 0 without the feature `jit`.
+/// visits make a packet hot. Machine code needs slices of at least 64 steps. Returns the number of steps that
+/// machine code evaluated; 0 without the feature `jit`.
 ///
 /// # Errors
 ///
@@ -199,13 +198,13 @@ pub fn compare_machine_code(
     Ok(compiled.compiled_steps())
 }
 
-/// Every step is seen, so there is nothing to compile; what is declared need not hold.
+/// Options for the interpreter alone. What is declared is not asserted, as it need not hold.
 const INTERPRETER: SparseOptions = SparseOptions { assert_declared: false, compile_after: None };
 
-/// An offset basis: an empty run's digest.
+/// The digest of an empty run: the offset basis of the hash.
 const DIGEST_SEED: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// What a run gave, or why its comparison ended early.
+/// The result of a run, or why its comparison ended early.
 type Outcome<T> = Result<Result<T, Error>, End>;
 
 struct Pair<'n> {
@@ -218,7 +217,7 @@ struct Pair<'n> {
 }
 
 impl Pair<'_> {
-    /// Instance creation, then the entry.
+    /// Runs instance creation, then the entry.
     fn run_all(&mut self, entry: &str, args: &[Value]) -> Result<Outcome<Vec<Value>>, Divergence> {
         if let Some(start) = self.network.start {
             match self.run(start, &[])? {
@@ -258,7 +257,7 @@ impl Pair<'_> {
         }
     }
 
-    /// Whether the next step is exact.
+    /// Checks that the next step is exact.
     fn check(&self, expert: ExpertId, z: &[f64]) -> Result<(), Inexact> {
         check_z(self.network, z)?;
         if self.network.is_terminal(expert) {
@@ -271,7 +270,7 @@ impl Pair<'_> {
         let step = self.steps;
         let ((sparse, sparse_z), (dense, dense_z)) = (self.sparse.z(), self.dense.z());
         for (field, (&sparse, &dense)) in sparse_z.iter().zip(dense_z).enumerate() {
-            // −0 counts as 0, as `!=` has it. What is not a number is so for both.
+            // −0 counts as 0, as it does for `!=`. A NaN must be a NaN in both.
             if sparse != dense && !(sparse.is_nan() && dense.is_nan()) {
                 return Err(Divergence::Field { step, from, field: field as Field, sparse, dense });
             }
@@ -298,21 +297,21 @@ impl Pair<'_> {
     }
 
     fn compare_traces(&self) -> Result<(), Divergence> {
-        let mut keys = Vec::new();
-        self.sparse.for_each_row(&mut |key, value| keys.push((key, value)));
+        let mut rows = Vec::new();
+        self.sparse.for_each_row(&mut |key, value| rows.push((key, value)));
         let mut others = Vec::new();
         self.dense.for_each_row(&mut |key, value| others.push((key, value)));
-        if keys == others {
+        if rows == others {
             return Ok(());
         }
-        keys.into_iter().chain(others).try_for_each(|(key, _)| self.compare_key(key))
+        rows.into_iter().chain(others).try_for_each(|(key, _)| self.compare_key(key))
     }
 }
 
 /// Mixes the numbers of a step into a digest.
 fn digest(digest: u64, expert: ExpertId, z: &[f64]) -> u64 {
     let mix = |digest: u64, word: u64| (digest ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    // Adding 0 makes 0 of −0.
+    // Adding 0 turns −0 into 0.
     z.iter().fold(mix(digest, expert.into()), |digest, x| mix(digest, (x + 0.0).to_bits()))
 }
 

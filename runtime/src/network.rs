@@ -2,12 +2,12 @@
 //! and the certificate that travels with them.
 //!
 //! A [`Network`] holds tensors, names, declared intervals and debug information. Nothing in it
-//! says what an expert *means*; every executor follows the one step described in
-//! [`crate`]'s documentation.
+//! says what an expert *means*; every executor follows the one definition of a step in the
+//! documentation of [`crate`].
 //!
 //! # The vectors of a step
 //!
-//! `z`, what one step hands to the next, is the expert id `e` and a vector of *fields*, laid out by
+//! `z`, which one step hands to the next, is the expert id `e` and a vector of *fields*, laid out by
 //! [`Ports`] as
 //!
 //! | fields | count | meaning |
@@ -15,14 +15,15 @@
 //! | `s` | `carried` | carried values |
 //! | `n` | `units` | quantized gates of the units |
 //! | `v` | `units` | values of the units |
-//! | `q` | `reads` | queries of the trace, 0 reads 0 |
-//! | `t` | `lookups` | queries of the frozen tables; out of range reads 0 |
-//! | `k` | `rows` | keys of the rows to remember, 0 is no row |
-//! | `x` | `rows` | values of the rows to remember |
+//! | `q` | `reads` | queries of the trace; the query 0 reads 0 |
+//! | `t` | `lookups` | queries of the frozen tables; a query out of range reads 0 |
+//! | `k` | `rows` | keys of the rows to append; the key 0 is no row |
+//! | `x` | `rows` | values of the rows to append |
 //! | `e` | 1 | the next expert, last |
 //!
-//! `y`, what the map of an expert multiplies, is `[1, r, w, u, s]`: the constant, the values read
-//! from the trace (`reads`), from the tables (`lookups`), the units (`units`), the carried values.
+//! `y`, which the map of an expert multiplies, is `[1, r, w, u, s]`: the constant, the values read
+//! from the trace (`reads`), the values read from the tables (`lookups`), the units (`units`) and the
+//! carried values.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +43,7 @@ pub struct Ports {
     pub reads: u16,
     /// Attention reads of the frozen tables.
     pub lookups: u16,
-    /// Rows `(k, x)` remembered in a step.
+    /// Rows `(k, x)` appended in a step.
     pub rows: u16,
 }
 
@@ -52,7 +53,7 @@ pub type Field = u16;
 pub type Source = u16;
 
 impl Ports {
-    /// As many of each kind as the one or the other has.
+    /// Returns the larger number of ports of each kind.
     pub fn join(self, other: Ports) -> Ports {
         Ports {
             carried: self.carried.max(other.carried),
@@ -62,43 +63,43 @@ impl Ports {
             rows: self.rows.max(other.rows),
         }
     }
-    /// Field of carried value `i`.
+    /// Returns the field of carried value `i`.
     pub fn s(&self, i: u16) -> Field {
         i
     }
-    /// Field of the gate of unit `i`.
+    /// Returns the field of the gate of unit `i`.
     pub fn n(&self, i: u16) -> Field {
         self.carried + i
     }
-    /// Field of the value of unit `i`.
+    /// Returns the field of the value of unit `i`.
     pub fn v(&self, i: u16) -> Field {
         self.carried + self.units + i
     }
-    /// Field of trace query `i`.
+    /// Returns the field of trace query `i`.
     pub fn q(&self, i: u16) -> Field {
         self.carried + 2 * self.units + i
     }
-    /// Field of table query `i`.
+    /// Returns the field of table query `i`.
     pub fn t(&self, i: u16) -> Field {
         self.carried + 2 * self.units + self.reads + i
     }
-    /// Field of the key of row `i`.
+    /// Returns the field of the key of row `i`.
     pub fn k(&self, i: u16) -> Field {
         self.carried + 2 * self.units + self.reads + self.lookups + i
     }
-    /// Field of the value of row `i`.
+    /// Returns the field of the value of row `i`.
     pub fn x(&self, i: u16) -> Field {
         self.k(i) + self.rows
     }
-    /// Field of the next expert: the last one.
+    /// Returns the field of the next expert: the last one.
     pub fn e(&self) -> Field {
         self.k(0) + 2 * self.rows
     }
-    /// Number of fields of `z` without `e`.
+    /// Returns the number of fields of `z` without `e`.
     pub fn fields(&self) -> usize {
         self.e() as usize
     }
-    /// Which kind of port a field is, and its index among them.
+    /// Returns the kind of a field, and its index among the fields of that kind.
     pub fn kind(&self, field: Field) -> (FieldKind, u16) {
         let mut rest = field;
         for (kind, count) in [
@@ -120,27 +121,27 @@ impl Ports {
 
     /// Element of `y` that is the constant 1.
     pub const ONE: Source = 0;
-    /// Element of `y` with trace read `i`.
+    /// Returns the element of `y` with trace read `i`.
     pub fn yr(&self, i: u16) -> Source {
         1 + i
     }
-    /// Element of `y` with table read `i`.
+    /// Returns the element of `y` with table read `i`.
     pub fn yw(&self, i: u16) -> Source {
         1 + self.reads + i
     }
-    /// Element of `y` with unit `i`.
+    /// Returns the element of `y` with unit `i`.
     pub fn yu(&self, i: u16) -> Source {
         1 + self.reads + self.lookups + i
     }
-    /// Element of `y` with carried value `i`.
+    /// Returns the element of `y` with carried value `i`.
     pub fn ys(&self, i: u16) -> Source {
         1 + self.reads + self.lookups + self.units + i
     }
-    /// Number of elements of `y`.
+    /// Returns the number of elements of `y`.
     pub fn sources(&self) -> usize {
         self.ys(0) as usize + self.carried as usize
     }
-    /// Which kind of element of `y` a source is, and its index among them.
+    /// Returns the kind of an element of `y`, and its index among the elements of that kind.
     pub fn source_kind(&self, source: Source) -> (SourceKind, u16) {
         if source == 0 {
             return (SourceKind::One, 0);
@@ -194,17 +195,17 @@ pub enum SourceKind {
     S,
 }
 
-/// The matrices of all experts: rows of non-zeros, ragged, concatenated.
+/// The matrices of all experts: equations of non-zero terms, ragged, concatenated.
 ///
-/// A field without a row has the row 0. Rows of an expert are sorted by field, terms of a row by
-/// source, and no weight is 0.
+/// A field without an equation becomes 0. The equations of an expert are sorted by field, the terms of an
+/// equation by source, and no weight is 0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Experts {
-    /// For each expert, the end of its rows in `fields`; the first begins at 0.
+    /// For each expert, the end of its equations in `fields`; those of the first begin at 0.
     pub expert_end: Vec<u32>,
-    /// For each row, the field that it makes.
+    /// For each equation, the field that it makes.
     pub fields: Vec<Field>,
-    /// For each row, the end of its terms in `sources` and `weights`; the first begins at 0.
+    /// For each equation, the end of its terms in `sources` and `weights`; those of the first begin at 0.
     pub equation_end: Vec<u32>,
     /// For each term, the element of `y`.
     pub sources: Vec<Source>,
@@ -212,11 +213,11 @@ pub struct Experts {
     pub weights: Vec<f64>,
 }
 
-/// One row of an expert's matrix: `z'[field] = Σ weights[i] · y[sources[i]]`
-/// (for gates, the floor of its positive part).
+/// One equation of an expert: `z'[field] = Σ weights[i] · y[sources[i]]`
+/// (for gates, the floor of the positive part of the sum).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Equation<'a> {
-    /// The field that the row makes.
+    /// The field that the equation makes.
     pub field: Field,
     /// Elements of `y`, ascending.
     pub sources: &'a [Source],
@@ -225,20 +226,20 @@ pub struct Equation<'a> {
 }
 
 impl Experts {
-    /// Number of experts, terminal ones included.
+    /// Returns the number of experts, terminal ones included.
     pub fn len(&self) -> usize {
         self.expert_end.len()
     }
-    /// Whether there are none.
+    /// Returns whether there are no experts.
     pub fn is_empty(&self) -> bool {
         self.expert_end.is_empty()
     }
-    /// Appends a term to the row being made.
+    /// Appends a term to the equation being made.
     pub fn push_term(&mut self, source: Source, weight: f64) {
         self.sources.push(source);
         self.weights.push(weight);
     }
-    /// Ends the row being made: all terms pushed since the last row.
+    /// Ends the equation being made: all terms pushed since the last equation.
     pub fn end_equation(&mut self, field: Field) {
         self.fields.push(field);
         self.equation_end.push(self.sources.len() as u32);
@@ -249,38 +250,38 @@ impl Experts {
             *self = others;
             return;
         }
-        let (rows, terms) = (self.fields.len() as u32, self.sources.len() as u32);
-        self.expert_end.extend(others.expert_end.iter().map(|end| rows + end));
+        let (equations, terms) = (self.fields.len() as u32, self.sources.len() as u32);
+        self.expert_end.extend(others.expert_end.iter().map(|end| equations + end));
         self.equation_end.extend(others.equation_end.iter().map(|end| terms + end));
         self.fields.append(&mut others.fields);
         self.sources.append(&mut others.sources);
         self.weights.append(&mut others.weights);
     }
-    /// Ends the expert being made: all rows since the last expert.
+    /// Ends the expert being made: all equations since the last expert.
     pub fn end_expert(&mut self) -> ExpertId {
         self.expert_end.push(self.fields.len() as u32);
         self.expert_end.len() as ExpertId - 1
     }
-    /// Range of the rows of an expert, as indices into `fields` and `equation_end`.
+    /// Returns the range of the equations of an expert, as indices into `fields` and `equation_end`.
     pub fn equation_range(&self, e: ExpertId) -> std::ops::Range<usize> {
         let e = e as usize;
         let first = if e == 0 { 0 } else { self.expert_end[e - 1] };
         first as usize..self.expert_end[e] as usize
     }
-    /// Range of the terms of a row, as indices into `sources` and `weights`.
-    pub fn term_range(&self, row: usize) -> std::ops::Range<usize> {
-        let first = if row == 0 { 0 } else { self.equation_end[row - 1] };
-        first as usize..self.equation_end[row] as usize
+    /// Returns the range of the terms of an equation, as indices into `sources` and `weights`.
+    pub fn term_range(&self, equation: usize) -> std::ops::Range<usize> {
+        let first = if equation == 0 { 0 } else { self.equation_end[equation - 1] };
+        first as usize..self.equation_end[equation] as usize
     }
-    /// The rows of an expert, ascending by field.
+    /// Returns the equations of an expert, ascending by field.
     pub fn equations(
         &self,
         e: ExpertId,
     ) -> impl DoubleEndedIterator<Item = Equation<'_>> + ExactSizeIterator {
-        self.equation_range(e).map(move |row| {
-            let terms = self.term_range(row);
+        self.equation_range(e).map(move |equation| {
+            let terms = self.term_range(equation);
             Equation {
-                field: self.fields[row],
+                field: self.fields[equation],
                 sources: &self.sources[terms.clone()],
                 weights: &self.weights[terms],
             }
@@ -297,9 +298,9 @@ pub struct Region {
     pub first: u64,
     /// Number of keys.
     pub count: u64,
-    /// How wide a cell an exact cache needs, from the declared values.
+    /// Width of the cells that an exact cache needs, from the declared values.
     pub cell: CellWidth,
-    /// What the values of its rows are declared to be. Contains 0.
+    /// The values that its rows are declared to have. Contains 0.
     pub values: Domain,
 }
 
@@ -322,21 +323,21 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// From `lo` to `hi`, both included.
+    /// Returns the interval from `lo` to `hi`, both included.
     pub const fn new(lo: i64, hi: i64) -> Self {
         Interval { lo, hi }
     }
     /// A word: 0 … 2^32 − 1.
     pub const WORD: Interval = Interval::new(0, u32::MAX as i64);
-    /// Just one value.
+    /// Returns the interval that contains only `x`.
     pub const fn point(x: i64) -> Self {
         Interval::new(x, x)
     }
-    /// Whether `x` is inside.
+    /// Returns whether the interval contains `x`.
     pub fn contains(&self, x: i64) -> bool {
         self.lo <= x && x <= self.hi
     }
-    /// The smallest interval that contains both.
+    /// Returns the smallest interval that contains both.
     pub fn hull(self, other: Interval) -> Interval {
         Interval::new(self.lo.min(other.lo), self.hi.max(other.hi))
     }
@@ -345,13 +346,13 @@ impl Interval {
 /// Index of a set of expert ids, in [`Certificate::id_sets`].
 pub type IdSetId = u32;
 
-/// What a field, a region's values or a table's entries are declared to be.
+/// The numbers that a field, the values of a region or the entries of a table are declared to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Domain {
     /// Integers of an interval.
     Interval(Interval),
-    /// Powers of two up to 2^hi, so that a product with one keeps its other factor's significant
-    /// bits, or 0, which a miss reads.
+    /// Powers of two up to 2^hi, or 0, which a miss reads. A product with a power of two keeps the
+    /// significant bits of its other factor.
     PowerOfTwo {
         /// Largest exponent.
         hi: u8,
@@ -360,14 +361,14 @@ pub enum Domain {
     Ids(IdSetId),
 }
 
-/// A set of experts that a computed id can name, and what all of them may assume.
+/// A set of experts that a computed id can name, and the declared intervals that all of them may assume.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IdSet {
     /// Its role, for people: `returns`, `functions`, …
     pub name: String,
-    /// Members, ascending. 0 (unreachable state) belongs to every set without being listed.
+    /// Members, ascending. 0 (the unreachable state) belongs to every set without being listed.
     pub ids: Vec<ExpertId>,
-    /// Declared intervals that every jump to the set proves and every member may assume at most.
+    /// Declared intervals. They are proved at every jump to the set; a member may assume these and no more.
     pub interface: Vec<(Field, Domain)>,
 }
 
@@ -380,76 +381,76 @@ pub struct Table {
     pub first: u32,
     /// Number of entries.
     pub count: u32,
-    /// What the entries are declared to be, for jump tables ids of a set.
+    /// The numbers that the entries are declared to be; for jump tables, ids of a set.
     pub domain: Domain,
 }
 
 /// A declared interval of a linear form in fields of `z`: a *ghost*.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ghost<'a> {
-    /// Fields and integer coefficients. The first is the one that the checker eliminates with.
+    /// Fields and integer coefficients. The checker eliminates the first field.
     pub terms: &'a [(Field, i64)],
-    /// Where the form is declared to lie; `i64::MIN` and `i64::MAX` mean unbounded.
+    /// The interval of the linear form; `i64::MIN` and `i64::MAX` mean unbounded.
     pub range: Interval,
 }
 
-/// Declared fields, one behind the other. There are nearly as many of them as weights and few different domains, so each
-/// domain is held once.
+/// A list of declared fields. It is nearly as long as the list of weights and has few different domains, so
+/// each domain is held once.
 #[derive(Clone, Debug, Default)]
 pub struct Declarations {
-    /// Fields, and where their domains are in `domains`.
+    /// Fields, and the indices of their domains in `domains`.
     list: Vec<(Field, u32)>,
     domains: Vec<Domain>,
-    /// Where each domain is.
+    /// The index of each domain in `domains`.
     numbers: FxHashMap<Domain, u32>,
 }
 
 impl Declarations {
-    /// Number of declared fields.
+    /// Returns the number of declared fields.
     pub fn len(&self) -> usize {
         self.list.len()
     }
-    /// Whether there are none.
+    /// Returns whether there are no declared fields.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
-    /// Appends one.
+    /// Appends a declared field.
     pub fn push(&mut self, field: Field, domain: Domain) {
         let number = self.number(domain);
         self.list.push((field, number));
     }
-    /// All of a range of them, in their order.
+    /// Returns the declared fields of a range, in their order.
     ///
     /// # Panics
     ///
-    /// If there are not so many.
+    /// If the range ends beyond the list.
     pub fn range(
         &self,
         range: std::ops::Range<usize>,
     ) -> impl DoubleEndedIterator<Item = (Field, Domain)> + ExactSizeIterator {
         self.list[range].iter().map(|(field, number)| (*field, self.domains[*number as usize]))
     }
-    /// All of them, in their order.
+    /// Returns all declared fields, in their order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Field, Domain)> + ExactSizeIterator {
         self.range(0..self.len())
     }
-    /// Puts another one at a place.
+    /// Replaces the declared field at an index.
     ///
     /// # Panics
     ///
-    /// If there is none.
+    /// If there is none at the index.
     pub fn set(&mut self, at: usize, field: Field, domain: Domain) {
         self.list[at] = (field, self.number(domain));
     }
-    /// Takes one out.
+    /// Removes the declared field at an index.
     ///
     /// # Panics
     ///
-    /// If there is none.
+    /// If there is none at the index.
     pub fn remove(&mut self, at: usize) {
         self.list.remove(at);
     }
-    /// Gives all of them other fields.
+    /// Renames all declared fields.
     pub fn rename(&mut self, field: impl Fn(Field) -> Field) {
         self.list.iter_mut().for_each(|declared| declared.0 = field(declared.0));
     }
@@ -462,7 +463,7 @@ impl Declarations {
     }
 }
 
-/// Where domains are held does not matter.
+/// The order in which the domains are held does not matter.
 impl PartialEq for Declarations {
     fn eq(&self, other: &Declarations) -> bool {
         self.iter().eq(other.iter())
@@ -483,10 +484,10 @@ impl Extend<(Field, Domain)> for Declarations {
     }
 }
 
-/// What is declared of every expert's `z`, proved by `certify` at every map that can lead to it.
+/// What is declared of the `z` of every expert, proved by `certify` at every map that can lead to the expert.
 ///
-/// A field that is not declared for an expert must not be read by its map. What is declared of the field
-/// `e` is a set that the expert itself is in.
+/// A field that is not declared for an expert must not be read by its map. The domain declared of the field
+/// `e` is a set that contains the expert itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Certificate {
     /// For each expert, the end of its declared fields in `fields`.
@@ -506,27 +507,27 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Declared fields of an expert.
+    /// Returns the declared fields of an expert.
     pub fn fields(
         &self,
         e: ExpertId,
     ) -> impl DoubleEndedIterator<Item = (Field, Domain)> + ExactSizeIterator {
         self.fields.range(self.field_range(e))
     }
-    /// Where the declared fields of an expert are in `fields`.
+    /// Returns the range of the declared fields of an expert, as indices into `fields`.
     pub fn field_range(&self, e: ExpertId) -> std::ops::Range<usize> {
         let e = e as usize;
         let first = if e == 0 { 0 } else { self.field_end[e - 1] };
         first as usize..self.field_end[e] as usize
     }
-    /// What one field of an expert is declared to be.
+    /// Returns the domain that is declared for a field of an expert.
     pub fn field(&self, e: ExpertId, field: Field) -> Option<Domain> {
         let Declarations { list, domains, .. } = &self.fields;
         let list = &list[self.field_range(e)];
         let at = list.binary_search_by_key(&field, |declared| declared.0).ok()?;
         Some(domains[list[at].1 as usize])
     }
-    /// Ghosts of an expert.
+    /// Returns the ghosts of an expert.
     pub fn ghosts(&self, e: ExpertId) -> impl DoubleEndedIterator<Item = Ghost<'_>> + ExactSizeIterator {
         let e = e as usize;
         let first = if e == 0 { 0 } else { self.ghost_end[e - 1] };
@@ -544,7 +545,7 @@ impl Certificate {
         self.ghost_term_end.push(self.ghost_terms.len() as u32);
         self.ghost_range.push(range);
     }
-    /// Appends what is declared of all experts of another list; sets of ids remain what they are.
+    /// Appends what another certificate declares of its experts. The sets of ids remain as they are.
     pub fn append(&mut self, mut others: Certificate) {
         if self.field_end.is_empty() {
             std::mem::swap(&mut self.id_sets, &mut others.id_sets);
@@ -560,7 +561,7 @@ impl Certificate {
         self.ghost_range.append(&mut others.ghost_range);
         self.ghost_terms.append(&mut others.ghost_terms);
     }
-    /// Ends the expert being made: all fields and ghosts since the last one.
+    /// Ends the expert being made: all fields and ghosts since the last expert.
     pub fn end_expert(&mut self) {
         self.field_end.push(self.fields.len() as u32);
         self.ghost_end.push(self.ghost_term_end.len() as u32);
@@ -625,11 +626,11 @@ impl TrapCode {
             OutputLimit,
         ]
     };
-    /// The code with that number.
+    /// Returns the trap code with a number.
     pub fn from_code(code: u8) -> Option<TrapCode> {
         Self::ALL.into_iter().find(|c| *c as u8 == code)
     }
-    /// wasmtime's text for it.
+    /// Returns wasmtime's text for the trap.
     pub fn message(self) -> &'static str {
         match self {
             TrapCode::Unreachable => "wasm `unreachable` instruction executed",
@@ -649,7 +650,7 @@ impl TrapCode {
     }
 }
 
-/// Types of parameters, results and globals at the boundary. Floats are bit patterns, references a word:
+/// Types of parameters, results and globals at the boundary. A float is a bit pattern; a reference is a word,
 /// 0 for null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
@@ -663,12 +664,12 @@ pub enum ValueType {
 }
 
 impl ValueType {
-    /// Whether it is a type of references.
+    /// Returns whether it is a type of references.
     pub fn is_reference(self) -> bool {
         matches!(self, ValueType::FuncRef | ValueType::ExternRef)
     }
 
-    /// How many words a value takes.
+    /// Returns the number of words of a value of this type.
     pub fn words(self) -> usize {
         match self {
             ValueType::I32 | ValueType::F32 | ValueType::FuncRef | ValueType::ExternRef => 1,
@@ -695,13 +696,13 @@ pub struct Entry {
     pub params: Vec<ValueType>,
     /// Result types.
     pub results: Vec<ValueType>,
-    /// Where each word of the arguments goes, low word first.
+    /// Where the host puts each word of the arguments, low word first.
     pub param_locations: Vec<WordLocation>,
-    /// Where each word of the results is when the run halts, low word first.
+    /// Where the host finds each word of the results when the run halts, low word first.
     pub result_locations: Vec<WordLocation>,
 }
 
-/// An exported global: its cells in the trace.
+/// An exported global.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GlobalExport {
     /// Its type.
@@ -724,38 +725,38 @@ pub struct MemoryExport {
 /// Size of a memory in pages of 65,536 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryPages {
-    /// It never changes.
+    /// A size that never changes.
     Constant(u32),
     /// The value of the row with that key.
     Row(u64),
 }
 
-/// How byte programs read and print: keys that the host fills and reads.
+/// How a program reads standard input and prints to standard output: keys that the host fills and reads.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Io {
-    /// Region of the bytes of standard input and the key of the row with their number.
+    /// Index of the region of the bytes of standard input, and the key of the row with their number.
     pub stdin: Option<(usize, u64)>,
-    /// Key of the row with how many of these the program has read: so that more can be appended when it
-    /// gets to the last. Without it all of the input must be there before the run.
+    /// Key of the row with the number of bytes that the program has read. With it, more bytes can be appended
+    /// when the program has read all of them; without it, all of the input must be there before the run.
     pub stdin_position: Option<u64>,
-    /// Region of the bytes of standard output and the key of the row with their number.
+    /// Index of the region of the bytes of standard output, and the key of the row with their number.
     pub stdout: Option<(usize, u64)>,
 }
 
-/// A limit on how far a memory may grow that is the compiler's and not the program's.
+/// A limit on the growth of a memory that the compiler sets and the program does not declare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrowthLimit {
-    /// Pages of 65,536 bytes that the memory may grow to.
+    /// Maximum size of the memory in pages of 65,536 bytes.
     pub pages: u32,
-    /// Key of the row with the pages that the program asked for when this limit last refused them, 0 if
-    /// it never did.
+    /// Key of the row with the size in pages that the program asked for when this limit last refused a
+    /// growth. The value is 0 if the limit never refused one.
     pub refused: u64,
 }
 
 /// Where a packet came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketDebug {
-    /// Its first expert; it reaches to the next packet's.
+    /// Its first expert. The packet ends before the first expert of the next packet.
     pub expert: ExpertId,
     /// Index of the wasm function, `u32::MAX` for library routines.
     pub function: u32,
@@ -772,15 +773,15 @@ pub struct Network {
     pub experts: Experts,
     /// The terminal experts, ids 0 …; expert 0 is `Unreachable`, 1 is `Halt`.
     pub terminals: Vec<Terminal>,
-    /// Frozen tables, one space with keys 0 ….
+    /// Entries of all frozen tables, in one space of keys from 0.
     pub lookup: Vec<f64>,
-    /// The tables in it.
+    /// The tables in `lookup`.
     pub tables: Vec<Table>,
     /// Regions of the trace, ascending by key, disjoint.
     pub regions: Vec<Region>,
     /// First rows of the trace (key, value): data segments, element segments, initial globals.
     pub first_rows: Vec<(u64, f64)>,
-    /// First expert of instance creation, if anything has to be run.
+    /// First expert of instance creation, if something has to run then.
     pub start: Option<ExpertId>,
     /// Exported functions.
     pub entries: BTreeMap<String, Entry>,
@@ -790,7 +791,7 @@ pub struct Network {
     pub memories: BTreeMap<String, MemoryExport>,
     /// Standard input and output.
     pub io: Io,
-    /// How far the memory may grow, if that was not the program's decision.
+    /// Limit on the growth of the memory, if the program does not declare it.
     pub growth_limit: Option<GrowthLimit>,
     /// Declared intervals.
     pub certificate: Certificate,
@@ -802,34 +803,35 @@ pub struct Network {
     pub validated: Validated,
 }
 
-/// How a network was compared with the program that it was made from: packet by packet, by proof and on states.
+/// How a network was compared with the program that it was made from: packet by packet, by proof and on
+/// states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Validated {
-    /// Packets that were compared.
+    /// Number of packets that were compared.
     pub packets: u64,
-    /// Packets among them that were proved to do the same in every state, if that was asked for.
+    /// Number of packets that were proved to do the same in every state, if a proof was asked for.
     pub proved: Option<u64>,
-    /// States that they were compared on, of all packets together.
+    /// Number of states that packets were compared on, summed over all packets.
     pub states: u64,
-    /// Packets among them for which no state was found that a run could be in.
+    /// Number of packets for which no state was found that a run could be in.
     pub without: u64,
 }
 
 impl Network {
-    /// Whether a run ends at `e`.
+    /// Returns whether a run ends at `e`.
     pub fn is_terminal(&self, e: ExpertId) -> bool {
         (e as usize) < self.terminals.len()
     }
-    /// Experts of a packet: from its first to the next packet's.
+    /// Returns the experts of a packet: from its first expert to the one before the next packet's first.
     ///
     /// # Panics
     ///
-    /// If there is no packet with that number.
+    /// If there is no packet with that index.
     pub fn experts_of(&self, packet: usize) -> std::ops::Range<ExpertId> {
         let end = self.packets.get(packet + 1).map_or(self.experts.len() as ExpertId, |next| next.expert);
         self.packets[packet].expert..end
     }
-    /// The region that a key lies in.
+    /// Returns the index of the region that contains a key.
     pub fn region_of(&self, key: u64) -> Option<usize> {
         let i = self.regions.partition_point(|r| r.first + r.count <= key);
         (i < self.regions.len() && self.regions[i].first <= key).then_some(i)

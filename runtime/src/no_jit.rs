@@ -1,4 +1,4 @@
-//! In the place of the module `jit`, without the feature: nothing is ever compiled.
+//! Replaces the module `jit` without the feature `jit`: nothing is ever compiled.
 
 use crate::decoded::Decoded;
 use crate::network::{ExpertId, Network};

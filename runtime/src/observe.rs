@@ -1,6 +1,8 @@
-//! Runs that somebody looks at: every step and every token.
+//! Observers of a run, which see every step and every token.
 //!
-//! An [`Observer`] sees all runs of an [`Instance`](crate::Instance::observe) from then on; [`Observed`] is any executor with one. Each step is then made by itself, without machine code.
+//! Once an [`Observer`] is [set](crate::Instance::observe), it sees all runs of the
+//! [`Instance`](crate::Instance). [`Observed`] is any executor together with an observer. An observed
+//! executor makes one step at a time, without machine code.
 //!
 //! ```
 //! use wasm2onnx_runtime::{Config, Instance, Observer, Step};
@@ -31,23 +33,24 @@ use crate::trace::TraceSize;
 use crate::trace::key_of;
 use crate::waits::Waits;
 
-/// Who sees a run.
+/// An observer of runs.
 pub trait Observer {
-    /// A step is about to be made. The last of a run has a terminal expert: its rows are appended, and it has no map.
+    /// Called before each step. The last step of a run has a terminal expert: its rows are appended, and it
+    /// has no map.
     fn step(&mut self, step: &Step<'_>);
 
-    /// So many tokens have ended, one more than when this was called before.
+    /// Called at the end of each token, with the number of tokens that have ended so far.
     fn token(&mut self, tokens: u64) {
         let _ = tokens;
     }
 }
 
-/// What a step begins with, and what it reads.
+/// A step: the `z` that it begins with, and what it reads.
 #[derive(Clone, Copy)]
 pub struct Step<'a> {
     /// The network.
     pub network: &'a Network,
-    /// Steps made before it.
+    /// Number of steps made before it.
     pub number: u64,
     /// Its expert.
     pub expert: ExpertId,
@@ -57,7 +60,7 @@ pub struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    /// The next step of an executor that has made `number` steps.
+    /// Returns the next step of an executor that has made `number` steps.
     pub fn next(network: &'a Network, stepper: &'a dyn Stepper, number: u64) -> Step<'a> {
         let (expert, z) = stepper.z();
         Step { network, number, expert, z, stepper }
@@ -67,7 +70,7 @@ impl<'a> Step<'a> {
         self.z[usize::from(field)]
     }
 
-    /// The rows that it appends, in their order: keys and values.
+    /// Returns the rows that the step appends, in their order: keys and values.
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = (u64, f64)> {
         let ports = self.network.ports;
         let row = move |i| (self.field(ports.k(i)), self.field(ports.x(i)));
@@ -77,7 +80,8 @@ impl<'a> Step<'a> {
         })
     }
 
-    /// Its reads of the trace, one for each port: the query, and what it reads, its own rows among it.
+    /// Returns the reads of the trace, one for each port: the query and the value that is read, which may be
+    /// from a row that the step itself appends.
     pub fn reads(&self) -> impl Iterator<Item = (f64, f64)> {
         let ports = self.network.ports;
         (0..ports.reads).map(move |i| {
@@ -88,7 +92,7 @@ impl<'a> Step<'a> {
         })
     }
 
-    /// Its reads of the frozen tables, one for each port: the query, and what it reads.
+    /// Returns the reads of the frozen tables, one for each port: the query and the value that is read.
     pub fn lookups(&self) -> impl Iterator<Item = (f64, f64)> {
         let ports = self.network.ports;
         (0..ports.lookups).map(move |i| {
@@ -98,13 +102,13 @@ impl<'a> Step<'a> {
         })
     }
 
-    /// Its units, one for each port: the gate and the value.
+    /// Returns the units, one for each port: the gate and the value.
     pub fn units(&self) -> impl Iterator<Item = (f64, f64)> {
         let ports = self.network.ports;
         (0..ports.units).map(move |i| (self.field(ports.n(i)), self.field(ports.v(i))))
     }
 
-    /// `[1, r, w, u, s]`: what its expert's matrix is multiplied by.
+    /// Returns `[1, r, w, u, s]`, which the expert's matrix is multiplied by.
     pub fn y(&self) -> Vec<f64> {
         let carried = self.z[..usize::from(self.network.ports.carried)].iter().copied();
         let read = self.reads().chain(self.lookups()).map(|(_, value)| value);
@@ -113,7 +117,7 @@ impl<'a> Step<'a> {
     }
 }
 
-/// An executor whose steps somebody sees.
+/// An executor with an observer of its steps.
 pub struct Observed<'a> {
     network: &'a Network,
     ends: &'a TokenEnds,
@@ -124,7 +128,7 @@ pub struct Observed<'a> {
 }
 
 impl<'a> Observed<'a> {
-    /// An executor of a network that has made so many steps and tokens.
+    /// Adds an observer to an executor of a network. `steps` and `tokens` were made before.
     pub fn new(
         network: &'a Network,
         ends: &'a TokenEnds,

@@ -1,17 +1,18 @@
-//! Networks as text, for people who look for the expert at fault. `wasm2onnx dump --after network` prints it.
+//! Prints networks as text, for people who look for the expert at fault. `wasm2onnx dump --after network`
+//! prints a network in this way.
 
 use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
 
 use crate::network::{
-    CellWidth, Certificate, Entry, ExpertId, Experts, Field, MemoryPages, Network, Ports, Region, Source,
-    Table, Terminal, WordLocation,
+    CellWidth, Certificate, Entry, Equation, ExpertId, Experts, Field, MemoryPages, Network, Ports, Region,
+    Source, Table, Terminal, WordLocation,
 };
 use crate::show::{FieldName, List, Name, SourceName, Weight, linear};
 
 impl Display for Network {
-    /// All of it: what the host meets, the address space, then each packet with its experts, and of each expert what is
-    /// declared of the `z` that it gets and the rows of its matrix.
+    /// Writes all of the network: what the host uses, the address space, then each packet with its experts.
+    /// For each expert, writes what is declared of the `z` that it gets, and its equations.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         boundary(self, f)?;
         address_space(self, f)?;
@@ -23,9 +24,9 @@ fn boundary(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
     for (name, entry) in &network.entries {
         let Entry { expert, params, results, param_locations, result_locations } = entry;
         write!(f, "export {}({}) -> ({}) at expert {expert}: ", Name(name), List(params), List(results))?;
-        places(network, param_locations, f)?;
+        locations(network, param_locations, f)?;
         f.write_str(" -> ")?;
-        places(network, result_locations, f)?;
+        locations(network, result_locations, f)?;
         writeln!(f)?;
     }
     for (name, global) in &network.globals {
@@ -61,13 +62,13 @@ fn boundary(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// The name of a region. What is shown may be damaged.
+/// Returns the name of a region. The index may be out of range, as a damaged network can be printed, too.
 fn region(network: &Network, index: usize) -> Name<'_> {
     Name(network.regions.get(index).map_or("no region", |region| &region.name))
 }
 
-fn places(network: &Network, places: &[WordLocation], f: &mut Formatter<'_>) -> fmt::Result {
-    let shown = places.iter().map(|place| match *place {
+fn locations(network: &Network, locations: &[WordLocation], f: &mut Formatter<'_>) -> fmt::Result {
+    let shown = locations.iter().map(|location| match *location {
         WordLocation::Field(field) => FieldName::new(&network.ports, field).to_string(),
         WordLocation::Row(key) => format!("row {key}"),
     });
@@ -119,8 +120,10 @@ impl Display for Steps<'_> {
     }
 }
 
-/// Writes an expert: what is declared of the `z` that it gets, and the rows of its matrix. `field` and `source` name fields of `z`
-/// and elements of `y`, however they are counted; what has no name is left out, and of the constant 1 the number stands alone.
+/// Writes an expert: what is declared of the `z` that it gets, and its equations.
+///
+/// `field` and `source` name the fields of `z` and the elements of `y`, however these are numbered. A field
+/// without a name is left out; of a term without a name, only the weight is written, as for the constant 1.
 ///
 /// # Errors
 ///
@@ -145,9 +148,9 @@ pub fn write_expert<F: Display, S: Display>(
             writeln!(f, "        {} in {}", linear(terms), ghost.range)?;
         }
     }
-    for row in experts.equations(e) {
-        if let Some(made) = field(row.field) {
-            let terms = row.sources.iter().zip(row.weights).map(|(s, weight)| (Weight(*weight), source(*s)));
+    for Equation { field: made, sources, weights } in experts.equations(e) {
+        if let Some(made) = field(made) {
+            let terms = sources.iter().zip(weights).map(|(s, weight)| (Weight(*weight), source(*s)));
             writeln!(f, "        {made} <- {}", linear(terms))?;
         }
     }

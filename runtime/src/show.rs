@@ -1,16 +1,16 @@
-//! How what comes from files is shown to people.
+//! Shows names, lists and numbers that come from files to people.
 //!
-//! Names in a module or model may be anything, of any length. Messages show them in one line, with
-//! whatever a terminal would act upon escaped, and cut where they get long.
+//! Names in a module or model may be anything, of any length. Messages show a name in one line, with all
+//! characters that a terminal would act upon escaped, and cut it if it is long.
 
 use std::fmt::{self, Display, Formatter, Write};
 
 use crate::network::{Domain, Field, FieldKind, Interval, Ports, Source, SourceKind, ValueType};
 
-/// Most characters of a name that are shown, escapes included.
+/// Maximum number of characters of a name that are shown, escapes included.
 const MAX_NAME: usize = 200;
 
-/// Most entries of a list that are shown.
+/// Maximum number of entries of a list that are shown before the rest is only counted.
 const MAX_LIST: usize = 20;
 
 /// A name from a module or model.
@@ -19,11 +19,11 @@ pub struct Name<'a>(pub &'a str);
 
 impl Display for Name<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        // A name is longer than it is shown long before all of it is looked at.
+        // The iterator is lazy, so a long name is not looked at beyond the part that is shown.
         let mut chars = self.0.escape_debug().peekable();
         let mut shown = 0;
         while let Some(c) = chars.next() {
-            // Quotes mean nothing here.
+            // Quotes need no escape here.
             if c == '\\' && matches!(chars.peek(), Some('"' | '\'')) {
                 continue;
             }
@@ -37,7 +37,8 @@ impl Display for Name<'_> {
     }
 }
 
-/// A list, its entries separated by commas; of a long one the beginning and how many more there are.
+/// A list, its entries separated by commas. Of a long list, only the beginning and the number of further
+/// entries are shown.
 #[derive(Clone, Copy, Debug)]
 pub struct List<'a, T>(pub &'a [T]);
 
@@ -59,7 +60,7 @@ impl<T: Display> Display for List<'_, T> {
 pub struct FieldName(pub FieldKind, pub u16);
 
 impl FieldName {
-    /// The name of a field.
+    /// Returns the name of a field.
     pub fn new(ports: &Ports, field: Field) -> Self {
         let (kind, index) = ports.kind(field);
         FieldName(kind, index)
@@ -87,7 +88,7 @@ impl Display for FieldName {
 pub struct SourceName(pub SourceKind, pub u16);
 
 impl SourceName {
-    /// The name of a source.
+    /// Returns the name of an element of `y`.
     pub fn new(ports: &Ports, source: Source) -> Self {
         let (kind, index) = ports.source_kind(source);
         SourceName(kind, index)
@@ -107,7 +108,7 @@ impl Display for SourceName {
     }
 }
 
-/// A weight. A power of two is written as one where its digits would be many.
+/// A weight. A power of two with many digits is written as a power.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weight(pub f64);
 
@@ -122,7 +123,8 @@ impl Display for Weight {
     }
 }
 
-/// A linear form as people write it, `2^-32·s3 - r0 + 7`, from its terms: a number and what it is multiplied by, if anything.
+/// Writes a linear form as people write it, `2^-32·s3 - r0 + 7`. Each term is a number and what it is
+/// multiplied by, if anything.
 pub fn linear<N: Display, T: Display>(terms: impl IntoIterator<Item = (N, Option<T>)>) -> String {
     let mut text = String::new();
     for (number, factor) in terms {
@@ -147,7 +149,7 @@ pub fn linear<N: Display, T: Display>(terms: impl IntoIterator<Item = (N, Option
 }
 
 impl Display for Interval {
-    /// Ends that say nothing are left out.
+    /// Writes the interval without ends that do not bound it.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match (self.lo, self.hi) {
             (i64::MIN, i64::MAX) => f.write_str("anywhere"),
@@ -170,7 +172,7 @@ impl Display for Domain {
 }
 
 impl Display for ValueType {
-    /// As WebAssembly text writes it.
+    /// Writes the type as WebAssembly text does.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             ValueType::I32 => "i32",
@@ -224,11 +226,11 @@ mod tests {
     }
 
     #[test]
-    fn forms_are_sums() {
-        let form = |terms: &[(f64, Option<&str>)]| linear(terms.iter().map(|(c, t)| (Weight(*c), *t)));
-        assert_eq!(form(&[]), "0");
-        assert_eq!(form(&[(-1.0, Some("s3")), (-0.125, Some("u0")), (7.0, None)]), "-s3 - 2^-3·u0 + 7");
-        assert_eq!(form(&[(1.0, None), (1.0, Some("r0")), (2.0, Some("w1"))]), "1 + r0 + 2·w1");
+    fn linear_forms_are_sums() {
+        let text = |terms: &[(f64, Option<&str>)]| linear(terms.iter().map(|(c, t)| (Weight(*c), *t)));
+        assert_eq!(text(&[]), "0");
+        assert_eq!(text(&[(-1.0, Some("s3")), (-0.125, Some("u0")), (7.0, None)]), "-s3 - 2^-3·u0 + 7");
+        assert_eq!(text(&[(1.0, None), (1.0, Some("r0")), (2.0, Some("w1"))]), "1 + r0 + 2·w1");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The sparse executor: only the non-zeros, carried values in place, a direct-mapped trace.
+//! The sparse executor. It evaluates only the non-zeros, leaves carried values where they are, and keeps a
+//! direct-mapped trace.
 //!
 //! It starts as an interpreter of decoded experts. With the feature `jit`, packets that turn out to
-//! be hot are translated to machine code; the interpreter remains the safe twin that runs everything
-//! else.
+//! be hot are translated to machine code; the interpreter, which has no unsafe code, runs everything else.
 
 use crate::declared::assert_declared;
 use crate::decoded::{Decoded, RegisterMap, gate, sum};
@@ -22,16 +22,16 @@ use crate::waits::Waits;
 pub struct Sparse<'n> {
     network: &'n Network,
     map: RegisterMap,
-    /// The experts that were visited.
+    /// The experts that were visited, decoded.
     decoded: Vec<Option<Box<Decoded>>>,
     trace: Trace,
     expert: ExpertId,
-    /// All numbers, laid out by [`RegisterMap`].
+    /// All numbers of a step, laid out by [`RegisterMap`].
     registers: Box<[f64]>,
     assert_declared: bool,
     waits: Option<Waits>,
     jit: Option<Jit>,
-    /// Steps that machine code has done.
+    /// Number of steps that machine code has evaluated.
     compiled_steps: u64,
 }
 
@@ -41,10 +41,10 @@ pub struct SparseOptions {
     /// Whether each step asserts what the certificate declares. Machine code does not, so nothing
     /// is compiled then.
     pub assert_declared: bool,
-    /// After how many visits a packet is compiled to machine code; never if `None`, or without the
-    /// feature `jit`. With 0 it is compiled before its first step, with all packets that its weights
-    /// can lead to: a test of the generator, not the way to be fast, as code is then generated without knowing
-    /// which regions its accesses meet.
+    /// Number of visits after which a packet is compiled to machine code; never if `None`, or without the
+    /// feature `jit`. With 0 it is compiled before its first step, together with all packets that its weights
+    /// can lead to. This tests the generator; it does not give the fastest code, as it is not known then
+    /// which regions the accesses of the code will meet.
     pub compile_after: Option<u32>,
 }
 
@@ -55,7 +55,7 @@ impl Default for SparseOptions {
 }
 
 impl<'n> Sparse<'n> {
-    /// An executor with an empty trace.
+    /// Creates an executor with an empty trace.
     ///
     /// # Errors
     ///
@@ -82,12 +82,12 @@ impl<'n> Sparse<'n> {
         })
     }
 
-    /// Steps that machine code has done.
+    /// Returns the number of steps that machine code has evaluated.
     pub fn compiled_steps(&self) -> u64 {
         self.compiled_steps
     }
 
-    /// Appends the rows of `z` without an expert's code: those of terminal experts.
+    /// Appends the rows of `z` without decoding its expert: for terminal experts.
     fn append_last_rows(&mut self) {
         let ports = &self.network.ports;
         for i in 0..ports.rows {
@@ -97,14 +97,14 @@ impl<'n> Sparse<'n> {
         }
     }
 
-    /// Lets machine code run for at most `budget` steps, from here. `None` if there is none for the
-    /// expert, or it does not take `z` as it is.
+    /// Lets machine code run for at most `budget` steps, from here. Returns `None` if there is no machine
+    /// code for the expert, or it does not accept `z` as it is.
     fn run_compiled(&mut self, budget: u64) -> Option<Slice> {
         let jit = self.jit.as_mut()?;
         jit.run(&mut self.expert, &mut self.registers[..self.map.one], &mut self.trace, budget)
     }
 
-    /// Counts a visit of a packet, and compiles it if it is hot. Whether it did.
+    /// Counts a visit of a packet, and compiles the packet if it is hot. Returns whether it was hot.
     fn visit(&mut self, ends: &TokenEnds) -> bool {
         let Some(jit) = &mut self.jit else { return false };
         let is_hot = jit.visit(self.expert);
@@ -165,14 +165,14 @@ impl Stepper for Sparse<'_> {
             registers[result as usize] = registers[gate as usize] * registers[value as usize];
         }
 
-        // The rows read neither gates nor values, queries, keys; those make place for their results.
+        // No equation reads a gate, value, query or key, so these are cleared to receive results.
         registers[ports.n(0).into()..map.one].fill(0.0);
         let mut first = 0;
-        for row in &decoded.rows {
-            let terms = &decoded.terms[first..row.end as usize];
-            first = row.end as usize;
-            let sum = sum(row.constant, terms, registers);
-            registers[row.target as usize] = if row.gate { gate(sum) } else { sum };
+        for equation in &decoded.equations {
+            let terms = &decoded.terms[first..equation.end as usize];
+            first = equation.end as usize;
+            let sum = sum(equation.constant, terms, registers);
+            registers[equation.target as usize] = if equation.gate { gate(sum) } else { sum };
         }
         let next = sum(decoded.next, &decoded.terms[first..], registers);
         for (i, field) in decoded.waiting.iter().enumerate() {
@@ -237,7 +237,7 @@ impl Stepper for Sparse<'_> {
             if at_packet {
                 let left = budget - slice.steps;
                 let mut compiled = self.run_compiled(left);
-                // A slice that is too short for native code says nothing of the packet.
+                // A slice that is too short for native code does not count as a visit.
                 if compiled.is_none() && left >= MAX_CHAIN as u64 && self.visit(ends) {
                     compiled = self.run_compiled(left);
                 }
@@ -260,8 +260,8 @@ impl Stepper for Sparse<'_> {
 }
 
 impl Sparse<'_> {
-    /// Machine code relies on integers, which all networks keep to that it accepts; a host that
-    /// brings in anything else gets the interpreter.
+    /// Turns machine code off if a value from the host is not an integer. Machine code relies on integers,
+    /// and the networks that it is generated for compute nothing else.
     fn check_integer(&mut self, value: f64) {
         if value.fract() != 0.0 {
             self.jit = None;

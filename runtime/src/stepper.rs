@@ -1,16 +1,16 @@
-//! What all executors have in common: they can be stepped, observed and compared.
+//! The interface of all executors, by which they are stepped, observed and compared.
 
 use crate::network::{ExpertId, Field};
 use crate::tokens::TokenEnds;
 use crate::trace::TraceSize;
 use crate::waits::Waits;
 
-/// What a slice of a run did.
+/// The result of a slice of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slice {
-    /// Maps evaluated.
+    /// Number of maps evaluated.
     pub steps: u64,
-    /// Tokens ended.
+    /// Number of tokens that ended.
     pub tokens: u64,
     /// Whether the run ended: the expert is terminal and its rows are appended.
     pub ended: bool,
@@ -18,45 +18,46 @@ pub struct Slice {
 
 /// An executor of a network, holding `z` and the trace.
 pub trait Stepper {
-    /// Starts a run: `z` is 0 but for the given fields, and `e` is `expert`. The trace stays.
+    /// Starts a run: sets `e` to `expert`, the given fields to their values, and all other fields of `z` to
+    /// 0. The trace stays as it is.
     ///
     /// # Panics
     ///
     /// If a field is not one of `z` or `expert` is not in the vocabulary.
     fn enter(&mut self, expert: ExpertId, fields: &[(Field, f64)]);
 
-    /// One step: appends the rows in `z`; then, unless the expert is terminal, evaluates its map.
-    /// Returns whether it did; if not, the run has ended.
+    /// Evaluates one step: appends the rows in `z`; then, unless the expert is terminal, evaluates its map.
+    /// Returns whether a map was evaluated; if not, the run has ended.
     fn step(&mut self) -> bool;
 
-    /// The expert and the fields of `z` that the next step will use.
+    /// Returns the expert and the fields of `z` that the next step will use.
     fn z(&self) -> (ExpertId, &[f64]);
 
-    /// Appends a row from outside. A key in no region is not appended.
+    /// Appends a row from the host. A row whose key is in no region is not appended.
     fn append(&mut self, key: u64, value: f64);
 
-    /// Value of the latest row with that key, 0 if there is none.
+    /// Returns the value of the latest row with that key, 0 if there is none.
     fn read(&self, key: u64) -> f64;
 
     /// Calls `f` with the key and the value of each latest row whose value is not 0, ascending by
     /// key.
     fn for_each_row(&self, f: &mut dyn FnMut(u64, f64));
 
-    /// How much trace it holds.
+    /// Returns the size of the trace that it holds.
     fn size(&self) -> TraceSize;
 
-    /// Appends the rows in `z`, as the next step would, and takes them out of `z`.
+    /// Appends the rows in `z`, as the next step would, and removes them from `z`.
     fn append_rows(&mut self);
 
-    /// From now on, which steps may have to wait for input.
+    /// Sets which steps may have to wait for input, from now on.
     fn wait_at(&mut self, waits: Option<Waits>);
 
-    /// Whether the next step has to wait for input, as all of it is read: the host may still append some, behind the
-    /// rows in `z`.
+    /// Returns whether the next step has to wait for input, because all input that is there has been read.
+    /// The host can still append more, after the rows in `z`.
     fn is_waiting(&self) -> bool;
 
-    /// Steps until the run has ended, `budget` maps are evaluated, or a step other than the first would
-    /// have to wait for input. A run whose budget ends on a terminal expert has ended.
+    /// Evaluates steps until the run has ended, `budget` maps are evaluated, or a step other than the first
+    /// would have to wait for input. A run whose budget ends on a terminal expert has ended.
     fn run(&mut self, budget: u64, ends: &TokenEnds) -> Slice {
         let mut slice = Slice::default();
         loop {

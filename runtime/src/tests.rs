@@ -5,15 +5,15 @@ use crate::*;
 
 pub(crate) mod random;
 
-/// Carried values 0 … 3, three units, four reads, two table reads, two rows.
+/// Four carried values, three units, four reads, two table reads and two rows.
 pub(crate) const PORTS: Ports = Ports { carried: 4, units: 3, reads: 4, lookups: 2, rows: 2 };
 
-/// Writes experts row by row.
+/// Writes experts equation by equation.
 #[derive(Default)]
 pub(crate) struct Writer(Experts);
 
 impl Writer {
-    /// `count` terminal experts, without rows.
+    /// Begins with `count` terminal experts, which have no equations.
     pub(crate) fn new(count: usize) -> Self {
         let mut writer = Writer::default();
         for _ in 0..count {
@@ -22,11 +22,11 @@ impl Writer {
         writer
     }
 
-    /// An expert from its rows, in any order.
-    pub(crate) fn expert(&mut self, rows: &[(Field, &[(Source, f64)])]) -> ExpertId {
-        let mut rows = rows.to_vec();
-        rows.sort_by_key(|row| row.0);
-        for (field, terms) in rows {
+    /// Appends an expert made of equations in any order.
+    pub(crate) fn expert(&mut self, equations: &[(Field, &[(Source, f64)])]) -> ExpertId {
+        let mut equations = equations.to_vec();
+        equations.sort_by_key(|equation| equation.0);
+        for (field, terms) in equations {
             let mut terms = terms.to_vec();
             terms.sort_by_key(|term| term.0);
             for (source, weight) in terms {
@@ -88,9 +88,9 @@ pub(crate) fn adder() -> Network {
     network(w.finish(), &[("add", entry(add, 2, 1))])
 }
 
-/// sum(n) = n + (n − 1) + … + 1, one packet of one step that branches to itself.
+/// sum(n) = n + (n − 1) + … + 1, one packet of two steps that branches to itself.
 ///
-/// The entry makes the gate n ≥ 1 for it.
+/// The entry makes the gate n for the first round.
 pub(crate) fn summing_loop() -> Network {
     let p = PORTS;
     let (n, sum, going) = (p.ys(1), p.ys(2), p.yu(0));
@@ -102,7 +102,7 @@ pub(crate) fn summing_loop() -> Network {
         (p.v(0), &[(ONE, 1.0)]),
         (p.e(), &[(ONE, body)]),
     ]);
-    // u0 is n while it lasts. e = 1 if u1 = 0, this expert if u1 = 1.
+    // u0 is n. u1 will be 1 if n ≥ 1, and 0 in the last round.
     w.expert(&[
         (p.s(1), &[(n, 1.0), (ONE, -1.0)]),
         (p.s(2), &[(sum, 1.0), (going, 1.0)]),
@@ -112,7 +112,7 @@ pub(crate) fn summing_loop() -> Network {
         (p.v(1), &[(ONE, 1.0)]),
         (p.e(), &[(ONE, body + 1.0)]),
     ]);
-    // u1 = 1: go on.
+    // If u1 = 1, go on.
     w.expert(&[
         (p.s(1), &[(n, 1.0)]),
         (p.s(2), &[(sum, 1.0)]),
@@ -120,12 +120,13 @@ pub(crate) fn summing_loop() -> Network {
         (p.v(0), &[(ONE, 1.0)]),
         (p.e(), &[(ONE, 5.0), (p.yu(1), body - 5.0)]),
     ]);
-    // Move the sum to the place of the result.
+    // Move the sum to the location of the result.
     w.expert(&[(p.s(1), &[(sum, 1.0)]), (p.e(), &[(ONE, 1.0)])]);
     network(w.finish(), &[("sum", entry(first, 1, 1))])
 }
 
-/// A region of 1000 bytes at key 101, a region of numbers at 1.
+/// Returns a region of 50 numbers at key 1, one of 65,536 bytes at key 101 and one of 16 bytes at key
+/// 100,000.
 fn regions() -> Vec<Region> {
     let values = |hi| Domain::Interval(Interval::new(0, hi));
     vec![
@@ -153,8 +154,8 @@ fn regions() -> Vec<Region> {
     ]
 }
 
-/// store_load(address, byte): stores a byte at `address`, then reads it and the three that follow.
-/// A terminal row remembers the address in the global at key 7.
+/// store_load(address, byte): stores a byte at `address`, then reads it and the three bytes that follow.
+/// A row of the terminal expert stores the address in the global at key 7.
 pub(crate) fn memory() -> Network {
     let p = PORTS;
     let (address, byte) = (p.ys(1), p.ys(2));
@@ -206,14 +207,14 @@ fn goto() -> Network {
     network
 }
 
-/// Instances of a network with each executor.
+/// Creates an instance of a network for each executor.
 fn instances(network: &Network) -> Vec<Instance<'_>> {
     let config = |executor| Config { executor, ..Config::default() };
     let executors = [Executor::Sparse, Executor::Dense];
     executors.map(|e| Instance::with_config(network, config(e)).unwrap()).into()
 }
 
-/// Invokes on each executor, checks that they agree, also step by step, and returns what they say.
+/// Calls a function on each executor, checks that they agree, also step by step, and returns the result.
 fn invoke(network: &Network, name: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
     let report = compare_step_by_step(network, name, args, 1 << 20).unwrap();
     let End::Finished(expected) = report.end else { panic!("{report:?}") };
@@ -243,8 +244,8 @@ fn tokens_are_counted_from_weights() {
     let network = summing_loop();
     for mut instance in instances(&network) {
         instance.invoke("sum", &[word(10)]).unwrap();
-        // The entry jumps to a packet that others reach; each of 11 rounds ends in a branch; the
-        // last step ends the run.
+        // The entry ends a token, as it jumps to a packet that others lead to as well; each of 11 rounds ends
+        // in a branch; the last step ends the run.
         assert_eq!((instance.steps(), instance.tokens()), (1 + 2 * 11 + 1, 1 + 11 + 1));
     }
 }
@@ -450,14 +451,15 @@ fn what_passes_a_limit_is_refused_by_its_name() {
     let network = Network { ports: Ports { carried: 65_535, ..PORTS }, ..adder() };
     let fields = 65_535 + 6 + 4 + 2 + 4 + 1;
     assert_eq!(message(&network), format!("{fields} fields are more than the limit of 65535"));
-    // As much was printed as a row says, which may be there from the start.
+    // The number of bytes printed is in a row, which may be a first row and say anything.
     let mut network = adder();
     network.regions = vec![Region { count: 1 << 32, ..regions()[2].clone() }];
     network.io.stdout = Some((0, network.regions[0].first));
     assert_eq!(message(&network), "standard input or output is too large");
 }
 
-/// Cells of a byte would hold something else. Random changes of networks found executors that differ (`fuzz`, target `run`).
+/// The cells of bytes cannot hold other values. Random changes of networks have found executors that differ
+/// because of this (`fuzz`, target `run`).
 #[test]
 fn what_a_run_begins_with_fits_its_cells() {
     let changed = |change: &dyn Fn(&mut Network)| {
@@ -490,9 +492,9 @@ fn what_a_run_begins_with_fits_its_cells() {
         });
         assert_eq!(message, "region `memory` has cells of bytes, and values that are none", "{values:?}");
     }
-    let entry = |places: fn(&mut Entry) -> &mut Vec<WordLocation>, key| {
+    let entry = |locations: fn(&mut Entry) -> &mut Vec<WordLocation>, key| {
         changed(&|network| {
-            network.entries.values_mut().for_each(|entry| places(entry)[0] = WordLocation::Row(key));
+            network.entries.values_mut().for_each(|entry| locations(entry)[0] = WordLocation::Row(key));
         })
     };
     let message = "key 101 of entry `store_load` is in region `memory`, whose cells are bytes";
@@ -513,7 +515,7 @@ fn what_a_run_begins_with_fits_its_cells() {
     assert_eq!(length(50), "");
 }
 
-/// What is shown may come from a file.
+/// A network that is printed may come from a file, and be damaged.
 #[test]
 fn networks_of_any_kind_have_a_text() {
     let text = adder().to_string();
@@ -573,7 +575,7 @@ fn observers_see_every_step_and_change_nothing() {
         // The last step of each call, which has no map, is seen, too.
         assert_eq!(steps.len() as u64, instance.steps() + 2, "{notes:#?}");
         assert_eq!((notes.len() - steps.len()) as u64, instance.tokens(), "{notes:#?}");
-        // The byte is stored and read in one step.
+        // The byte is stored and read in the same step.
         assert!(steps.iter().any(|note| note.contains("(104, 9.0)") && note.contains("9.0, ")), "{notes:#?}");
     }
 }

@@ -1,12 +1,12 @@
 //! Where tokens end, derived from weights alone.
 //!
-//! A token ends at each step whose `e` row is not constant, at a jump by constant to an expert that
-//! more than one other expert leads to by constant, and at the last step of a run.
+//! A token ends at each step whose equation for `e` is not constant, at a jump by a constant to an expert
+//! that more than one other expert leads to by a constant, and at the last step of a run.
 
 use crate::limits::MAX_BRANCH_TERMS;
 use crate::network::{Equation, ExpertId, Network, Ports};
 
-/// For each expert whether its step ends a token.
+/// For each expert, whether its step ends a token.
 #[derive(Clone, Debug)]
 pub struct TokenEnds {
     terminals: ExpertId,
@@ -18,7 +18,7 @@ impl TokenEnds {
     ///
     /// # Panics
     ///
-    /// Perhaps, if the network is not valid (see [`validate`](crate::validate())).
+    /// May panic if the network is not valid (see [`validate`](crate::validate())).
     pub fn new(network: &Network) -> Self {
         let vocabulary = network.experts.len() as ExpertId;
         let mut predecessors = vec![0u8; vocabulary as usize];
@@ -40,32 +40,32 @@ impl TokenEnds {
         TokenEnds { terminals: network.terminals.len() as ExpertId, ends: ends.collect() }
     }
 
-    /// Whether a step of expert `e` ends a token.
+    /// Returns whether a step of expert `e` ends a token.
     pub fn ends_token(&self, e: ExpertId) -> bool {
         self.ends[e as usize]
     }
 
-    /// Whether a run ends at `e`.
+    /// Returns whether a run ends at `e`.
     pub(crate) fn is_terminal(&self, e: ExpertId) -> bool {
         e < self.terminals
     }
 }
 
-/// The id that a number names: truncated and clamped to the vocabulary. NaN names 0.
+/// Returns the id that a number names: the number, truncated and clamped to the vocabulary. NaN names 0.
 pub(crate) fn expert_of(x: f64, vocabulary: usize) -> ExpertId {
-    // The cast truncates, saturates and takes NaN to 0.
+    // The cast truncates, saturates and turns NaN into 0.
     (x as ExpertId).min(vocabulary as ExpertId - 1)
 }
 
-/// The row of an expert that makes the next expert, if it has one.
-pub(crate) fn next_row(network: &Network, e: ExpertId) -> Option<Equation<'_>> {
-    network.experts.equations(e).next_back().filter(|row| row.field == network.ports.e())
+/// Returns the equation of an expert that makes the next expert, if there is one.
+pub(crate) fn next_equation(network: &Network, e: ExpertId) -> Option<Equation<'_>> {
+    network.experts.equations(e).next_back().filter(|equation| equation.field == network.ports.e())
 }
 
-/// The next expert if the `e` row is constant; no row names 0.
+/// Returns the next expert if the equation for `e` is constant. Without an equation, it is 0.
 pub(crate) fn constant_next(network: &Network, e: ExpertId) -> Option<ExpertId> {
     let vocabulary = network.experts.len();
-    match next_row(network, e) {
+    match next_equation(network, e) {
         None => Some(0),
         Some(Equation { sources: [], .. }) => Some(0),
         Some(Equation { sources: [Ports::ONE], weights, .. }) => Some(expert_of(weights[0], vocabulary)),
@@ -73,15 +73,16 @@ pub(crate) fn constant_next(network: &Network, e: ExpertId) -> Option<ExpertId> 
     }
 }
 
-/// The experts that an `e` row leads to if its sources are 0 or 1, ascending. Rows with too many
-/// terms lead to ids that were computed, not constant.
+/// Returns the experts that the equation for `e` leads to if each of its sources is 0 or 1, ascending.
+/// Returns none if it has more than [`MAX_BRANCH_TERMS`] terms: it leads to ids that are computed, not
+/// constant.
 pub(crate) fn constant_targets(network: &Network, e: ExpertId) -> Vec<ExpertId> {
-    let Some(row) = next_row(network, e) else {
+    let Some(equation) = next_equation(network, e) else {
         return vec![0];
     };
-    let (constant, terms) = match row.sources.first() {
-        Some(&Ports::ONE) => (row.weights[0], &row.weights[1..]),
-        _ => (0.0, row.weights),
+    let (constant, terms) = match equation.sources.first() {
+        Some(&Ports::ONE) => (equation.weights[0], &equation.weights[1..]),
+        _ => (0.0, equation.weights),
     };
     if terms.len() > MAX_BRANCH_TERMS {
         return Vec::new();

@@ -2,11 +2,11 @@
 //!
 //! A row overwritten by a later row with the same key can never win an attention read again, so one
 //! cell for each key of a declared region is an exact cache of the whole trace. An absent row and a
-//! cell that holds 0 read alike, as they should: a miss reads 0.
+//! cell that holds 0 read the same, as they should: a miss reads 0.
 //!
 //! All cells lie in one anonymous mapping. The operating system gives it memory page by page when
-//! cells are first written: a region of 4 GiB costs address space until it is used. Where large
-//! regions were written is noted, so that nobody has to look through all of it.
+//! cells are first written: a region of 4 GiB costs only address space until it is used. For large regions
+//! it is noted which blocks were written, so that a scan can skip the others.
 
 use memmap2::{MmapMut, MmapOptions};
 
@@ -16,10 +16,10 @@ use crate::network::{CellWidth, Region};
 /// Size of a trace as an executor holds it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TraceSize {
-    /// Rows that are kept: all that were appended (dense), or the latest of each key whose value is
-    /// not 0 (sparse).
+    /// Number of rows that are kept: all that were appended (dense), or the latest row of each key, if its
+    /// value is not 0 (sparse).
     pub rows: u64,
-    /// Bytes that these rows take.
+    /// Number of bytes that these rows take.
     pub bytes: u64,
 }
 
@@ -28,21 +28,21 @@ pub struct TraceSize {
 pub(crate) struct Trace {
     cells: MmapMut,
     regions: Box<[Cells]>,
-    /// Offset in the mapping of a byte for each block of what is before: 1 if a tracked region was
-    /// written there.
+    /// Offset of the notes in the mapping, behind all cells. They are a byte for each block of cells: 1 if a
+    /// tracked region was written in the block.
     notes: usize,
 }
 
-/// Regions of more bytes than this are tracked.
+/// Regions with more bytes than this are tracked.
 const MAX_UNTRACKED: usize = 16 << 20;
 
 /// Binary logarithm of the bytes of a tracked block.
 pub(crate) const BLOCK_BITS: u32 = 20;
 
-/// Bytes that are looked at together; tracked regions are aligned to them.
+/// Number of bytes that a scan compares at once. Tracked regions are aligned to it.
 const CHUNK: usize = 4096;
 
-/// Where the cells of a region are.
+/// The cells of a region, and where they are in the mapping.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cells {
     /// First key.
@@ -50,16 +50,16 @@ pub(crate) struct Cells {
     /// Number of keys.
     pub(crate) count: u64,
     /// Width of a cell.
-    pub(crate) cell: CellWidth,
+    pub(crate) width: CellWidth,
     /// Offset of the first cell in the mapping, in bytes; a multiple of 8.
     pub(crate) offset: usize,
-    /// Whether it is noted where rows are written.
+    /// Whether it is noted which blocks were written.
     pub(crate) tracked: bool,
 }
 
-/// Bytes of a cell.
-pub(crate) fn cell_bytes(cell: CellWidth) -> usize {
-    match cell {
+/// Returns the number of bytes of a cell.
+pub(crate) fn cell_bytes(width: CellWidth) -> usize {
+    match width {
         CellWidth::Byte => 1,
         CellWidth::Number => size_of::<f64>(),
     }
@@ -67,29 +67,30 @@ pub(crate) fn cell_bytes(cell: CellWidth) -> usize {
 
 impl Cells {
     fn bytes(&self) -> usize {
-        self.count as usize * cell_bytes(self.cell)
+        self.count as usize * cell_bytes(self.width)
     }
 }
 
-/// The key that a field of `z` names: an exact non-negative integer, if it is one.
+/// Returns the key that a field of `z` names, or `None` if the field is not a non-negative integer.
 pub(crate) fn key_of(x: f64) -> Option<u64> {
     let key = x as u64;
     (key as f64 == x).then_some(key)
 }
 
-/// Index of the region that one port met last, tried first at its next access; `None` before there was one.
-/// There are at most [`MAX_REGIONS`](crate::limits::MAX_REGIONS), so that every index has a number of its own.
+/// Index of the region that a port accessed last, which is tried first at the next access of the port. `None`
+/// before the first access. There are at most [`MAX_REGIONS`](crate::limits::MAX_REGIONS) regions, so
+/// that every index fits.
 pub(crate) type RegionHint = Option<u16>;
 
 impl Trace {
-    /// An empty trace over validated regions.
+    /// Creates an empty trace over validated regions.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfMemory`] if there is not enough address space.
     pub(crate) fn new(regions: &[Region]) -> Result<Self, Error> {
         let mut bytes = 0;
-        let mut place = |region: &Region| {
+        let mut lay_out = |region: &Region| {
             let size = region.count as usize * cell_bytes(region.cell);
             let tracked = size > MAX_UNTRACKED;
             if tracked {
@@ -97,30 +98,30 @@ impl Trace {
             }
             let offset = bytes;
             bytes = (bytes + size).next_multiple_of(size_of::<f64>());
-            Cells { first: region.first, count: region.count, cell: region.cell, offset, tracked }
+            Cells { first: region.first, count: region.count, width: region.cell, offset, tracked }
         };
-        let regions = regions.iter().map(&mut place).collect();
+        let regions = regions.iter().map(&mut lay_out).collect();
         let mapping = MmapOptions::new().len(bytes + (bytes >> BLOCK_BITS) + 1).no_reserve_swap().map_anon();
         let cells = mapping.map_err(|_| Error::OutOfMemory { bytes: bytes as u64 })?;
         Ok(Trace { cells, regions, notes: bytes })
     }
 
-    /// The regions, in the network's order.
+    /// Returns the regions, in the network's order.
     pub(crate) fn regions(&self) -> &[Cells] {
         &self.regions
     }
 
-    /// Offset in the mapping of the notes on which blocks were written, a byte for each.
+    /// Returns the offset in the mapping of the notes which say what blocks were written, a byte for each.
     pub(crate) fn notes(&self) -> usize {
         self.notes
     }
 
-    /// The mapping's first byte. It stays valid as long as the trace lives.
+    /// Returns the address of the mapping's first byte. It stays valid as long as the trace lives.
     pub(crate) fn base(&mut self) -> *mut u8 {
         self.cells.as_mut_ptr()
     }
 
-    /// The region of a key and the key's index in it. The hint is tried first, and updated.
+    /// Returns the region of a key and the index of the key in it. Tries the hint first, and updates it.
     fn locate(&self, key: u64, hint: &mut RegionHint) -> Option<(&Cells, usize)> {
         if let Some(region) = hint.and_then(|hint| self.regions.get(usize::from(hint))) {
             let index = key.wrapping_sub(region.first);
@@ -135,17 +136,17 @@ impl Trace {
         Some((region, index as usize))
     }
 
-    /// Value of the latest row with that key, 0 if there is none.
+    /// Returns the value of the latest row with that key, 0 if there is none.
     pub(crate) fn read(&self, key: u64) -> f64 {
         self.read_hinted(key, &mut None)
     }
 
-    /// [`Trace::read`] for a port that remembers the region it met.
+    /// Does what [`Trace::read`] does, for a port that remembers the region of its last access.
     pub(crate) fn read_hinted(&self, key: u64, hint: &mut RegionHint) -> f64 {
         let Some((region, index)) = self.locate(key, hint) else {
             return 0.0;
         };
-        match region.cell {
+        match region.width {
             CellWidth::Byte => self.cells[region.offset + index].into(),
             CellWidth::Number => number(&self.cells[region.offset..], index),
         }
@@ -159,13 +160,13 @@ impl Trace {
         self.append_hinted(key, value, &mut None);
     }
 
-    /// [`Trace::append`] for a port that remembers the region it met.
+    /// Does what [`Trace::append`] does, for a port that remembers the region of its last access.
     pub(crate) fn append_hinted(&mut self, key: u64, value: f64, hint: &mut RegionHint) {
         let Some((&region, index)) = self.locate(key, hint) else {
             return;
         };
-        let first = region.offset + index * cell_bytes(region.cell);
-        match region.cell {
+        let first = region.offset + index * cell_bytes(region.width);
+        match region.width {
             CellWidth::Byte => self.cells[first] = value as u8,
             CellWidth::Number => {
                 self.cells[first..first + size_of::<f64>()].copy_from_slice(&value.to_ne_bytes());
@@ -176,13 +177,13 @@ impl Trace {
         }
     }
 
-    /// What it holds now; looks at every cell that was written.
+    /// Returns the size of what the trace holds now. Looks at every cell that was written.
     pub(crate) fn size(&self) -> TraceSize {
         let mut size = TraceSize::default();
         for region in &self.regions {
             self.for_each_in(region, &mut |_, _| {
                 size.rows += 1;
-                size.bytes += cell_bytes(region.cell) as u64;
+                size.bytes += cell_bytes(region.width) as u64;
             });
         }
         size
@@ -198,16 +199,16 @@ impl Trace {
     fn for_each_in(&self, region: &Cells, f: &mut dyn FnMut(u64, f64)) {
         static ZEROS: [u8; CHUNK] = [0; CHUNK];
         let bytes = &self.cells[region.offset..region.offset + region.bytes()];
-        let cells = CHUNK / cell_bytes(region.cell);
+        let cells = CHUNK / cell_bytes(region.width);
         for (i, chunk) in bytes.chunks(CHUNK).enumerate() {
             let untouched =
                 region.tracked && self.cells[self.notes + ((region.offset + i * CHUNK) >> BLOCK_BITS)] == 0;
-            // Most of what was touched is 0 still. Comparing chunks skips it fast.
+            // Most of what was touched is still 0. Comparing whole chunks skips it fast.
             if untouched || chunk == &ZEROS[..chunk.len()] {
                 continue;
             }
-            for index in 0..chunk.len() / cell_bytes(region.cell) {
-                let value = match region.cell {
+            for index in 0..chunk.len() / cell_bytes(region.width) {
+                let value = match region.width {
                     CellWidth::Byte => chunk[index].into(),
                     CellWidth::Number => number(chunk, index),
                 };
@@ -219,7 +220,7 @@ impl Trace {
     }
 }
 
-/// Number `index` of an array of numbers given as bytes.
+/// Returns the number at `index` of an array of numbers given as bytes.
 fn number(bytes: &[u8], index: usize) -> f64 {
     let first = index * size_of::<f64>();
     let mut number = [0; size_of::<f64>()];

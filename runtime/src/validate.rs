@@ -1,19 +1,18 @@
-//! Structural checks: what every executor relies on when it indexes.
+//! Structural checks, which every executor relies on when it indexes.
 //!
 //! Networks are imported from files. After [`validate`] no network, however damaged, can make an
-//! executor index out of bounds; whether it *computes* anything sensible is the business of the
-//! certificate.
+//! executor index out of bounds; whether it *computes* anything sensible is for the certificate to say.
 
 use crate::error::Error;
 use crate::limits::{MAX_CELLS, MAX_FIELDS, MAX_INDICES, MAX_KEY, MAX_REGIONS, MAX_STREAM};
 use crate::network::*;
 
-/// Checks that all indices are in range, everything that must be sorted is, sizes agree, regions
-/// are disjoint and numbers finite.
+/// Checks that all indices are in range, everything that must be sorted is sorted, sizes agree, regions
+/// are disjoint and numbers are finite.
 ///
 /// # Errors
 ///
-/// [`Error::Malformed`] with the first broken rule and its place.
+/// [`Error::Malformed`] with the first rule that is broken and where it is broken.
 pub fn validate(network: &Network) -> Result<(), Error> {
     ports(&network.ports)?;
     experts(network)?;
@@ -33,19 +32,19 @@ fn limit(what: &str, count: usize, limit: usize) -> Result<(), Error> {
     check(count <= limit, || format!("{count} {what} are more than the limit of {limit}"))
 }
 
-/// Whether `ends` are the ends of consecutive ranges that cover `0..total`.
+/// Returns whether `ends` are the ends of consecutive ranges that cover `0..total`.
 fn covers(ends: &[u32], total: usize) -> bool {
     ends.is_sorted() && ends.last().map_or(0, |&end| end as usize) == total
 }
 
-/// Whether `items` ascend strictly.
+/// Returns whether `items` ascend strictly.
 fn ascending<T: PartialOrd>(items: &[T]) -> bool {
     items.windows(2).all(|pair| pair[0] < pair[1])
 }
 
 fn ports(ports: &Ports) -> Result<(), Error> {
     let [s, u, r, l, m] = [ports.carried, ports.units, ports.reads, ports.lookups, ports.rows].map(u32::from);
-    // One more than the fields for `e`, one more than the reads, … for the constant.
+    // One is added to the fields for `e`, and one to the elements of `y` for the constant.
     let largest = (s + 2 * u + r + l + 2 * m + 1).max(1 + r + l + u + s);
     limit("fields", largest as usize, MAX_FIELDS)
 }
@@ -63,13 +62,13 @@ fn experts(network: &Network) -> Result<(), Error> {
         check(fields.last().is_none_or(|f| *f <= network.ports.e()), || {
             format!("expert {e} makes a field that does not exist")
         })?;
-        for row in experts.equations(e) {
-            let place = || format!("in the row of field {} of expert {e}", row.field);
-            check(ascending(row.sources), || format!("terms are not sorted {}", place()))?;
-            check(row.sources.last().is_none_or(|s| usize::from(*s) < network.ports.sources()), || {
+        for Equation { field, sources, weights } in experts.equations(e) {
+            let place = || format!("in the row of field {field} of expert {e}");
+            check(ascending(sources), || format!("terms are not sorted {}", place()))?;
+            check(sources.last().is_none_or(|s| usize::from(*s) < network.ports.sources()), || {
                 format!("a source does not exist {}", place())
             })?;
-            check(row.weights.iter().all(|w| w.is_finite() && *w != 0.0), || {
+            check(weights.iter().all(|w| w.is_finite() && *w != 0.0), || {
                 format!("a weight is 0 or not finite {}", place())
             })?;
         }
@@ -128,7 +127,7 @@ fn regions(network: &Network) -> Result<(), Error> {
     Ok(())
 }
 
-/// The region of a row.
+/// Returns the region of a row.
 fn row(network: &Network, key: u64, place: impl Fn() -> String) -> Result<&Region, Error> {
     match network.region_of(key) {
         Some(region) => Ok(&network.regions[region]),
@@ -136,7 +135,7 @@ fn row(network: &Network, key: u64, place: impl Fn() -> String) -> Result<&Regio
     }
 }
 
-/// A row that the host writes words to.
+/// Checks a row that the host writes words to.
 fn word(network: &Network, key: u64, place: impl Fn() -> String) -> Result<(), Error> {
     let region = row(network, key, &place)?;
     check(region.cell == CellWidth::Number, || {
@@ -166,7 +165,7 @@ fn tables(network: &Network) -> Result<(), Error> {
     Ok(())
 }
 
-/// Entries, globals, memories, standard input and output.
+/// Checks entries, globals, memories, standard input and output.
 fn boundary(network: &Network) -> Result<(), Error> {
     let vocabulary = network.experts.len() as ExpertId;
     check(network.start.is_none_or(|e| e < vocabulary), || "the start expert does not exist".into())?;
@@ -175,11 +174,11 @@ fn boundary(network: &Network) -> Result<(), Error> {
         check(entry.expert < vocabulary, || format!("the expert of {} does not exist", place()))?;
         let sides =
             [(true, &entry.params, &entry.param_locations), (false, &entry.results, &entry.result_locations)];
-        for (written, types, places) in sides {
+        for (written, types, locations) in sides {
             let words: usize = types.iter().map(|ty| ty.words()).sum();
-            check(places.len() == words, || format!("{} has not one place for each word", place()))?;
-            for at in places {
-                match *at {
+            check(locations.len() == words, || format!("{} has not one place for each word", place()))?;
+            for location in locations {
+                match *location {
                     WordLocation::Row(key) if written => word(network, key, place)?,
                     WordLocation::Row(key) => row(network, key, place).map(drop)?,
                     WordLocation::Field(field) => check(usize::from(field) < network.ports.fields(), || {
@@ -209,7 +208,7 @@ fn boundary(network: &Network) -> Result<(), Error> {
     }
     for (region, key) in network.io.stdin.into_iter().chain(network.io.stdout) {
         check(region < network.regions.len(), || "standard input or output has no region".into())?;
-        // A row says how much was printed, and may say that of bytes that nobody wrote.
+        // A damaged network may claim any number of bytes printed, up to the size of the region.
         check(network.regions[region].count <= MAX_STREAM, || {
             "standard input or output is too large".into()
         })?;
@@ -224,7 +223,7 @@ fn boundary(network: &Network) -> Result<(), Error> {
     Ok(())
 }
 
-/// An empty certificate is well-formed: nothing is declared.
+/// Checks the certificate. An empty one is well-formed: it declares nothing.
 fn certificate(network: &Network) -> Result<(), Error> {
     let certificate = &network.certificate;
     let vocabulary = network.experts.len();

@@ -17,14 +17,14 @@ pub enum Value {
     F32(u32),
     /// The bits of a 64-bit float.
     F64(u64),
-    /// A reference to a function of the instance, or null. Its number means nothing to any other network.
+    /// A reference to a function of the instance, or null. The number means nothing to any other network.
     FuncRef(Option<NonZeroU32>),
-    /// A reference to something of the host's, or null. What its number means is the host's business.
+    /// A reference to something that belongs to the host, or null. The host chooses what the number means.
     ExternRef(Option<NonZeroU32>),
 }
 
 impl Value {
-    /// Its type.
+    /// Returns the type of the value.
     pub fn ty(self) -> ValueType {
         match self {
             Value::I32(_) => ValueType::I32,
@@ -36,7 +36,7 @@ impl Value {
         }
     }
 
-    /// Its words, low word first; those beyond [`ValueType::words`] are 0.
+    /// Returns the words of the value, low word first; those beyond [`ValueType::words`] are 0.
     pub fn words(self) -> [u32; 2] {
         let split = |bits: u64| [bits as u32, (bits >> 32) as u32];
         match self {
@@ -48,7 +48,7 @@ impl Value {
         }
     }
 
-    /// From its words, low word first.
+    /// Makes a value of its words, low word first.
     pub fn from_words(ty: ValueType, [low, high]: [u32; 2]) -> Self {
         let bits = u64::from(high) << 32 | u64::from(low);
         match ty {
@@ -63,7 +63,8 @@ impl Value {
 }
 
 impl fmt::Display for Value {
-    /// Integers as signed decimals, floats as Rust's `{}`, references as `null` or their number.
+    /// Writes integers as signed decimals, floats as Rust's `{}` does, references as `null` or with their
+    /// number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Value::I32(x) => x.fmt(f),

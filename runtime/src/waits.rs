@@ -1,8 +1,8 @@
 //! Where a program has to wait for input.
 //!
-//! Input is asked for when the program gets to read it, and no sooner. What tells is the trace: the
-//! program learns whether there is another byte by attending to the row with their number, so before
-//! a step that does, the host may still append rows. [`Waits`] finds such steps in the weights.
+//! Input is read from its source only when the program needs it. The program learns whether there is another
+//! byte by attending to the row with the number of bytes, so before a step that does this, the host may
+//! still append rows. [`Waits`] finds such steps in the weights.
 
 use rustc_hash::FxHashMap;
 
@@ -11,37 +11,38 @@ use crate::tokens::constant_targets;
 use crate::trace::key_of;
 
 /// The steps before which a program may have to wait for input: they read the row with the number of bytes.
-/// It has to where the row with how many it has read says all of them.
+/// The program has to wait if, according to another row, it has read all of them.
 ///
-/// A query for one row is a constant, made by the map before. (One that a gate makes, or that is
-/// computed, is not found; the compiler makes none for this row.)
+/// The query for the row is a constant, made by the previous map. (A query that a gate makes, or that is
+/// computed, is not found; the compiler makes no such query for this row.)
 #[derive(Clone, Debug, Default)]
 pub struct Waits {
     /// Key of the row with the number of bytes.
     length: u64,
-    /// Key of the row with how many of them the program has read.
+    /// Key of the row with the number of bytes that the program has read.
     position: u64,
-    /// For each expert whether it may be such a step.
+    /// For each expert, whether its step may have to wait, for some `z`.
     experts: Box<[bool]>,
-    /// Its queries that may be for the row.
+    /// For each of these experts, its queries that may be for the row with the number of bytes.
     queries: FxHashMap<ExpertId, Vec<Field>>,
 }
 
 impl Waits {
-    /// The steps of a network that has input and tells how far it has read; of any other there are none.
+    /// Finds the steps of a network. Returns `None` if the network reads no input, or has no row with the
+    /// number of bytes read.
     pub fn new(network: &Network) -> Option<Waits> {
         let ((_, length), position) = (network.io.stdin?, network.io.stdin_position?);
         let ports = &network.ports;
         let experts = vec![false; network.experts.len()].into();
         let mut waits = Waits { length, position, experts, ..Waits::default() };
         for e in 0..network.experts.len() as ExpertId {
-            let is_query = |row: &crate::network::Equation| {
-                ports.kind(row.field).0 == FieldKind::Q
-                    && row.sources == [Ports::ONE]
-                    && row.weights == [length as f64]
+            let is_query = |equation: &crate::network::Equation| {
+                ports.kind(equation.field).0 == FieldKind::Q
+                    && equation.sources == [Ports::ONE]
+                    && equation.weights == [length as f64]
             };
             let queries: Vec<Field> =
-                network.experts.equations(e).filter(is_query).map(|row| row.field).collect();
+                network.experts.equations(e).filter(is_query).map(|equation| equation.field).collect();
             if queries.is_empty() || network.is_terminal(e) {
                 continue;
             }
@@ -58,24 +59,25 @@ impl Waits {
         Some(waits)
     }
 
-    /// Keys of the rows with how many bytes the program has read, and with how many there are.
+    /// Returns the keys of the row with the number of bytes read and of the row with the number of bytes.
     #[cfg(feature = "jit")]
     pub(crate) fn keys(&self) -> (u64, u64) {
         (self.position, self.length)
     }
 
-    /// Whether the step of an expert may be one.
+    /// Returns whether the step of an expert may have to wait, for some `z`.
     pub(crate) fn may_be_at(&self, e: ExpertId) -> bool {
         self.experts[e as usize]
     }
 
-    /// Whether the step from there is one.
+    /// Returns whether the step of an expert may have to wait, for this `z`.
     pub fn is_at(&self, e: ExpertId, z: &[f64]) -> bool {
         let key = self.length as f64;
         self.may_be_at(e) && self.queries[&e].iter().any(|field| z[usize::from(*field)] == key)
     }
 
-    /// Whether the program has to wait there: all bytes that there are have been read. `read` reads the trace.
+    /// Returns whether the program has to wait before a step, because all bytes that are there have been
+    /// read. `read` reads the trace.
     pub(crate) fn has_to_wait(
         &self,
         ports: &Ports,
@@ -92,10 +94,10 @@ impl Waits {
     }
 }
 
-/// Whether an expert's map uses what a query reads.
+/// Returns whether an expert's map uses what a query reads.
 fn uses(network: &Network, e: ExpertId, query: Field) -> bool {
     let ports = &network.ports;
     let is_read =
         |source: &u16| matches!(ports.source_kind(*source), (SourceKind::R, i) if ports.q(i) == query);
-    !network.is_terminal(e) && network.experts.equations(e).flat_map(|row| row.sources).any(is_read)
+    !network.is_terminal(e) && network.experts.equations(e).flat_map(|equation| equation.sources).any(is_read)
 }

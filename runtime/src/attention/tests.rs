@@ -1,6 +1,6 @@
 use super::*;
 
-/// Hard attention over all rows and the sink, without any shortcut.
+/// Computes hard attention over all rows and the sink, without any shortcut.
 fn definition(query: f64, keys: &[f64]) -> Option<usize> {
     let mut best = (SINK, None);
     for (i, key) in keys.iter().enumerate() {

@@ -1,26 +1,27 @@
 //! Reads and rows as loads and stores.
 //!
-//! A key is an integer in a float64. Added to 2^52 minus the region's first key, its index in the
-//! region is the low bits of the sum, and whatever is no index of that region, not an integer of that
-//! size or not a number has other high bits: one unsigned comparison tells. That is the fast path, for
-//! the region that the interpreter has met there; everything else is a call of the runtime.
-//! Keys a constant apart share the comparison.
+//! A key is an integer in a float64. If 2^52 minus the region's first key is added to it, the low bits of the
+//! sum are the index of the key in the region. A key outside of the region, an integer that is too large or
+//! anything that is not a number gives other bits, so one unsigned comparison is enough to check the index.
+//! That is the fast path, for the region that the interpreter accessed there; all other accesses are calls of
+//! the runtime. Keys that differ by a constant share the comparison.
 //!
 //! # Why every access is in range
 //!
-//! No load or store of the trace or the tables relies on the certificate, or on what the interpreter has seen.
-//! Each is at an index that was compared with the size of its region at run time ([`Emitter::place`]), or at a
-//! constant key that was looked up among the regions when the code was generated
-//! ([`Emitter::constant_place`]), or at an index in the tables that was limited to their size
-//! ([`Emitter::look_up`]). The regions, their sizes and where they are do not change as long as the trace lives.
+//! No load or store of the trace or the tables relies on the certificate, or on what the interpreter has
+//! seen. Each is at an index that was compared with the size of its region at run time
+//! ([`Emitter::checked_address`]), or at a constant key that was looked up among the regions when the code
+//! was generated ([`Emitter::constant_address`]), or at an index in the tables that was limited to their size
+//! ([`Emitter::look_up`]). The regions, their sizes and their addresses do not change as long as the trace
+//! lives.
 //!
 //! Let *B* be a key's base, a float64 of any kind, and *c* the exact constant that is added to it: 2^52, plus
-//! the least of the keys' distances from *B*, minus the region's first key. The sum is
-//! rounded once, and rounding is monotone. If *B + c* lies in [2^52, 2^53), the integers there are
-//! the float64s, so an integer *B* gives the exact index in the low bits, and any other *B* some index, which
-//! is compared all the same. Below 2^52 the bits of the sum are smaller than those of 2^52 (or, for negative
-//! numbers, above all that is compared), from 2^53 on, for infinities and for NaN they are larger by
-//! at least 2^52: as an unsigned number the difference is beyond every region ([`MAX_CELLS`]).
+//! the least of the keys' distances from *B*, minus the region's first key. The sum is rounded once, and
+//! rounding is monotone. If *B + c* lies in [2^52, 2^53), where the float64s are the integers, an integer *B*
+//! gives the exact index in the low bits, and any other *B* gives some index, which is compared all the same.
+//! Below 2^52, the bits of the sum are smaller than those of 2^52 (or, for negative numbers, above all that
+//! is compared). From 2^53 on, for infinities and for NaN, they are larger by at least 2^52: as an unsigned
+//! number, the difference is beyond every region ([`MAX_CELLS`]).
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I64};
@@ -36,20 +37,20 @@ use crate::limits::MAX_CELLS;
 use crate::network::CellWidth;
 use crate::trace::{BLOCK_BITS, Cells, RegionHint, cell_bytes, key_of};
 
-/// Constants up to here can be added to [`MAGIC`] exactly.
+/// Maximum magnitude of constants that can be added to [`MAGIC`] exactly.
 const MAX_OFFSET: f64 = MAGIC / 2.0;
 
-// An index of a region is below all that a sum outside of [2^52, 2^53) seems to be.
+// Every index of a region is below every apparent index that a sum outside of [2^52, 2^53) gives.
 const _: () = assert!(MAX_CELLS < 1 << 52);
 
-/// Accesses of one region at constant distances: those that one comparison can check.
+/// Accesses of one region at constant distances, which one comparison can check.
 struct Group<'e, T> {
     base: Option<Id>,
     hint: RegionHint,
     accesses: Vec<&'e T>,
 }
 
-/// A value to read: that of a read, or the word that begins there.
+/// A value to load: that of a read, or that of a word whose first byte is the read.
 struct Wanted {
     read: Read,
     id: Id,
@@ -65,13 +66,13 @@ impl Access for Wanted {
     }
 }
 
-/// What can be grouped.
+/// An access that can be grouped with others.
 trait Access {
     fn key(&self) -> Sym;
-    /// The region that it met last.
+    /// Returns the region that its port accessed last.
     fn region(&self) -> RegionHint;
 
-    /// The region that the fast path is for, if there is to be one.
+    /// Returns the region that the fast path is for, if there is to be a fast path.
     fn hint(&self) -> RegionHint {
         self.region().filter(|_| self.key().offset.abs() <= MAX_OFFSET)
     }
@@ -98,23 +99,23 @@ fn groups<'e, T: Access>(accesses: impl Iterator<Item = &'e T>) -> Vec<Group<'e,
     groups
 }
 
-/// Cells of a region from a computed place on.
+/// An address from which the cells of a region are accessed.
 #[derive(Clone, Copy)]
 struct CellAddress {
     /// Address of the cell of the key `first`.
     address: Value,
     first: f64,
-    cell: CellWidth,
-    /// Whether it must be noted where rows are written.
+    width: CellWidth,
+    /// Whether it must be noted which blocks are written.
     tracked: bool,
 }
 
 impl Emitter<'_> {
-    /// Reads of a step that anything depends on.
+    /// Emits those reads of a step whose values are needed.
     pub(super) fn reads(&mut self, effects: &Effects) {
         let used = |id: Id| self.trail.used[id as usize];
         let words: Vec<_> = effects.words.iter().filter(|word| used(word.id)).collect();
-        // Each read, and how many bytes of a word begin there.
+        // The needed reads, each as one byte or number, then the needed words.
         let wanted: Vec<Wanted> = effects
             .reads
             .iter()
@@ -136,8 +137,9 @@ impl Emitter<'_> {
     fn read_group(&mut self, group: &Group<'_, Wanted>) -> Vec<Value> {
         let last = |wanted: &Wanted| wanted.read.query.offset + (wanted.bytes - 1) as f64;
         let Some(base) = group.base else {
-            let read = |wanted: &&Wanted| match self.constant_place(wanted.read.query.offset, last(wanted)) {
-                Some(place) => self.load(place, wanted),
+            let read = |wanted: &&Wanted| match self.constant_address(wanted.read.query.offset, last(wanted))
+            {
+                Some(origin) => self.load(origin, wanted),
                 None => self.call_read(wanted),
             };
             return group.accesses.iter().map(read).collect();
@@ -147,7 +149,7 @@ impl Emitter<'_> {
         };
         let first = group.accesses.iter().map(|w| w.read.query.offset).fold(f64::INFINITY, f64::min);
         let last = group.accesses.iter().map(|w| last(w)).fold(f64::NEG_INFINITY, f64::max);
-        let Some((place, in_region)) = self.place(base, first, last, &cells) else {
+        let Some((origin, in_region)) = self.checked_address(base, first, last, &cells) else {
             return group.accesses.iter().map(|wanted| self.call_read(wanted)).collect();
         };
         let (fast, slow) = (self.builder.create_block(), self.cold_block());
@@ -155,7 +157,7 @@ impl Emitter<'_> {
         self.builder.ins().brif(in_region, fast, [], slow, []);
 
         self.go_on(fast);
-        let values: Vec<_> = group.accesses.iter().map(|wanted| self.load(place, wanted)).collect();
+        let values: Vec<_> = group.accesses.iter().map(|wanted| self.load(origin, wanted)).collect();
         self.jump_with(done, &values);
 
         self.go_on(slow);
@@ -173,20 +175,27 @@ impl Emitter<'_> {
         self.builder.ins().jump(block, &arguments);
     }
 
-    /// The region that a port met last.
+    /// Returns the region that a port accessed last.
     fn region(&self, hint: RegionHint) -> Option<Cells> {
         self.target.regions.get(usize::from(hint?)).copied()
     }
 
-    /// The cell of the key `base + first`, and whether it and all up to `base + last` are in a region.
-    /// `None` if the region is too small for that, or they are too far apart.
+    /// Emits the check whether all keys from `base + first` to `base + last` are in a region. Returns the
+    /// address of the cell of the key `base + first` and the result of the check, or `None` if the region is
+    /// too small for all these keys or they are too far apart.
     ///
-    /// The comparison is with the number of places where all of them find room. So if it holds, no
-    /// access at a distance from `first` to `last` is outside of the region.
-    fn place(&mut self, base: Id, first: f64, last: f64, cells: &Cells) -> Option<(CellAddress, Value)> {
+    /// The check compares the index of the key `base + first` with the number of keys from which on all of
+    /// them fit. So if it holds, no access at a distance from `first` to `last` is outside of the region.
+    fn checked_address(
+        &mut self,
+        base: Id,
+        first: f64,
+        last: f64,
+        cells: &Cells,
+    ) -> Option<(CellAddress, Value)> {
         // Distances are integers of at most 2^51 ([`Access::hint`]), so their difference is exact.
         let room = cells.count.checked_sub((last - first) as u64)?;
-        let bytes = (last - first) as usize * cell_bytes(cells.cell);
+        let bytes = (last - first) as usize * cell_bytes(cells.width);
         if cells.tracked && bytes >> BLOCK_BITS != 0 {
             return None;
         }
@@ -195,25 +204,26 @@ impl Emitter<'_> {
         let bits = self.bits(shifted);
         let index = self.builder.ins().iadd_imm_s(bits, (MAGIC.to_bits() as i64).wrapping_neg());
         let in_region = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, index, room as i64);
-        let distance = match cells.cell {
+        let distance = match cells.width {
             CellWidth::Byte => index,
             CellWidth::Number => self.builder.ins().ishl_imm_u(index, 3),
         };
         let region = self.region_address(cells);
         let address = self.builder.ins().iadd(region, distance);
-        Some((CellAddress { address, first, cell: cells.cell, tracked: cells.tracked }, in_region))
+        Some((CellAddress { address, first, width: cells.width, tracked: cells.tracked }, in_region))
     }
 
-    /// The value of the latest row with a key, if it is in a region of numbers.
+    /// Loads the value of the latest row with a key, if the key is in a region of numbers.
     pub(super) fn number_at(&mut self, key: u64) -> Option<Value> {
-        let place =
-            self.constant_place(key as f64, key as f64).filter(|place| place.cell == CellWidth::Number)?;
-        let (address, offset) = self.cell(place, key as f64);
+        let origin =
+            self.constant_address(key as f64, key as f64).filter(|at| at.width == CellWidth::Number)?;
+        let (address, offset) = self.cell(origin, key as f64);
         Some(self.builder.ins().load(F64, TRUSTED, address, offset))
     }
 
-    /// The region that all keys between two constant ones are in, if there is one.
-    fn constant_place(&mut self, first: f64, last: f64) -> Option<CellAddress> {
+    /// Returns the address of the first cell of the region that contains all keys between two constant ones,
+    /// if there is such a region.
+    fn constant_address(&mut self, first: f64, last: f64) -> Option<CellAddress> {
         let (first, last) = (key_of(first)?, key_of(last)?);
         let contains = |cells: &Cells, key: u64| key.wrapping_sub(cells.first) < cells.count;
         let cells = self.target.regions.iter().find(|cells| contains(cells, first) && contains(cells, last));
@@ -221,7 +231,7 @@ impl Emitter<'_> {
         Some(CellAddress {
             address: self.region_address(&cells),
             first: cells.first as f64,
-            cell: cells.cell,
+            width: cells.width,
             tracked: cells.tracked,
         })
     }
@@ -233,20 +243,20 @@ impl Emitter<'_> {
         }
     }
 
-    /// Address and offset of a key's cell. The key is in the place's region, a distance from `place.first`
-    /// that was compared or looked up with it.
-    fn cell(&mut self, place: CellAddress, key: f64) -> (Value, i32) {
-        let offset = (key - place.first) as i64 * cell_bytes(place.cell) as i64;
+    /// Returns the address and the offset of a key's cell. The key is in the region of `origin`: its distance
+    /// from `origin.first` was covered by the check or the look-up that gave `origin`.
+    fn cell(&mut self, origin: CellAddress, key: f64) -> (Value, i32) {
+        let offset = (key - origin.first) as i64 * cell_bytes(origin.width) as i64;
         match i32::try_from(offset) {
-            Ok(offset) => (place.address, offset),
-            Err(_) => (self.builder.ins().iadd_imm_s(place.address, offset), 0),
+            Ok(offset) => (origin.address, offset),
+            Err(_) => (self.builder.ins().iadd_imm_s(origin.address, offset), 0),
         }
     }
 
-    fn load(&mut self, place: CellAddress, wanted: &Wanted) -> Value {
-        let (address, offset) = self.cell(place, wanted.read.query.offset);
+    fn load(&mut self, origin: CellAddress, wanted: &Wanted) -> Value {
+        let (address, offset) = self.cell(origin, wanted.read.query.offset);
         let unaligned = MemFlagsData::new().with_notrap();
-        let integer = match (place.cell, wanted.bytes) {
+        let integer = match (origin.width, wanted.bytes) {
             (CellWidth::Number, _) => return self.builder.ins().load(F64, TRUSTED, address, offset),
             (CellWidth::Byte, 1) => self.builder.ins().uload8(I64, TRUSTED, address, offset),
             (CellWidth::Byte, 2) => self.builder.ins().uload16(I64, unaligned, address, offset),
@@ -255,15 +265,15 @@ impl Emitter<'_> {
         self.builder.ins().fcvt_from_sint(F64, integer)
     }
 
-    /// A read by the runtime, byte by byte if it is a word.
+    /// Calls the runtime for a read, byte by byte for a word.
     fn call_read(&mut self, wanted: &Wanted) -> Value {
         let mut word = None;
         for byte in 0..wanted.bytes {
             let query = wanted.read.query;
             let key = self.value(Sym { offset: query.offset + byte as f64, ..query });
-            self.builder.ins().call(self.read, &[self.context, key]);
+            self.builder.ins().call(self.read, &[self.state, key]);
             let value =
-                self.builder.ins().load(F64, TRUSTED, self.context, offset_of!(NativeState, result) as i32);
+                self.builder.ins().load(F64, TRUSTED, self.state, offset_of!(NativeState, result) as i32);
             word = Some(match word {
                 None => value,
                 Some(low) => self.multiply_add(value, 256f64.powi(byte as i32), low),
@@ -272,7 +282,7 @@ impl Emitter<'_> {
         word.expect("a word has at least one byte")
     }
 
-    /// Rows of a step.
+    /// Emits the appends of a step.
     pub(super) fn appends(&mut self, effects: &Effects) {
         for group in groups(effects.appends.iter()) {
             self.append_group(&group);
@@ -286,9 +296,10 @@ impl Emitter<'_> {
             Some(base) => {
                 let first = group.accesses.iter().map(|a| key(a)).fold(f64::INFINITY, f64::min);
                 let last = group.accesses.iter().map(|a| key(a)).fold(f64::NEG_INFINITY, f64::max);
-                match self.region(group.hint).and_then(|cells| self.place(base, first, last, &cells)) {
+                let cells = self.region(group.hint);
+                match cells.and_then(|cells| self.checked_address(base, first, last, &cells)) {
                     None => group.accesses.iter().for_each(|append| self.call_append(append)),
-                    Some((place, in_region)) => self.append_at(place, Some(in_region), &group.accesses),
+                    Some((origin, in_region)) => self.append_at(origin, Some(in_region), &group.accesses),
                 }
             }
         }
@@ -296,26 +307,26 @@ impl Emitter<'_> {
 
     fn append_constant_key(&mut self, append: &Append) {
         let key = append.key.offset;
-        // A key in no region is no row.
-        let Some(place) = self.constant_place(key, key) else { return };
-        match place.cell {
-            CellWidth::Byte => self.append_at(place, None, &[append]),
+        // A row whose key is in no region is not appended.
+        let Some(origin) = self.constant_address(key, key) else { return };
+        match origin.width {
+            CellWidth::Byte => self.append_at(origin, None, &[append]),
             CellWidth::Number => {
                 let value = self.value(append.value);
-                let (address, offset) = self.cell(place, append.key.offset);
+                let (address, offset) = self.cell(origin, append.key.offset);
                 self.builder.ins().store(TRUSTED, value, address, offset);
-                self.note(place, append.key.offset);
+                self.note(origin, append.key.offset);
             }
         }
     }
 
-    /// Notes that a cell was written, if that must be noted. The cell is in its region, so its block is one of
-    /// those before the notes, and there is a note for each.
-    fn note(&mut self, place: CellAddress, key: f64) {
-        if !place.tracked {
+    /// Notes that a cell was written, if that must be noted. The cell is in its region, so its block is one
+    /// of those before the notes, and each of these blocks has a note.
+    fn note(&mut self, origin: CellAddress, key: f64) {
+        if !origin.tracked {
             return;
         }
-        let (address, offset) = self.cell(place, key);
+        let (address, offset) = self.cell(origin, key);
         let distance = self.builder.ins().isub(address, self.cells);
         let distance = self.builder.ins().iadd_imm_s(distance, i64::from(offset));
         let block = self.builder.ins().ushr_imm_u(distance, i64::from(BLOCK_BITS));
@@ -325,16 +336,17 @@ impl Emitter<'_> {
         self.builder.ins().istore8(TRUSTED, one, note, 0);
     }
 
-    /// Stores rows if `in_region`, and bytes if all of them are; otherwise leaves all of them to the
-    /// runtime.
-    fn append_at(&mut self, place: CellAddress, in_region: Option<Value>, appends: &[&Append]) {
+    /// Stores rows if `in_region` holds and, in a region of bytes, if all values are bytes; otherwise leaves
+    /// all of them to the runtime.
+    fn append_at(&mut self, origin: CellAddress, in_region: Option<Value>, appends: &[&Append]) {
         let (slow, done) = (self.cold_block(), self.builder.create_block());
         let values: Vec<_> = appends.iter().map(|append| self.value(append.value)).collect();
-        let stored: Vec<_> = match place.cell {
+        let stored: Vec<_> = match origin.width {
             CellWidth::Number => values,
             CellWidth::Byte => {
                 let magic = self.constant(MAGIC);
-                // The low bits of 2^52 + value are the value if it is a byte, and otherwise no byte: as for keys.
+                // As for keys, the bits of 2^52 + value minus those of 2^52 are the value if it is a byte,
+                // and otherwise not below 256.
                 values
                     .into_iter()
                     .map(|value| {
@@ -345,7 +357,7 @@ impl Emitter<'_> {
                     .collect()
             }
         };
-        let are_bytes = (place.cell == CellWidth::Byte).then(|| {
+        let are_bytes = (origin.width == CellWidth::Byte).then(|| {
             let all = stored.iter().copied().reduce(|a, b| self.builder.ins().bor(a, b));
             let all = all.expect("a group has at least one row");
             self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, all, 256)
@@ -356,17 +368,18 @@ impl Emitter<'_> {
             self.go_on(holds);
         }
         for (append, value) in appends.iter().zip(stored) {
-            let (address, offset) = self.cell(place, append.key.offset);
-            match place.cell {
+            let (address, offset) = self.cell(origin, append.key.offset);
+            match origin.width {
                 CellWidth::Byte => self.builder.ins().istore8(TRUSTED, value, address, offset),
                 CellWidth::Number => self.builder.ins().store(TRUSTED, value, address, offset),
             };
         }
-        // Rows that are far apart were not grouped: what is between first and last is one block or two.
-        self.note(place, appends.iter().map(|append| append.key.offset).fold(f64::INFINITY, f64::min));
+        // Rows that are far apart do not get here, so the cells from the first to the last are in at most two
+        // blocks.
+        self.note(origin, appends.iter().map(|append| append.key.offset).fold(f64::INFINITY, f64::min));
         if appends.len() > 1 {
             self.note(
-                place,
+                origin,
                 appends.iter().map(|append| append.key.offset).fold(f64::NEG_INFINITY, f64::max),
             );
         }
@@ -380,7 +393,7 @@ impl Emitter<'_> {
         self.go_on(done);
     }
 
-    /// A row appended by the runtime, unless its key is 0.
+    /// Calls the runtime to append a row, unless its key is 0.
     fn call_append(&mut self, append: &Append) {
         let key = self.value(append.key);
         let value = self.value(append.value);
@@ -389,13 +402,13 @@ impl Emitter<'_> {
         let is_zero = self.builder.ins().fcmp(FloatCC::Equal, key, zero);
         self.builder.ins().brif(is_zero, done, [], call, []);
         self.go_on(call);
-        self.builder.ins().call(self.append, &[self.context, key, value]);
+        self.builder.ins().call(self.append, &[self.state, key, value]);
         self.builder.ins().jump(done, []);
         self.go_on(done);
     }
 
-    /// An entry of the frozen tables; what is beyond their end reads the 0 there. The index is whatever the
-    /// sum's bits are, as for keys, but no more than that of the 0.
+    /// Loads an entry of the frozen tables, or the 0 behind them for a query beyond their end. As for keys,
+    /// the index is taken from the bits of a sum, whatever they are, but is limited to the index of the 0.
     pub(super) fn look_up(&mut self, query: Sym) -> Value {
         let shifted = if query.offset.abs() <= MAX_OFFSET {
             self.value(Sym { offset: query.offset + MAGIC, ..query })

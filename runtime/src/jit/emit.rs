@@ -1,9 +1,9 @@
 //! From chains of symbols to machine code, by Cranelift.
 //!
-//! A region becomes one function. Each chain has a block where the others jump to, and an entry that
-//! takes `z` from memory, if it has the shape that the chain was compiled for. What fields are not
+//! A code region becomes one function. Each chain has a block that other chains jump to, and an entry that
+//! loads `z` from memory, if it has the shape that the chain was compiled for. Fields whose values are not
 //! known there are Cranelift variables, so that loops keep `z` in registers. A chain ends in
-//! comparisons of the next expert with the chains that follow, and an exit that puts `z` back.
+//! comparisons of the next expert with the first experts of its successors, and an exit that puts `z` back.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F64, I8, I32, I64};
@@ -28,26 +28,26 @@ use crate::tokens::expert_of;
 use crate::trace::Cells;
 use crate::waits::Waits;
 
-/// What code is generated for.
+/// The network and the host that code is generated for.
 pub(super) struct Target<'a> {
     pub(super) ports: &'a Ports,
     pub(super) vocabulary: u32,
     /// Regions of the trace.
     pub(super) regions: &'a [Cells],
-    /// Offset from the first cell of the trace of the notes on which blocks were written.
+    /// Offset, from the first cell of the trace, of the notes which say what blocks were written.
     pub(super) notes: usize,
     /// The frozen tables. They outlive the code.
     pub(super) lookup: &'a Lookup,
-    /// Which steps may have to wait for input.
+    /// The steps that may have to wait for input.
     pub(super) waits: Option<&'a Waits>,
     /// Whether to multiply and add in one instruction.
     pub(super) fused: bool,
 }
 
-/// 2^52: adding it to an integer from 0 to 2^52 − 1 makes that integer the float's low bits.
+/// 2^52: if it is added to an integer from 0 to 2^52 − 1, the integer is in the low bits of the float.
 pub(super) const MAGIC: f64 = (1u64 << 52) as f64;
 
-/// Memory of `z`, the context and the trace: valid and aligned.
+/// Flags of accesses to `z`, the state and the trace: their memory is valid and aligned.
 pub(super) const TRUSTED: MemFlagsData = MemFlagsData::trusted();
 
 /// Functions that access the trace for native code.
@@ -57,8 +57,9 @@ pub(super) struct Helpers {
     pub(super) append: FuncId,
 }
 
-/// A function that calls one of the runtime's, and clobbers no register, so that calls from cold
-/// code do not disturb hot code around them. Its arguments are the context and so many numbers.
+/// Generates a function that calls one of the runtime's functions and clobbers no register, so that calls
+/// from cold code do not disturb the hot code around them. Its arguments are the state and as many numbers as
+/// given.
 pub(super) fn helper(
     module: &mut JITModule,
     context: &mut FunctionBuilderContext,
@@ -88,7 +89,7 @@ pub(super) fn helper(
     Ok(id)
 }
 
-/// Generates the code of a region. `None` if it would need too large a stack frame.
+/// Generates the function of a code region. Returns `None` if it needs too large a stack frame.
 pub(super) fn region(
     module: &mut JITModule,
     context: &mut FunctionBuilderContext,
@@ -135,27 +136,28 @@ pub(super) struct Emitter<'a> {
     trails: &'a [Trail],
     /// The trail of the chain that is being emitted.
     pub(super) trail: &'a Trail,
-    /// Where chains begin.
+    /// For each chain, the block where it begins.
     heads: Vec<Block>,
-    /// Where chains are entered from outside.
+    /// For each chain, the block where it is entered from outside.
     entries: Vec<Block>,
     /// A variable for each field of `z`.
     fields: Vec<Variable>,
     /// Values of the trail, once they are made.
     values: Vec<Option<Value>>,
-    /// Values made since cold code began: they do not exist elsewhere.
+    /// Values made since cold code began, as they do not exist outside of it.
     in_cold_code: Option<Vec<Id>>,
     liveness: &'a Liveness,
-    pub(super) context: Value,
+    /// Address of the [`NativeState`].
+    pub(super) state: Value,
     z: Value,
     incoming: Value,
-    /// First cell of the trace.
+    /// Address of the first cell of the trace.
     pub(super) cells: Value,
-    /// Constants, in memory.
+    /// Address of the constants in memory.
     pool: Value,
     constants: Vec<f64>,
     constant_index: FxHashMap<u64, usize>,
-    /// Steps left to run.
+    /// Number of steps left to run.
     left: Variable,
     tokens: Variable,
     pub(super) read: FuncRef,
@@ -175,8 +177,8 @@ impl<'a> Emitter<'a> {
         builder.append_block_params_for_function_params(first);
         builder.switch_to_block(first);
         builder.seal_block(first);
-        let (context, index) = (builder.block_params(first)[0], builder.block_params(first)[1]);
-        let mut load = |ty, offset: usize| builder.ins().load(ty, TRUSTED, context, offset as i32);
+        let (state, index) = (builder.block_params(first)[0], builder.block_params(first)[1]);
+        let mut load = |ty, offset: usize| builder.ins().load(ty, TRUSTED, state, offset as i32);
         let z = load(I64, offset_of!(NativeState, z));
         let incoming = load(I64, offset_of!(NativeState, incoming));
         let cells = load(I64, offset_of!(NativeState, cells));
@@ -206,7 +208,7 @@ impl<'a> Emitter<'a> {
             values: Vec::new(),
             in_cold_code: None,
             liveness,
-            context,
+            state,
             z,
             incoming,
             cells,
@@ -221,8 +223,8 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Where a chain is entered from outside: takes `z` from memory. That it has the chain's shape was
-    /// checked before.
+    /// Emits the entry of a chain from outside, which loads `z` from memory. It was checked before that `z`
+    /// has the shape of the chain.
     fn entry(&mut self, chain: usize) {
         self.go_on(self.entries[chain]);
         let mut fields = Vec::new();
@@ -234,7 +236,7 @@ impl<'a> Emitter<'a> {
         self.builder.ins().jump(self.heads[chain], []);
     }
 
-    /// A field of `z` as it is on entry.
+    /// Loads a field of `z` as it is on entry.
     fn load_field(&mut self, field: usize) -> Value {
         let base = if self.is_carried(field) { self.z } else { self.incoming };
         self.builder.ins().load(F64, TRUSTED, base, (field * size_of::<f64>()) as i32)
@@ -247,9 +249,9 @@ impl<'a> Emitter<'a> {
     fn chain(&mut self, chain: usize) {
         self.trail = &self.trails[chain];
         self.values = vec![None; self.trail.ops.len()];
-        // Loops lead back here, so that the head has more predecessors to come.
+        // The head is not sealed yet: loops lead back here, so it will have more predecessors.
         self.builder.switch_to_block(self.heads[chain]);
-        // Fields are taken before any of them changes.
+        // All fields are read before any of them changes.
         for (id, op) in self.trail.ops.iter().enumerate() {
             if matches!(op, Op::Field(_)) && self.trail.used[id] {
                 self.id(id as Id);
@@ -262,7 +264,7 @@ impl<'a> Emitter<'a> {
         self.end(chain);
     }
 
-    /// The end of a chain: on to its successors, or out.
+    /// Emits the end of a chain, which goes on to a successor or leaves.
     fn end(&mut self, chain: usize) {
         let Chain { experts, tokens, successors, .. } = &self.chains[chain];
         let left = self.builder.use_var(self.left);
@@ -283,7 +285,7 @@ impl<'a> Emitter<'a> {
             self.builder.def_var(self.tokens, total);
         }
 
-        // The exit is reached from more than one place, so its values are made before.
+        // More than one block leads to the exit, so the values that it needs are made before.
         let next_value = next.base.map(|_| self.value(next));
         let may_wait = successors.iter().any(|(to, _)| self.chains[*to].may_wait);
         let must_leave = may_wait.then(|| self.has_to_wait());
@@ -321,7 +323,7 @@ impl<'a> Emitter<'a> {
         self.end_cold_code();
     }
 
-    /// On to a chain, or out if its first step may have to wait and `must_leave`.
+    /// Goes on to a chain, or leaves if its first step may have to wait and `must_leave` holds.
     fn go_to(&mut self, chain: usize, must_leave: Option<Value>, exit: Block) {
         match must_leave.filter(|_| self.chains[chain].may_wait) {
             Some(must_leave) => self.builder.ins().brif(must_leave, exit, [], self.heads[chain], []),
@@ -329,9 +331,9 @@ impl<'a> Emitter<'a> {
         };
     }
 
-    /// Whether a step that may have to wait has to, here at the end of a chain, or whether it takes the interpreter to
-    /// tell: [`Waits::has_to_wait`] for integers. Rows that are still in `z` count; where the key of one is computed,
-    /// it is compared.
+    /// Emits the check, at the end of a chain, whether a next step that may have to wait has to wait, or
+    /// whether only the interpreter can tell: [`Waits::has_to_wait`] for integers. Rows that are still in `z`
+    /// count; if the key of such a row is computed, it is compared with the keys of the two rows.
     fn has_to_wait(&mut self) -> Value {
         let yes = self.builder.ins().iconst(I8, 1);
         let Some((position_key, length_key)) = self.target.waits.map(Waits::keys) else { return yes };
@@ -362,13 +364,13 @@ impl<'a> Emitter<'a> {
         unknown.map_or(leaves, |unknown| self.builder.ins().bor(unknown, leaves))
     }
 
-    /// Gives the variables of the fields that successors need their values.
+    /// Sets the variables of the fields that successors need.
     fn define_fields(&mut self, successors: &[(usize, u32)]) {
         let mut wanted = vec![false; self.fields.len()];
         for &(to, _) in successors {
             self.liveness.needed_first(to, &self.chains[to], |field| wanted[usize::from(field)] = true);
         }
-        // All values are taken before any variable changes.
+        // All values are made before any variable changes.
         let fields: Vec<_> = (0..wanted.len()).filter(|field| wanted[*field]).collect();
         let values: Vec<_> = fields.iter().map(|field| self.value(self.trail.out[*field])).collect();
         for (field, value) in fields.into_iter().zip(values) {
@@ -388,8 +390,8 @@ impl<'a> Emitter<'a> {
                 unchanged |= bit;
                 false
             } else if *out == Sym::ZERO {
-                // Fields that are not carried are 0 in memory while native code runs, carried ones
-                // need not be there if they are marked so.
+                // Fields that are not carried are 0 in memory while native code runs; carried fields need not
+                // be stored if `live` says that they are 0.
                 carried && bit == 0
             } else {
                 live |= bit;
@@ -402,7 +404,7 @@ impl<'a> Emitter<'a> {
             }
         }
         let was_live =
-            self.builder.ins().load(I64, TRUSTED, self.context, offset_of!(NativeState, live) as i32);
+            self.builder.ins().load(I64, TRUSTED, self.state, offset_of!(NativeState, live) as i32);
         let still_live = self.builder.ins().band_imm_u(was_live, unchanged as i64);
         let live = self.builder.ins().bor_imm_u(still_live, live as i64);
         let only_carried = self.builder.ins().iconst(I64, i64::from(only_carried));
@@ -412,13 +414,13 @@ impl<'a> Emitter<'a> {
             (live, offset_of!(NativeState, live)),
             (only_carried, offset_of!(NativeState, only_carried)),
         ] {
-            self.builder.ins().store(TRUSTED, value, self.context, offset as i32);
+            self.builder.ins().store(TRUSTED, value, self.state, offset as i32);
         }
         let vocabulary = self.target.vocabulary;
         let next = match self.trail.next.as_constant() {
             Some(next) => self.builder.ins().iconst(I32, i64::from(expert_of(next, vocabulary as usize))),
             None => {
-                // As `expert_of` has it: truncated, saturated, 0 for NaN.
+                // As in `expert_of`: truncated, saturated, 0 for NaN.
                 let next = self.value(self.trail.next);
                 let next = self.builder.ins().fcvt_to_uint_sat(I32, next);
                 let last = self.builder.ins().iconst(I32, i64::from(vocabulary - 1));
@@ -428,14 +430,14 @@ impl<'a> Emitter<'a> {
         self.builder.ins().return_(&[next]);
     }
 
-    /// Goes on in a block whose predecessors are all complete.
+    /// Goes on in a block that gets no more predecessors.
     pub(super) fn go_on(&mut self, block: Block) {
         self.builder.switch_to_block(block);
         self.builder.seal_block(block);
     }
 
-    /// Values made from here on are of no use after [`Emitter::end_cold_code`]: they are made in a
-    /// block that does not come before what follows.
+    /// Begins cold code. Values made from here on cannot be used after [`Emitter::end_cold_code`]: they are
+    /// made in a block that does not dominate the code that follows.
     pub(super) fn begin_cold_code(&mut self) {
         self.in_cold_code = Some(Vec::new());
     }
@@ -452,7 +454,7 @@ impl<'a> Emitter<'a> {
         block
     }
 
-    /// A constant, from memory: that is cheaper than to make it of an immediate.
+    /// Loads a constant from memory, which is cheaper than making it from an immediate.
     pub(super) fn constant(&mut self, x: f64) -> Value {
         if x.to_bits() == 0 {
             return self.builder.ins().f64const(0.0);
@@ -469,7 +471,7 @@ impl<'a> Emitter<'a> {
         self.builder.ins().bitcast(I64, MemFlagsData::new(), x)
     }
 
-    /// The number that a symbol is.
+    /// Returns the value of a symbol.
     pub(super) fn value(&mut self, sym: Sym) -> Value {
         let Some(base) = sym.base else {
             return self.constant(sym.offset);
@@ -480,8 +482,9 @@ impl<'a> Emitter<'a> {
         self.with_offset(base, sym.offset)
     }
 
-    /// A value plus a constant. A sum of one term takes the constant in: its product is exact, as it is a term
-    /// of a row (rule 1) or of a unit (rule 4), so the result is rounded once, as if it were added afterwards.
+    /// Returns a value plus a constant. A sum of one term includes the constant: its product is exact, as it
+    /// is a term of an equation (rule 1) or a unit (rule 4), so the result is rounded once, as if the
+    /// constant were added afterwards.
     pub(super) fn with_offset(&mut self, id: Id, offset: f64) -> Value {
         match &self.trail.ops[id as usize] {
             Op::Sum(terms, 0.0) if terms.len() == 1 => self.sum(terms, offset),
@@ -492,7 +495,7 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// A value of the trail.
+    /// Returns a value of the trail, and makes it first if necessary.
     pub(super) fn id(&mut self, id: Id) -> Value {
         if let Some(value) = self.values[id as usize] {
             return value;
@@ -506,11 +509,11 @@ impl<'a> Emitter<'a> {
                 self.builder.ins().fmul(n, v)
             }
             Op::Sum(terms, constant) => self.sum(terms, *constant),
-            Op::Equation(terms) => self.row(terms),
+            Op::Equation(terms) => self.equation(terms),
             Op::Gate { of, floor, relu } => {
                 let mut gate = self.value(*of);
                 if *relu {
-                    // In this form it is one instruction, and 0 for NaN.
+                    // Written in this way, it is one instruction, and 0 for NaN.
                     let zero = self.constant(0.0);
                     let positive = self.builder.ins().fcmp(FloatCC::LessThan, zero, gate);
                     gate = self.builder.ins().select(positive, gate, zero);
@@ -522,7 +525,7 @@ impl<'a> Emitter<'a> {
         value
     }
 
-    /// Notes the value of a read, or of what depends on nothing but others.
+    /// Notes a value of the trail that was made.
     pub(super) fn set(&mut self, id: Id, value: Value) {
         self.values[id as usize] = Some(value);
         if let Some(ids) = &mut self.in_cold_code {
@@ -530,8 +533,8 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// A row as the interpreter adds it up: term by term, product and sum rounded each.
-    fn row(&mut self, terms: &[(Sym, f64)]) -> Value {
+    /// Adds up an equation as the interpreter does: term by term, with each product and each sum rounded.
+    fn equation(&mut self, terms: &[(Sym, f64)]) -> Value {
         let mut sum = self.constant(0.0);
         for &(y, weight) in terms {
             let (y, weight) = (self.value(y), self.constant(weight));
@@ -541,8 +544,9 @@ impl<'a> Emitter<'a> {
         sum
     }
 
-    /// A sum: two terms at a time, then those sums, for a short critical path. The terms come in the
-    /// order in which their values are made; an odd one, the last, is added to the sum of the others.
+    /// Adds up a sum: pairs of terms first, then pairs of their sums and so on, for a short critical path.
+    /// The terms come in the order in which their values are made; if their number is odd, the last one is
+    /// added to the sum of the others.
     fn sum(&mut self, terms: &[(Id, f64)], constant: f64) -> Value {
         let mut first = (constant != 0.0).then(|| self.constant(constant));
         let (pairs, last) = terms.split_at(terms.len() & !1);
@@ -570,12 +574,12 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// A sum, if there is one already, and another term.
+    /// Adds a term to a sum, if there is one already.
     fn add_term(&mut self, sum: Option<Value>, id: Id, weight: f64) -> Value {
         let value = self.id(id);
         match sum {
             None if weight == 1.0 => value,
-            // From 0 on, so that −0 does not appear.
+            // The product is added to 0, so that −0 does not appear.
             None => {
                 let zero = self.constant(0.0);
                 self.multiply_add(value, weight, zero)

@@ -1,23 +1,23 @@
-//! What a region changes, and what it needs of what it is given.
+//! Finds the fields of `z` that a code region changes, and those whose values it needs.
 
 use super::region::Chain;
 use super::shape::Known;
 use super::symbolic::{Op, Sym, Trail};
 use crate::network::Field;
 
-/// Of a region's chains, what must be taken from and put back to `z`.
+/// The fields that the chains of a code region must take from `z` and put back.
 #[derive(Debug)]
 pub(super) struct Liveness {
-    /// For each field whether some chain changes it.
+    /// For each field, whether some chain changes it.
     pub(super) changed: Vec<bool>,
-    /// For each chain, the fields whose values at its beginning are needed.
+    /// For each chain and each field, whether the value of the field at the beginning of the chain is needed.
     pub(super) needed: Vec<Vec<bool>>,
 }
 
 impl Liveness {
-    /// Of the first `carried` fields, those that no chain changes stay in memory; of all others, what
-    /// is put back is needed. Marks what is used in each trail. `None` if that takes more rounds than
-    /// there are chains and fields.
+    /// Finds what chains change and need, and marks what is used in each trail. Those of the first `carried`
+    /// fields that no chain changes stay in memory; all other fields are put back, so their values are
+    /// needed. Returns `None` if this takes more rounds than there are chains and fields.
     pub(super) fn new(chains: &[Chain], trails: &mut [Trail], carried: usize) -> Option<Self> {
         let fields = trails[0].out.len();
         let mut changed = vec![false; fields];
@@ -47,7 +47,7 @@ impl Liveness {
         Some(liveness)
     }
 
-    /// What is needed of `z` after a chain, by its successors and by whoever finds it in memory.
+    /// Returns the symbols of `z` after a chain that are needed by its successors or in memory on exit.
     fn put_back(&self, chain: &Chain, chains: &[Chain], trail: &Trail, carried: usize) -> Vec<Sym> {
         let mut wanted: Vec<_> =
             (0..trail.out.len()).map(|field| field >= carried || self.changed[field]).collect();
@@ -57,7 +57,7 @@ impl Liveness {
         trail.out.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(out, _)| *out).collect()
     }
 
-    /// Calls `f` with the fields that a chain needs.
+    /// Calls `f` with the fields that a chain needs and that are the first of their class.
     pub(super) fn needed_first(&self, index: usize, chain: &Chain, mut f: impl FnMut(Field)) {
         for (field, known) in chain.shape.known().into_iter().enumerate() {
             if self.needed[index][field] && known == Known::Distance(field as Field, 0.0) {

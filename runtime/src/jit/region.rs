@@ -1,8 +1,8 @@
-//! Which packets are compiled together: the hot packets around one, as chains of experts.
+//! Finds the packets that are compiled together: the hot packets around a given one, as chains of experts.
 //!
-//! A chain is a run of experts that lead to one another by constant. The interpreter has seen where
-//! each chain goes; chains that go to one another often make a region, which becomes one native
-//! function, loops and all.
+//! A chain is a sequence of experts, each of which leads to the next by a constant. The interpreter has seen
+//! where each chain goes; hot chains that go to one another make a code region, which becomes one native
+//! function, loops included.
 
 use rustc_hash::FxHashMap;
 
@@ -15,13 +15,14 @@ use crate::tokens::{TokenEnds, constant_next, constant_targets};
 use crate::trace::RegionHint;
 use crate::waits::Waits;
 
-/// Most steps of the chains of a region.
+/// A code region whose chains have this many steps is full: no further chains are added.
 const MAX_STEPS: usize = 400;
 
-/// How often the chains of a region are followed to find their shapes, on average. No program comes near.
+/// Maximum number of times that each chain of a code region is followed to find the shapes, on average. No
+/// program comes near it.
 const MAX_ROUNDS: usize = 32;
 
-/// Steps of the longest chain: so many must be left to run where one is entered.
+/// Returns the number of steps of the longest chain: so many must be left to run when a chain is entered.
 pub(super) fn longest(chains: &[Chain]) -> i64 {
     chains.iter().map(|chain| chain.experts.len()).max().unwrap_or(0) as i64
 }
@@ -29,37 +30,38 @@ pub(super) fn longest(chains: &[Chain]) -> i64 {
 /// A chain of experts and where it goes.
 #[derive(Debug)]
 pub(super) struct Chain {
-    /// Its experts; the first is the packet's.
+    /// Its experts; the packet begins with the first one.
     pub(super) experts: Vec<ExpertId>,
-    /// Tokens that end in it.
+    /// Number of tokens that end in it.
     pub(super) tokens: u64,
-    /// Chains of the region that it was seen to go to, by index and first expert. It may go
+    /// Chains of the code region that it was seen to go to, by index and first expert. It may go
     /// elsewhere, too.
     pub(super) successors: Vec<(usize, ExpertId)>,
-    /// The shape of `z` at its beginning: what its predecessors in the region agree on.
+    /// The shape of `z` at its beginning: what its predecessors in the code region agree on.
     pub(super) shape: Shape,
-    /// For each field of `z` whether the first step makes any use of it.
+    /// For each field of `z`, whether the first step makes any use of it.
     pub(super) relevant: Vec<bool>,
     /// Whether the first step may have to wait for input.
     pub(super) may_wait: bool,
 }
 
-/// What region formation looks at.
+/// What is known of a program when code regions are formed.
 pub(super) struct Program<'a> {
     pub(super) network: &'a Network,
     pub(super) ends: &'a TokenEnds,
     /// Decoded experts, with what the interpreter has seen of them.
-    pub(super) code: &'a [Option<Box<Decoded>>],
+    pub(super) decoded: &'a [Option<Box<Decoded>>],
     /// Whether a region of the trace has cells of bytes.
     pub(super) is_byte: &'a dyn Fn(RegionHint) -> bool,
-    /// Steps that may have to wait: chains begin there.
+    /// Steps that may have to wait for input: each begins a chain.
     pub(super) waits: Option<&'a Waits>,
-    /// Whether a packet next to a hot one is hot itself and may be compiled (again).
+    /// Whether a packet next to a hot one counts as hot and may be compiled (again).
     pub(super) is_warm: &'a dyn Fn(ExpertId) -> bool,
 }
 
 impl Program<'_> {
-    /// The region of the hot packet at `expert`, where `z` is now as given. `None` if it would be too large.
+    /// Returns the code region of the hot packet that begins with `expert`, as chains; `z` is the current
+    /// one. Returns `None` if the code region would be too large.
     pub(super) fn region(&self, expert: ExpertId, z: &[f64]) -> Option<Vec<Chain>> {
         let is_small =
             self.network.ports.fields() <= MAX_COMPILED_FIELDS && self.terms(expert) <= MAX_COMPILED_TERMS;
@@ -71,14 +73,14 @@ impl Program<'_> {
         Some(chains)
     }
 
-    /// Number of terms of an expert's rows.
+    /// Returns the number of terms of an expert's equations.
     fn terms(&self, e: ExpertId) -> usize {
-        self.network.experts.equations(e).map(|row| row.sources.len()).sum()
+        self.network.experts.equations(e).map(|equation| equation.sources.len()).sum()
     }
 
-    /// The code of a chain.
+    /// Returns the straight-line code of a chain.
     pub(super) fn trail(&self, chain: &Chain) -> Trail {
-        follow(self.network, self.code, &chain.shape, &chain.experts, self.is_byte)
+        follow(self.network, self.decoded, &chain.shape, &chain.experts, self.is_byte)
     }
 
     fn is_warm(&self, e: ExpertId) -> bool {
@@ -120,12 +122,12 @@ impl Program<'_> {
         chains
     }
 
-    /// The fields that an expert's step makes use of.
+    /// Returns for each field whether an expert's step makes use of it.
     fn relevant(&self, e: ExpertId) -> Vec<bool> {
         let ports = &self.network.ports;
         let mut relevant = vec![true; ports.fields()];
         relevant[usize::from(ports.n(0))..usize::from(ports.k(0))].fill(false);
-        for &source in self.network.experts.equations(e).flat_map(|row| row.sources) {
+        for &source in self.network.experts.equations(e).flat_map(|equation| equation.sources) {
             let fields = match ports.source_kind(source) {
                 (SourceKind::One | SourceKind::S, _) => continue,
                 (SourceKind::R, i) => [ports.q(i); 2],
@@ -139,16 +141,16 @@ impl Program<'_> {
         relevant
     }
 
-    /// The experts of the chain of a packet, and those that it was seen to go to.
+    /// Returns the experts of the chain of a packet, and the experts that it was seen to go to.
     fn chain(&self, head: ExpertId) -> (Vec<ExpertId>, Vec<ExpertId>) {
         let mut experts = vec![head];
         let mut last = head;
         let mut terms = self.terms(head);
         loop {
             let Some(next) = constant_next(self.network, last) else {
-                let targets = match self.code[last as usize].as_deref() {
-                    Some(code) => code.targets.as_slice().to_vec(),
-                    // If it was never visited: wherever its weights can lead.
+                let targets = match self.decoded[last as usize].as_deref() {
+                    Some(decoded) => decoded.targets.as_slice().to_vec(),
+                    // The expert was never visited: take all experts that its weights can lead to.
                     None => constant_targets(self.network, last),
                 };
                 return (experts, targets);
@@ -163,13 +165,13 @@ impl Program<'_> {
         }
     }
 
-    /// Finds what is known of `z` at the beginning of each chain: the weakest of what holds after
-    /// its predecessors.
+    /// Finds what is known of `z` at the beginning of each chain: what holds after each of its predecessors.
     ///
-    /// The first chain is also entered from outside. There a constant is assumed if it is one now,
-    /// and all predecessors in the region make it so: that is known once the others' shapes are.
+    /// The first chain is also entered from outside. There, a field is assumed to be constant if it has that
+    /// value now and all predecessors in the code region give it that value. Whether they do is known once
+    /// the shapes of the other chains are known.
     ///
-    /// `None` if that takes too long.
+    /// Returns `None` if this takes too long.
     fn shapes(&self, chains: &mut [Chain], z: &[f64]) -> Option<()> {
         let from_outside = self.first_shape(z, None);
         if let Some(from_inside) = self.propagate(chains, from_outside)? {
@@ -179,8 +181,9 @@ impl Program<'_> {
         Some(())
     }
 
-    /// Gives each chain its shape, for a shape that the first is entered with from outside. Returns
-    /// the shape that it is entered with from inside, if it is; `None` if there is no end to it.
+    /// Gives each chain its shape, given the shape with which the first chain is entered from outside.
+    /// Returns the shape with which the first chain is entered from inside, if it is, or `None` if this takes
+    /// too long.
     fn propagate(&self, chains: &mut [Chain], first: Shape) -> Option<Option<Shape>> {
         let mut shapes = vec![None; chains.len()];
         shapes[0] = Some(first);
@@ -210,10 +213,10 @@ impl Program<'_> {
         Some(into_first.filter_map(|(_, after)| after).reduce(|a, b| a.meet(&b)))
     }
 
-    /// The shape that the region is entered with from outside, from one example, and from the shape
-    /// that its first packet is entered with from inside. Carried values may be anything, unless
-    /// they are confirmed to be 0; of the others, queries may be what they are now: what is not
-    /// confirmed falls away where the two shapes meet.
+    /// Returns the shape with which the code region is entered from outside, given one example of `z` and the
+    /// shape with which its first packet is entered from inside. Carried values may be anything, unless they
+    /// are confirmed to be 0. The other fields, such as queries, are assumed to be what they are now: what is
+    /// not confirmed is dropped where the two shapes meet.
     fn first_shape(&self, z: &[f64], inside: Option<&Shape>) -> Shape {
         let known = inside.map(Shape::known);
         Shape::new(z.iter().enumerate().map(|(field, &value)| {

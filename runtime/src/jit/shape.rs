@@ -1,9 +1,9 @@
 //! What is known of `z` where a packet begins: which fields are constant, and which differ from one
 //! another by a constant.
 //!
-//! Fields fall into classes. Within a class, fields keep constant distances; class 0 contains a
-//! constant, so that all its fields are known. Where packets meet, what both predecessors know is
-//! kept: the queries of four adjacent bytes stay adjacent, whichever way the packet is reached.
+//! Fields fall into classes. The fields of a class keep constant distances from one another; those of class 0
+//! are themselves constant. Where a packet has several predecessors, what is known after each of them
+//! is kept: the queries of four adjacent bytes stay adjacent, whichever way the packet is reached.
 
 use rustc_hash::FxHashMap;
 
@@ -12,23 +12,24 @@ use crate::network::Field;
 /// A partition of the fields of `z` into classes of constant distance.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Shape {
-    /// For each field its class and its distance from the class's first field, in class 0 from 0.
+    /// For each field, its class and its distance from the first field of the class. In class 0, the distance
+    /// is from 0.
     fields: Vec<(u32, f64)>,
 }
 
 /// What a shape says of a field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Known {
-    /// It has this value.
+    /// The field has this value.
     Constant(f64),
-    /// It is that field, which is the first of its class, plus a constant.
+    /// The field is the given field, which is the first of its class, plus a constant.
     Distance(Field, f64),
 }
 
-/// Class of what is constant.
+/// Class of the fields that are constant.
 pub(super) const CONSTANT: u32 = 0;
 
-/// Which fields are of one class.
+/// Key of a class: fields with equal keys are of one class, except that each `Alone` has a class of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key {
     Constant,
@@ -36,13 +37,13 @@ enum Key {
     Alone,
 }
 
-/// Whether the distance to another such number is exact, and at most 2^52.
+/// Returns whether the distance to another such number is exact, and at most 2^52.
 pub(super) fn is_distance(offset: f64) -> bool {
     offset.abs() <= (1u64 << 51) as f64
 }
 
 impl Shape {
-    /// From a class and an offset for each field: fields of a class differ as their offsets do,
+    /// Makes a shape from a class and an offset for each field: fields of a class differ as their offsets do;
     /// offsets in class 0 are values.
     pub(super) fn new(offsets: impl IntoIterator<Item = (u32, f64)>) -> Self {
         Self::from_keys(offsets.into_iter().map(|(class, offset)| {
@@ -55,7 +56,7 @@ impl Shape {
         }))
     }
 
-    /// What holds in both.
+    /// Returns the shape of what holds in both shapes.
     pub(super) fn meet(&self, other: &Shape) -> Shape {
         let pairs = self.fields.iter().zip(&other.fields);
         Self::from_keys(pairs.map(|(&(a, x), &(b, y))| {
@@ -90,7 +91,7 @@ impl Shape {
         Shape { fields: fields.collect() }
     }
 
-    /// What is known of each field, in order.
+    /// Returns what is known of each field, in order.
     pub(super) fn known(&self) -> Vec<Known> {
         let mut first = vec![None; self.fields.len() + 1];
         let known = self.fields.iter().enumerate().map(|(field, &(class, offset))| {

@@ -1,33 +1,35 @@
 //! A chain of experts as one piece of straight-line code over symbols.
 //!
-//! [`follow`] takes the steps of a chain with symbols in place of numbers: what each row adds up,
-//! which keys are read and written and by which constant they are apart. Constants are folded,
-//! copies vanish, equal sums are one. The weights are all that it looks at.
+//! [`follow`] takes the steps of a chain with symbols instead of numbers: it finds what each equation adds
+//! up, which keys are read and written, and which keys differ by a constant. Constants are folded, copies
+//! vanish, equal sums become one. It looks at nothing but the weights.
 //!
 //! # Why every number is the one that the map gives
 //!
-//! Of the steps that it follows it assumes what rule 1 of the certificate says, and nothing else: all
-//! numbers are integers (see [`is_integral`]), and each row, evaluated on the numbers of the step, gives the
-//! same number in any order of summation, because all its products and partial sums are float64s; so
-//! do products of units. It reads no declared interval. So it holds for a network without a certificate, too,
-//! for as long as its steps are exact one by one, which [`exact`](crate::exact) checks.
+//! Of the steps that it follows, this module assumes what rule 1 of the certificate says, and nothing else:
+//! all numbers are integers (see [`is_integral`]), and each equation, evaluated on the numbers of the step,
+//! gives the same number in any order of summation, because all its products and partial sums are float64s.
+//! The products of units are float64s, too. It reads no declared interval. So the argument holds for a
+//! network without a certificate, too, as long as each of its steps is exact, which [`exact`](crate::exact)
+//! checks.
 //!
 //! Every [`Sym`] of a field is then the exact number that the field has: `base + offset` as real numbers,
-//! with a `base` that is one of the map's own numbers or partial sums, so a float64. These are all
-//! the places where numbers are added up in another way than the map does:
+//! where `base` is one of the map's own numbers or partial sums, so it is a float64. Only in the following
+//! cases are numbers added up in another way than the map does it:
 //!
-//! - *The terms of one row* are added in another order, its constants first folded, a word in place of its
-//!   bytes ([`combine_bytes`]). All of them are partial sums of the row.
+//! - *The terms of one equation* are added in another order: its constants are folded first, and a word
+//!   replaces its bytes ([`combine_bytes`]). All sums on the way are partial sums of the equation.
 //! - *A copy plus a constant* of a value plus a constant adds the two constants at once. The sum of the
-//!   constants is checked to be exact, here; `base + offset` is then one sum of two float64s, whose exact
-//!   result is the field's number and so a float64: it is not rounded, although
-//!   the number between them does not appear any more.
-//! - *A short sum takes its constant in* ([`Follower::plain`]) only where one row of the map has both. A sum
-//!   of two terms may be exact only because they cancel, and would be rounded with a third.
-//! - *A product with a known factor* is a sum of one term: the same product.
+//!   constants is checked here to be exact; `base + offset` is then one sum of two float64s, whose exact
+//!   result is the field's number and so a float64: it is not rounded, although the number in between is not
+//!   computed any more.
+//! - *A short sum includes its constant* ([`Follower::plain`]) only where one equation of the map has both. A
+//!   sum of two terms may be exact only because they cancel, and would be rounded with a third.
+//! - *A product with a known factor* becomes a sum of one term: the same product.
 //!
-//! Where constants of a row are not exact, which rule 1 excludes but for gates that are rounded anyway,
-//! the equation is kept as the map has it ([`Op::Equation`]). Equations are never multiplied out, weights never added.
+//! If the constants of an equation cannot be added exactly, which rule 1 allows only for gates that are
+//! rounded anyway, the equation is kept as the map has it ([`Op::Equation`]). Equations are never multiplied
+//! out, and weights are never added.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::hash_map::Entry;
@@ -45,9 +47,9 @@ pub(super) type Id = u32;
 /// A constant, or a value plus a constant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sym {
-    /// The value, if it is not constant.
+    /// The value, if the symbol is not constant.
     pub(super) base: Option<Id>,
-    /// What is added.
+    /// The constant.
     pub(super) offset: f64,
 }
 
@@ -62,7 +64,7 @@ impl Sym {
         Sym { base: Some(id), offset: 0.0 }
     }
 
-    /// Its value if it is constant.
+    /// Returns the constant, if the symbol is one.
     pub(super) fn as_constant(self) -> Option<f64> {
         self.base.is_none().then_some(self.offset)
     }
@@ -83,15 +85,15 @@ pub(super) enum Op {
     Product(Id, Id),
     /// A sum of weighted values and a constant, in any order.
     Sum(Box<[(Id, f64)]>, f64),
-    /// A row as the map has it, term by term.
+    /// An equation as the map has it, term by term.
     Equation(Box<[(Sym, f64)]>),
-    /// ⌊relu(·)⌋; whether the floor and whether the positive part do anything.
+    /// ⌊relu(·)⌋, or the part of it that has an effect.
     Gate {
-        /// What is quantized.
+        /// The number that is quantized.
         of: Sym,
-        /// Whether it may be a fraction.
+        /// Whether the number may be a fraction, so that the floor has an effect.
         floor: bool,
-        /// Whether it may be negative.
+        /// Whether the number may be negative, so that the relu has an effect.
         relu: bool,
     },
 }
@@ -112,14 +114,15 @@ pub(super) struct Read {
     pub(super) hint: RegionHint,
 }
 
-/// Adjacent bytes that rows combine by powers of 256, low byte first: reads of the same step.
+/// Adjacent bytes, low byte first, which are reads of the same step. Equations can combine them by powers of
+/// 256.
 #[derive(Clone, Debug)]
 pub(super) struct Word {
     pub(super) id: Id,
     pub(super) reads: Vec<usize>,
 }
 
-/// What a step does to the trace, in this order.
+/// The accesses of a step to the trace, in this order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Effects {
     pub(super) appends: Vec<Append>,
@@ -127,17 +130,18 @@ pub(super) struct Effects {
     pub(super) words: Vec<Word>,
 }
 
-/// A chain's code.
+/// The straight-line code of a chain.
 #[derive(Debug, Default)]
 pub(super) struct Trail {
+    /// For each value, how it is made.
     pub(super) ops: Vec<Op>,
-    /// For each step.
+    /// For each step, its accesses to the trace.
     pub(super) effects: Vec<Effects>,
     /// All of `z` after the chain.
     pub(super) out: Vec<Sym>,
     /// The next expert, not clamped.
     pub(super) next: Sym,
-    /// Which values anything depends on.
+    /// For each value, whether it is needed.
     pub(super) used: Vec<bool>,
 }
 
@@ -147,24 +151,24 @@ impl Default for Sym {
     }
 }
 
-/// Whether all that a network can compute are integers, infinities and NaN: no row but a gate's
-/// has a fraction for a weight, no table or first row holds one.
+/// Returns whether a network can compute nothing but integers, infinities and NaN: no weight is a fraction
+/// except in equations of gates, and no table or first row holds a fraction.
 ///
-/// Sums and products of integers are integers also where they are rounded, and gates are floors.
+/// Sums and products of integers are integers even where they are rounded, and gates are floors.
 pub(super) fn is_integral(network: &Network) -> bool {
     let integral = |x: f64| x.fract() == 0.0;
-    let row = |row: Equation<'_>| {
-        network.ports.kind(row.field).0 == FieldKind::N || row.weights.iter().all(|w| integral(*w))
+    let makes_integer = |equation: Equation<'_>| {
+        network.ports.kind(equation.field).0 == FieldKind::N || equation.weights.iter().all(|w| integral(*w))
     };
     network.lookup.iter().all(|x| integral(*x))
         && network.first_rows.iter().all(|(_, x)| integral(*x))
-        && (0..network.experts.len() as ExpertId).all(|e| network.experts.equations(e).all(row))
+        && (0..network.experts.len() as ExpertId).all(|e| network.experts.equations(e).all(makes_integer))
 }
 
 /// Follows a chain of experts from a known shape of `z`.
 pub(super) fn follow(
     network: &Network,
-    code: &[Option<Box<Decoded>>],
+    decoded: &[Option<Box<Decoded>>],
     shape: &Shape,
     experts: &[ExpertId],
     is_byte: &dyn Fn(RegionHint) -> bool,
@@ -180,12 +184,12 @@ pub(super) fn follow(
     let known = shape.known();
     let mut z: Vec<_> = known.iter().map(|known| follower.field(*known)).collect();
     for &e in experts {
-        z = follower.step(&z, e, code[e as usize].as_deref());
+        z = follower.step(&z, e, decoded[e as usize].as_deref());
     }
     follower.finish(z)
 }
 
-/// Key of a value: equal keys make equal values.
+/// Key of a value: values with equal keys are equal.
 #[derive(PartialEq, Eq, Hash)]
 enum Key {
     Field(Field),
@@ -200,7 +204,7 @@ struct Follower<'a> {
     is_byte: &'a dyn Fn(RegionHint) -> bool,
     trail: Trail,
     ids: FxHashMap<Key, Id>,
-    /// Sums and the bits of constants that one row of the map adds to them.
+    /// Pairs of a sum and a constant (its bits) that are added in one equation of the map.
     own: FxHashSet<(Id, u64)>,
     /// For each value, whether it cannot be negative.
     nonnegative: Vec<bool>,
@@ -234,23 +238,23 @@ impl Follower<'_> {
         }
     }
 
-    /// One step: the new `z`, with the next expert last.
-    fn step(&mut self, z: &[Sym], e: ExpertId, code: Option<&Decoded>) -> Vec<Sym> {
+    /// Follows one step and returns the new `z`, with the next expert last.
+    fn step(&mut self, z: &[Sym], e: ExpertId, decoded: Option<&Decoded>) -> Vec<Sym> {
         let ports = &self.network.ports;
         self.trail.effects.push(Effects::default());
-        self.appends(z, e, code);
+        self.appends(z, e, decoded);
         let mut y = vec![Sym::ZERO; ports.sources()];
         y[usize::from(Ports::ONE)] = Sym::constant(1.0);
         for i in 0..ports.carried {
             y[usize::from(ports.ys(i))] = z[usize::from(ports.s(i))];
         }
         let mut used = vec![false; ports.sources()];
-        for source in self.network.experts.equations(e).flat_map(|row| row.sources) {
+        for source in self.network.experts.equations(e).flat_map(|equation| equation.sources) {
             used[usize::from(*source)] = true;
         }
         for (source, y) in y.iter_mut().enumerate().filter(|(source, _)| used[*source]) {
             match ports.source_kind(source as u16) {
-                (SourceKind::R, i) => *y = self.read(z[usize::from(ports.q(i))], i, e, code),
+                (SourceKind::R, i) => *y = self.read(z[usize::from(ports.q(i))], i, e, decoded),
                 (SourceKind::W, i) => *y = self.lookup(z[usize::from(ports.t(i))]),
                 (SourceKind::U, i) => {
                     *y = self.product(z[usize::from(ports.n(i))], z[usize::from(ports.v(i))])
@@ -260,10 +264,10 @@ impl Follower<'_> {
         }
         let words = self.adjacent_bytes();
         let mut next = vec![Sym::ZERO; ports.fields() + 1];
-        for row in self.network.experts.equations(e) {
-            let is_gate = ports.kind(row.field).0 == FieldKind::N;
-            let sum = self.row(&row, &y, &words);
-            next[usize::from(row.field)] = if is_gate { self.gate(sum, &row) } else { sum };
+        for equation in self.network.experts.equations(e) {
+            let is_gate = ports.kind(equation.field).0 == FieldKind::N;
+            let sum = self.equation(&equation, &y, &words);
+            next[usize::from(equation.field)] = if is_gate { self.gate(sum, &equation) } else { sum };
         }
         next
     }
@@ -272,27 +276,27 @@ impl Follower<'_> {
         self.trail.effects.last_mut().expect("a step pushes its effects first")
     }
 
-    fn appends(&mut self, z: &[Sym], e: ExpertId, code: Option<&Decoded>) {
+    fn appends(&mut self, z: &[Sym], e: ExpertId, decoded: Option<&Decoded>) {
         let ports = &self.network.ports;
         for i in 0..ports.rows {
             let key = z[usize::from(ports.k(i))];
             if key.as_constant().is_some_and(|key| self.region(key).is_none()) {
                 continue;
             }
-            let seen = code.map(|code| code.row_hints[usize::from(i)]);
+            let seen = decoded.map(|decoded| decoded.row_hints[usize::from(i)]);
             let hint = seen.unwrap_or_else(|| self.declared_region(e, ports.k(i)));
             let value = z[usize::from(ports.x(i))];
             self.effects().appends.push(Append { key, value, hint });
         }
     }
 
-    /// Region of a constant key.
+    /// Returns the region of a constant key.
     fn region(&self, key: f64) -> Option<usize> {
         key_of(key).and_then(|key| self.network.region_of(key))
     }
 
-    /// Where the declared interval of a field ends, for ports that have met no region yet. A guess, as
-    /// every hint: it only chooses which comparison is made first.
+    /// Returns the region at an end of the declared interval of a field, for ports that have accessed no
+    /// region yet. This is a guess, as is every hint: it only chooses the comparison that is made first.
     fn declared_region(&self, e: ExpertId, field: Field) -> RegionHint {
         let certificate = &self.network.certificate;
         if certificate.field_end.is_empty() {
@@ -303,9 +307,9 @@ impl Follower<'_> {
         region(hi).or_else(|| region(lo)).and_then(|region| region.try_into().ok())
     }
 
-    fn read(&mut self, query: Sym, port: u16, e: ExpertId, code: Option<&Decoded>) -> Sym {
-        let mut hint = match code {
-            Some(code) => code.reads.iter().find(|read| read.port == port).and_then(|read| read.hint),
+    fn read(&mut self, query: Sym, port: u16, e: ExpertId, decoded: Option<&Decoded>) -> Sym {
+        let mut hint = match decoded {
+            Some(decoded) => decoded.reads.iter().find(|read| read.port == port).and_then(|read| read.hint),
             None => self.declared_region(e, self.network.ports.q(port)),
         };
         if let Some(key) = query.as_constant() {
@@ -352,17 +356,17 @@ impl Follower<'_> {
         Sym::value(self.sum(vec![(id, weight)], 0.0))
     }
 
-    /// A value that is a symbol's, constant included.
+    /// Returns a value that is all of a symbol, its constant included.
     ///
     /// # Panics
     ///
-    /// If it is constant.
+    /// If the symbol is constant.
     fn plain(&mut self, sym: Sym) -> Id {
         let base = sym.base.expect("constants are folded");
         if sym.offset == 0.0 {
             return base;
         }
-        // A short sum takes the constant in instead of a further addition, if they are one row.
+        // A short sum includes the constant, which saves an addition, if one equation has both.
         match &self.trail.ops[base as usize] {
             Op::Sum(terms, 0.0) if terms.len() <= 2 && self.own.contains(&(base, sym.offset.to_bits())) => {
                 let terms = terms.to_vec();
@@ -379,10 +383,10 @@ impl Follower<'_> {
         self.intern(Key::Sum(key, constant.to_bits()), Op::Sum(terms.into(), constant), nonnegative)
     }
 
-    fn row(&mut self, row: &Equation<'_>, y: &[Sym], words: &[(Vec<Id>, Id)]) -> Sym {
+    fn equation(&mut self, equation: &Equation<'_>, y: &[Sym], words: &[(Vec<Id>, Id)]) -> Sym {
         let mut constant = 0.0;
         let mut terms = Vec::new();
-        for (source, &weight) in row.sources.iter().zip(row.weights) {
+        for (source, &weight) in equation.sources.iter().zip(equation.weights) {
             let value = y[usize::from(*source)];
             let Some(known) = value.as_constant() else {
                 terms.push((value, weight));
@@ -390,7 +394,7 @@ impl Follower<'_> {
             };
             let Some(sum) = exact_product(weight, known).and_then(|product| exact_sum(constant, product))
             else {
-                return self.equation_of_map(row, y);
+                return self.equation_of_map(equation, y);
             };
             constant = sum;
         }
@@ -404,7 +408,8 @@ impl Follower<'_> {
         }
         let mut terms: Vec<_> = terms.into_iter().map(|(y, weight)| (self.plain(y), weight)).collect();
         combine_bytes(&mut terms, words);
-        // Plain terms first, they cost less; then in the order in which values are made.
+        // Terms of weight 1 come first, as they cost less; then terms are in the order in which values are
+        // made.
         terms.sort_by_key(|(id, weight)| (*weight != 1.0, *id));
         match terms[..] {
             [] => Sym::constant(constant),
@@ -417,10 +422,10 @@ impl Follower<'_> {
         }
     }
 
-    /// A row whose constants cannot be added without rounding: in the order of the map.
-    fn equation_of_map(&mut self, row: &Equation<'_>, y: &[Sym]) -> Sym {
+    /// Adds up an equation in the order of the map, as its constants cannot be added without rounding.
+    fn equation_of_map(&mut self, equation: &Equation<'_>, y: &[Sym]) -> Sym {
         let terms: Vec<_> =
-            row.sources.iter().zip(row.weights).map(|(s, w)| (y[usize::from(*s)], *w)).collect();
+            equation.sources.iter().zip(equation.weights).map(|(s, w)| (y[usize::from(*s)], *w)).collect();
         let constants = terms.iter().map(|(y, weight)| Some((y.as_constant()?, weight)));
         match constants.collect::<Option<Vec<_>>>() {
             Some(known) => Sym::constant(known.iter().fold(0.0, |sum, (y, weight)| sum + *weight * y)),
@@ -428,25 +433,26 @@ impl Follower<'_> {
         }
     }
 
-    fn gate(&mut self, sum: Sym, row: &Equation<'_>) -> Sym {
+    fn gate(&mut self, sum: Sym, equation: &Equation<'_>) -> Sym {
         if let Some(sum) = sum.as_constant() {
             return Sym::constant(quantized_gate(sum));
         }
         let base = self.plain(sum);
-        // With integers for weights the sum is one, since all numbers are.
-        let floor = row.weights.iter().any(|w| w.fract() != 0.0);
-        // What is made of gates and positive weights alone is not negative, rounded or not.
+        // If the weights are integers, the sum is an integer, since all numbers are.
+        let floor = equation.weights.iter().any(|w| w.fract() != 0.0);
+        // A sum of gates with positive weights alone is not negative, rounded or not.
         let relu = !self.nonnegative[base as usize];
         if !floor && !relu {
             return Sym::value(base);
         }
-        // The floor of equal sums is equal: whether it is needed depends on the weights alone.
+        // Equal sums with equal `floor` have equal gates. Whether the floor is needed depends on the weights
+        // alone.
         let op = Op::Gate { of: Sym::value(base), floor, relu };
         Sym::value(self.intern(Key::Gate(base, u64::from(floor)), op, true))
     }
 
-    /// Runs of adjacent bytes among the reads of the step, as one value each: the reads' values,
-    /// and the value of the word.
+    /// Finds runs of adjacent bytes among the reads of the step, and makes a word of each. Returns the values
+    /// of the reads of each run and the value of its word.
     fn adjacent_bytes(&mut self) -> Vec<(Vec<Id>, Id)> {
         let effects = self.effects().clone();
         let mut words = Vec::new();
@@ -468,7 +474,7 @@ impl Follower<'_> {
         words
     }
 
-    /// The code. What of it is used is not marked yet.
+    /// Returns the code. The values that are used are not marked yet.
     fn finish(self, mut z: Vec<Sym>) -> Trail {
         let mut trail = self.trail;
         trail.next = z.pop().unwrap_or(Sym::ZERO);
@@ -479,9 +485,9 @@ impl Follower<'_> {
 
 /// Replaces bytes that are combined by powers of 256 by their word.
 ///
-/// Where they are read from a region of bytes, the word is below 2^32. Where not, the runtime reads them one
-/// by one ([`call_read`](super::emit::Emitter::call_read)) and their sum, times `low`, is a partial sum of the
-/// row. That is exact by rule 1, and a number that is exact when multiplied is exact itself.
+/// If the bytes are read from a region of bytes, the word is below 2^32. If not, the runtime reads them one
+/// by one ([`call_read`](super::emit::Emitter::call_read)), and their sum times `low` is a partial sum of the
+/// equation. This product is exact by rule 1, and a number whose product is exact is exact itself.
 fn combine_bytes(terms: &mut Vec<(Id, f64)>, words: &[(Vec<Id>, Id)]) {
     for (bytes, word) in words {
         let weight = |byte: &Id| {
@@ -501,7 +507,7 @@ fn combine_bytes(terms: &mut Vec<(Id, f64)>, words: &[(Vec<Id>, Id)]) {
 }
 
 impl Trail {
-    /// Marks what rows, the next expert and these further symbols depend on.
+    /// Marks the values that rows, the next expert and the `wanted` symbols depend on.
     pub(super) fn mark(&mut self, wanted: impl IntoIterator<Item = Sym>) {
         let rows = self.effects.iter().flat_map(|effects| &effects.appends);
         let roots = rows.flat_map(|row| [row.key, row.value]).chain(wanted).chain([self.next]);
@@ -509,7 +515,7 @@ impl Trail {
         for id in roots.filter_map(|sym| sym.base) {
             used[id as usize] = true;
         }
-        // Arguments come before what is made of them.
+        // Arguments come before the values that are made of them.
         for id in (0..self.ops.len()).rev() {
             if used[id] {
                 self.arguments(&self.ops[id], &mut |argument| used[argument as usize] = true);
@@ -534,7 +540,7 @@ impl Trail {
         }
     }
 
-    /// Whether a symbol is a field as it was at the beginning, where it was so known.
+    /// Returns whether a symbol is a field as it was at the beginning of the chain, where it was `known` so.
     pub(super) fn is_field(&self, sym: Sym, known: Known) -> bool {
         match known {
             Known::Constant(value) => sym.as_constant() == Some(value),
@@ -545,7 +551,7 @@ impl Trail {
         }
     }
 
-    /// The shape of `z` after the chain.
+    /// Returns the shape of `z` after the chain.
     pub(super) fn shape(&self) -> Shape {
         let class = |sym: &Sym| (sym.base.map_or(CONSTANT, |id| id + 1), sym.offset);
         Shape::new(self.out.iter().map(class))

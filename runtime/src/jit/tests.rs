@@ -1,4 +1,4 @@
-//! Machine code against the interpreter. Whole networks; the phases have their own tests.
+//! Compares machine code with the interpreter, on whole networks. The phases have their own tests.
 
 use super::shape::Known;
 use super::{NativePacket, NativeState};
@@ -7,8 +7,8 @@ use crate::tests::random::{Random, args, random_network, tame_network};
 use crate::tests::{PORTS, Writer, entry, memory, network, summing_loop, table, word};
 use crate::*;
 
-/// Compares with packets compiled early and late, in short and long slices. Returns how many steps
-/// machine code did.
+/// Compares with packets compiled early and late, in short and long slices. Returns the number of steps that
+/// machine code evaluated.
 fn compare(network: &Network, name: &str, args: &[Value], steps: u64) -> u64 {
     let compare = |(after, slice)| match compare_machine_code(network, name, args, steps, after, slice) {
         Ok(compiled) => compiled,
@@ -77,7 +77,7 @@ fn the_step_limit_is_exact_in_machine_code() {
 
 #[test]
 fn keys_and_queries_out_of_range_are_left_to_the_runtime() {
-    // Calls that make packets hot with keys in range, then others.
+    // The first calls make packets hot with keys in range; other keys follow.
     let (memory, table) = (memory(), table());
     let mut instances = [Some(3), None].map(|compile_after| {
         let new = |network| {
@@ -130,13 +130,13 @@ fn at_threshold_0_all_is_machine_code() {
     };
     let (args, steps) = ([word(1000)], 1 + 2 * 1001 + 1);
     let compiled = compare_machine_code(&network, "sum", &args, steps, 0, 1 << 20).unwrap();
-    // All but the last step, for which no budget is left.
+    // Machine code evaluates all but the last step, for which no budget is left.
     assert!(compiled >= steps - 2, "{compiled} of {steps}");
     let mut instance = Instance::with_config(&network, config(steps)).unwrap();
     assert_eq!(instance.invoke("sum", &args), Ok(vec![word(500_500)]));
 }
 
-/// [`memory`] behind so many other regions, and its global behind all.
+/// Returns [`memory`] with `count` other regions before its own, and its global after all of them.
 fn behind_regions(count: usize) -> Network {
     const GLOBAL: u64 = 200_000;
     let mut network = memory();
@@ -148,7 +148,7 @@ fn behind_regions(count: usize) -> Network {
     regions.append(&mut network.regions);
     regions.push(Region { first: GLOBAL, ..global });
     network.regions = regions;
-    // Its keys are in constants.
+    // The keys are constants in its equations.
     for (weight, source) in network.experts.weights.iter_mut().zip(&network.experts.sources) {
         if *source == Ports::ONE && *weight > 100.0 {
             *weight += shift as f64;
@@ -192,7 +192,7 @@ fn every_region_has_an_index_of_its_own() {
 
 #[test]
 fn regions_may_lie_anywhere() {
-    // Where a region's first key and 2^52 do not add up exactly, and close to there.
+    // First keys that cannot be added to 2^52 exactly, and others close to them.
     let first = |exponent: u32, more: u64| (1u64 << exponent) + more;
     for first in [first(51, 0), first(51, 1), first(52, 0), first(52, 3), first(53, 0) - (1 << 33)] {
         let mut network = memory();
@@ -251,7 +251,7 @@ fn distances_that_were_rounded_are_not_taken() {
 
 #[test]
 fn what_is_too_large_is_left_to_the_interpreter() {
-    // As many fields as there may be, all of them live; and a row of all of them.
+    // A network with up to the maximum number of fields, all of them live.
     let wide = |carried: u16, steps: u16| {
         let ports = Ports { carried, units: 1, reads: 1, lookups: 1, rows: 1 };
         let mut experts = Experts::default();
@@ -310,7 +310,7 @@ fn fractions_are_left_to_the_interpreter() {
 
 #[test]
 fn packets_may_be_long() {
-    // s1 counts in 150 steps, then a branch on s2, the rounds that are left.
+    // s1 counts the 150 steps of a round; then there is a branch on s2, the number of rounds that are left.
     let p = PORTS;
     let mut writer = Writer::new(2);
     let head = 2;
@@ -363,7 +363,7 @@ fn rows_of_large_regions_are_found_again() {
 
 #[test]
 fn what_a_packet_drops_is_0_in_the_next() {
-    // More targets than are remembered, so that some are regions of their own.
+    // There are more targets than are remembered, so that some become code regions of their own.
     let p = PORTS;
     let mut writer = Writer::new(2);
     let dispatch = writer.expert(&[(p.e(), &[(p.ys(1), 1.0), (Ports::ONE, 3.0)])]);

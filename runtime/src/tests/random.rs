@@ -1,5 +1,5 @@
-//! Random networks with small weights: all executors agree on every number of every step for as
-//! long as values stay exact; and damaged networks never panic.
+//! Random networks with small weights: all executors agree on every number of every step as long as
+//! values stay exact. Damaged networks never panic.
 
 use super::*;
 
@@ -26,8 +26,8 @@ impl Random {
 
 const VOCABULARY: u64 = 12;
 
-/// A row of up to three terms.
-fn row(random: &mut Random, ports: &Ports, kind: FieldKind) -> Vec<(Source, f64)> {
+/// Returns the terms of an equation: up to three and a constant.
+fn equation(random: &mut Random, ports: &Ports, kind: FieldKind) -> Vec<(Source, f64)> {
     let mut terms = std::collections::BTreeMap::new();
     for _ in 0..random.below(4) {
         let source = 1 + random.below(ports.sources() as u64 - 1) as Source;
@@ -49,8 +49,9 @@ fn row(random: &mut Random, ports: &Ports, kind: FieldKind) -> Vec<(Source, f64)
     terms.into_iter().collect()
 }
 
-/// A row whose value stays small, if what rows remember does: for long exact runs.
-fn tame_row(random: &mut Random, ports: &Ports, kind: FieldKind, index: u16) -> Vec<(Source, f64)> {
+/// Returns the terms of an equation whose value stays small if the values in the trace do, for long exact
+/// runs.
+fn tame_equation(random: &mut Random, ports: &Ports, kind: FieldKind, index: u16) -> Vec<(Source, f64)> {
     let small = |random: &mut Random| match random.below(3) {
         0 => ports.yr(random.below(ports.reads.into()) as u16),
         1 => ports.yw(random.below(ports.lookups.into()) as u16),
@@ -79,7 +80,7 @@ fn tame_row(random: &mut Random, ports: &Ports, kind: FieldKind, index: u16) -> 
             1 => vec![(small(random), 1.0), (ONE, constant - 4.0)],
             _ => vec![(ONE, 1.0)],
         },
-        // Four adjacent bytes, mostly.
+        // Mostly four adjacent bytes.
         FieldKind::Q | FieldKind::K => match random.below(9) {
             0 => vec![(ONE, random.pick(&[1.0, 9.0, 101.0, 103.0, 100_000.0]))],
             1 => vec![(ports.ys(1), 1.0)],
@@ -102,28 +103,28 @@ fn tame_row(random: &mut Random, ports: &Ports, kind: FieldKind, index: u16) -> 
     }
 }
 
-/// A network of random experts whose runs are long and exact.
+/// Returns a network of random experts whose runs are long and exact.
 pub(crate) fn tame_network(random: &mut Random) -> Network {
     let p = PORTS;
     let mut w = Writer::new(2);
     for _ in 2..VOCABULARY {
-        let mut rows = Vec::new();
+        let mut equations = Vec::new();
         for field in 0..=p.e() {
             let (kind, index) = p.kind(field);
             let terms = match kind {
                 FieldKind::S if !random.one_in(3) => vec![(p.ys(index), 1.0)],
                 FieldKind::K | FieldKind::X if random.one_in(2) => continue,
-                FieldKind::E => tame_row(random, &p, kind, index),
+                FieldKind::E => tame_equation(random, &p, kind, index),
                 _ if random.one_in(6) => continue,
-                _ => tame_row(random, &p, kind, index),
+                _ => tame_equation(random, &p, kind, index),
             };
-            // Two terms of one source are one.
+            // Terms with the same source are added.
             let mut sums = std::collections::BTreeMap::new();
             terms.into_iter().for_each(|(source, weight)| *sums.entry(source).or_insert(0.0) += weight);
-            rows.push((field, sums.into_iter().filter(|term| term.1 != 0.0).collect::<Vec<_>>()));
+            equations.push((field, sums.into_iter().filter(|term| term.1 != 0.0).collect::<Vec<_>>()));
         }
-        let rows: Vec<_> = rows.iter().map(|(field, terms)| (*field, &terms[..])).collect();
-        w.expert(&rows);
+        let equations: Vec<_> = equations.iter().map(|(field, terms)| (*field, &terms[..])).collect();
+        w.expert(&equations);
     }
     let first = 2 + random.below(VOCABULARY - 2) as ExpertId;
     let mut network = network(w.finish(), &[("f", entry(first, 3, 1))]);
@@ -133,12 +134,12 @@ pub(crate) fn tame_network(random: &mut Random) -> Network {
     network
 }
 
-/// A network of random experts. Most queries and keys are in regions, most values small.
+/// Returns a network of random experts. Most queries and keys are in regions, and most values are small.
 pub(crate) fn random_network(random: &mut Random) -> Network {
     let p = PORTS;
     let mut w = Writer::new(2);
     for _ in 2..VOCABULARY {
-        let mut rows = Vec::new();
+        let mut equations = Vec::new();
         for field in 0..=p.e() {
             let (kind, index) = p.kind(field);
             let terms = match kind {
@@ -149,12 +150,12 @@ pub(crate) fn random_network(random: &mut Random) -> Network {
                 }
                 FieldKind::E if random.one_in(20) => vec![(ONE, 1.0)],
                 _ if random.one_in(3) => continue,
-                _ => row(random, &p, kind),
+                _ => equation(random, &p, kind),
             };
-            rows.push((field, terms));
+            equations.push((field, terms));
         }
-        let rows: Vec<_> = rows.iter().map(|(field, terms)| (*field, &terms[..])).collect();
-        w.expert(&rows);
+        let equations: Vec<_> = equations.iter().map(|(field, terms)| (*field, &terms[..])).collect();
+        w.expert(&equations);
     }
     let first = 2 + random.below(VOCABULARY - 2) as ExpertId;
     let mut network = network(w.finish(), &[("f", entry(first, 3, 1))]);

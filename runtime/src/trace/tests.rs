@@ -52,7 +52,7 @@ fn latest_rows_are_listed() {
 #[test]
 fn hints_do_not_change_what_is_read() {
     let mut trace = trace();
-    // A hint may be that of another trace.
+    // The hint may come from another trace.
     let mut hint = Some(77);
     for (key, region) in [(2, 0), (12, 1), (3, 0), (3, 0), (9, 0), (13, 1)] {
         trace.append_hinted(key, 5.0, &mut hint);

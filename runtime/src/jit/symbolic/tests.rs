@@ -5,7 +5,7 @@ use crate::tests::{PORTS, Writer, adder, memory};
 
 const ONE: u16 = Ports::ONE;
 
-/// Follows experts from a `z` of which the carried fields may be anything and all others are 0.
+/// Follows experts from a `z` whose carried fields may be anything and whose other fields are 0.
 fn follow_from_carried(network: &Network, experts: &[ExpertId]) -> Trail {
     let shape = Shape::new((0..PORTS.fields() as u32).map(|field| {
         let carried = field < PORTS.carried.into();
@@ -14,23 +14,23 @@ fn follow_from_carried(network: &Network, experts: &[ExpertId]) -> Trail {
     let map = RegisterMap::new(network.ports);
     let decode = |e| {
         let mut decoded = Decoded::new(network, &map, e);
-        // As if all reads and rows had met the region of bytes.
+        // As if all reads had accessed the region of bytes.
         decoded.reads.iter_mut().for_each(|read| read.hint = Some(1));
         Some(Box::new(decoded))
     };
-    let code: Vec<_> = (0..network.experts.len() as ExpertId).map(decode).collect();
-    follow(network, &code, &shape, experts, &|hint| hint == Some(1))
+    let decoded: Vec<_> = (0..network.experts.len() as ExpertId).map(decode).collect();
+    follow(network, &decoded, &shape, experts, &|hint| hint == Some(1))
 }
 
-/// Follows two experts made of these rows.
-fn follow_rows(first: &[(Field, &[(u16, f64)])], second: &[(Field, &[(u16, f64)])]) -> Trail {
+/// Follows two experts made of these equations.
+fn follow_two(first: &[(Field, &[(u16, f64)])], second: &[(Field, &[(u16, f64)])]) -> Trail {
     let mut writer = Writer::new(2);
     let experts = [writer.expert(first), writer.expert(second)];
     let network = Network { ports: PORTS, experts: writer.finish(), ..memory() };
     follow_from_carried(&network, &experts)
 }
 
-/// Follows three experts made of these rows.
+/// Follows three experts made of these equations.
 fn follow_three(
     first: &[(Field, &[(u16, f64)])],
     second: &[(Field, &[(u16, f64)])],
@@ -46,7 +46,7 @@ fn out(trail: &Trail, field: Field) -> Sym {
     trail.out[usize::from(field)]
 }
 
-/// What a symbol's value is made by.
+/// Returns the operation that makes a symbol's value.
 fn op(trail: &Trail, sym: Sym) -> &Op {
     &trail.ops[sym.base.expect("it is not constant") as usize]
 }
@@ -54,7 +54,7 @@ fn op(trail: &Trail, sym: Sym) -> &Op {
 #[test]
 fn constants_are_folded() {
     let p = PORTS;
-    let trail = follow_rows(
+    let trail = follow_two(
         &[
             (p.n(0), &[(ONE, 2.5)]),
             (p.v(0), &[(ONE, 21.0)]),
@@ -88,11 +88,11 @@ fn adjacent_bytes_are_a_word() {
 
 #[test]
 fn bytes_with_other_weights_are_no_word() {
-    for (place, weight) in [(1, 255.0), (2, 65_537.0), (3, 2.0)] {
+    for (term, weight) in [(1, 255.0), (2, 65_537.0), (3, 2.0)] {
         let mut network = memory();
-        let word_row = network.experts.equation_range(3).start;
-        let terms = network.experts.term_range(word_row);
-        network.experts.weights[terms][place] = weight;
+        let word = network.experts.equation_range(3).start;
+        let terms = network.experts.term_range(word);
+        network.experts.weights[terms][term] = weight;
         let trail = follow_from_carried(&network, &[2, 3]);
         let Op::Sum(terms, _) = op(&trail, out(&trail, PORTS.s(1))) else { panic!("it is a sum") };
         assert!(terms.iter().any(|(_, w)| *w == weight), "{terms:?}");
@@ -102,7 +102,7 @@ fn bytes_with_other_weights_are_no_word() {
 #[test]
 fn constant_keys_in_no_region_read_0_and_are_no_rows() {
     let p = PORTS;
-    let trail = follow_rows(
+    let trail = follow_two(
         &[
             (p.q(0), &[(ONE, 60.0)]),
             (p.q(1), &[(ONE, 7.0)]),
@@ -123,13 +123,13 @@ fn constant_keys_in_no_region_read_0_and_are_no_rows() {
 fn gates_do_what_their_weights_need() {
     let p = PORTS;
     let gate = |terms: &[(u16, f64)]| {
-        let trail = follow_rows(
+        let trail = follow_two(
             &[(p.n(0), terms), (p.v(0), &[(ONE, 1.0)])],
             &[(p.n(1), &[(p.yu(0), 1.0)]), (p.n(2), &[(p.yu(0), 0.5)])],
         );
         [p.n(1), p.n(2)].map(|field| op(&trail, out(&trail, field)).clone())
     };
-    // A gate is an integer and not negative, so that another of it does nothing.
+    // A gate is an integer and not negative, so a gate of a gate does nothing.
     let [again, half] = gate(&[(p.ys(1), 0.25)]);
     assert!(matches!(again, Op::Gate { floor: true, relu: true, .. }), "{again:?}");
     assert!(matches!(half, Op::Gate { floor: true, relu: false, .. }), "{half:?}");
@@ -140,7 +140,7 @@ fn gates_do_what_their_weights_need() {
 #[test]
 fn equal_values_are_one() {
     let p = PORTS;
-    let trail = follow_rows(
+    let trail = follow_two(
         &[
             (p.s(1), &[(p.ys(1), 1.0), (p.ys(2), 3.0)]),
             (p.q(0), &[(p.ys(1), 1.0), (p.ys(2), 3.0), (ONE, 101.0)]),
@@ -155,21 +155,21 @@ fn equal_values_are_one() {
 }
 
 #[test]
-fn a_sum_takes_in_only_the_constant_of_its_row() {
+fn a_sum_includes_only_the_constant_of_its_equation() {
     let p = PORTS;
     let (a, q) = ((p.ys(1), 1.0), (p.ys(2), -4_294_967_296.0));
     let gate: &[(u16, f64)] = &[(p.ys(3), 1.0)];
-    // The factor of the unit that is made of such a sum.
+    // Finds the factor of the unit that is such a sum.
     let factor = |trail: &Trail| {
         let Op::Product(a, b) = *op(trail, out(trail, p.s(2))) else { panic!("it is a product") };
         let sums = [a, b].map(|id| trail.ops[id as usize].clone());
         sums.into_iter().find(|op| matches!(op, Op::Sum(..))).expect("a factor is a sum")
     };
     let unit: &[(Field, &[(u16, f64)])] = &[(p.s(2), &[(p.yu(0), 1.0)])];
-    let trail = follow_rows(&[(p.v(0), &[a, q, (ONE, 3.0)]), (p.n(0), gate)], unit);
+    let trail = follow_two(&[(p.v(0), &[a, q, (ONE, 3.0)]), (p.n(0), gate)], unit);
     let Op::Sum(terms, 3.0) = factor(&trail) else { panic!("{:?}", trail.ops) };
     assert_eq!(terms.len(), 2);
-    // A constant of the next row must wait until the two terms have cancelled.
+    // A constant of the next equation must not be added before the two terms have cancelled.
     let trail = follow_three(
         &[(p.s(1), &[a, q]), (p.s(3), gate)],
         &[(p.v(0), &[(p.ys(1), 1.0), (ONE, 3.0)]), (p.n(0), gate)],
@@ -192,17 +192,17 @@ fn constants_that_would_be_rounded_are_not_folded() {
     );
     assert!(out(&trail, p.s(1)).offset.abs() <= large, "{:?}", out(&trail, p.s(1)));
     assert_ne!(op(&trail, out(&trail, p.s(1))), &Op::Field(p.s(1)));
-    // A row adds a known value to a constant, and something else.
-    let rows: [&[(u16, f64)]; 2] =
+    // An equation adds a known value to a constant, with or without another value.
+    let equations: [&[(u16, f64)]; 2] =
         [&[(ONE, 1.0), (p.ys(0), 1.0), (p.ys(1), 1.0)], &[(ONE, 1.0), (p.ys(0), 1.0)]];
     let trail = follow_three(
         &[(p.s(0), &[(ONE, large)]), (p.s(1), &[(p.ys(1), 1.0)])],
-        &[(p.s(1), rows[0]), (p.s(2), rows[1])],
+        &[(p.s(1), equations[0]), (p.s(2), equations[1])],
         &[(p.s(1), &[(p.ys(1), 1.0)]), (p.s(2), &[(p.ys(2), 1.0)])],
     );
     let Op::Equation(terms) = op(&trail, out(&trail, p.s(1))) else { panic!("{:?}", trail.ops) };
     assert_eq!(terms.len(), 3);
-    // All of it known: what the interpreter gives.
+    // If all of it is known, the result is that of the interpreter.
     assert_eq!(out(&trail, p.s(2)), Sym::constant(1.0 + large));
 }
 

@@ -4,32 +4,32 @@ use std::fmt;
 
 use wasm2onnx_runtime::{Domain, ExpertId, FieldName, IdSetId, Interval};
 
-/// A network that cannot be certified: the first broken rule and its place.
+/// Why a network cannot be certified: the first broken rule and its location.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{place}: {broken}")]
 pub struct Failure {
-    /// Where.
+    /// Where the rule is broken.
     pub place: Box<Location>,
     /// Which rule, what was proved, and what is declared.
     pub broken: Box<Broken>,
 }
 
 impl Failure {
-    pub(super) fn new(place: Location, broken: Broken) -> Self {
-        Failure { place: place.into(), broken: broken.into() }
+    pub(super) fn new(location: Location, broken: Broken) -> Self {
+        Failure { place: location.into(), broken: broken.into() }
     }
 }
 
-/// A place in a network.
+/// A location in a network.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Location {
     /// The network as a whole.
     Network,
-    /// An expert, and what its map makes.
+    /// An equation of an expert.
     Equation {
         /// The expert.
         expert: ExpertId,
-        /// The field that the row makes.
+        /// The field that the equation makes.
         field: FieldName,
     },
     /// What is declared for an expert, or its map as a whole.
@@ -64,7 +64,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// Bounds that were proved; `None` is unbounded, or beyond what the checker computes with.
+/// Bounds that were proved; `None` means unbounded, or beyond what the checker computes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proved {
     /// Lower bound.
@@ -111,7 +111,7 @@ pub enum Broken {
     /// A field that the map reads is not declared for the expert.
     #[error("reads {0}, which is not declared")]
     Undeclared(FieldName),
-    /// Weights of rows other than gates are integers below 2^63.
+    /// A weight is not an integer below 2^63, as the weights of all equations but those of gates must be.
     #[error("weight {0} is not an integer of a row")]
     Weight(f64),
     /// Weights of a gate span too many binary digits.
@@ -123,7 +123,7 @@ pub enum Broken {
         /// Σ|w|·max|x|
         magnitude: f64,
     },
-    /// Rule 1: one or two terms whose sum is too large.
+    /// Rule 1: the sum of one or two terms is too large.
     #[error("rule 1: a sum of powers of two has only the bounds {0}")]
     Range(Proved),
     /// Rule 4: the product of a unit may be rounded.
@@ -131,9 +131,9 @@ pub enum Broken {
     Product {
         /// Index of the unit.
         unit: u16,
-        /// Declared for its gate.
+        /// What is declared for its gate.
         n: Declared,
-        /// Declared for its value.
+        /// What is declared for its value.
         v: Declared,
     },
     /// A field is not proved to be what the next expert declares.
@@ -141,9 +141,9 @@ pub enum Broken {
     Field {
         /// The expert that may follow.
         next: ExpertId,
-        /// Declared there.
+        /// What is declared there.
         declared: Declared,
-        /// Proved.
+        /// What was proved.
         proved: Proved,
     },
     /// A field is not proved to be what the interface of a set declares.
@@ -151,9 +151,9 @@ pub enum Broken {
     Interface {
         /// The set of ids that may follow.
         set: IdSetId,
-        /// Declared in its interface.
+        /// What is declared in its interface.
         declared: Declared,
-        /// Proved.
+        /// What was proved.
         proved: Proved,
     },
     /// A ghost is not proved.
@@ -161,11 +161,11 @@ pub enum Broken {
     Ghost {
         /// The expert that may follow.
         next: ExpertId,
-        /// The form.
+        /// The ghost's linear form.
         ghost: String,
-        /// Declared there.
+        /// What is declared there.
         declared: Interval,
-        /// Proved.
+        /// What was proved.
         proved: Proved,
     },
     /// Rule 7: a key may lie outside of all regions, or in one of several.
@@ -176,29 +176,29 @@ pub enum Broken {
     Value {
         /// The region.
         region: String,
-        /// Its values.
+        /// What is declared of its values.
         declared: Declared,
-        /// Proved.
+        /// What was proved.
         proved: Proved,
     },
     /// Rule 7: two rows of a step may have the same key.
     #[error("rule 7: the key may be that of {0}")]
     SameKey(FieldName),
-    /// Rule 8: in some case the next id is neither a constant nor one read.
+    /// Rule 8: in some case the next id is neither a constant nor an id that is read.
     #[error("rule 8: the next id is neither one constant in each case nor of a set, proved is {0}")]
     Next(Proved),
-    /// Rule 8: the next id is no expert.
+    /// Rule 8: the next id is not that of an expert.
     #[error("rule 8: the next id is {0}")]
     NoExpert(i128),
-    /// Too many things to tell apart by cases.
+    /// There are too many cases to tell apart.
     #[error("too many cases")]
     Cases,
     /// A first state or value is not what is declared.
     #[error("{what} is not in {declared}")]
     Initial {
-        /// What.
+        /// The state or value, in words.
         what: String,
-        /// Declared.
+        /// What is declared.
         declared: Declared,
     },
 }

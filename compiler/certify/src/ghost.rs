@@ -1,5 +1,5 @@
-//! Ghosts of the next expert: linear forms in fields, some of them floors of gates, as forms in the
-//! variables of the expert that makes them.
+//! Proves the ghosts of the next expert: linear forms in fields, some of which are floors of gates. They
+//! become linear forms in the variables of the expert that makes the fields.
 
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, ExpertId, FieldKind, Ghost, Interval, Source};
@@ -10,23 +10,23 @@ use super::state::{Bounds, INFINITE, MAX_SPLIT, floor_div};
 use super::step::{Prover, Splits, proved};
 use super::world::ghost_name;
 
-/// At most so many gates of a ghost are split at 1.
+/// Maximum number of gates of a ghost that are split at 1.
 const MAX_SPLIT_GATES: usize = 3;
 
-/// A gate that occurs in a ghost, as the row that makes it, and its coefficient.
+/// A gate that occurs in a ghost: the equation that makes it, and its coefficient.
 #[derive(Clone, Copy, Debug)]
 struct Gate {
-    row: usize,
+    equation: usize,
     coefficient: i128,
 }
 
 /// A ghost, multiplied by `scale`.
 struct Composed {
-    /// Its part that is linear in sources.
+    /// The part that is linear in sources.
     sources: SmallVec<[(Source, i128); 8]>,
     gates: SmallVec<[Gate; 4]>,
     scale: i128,
-    /// What is declared of it.
+    /// What is declared of the ghost, multiplied as well.
     want: Bounds,
 }
 
@@ -51,33 +51,36 @@ impl Prover<'_> {
         }
         let field = ghost.terms.first().map_or(self.net.ports.e(), |term| term.0);
         let ghost_name = ghost_name(self.net, ghost.terms);
-        Err(self
-            .fail_row(field, Broken::Ghost { next, ghost: ghost_name, declared: ghost.range, proved: found }))
+        Err(self.fail_equation(
+            field,
+            Broken::Ghost { next, ghost: ghost_name, declared: ghost.range, proved: found },
+        ))
     }
 
-    /// Its bounds on the box of the fields.
+    /// Returns the bounds of a ghost on the box of the fields.
     fn ghost_in_box(&self, ghost: Ghost<'_>) -> Option<Bounds> {
         ghost.terms.iter().try_fold(Bounds::point(0), |sum, &(field, w)| {
-            let x = self.made(field).map_or(Interval::point(0), |row| self.rows[row].range);
+            let x = self.made(field).map_or(Interval::point(0), |equation| self.equations[equation].range);
             let (a, b) = (i128::from(w) * i128::from(x.lo), i128::from(w) * i128::from(x.hi));
             Some(Bounds { lo: sum.lo.checked_add(a.min(b))?, hi: sum.hi.checked_add(a.max(b))? })
         })
     }
 
-    /// Puts the rows of the fields in, and multiplies by what makes all coefficients integers.
+    /// Replaces the fields of a ghost by their equations, and multiplies by what makes all coefficients
+    /// integers.
     fn compose(&self, ghost: Ghost<'_>, want: Bounds) -> Option<Composed> {
         let mut gates = SmallVec::<[Gate; 4]>::new();
         let mut scale = 1i128;
         for &(field, w) in ghost.terms {
-            let Some(row) = self.made(field) else { continue };
+            let Some(equation) = self.made(field) else { continue };
             if self.net.ports.kind(field).0 != FieldKind::N {
                 continue;
             }
-            // Equal rows make equal gates, whatever their floors are.
+            // Equal equations make equal gates, whatever their floors are.
             let same = |gate: &&mut Gate| {
                 let weights = &self.net.experts.weights;
-                let (a, b) = (&self.rows[gate.row], &self.rows[row]);
-                self.sources(gate.row) == self.sources(row)
+                let (a, b) = (&self.equations[gate.equation], &self.equations[equation]);
+                self.sources(gate.equation) == self.sources(equation)
                     && weights[a.terms.clone()] == weights[b.terms.clone()]
             };
             let coefficient = i128::from(w);
@@ -86,23 +89,23 @@ impl Prover<'_> {
             }
             match gates.iter_mut().find(same) {
                 Some(gate) => gate.coefficient += coefficient,
-                None => gates.push(Gate { row, coefficient }),
+                None => gates.push(Gate { equation, coefficient }),
             }
         }
         gates.retain(|gate| gate.coefficient != 0);
         for gate in &gates {
-            let s = self.rows[gate.row].scale;
+            let s = self.equations[gate.equation].scale;
             scale = small(scale.checked_mul(s / gcd(scale, s))?)?;
         }
         let mut sources = SmallVec::new();
         for &(field, w) in ghost.terms {
-            if let Some(row) = self.made(field)
+            if let Some(equation) = self.made(field)
                 && self.net.ports.kind(field).0 != FieldKind::N
             {
-                self.add_row(&mut sources, row, scale.checked_mul(w.into())?)?;
+                self.add_equation(&mut sources, equation, scale.checked_mul(w.into())?)?;
             }
         }
-        // The form is an integer: after division by the scale it is rounded inwards.
+        // The ghost is an integer: after division by the scale its bounds are rounded inwards.
         let want = Bounds {
             lo: match want.lo {
                 lo if lo == -INFINITE => lo,
@@ -116,9 +119,14 @@ impl Prover<'_> {
         Some(Composed { sources, gates, scale, want })
     }
 
-    /// Adds `c` times the form of a row to a form in sources.
-    fn add_row(&self, sources: &mut SmallVec<[(Source, i128); 8]>, row: usize, c: i128) -> Option<()> {
-        for (&source, &w) in self.sources(row).iter().zip(self.weights(row)) {
+    /// Adds `c` times the linear form of an equation to a linear form in sources.
+    fn add_equation(
+        &self,
+        sources: &mut SmallVec<[(Source, i128); 8]>,
+        equation: usize,
+        c: i128,
+    ) -> Option<()> {
+        for (&source, &w) in self.sources(equation).iter().zip(self.weights(equation)) {
             let c = c.checked_mul(w.into())?;
             if !self.state.spend(sources.len() + 1) {
                 return None;
@@ -131,15 +139,15 @@ impl Prover<'_> {
         Some(())
     }
 
-    /// The hull of its bounds in all cases of the units in it.
+    /// Returns the hull of a ghost's bounds in all cases of the units in it.
     fn composed_bounds(&mut self, composed: &Composed) -> Bounds {
-        // Units that remain if each floor is its gate minus a fraction.
+        // Units that remain if each floor is taken as its gate minus a fraction.
         let mut all = composed.sources.clone();
         for gate in &composed.gates {
-            let factor = composed.scale / self.rows[gate.row].scale;
+            let factor = composed.scale / self.equations[gate.equation].scale;
             if factor
                 .checked_mul(gate.coefficient)
-                .and_then(|c| self.add_row(&mut all, gate.row, c))
+                .and_then(|c| self.add_equation(&mut all, gate.equation, c))
                 .is_none()
             {
                 return Bounds::ALL;
@@ -149,8 +157,8 @@ impl Prover<'_> {
             all.iter().filter(|term| term.1 != 0).map(|term| term.0).collect();
         let mut vars = Splits::new();
         self.state.splits(&remaining, false, &mut vars);
-        for gate in composed.gates.iter().filter(|gate| self.rows[gate.row].form.lo < 0) {
-            self.state.splits(self.sources(gate.row), false, &mut vars);
+        for gate in composed.gates.iter().filter(|gate| self.equations[gate.equation].form.lo < 0) {
+            self.state.splits(self.sources(gate.equation), false, &mut vars);
         }
         vars.truncate(MAX_SPLIT);
         let mut found = Bounds::NONE;
@@ -170,15 +178,15 @@ impl Prover<'_> {
         found
     }
 
-    /// Bounds of a form plus the gates from the `first` on. Each floor is a constant, its gate minus
-    /// a fraction, or split: 0 if the gate is below 1.
+    /// Returns bounds of a linear form plus the gates from number `first` on. Each floor is taken as a
+    /// constant or as its gate minus a fraction, or it is split: it is 0 if the gate is below 1.
     fn floors(&mut self, composed: &Composed, first: usize, form: Linear, splits: usize) -> Option<Bounds> {
         let want = composed.want;
-        let Some(&Gate { row, coefficient }) = composed.gates.get(first) else {
+        let Some(&Gate { equation, coefficient }) = composed.gates.get(first) else {
             return Some(self.state.bounds(&form, want));
         };
-        let scale = self.rows[row].scale;
-        let gate = self.form(row)?;
+        let scale = self.equations[equation].scale;
+        let gate = self.form(equation)?;
         let range = self.state.bounds(&gate, Bounds { lo: 0, hi: INFINITE });
         let least = floor_div(range.lo.max(0), scale);
         let most = floor_div(range.hi.max(0), scale);

@@ -8,13 +8,13 @@ pub(super) type Var = u32;
 /// Integers are kept below this magnitude, so that signs and differences never overflow.
 const LIMIT: i128 = 1 << 120;
 
-/// An integer, if it is not too large.
+/// Returns an integer if it is not too large.
 pub(super) fn small(x: i128) -> Option<i128> {
     (-LIMIT < x && x < LIMIT).then_some(x)
 }
 
-/// A linear form with integer coefficients. Operations return `None` if an integer becomes too
-/// large; nothing is known of the form then.
+/// A linear form with integer coefficients. Operations return `None` if an integer becomes too large; nothing
+/// is known of the linear form then.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Linear {
     pub constant: i128,
@@ -42,7 +42,7 @@ impl Linear {
         Some(())
     }
 
-    /// Adds `c` times another form.
+    /// Adds `c` times another linear form.
     pub fn add_form(&mut self, other: &Linear, c: i128) -> Option<()> {
         self.add_constant(other.constant.checked_mul(c)?)?;
         other.terms.iter().try_for_each(|&(var, w)| self.add(var, w.checked_mul(c)?))
@@ -61,12 +61,12 @@ impl Linear {
         self.terms.iter().find(|t| t.0 == var).map_or(0, |t| t.1)
     }
 
-    /// Its value, if it is constant.
+    /// Returns its value if it is constant.
     pub fn as_constant(&self) -> Option<i128> {
         self.terms.is_empty().then_some(self.constant)
     }
 
-    /// Its variable, if it is `scale` times one.
+    /// Returns its variable if it is `scale` times a variable.
     pub fn as_var(&self, scale: i128) -> Option<Var> {
         match self.terms[..] {
             [(var, w)] if w == scale && self.constant == 0 => Some(var),
@@ -75,7 +75,7 @@ impl Linear {
     }
 }
 
-/// A finite weight that is not 0, as `mantissa · 2^exponent` with an odd mantissa.
+/// Returns a finite weight that is not 0 as `mantissa · 2^exponent` with an odd mantissa.
 pub(super) fn dyadic(w: f64) -> (i64, i32) {
     let bits = w.to_bits();
     let exponent = (bits >> 52 & 0x7ff) as i32;
@@ -87,7 +87,7 @@ pub(super) fn dyadic(w: f64) -> (i64, i32) {
     (if w < 0.0 { -mantissa } else { mantissa }, exponent + zeros as i32)
 }
 
-/// Greatest common divisor of magnitudes; not both are 0.
+/// Returns the greatest common divisor of two magnitudes, which are not both 0.
 pub(super) fn gcd(a: i128, b: i128) -> i128 {
     let (mut a, mut b) = (a.unsigned_abs(), b.unsigned_abs());
     while b != 0 {

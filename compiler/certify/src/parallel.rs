@@ -4,12 +4,13 @@ use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Does `each` for the items `0 … count − 1`, `block` of them at a time. A thread begins with the state that `begin`
-/// gives, and again after an item that failed; `end` says what remains of the last one.
+/// Calls `each` for the items `0 … count − 1`, which are handed to threads `block` at a time. A thread begins
+/// with a state that `begin` makes, and takes a new one after an item that failed; `end` makes the thread's
+/// result from its last state.
 ///
-/// Returns what remains of all threads, and the failures with their items, ascending. With `stop`, no more items are
-/// begun after a failure; as they are handed out in ascending order and all before it are finished, the
-/// first failure does not depend on the threads.
+/// Returns the results of all threads, and the failures with their items, ascending. With `stop`, no more
+/// items are handed out after a failure. Items are handed out in ascending order, and those before the
+/// failure are finished, so the first failure does not depend on the threads.
 pub fn run<S, R: Send, E: Send>(
     count: u32,
     block: u32,
@@ -33,17 +34,17 @@ pub fn run<S, R: Send, E: Send>(
                 if let Err(failure) = each(&mut state, item) {
                     failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((item, failure));
                     if stop {
-                        // No more blocks for anyone.
+                        // No thread gets another block.
                         next.store(count, Ordering::Relaxed);
                         return end(state);
                     }
-                    // What a failure leaves behind is not to be trusted.
+                    // The state that a failure leaves behind cannot be trusted.
                     state = begin();
                 }
             }
         }
     };
-    let remains = std::thread::scope(|scope| {
+    let results = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mine = work();
         let others = others.into_iter().map(|other| match other.join() {
@@ -54,5 +55,5 @@ pub fn run<S, R: Send, E: Send>(
     });
     let mut failures = failures.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     failures.sort_by_key(|failure| failure.0);
-    (remains, failures)
+    (results, failures)
 }

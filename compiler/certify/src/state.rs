@@ -1,5 +1,5 @@
-//! What is assumed at an expert: a box of its variables, its ghosts as facts, cases; and bounds of
-//! linear forms under these assumptions.
+//! The assumptions at an expert (the box of its variables, its ghosts as facts, cases), and bounds of linear
+//! forms under these assumptions.
 
 use std::cell::Cell;
 
@@ -9,13 +9,13 @@ use wasm2onnx_runtime::{Domain, ExpertId, Field, FieldKind, Interval, Network, S
 use super::linear::{Linear, Var, gcd, small};
 use super::world::World;
 
-/// Bounds of a form whose box is unbounded, or beyond `i128`.
+/// Stands for a bound that does not exist, or that is beyond `i128`.
 pub(super) const INFINITE: i128 = i128::MAX;
 
-/// At most so many variables are split into cases at a time.
+/// Maximum number of variables that are split into cases at a time.
 pub(super) const MAX_SPLIT: usize = 5;
 
-/// Bounds, `-INFINITE` and `INFINITE` if there are none.
+/// A lower and an upper bound, `-INFINITE` and `INFINITE` if there are none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub lo: i128,
@@ -24,7 +24,7 @@ pub(super) struct Bounds {
 
 impl Bounds {
     pub const ALL: Bounds = Bounds { lo: -INFINITE, hi: INFINITE };
-    /// Of no case: the neutral element of `hull`.
+    /// The bounds of no case at all: the neutral element of `hull`.
     pub const NONE: Bounds = Bounds { lo: INFINITE, hi: -INFINITE };
 
     pub fn point(x: i128) -> Self {
@@ -36,7 +36,7 @@ impl Bounds {
     pub fn meet(self, other: Bounds) -> Bounds {
         Bounds { lo: self.lo.max(other.lo), hi: self.hi.min(other.hi) }
     }
-    /// Whether it lies within. What holds no value does.
+    /// Returns whether these bounds lie within others. Bounds that hold no value do.
     pub fn within(self, other: Bounds) -> bool {
         self.lo > self.hi || other.lo <= self.lo && self.hi <= other.hi
     }
@@ -48,17 +48,17 @@ impl From<Interval> for Bounds {
     }
 }
 
-/// Rounded down, infinite bounds kept.
+/// Divides and rounds down; infinite bounds stay infinite.
 pub(super) fn floor_div(a: i128, b: i128) -> i128 {
     if b == 1 || a.abs() == INFINITE { a } else { a.div_euclid(b) }
 }
 
-/// Rounded up, infinite bounds kept.
+/// Divides and rounds up; infinite bounds stay infinite.
 pub(super) fn ceil_div(a: i128, b: i128) -> i128 {
     -floor_div(-a, b)
 }
 
-/// Where a linear form in variables is known to lie.
+/// A linear form in variables, and where it is known to lie.
 #[derive(Clone, Copy, Debug)]
 struct Fact {
     /// Its terms, in `fact_terms`; never empty.
@@ -75,30 +75,33 @@ pub(super) struct Variables {
     sources: Var,
 }
 
-/// So many gates with floors may occur in one ghost.
+/// Maximum number of gates with floors in one ghost.
 const MAX_FRACTIONS: usize = 8;
 
 impl Variables {
-    /// The variable of a source that is itself one: read, or a unit that is not linear in fields.
+    /// Returns the variable of a source that is itself a variable: one that is read, or a unit that is not
+    /// linear in fields.
     pub fn source(self, source: Source) -> Var {
         self.fields + Var::from(source)
     }
-    /// The variable of what the floor of a gate takes off.
+    /// Returns the variable of the fraction that the floor of a gate takes off.
     pub fn fraction(self, i: usize) -> Option<Var> {
         (i < MAX_FRACTIONS).then_some(self.fields + self.sources + i as Var)
     }
 }
 
-/// How many terms an elimination of facts from a form may leave.
+/// Maximum number of terms that the elimination of a fact from a linear form may leave.
 const MAX_TERMS: usize = 16;
-/// How often all facts are tried one after the other.
+/// Maximum number of rounds in which all facts are tried one after the other.
 const MAX_ROUNDS: usize = 8;
-/// With how many first facts a bound is tried.
+/// Maximum number of first eliminations with which a bound is tried.
 const MAX_STARTS: usize = 64;
-/// What the proof of one step may cost, in facts looked at or something like it. No step of the examples costs more than
-/// 3,200. Whoever reads a model that was made to keep its reader busy is done with it here: nothing more is proved.
+/// Maximum cost of the proof of one step, in facts looked at or something similar. No step of the examples
+/// costs more than 3,200. The limit is for a model that was made to keep its reader busy: beyond it nothing
+/// more is proved.
 const MAX_WORK: usize = 1 << 22;
-/// More variables to split are not asked for: that there are too many is known by then.
+/// Number of variables to split after which no more are collected: by then it is known that there are too
+/// many.
 const MAX_VARIABLES: usize = 8;
 
 /// The assumptions at one expert.
@@ -107,7 +110,7 @@ pub(super) struct State<'a> {
     net: &'a Network,
     pub variables: Variables,
     expert: ExpertId,
-    /// For each variable the expert for which it was last declared, plus 1.
+    /// For each variable, the expert for which it was last declared, plus 1.
     stamps: Vec<u32>,
     boxes: Vec<Interval>,
     domains: Vec<Domain>,
@@ -141,7 +144,7 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Notes what a part of the proof costs. Whether it may.
+    /// Adds the cost of a part of the proof. Returns whether the proof may still cost that much.
     pub fn spend(&self, work: usize) -> bool {
         self.work.set(self.work.get().saturating_add(work));
         self.work.get() <= MAX_WORK
@@ -171,21 +174,21 @@ impl<'a> State<'a> {
         self.domains[i] = domain;
     }
 
-    /// Where a variable lies, if that is declared.
+    /// Returns where a variable lies, if that is declared.
     #[inline]
     pub fn range(&self, var: Var) -> Option<Interval> {
         (self.stamps[var as usize] == self.expert + 1).then(|| self.boxes[var as usize])
     }
 
-    /// The domain of a declared variable.
+    /// Returns the domain of a declared variable.
     pub fn domain(&self, var: Var) -> Domain {
         self.domains[var as usize]
     }
 
-    // ---- Forms in variables.
+    // ---- Linear forms in variables.
 
-    /// Adds `c` times a source to a form in variables. A unit is linear in its gate or value if the
-    /// other is one number, in this case at least.
+    /// Adds `c` times a source to a linear form in variables. A unit is linear in its gate or value if the
+    /// other can be only one number, at least in the case that is assumed.
     pub fn add_source(&self, form: &mut Linear, source: Source, c: i128) -> Option<()> {
         let ports = &self.net.ports;
         let (kind, i) = self.world.sources[usize::from(source)];
@@ -216,8 +219,8 @@ impl<'a> State<'a> {
 
     // ---- Cases.
 
-    /// The variables to split so that the units of a row with a gate of 0 or 1 become linear.
-    /// With `all` everything that is 0 or 1.
+    /// Adds the variables to split so that those units of an equation become linear whose gates are 0 or 1.
+    /// With `all`, adds everything that is 0 or 1.
     pub fn splits(&self, sources: &[Source], all: bool, into: &mut SmallVec<[Var; 8]>) {
         let ports = &self.net.ports;
         for &source in sources {
@@ -244,13 +247,13 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Where to return to with [`State::leave`].
+    /// Returns a mark to which [`State::leave`] returns.
     pub fn mark(&self) -> usize {
         self.log.len()
     }
 
-    /// Assumes a case: each variable is 0 or 1 as the bits of `case` say. `false` if no `z` is in
-    /// it. What it assumes is taken back by [`State::leave`].
+    /// Assumes a case: each variable is 0 or 1 as the bits of `case` say. Returns `false` if no `z` is in
+    /// that case. [`State::leave`] takes back what was assumed.
     pub fn assume(&mut self, vars: &[Var], case: usize) -> bool {
         let mark = self.mark();
         for (i, &var) in vars.iter().enumerate() {
@@ -264,7 +267,7 @@ impl<'a> State<'a> {
             return true;
         }
         self.load_ghosts();
-        // Another pass sees what the one before found.
+        // A second pass sees what the first one found.
         self.propagate(mark).is_some_and(|found| !found || self.propagate(mark).is_some())
     }
 
@@ -310,8 +313,8 @@ impl<'a> State<'a> {
         self.boxes[var as usize] = range;
     }
 
-    /// Narrows boxes by each fact with a variable that changed since a mark. Whether it found
-    /// anything; `None` if a fact is contradicted.
+    /// Narrows boxes by each fact with a variable that changed since a mark. Returns whether any box was
+    /// narrowed; `None` if a fact is contradicted.
     fn propagate(&mut self, mark: usize) -> Option<bool> {
         let before = self.log.len();
         // To find nothing is never wrong.
@@ -338,7 +341,7 @@ impl<'a> State<'a> {
                 if x.lo == x.hi || c == 0 {
                     continue;
                 }
-                // c·x = fact − rest, the rest as the box has it.
+                // c·x = fact − rest, where the box bounds the rest.
                 let (low, high) = (c * i128::from(x.lo), c * i128::from(x.hi));
                 let (rest_lo, rest_hi) = (sum.lo - low.min(high), sum.hi - low.max(high));
                 let most = if bounds.hi == INFINITE { INFINITE } else { bounds.hi - rest_lo };
@@ -380,7 +383,7 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Assumes that a form lies within bounds, until [`State::forget`] is given what this returns.
+    /// Assumes that a linear form lies within bounds, until [`State::forget`] is given what this returns.
     pub fn assume_fact(&mut self, form: &Linear, bounds: Bounds) -> (usize, usize) {
         self.load_ghosts();
         let mark = (self.facts.len(), self.fact_terms.len());
@@ -402,7 +405,7 @@ impl<'a> State<'a> {
 
     // ---- Bounds.
 
-    /// Bounds of a sum by the box alone.
+    /// Returns bounds of a sum by the box alone.
     fn box_of(&self, terms: &[(Var, i128)], constant: i128) -> Option<Bounds> {
         let (mut lo, mut hi) = (constant, constant);
         for &(var, c) in terms {
@@ -418,7 +421,7 @@ impl<'a> State<'a> {
         self.box_of(&form.terms, form.constant).unwrap_or(Bounds::ALL)
     }
 
-    /// Bounds of a form, of which only what `want` asks for needs to be found.
+    /// Returns bounds of a linear form. They need not be narrower than `want` asks for.
     pub fn bounds(&mut self, form: &Linear, want: Bounds) -> Bounds {
         let mut found = self.box_bounds(form);
         if found.within(want) {
@@ -437,8 +440,8 @@ impl<'a> State<'a> {
         found
     }
 
-    /// An upper bound by elimination of facts: first of those that make the bound smaller, then of
-    /// all; then again beginning with each fact and each of its variables.
+    /// Finds an upper bound by eliminating facts: first only those that make the bound smaller, then all;
+    /// then again, beginning with each fact and each of its variables.
     fn upper(&self, form: &Linear, want: i128) -> i128 {
         let start = Upper::new(form.clone());
         let mut best = self.descend(start.clone(), want);
@@ -462,11 +465,11 @@ impl<'a> State<'a> {
         best
     }
 
-    /// Eliminates the first variable of each fact where that makes the bound smaller, from the last
-    /// fact to the first, until none does.
+    /// Eliminates the first variable of each fact where that makes the bound smaller, from the last fact to
+    /// the first, until no elimination does.
     fn descend(&self, mut sum: Upper, want: i128) -> i128 {
         let mut best = self.value(&sum);
-        // Contradictory facts could descend for ever.
+        // With contradictory facts the bound could become smaller forever.
         for _ in 0..MAX_ROUNDS {
             if !self.spend(self.facts.len() + 1) {
                 return best;
@@ -519,8 +522,8 @@ impl<'a> State<'a> {
         floor_div(bounds.hi, sum.scale)
     }
 
-    /// Replaces a multiple of a fact by its bound so that the variable of a term of it disappears.
-    /// Whether it could; `None` if the integers became too large.
+    /// Replaces a multiple of a fact by its bound so that the variable of one of the fact's terms disappears.
+    /// Returns whether that was possible; `None` if integers became too large.
     fn eliminate(&self, sum: &mut Upper, fact: usize, pivot: usize) -> Option<bool> {
         let Fact { first, end, bounds } = self.facts[fact];
         let (var, p) = self.fact_terms[pivot];
@@ -563,7 +566,7 @@ impl Upper {
     }
 }
 
-/// The range of a product.
+/// Returns the range of a product; `None` if it is beyond `i64`.
 pub(super) fn product(a: Interval, b: Interval) -> Option<Interval> {
     let corner = |x: i64, y: i64| i128::from(x) * i128::from(y);
     let corners = [corner(a.lo, b.lo), corner(a.lo, b.hi), corner(a.hi, b.lo), corner(a.hi, b.hi)];

@@ -1,4 +1,4 @@
-//! The proof of one step: from what is declared of an expert to what is declared of all that may
+//! The proof of one step: from what is declared of an expert to what is declared of all experts that may
 //! follow it.
 
 use smallvec::SmallVec;
@@ -15,28 +15,28 @@ use super::world::World;
 /// Largest magnitude up to which all integers are exact in a float64.
 pub(super) const MAX_EXACT: i128 = wasm2onnx_runtime::MAX_EXACT as i128;
 
-/// At most so many variables are split to find the next expert.
+/// Maximum number of variables that are split to find the next expert.
 const MAX_BRANCH: usize = 6;
 
 /// Variables to split into cases.
 pub(super) type Splits = SmallVec<[u32; 8]>;
 
-/// A row of the map, its weights as integers: the form Σ w·y; a gate's row makes
+/// An equation of the map, with integer weights: the linear form Σ w·y. A gate's equation makes
 /// `⌊relu(form / scale)⌋`.
 #[derive(Clone, Debug)]
 pub(super) struct Equation {
     pub field: Field,
-    /// Its terms, as indices into the network's.
+    /// Its terms, as indices into the network's terms.
     pub terms: std::ops::Range<usize>,
-    /// 1 but for gates.
+    /// 1 except for gates.
     pub scale: i128,
-    /// Where the form lies, by the box.
+    /// Where the linear form lies, by the box.
     pub form: Bounds,
-    /// Where the field lies that it makes.
+    /// Where the field that it makes lies.
     pub range: Interval,
 }
 
-/// The largest magnitude seen, in units of the finest weight of its row.
+/// The largest magnitude seen, in units of the finest weight of its equation.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Largest {
     pub magnitude: u64,
@@ -44,12 +44,12 @@ pub(super) struct Largest {
     pub field: Field,
 }
 
-/// The widest intervals declared, each with the first field that has it.
+/// The widest declared intervals, each with the first field that has it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Widest(pub Vec<(ExpertId, Field, Interval)>);
 
 impl Widest {
-    /// How many are kept.
+    /// Number of intervals that are kept.
     const KEPT: usize = 8;
 
     pub fn see(&mut self, e: ExpertId, field: Field, range: Interval) {
@@ -69,18 +69,18 @@ impl Widest {
     }
 }
 
-/// Proves step after step; holds what a proof needs so that none allocates.
+/// Proves step after step. Holds what proofs need, so that no proof allocates it anew.
 pub(super) struct Prover<'a> {
     pub net: &'a Network,
     pub world: &'a World<'a>,
     pub state: State<'a>,
     pub expert: ExpertId,
-    pub rows: Vec<Equation>,
-    /// Weights of the expert's rows as integers.
+    pub equations: Vec<Equation>,
+    /// Weights of the expert's equations as integers.
     integers: Vec<i64>,
     /// Index of the network's term that is the first of `integers`.
     first_term: usize,
-    /// For each field the expert for which it was last made, plus 1, and its row.
+    /// For each field, the expert for which it was last made, plus 1, and the index of its equation.
     made: Vec<(u32, u32)>,
     pub largest: Largest,
     pub widest: Widest,
@@ -94,7 +94,7 @@ impl<'a> Prover<'a> {
             world,
             state: State::new(world),
             expert: 0,
-            rows: Vec::new(),
+            equations: Vec::new(),
             integers: Vec::new(),
             first_term: 0,
             made: vec![(0, 0); net.ports.fields() + 1],
@@ -112,25 +112,25 @@ impl<'a> Prover<'a> {
         }
         self.state.enter(e);
         self.read_sources()?;
-        self.exact_rows()?;
+        self.exact_equations()?;
         self.remember()?;
         self.next()
     }
 
-    /// What is declared for the expert means something.
+    /// Checks that what is declared for the expert means something.
     fn declarations(&mut self) -> Result<(), Failure> {
         let (e, certificate) = (self.expert, &self.net.certificate);
-        let place = || Location::Expert(e);
+        let location = || Location::Expert(e);
         for (field, domain) in certificate.fields(e) {
-            self.world.declaration(domain, place)?;
+            self.world.declaration(domain, location)?;
             self.widest.see(e, field, self.world.range(domain));
             if field == self.net.ports.e() && !self.world.contains(domain, e.into()) {
                 let what = "its own id".into();
-                return Err(Failure::new(place(), Broken::Initial { what, declared: Declared(domain) }));
+                return Err(Failure::new(location(), Broken::Initial { what, declared: Declared(domain) }));
             }
         }
         if certificate.ghosts(e).any(|ghost| ghost.range.lo > ghost.range.hi) {
-            return Err(Failure::new(place(), Broken::Declaration("an empty interval of a ghost".into())));
+            return Err(Failure::new(location(), Broken::Declaration("an empty interval of a ghost".into())));
         }
         Ok(())
     }
@@ -140,12 +140,12 @@ impl<'a> Prover<'a> {
     /// Finds the range of each source that the map multiplies.
     fn read_sources(&mut self) -> Result<(), Failure> {
         let experts = &self.net.experts;
-        let rows = experts.equation_range(self.expert);
-        if rows.is_empty() {
+        let equations = experts.equation_range(self.expert);
+        if equations.is_empty() {
             return Ok(());
         }
         for &source in &experts.sources
-            [experts.term_range(rows.start).start..experts.equation_end[rows.end - 1] as usize]
+            [experts.term_range(equations.start).start..experts.equation_end[equations.end - 1] as usize]
         {
             if self.state.range(self.state.variables.source(source)).is_none() {
                 let (domain, range) = self.source(source)?;
@@ -192,16 +192,16 @@ impl<'a> Prover<'a> {
 
     // ---- Rule 1.
 
-    /// Proves each row exact, and finds where what it makes lies.
-    fn exact_rows(&mut self) -> Result<(), Failure> {
+    /// Proves each equation exact, and finds where the field that it makes lies.
+    fn exact_equations(&mut self) -> Result<(), Failure> {
         let experts = &self.net.experts;
-        let rows = experts.equation_range(self.expert);
-        self.rows.clear();
+        let equations = experts.equation_range(self.expert);
+        self.equations.clear();
         self.integers.clear();
-        self.first_term = if rows.is_empty() { 0 } else { experts.term_range(rows.start).start };
-        for row in rows {
-            let (field, terms) = (experts.fields[row], experts.term_range(row));
-            self.made[usize::from(field)] = (self.expert + 1, self.rows.len() as u32);
+        self.first_term = if equations.is_empty() { 0 } else { experts.term_range(equations.start).start };
+        for equation in equations {
+            let (field, terms) = (experts.fields[equation], experts.term_range(equation));
+            self.made[usize::from(field)] = (self.expert + 1, self.equations.len() as u32);
             if self.net.ports.kind(field).0 == FieldKind::N {
                 self.gate(field, terms)?;
             } else {
@@ -211,14 +211,14 @@ impl<'a> Prover<'a> {
         Ok(())
     }
 
-    /// A row with integer weights.
+    /// Proves an equation with integer weights exact.
     fn linear(&mut self, field: Field, terms: std::ops::Range<usize>) -> Result<(), Failure> {
         let (mut total, mut lo, mut hi) = (0i128, 0i128, 0i128);
         for term in terms.clone() {
             let w = self.net.experts.weights[term];
             let integer = w as i64;
             if integer as f64 != w || integer == i64::MAX || integer == i64::MIN {
-                return Err(self.fail_row(field, Broken::Weight(w)));
+                return Err(self.fail_equation(field, Broken::Weight(w)));
             }
             self.integers.push(integer);
             let x = self.source_range(self.net.experts.sources[term]);
@@ -228,7 +228,7 @@ impl<'a> Prover<'a> {
             hi = hi.saturating_add(a.max(b));
         }
         let form = Bounds { lo, hi };
-        self.rows.push(Equation { field, terms, scale: 1, form, range: Interval::point(0) });
+        self.equations.push(Equation { field, terms, scale: 1, form, range: Interval::point(0) });
         let mut found = form;
         if total > MAX_EXACT {
             total = self.exact_sum(field, total, &mut found)?;
@@ -236,7 +236,7 @@ impl<'a> Prover<'a> {
         self.finish(field, total, found)
     }
 
-    /// A row whose weights may be fractions.
+    /// Proves the equation of a gate exact, whose weights may be fractions.
     fn gate(&mut self, field: Field, terms: std::ops::Range<usize>) -> Result<(), Failure> {
         let experts = &self.net.experts;
         let weights = &experts.weights[terms.clone()];
@@ -247,7 +247,13 @@ impl<'a> Prover<'a> {
             if x.lo >= 0 && i128::from(x.hi) < bits {
                 self.integers.extend([0, 1]);
                 let scale = divisor.into();
-                self.rows.push(Equation { field, terms, scale, form: x.into(), range: Interval::point(0) });
+                self.equations.push(Equation {
+                    field,
+                    terms,
+                    scale,
+                    form: x.into(),
+                    range: Interval::point(0),
+                });
                 return self.finish(field, 0, x.into());
             }
         }
@@ -258,7 +264,7 @@ impl<'a> Prover<'a> {
             let (mantissa, exponent) = dyadic(w);
             let shift = exponent - finest;
             if finest < -62 || shift > 62 || mantissa.unsigned_abs().leading_zeros() <= shift as u32 + 1 {
-                return Err(self.fail_row(field, Broken::Grid(w)));
+                return Err(self.fail_equation(field, Broken::Grid(w)));
             }
             let integer = mantissa << shift;
             self.integers.push(integer);
@@ -270,10 +276,10 @@ impl<'a> Prover<'a> {
             hi = hi.saturating_add(a.max(b));
         }
         let form = Bounds { lo, hi };
-        self.rows.push(Equation { field, terms, scale: 1 << -finest, form, range: Interval::point(0) });
+        self.equations.push(Equation { field, terms, scale: 1 << -finest, form, range: Interval::point(0) });
         let mut found = form;
         if total > MAX_EXACT {
-            // Rule 9: what is rounded is below −2^53 before positive parts are added, so below 0.
+            // Rule 9: what is rounded is below −2^53 before positive parts are added, so the sum is below 0.
             total = match positive <= MAX_EXACT / 2 {
                 true => positive,
                 false => self.exact_sum(field, total, &mut found)?,
@@ -282,12 +288,12 @@ impl<'a> Prover<'a> {
         self.finish(field, total, found)
     }
 
-    /// Rule 1 for sums that may pass 2^53: one or two exact products. Returns the magnitude of the
-    /// sum; `found` is narrowed to what had to be proved.
+    /// Proves rule 1 for sums that may exceed 2^53: one or two exact products. Returns the magnitude of the
+    /// sum, and narrows `found` to what had to be proved.
     fn exact_sum(&mut self, field: Field, total: i128, found: &mut Bounds) -> Result<i128, Failure> {
-        let index = self.rows.len() - 1;
-        let row = &self.rows[index];
-        let (scale, terms) = (row.scale, row.terms.clone());
+        let index = self.equations.len() - 1;
+        let equation = &self.equations[index];
+        let (scale, terms) = (equation.scale, equation.terms.clone());
         let sources = &self.net.experts.sources[terms.clone()];
         let is_exact_product = |(source, w): (&Source, &i64)| {
             let w = w.unsigned_abs();
@@ -306,63 +312,63 @@ impl<'a> Prover<'a> {
                 *found = found.meet(self.form_bounds(index, want));
                 match found.within(want) {
                     true => Ok(found.hi.max(if is_gate { 0 } else { -found.lo })),
-                    false => Err(self.fail_row(field, Broken::Range(proved(*found, scale)))),
+                    false => Err(self.fail_equation(field, Broken::Range(proved(*found, scale)))),
                 }
             }
-            _ => Err(self.fail_row(field, Broken::Sum { magnitude: total as f64 })),
+            _ => Err(self.fail_equation(field, Broken::Sum { magnitude: total as f64 })),
         }
     }
 
-    /// Ends a row that is exact.
+    /// Ends an equation that is exact.
     fn finish(&mut self, field: Field, magnitude: i128, found: Bounds) -> Result<(), Failure> {
         if magnitude > self.largest.magnitude.into() {
-            // Exact rows have magnitudes up to 2^53.
+            // Exact equations have magnitudes up to 2^53.
             self.largest = Largest { magnitude: magnitude as u64, expert: self.expert, field };
         }
-        let Some(row) = self.rows.last_mut() else { return Ok(()) };
+        let Some(equation) = self.equations.last_mut() else { return Ok(()) };
         let (lo, hi) = match self.net.ports.kind(field).0 {
-            FieldKind::N => (found.lo.max(0) / row.scale, found.hi.max(0) / row.scale),
+            FieldKind::N => (found.lo.max(0) / equation.scale, found.hi.max(0) / equation.scale),
             _ => (found.lo, found.hi),
         };
         match (i64::try_from(lo), i64::try_from(hi)) {
-            (Ok(lo), Ok(hi)) if lo > i64::MIN => row.range = Interval::new(lo, hi),
-            _ => return Err(self.fail_row(field, Broken::Range(proved(found, 1)))),
+            (Ok(lo), Ok(hi)) if lo > i64::MIN => equation.range = Interval::new(lo, hi),
+            _ => return Err(self.fail_equation(field, Broken::Range(proved(found, 1)))),
         }
         Ok(())
     }
 
-    // ---- Bounds of rows.
+    // ---- Bounds of equations.
 
-    /// The weights of a row, as integers.
-    pub fn weights(&self, row: usize) -> &[i64] {
-        let terms = &self.rows[row].terms;
+    /// Returns the weights of an equation, as integers.
+    pub fn weights(&self, equation: usize) -> &[i64] {
+        let terms = &self.equations[equation].terms;
         &self.integers[terms.start - self.first_term..terms.end - self.first_term]
     }
 
-    pub fn sources(&self, row: usize) -> &'a [Source] {
+    pub fn sources(&self, equation: usize) -> &'a [Source] {
         let net = self.net;
-        &net.experts.sources[self.rows[row].terms.clone()]
+        &net.experts.sources[self.equations[equation].terms.clone()]
     }
 
-    /// The form of a row in variables, in the case that is assumed.
-    pub fn form(&self, row: usize) -> Option<Linear> {
+    /// Returns the linear form of an equation in variables, in the case that is assumed.
+    pub fn form(&self, equation: usize) -> Option<Linear> {
         let mut form = Linear::default();
-        for (source, w) in self.sources(row).iter().zip(self.weights(row)) {
+        for (source, w) in self.sources(equation).iter().zip(self.weights(equation)) {
             self.state.add_source(&mut form, *source, i128::from(*w))?;
         }
         Some(form)
     }
 
-    /// Where the form of a row lies: the hull of all cases of its units.
-    fn form_bounds(&mut self, row: usize, want: Bounds) -> Bounds {
+    /// Returns where the linear form of an equation lies: the hull of all cases of its units.
+    fn form_bounds(&mut self, equation: usize, want: Bounds) -> Bounds {
         let mut vars = Splits::new();
-        self.state.splits(self.sources(row), false, &mut vars);
+        self.state.splits(self.sources(equation), false, &mut vars);
         vars.truncate(MAX_SPLIT);
         let mut found = Bounds::NONE;
         for case in 0..1 << vars.len() {
             let mark = self.state.mark();
             if self.state.assume(&vars, case) {
-                found = found.hull(match self.form(row) {
+                found = found.hull(match self.form(equation) {
                     Some(form) => self.state.bounds(&form, want),
                     None => Bounds::ALL,
                 });
@@ -372,56 +378,57 @@ impl<'a> Prover<'a> {
         found
     }
 
-    /// Where the field lies that a row makes.
-    fn field_bounds(&mut self, row: usize, want: Interval) -> Bounds {
-        let scale = self.rows[row].scale;
-        let base = self.rows[row].range.into();
-        if self.net.ports.kind(self.rows[row].field).0 != FieldKind::N {
-            return self.form_bounds(row, want.into()).meet(base);
+    /// Returns where the field that an equation makes lies.
+    fn field_bounds(&mut self, equation: usize, want: Interval) -> Bounds {
+        let scale = self.equations[equation].scale;
+        let base = self.equations[equation].range.into();
+        if self.net.ports.kind(self.equations[equation].field).0 != FieldKind::N {
+            return self.form_bounds(equation, want.into()).meet(base);
         }
         let lo = if want.lo <= 0 { -INFINITE } else { i128::from(want.lo) * scale };
-        let found = self.form_bounds(row, Bounds { lo, hi: (i128::from(want.hi) + 1) * scale - 1 });
+        let found = self.form_bounds(equation, Bounds { lo, hi: (i128::from(want.hi) + 1) * scale - 1 });
         let floor = |x: i128| floor_div(x.max(0), scale);
         Bounds { lo: floor(found.lo), hi: floor(found.hi) }.meet(base)
     }
 
     /// Proves that a field of the next `z` is in a domain.
-    fn in_domain(&mut self, row: Option<usize>, domain: Domain) -> Result<(), Proved> {
-        let Some(row) = row else {
+    fn in_domain(&mut self, equation: Option<usize>, domain: Domain) -> Result<(), Proved> {
+        let Some(equation) = equation else {
             let zero = Proved { lo: Some(0), hi: Some(0) };
             return if self.world.contains(domain, 0) { Ok(()) } else { Err(zero) };
         };
-        let range = self.rows[row].range;
+        let range = self.equations[equation].range;
         match domain {
             Domain::Interval(want) if want.lo <= range.lo && range.hi <= want.hi => Ok(()),
             Domain::Interval(want) => {
-                let found = self.field_bounds(row, want);
+                let found = self.field_bounds(equation, want);
                 if found.within(want.into()) { Ok(()) } else { Err(proved(found, 1)) }
             }
-            _ if self.is_discrete(row, domain) => Ok(()),
+            _ if self.is_discrete(equation, domain) => Ok(()),
             _ => Err(proved(range.into(), 1)),
         }
     }
 
-    /// Whether a row is in each case a constant of a domain or a source that has it.
-    fn is_discrete(&mut self, row: usize, domain: Domain) -> bool {
-        if self.is_one_of(row, domain) {
+    /// Returns whether what an equation makes is in each case a constant in a domain, or a source that has
+    /// that domain.
+    fn is_discrete(&mut self, equation: usize, domain: Domain) -> bool {
+        if self.is_one_of(equation, domain) {
             return true;
         }
         let mut vars = Splits::new();
-        self.state.splits(self.sources(row), true, &mut vars);
+        self.state.splits(self.sources(equation), true, &mut vars);
         vars.truncate(MAX_SPLIT);
         (0..1 << vars.len()).all(|case| {
             let mark = self.state.mark();
-            let holds = !self.state.assume(&vars, case) || self.is_one_of(row, domain);
+            let holds = !self.state.assume(&vars, case) || self.is_one_of(equation, domain);
             self.state.leave(mark);
             holds
         })
     }
 
-    fn is_one_of(&self, row: usize, domain: Domain) -> bool {
-        let Some(form) = self.form(row) else { return false };
-        let Equation { field, scale, .. } = self.rows[row];
+    fn is_one_of(&self, equation: usize, domain: Domain) -> bool {
+        let Some(form) = self.form(equation) else { return false };
+        let Equation { field, scale, .. } = self.equations[equation];
         if let Some(constant) = form.as_constant() {
             let is_gate = self.net.ports.kind(field).0 == FieldKind::N;
             let value = if is_gate { constant.max(0) / scale } else { constant };
@@ -432,15 +439,15 @@ impl<'a> Prover<'a> {
 
     // ---- Rule 7.
 
-    /// Proves of each row to remember that its key is 0 or in a region that takes its value, and
-    /// that no two keys are equal.
+    /// Proves that the key of each row to remember is 0 or in a region that takes the row's value, and that
+    /// no two keys are equal.
     fn remember(&mut self) -> Result<(), Failure> {
         let ports = self.net.ports;
         let mut keys = SmallVec::<[(usize, Bounds); 8]>::new();
         for i in 0..ports.rows {
             let Some(key) = self.made(ports.k(i)) else { continue };
             let value = self.made(ports.x(i));
-            let range = self.rows[key].range;
+            let range = self.equations[key].range;
             if range == Interval::point(0) {
                 continue;
             }
@@ -461,7 +468,7 @@ impl<'a> Prover<'a> {
                         let (region, found) =
                             form.map_or((None, Bounds::ALL), |form| self.find_region(&form));
                         let Some(region) = region else {
-                            return Err(self.fail_row(ports.k(i), Broken::Key(proved(found, 1))));
+                            return Err(self.fail_equation(ports.k(i), Broken::Key(proved(found, 1))));
                         };
                         self.takes(region, ports.x(i), value)?;
                         hull = hull.hull(found);
@@ -477,22 +484,22 @@ impl<'a> Prover<'a> {
             for &(b, b_range) in &keys[..i] {
                 let apart = a_range.hi < b_range.lo || b_range.hi < a_range.lo;
                 if !apart && !self.differ_by_constant(a, b) && !self.differ(a, b) {
-                    let other = FieldName::new(&ports, self.rows[b].field);
-                    return Err(self.fail_row(self.rows[a].field, Broken::SameKey(other)));
+                    let other = FieldName::new(&ports, self.equations[b].field);
+                    return Err(self.fail_equation(self.equations[a].field, Broken::SameKey(other)));
                 }
             }
         }
         Ok(())
     }
 
-    /// The region that all keys of a range lie in.
+    /// Returns the region that all keys of a range lie in.
     fn region(&self, keys: Bounds) -> Option<usize> {
         let region = self.net.region_of(u64::try_from(keys.lo).ok()?)?;
         let Region { first, count, .. } = &self.net.regions[region];
         (keys.hi < i128::from(first + count)).then_some(region)
     }
 
-    /// The region that a key lies in, and where it lies.
+    /// Returns the region that a key lies in, and bounds of the key.
     fn find_region(&mut self, key: &Linear) -> (Option<usize>, Bounds) {
         let mut found = self.state.box_bounds(key);
         if let Some(region) = self.region(found) {
@@ -518,11 +525,11 @@ impl<'a> Prover<'a> {
         let region = &self.net.regions[region];
         self.in_domain(value, region.values).map_err(|proved| {
             let declared = Declared(region.values);
-            self.fail_row(field, Broken::Value { region: region.name.clone(), declared, proved })
+            self.fail_equation(field, Broken::Value { region: region.name.clone(), declared, proved })
         })
     }
 
-    /// Whether two rows differ in their constants only.
+    /// Returns whether two equations differ in their constants only.
     fn differ_by_constant(&self, a: usize, b: usize) -> bool {
         fn split<'s>(sources: &'s [Source], weights: &'s [i64]) -> (i64, &'s [Source], &'s [i64]) {
             match sources.first() {
@@ -535,7 +542,7 @@ impl<'a> Prover<'a> {
         a != b && a_sources == b_sources && a_weights == b_weights
     }
 
-    /// Whether two keys differ in each case, or one of them is 0.
+    /// Returns whether in each case two keys differ or one of them is 0.
     fn differ(&mut self, a: usize, b: usize) -> bool {
         let mut vars = Splits::new();
         self.state.splits(self.sources(a), true, &mut vars);
@@ -568,20 +575,20 @@ impl<'a> Prover<'a> {
     /// Finds each expert that may follow, and proves what is declared for it.
     fn next(&mut self) -> Result<(), Failure> {
         let e = self.net.ports.e();
-        let Some(row) = self.made(e) else { return Ok(()) };
-        if let [Ports::ONE] = self.sources(row) {
-            return self.follows(self.weights(row)[0].into());
+        let Some(equation) = self.made(e) else { return Ok(()) };
+        if let [Ports::ONE] = self.sources(equation) {
+            return self.follows(self.weights(equation)[0].into());
         }
         let mut vars = Splits::new();
-        self.state.splits(self.sources(row), true, &mut vars);
+        self.state.splits(self.sources(equation), true, &mut vars);
         if vars.len() > MAX_BRANCH {
-            return Err(self.fail_row(e, Broken::Cases));
+            return Err(self.fail_equation(e, Broken::Cases));
         }
         for case in 0..1 << vars.len() {
             let mark = self.state.mark();
             if self.state.assume(&vars, case) {
-                let Some(form) = self.form(row) else {
-                    return Err(self.fail_row(e, Broken::Next(proved(Bounds::ALL, 1))));
+                let Some(form) = self.form(equation) else {
+                    return Err(self.fail_equation(e, Broken::Next(proved(Bounds::ALL, 1))));
                 };
                 let set = form.as_var(1).map(|var| self.state.domain(var));
                 match (form.as_constant(), set) {
@@ -589,7 +596,7 @@ impl<'a> Prover<'a> {
                     (None, Some(Domain::Ids(set))) => self.member_follows(set)?,
                     _ => {
                         let found = self.state.box_bounds(&form);
-                        return Err(self.fail_row(e, Broken::Next(proved(found, 1))));
+                        return Err(self.fail_equation(e, Broken::Next(proved(found, 1))));
                     }
                 }
             }
@@ -602,7 +609,7 @@ impl<'a> Prover<'a> {
     fn follows(&mut self, id: i128) -> Result<(), Failure> {
         let net = self.net;
         if id < 0 || id >= net.experts.len() as i128 {
-            return Err(self.fail_row(net.ports.e(), Broken::NoExpert(id)));
+            return Err(self.fail_equation(net.ports.e(), Broken::NoExpert(id)));
         }
         let next = id as ExpertId;
         for (field, domain) in net.certificate.fields(next) {
@@ -611,7 +618,7 @@ impl<'a> Prover<'a> {
             }
             if let Err(proved) = self.in_domain(self.made(field), domain) {
                 let declared = Declared(domain);
-                return Err(self.fail_row(field, Broken::Field { next, declared, proved }));
+                return Err(self.fail_equation(field, Broken::Field { next, declared, proved }));
             }
         }
         for ghost in net.certificate.ghosts(next) {
@@ -629,24 +636,24 @@ impl<'a> Prover<'a> {
             }
             if let Err(proved) = self.in_domain(self.made(field), domain) {
                 let declared = Declared(domain);
-                return Err(self.fail_row(field, Broken::Interface { set, declared, proved }));
+                return Err(self.fail_equation(field, Broken::Interface { set, declared, proved }));
             }
         }
         Ok(())
     }
 
-    // ---- Places.
+    // ---- What is looked up, and failures.
 
-    /// The row that makes a field.
+    /// Returns the index of the equation that makes a field.
     #[inline]
     pub fn made(&self, field: Field) -> Option<usize> {
-        let (stamp, row) = self.made[usize::from(field)];
-        (stamp == self.expert + 1).then_some(row as usize)
+        let (stamp, equation) = self.made[usize::from(field)];
+        (stamp == self.expert + 1).then_some(equation as usize)
     }
 
     #[inline]
     fn source_range(&self, source: Source) -> Interval {
-        // All sources of the expert are declared before its rows are looked at.
+        // All sources of the expert are declared before its equations are looked at.
         self.state.range(self.state.variables.source(source)).unwrap_or(Interval::new(i64::MIN + 1, i64::MAX))
     }
 
@@ -654,24 +661,24 @@ impl<'a> Prover<'a> {
         Failure::new(Location::Expert(self.expert), broken)
     }
 
-    pub fn fail_row(&self, field: Field, broken: Broken) -> Failure {
+    pub fn fail_equation(&self, field: Field, broken: Broken) -> Failure {
         let field = FieldName::new(&self.net.ports, field);
         Failure::new(Location::Equation { expert: self.expert, field }, broken)
     }
 }
 
-/// Largest magnitude of an interval.
+/// Returns the largest magnitude in an interval.
 fn magnitude(i: Interval) -> u64 {
     i.lo.unsigned_abs().max(i.hi.unsigned_abs())
 }
 
-/// Whether a product with a factor keeps the other's significant bits.
+/// Returns whether a product with a factor keeps the significant bits of the other factor.
 fn keeps_bits(domain: Domain, range: Interval) -> bool {
     matches!(domain, Domain::PowerOfTwo { .. })
         || range.lo == range.hi && (range.lo == 0 || range.lo.unsigned_abs().is_power_of_two())
 }
 
-/// The s ≥ 2 of a gate `(x + ½)·s⁻¹` with a rounded reciprocal.
+/// Returns the s ≥ 2 of a gate `(x + ½)·s⁻¹` with a rounded reciprocal.
 fn divisor(sources: &[Source], weights: &[f64]) -> Option<i64> {
     match (sources, weights) {
         (&[Ports::ONE, _], &[half, w]) if w > 0.0 && w < 0.5 && half == 0.5 * w => {
@@ -683,7 +690,7 @@ fn divisor(sources: &[Source], weights: &[f64]) -> Option<i64> {
     }
 }
 
-/// Bounds of `scale` times a value, as those of the value.
+/// Turns bounds of `scale` times a value into bounds of the value.
 pub(super) fn proved(bounds: Bounds, scale: i128) -> Proved {
     let finite = |x: i128| (x.abs() != INFINITE).then_some(x);
     Proved { lo: finite(ceil_div(bounds.lo, scale)), hi: finite(floor_div(bounds.hi, scale)) }

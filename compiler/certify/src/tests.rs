@@ -1,5 +1,5 @@
-//! Circuits by hand, each certified; each refused after any of a list of single corruptions; and at
-//! random: whatever is accepted, steps stay inside all that is declared.
+//! Circuits made by hand: each is certified, and each is refused after any of a list of single corruptions.
+//! And at random: in whatever network is accepted, steps stay inside all that is declared.
 
 mod circuits;
 mod evaluate;
@@ -11,7 +11,7 @@ use wasm2onnx_runtime::*;
 use super::{Broken, prove};
 use circuits::*;
 
-/// All circuits, by name.
+/// Returns all circuits, by name.
 fn all() -> Vec<(&'static str, Network)> {
     vec![
         ("add loop", add_loop()),
@@ -119,7 +119,7 @@ fn corrupted_select_and_divide_are_refused() {
     refused!(select(), |n: &mut _| weight(n, 2, N0, ONE, 2.0), Broken::Field { .. });
     refused!(select(), |n: &mut _| drop_ghosts(n, 3), Broken::Field { .. });
     refused!(select(), |n: &mut _| weight(n, 2, V0, Y.s4, -2.0), Broken::Field { .. });
-    refused!(select(), |n: &mut _| drop_row(n, 2, S1), Broken::Ghost { .. });
+    refused!(select(), |n: &mut _| drop_equation(n, 2, S1), Broken::Ghost { .. });
     refused!(divide(), |n: &mut _| weight(n, 2, N0, S1S, 1.0 / 9.0), Broken::Sum { .. });
     refused!(divide(), |n: &mut _| weight(n, 2, N0, S1S, (1.0f64 / 7.0).next_up()), Broken::Sum { .. });
     refused!(divide(), |n: &mut _| weight(n, 2, N0, ONE, 1.0 / 7.0), Broken::Sum { .. });
@@ -142,7 +142,7 @@ fn corrupted_fine_floors_are_refused() {
     refused!(fine_floors(), |n: &mut _| ghost(n, 3, 0, Interval::new(1, i64::MAX - 1)), Broken::Ghost { .. });
 }
 
-/// Without an end to what a proof may cost, this one takes more than four minutes.
+/// Without a limit on what a proof may cost, this one takes more than four minutes.
 #[test]
 fn a_proof_does_not_take_for_ever() {
     prove(&busy(100)).expect("it is true");
@@ -219,7 +219,7 @@ fn corrupted_frames_are_refused() {
 
 #[test]
 fn corrupted_calls_are_refused() {
-    // Another return expert than those of the set; a frame pointer as one.
+    // A return expert that is not in the set; a frame pointer as a return expert.
     refused!(call(), |n: &mut _| weight(n, 3, X0, ONE, 5.0), Broken::Value { .. });
     refused!(call(), |n: &mut _| weight(n, 3, X0, Y.s0, 1.0), Broken::Value { .. });
     refused!(call(), |n: &mut _| weight(n, 3, K0, U2, 2.0), Broken::Key(_));

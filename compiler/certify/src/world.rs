@@ -7,20 +7,20 @@ use wasm2onnx_runtime::{
 
 use super::failure::{Broken, Declared, Failure, Location};
 
-/// A network with what the proof of each step looks up in it.
+/// A network, and what the proof of each step looks up about it.
 pub(super) struct World<'a> {
     pub net: &'a Network,
-    /// Kind and index of each source, as `Ports::source_kind`.
+    /// Kind and index of each source, as `Ports::source_kind` gives them.
     pub sources: Vec<(SourceKind, u16)>,
-    /// Minima and maxima of the tables' entries: a segment tree, its leaves in the second half.
+    /// Minima and maxima of the tables' entries: a segment tree with its leaves in the second half.
     tree: Vec<Interval>,
-    /// First and last keys of the tables of ids and powers of two, ascending.
+    /// First and last keys and domains of the tables of ids and of powers of two, ascending.
     discrete: Vec<(i64, i64, Domain)>,
     /// Largest member of each id set.
     largest: Vec<i64>,
 }
 
-/// The integer that a number is.
+/// Returns the integer that a number is; `None` if it is not an integer below 2^63 in magnitude.
 fn integer(x: f64) -> Option<i64> {
     // Below 2^63 the cast is exact for integers.
     (x.fract() == 0.0 && x.abs() < 9_223_372_036_854_775_808.0).then_some(x as i64)
@@ -64,14 +64,14 @@ impl<'a> World<'a> {
             self.tree[i] = self.tree[2 * i].hull(self.tree[2 * i + 1]);
         }
         for table in &self.net.tables {
-            let place = || Location::Table(table.name.clone());
-            self.declaration(table.domain, place)?;
+            let location = || Location::Table(table.name.clone());
+            self.declaration(table.domain, location)?;
             let first = table.first as usize;
             for &x in &entries[first..first + table.count as usize] {
-                // A table of powers of two has no 0, though a query that misses reads one.
+                // A table of powers of two has no 0, although a query that misses reads 0.
                 let power = matches!(table.domain, Domain::PowerOfTwo { .. });
                 if !self.contains(table.domain, x as i64) || power && x == 0.0 {
-                    return Err(initial(place(), format!("entry {x}"), table.domain));
+                    return Err(initial(location(), format!("entry {x}"), table.domain));
                 }
             }
             if !matches!(table.domain, Domain::Interval(_)) && table.count != 0 {
@@ -85,30 +85,30 @@ impl<'a> World<'a> {
 
     fn regions(&self) -> Result<(), Failure> {
         for region in &self.net.regions {
-            let place = || Location::Region(region.name.clone());
-            self.declaration(region.values, place)?;
+            let location = || Location::Region(region.name.clone());
+            self.declaration(region.values, location)?;
             if !self.contains(region.values, 0) {
-                return Err(initial(place(), "0, what a miss reads,".into(), region.values));
+                return Err(initial(location(), "0, what a miss reads,".into(), region.values));
             }
         }
         for &(key, value) in &self.net.first_rows {
-            let place = || Location::FirstRow(key);
-            let region = self.region(key, place)?;
+            let location = || Location::FirstRow(key);
+            let region = self.region(key, location)?;
             if !integer(value).is_some_and(|x| self.contains(region, x)) {
-                return Err(initial(place(), format!("its value {value}"), region));
+                return Err(initial(location(), format!("its value {value}"), region));
             }
         }
         Ok(())
     }
 
-    /// What a set's interface promises is all that its members may assume.
+    /// Checks that the members of each set assume only what its interface promises.
     fn id_sets(&self) -> Result<(), Failure> {
         let net = self.net;
         for set in &net.certificate.id_sets {
-            let place = || Location::IdSet(set.name.clone());
+            let location = || Location::IdSet(set.name.clone());
             let mut promised = vec![None; net.ports.fields() + 1];
             for &(field, domain) in &set.interface {
-                self.declaration(domain, place)?;
+                self.declaration(domain, location)?;
                 promised[usize::from(field)] = Some(domain);
             }
             for &id in &set.ids {
@@ -117,14 +117,14 @@ impl<'a> World<'a> {
                     if !promised[usize::from(field)].is_some_and(|p| self.implies(p, domain)) {
                         let name = FieldName::new(&net.ports, field);
                         return Err(initial(
-                            place(),
+                            location(),
                             format!("what the interface says of {name} of {id}"),
                             domain,
                         ));
                     }
                 }
                 let range = |field: Field| promised[usize::from(field)].map(|d| self.range(d));
-                self.ghosts_in_box(id, range, place)?;
+                self.ghosts_in_box(id, range, location)?;
             }
         }
         // 0 belongs to every set.
@@ -141,7 +141,7 @@ impl<'a> World<'a> {
         &self,
         e: ExpertId,
         range: impl Fn(Field) -> Option<Interval>,
-        place: impl Fn() -> Location,
+        location: impl Fn() -> Location,
     ) -> Result<(), Failure> {
         for ghost in self.net.certificate.ghosts(e) {
             let bounds = ghost.terms.iter().try_fold((0i128, 0i128), |(lo, hi), &(field, w)| {
@@ -155,43 +155,43 @@ impl<'a> World<'a> {
             });
             if !holds {
                 let what = format!("ghost {} of expert {e}", ghost_name(self.net, ghost.terms));
-                return Err(initial(place(), what, Domain::Interval(ghost.range)));
+                return Err(initial(location(), what, Domain::Interval(ghost.range)));
             }
         }
         Ok(())
     }
 
-    /// The states that runs begin in, and what the host may write.
+    /// Checks the states that runs begin in, and what the host may write.
     fn boundary(&self) -> Result<(), Failure> {
         let net = self.net;
         let word = Domain::Interval(Interval::WORD);
-        let accepts = |key: u64, written: Domain, place: &dyn Fn() -> Location| {
-            let values = self.region(key, place)?;
+        let accepts = |key: u64, written: Domain, location: &dyn Fn() -> Location| {
+            let values = self.region(key, location)?;
             if self.implies(written, values) {
                 return Ok(());
             }
-            Err(initial(place(), format!("what the host writes, {},", Declared(written)), values))
+            Err(initial(location(), format!("what the host writes, {},", Declared(written)), values))
         };
         if let Some(start) = net.start {
             self.first_state(start, &[], || Location::Start)?;
         }
         for (name, entry) in &net.entries {
-            let place = || Location::Export(name.clone());
+            let location = || Location::Export(name.clone());
             let mut arguments = Vec::new();
             for at in &entry.param_locations {
                 match *at {
-                    WordLocation::Row(key) => accepts(key, word, &place)?,
+                    WordLocation::Row(key) => accepts(key, word, &location)?,
                     WordLocation::Field(field) if net.ports.kind(field).0 == FieldKind::S => {
                         arguments.push(field)
                     }
                     WordLocation::Field(field) => {
                         let name = FieldName::new(&net.ports, field);
                         let broken = Broken::Declaration(format!("{name} is no place for an argument"));
-                        return Err(Failure::new(place(), broken));
+                        return Err(Failure::new(location(), broken));
                     }
                 }
             }
-            self.first_state(entry.expert, &arguments, place)?;
+            self.first_state(entry.expert, &arguments, location)?;
         }
         for (name, global) in net.globals.iter().filter(|(_, global)| global.mutable) {
             for &key in &global.keys {
@@ -200,22 +200,22 @@ impl<'a> World<'a> {
         }
         let byte = Domain::Interval(Interval::new(0, 255));
         for (name, memory) in &net.memories {
-            let place = || Location::Export(name.clone());
+            let location = || Location::Export(name.clone());
             let region = &net.regions[memory.region];
             if !self.implies(byte, region.values) {
-                return Err(initial(place(), "a byte".into(), region.values));
+                return Err(initial(location(), "a byte".into(), region.values));
             }
             if let MemoryPages::Row(key) = memory.pages {
-                self.region(key, place)?;
+                self.region(key, location)?;
             }
         }
         if let Some((region, length)) = net.io.stdin {
-            let place = || Location::Export("standard input".into());
+            let location = || Location::Export("standard input".into());
             let region = &net.regions[region];
             if !self.implies(byte, region.values) {
-                return Err(initial(place(), "a byte".into(), region.values));
+                return Err(initial(location(), "a byte".into(), region.values));
             }
-            accepts(length, Domain::Interval(Interval::new(0, region.count as i64)), &place)?;
+            accepts(length, Domain::Interval(Interval::new(0, region.count as i64)), &location)?;
         }
         Ok(())
     }
@@ -225,7 +225,7 @@ impl<'a> World<'a> {
         &self,
         e: ExpertId,
         arguments: &[Field],
-        place: impl Fn() -> Location,
+        location: impl Fn() -> Location,
     ) -> Result<(), Failure> {
         let range = |field| match arguments.contains(&field) {
             true => Interval::WORD,
@@ -235,14 +235,14 @@ impl<'a> World<'a> {
         for (field, domain) in self.net.certificate.fields(e).filter(|d| d.0 != e_field) {
             if !self.implies(Domain::Interval(range(field)), domain) {
                 let what = format!("{} at the start", FieldName::new(&self.net.ports, field));
-                return Err(initial(place(), what, domain));
+                return Err(initial(location(), what, domain));
             }
         }
-        self.ghosts_in_box(e, |field| Some(range(field)), place)
+        self.ghosts_in_box(e, |field| Some(range(field)), location)
     }
 
     /// Checks that a domain means something.
-    pub fn declaration(&self, domain: Domain, place: impl Fn() -> Location) -> Result<(), Failure> {
+    pub fn declaration(&self, domain: Domain, location: impl Fn() -> Location) -> Result<(), Failure> {
         let broken = match domain {
             Domain::Interval(i) if i.lo == i64::MIN => "an interval from -2^63".into(),
             Domain::Interval(i) if i.lo > i.hi => "an empty interval".into(),
@@ -250,18 +250,18 @@ impl<'a> World<'a> {
             Domain::Ids(set) if set as usize >= self.largest.len() => format!("there is no set {set}"),
             _ => return Ok(()),
         };
-        Err(Failure::new(place(), Broken::Declaration(broken)))
+        Err(Failure::new(location(), Broken::Declaration(broken)))
     }
 
-    /// The domain of the values of the region of a key.
-    fn region(&self, key: u64, place: impl Fn() -> Location) -> Result<Domain, Failure> {
+    /// Returns the domain of the values of the region that a key lies in.
+    fn region(&self, key: u64, location: impl Fn() -> Location) -> Result<Domain, Failure> {
         match self.net.region_of(key) {
             Some(region) => Ok(self.net.regions[region].values),
-            None => Err(Failure::new(place(), Broken::Malformed(format!("key {key} lies in no region")))),
+            None => Err(Failure::new(location(), Broken::Malformed(format!("key {key} lies in no region")))),
         }
     }
 
-    /// The smallest interval of a domain.
+    /// Returns the smallest interval that contains a domain.
     #[inline]
     pub fn range(&self, domain: Domain) -> Interval {
         match domain {
@@ -271,14 +271,14 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether a set of ids has a member; 0 is one of every set.
+    /// Returns whether an id is a member of a set; 0 is a member of every set.
     pub fn is_member(&self, set: IdSetId, id: i64) -> bool {
         id == 0
             || ExpertId::try_from(id)
                 .is_ok_and(|id| self.net.certificate.id_sets[set as usize].ids.binary_search(&id).is_ok())
     }
 
-    /// Whether a value is in a domain. Powers of two include 0, what a miss reads.
+    /// Returns whether a value is in a domain. Powers of two include 0, which a miss reads.
     pub fn contains(&self, domain: Domain, x: i64) -> bool {
         match domain {
             Domain::Interval(i) => i.contains(x),
@@ -287,7 +287,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether all values of `a` are in `b`.
+    /// Returns whether all values of `a` are in `b`.
     pub fn implies(&self, a: Domain, b: Domain) -> bool {
         match (a, b) {
             (Domain::Interval(a), _) if a.lo == a.hi => self.contains(b, a.lo),
@@ -304,7 +304,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What a query of the trace can read: the values of all regions that it meets, and 0.
+    /// Returns what a query of the trace can read: the values of all regions that it meets, and 0.
     pub fn read(&self, query: Interval) -> Domain {
         let regions = &self.net.regions;
         let first = regions.partition_point(|r| ((r.first + r.count) as i64) <= query.lo);
@@ -313,7 +313,7 @@ impl<'a> World<'a> {
         met.map(|r| r.values).reduce(|a, b| self.join(a, b)).unwrap_or(Domain::Interval(Interval::point(0)))
     }
 
-    /// What a query of the tables can read, and the smallest interval of it.
+    /// Returns what a query of the tables can read, and the smallest interval that contains it.
     pub fn look_up(&self, query: Interval) -> (Domain, Interval) {
         let len = self.net.lookup.len();
         let (lo, hi) = (query.lo.max(0), query.hi.min(len as i64 - 1));
@@ -342,7 +342,7 @@ impl<'a> World<'a> {
         (table.map_or(Domain::Interval(range), |table| table.2), range)
     }
 
-    /// A domain with all values of two.
+    /// Returns a domain that contains all values of two domains.
     fn join(&self, a: Domain, b: Domain) -> Domain {
         match a == b {
             true => a,
@@ -351,11 +351,11 @@ impl<'a> World<'a> {
     }
 }
 
-fn initial(place: Location, what: String, declared: Domain) -> Failure {
-    Failure::new(place, Broken::Initial { what, declared: Declared(declared) })
+fn initial(location: Location, what: String, declared: Domain) -> Failure {
+    Failure::new(location, Broken::Initial { what, declared: Declared(declared) })
 }
 
-/// A ghost as people write it.
+/// Returns a ghost as people write it.
 pub(super) fn ghost_name(net: &Network, terms: &[(Field, i64)]) -> String {
     let mut name = String::new();
     for &(field, w) in terms {

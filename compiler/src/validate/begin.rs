@@ -10,14 +10,14 @@ use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, ExpertId, Field, FieldKind, Interval, Network};
 
-/// What a packet is given.
+/// What a field or a slot holds when a packet begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holds {
     /// The frame pointer.
     FramePointer,
     /// The parameter with that index.
     Param(usize),
-    /// A value that lives on.
+    /// A value that was made before and is still alive.
     Live(Value),
 }
 
@@ -25,25 +25,25 @@ pub enum Holds {
 pub struct Begin<'a> {
     /// Its experts.
     pub experts: std::ops::Range<ExpertId>,
-    /// Carried fields that it is declared to begin with, what they are, and where they lie.
+    /// Carried fields that it is declared to begin with, what they hold, and where they lie.
     pub fields: Vec<(Field, Holds, Interval)>,
-    /// Slots of the frame with its parameters and those values that it uses.
+    /// Slots of the frame that hold its parameters and the values that it uses.
     pub slots: Vec<(u32, Holds)>,
     /// Values that it makes and that later packets find in slots.
     pub made: Vec<(u32, Value)>,
     /// Fields that only prefetched ports depend on.
     pub hidden: SmallVec<[(Field, Holds, Interval); 2]>,
     pub prefetched: &'a Prefetched,
-    /// The same ports in the network.
+    /// Fields of the same ports in the network.
     pub ports: Vec<Field>,
 }
 
 impl<'a> Begin<'a> {
-    /// How packet `index` of a function begins.
+    /// Finds how packet `index` of a function begins.
     ///
     /// # Errors
     ///
-    /// What is declared of it and handed over by nobody.
+    /// What the packet is declared to begin with or uses, but is not handed over.
     pub fn new(
         network: &Network,
         lowered: &'a Lowered,
@@ -123,12 +123,13 @@ fn slot_of(place: Place) -> Option<u32> {
     }
 }
 
-/// ⌊relu(gate)⌋
+/// Returns ⌊relu(gate)⌋.
 pub fn quantized(gate: f64) -> f64 {
     if gate < 9e15 { (gate.max(0.0) as i64) as f64 } else { gate.floor() }
 }
 
-/// Where word `i` of arguments or results is: in a field, or in the frame from slot `base` on.
+/// Returns the place of word `i` of arguments or results: a field, or one of the slots of the frame from slot
+/// `base` on.
 pub fn handed_over(i: usize, base: u32) -> Place {
     match i.checked_sub(ARGUMENT_FIELDS.into()) {
         None => Place::Field(1 + i as u16),

@@ -1,7 +1,8 @@
-//! Packets against the blocks that they were cut from.
+//! Compares packets with the blocks that they were cut from.
 //!
 //! Blocks and packets are walked side by side from the function's entry. The packets of a block hold its
-//! instructions in their order and nothing else, but for the read of a table's entry that is made again where it is called.
+//! instructions in their order and nothing else, except that the read of a table's entry is made again where
+//! that entry is called.
 
 use crate::ir::{Block, BlockCall, Callee, Function, Inst, Op, Terminator, Value};
 use crate::packetize::{Packets, Target, Term};
@@ -83,7 +84,7 @@ pub fn compare(function: &Function, packets: &Packets) -> Result<(), (usize, Str
     Ok(())
 }
 
-/// The packet that goes on where a packet was cut.
+/// Returns the packet that goes on where a packet was cut.
 fn following(packets: &Packets, at: usize) -> Option<usize> {
     match &packets.packets[at].term {
         Term::Jump(Target { packet, args }) if args.is_empty() => {
@@ -94,7 +95,8 @@ fn following(packets: &Packets, at: usize) -> Option<usize> {
     }
 }
 
-/// Blocks that a terminator leads to with the packets that they must then be, if both end alike.
+/// Returns the blocks that a terminator leads to, each with the packet that it must then be, if block and
+/// packet end alike.
 fn terminator(block: &Terminator, packet: &Term, same_offset: bool) -> Option<Vec<(Block, u32)>> {
     let pair =
         |call: &BlockCall, target: &Target| (call.args == target.args).then_some((call.block, target.packet));

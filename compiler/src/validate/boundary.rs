@@ -1,4 +1,4 @@
-//! What is not in packets: first rows, entries, where instance creation begins.
+//! Compares what is not in packets: first rows, entries, where instance creation begins.
 
 use super::state::First;
 use crate::ir::{Cell, MemorySize, Module};
@@ -6,7 +6,7 @@ use crate::layout::{ARGUMENT_FIELDS, Layout};
 use std::collections::BTreeMap;
 use wasm2onnx_runtime::{ExpertId, GlobalExport, MemoryPages, Network, Region, Terminal, WordLocation};
 
-/// The rows of regions that are frozen: what the tables that do not change call.
+/// Freezes the regions of tables that do not change, and adds their rows: what such tables call.
 pub fn freeze(module: &Module, layout: &Layout, entries: &[ExpertId], first: &mut First) {
     for (table, data) in &module.tables {
         let keys = layout.tables[table];
@@ -25,7 +25,7 @@ pub fn freeze(module: &Module, layout: &Layout, entries: &[ExpertId], first: &mu
     }
 }
 
-/// Compares all of it with the module.
+/// Compares everything that is not in packets with the module.
 ///
 /// # Errors
 ///
@@ -72,11 +72,11 @@ pub fn compare(
         let words = |types: &[wasm2onnx_runtime::ValueType]| -> Vec<WordLocation> {
             let words: usize = types.iter().map(|ty| ty.words()).sum();
             let fields = usize::from(ARGUMENT_FIELDS);
-            let place = |i: usize| match i.checked_sub(fields) {
+            let location = |i: usize| match i.checked_sub(fields) {
                 None => WordLocation::Field(1 + i as u16),
                 Some(slot) => WordLocation::Row(layout.frame + slot as u64),
             };
-            (0..words).map(place).collect()
+            (0..words).map(location).collect()
         };
         let Some(entry) = network.entries.get(name) else {
             return Err(format!("export `{name}` is missing"));
@@ -95,7 +95,7 @@ pub fn compare(
     state(module, layout, network)
 }
 
-/// Compares what a host finds in the trace: exported globals and memories, input and output.
+/// Compares what a host finds in the trace: exported globals and memories, standard input and output.
 fn state(module: &Module, layout: &Layout, network: &Network) -> Result<(), String> {
     let key = |cell: Cell| layout.cells[cell].key;
     let globals: BTreeMap<String, GlobalExport> = module

@@ -1,4 +1,5 @@
-//! One packet: both sides run from the same states, and all that can be seen afterwards compared.
+//! Compares one packet: both sides are run from the same states, and all that can be seen afterwards is
+//! compared.
 
 use super::begin::{Begin, Holds, handed_over, quantized};
 use super::slots::Slots;
@@ -14,17 +15,17 @@ use wasm2onnx_runtime::{ExpertId, Field, FieldKind, Network, Terminal, TrapCode}
 
 const TWO32: i64 = 1 << 32;
 
-/// Rounds of other states for a packet of which no state has come through.
+/// Number of additional rounds for a packet of which no state has been counted.
 const MORE_ROUNDS: u32 = 24;
 
 /// What the runs of a packet did.
 #[derive(Default)]
 struct Seen {
-    /// States that tell something.
+    /// Number of states that are counted.
     states: u64,
-    /// Runs that got to the packet's end.
+    /// Number of runs that got to the packet's end.
     through: u64,
-    /// The ways that runs went.
+    /// The ways that runs took.
     ways: SmallVec<[Way; 8]>,
 }
 
@@ -45,12 +46,12 @@ pub struct Of<'a> {
     pub begins: Vec<Begin<'a>>,
     /// What their frames hold.
     pub slots: Slots,
-    /// Slots of its own: how far the frames of functions that it calls are.
+    /// Number of its own slots: the distance to the frames of functions that it calls.
     pub frame: u32,
 }
 
 impl<'a> Of<'a> {
-    /// A function of a network.
+    /// Prepares a function of a network for comparison.
     ///
     /// # Errors
     ///
@@ -64,7 +65,7 @@ impl<'a> Of<'a> {
     }
 }
 
-/// Both sides.
+/// Both sides of a comparison.
 pub struct Check<'a> {
     /// Keys of everything.
     pub layout: &'a Layout,
@@ -79,7 +80,7 @@ pub struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// Nothing compared yet.
+    /// Begins with nothing compared.
     pub fn new(
         layout: &'a Layout,
         network: &'a Network,
@@ -104,11 +105,11 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Compares a packet. Returns on how many states.
+    /// Compares a packet. Returns the number of states that were counted.
     ///
     /// # Errors
     ///
-    /// What differs, in which state.
+    /// What differs, and in which state.
     pub fn packet(&mut self, function: &Of, index: usize, states: u32) -> Result<u64, String> {
         let packet = &function.packets.packets[index];
         let number = function.begins[index].experts.start as usize;
@@ -121,7 +122,8 @@ impl<'a> Check<'a> {
         let mut seen = Seen::default();
         let rounds = states.div_ceil(LANES as u32);
         for round in 0.. {
-            // Up to twice as many states, as long as there may be more to see; more only to see anything at all.
+            // Up to twice as many states while there may be more to see; even more only as long as no state
+            // was counted.
             let more = match round {
                 _ if round < rounds => true,
                 _ if round < 2 * rounds => seen.ways.len() < ways || seen.through < u64::from(states) / 2,
@@ -206,7 +208,7 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// The message with what the packet began with.
+    /// Adds what the packet began with to a message.
     fn in_state(
         &self,
         message: String,
@@ -286,7 +288,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The rows that a call writes.
+    /// Writes the rows of a call on the program's side.
     fn control(&mut self, function: &Of, packet: &Packet, frame_pointer: &Lanes<f64>) {
         let Some(next) = packet.term.landing() else { return };
         let landing = function.begins[next as usize].experts.start;
@@ -300,7 +302,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The network's steps.
+    /// Takes the network's steps.
     fn steps(&mut self, begin: &Begin) -> Result<(), String> {
         let Some(last) = begin.experts.clone().next_back() else { return Err("it has no expert".into()) };
         for expert in begin.experts.clone() {
@@ -313,7 +315,7 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// Compares a run that traps: it ends in the terminal expert of the trap's site.
+    /// Compares a run that traps: it must end in the terminal expert of the trap's site.
     fn trapped(&self, lane: usize, code: TrapCode, offset: u32) -> Result<(), String> {
         let expert = self.target.expert[lane];
         match self.network.terminals.get(expert as usize) {
@@ -325,7 +327,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Goes on through a resolver, from what the packet left, by the network alone.
+    /// Goes on through a resolver, from what the packet left, on the network's side alone.
     fn resolve(&mut self, expert: ExpertId) -> Result<(), String> {
         let packets = &self.network.packets;
         let Ok(number) = packets.binary_search_by_key(&expert, |p| p.expert) else {
@@ -469,8 +471,8 @@ impl<'a> Check<'a> {
         self.ports(begin, word, lane, fp)
     }
 
-    /// Compares what a packet leaves in the frame for the next one, parameters aside: its own values are there, and
-    /// what was there is as it was.
+    /// Compares what a packet leaves in the frame for the next one, parameters aside: the values that it made
+    /// are there, and what was there before is unchanged.
     fn frame(&self, function: &Of, from: &Begin, next: u32, lane: usize, fp: u64) -> Result<(), String> {
         for &(slot, value) in &from.made {
             if function.slots.at(next, slot) == Some(value) {
@@ -493,8 +495,8 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// Compares prefetched ports. A field that only they depend on is not there to be looked at: some number that
-    /// stands for its word must fit all of them.
+    /// Compares prefetched ports. A field that only such ports depend on is not there to be looked at: some
+    /// number that stands for its word must fit all of these ports.
     fn ports(&self, begin: &Begin, word: impl Fn(Holds) -> u32, lane: usize, fp: u64) -> Result<(), String> {
         if begin.ports.is_empty() {
             return Ok(());
@@ -546,7 +548,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Compares the rows that are not in the own frame or above it.
+    /// Compares the rows that are neither in the packet's own frame nor above it.
     fn rows(&self, lane: usize, fp: u64) -> Result<(), String> {
         let layout = self.layout;
         let frame = layout.frame..layout.frame + layout.stack.frame_keys;
@@ -574,7 +576,7 @@ impl<'a> Check<'a> {
         })
     }
 
-    /// Compares a jump table whole, once a run has shown where it is.
+    /// Compares a whole jump table, once a run has shown where it is.
     fn jump_table(&self, function: &Of, index: Value, targets: &[Jump]) -> Result<(), String> {
         let Some(lane) = (0..LANES).find(|lane| self.source.is_running(*lane)) else { return Ok(()) };
         let Some(queries) = self.target.jump() else { return Err("it does not go by a table".into()) };

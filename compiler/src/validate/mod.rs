@@ -1,39 +1,41 @@
-//! Translation validation: every packet of the network against the IR packet that it came from.
+//! Translation validation: every packet of the network is compared with the IR packet that it came from.
 //!
 //! The certificate proves ranges, not function. This phase looks at function: it takes the finished
 //! [`Network`] and, for each packet, runs the packet's instructions and the packet's experts from the same
-//! states and compares all that anybody can see afterwards (Pnueli, Siegel, Singerman, *Translation
-//! Validation*, 1998). It knows nothing of circuits and schedules. What it takes for granted is the IR's packet
-//! (`packetize`, itself compared with the function's blocks in [`blocks`]), the conventions of calls, the places of values and the keys of regions (`layout`), and of a packet's
-//! entry what the certificate declares.
+//! states and compares all that can be seen afterwards (Pnueli, Siegel, Singerman, *Translation Validation*,
+//! 1998). It knows nothing of circuits and schedules. It takes for granted the IR's packet (`packetize`,
+//! itself compared with the function's blocks in [`blocks`]), the conventions of calls, the places of values,
+//! the keys of regions (`layout`), and what the certificate declares of a packet's entry.
 //!
 //! # What is compared
 //!
 //! - where the packet goes: the next packet, the function that is called, the return address that was read,
 //!   or the trap with its site, through the resolver if there is one;
-//! - every value that the next packet has a use for, at its place: a carried field, congruent modulo 2^32 and in the
-//!   interval that is declared there, or a slot of the frame; arguments, results and the frame pointer;
-//! - ports that the next packet has prefetched: it was run with them, so they must be what it was run with;
-//! - the rows of memory, globals, tables, output and control: those that the instructions before a trap wrote,
-//!   and no others. Nothing below the frame is written.
+//! - every value that the next packet uses, at its place: a carried field, whose number must be congruent to
+//!   the value modulo 2^32 and in the interval that is declared there, or a slot of the frame; also
+//!   arguments, results and the frame pointer;
+//! - ports that are prefetched for the next packet: that packet is run with certain numbers in them, so they
+//!   must hold these numbers;
+//! - the rows of memory, globals, tables, standard output and control: those that the instructions wrote, up
+//!   to the trap if there is one, and no others. Nothing below the frame is written.
 //! - once for all packets: first rows, entries, the start expert; every entry of each jump table.
 //!
-//! So a packet is looked at alone, from any state that its entry allows: all packets together are right
-//! in every run if each is right in every state. States are drawn, not enumerated: what is rare and not at the
-//! edge of anything may be missed.
+//! So each packet is looked at alone, from any state that its entry allows: if each packet is right in every
+//! state, all packets together are right in every run. States are drawn at random, not enumerated: what is
+//! rare and not at the edge of anything may be missed.
 //!
 //! # States
 //!
-//! [`state`] draws carried fields from their declared intervals and the rest of the trace from what its regions declare,
-//! with a liking for edges, equal numbers and small ones. Several runs go side by side. A state in which
-//! an instruction's operands break what the IR promises of them (a store that a check in an earlier packet
-//! would have kept from happening) tells nothing and is not counted.
+//! [`state`] draws carried fields from their declared intervals, and the trace from what its regions declare,
+//! with a preference for edges, equal numbers and small numbers. Several runs go side by side. A state in
+//! which an instruction's operands break what the IR promises of them (such as a store that a check in an
+//! earlier packet would have prevented) says nothing and is not counted.
 //!
 //! # Proof
 //!
-//! [`prove`] tries to show for each packet that both sides are equal in every state. It is done if the options ask for it,
-//! and changes nothing but what is counted: a packet that is proved is compared on states as well, and one that is not is
-//! not wrong.
+//! [`prove`] tries to show for each packet that both sides are equal in every state. This is done if the
+//! options ask for it, and it changes only what is counted: a packet that is proved is compared on states as
+//! well, and a packet that is not proved is not thereby wrong.
 
 mod begin;
 mod blocks;
@@ -56,11 +58,11 @@ use state::First;
 use wasm2onnx_certify::parallel;
 use wasm2onnx_runtime::{ExpertId, Network, Validated};
 
-/// How many times as many states the packets of library routines are compared on: routines are few, and some of what they
-/// do is seldom seen in a state.
+/// Factor by which the packets of library routines are compared on more states than others: routines are few,
+/// and some of what they do is seldom seen in a state.
 const ROUTINE: u32 = 8;
 
-/// Compares all packets on at least `states` states each, and with `proof` tries to prove them before.
+/// Compares all packets on at least `states` states each, and with `proof` first tries to prove them.
 ///
 /// # Errors
 ///
@@ -111,7 +113,7 @@ pub fn run(
     }))
 }
 
-/// Compares a function. A failure is that of a packet.
+/// Compares a function. An error comes with the packet that it is about.
 fn compare(
     check: &mut Check,
     mut prover: Option<&mut Prover>,

@@ -1,27 +1,29 @@
 //! Which value each slot of the frame holds at the beginning of each packet.
 //!
-//! There may be as many values in a frame as a function has packets, each of them alive in most. So what a packet
-//! leaves alone is not looked at packet by packet: here is shown once for a function that a value which a packet finds in
-//! a slot is found there by the packets before as well, or made by them, and that no two values share a slot. Then a
-//! packet is right if its own values are in their slots, and no other slot that holds something is changed.
+//! There may be as many values in a frame as a function has packets, and each of them may be alive in most
+//! packets. So what a packet leaves alone is not looked at packet by packet. Instead, this module shows once
+//! for each function that a value that a packet finds in a slot was already there in the packets before it,
+//! or was made by them, and that no two values share a slot. Then a packet is right if the values that it
+//! makes are in their slots, and if it changes no other slot that holds a value.
 
 use crate::ir::Value;
 use crate::packetize::{Packets, Place, Places};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-/// The values of a function in slots.
+/// The values of a function that are in slots.
 pub struct Slots {
-    /// For each slot, the packets that begin with a value in it, as ranges: first packet, the one after the last, value.
+    /// For each slot, the packets that begin with a value in it, as ranges: first packet, packet after the
+    /// last, value.
     values: Vec<Vec<(u32, u32, Value)>>,
 }
 
 impl Slots {
-    /// Those of a function.
+    /// Finds the values of a function that are in slots.
     ///
     /// # Errors
     ///
-    /// A packet, and which value it does not find, or finds where another one is.
+    /// A packet, and which value it does not find, or finds where another value is.
     pub fn new(packets: &Packets, places: &Places) -> Result<Slots, (usize, String)> {
         let list = &packets.packets;
         let mut before: Vec<SmallVec<[u32; 2]>> = vec![SmallVec::new(); list.len()];
@@ -36,7 +38,7 @@ impl Slots {
                 }
             }
         }
-        // The last value that is alive in each packet.
+        // For each packet, the last value so far that is alive in it.
         let mut alive: Vec<Option<Value>> = vec![None; list.len()];
         let mut slots = Slots { values: vec![Vec::new(); places.slots as usize] };
         for (&value, spans) in &places.live_slots {
@@ -74,7 +76,7 @@ impl Slots {
         Ok(slots)
     }
 
-    /// The value that a packet begins with in a slot.
+    /// Returns the value that a slot holds when a packet begins.
     pub fn at(&self, packet: u32, slot: u32) -> Option<Value> {
         let values = self.values.get(slot as usize)?;
         let after = values.partition_point(|(first, ..)| *first <= packet);

@@ -6,7 +6,7 @@ use crate::ir::{Cell, Inst, MAX_CELLS, MemorySize, Op, Space, Type, Value};
 use crate::layout::Layout;
 use wasm2onnx_runtime::{PAGE_BYTES, TrapCode};
 
-/// How far a run came.
+/// How far a run got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Run {
     /// To the end of the packet's instructions.
@@ -14,8 +14,8 @@ pub enum Run {
     Through,
     /// To a trap, with the offset of its instruction.
     Trap(TrapCode, u32),
-    /// To an instruction whose operands break what the IR promises of them (a store that nothing checked, say): no
-    /// run of a program gets into such a state.
+    /// To an instruction whose operands break what the IR promises of them (a store that nothing checked,
+    /// say): no run of a program gets into such a state.
     Impossible,
 }
 
@@ -26,17 +26,17 @@ pub struct Source<'a> {
     pub traces: Traces<'a>,
     /// Words of the function's values.
     pub values: Vec<Lanes<u32>>,
-    /// How far each run came.
+    /// How far each run got.
     pub runs: Lanes<Run>,
 }
 
 impl<'a> Source<'a> {
-    /// Runs of no function.
+    /// Makes runs of no function.
     pub fn new(layout: &'a Layout, traces: Traces<'a>) -> Self {
         Source { layout, traces, values: Vec::new(), runs: [Run::Through; LANES] }
     }
 
-    /// Word of a value.
+    /// Returns the word of a value in each run.
     pub fn value(&self, value: Value) -> &Lanes<u32> {
         &self.values[value.as_u32() as usize]
     }
@@ -46,12 +46,12 @@ impl<'a> Source<'a> {
         self.values[value.as_u32() as usize] = words;
     }
 
-    /// Whether a run is still going.
+    /// Returns whether a run is still going.
     pub fn is_running(&self, lane: usize) -> bool {
         self.runs[lane] == Run::Through
     }
 
-    /// Ends the runs for which `fails` says so.
+    /// Ends the runs for which `fails` is true.
     pub fn trap(&mut self, code: TrapCode, offset: u32, fails: Lanes<bool>) {
         for lane in (0..LANES).filter(|lane| fails[*lane]) {
             if self.is_running(lane) {
@@ -60,7 +60,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Does an instruction.
+    /// Executes an instruction.
     pub fn inst(&mut self, inst: &Inst) {
         let arg = |i: usize| self.values[inst.args[i].as_u32() as usize];
         let result: Lanes<u32> = match &inst.op {
@@ -157,13 +157,13 @@ impl<'a> Source<'a> {
             }
             Op::TrapIf(code) => self.trap(*code, inst.offset, arg(0).map(|c| c != 0)),
             Op::CellSet(cell) => {
-                let place = self.layout.cells[*cell];
+                let cell = self.layout.cells[*cell];
                 let value = arg(0);
                 for lane in self.running() {
-                    if value[lane] > place.max {
+                    if value[lane] > cell.max {
                         self.runs[lane] = Run::Impossible;
                     } else {
-                        self.traces.write(lane, place.key, value[lane].into());
+                        self.traces.write(lane, cell.key, value[lane].into());
                     }
                 }
             }
@@ -180,20 +180,21 @@ impl<'a> Source<'a> {
         std::array::from_fn(|lane| f(self, lane))
     }
 
-    /// Number of cells that so many bytes of a space take.
+    /// Returns the number of cells that `bytes` bytes of a space take.
     fn cells(&self, space: Space, bytes: u8) -> u64 {
         if space.has_words() { 1 } else { bytes.into() }
     }
 
-    /// Notes whether cells are inside of the space, as something before a load has found them to be. What lies behind a
-    /// space belongs to somebody else, and may be read before or after it is written: behind the input lies nothing.
+    /// Marks a run as impossible if the cells of a load are not inside of the space, as something before the
+    /// load would have found them to be. What lies behind a space belongs to something else, and may be read
+    /// before or after it is written; only behind standard input lies nothing.
     fn read_inside(&mut self, lane: usize, space: Space, first: u64, cells: u64) {
         if first + cells > self.layout.space(space).1 && space != Space::Stdin {
             self.runs[lane] = Run::Impossible;
         }
     }
 
-    /// Writes cells, which something before has found to be inside of the space.
+    /// Writes cells, which something before the store has found to be inside of the space.
     fn write_cells(&mut self, lane: usize, space: Space, first: u64, cells: u64, value: impl Fn(u64) -> f64) {
         let (base, count) = self.layout.space(space);
         let size = if space == Space::Memory { self.memory_size(lane) } else { count };
@@ -206,7 +207,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Bytes of the memory.
+    /// Returns the size of the memory in bytes.
     fn memory_size(&self, lane: usize) -> u64 {
         let pages = match self.layout.memory_size {
             MemorySize::Constant(pages) => pages,

@@ -4,16 +4,17 @@ use rustc_hash::FxHashMap;
 use std::cell::Cell;
 use wasm2onnx_runtime::{Domain, Network};
 
-/// Runs that go side by side: one instruction or one row of a map is done for all of them at once.
+/// Number of runs that go side by side: one instruction or one equation of a map is evaluated for all of them
+/// at once.
 pub const LANES: usize = 8;
 
-/// A number for each run.
+/// A value for each run.
 pub type Lanes<T> = [T; LANES];
 
 /// What a number of a state is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Any of the interval.
+    /// Any number of the interval.
     Uniform,
     /// Close to 0: a counter, a flag, an index.
     Small,
@@ -23,9 +24,9 @@ enum Kind {
     Edge,
     /// A power of two, or beside one.
     Power,
-    /// The largest ones.
+    /// One of the largest numbers.
     Large,
-    /// One of two numbers that others are, too.
+    /// One of two numbers that are also drawn for others.
     Same,
     /// A constant of the packet, or beside one.
     Constant,
@@ -33,8 +34,8 @@ enum Kind {
 
 use Kind::*;
 
-/// What the numbers of each lane are like: eight kinds, one of which each number has. Most states are such that checks
-/// pass and both arms of branches are taken; what is rare in programs is strewn in.
+/// What the numbers of each lane are like: eight kinds, of which each number has one. In most states checks
+/// pass, and both arms of branches are taken; what is rare in programs is mixed in.
 const KINDS: Lanes<[Kind; 8]> = [
     [Small, Small, Small, Small, Same, Small, Small, Constant],
     [Address, Address, Address, Address, Address, Address, Small, Constant],
@@ -46,10 +47,10 @@ const KINDS: Lanes<[Kind; 8]> = [
     [Uniform, Uniform, Uniform, Uniform, Edge, Power, Power, Constant],
 ];
 
-/// Lanes in which words of memory are mostly small: their upper bytes are 0.
+/// Number of lanes in which words of memory are mostly small: their upper bytes are 0.
 const TAME: usize = 4;
 
-/// Ends of numbers of all widths, as words.
+/// Ends of the ranges of numbers of all widths, as words.
 const EDGES: [i64; 12] =
     [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ff80, 0xffff_ffff];
 
@@ -60,7 +61,7 @@ fn mix(x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// All that is free in a state, drawn when it is asked for: the same question has the same answer.
+/// Draws all that is free in a state, when it is asked for: the same question has the same answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Draw {
     bits: u64,
@@ -76,7 +77,7 @@ pub struct Constants {
 }
 
 impl Constants {
-    /// Adds one, unless it is there or there are enough.
+    /// Adds a constant, unless it is already there or there are enough.
     pub fn add(&mut self, word: u32) {
         if self.count < self.words.len() && !self.words[..self.count].contains(&word) {
             self.words[self.count] = word;
@@ -86,7 +87,7 @@ impl Constants {
 }
 
 impl Draw {
-    /// The states of all lanes in a round of a packet, which has these constants.
+    /// Returns the states of all lanes in a round of a packet that has these constants.
     pub fn lanes(packet: usize, round: u32, constants: Constants) -> Lanes<Draw> {
         std::array::from_fn(|lane| {
             let bits = mix(mix(packet as u64) ^ (u64::from(round) << 8 | lane as u64));
@@ -94,7 +95,7 @@ impl Draw {
         })
     }
 
-    /// An integer in `[lo, hi]` for whatever `salt` stands for.
+    /// Draws an integer in `[lo, hi]` for whatever `salt` stands for.
     pub fn number(&self, salt: u64, lo: i64, hi: i64) -> i64 {
         let h = mix(self.bits ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let span = hi.abs_diff(lo);
@@ -118,15 +119,16 @@ impl Draw {
         lo.wrapping_add(((u128::from(mix(h)) * (u128::from(span) + 1)) >> 64) as i64)
     }
 
-    /// A byte of a space of bytes, the one at `place` in it.
-    fn byte(&self, salt: u64, place: u64) -> i64 {
-        if self.lane < TAME && place & 2 != 0 && mix(self.bits ^ salt) & 7 != 0 {
+    /// Draws the byte at `offset` of a space of bytes.
+    fn byte(&self, salt: u64, offset: u64) -> i64 {
+        if self.lane < TAME && offset & 2 != 0 && mix(self.bits ^ salt) & 7 != 0 {
             return 0;
         }
         self.number(salt, 0, 255)
     }
 
-    /// A number in `[lo, hi]` that stands for a word: an interesting word, a few times 2^32 away if that is inside.
+    /// Draws a number in `[lo, hi]` that stands for a word: an interesting word, plus a multiple of 2^32 if
+    /// that is inside.
     pub fn word(&self, salt: u64, lo: i64, hi: i64) -> i64 {
         const TWO32: i64 = 1 << 32;
         if hi - lo < TWO32 {
@@ -142,14 +144,14 @@ impl Draw {
 /// What a trace holds before anything is written to it.
 pub struct First<'a> {
     network: &'a Network,
-    /// Of each region, whether no program writes to it.
+    /// For each region, whether no program writes to it.
     frozen: Vec<bool>,
     /// The rows of frozen regions that are not 0.
     pub rows: FxHashMap<u64, f64>,
 }
 
 impl<'a> First<'a> {
-    /// Nothing frozen yet.
+    /// Begins with nothing frozen.
     pub fn new(network: &'a Network) -> First<'a> {
         First { network, frozen: vec![false; network.regions.len()], rows: FxHashMap::default() }
     }
@@ -161,7 +163,8 @@ impl<'a> First<'a> {
         }
     }
 
-    /// What is read with a key in every state: of a region that never changes, or of none.
+    /// Returns what is read with a key in every state, if the key is in a region that never changes, or in
+    /// none.
     pub fn frozen(&self, key: u64) -> Option<f64> {
         match self.network.region_of(key) {
             Some(region) if !self.frozen[region] => None,
@@ -169,14 +172,14 @@ impl<'a> First<'a> {
         }
     }
 
-    /// Value of a key of a region in a state.
+    /// Returns the value of a key of a region in a state.
     fn value(&self, draw: &Draw, region: usize, key: u64) -> f64 {
         if self.frozen[region] {
             return self.rows.get(&key).copied().unwrap_or(0.0);
         }
         let region = &self.network.regions[region];
         match region.values {
-            // A region of one cell with a limit is a size: large ones let accesses pass.
+            // The values of a region of cells with a limit are sizes: large ones let accesses pass.
             Domain::Interval(values) if values.hi < 1 << 31 && values.hi > 255 => {
                 let large = draw.number(!key, 0, 1) == 0;
                 draw.number(key, if large { values.hi } else { values.lo }, values.hi) as f64
@@ -193,7 +196,8 @@ impl<'a> First<'a> {
     }
 }
 
-/// So many rows are looked through one by one, so that no packet takes quadratic time.
+/// Number of rows below which the latest rows are looked through one by one: older rows are found by their
+/// keys, so that no packet takes quadratic time.
 const FEW_ROWS: usize = 32;
 
 /// A trace for each run.
@@ -202,14 +206,14 @@ pub struct Traces<'a> {
     draws: Lanes<Draw>,
     /// Rows that were written, in their order.
     written: Lanes<Vec<(u64, f64)>>,
-    /// The latest of these by key, but for those behind the last multiple of [`FEW_ROWS`].
+    /// The latest of these rows by key, without the rows behind the last multiple of [`FEW_ROWS`].
     by_key: Lanes<FxHashMap<u64, f64>>,
-    /// The region that was found last: it is often the next one, too.
+    /// The region that was found last: it is often the next one to be asked for.
     last: Cell<usize>,
 }
 
 impl<'a> Traces<'a> {
-    /// Traces of no state.
+    /// Makes traces of no state.
     pub fn new(first: &'a First<'a>) -> Self {
         Traces {
             first,
@@ -227,7 +231,7 @@ impl<'a> Traces<'a> {
         self.by_key.iter_mut().for_each(FxHashMap::clear);
     }
 
-    /// The region of a key.
+    /// Returns the region of a key.
     fn region_of(&self, key: u64) -> Option<usize> {
         let last = self.last.get();
         if let Some(region) = self.first.network.regions.get(last)
@@ -240,7 +244,7 @@ impl<'a> Traces<'a> {
         Some(found)
     }
 
-    /// Value of the latest row with that key.
+    /// Returns the value of the latest row with that key.
     pub fn read(&self, lane: usize, key: u64) -> f64 {
         let written = &self.written[lane];
         let last = &written[written.len() - written.len() % FEW_ROWS..];
@@ -254,7 +258,7 @@ impl<'a> Traces<'a> {
         }
     }
 
-    /// Writes a row; outside of all regions nothing is.
+    /// Writes a row. A row outside of all regions is not written.
     pub fn write(&mut self, lane: usize, key: u64, value: f64) {
         if self.region_of(key).is_some() {
             let written = &mut self.written[lane];
@@ -265,10 +269,10 @@ impl<'a> Traces<'a> {
         }
     }
 
-    /// The latest of the rows that were written, ascending by key.
+    /// Returns the latest of the rows that were written with each key, ascending by key.
     pub fn latest(&self, lane: usize) -> Vec<(u64, f64)> {
         let mut rows = self.written[lane].clone();
-        // Stable: the latest of a key comes last.
+        // The sort is stable: the latest row of a key comes last.
         rows.sort_by_key(|row| row.0);
         rows.reverse();
         rows.dedup_by_key(|row| row.0);

@@ -1,7 +1,7 @@
 //! The network's side: the steps of a packet, for all runs at once.
 //!
-//! It follows the definition of a step, but makes only what the maps use: rows of a map are summed for all runs
-//! together, an element of `y` when the first term asks for it.
+//! It follows the definition of a step, but makes only what the maps use: the equations of a map are summed
+//! for all runs together, and an element of `y` is made when the first term asks for it.
 
 use super::state::{LANES, Lanes, Traces};
 use wasm2onnx_runtime::{ExpertId, Field, FieldKind, Network, Ports, Source, SourceKind};
@@ -16,7 +16,8 @@ pub struct Target<'a> {
     z: Vec<Lanes<f64>>,
     next: Vec<Lanes<f64>>,
     y: Vec<Lanes<f64>>,
-    /// The step that made each field of `z` last, and each element of `y`: others are 0.
+    /// The step for which each field of `z` was made last, each field of the next `z`, and each element of
+    /// `y`. Fields that were not made for a step are 0.
     made: Vec<u64>,
     made_next: Vec<u64>,
     made_y: Vec<u64>,
@@ -29,7 +30,7 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Runs of a network.
+    /// Makes runs of a network.
     pub fn new(network: &'a Network, traces: Traces<'a>) -> Self {
         let (fields, sources) = (network.ports.fields(), network.ports.sources());
         Target {
@@ -49,7 +50,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Begins at a packet: `z` is 0.
+    /// Begins a packet: `z` is 0.
     pub fn enter(&mut self) {
         self.step += 1;
         self.rows.clear();
@@ -62,12 +63,12 @@ impl<'a> Target<'a> {
         self.made[usize::from(field)] = self.step;
     }
 
-    /// A field of `z`.
+    /// Returns a field of `z`.
     pub fn field(&self, field: Field) -> Lanes<f64> {
         if self.made[usize::from(field)] == self.step { self.z[usize::from(field)] } else { [0.0; LANES] }
     }
 
-    /// Remembers the rows in `z`, as the next step would begin by doing.
+    /// Remembers the rows in `z`, as the next step would do first.
     pub fn remember(&mut self) {
         let ports = &self.network.ports;
         for row in std::mem::take(&mut self.rows) {
@@ -80,38 +81,39 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The key under which each run found its next expert in the tables, if one read of them gave all of these.
+    /// Returns the key under which each run found its next expert in the tables, if one read gave the next
+    /// experts of all runs.
     pub fn jump(&self) -> Option<Lanes<f64>> {
         self.lookups.iter().rev().find(|(_, values)| *values == self.expert).map(|(keys, _)| *keys)
     }
 
-    /// One step of all runs, which are at the same expert.
+    /// Takes one step of all runs, which are at the same expert.
     pub fn step(&mut self, expert: ExpertId) {
         self.remember();
         let network = self.network;
         let ports = &network.ports;
         self.next_rows.clear();
         self.expert = [0.0; LANES];
-        for row in network.experts.equations(expert) {
+        for equation in network.experts.equations(expert) {
             let mut sum = [0.0; LANES];
-            for (source, weight) in row.sources.iter().zip(row.weights) {
+            for (source, weight) in equation.sources.iter().zip(equation.weights) {
                 self.need(*source);
                 let y = &self.y[usize::from(*source)];
                 for lane in 0..LANES {
                     sum[lane] += weight * y[lane];
                 }
             }
-            if row.field == ports.e() {
+            if equation.field == ports.e() {
                 self.expert = sum;
                 continue;
             }
-            match ports.kind(row.field) {
+            match ports.kind(equation.field) {
                 (FieldKind::N, _) => sum = sum.map(super::begin::quantized),
                 (FieldKind::K, port) => self.next_rows.push(port),
                 _ => {}
             }
-            self.next[usize::from(row.field)] = sum;
-            self.made_next[usize::from(row.field)] = self.step + 1;
+            self.next[usize::from(equation.field)] = sum;
+            self.made_next[usize::from(equation.field)] = self.step + 1;
         }
         self.step += 1;
         std::mem::swap(&mut self.z, &mut self.next);
@@ -151,7 +153,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// The key that a number is, if it is one.
+/// Returns the key that a number is, if it is one.
 fn key_of(x: f64) -> Option<u64> {
     let key = x as u64;
     (key as f64 == x).then_some(key)

@@ -1,4 +1,4 @@
-//! Whether the comparison sees that a network was changed.
+//! Tests that the comparison sees that a network was changed.
 
 use super::*;
 use crate::ir::Value;
@@ -7,7 +7,7 @@ use crate::random::Random;
 use crate::{backend, frontend, legalize, optimize, packetize};
 use wasm2onnx_runtime::{MemoryPages, Network, Ports, ValueType, WordLocation};
 
-/// The programs whose networks are changed: all kinds of packets.
+/// The programs whose networks are changed. They have all kinds of packets.
 const PROGRAMS: [&str; 6] = ["sudoku", "interpreter", "expressions", "recursive", "sha256", "nbody"];
 
 fn assemble(bytes: &[u8]) -> (Module, Network, Blueprint) {
@@ -23,10 +23,10 @@ fn example(name: &str) -> (Module, Network, Blueprint) {
     assemble(&std::fs::read(path).expect("examples are in the repository"))
 }
 
-/// A change of a network. Nothing if it would leave the network as it is.
+/// A change of a network. Returns `None` if it would leave the network as it is.
 type Change = fn(&mut Network, &mut Random) -> Option<()>;
 
-/// Adds the finest unit of a row to one of its weights, or takes it away.
+/// Doubles or negates a weight.
 fn weight(network: &mut Network, random: &mut Random) -> Option<()> {
     let weights = &mut network.experts.weights;
     let i = random.below(weights.len());
@@ -41,11 +41,11 @@ fn term(network: &mut Network, random: &mut Random) -> Option<()> {
     Some(())
 }
 
-/// Lets a term read its neighbour's source and the other way round.
+/// Exchanges the weights of two neighbouring terms of an equation.
 fn source(network: &mut Network, random: &mut Random) -> Option<()> {
     let experts = &mut network.experts;
-    let row = random.below(experts.fields.len());
-    let terms = experts.term_range(row);
+    let equation = random.below(experts.fields.len());
+    let terms = experts.term_range(equation);
     if terms.len() < 2 {
         return None;
     }
@@ -57,18 +57,19 @@ fn source(network: &mut Network, random: &mut Random) -> Option<()> {
     Some(())
 }
 
-/// Gives two rows of an expert each other's field, unless they are of different kinds.
+/// Gives two neighbouring equations of an expert each other's field, unless the fields are of different
+/// kinds.
 fn field(network: &mut Network, random: &mut Random) -> Option<()> {
-    let row = random.below(network.experts.fields.len() - 1);
-    let expert = network.experts.expert_end.partition_point(|end| *end as usize <= row);
-    if network.experts.expert_end[expert] as usize == row + 1 {
+    let equation = random.below(network.experts.fields.len() - 1);
+    let expert = network.experts.expert_end.partition_point(|end| *end as usize <= equation);
+    if network.experts.expert_end[expert] as usize == equation + 1 {
         return None;
     }
-    let (a, b) = (network.experts.fields[row], network.experts.fields[row + 1]);
+    let (a, b) = (network.experts.fields[equation], network.experts.fields[equation + 1]);
     if network.ports.kind(a).0 != network.ports.kind(b).0 {
         return None;
     }
-    network.experts.fields.swap(row, row + 1);
+    network.experts.fields.swap(equation, equation + 1);
     Some(())
 }
 
@@ -83,7 +84,7 @@ fn constant(network: &mut Network, random: &mut Random) -> Option<()> {
     Some(())
 }
 
-/// Changes an entry of a frozen table that some packet reads.
+/// Adds 1 to the value of a first row.
 fn first_row(network: &mut Network, random: &mut Random) -> Option<()> {
     let i = random.below(network.first_rows.len());
     network.first_rows[i].1 += 1.0;
@@ -101,9 +102,10 @@ fn networks_of_programs_are_right() {
     }
 }
 
-/// A copy from a table whose bounds an earlier packet has checked, in a packet that also puts something into the frame, which lies
-/// behind the tables. Seen alone it begins in states in which it reads from the frame, before or after that: no run does. (Such a
-/// state was counted, and a module refused, once in 20,000 random ones.)
+/// A copy from a table whose bounds an earlier packet has checked, in a packet that also puts something into
+/// the frame, which lies behind the tables. Seen alone, the packet also begins in states in which it reads
+/// from the frame, before or after it writes there, which it does in no run of the program. (Such a state was
+/// counted, and a module refused, once in 20,000 random modules.)
 #[test]
 fn states_in_which_a_load_leaves_its_space_are_not_counted() {
     let text = r#"(module (memory 1) (table $a 7 7 externref) (table $b 9 15 externref)
@@ -122,8 +124,8 @@ fn states_in_which_a_load_leaves_its_space_are_not_counted() {
     assert!(validated.states >= 1_000 * validated.packets, "{validated:?}");
 }
 
-/// Not all changes are faults: a weight of a port that is not read in some state, or one that changes a word by a
-/// multiple of 2^32, changes nothing. The shares are a little below what was measured.
+/// Not all changes are faults: a weight of a port that is not read in some state, or one that changes a word
+/// by a multiple of 2^32, changes nothing. The shares are a little below what was measured.
 #[test]
 fn changed_networks_are_found_out() {
     let changes: [(&str, Change, usize); 6] = [
@@ -153,7 +155,8 @@ fn changed_networks_are_found_out() {
     }
 }
 
-/// A value that is not where a packet looks for it, or where another one is, whatever the packets do.
+/// Values that are not where a packet looks for them, or that are where another value is, whatever the
+/// packets do.
 #[test]
 fn slots_that_are_wrong_are_found_out() {
     let (mut shared, mut behind, mut dead) = (0, 0, 0);
@@ -168,7 +171,7 @@ fn slots_that_are_wrong_are_found_out() {
         values.sort_unstable();
         for &value in &values {
             let place = lowered.places.of[&value];
-            // In the slot of another value that is alive with it.
+            // In the slot of another value that is alive at the same time.
             let spans = |value: &Value| lowered.places.live_slots[value].iter();
             let meets = |a: &Value, b: &Value| spans(a).any(|a| spans(b).any(|b| a.0 < b.1 && b.0 < a.1));
             if let Some(other) = values.iter().find(|other| **other != value && meets(&value, other)) {
@@ -182,7 +185,7 @@ fn slots_that_are_wrong_are_found_out() {
             assert!(wrong(lowered).is_some_and(|why| why.contains("behind the frame")));
             lowered.places.of.insert(value, place);
             behind += 1;
-            // Not alive in one of its packets: that one uses it, or one after it looks for it.
+            // Not alive in one of its packets: that packet uses it, or a packet after it looks for it.
             let spans = lowered.places.live_slots.remove(&value).expect("it is in a slot");
             for packet in spans.iter().flat_map(|(first, end)| first..end) {
                 lowered.places.live_slots.insert(value, spans.without(packet));
@@ -235,7 +238,8 @@ fn a_boundary_that_is_wrong_is_found_out() {
     }
 }
 
-/// The frozen tables that circuits look things up in, entry by entry: packets are compared on some of them only.
+/// The frozen tables that circuits look things up in, entry by entry: packets are compared on some entries
+/// only.
 #[test]
 fn frozen_tables_hold_what_the_operations_give() {
     use crate::evaluate::{binary, unary};

@@ -56,10 +56,10 @@ fn p2(k: i32) -> f64 {
     2f64.powi(k)
 }
 
-/// Rows, declared fields and ghosts of an expert.
+/// Equations, declared fields and ghosts of an expert.
 #[derive(Default)]
 struct Expert {
-    rows: Vec<(Field, Vec<(Source, f64)>)>,
+    equations: Vec<(Field, Vec<(Source, f64)>)>,
     fields: Vec<(Field, Domain)>,
     ghosts: Vec<(Vec<(Field, i64)>, Interval)>,
 }
@@ -73,15 +73,15 @@ impl Expert {
         self.ghosts.push((terms.to_vec(), Interval::new(lo, hi)));
         self
     }
-    fn row(mut self, field: Field, terms: &[(Source, f64)]) -> Self {
-        self.rows.push((field, terms.iter().copied().filter(|term| term.1 != 0.0).collect()));
+    fn equation(mut self, field: Field, terms: &[(Source, f64)]) -> Self {
+        self.equations.push((field, terms.iter().copied().filter(|term| term.1 != 0.0).collect()));
         self
     }
     fn constant(self, field: Field, x: f64) -> Self {
-        self.row(field, &[(ONE, x)])
+        self.equation(field, &[(ONE, x)])
     }
     fn carry(self, field: Field) -> Self {
-        self.row(field, &[(PORTS.ys(field), 1.0)])
+        self.equation(field, &[(PORTS.ys(field), 1.0)])
     }
 }
 
@@ -89,7 +89,7 @@ fn expert() -> Expert {
     Expert::default()
 }
 
-/// The network of experts 2, 3, … after `unreachable` and `halt`; `f` enters at 2 with `args` words.
+/// Returns the network of experts 2, 3, … after `unreachable` and `halt`; `f` enters at 2 with `args` words.
 fn network(args: u16, experts: Vec<Expert>) -> Network {
     let mut network = Network {
         ports: PORTS,
@@ -102,8 +102,8 @@ fn network(args: u16, experts: Vec<Expert>) -> Network {
         certificate.end_expert();
     }
     for mut e in experts {
-        e.rows.sort_by_key(|row| row.0);
-        for (field, mut terms) in e.rows {
+        e.equations.sort_by_key(|equation| equation.0);
+        for (field, mut terms) in e.equations {
             terms.sort_by_key(|term| term.0);
             for (source, w) in terms {
                 network.experts.push_term(source, w);
@@ -141,8 +141,8 @@ pub(super) fn add_loop() -> Network {
             expert()
                 .has(S1, WORD)
                 .has(S2, WORD)
-                .row(S1, &[(ONE, 1.0), (Y.s1, 1.0)])
-                .row(N0, &[(ONE, 1.0 / M), (Y.s1, 1.0 / M)])
+                .equation(S1, &[(ONE, 1.0), (Y.s1, 1.0)])
+                .equation(N0, &[(ONE, 1.0 / M), (Y.s1, 1.0 / M)])
                 .constant(V0, 1.0)
                 .carry(S2)
                 .constant(E, 3.0),
@@ -152,8 +152,8 @@ pub(super) fn add_loop() -> Network {
                 .has(N0, to(0, 1))
                 .has(V0, point(1))
                 .ghost(&[(S1, 1), (N0, -(1 << 32))], 0, 0xffff_ffff)
-                .row(S1, &[(Y.s1, 1.0), (U0, -M)])
-                .row(N0, &[(ONE, 1.0 - p2(-33)), (Y.s2, p2(-33)), (Y.s1, -p2(-33)), (U0, p2(-1))])
+                .equation(S1, &[(Y.s1, 1.0), (U0, -M)])
+                .equation(N0, &[(ONE, 1.0 - p2(-33)), (Y.s2, p2(-33)), (Y.s1, -p2(-33)), (U0, p2(-1))])
                 .constant(V0, 1.0)
                 .carry(S2)
                 .constant(E, 4.0),
@@ -164,13 +164,13 @@ pub(super) fn add_loop() -> Network {
                 .has(V0, point(1))
                 .carry(S1)
                 .carry(S2)
-                .row(E, &[(ONE, 1.0), (U0, 1.0)]),
+                .equation(E, &[(ONE, 1.0), (U0, 1.0)]),
         ],
     )
 }
 
-/// Gates that are floors of `s1` by a large odd divisor and by 2^62: only in units of the product of both are the two
-/// integers.
+/// Gates that are floors of `s1` divided by a large odd number and of `s2` divided by 2^62: the numbers
+/// before the floors are both integers only in units of one over the product of the divisors.
 pub(super) fn fine_floors() -> Network {
     let reciprocal = 1.0 / (p2(51) + 1.0);
     network(
@@ -179,16 +179,16 @@ pub(super) fn fine_floors() -> Network {
             expert()
                 .has(S1, WORD)
                 .has(S2, WORD)
-                .row(N0, &[(ONE, 0.5 * reciprocal), (Y.s1, reciprocal)])
-                .row(N1, &[(Y.s2, p2(-62))])
+                .equation(N0, &[(ONE, 0.5 * reciprocal), (Y.s1, reciprocal)])
+                .equation(N1, &[(Y.s2, p2(-62))])
                 .constant(E, 3.0),
             expert().ghost(&[(N0, 1), (N1, 1)], 0, 0).constant(E, 1.0),
         ],
     )
 }
 
-/// A certificate that is there to keep its reader busy: all that it says is true, but follows from the last of so many facts
-/// that are tried, and is said as often.
+/// A certificate that was made to keep its reader busy: all that it says is true, but follows only from the
+/// last of the `facts` facts that are tried, and is said as many times.
 pub(super) fn busy(facts: i64) -> Network {
     let word = i64::from(u32::MAX);
     let mut second = expert().has(S1, WORD).has(S2, WORD).ghost(&[(S1, 1), (S2, -1)], 0, 0);
@@ -197,7 +197,7 @@ pub(super) fn busy(facts: i64) -> Network {
         second = second.ghost(&[(S1, i), (S2, -i - 1)], -(i + 1) * word, i * word);
         third = third.ghost(&[(S1, 1), (S2, -1)], 0, 0);
     }
-    let first = expert().has(S1, WORD).has(S2, WORD).carry(S1).row(S2, &[(Y.s1, 1.0)]).constant(E, 3.0);
+    let first = expert().has(S1, WORD).has(S2, WORD).carry(S1).equation(S2, &[(Y.s1, 1.0)]).constant(E, 3.0);
     network(2, vec![first, second.carry(S1).carry(S2).constant(E, 4.0), third])
 }
 
@@ -209,7 +209,7 @@ pub(super) fn and() -> Network {
     for (a, source) in [(0, Y.s1), (3, Y.s2)] {
         for i in 0..3 {
             let (n, v) = (PORTS.n(a + i), PORTS.v(a + i));
-            split = split.row(n, &[(source, p2(-8 * (i as i32 + 1)))]).constant(v, 1.0);
+            split = split.equation(n, &[(source, p2(-8 * (i as i32 + 1)))]).constant(v, 1.0);
             queries = queries.has(n, to(0, (1 << (24 - 8 * i)) - 1)).has(v, point(1));
             let below = if i == 0 { if a == 0 { S1 } else { S2 } } else { PORTS.n(a + i - 1) };
             queries = queries.ghost(&[(below, 1), (n, -256)], 0, 255);
@@ -223,10 +223,10 @@ pub(super) fn and() -> Network {
                 terms.push((Y.u[a + j], -256.0 * factor));
             }
         }
-        queries = queries.row(PORTS.t(j as u16), &terms);
+        queries = queries.equation(PORTS.t(j as u16), &terms);
         sum = sum.has(PORTS.t(j as u16), to(0, 65535));
     }
-    sum = sum.row(S1, &[(Y.w0, 1.0), (Y.w1, 256.0), (5, 65536.0), (6, 16777216.0)]);
+    sum = sum.equation(S1, &[(Y.w0, 1.0), (Y.w1, 256.0), (5, 65536.0), (6, 16777216.0)]);
     let mut network =
         network(2, vec![split, queries, sum, expert().has(S1, WORD).carry(S1).constant(E, 1.0)]);
     network.lookup = (0..65536).map(|i| f64::from((i / 256) & (i % 256))).collect();
@@ -241,16 +241,16 @@ pub(super) fn select() -> Network {
         vec![
             (1..=4)
                 .fold(expert(), |e, s| e.has(s, WORD))
-                .row(N0, &[(ONE, 1.0), (Y.s1, p2(-33)), (Y.s2, -p2(-33))])
-                .row(V0, &[(Y.s3, 1.0), (Y.s4, -1.0)])
-                .row(S1, &[(Y.s4, 1.0)])
+                .equation(N0, &[(ONE, 1.0), (Y.s1, p2(-33)), (Y.s2, -p2(-33))])
+                .equation(V0, &[(Y.s3, 1.0), (Y.s4, -1.0)])
+                .equation(S1, &[(Y.s4, 1.0)])
                 .constant(E, 3.0),
             expert()
                 .has(S1, WORD)
                 .has(N0, to(0, 1))
                 .has(V0, to(-0xffff_ffff, 0xffff_ffff))
                 .ghost(&[(V0, 1), (S1, 1)], 0, 0xffff_ffff)
-                .row(S1, &[(Y.s1, 1.0), (U0, 1.0)])
+                .equation(S1, &[(Y.s1, 1.0), (U0, 1.0)])
                 .constant(E, 4.0),
             expert().has(S1, WORD).carry(S1).constant(E, 1.0),
         ],
@@ -274,12 +274,12 @@ pub(super) fn masked_store() -> Network {
         .has(PORTS.v(1), point(1))
         .ghost(&[(V0, 1), (N0, 1 << 34)], i64::MIN, MEMORY + BYTES - 4 + (1 << 34))
         .ghost(&[(N0, 1), (N1, -1)], 0, 0)
-        .row(E, &[(U1, 1.0)]);
-    masks = masks.row(N0, &mask).row(V0, &[(ONE, MEMORY as f64), (Y.s1, 1.0)]);
-    masks = masks.row(N1, &mask).constant(PORTS.v(1), 1.0);
+        .equation(E, &[(U1, 1.0)]);
+    masks = masks.equation(N0, &mask).equation(V0, &[(ONE, MEMORY as f64), (Y.s1, 1.0)]);
+    masks = masks.equation(N1, &mask).constant(PORTS.v(1), 1.0);
     for i in 0..3 {
         let (n, v) = (PORTS.n(3 + i), PORTS.v(3 + i));
-        load = load.row(n, &[(Y.s2, p2(-8 * (i as i32 + 1)))]).constant(v, 1.0);
+        load = load.equation(n, &[(Y.s2, p2(-8 * (i as i32 + 1)))]).constant(v, 1.0);
         masks = masks.has(n, to(0, (1 << (24 - 8 * i)) - 1)).has(v, point(1));
         let below = if i == 0 { S2 } else { PORTS.n(2 + i) };
         masks = masks.ghost(&[(below, 1), (n, -256)], 0, 255);
@@ -290,12 +290,15 @@ pub(super) fn masked_store() -> Network {
         if j < 3 {
             terms.push((Y.u[3 + j as usize], -256.0));
         }
-        masks = masks.row(byte, &terms);
+        masks = masks.equation(byte, &terms);
         let mut key = vec![(U0, 1.0)];
         if j > 0 {
             key.push((U1, j.into()));
         }
-        store = store.has(byte, to(0, 255)).row(PORTS.k(j), &key).row(PORTS.x(j), &[(PORTS.ys(byte), 1.0)]);
+        store = store
+            .has(byte, to(0, 255))
+            .equation(PORTS.k(j), &key)
+            .equation(PORTS.x(j), &[(PORTS.ys(byte), 1.0)]);
     }
     let mut network = network(2, vec![load, masks, store]);
     network.regions = vec![
@@ -314,7 +317,7 @@ pub(super) fn shl() -> Network {
             expert()
                 .has(S1, WORD)
                 .has(S2, WORD)
-                .row(N0, &[(Y.s2, p2(-5))])
+                .equation(N0, &[(Y.s2, p2(-5))])
                 .constant(V0, 1.0)
                 .carry(S1)
                 .carry(S2)
@@ -325,20 +328,20 @@ pub(super) fn shl() -> Network {
                 .has(N0, to(0, (1 << 27) - 1))
                 .has(V0, point(1))
                 .ghost(&[(S2, 1), (N0, -32)], 0, 31)
-                .row(T0, &[(Y.s2, 1.0), (U0, -32.0)])
+                .equation(T0, &[(Y.s2, 1.0), (U0, -32.0)])
                 .carry(S1)
                 .constant(E, 4.0),
             expert()
                 .has(S1, WORD)
                 .has(T0, to(0, 31))
-                .row(N0, &[(Y.s1, 1.0)])
-                .row(V0, &[(Y.w0, 1.0)])
+                .equation(N0, &[(Y.s1, 1.0)])
+                .equation(V0, &[(Y.w0, 1.0)])
                 .constant(E, 5.0),
             expert()
                 .has(N0, WORD)
                 .has(V0, Domain::PowerOfTwo { hi: 31 })
-                .row(S1, &[(U0, 1.0)])
-                .row(N0, &[(U0, p2(-32))])
+                .equation(S1, &[(U0, 1.0)])
+                .equation(N0, &[(U0, p2(-32))])
                 .constant(V0, 1.0)
                 .constant(E, 6.0),
             expert()
@@ -346,7 +349,7 @@ pub(super) fn shl() -> Network {
                 .has(N0, to(0, 0x7fff_ffff))
                 .has(V0, point(1))
                 .ghost(&[(S1, 1), (N0, -(1 << 32))], 0, 0xffff_ffff)
-                .row(S1, &[(Y.s1, 1.0), (U0, -M)])
+                .equation(S1, &[(Y.s1, 1.0), (U0, -M)])
                 .constant(E, 7.0),
             expert().has(S1, WORD).carry(S1).constant(E, 1.0),
         ],
@@ -357,14 +360,14 @@ pub(super) fn shl() -> Network {
     network
 }
 
-/// Cells of a stack.
+/// Number of cells of the stack.
 const STACK: i64 = 1000;
-/// Frame of the caller.
+/// Size of the caller's frame.
 const FRAME: i64 = 8;
 const FP_KEYS: i64 = 1;
 const RETURN_KEYS: i64 = 2001;
 
-/// Calls a function that returns: saved frame pointer and return expert in `control`.
+/// Calls a function that returns, with the saved frame pointer and the return expert in `control`.
 pub(super) fn call() -> Network {
     let (last, check) = (STACK - 4, p2(-17));
     let fp = to(0, last);
@@ -374,14 +377,14 @@ pub(super) fn call() -> Network {
     let mut push = expert().has(S0, fp).has(S1, WORD).carry(S1);
     for (i, base) in [(0, Some(0)), (1, None), (2, Some(RETURN_KEYS)), (3, Some(FP_KEYS))] {
         let (n, v) = (PORTS.n(i), PORTS.v(i));
-        enter = enter.row(n, &mask);
+        enter = enter.equation(n, &mask);
         push = push.has(n, to(0, 1));
         let Some(base) = base else {
             enter = enter.constant(v, 1.0);
             push = push.has(v, point(1));
             continue;
         };
-        enter = enter.row(v, &[(ONE, (base + FRAME) as f64), (Y.s0, 1.0)]);
+        enter = enter.equation(v, &[(ONE, (base + FRAME) as f64), (Y.s0, 1.0)]);
         push = push.has(v, to(base + FRAME, base + FRAME + last)).ghost(
             &[(v, 1), (n, 1 << 17)],
             i64::MIN,
@@ -389,26 +392,26 @@ pub(super) fn call() -> Network {
         );
     }
     push = push
-        .row(S0, &[(U0, 1.0)])
-        .row(K0, &[(U2, 1.0)])
+        .equation(S0, &[(U0, 1.0)])
+        .equation(K0, &[(U2, 1.0)])
         .constant(X0, 6.0)
-        .row(K1, &[(Y.u[3], 1.0)])
-        .row(X1, &[(Y.s0, 1.0)])
-        .row(E, &[(U1, 4.0)]);
+        .equation(K1, &[(Y.u[3], 1.0)])
+        .equation(X1, &[(Y.s0, 1.0)])
+        .equation(E, &[(U1, 4.0)]);
     let callee = expert()
         .has(S0, fp)
         .has(S1, WORD)
-        .row(Q0, &[(ONE, RETURN_KEYS as f64), (Y.s0, 1.0)])
-        .row(Q1, &[(ONE, FP_KEYS as f64), (Y.s0, 1.0)])
+        .equation(Q0, &[(ONE, RETURN_KEYS as f64), (Y.s0, 1.0)])
+        .equation(Q1, &[(ONE, FP_KEYS as f64), (Y.s0, 1.0)])
         .carry(S1)
         .constant(E, 5.0);
     let back = expert()
         .has(S1, WORD)
         .has(Q0, to(RETURN_KEYS, RETURN_KEYS + last))
         .has(Q1, to(FP_KEYS, FP_KEYS + last))
-        .row(S0, &[(Y.r1, 1.0)])
+        .equation(S0, &[(Y.r1, 1.0)])
         .carry(S1)
-        .row(E, &[(Y.r0, 1.0)]);
+        .equation(E, &[(Y.r0, 1.0)]);
     let after = expert().has(S0, fp).has(S1, WORD).carry(S0).carry(S1).constant(E, 1.0);
     let mut network = network(1, vec![enter, push, callee, back, after]);
     network.regions = vec![
@@ -425,7 +428,7 @@ pub(super) fn jump_table() -> Network {
     let mut experts = vec![
         expert()
             .has(S1, WORD)
-            .row(N0, &[(ONE, -3.0), (Y.s1, 1.0)])
+            .equation(N0, &[(ONE, -3.0), (Y.s1, 1.0)])
             .constant(V0, 1.0)
             .carry(S1)
             .constant(E, 3.0),
@@ -434,10 +437,10 @@ pub(super) fn jump_table() -> Network {
             .has(N0, WORD)
             .has(V0, point(1))
             .ghost(&[(S1, 1), (N0, -1)], 0, 3)
-            .row(T0, &[(Y.s1, 1.0), (U0, -1.0)])
+            .equation(T0, &[(Y.s1, 1.0), (U0, -1.0)])
             .carry(S1)
             .constant(E, 4.0),
-        expert().has(S1, WORD).has(T0, to(0, 3)).carry(S1).row(E, &[(Y.w0, 1.0)]),
+        expert().has(S1, WORD).has(T0, to(0, 3)).carry(S1).equation(E, &[(Y.w0, 1.0)]),
     ];
     experts.extend((0..4).map(|i| expert().has(S1, WORD).constant(S1, f64::from(10 * i)).constant(E, 1.0)));
     let mut network = network(1, experts);
@@ -456,7 +459,7 @@ pub(super) fn divide() -> Network {
         vec![
             expert()
                 .has(S1, WORD)
-                .row(N0, &[(ONE, 0.5 * w), (Y.s1, w)])
+                .equation(N0, &[(ONE, 0.5 * w), (Y.s1, w)])
                 .constant(V0, 1.0)
                 .carry(S1)
                 .constant(E, 3.0),
@@ -465,8 +468,8 @@ pub(super) fn divide() -> Network {
                 .has(N0, to(0, 613_566_756))
                 .has(V0, point(1))
                 .ghost(&[(S1, 1), (N0, -7)], 0, 6)
-                .row(S1, &[(Y.s1, 1.0), (U0, -7.0)])
-                .row(S2, &[(U0, 1.0)])
+                .equation(S1, &[(Y.s1, 1.0), (U0, -7.0)])
+                .equation(S2, &[(U0, 1.0)])
                 .constant(E, 4.0),
             expert().has(S1, to(0, 6)).has(S2, to(0, 613_566_756)).carry(S1).carry(S2).constant(E, 1.0),
         ],
@@ -482,9 +485,9 @@ pub(super) fn indirect() -> Network {
                 .has(S1, WORD)
                 .has(S2, WORD)
                 .has(Q0, point(0))
-                .row(N0, &[(ONE, 1.0), (Y.s1, p2(-33)), (Y.s2, -p2(-33))])
-                .row(V0, &[(Y.r0, 1.0)])
-                .row(N1, &[(ONE, 1.0 - p2(-33)), (Y.s1, -p2(-33)), (Y.s2, p2(-33))])
+                .equation(N0, &[(ONE, 1.0), (Y.s1, p2(-33)), (Y.s2, -p2(-33))])
+                .equation(V0, &[(Y.r0, 1.0)])
+                .equation(N1, &[(ONE, 1.0 - p2(-33)), (Y.s1, -p2(-33)), (Y.s2, p2(-33))])
                 .constant(PORTS.v(1), 1.0)
                 .carry(S1)
                 .constant(E, 3.0),
@@ -496,12 +499,12 @@ pub(super) fn indirect() -> Network {
                 .has(PORTS.v(1), point(1))
                 .ghost(&[(N0, 1), (N1, 1)], 1, 1)
                 .carry(S1)
-                .row(E, &[(U0, 1.0), (U1, 1.0)]),
+                .equation(E, &[(U0, 1.0), (U1, 1.0)]),
             expert().has(S1, WORD).carry(S1).constant(E, 1.0),
             expert().has(S1, WORD).constant(S1, 3.0).constant(E, 1.0),
         ],
     );
-    // The query is 0 at the start only; what is read at a key of the region is an id, too.
+    // The query is 0 at the start only; what is read at a key of the region is also an id.
     network.regions = vec![region("table", 1, 10, CellWidth::Number, Domain::Ids(0))];
     network.first_rows = vec![(1, 4.0), (2, 5.0)];
     network.certificate.id_sets =
@@ -520,8 +523,8 @@ pub(super) fn mul() -> Network {
             expert()
                 .has(S1, WORD)
                 .has(S2, WORD)
-                .row(N0, &[(Y.s1, p2(-16))])
-                .row(N1, &[(Y.s2, p2(-16))])
+                .equation(N0, &[(Y.s1, p2(-16))])
+                .equation(N1, &[(Y.s2, p2(-16))])
                 .constant(V0, 1.0)
                 .constant(PORTS.v(1), 1.0)
                 .carry(S1)
@@ -536,18 +539,18 @@ pub(super) fn mul() -> Network {
                 .has(PORTS.v(1), point(1))
                 .ghost(&[(S1, 1), (N0, -65536)], 0, 65535)
                 .ghost(&[(S2, 1), (N1, -65536)], 0, 65535)
-                .row(N0, &[(Y.s2, 1.0)])
-                .row(V0, &[(Y.s1, 1.0), (U0, -65536.0)])
-                .row(N1, &[(Y.s2, 1.0), (U1, -65536.0)])
-                .row(PORTS.v(1), &[(U0, 1.0)])
+                .equation(N0, &[(Y.s2, 1.0)])
+                .equation(V0, &[(Y.s1, 1.0), (U0, -65536.0)])
+                .equation(N1, &[(Y.s2, 1.0), (U1, -65536.0)])
+                .equation(PORTS.v(1), &[(U0, 1.0)])
                 .constant(E, 4.0),
             expert()
                 .has(N0, WORD)
                 .has(V0, half)
                 .has(N1, half)
                 .has(PORTS.v(1), half)
-                .row(S1, &product)
-                .row(N0, &product.map(|(u, w)| (u, w / M)))
+                .equation(S1, &product)
+                .equation(N0, &product.map(|(u, w)| (u, w / M)))
                 .constant(V0, 1.0)
                 .constant(E, 5.0),
             expert()
@@ -555,7 +558,7 @@ pub(super) fn mul() -> Network {
                 .has(N0, to(0, most >> 32))
                 .has(V0, point(1))
                 .ghost(&[(S1, 1), (N0, -(1 << 32))], 0, 0xffff_ffff)
-                .row(S1, &[(Y.s1, 1.0), (U0, -M)])
+                .equation(S1, &[(Y.s1, 1.0), (U0, -M)])
                 .constant(E, 6.0),
             expert().has(S1, WORD).carry(S1).constant(E, 1.0),
         ],
@@ -569,7 +572,7 @@ pub(super) fn signed_less() -> Network {
     let mut compare = expert().has(S1, WORD).has(S2, WORD).constant(V0, 1.0).constant(E, 4.0);
     for (i, (n, source)) in signs.into_iter().enumerate() {
         let v = PORTS.v(i as u16);
-        split = split.row(n, &[(source, p2(-31))]).constant(v, 1.0);
+        split = split.equation(n, &[(source, p2(-31))]).constant(v, 1.0);
         compare = compare.has(n, to(0, 1)).has(v, point(1));
         compare = compare.ghost(&[(source - Y.s0, 1), (n, -(1 << 32))], -(1 << 31), (1 << 31) - 1);
     }
@@ -578,10 +581,10 @@ pub(super) fn signed_less() -> Network {
         2,
         vec![
             split,
-            compare.row(N0, &less),
-            expert().has(N0, to(0, 1)).has(V0, point(1)).row(S1, &[(U0, 1.0)]).constant(E, 5.0),
+            compare.equation(N0, &less),
+            expert().has(N0, to(0, 1)).has(V0, point(1)).equation(S1, &[(U0, 1.0)]).constant(E, 5.0),
             // A branch on a carried value: where it goes to, the value is known.
-            expert().has(S1, to(0, 1)).carry(S1).row(E, &[(ONE, 6.0), (Y.s1, -5.0)]),
+            expert().has(S1, to(0, 1)).carry(S1).equation(E, &[(ONE, 6.0), (Y.s1, -5.0)]),
             expert().has(S1, point(0)).carry(S1).constant(E, 1.0),
         ],
     )
@@ -595,8 +598,8 @@ pub(super) fn counted() -> Network {
             expert().constant(E, 3.0),
             expert()
                 .has(S1, to(0, 999))
-                .row(S1, &[(ONE, 1.0), (Y.s1, 1.0)])
-                .row(N0, &[(ONE, 1.0 + 998.0 / 1024.0), (Y.s1, -1.0 / 1024.0)])
+                .equation(S1, &[(ONE, 1.0), (Y.s1, 1.0)])
+                .equation(N0, &[(ONE, 1.0 + 998.0 / 1024.0), (Y.s1, -1.0 / 1024.0)])
                 .constant(V0, 1.0)
                 .constant(E, 4.0),
             expert()
@@ -605,7 +608,7 @@ pub(super) fn counted() -> Network {
                 .has(V0, point(1))
                 .ghost(&[(S1, 1), (N0, 1024)], i64::MIN, 999 + 1024)
                 .carry(S1)
-                .row(E, &[(ONE, 1.0), (U0, 2.0)]),
+                .equation(E, &[(ONE, 1.0), (U0, 2.0)]),
         ],
     )
 }
@@ -619,22 +622,27 @@ pub(super) fn frame() -> Network {
             expert()
                 .has(S0, fp)
                 .has(S1, WORD)
-                .row(K0, &[(ONE, 10.0), (Y.s0, 1.0)])
-                .row(X0, &[(Y.s1, 1.0)])
-                .row(K1, &[(ONE, 11.0), (Y.s0, 1.0)])
+                .equation(K0, &[(ONE, 10.0), (Y.s0, 1.0)])
+                .equation(X0, &[(Y.s1, 1.0)])
+                .equation(K1, &[(ONE, 11.0), (Y.s0, 1.0)])
                 .constant(X1, 7.0)
-                .row(N0, &[(Y.s1, p2(-24))])
+                .equation(N0, &[(Y.s1, p2(-24))])
                 .constant(V0, 1.0)
-                .row(Q0, &[(ONE, 10.0), (Y.s0, 1.0)])
+                .equation(Q0, &[(ONE, 10.0), (Y.s0, 1.0)])
                 .constant(E, 3.0),
             expert()
                 .has(Q0, to(10, 108))
                 .has(N0, to(0, 255))
                 .has(V0, point(1))
-                .row(T0, &[(U0, 1.0)])
-                .row(S2, &[(Y.r0, 1.0)])
+                .equation(T0, &[(U0, 1.0)])
+                .equation(S2, &[(Y.r0, 1.0)])
                 .constant(E, 4.0),
-            expert().has(S2, WORD).has(T0, to(0, 255)).row(S1, &[(Y.w0, 1.0)]).carry(S2).constant(E, 5.0),
+            expert()
+                .has(S2, WORD)
+                .has(T0, to(0, 255))
+                .equation(S1, &[(Y.w0, 1.0)])
+                .carry(S2)
+                .constant(E, 5.0),
             expert().has(S1, to(0, 99)).has(S2, WORD).carry(S1).constant(E, 1.0),
         ],
     );
@@ -646,43 +654,48 @@ pub(super) fn frame() -> Network {
 
 // ---- Corruptions.
 
-/// Sets a weight; 0 removes it. A row that does not exist is made.
+/// Sets a weight; 0 removes it. An equation that does not exist is made.
 pub(super) fn weight(network: &mut Network, e: ExpertId, field: Field, source: Source, w: f64) {
-    rebuild(network, e, |rows| {
-        if !rows.iter().any(|row| row.0 == field) {
-            rows.push((field, Vec::new()));
-            rows.sort_by_key(|row| row.0);
+    rebuild(network, e, |equations| {
+        if !equations.iter().any(|equation| equation.0 == field) {
+            equations.push((field, Vec::new()));
+            equations.sort_by_key(|equation| equation.0);
         }
-        for row in rows.iter_mut().filter(|row| row.0 == field) {
-            row.1.retain(|term| term.0 != source);
+        for equation in equations.iter_mut().filter(|equation| equation.0 == field) {
+            equation.1.retain(|term| term.0 != source);
             if w != 0.0 {
-                row.1.push((source, w));
+                equation.1.push((source, w));
             }
-            row.1.sort_by_key(|term| term.0);
+            equation.1.sort_by_key(|term| term.0);
         }
     });
 }
 
-pub(super) fn drop_row(network: &mut Network, e: ExpertId, field: Field) {
-    rebuild(network, e, |rows| rows.retain(|row| row.0 != field));
+pub(super) fn drop_equation(network: &mut Network, e: ExpertId, field: Field) {
+    rebuild(network, e, |equations| equations.retain(|equation| equation.0 != field));
 }
 
-type Rows = Vec<(Field, Vec<(Source, f64)>)>;
+type Equations = Vec<(Field, Vec<(Source, f64)>)>;
 
-fn rebuild(network: &mut Network, e: ExpertId, change: impl FnOnce(&mut Rows)) {
+fn rebuild(network: &mut Network, e: ExpertId, change: impl FnOnce(&mut Equations)) {
     let old = std::mem::take(&mut network.experts);
     let mut change = Some(change);
     for i in 0..old.len() as ExpertId {
-        let mut rows: Rows = old
+        let mut equations: Equations = old
             .equations(i)
-            .map(|row| (row.field, row.sources.iter().copied().zip(row.weights.iter().copied()).collect()))
+            .map(|equation| {
+                (
+                    equation.field,
+                    equation.sources.iter().copied().zip(equation.weights.iter().copied()).collect(),
+                )
+            })
             .collect();
         if i == e
             && let Some(change) = change.take()
         {
-            change(&mut rows);
+            change(&mut equations);
         }
-        for (field, terms) in rows {
+        for (field, terms) in equations {
             for (source, w) in terms {
                 network.experts.push_term(source, w);
             }

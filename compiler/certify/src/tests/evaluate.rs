@@ -1,4 +1,4 @@
-//! One step, evaluated the plain way, and everything checked that the certificate promises of it.
+//! Evaluates one step in the plain way, and checks everything that the certificate promises of it.
 
 use wasm2onnx_runtime::*;
 
@@ -18,7 +18,7 @@ fn domain_contains(network: &Network, domain: Domain, x: f64) -> bool {
     }
 }
 
-/// What `z` breaks of what is declared for an expert.
+/// Returns what `z` breaks of what is declared for an expert.
 pub(super) fn breaks(network: &Network, e: ExpertId, z: &[f64]) -> Option<String> {
     for (field, domain) in network.certificate.fields(e) {
         if !domain_contains(network, domain, z[usize::from(field)]) {
@@ -39,9 +39,9 @@ pub(super) fn breaks(network: &Network, e: ExpertId, z: &[f64]) -> Option<String
     None
 }
 
-/// An exact sum in units of 2^-GRID; `None` if it does not fit.
-fn exact_sum(row: &Equation<'_>, y: &[f64]) -> Option<i128> {
-    row.sources.iter().zip(row.weights).try_fold(0i128, |sum, (&s, &w)| {
+/// Returns the exact sum of an equation in units of 2^-GRID; `None` if it does not fit.
+fn exact_sum(equation: &Equation<'_>, y: &[f64]) -> Option<i128> {
+    equation.sources.iter().zip(equation.weights).try_fold(0i128, |sum, (&s, &w)| {
         let (mantissa, exponent) = super::super::linear::dyadic(w);
         let x = y[usize::from(s)] as i128;
         let shift = u32::try_from(exponent + GRID as i32).ok()?;
@@ -75,7 +75,7 @@ pub(super) fn step(
         y.push(at(ports.n(i)) * at(ports.v(i)));
     }
     // Products that the map reads must be exact.
-    let is_read = |s: Source| network.experts.equations(e).any(|row| row.sources.contains(&s));
+    let is_read = |s: Source| network.experts.equations(e).any(|equation| equation.sources.contains(&s));
     for i in (0..ports.units).filter(|i| is_read(ports.yu(*i))) {
         let (n, v) = (at(ports.n(i)), at(ports.v(i)));
         if n.mul_add(v, -(n * v)) != 0.0 {
@@ -85,13 +85,13 @@ pub(super) fn step(
     y.extend((0..ports.carried).map(|i| at(ports.s(i))));
 
     let mut next = vec![0.0; ports.fields() + 1];
-    for row in network.experts.equations(e) {
-        let is_gate = ports.kind(row.field).0 == FieldKind::N;
+    for equation in network.experts.equations(e) {
+        let is_gate = ports.kind(equation.field).0 == FieldKind::N;
         let quantize = |g: f64| if is_gate { g.max(0.0).floor() } else { g };
-        let exact = exact_sum(&row, &y);
-        let mut order: Vec<usize> = (0..row.sources.len()).collect();
+        let exact = exact_sum(&equation, &y);
+        let mut order: Vec<usize> = (0..equation.sources.len()).collect();
         for attempt in 0..6 {
-            let term = |i: &usize| (row.weights[*i], y[usize::from(row.sources[*i])]);
+            let term = |i: &usize| (equation.weights[*i], y[usize::from(equation.sources[*i])]);
             let sum = match attempt % 2 {
                 0 => order.iter().map(term).fold(0.0, |sum, (w, x)| sum + w * x),
                 _ => order.iter().map(term).fold(0.0, |sum: f64, (w, x)| w.mul_add(x, sum)),
@@ -102,13 +102,13 @@ pub(super) fn step(
                 let is_equal =
                     value.fract() == 0.0 && value as i128 == exact >> GRID && exact & ((1 << GRID) - 1) == 0;
                 if !is_equal {
-                    return Err(format!("expert {e}, field {}: {value} is not exact", row.field));
+                    return Err(format!("expert {e}, field {}: {value} is not exact", equation.field));
                 }
             }
-            if attempt > 0 && value != next[usize::from(row.field)] {
-                return Err(format!("expert {e}, field {}: the order matters", row.field));
+            if attempt > 0 && value != next[usize::from(equation.field)] {
+                return Err(format!("expert {e}, field {}: the order matters", equation.field));
             }
-            next[usize::from(row.field)] = value;
+            next[usize::from(equation.field)] = value;
             let (i, j) = (random.below(order.len().max(1)), random.below(order.len().max(1)));
             if !order.is_empty() {
                 order.swap(i, j);

@@ -1,4 +1,4 @@
-//! At random: what is accepted after a change keeps all its promises.
+//! Random changes: a network that is accepted after a change keeps all its promises.
 
 use wasm2onnx_runtime::*;
 
@@ -21,7 +21,7 @@ impl Random {
     pub fn below(&mut self, n: usize) -> usize {
         (self.bits() >> 11) as usize % n
     }
-    /// Of an interval; often near its ends.
+    /// Returns a number of an interval, often near its ends.
     pub fn interval(&mut self, lo: i64, hi: i64) -> i64 {
         let width = (i128::from(hi) - i128::from(lo)) as u128;
         let offset = match self.below(5) {
@@ -54,7 +54,7 @@ impl Random {
     }
 }
 
-/// A `z` that satisfies all that is declared for an expert, if one is found.
+/// Returns a `z` that satisfies all that is declared for an expert, if one is found.
 fn sample(network: &Network, e: ExpertId, random: &mut Random) -> Option<Vec<f64>> {
     let certificate = &network.certificate;
     let mut z: Vec<f64> = (0..network.ports.fields()).map(|_| random.interval(-9, 1 << 40) as f64).collect();
@@ -65,7 +65,7 @@ fn sample(network: &Network, e: ExpertId, random: &mut Random) -> Option<Vec<f64
         if breaks(network, e, &z).is_none() {
             return Some(z);
         }
-        // Repair each ghost by one of its variables.
+        // Repair each ghost by changing one of its variables.
         for ghost in certificate.ghosts(e).filter(|ghost| !ghost.terms.is_empty()) {
             let value = |z: &[f64]| -> i128 {
                 ghost.terms.iter().map(|&(f, c)| i128::from(c) * z[usize::from(f)] as i128).sum()
@@ -87,7 +87,7 @@ fn sample(network: &Network, e: ExpertId, random: &mut Random) -> Option<Vec<f64
     None
 }
 
-/// Steps from random states of each expert.
+/// Takes steps from random states of each expert, and from entries. Returns how many.
 fn try_steps(network: &Network, states: usize, random: &mut Random) -> Result<usize, String> {
     let mut taken = 0;
     for e in network.terminals.len() as ExpertId..network.experts.len() as ExpertId {
@@ -98,11 +98,11 @@ fn try_steps(network: &Network, states: usize, random: &mut Random) -> Result<us
             }
         }
     }
-    // And from the entry to the end, or for some steps.
+    // Also from each entry to the end, or for some steps.
     for entry in network.entries.values() {
         let mut z = vec![0.0; network.ports.fields()];
-        for place in &entry.param_locations {
-            if let WordLocation::Field(field) = place {
+        for location in &entry.param_locations {
+            if let WordLocation::Field(field) = location {
                 z[usize::from(*field)] = random.interval(0, 0xffff_ffff) as f64;
             }
         }
@@ -121,7 +121,7 @@ fn try_steps(network: &Network, states: usize, random: &mut Random) -> Result<us
     Ok(taken)
 }
 
-/// Changes an integer a little, or by a lot.
+/// Changes an integer a little or a lot.
 fn change(x: i64, random: &mut Random) -> i64 {
     match random.below(10) {
         8 => i64::MAX,
@@ -149,7 +149,7 @@ fn change_domain(domain: &mut Domain, random: &mut Random) {
     }
 }
 
-/// One random change of a network or its certificate.
+/// Makes one random change to a network or its certificate.
 fn mutate(network: &mut Network, random: &mut Random) {
     match random.below(12) {
         0..=4 => {
@@ -195,7 +195,7 @@ fn mutate(network: &mut Network, random: &mut Random) {
             }
         }
         10 => {
-            // Sources of a row, another order of rows and terms is refused.
+            // Another source in an equation. Another order of equations and terms is refused.
             let i = random.below(network.experts.sources.len());
             network.experts.sources[i] = random.below(network.ports.sources()) as Source;
         }
@@ -230,7 +230,7 @@ fn certified_circuits_keep_their_promises() {
     }
 }
 
-/// Networks that the compiler makes of what no circuit above has.
+/// Returns networks that the compiler makes of programs with features that no circuit has.
 fn compiled() -> Vec<(&'static str, Network)> {
     let programs = [
         (
@@ -295,7 +295,7 @@ fn accepted_changes_keep_all_promises() {
     keep_all_promises(all(), rounds, 40);
 }
 
-/// The same on programs, whose many experts take their time.
+/// Does the same on programs, whose many experts take longer.
 #[test]
 fn accepted_changes_of_programs_keep_all_promises() {
     let rounds = std::env::var("WASM2ONNX_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(100u64);

@@ -1,4 +1,4 @@
-//! How long a large network takes: `cargo test --release certify -- --ignored --nocapture`.
+//! How long the proof of a large network takes: `cargo test --release certify -- --ignored --nocapture`.
 
 use std::time::Instant;
 
@@ -16,13 +16,14 @@ fn to(lo: i64, hi: i64) -> Domain {
     Domain::Interval(Interval::new(lo, hi))
 }
 
-/// A chain of experts that each add and wrap, take bytes apart, look four up and store two masked.
+/// Returns a chain of experts, each of which adds and wraps, takes bytes apart, looks four of them up and
+/// stores two with masks.
 fn chain(count: u32) -> Network {
     let p = PORTS;
     let (s, n, v, u, w) = (|i| p.s(i), |i| p.n(i), |i| p.v(i), |i| p.yu(i), |i| p.yw(i));
     let mask = [(Ports::ONE, 1.0 - p2(-33)), (p.yr(0), p2(-34)), (p.ys(3), -p2(-34))];
     let word = |k: i32| (0..4).map(move |j| (w(j), p2(8 * j as i32 - k))).collect::<Vec<_>>();
-    let mut rows: Vec<(Field, Vec<(Source, f64)>)> = vec![
+    let mut equations: Vec<(Field, Vec<(Source, f64)>)> = vec![
         (s(0), vec![(p.ys(8), 1.0), (u(0), -p2(32))]),
         (s(6), vec![(p.yr(0), 1.0)]),
         (s(7), word(0)),
@@ -41,12 +42,12 @@ fn chain(count: u32) -> Network {
         (p.x(0), vec![(w(0), 1.0)]),
         (p.x(1), vec![(w(1), 1.0)]),
     ];
-    rows.extend((1..6).map(|i| (s(i), vec![(p.ys(i), 1.0)])));
-    rows.extend([1, 2, 3].map(|i| (n(i), word(8 * i32::from(i)))));
-    rows.extend([0, 1, 2, 3, 5].map(|i| (v(i), vec![(Ports::ONE, 1.0)])));
-    rows.sort_by_key(|row| row.0);
-    for row in &mut rows {
-        row.1.sort_by_key(|term| term.0);
+    equations.extend((1..6).map(|i| (s(i), vec![(p.ys(i), 1.0)])));
+    equations.extend([1, 2, 3].map(|i| (n(i), word(8 * i32::from(i)))));
+    equations.extend([0, 1, 2, 3, 5].map(|i| (v(i), vec![(Ports::ONE, 1.0)])));
+    equations.sort_by_key(|equation| equation.0);
+    for equation in &mut equations {
+        equation.1.sort_by_key(|term| term.0);
     }
     let mut fields = vec![(s(8), to(0, (1 << 33) - 2)), (n(0), to(0, 1)), (p.q(0), to(1, 1))];
     fields.extend((0..8).map(|i| (s(i), WORD)));
@@ -68,7 +69,7 @@ fn chain(count: u32) -> Network {
         Network { ports: p, terminals: vec![Terminal::Unreachable, Terminal::Halt], ..Network::default() };
     for e in 0..count + 2 {
         if e >= 2 {
-            for (field, terms) in &rows {
+            for (field, terms) in &equations {
                 terms.iter().for_each(|&(source, w)| network.experts.push_term(source, w));
                 network.experts.end_equation(*field);
             }
@@ -103,12 +104,13 @@ fn speed() {
     let start = Instant::now();
     let checked = prove(&network);
     let time = start.elapsed();
-    let rows = network.experts.fields.len();
+    let equations = network.experts.fields.len();
     println!(
-        "{} experts, {rows} rows, {} ghosts: {time:?}, of which structure {structure:?}; {:.0} ns a row",
+        "{} experts, {equations} equations, {} ghosts: {time:?}, of which structure {structure:?}; \
+         {:.0} ns per equation",
         network.experts.len(),
         network.certificate.ghost_range.len(),
-        time.as_nanos() as f64 / rows as f64
+        time.as_nanos() as f64 / equations as f64
     );
     assert!(checked.is_ok(), "{checked:?}");
 }

@@ -44,7 +44,7 @@ pub enum Count {
 }
 
 impl Bitwise {
-    /// Of two bytes.
+    /// Applies the operation to two bytes.
     pub fn of(self, a: i128, b: i128) -> i128 {
         match self {
             Bitwise::And => a & b,
@@ -55,7 +55,7 @@ impl Bitwise {
 }
 
 impl Shift {
-    /// Byte `j` of a word, all others 0, shifted by `n` in 0 … 31.
+    /// Shifts byte `j` of a word, whose other bytes are 0, by `n` in 0 … 31.
     pub fn of(self, j: u8, n: i128, byte: i128) -> i128 {
         let word = (byte as u32) << (8 * j);
         match self {
@@ -68,7 +68,7 @@ impl Shift {
 }
 
 impl Count {
-    /// Of a byte.
+    /// Counts in a byte.
     pub fn of(self, byte: i128) -> i128 {
         let byte = byte as u8;
         match self {
@@ -86,20 +86,21 @@ pub enum Kind {
     Field(Field),
     /// The word that such a field stands for.
     Word(Field),
-    /// How many times 2^32 more than that word the field is.
+    /// How many times 2^32 the field is above that word.
     High(Field),
-    /// What the trace holds at a key after some rows of which any may be the latest with that key, in their order.
+    /// What the trace holds at a key after some rows, any of which may be the latest with that key.
     Read {
         /// The key.
         key: PolyId,
-        /// Keys and values of the rows.
+        /// Keys and values of the rows, in their order.
         after: SmallVec<[(PolyId, PolyId); 2]>,
     },
     /// An entry of the frozen tables, 0 out of range.
     Lookup(PolyId),
     /// ⌊p / d⌋
     Floor(PolyId, i128),
-    /// 1 if p ≥ t, else 0. The polynomial has no constant term, no common factor and a positive last coefficient.
+    /// 1 if p ≥ t, else 0. The polynomial has no constant term, no common factor and a positive last
+    /// coefficient.
     AtLeast(PolyId, i128),
     /// An operation on two bytes.
     Bitwise(Bitwise, PolyId, PolyId),
@@ -122,27 +123,27 @@ impl Span {
     /// 0 and 1.
     pub const BIT: Span = Span { lo: 0, hi: 1 };
 
-    /// From `lo` to `hi`.
+    /// Makes the interval from `lo` to `hi`.
     pub fn new(lo: i128, hi: i128) -> Span {
         Span { lo, hi }
     }
 
-    /// Just one number.
+    /// Makes the interval of just one number.
     pub fn point(x: i128) -> Span {
         Span { lo: x, hi: x }
     }
 
-    /// What is in both. It may be empty, with `lo > hi`: then there is no state at all.
+    /// Returns what is in both intervals. That may be empty, with `lo > hi`: then there is no state at all.
     pub fn meet(self, other: Span) -> Span {
         Span::new(self.lo.max(other.lo), self.hi.min(other.hi))
     }
 
-    /// The smallest that contains both.
+    /// Returns the smallest interval that contains both.
     pub fn hull(self, other: Span) -> Span {
         Span::new(self.lo.min(other.lo), self.hi.max(other.hi))
     }
 
-    /// Whether it is in another.
+    /// Returns whether it is in another interval.
     pub fn within(self, lo: i128, hi: i128) -> bool {
         lo <= self.lo && self.hi <= hi
     }
@@ -152,7 +153,7 @@ impl Span {
         Ok(Span::new(lo, self.hi.checked_add(other.hi).ok_or(TooLarge)?))
     }
 
-    /// Of products.
+    /// Returns the interval of products.
     ///
     /// # Errors
     ///
@@ -177,7 +178,7 @@ pub enum Stop {
     Unknown(&'static str),
     /// It has to be known whether p ≥ t.
     Split(PolyId, i128),
-    /// No state is such.
+    /// No state is in this case.
     Impossible,
 }
 
@@ -189,5 +190,5 @@ impl From<TooLarge> for Stop {
 
 /// A number, or why there is none.
 pub type Maybe<T> = Result<T, Stop>;
-/// What is known in a case beside the intervals of fields: where polynomials without a constant term lie.
+/// What is known in a case besides the intervals of fields: where polynomials without a constant term lie.
 pub type Facts = FxHashMap<PolyId, Span>;

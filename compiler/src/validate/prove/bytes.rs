@@ -5,7 +5,8 @@ use super::poly::Poly;
 use super::terms::Terms;
 
 impl Terms<'_> {
-    /// Bits `from … from + len` of a word: of any number that is congruent to it if they are among its 32.
+    /// Returns bits `from … from + len` of a word. Any number that is congruent to the word has the same bits
+    /// if they are among its 32.
     pub fn slice(&mut self, p: &Poly, from: u32, len: u32) -> Maybe<Poly> {
         let (upper, above) = (self.floor(p, 1 << from)?, self.floor(p, 1 << (from + len))?);
         let bits = upper.plus(-(1 << len), &above)?;
@@ -13,7 +14,7 @@ impl Terms<'_> {
         Ok(bits)
     }
 
-    /// An operation on two bytes.
+    /// Applies an operation to two bytes.
     pub fn bitwise(&mut self, op: Bitwise, a: &Poly, b: &Poly) -> Maybe<Poly> {
         for p in [a, b] {
             if !self.range(p)?.within(0, 255) {
@@ -35,7 +36,7 @@ impl Terms<'_> {
             })
         };
         if let Some(c) = b.as_constant() {
-            // Lemma: a & c is the runs of bits of a where c is 1.
+            // Lemma: a & c consists of the runs of bits of a where c is 1.
             let mut and = Poly::default();
             let mut at = 0;
             while at < 8 {
@@ -66,7 +67,7 @@ impl Terms<'_> {
         self.of(Kind::Bitwise(op, x.min(y), x.max(y)))
     }
 
-    /// A shift of byte `j` of a word by a number in 0 … 31.
+    /// Shifts byte `j` of a word by a number in 0 … 31.
     pub fn shift(&mut self, op: Shift, j: u8, n: &Poly, byte: &Poly) -> Maybe<Poly> {
         if !self.range(n)?.within(0, 31) || !self.range(byte)?.within(0, 255) {
             return Err(Stop::Unknown("a byte is not shown to be one"));
@@ -81,7 +82,7 @@ impl Terms<'_> {
         self.of(Kind::Shift(op, j, n, byte))
     }
 
-    /// A count in a byte.
+    /// Counts in a byte.
     pub fn count(&mut self, op: Count, byte: &Poly) -> Maybe<Poly> {
         if !self.range(byte)?.within(0, 255) {
             return Err(Stop::Unknown("a byte is not shown to be one"));

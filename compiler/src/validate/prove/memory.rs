@@ -18,11 +18,11 @@ pub enum Alias {
     Same,
     /// They differ in all states.
     Apart,
-    /// That depends, or is not known.
+    /// That depends on the state, or is not known.
     Unknown,
 }
 
-/// How two keys are related.
+/// Returns how two keys are related.
 pub fn alias(terms: &mut Terms, a: &Poly, b: &Poly) -> Maybe<Alias> {
     let difference = a.plus(-1, b)?;
     if difference.is_zero() {
@@ -42,9 +42,9 @@ impl Trace {
         self.rows.push((key, value));
     }
 
-    /// Value of the latest row with a key.
+    /// Returns the value of the latest row with a key.
     ///
-    /// Lemma: rows whose keys differ from it do not matter, nor those before one that has it.
+    /// Lemma: rows with other keys do not matter, nor do rows before one with the same key.
     pub fn read(&self, terms: &mut Terms, key: &Poly) -> Maybe<Poly> {
         let mut after = Vec::new();
         for (other, value) in self.rows.iter().rev() {

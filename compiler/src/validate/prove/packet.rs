@@ -1,4 +1,4 @@
-//! One packet: its cases, and what is compared in each of them.
+//! Proves one packet: makes its cases, and compares both sides in each of them.
 
 use super::atoms::{Facts, Kind, Maybe, Span, Stop};
 use super::memory::{Alias, alias};
@@ -16,9 +16,9 @@ use crate::validate::check::Of;
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::{ExpertId, Field, FieldKind, Network, Terminal, TrapCode};
 
-/// Most cases of a packet, those among them that were split again.
+/// Maximum number of cases of a packet, including those that were split again.
 const CASES: u32 = 100;
-/// Most facts of a case that is split only because numbers do not look equal.
+/// Number of facts from which on a case is not split only because numbers do not look equal.
 const FACTS: usize = 14;
 
 /// Proves packets of one network.
@@ -34,7 +34,7 @@ pub struct Prover<'a> {
 }
 
 impl<'a> Prover<'a> {
-    /// For a network.
+    /// Makes a prover for a network.
     pub fn new(world: &'a World<'a>, layout: &'a Layout, function_entries: &'a [ExpertId]) -> Self {
         Prover { layout, network: world.network, function_entries, terms: Terms::new(world) }
     }
@@ -43,12 +43,12 @@ impl<'a> Prover<'a> {
     ///
     /// # Errors
     ///
-    /// Why it could not be, for people.
+    /// Why it could not be proved, for people.
     pub fn packet(&mut self, function: &Of, index: usize) -> Result<(), &'static str> {
         let begin = &function.begins[index];
         let span = |interval: wasm2onnx_runtime::Interval| Span::new(interval.lo.into(), interval.hi.into());
         let mut fields: FxHashMap<Field, Span> = FxHashMap::default();
-        // A packet without a frame pointer has no use for it: it may be any.
+        // A packet without a frame pointer does not use it: it may be any number.
         fields.insert(0, Span::new(0, self.layout.stack.span.into()));
         let all = begin.fields.iter().chain(&begin.hidden);
         fields.extend(all.map(|(field, _, interval)| (*field, span(*interval))));
@@ -176,7 +176,7 @@ impl<'a> Prover<'a> {
     }
 }
 
-/// The value that a place of a packet's entry holds.
+/// Returns the value that a field or a slot holds when a packet begins.
 fn holder(packet: &Packet, holds: Holds) -> Value {
     match holds {
         Holds::Param(i) => packet.params[i],
@@ -185,7 +185,7 @@ fn holder(packet: &Packet, holds: Holds) -> Value {
     }
 }
 
-/// What a port holds that is prefetched from such fields.
+/// Returns what a port holds that is prefetched from these fields.
 fn port(
     terms: &mut Terms,
     network: &Network,
@@ -217,13 +217,13 @@ struct Compare<'p, 'a> {
     steps: Steps<'a>,
     /// The next expert.
     next: Poly,
-    /// How many facts the case has.
+    /// Number of facts of the case.
     facts: usize,
     frame_pointer: Poly,
 }
 
 impl Compare<'_, '_> {
-    /// Shows that two numbers are equal, perhaps in a case of this one.
+    /// Shows that two numbers are equal, or asks for a split of this case.
     fn equal(&mut self, p: &Poly, q: &Poly, reason: &'static str) -> Maybe<()> {
         let difference = p.plus(-1, q)?;
         self.zero(&difference, reason)
@@ -243,7 +243,7 @@ impl Compare<'_, '_> {
         Err(split.unwrap_or(Stop::Unknown(reason)))
     }
 
-    /// The next expert, as a number.
+    /// Returns the id of the next expert, as a plain number.
     fn next_id(&mut self) -> Maybe<usize> {
         let Span { lo, hi } = self.terms.range(&self.next)?;
         if lo != hi {
@@ -338,7 +338,7 @@ impl Compare<'_, '_> {
         self.equal(&found, expected, "the frame pointer")
     }
 
-    /// Arguments or results.
+    /// Compares arguments or results.
     fn handed(&mut self, values: &[Value], base: u32) -> Maybe<()> {
         for (i, value) in values.iter().enumerate() {
             match handed_over(i, base) {
@@ -360,7 +360,7 @@ impl Compare<'_, '_> {
         self.equal(&found, &word, "a slot of the frame")
     }
 
-    /// What a packet hands over to another one of its function.
+    /// Compares what a packet hands over to another one of its function.
     fn jump(&mut self, function: &Of, from: &Begin, jump: &Jump) -> Maybe<()> {
         self.goes_to(function.begins[jump.packet as usize].experts.start)?;
         self.hands_over(function, from, jump)
@@ -376,7 +376,7 @@ impl Compare<'_, '_> {
         for &(field, holds, _) in &begin.fields {
             let found = self.steps.field(field).p;
             match value(holds) {
-                // That it lies where it is declared to is what the certificate proves.
+                // The certificate proves that it lies where it is declared to lie.
                 Some(value) => {
                     let word = self.program.value(value)?;
                     self.congruent(&found, &word, "a carried value")?;
@@ -396,8 +396,8 @@ impl Compare<'_, '_> {
         self.ports(begin, value)
     }
 
-    /// What a packet leaves in the frame for the next one, parameters aside: its own values are there, and it writes to no
-    /// other slot that holds something.
+    /// Compares what a packet leaves in the frame for the next one, parameters aside: the values that it made
+    /// are there, and it writes to no other slot that holds a value.
     fn frame(&mut self, function: &Of, from: &Begin, next: u32) -> Maybe<()> {
         for &(slot, value) in &from.made {
             if function.slots.at(next, slot) == Some(value) {
@@ -415,7 +415,7 @@ impl Compare<'_, '_> {
             let Some(slot) = key.plus(-1, &first)?.as_constant() else {
                 return Err(Stop::Unknown("a row somewhere in the frame"));
             };
-            // Below are frames of callers, which all rows are compared for.
+            // Below are frames of callers, whose rows are all compared.
             let Ok(slot) = u32::try_from(slot) else { continue };
             let held = function.slots.at(next, slot);
             if held.is_some_and(|value| !from.made.contains(&(slot, value))) {
@@ -425,7 +425,8 @@ impl Compare<'_, '_> {
         Ok(())
     }
 
-    /// Prefetched ports. For a field that only they depend on some number that stands for its word must fit all of them.
+    /// Compares prefetched ports. For a field that only such ports depend on, some number that stands for its
+    /// word must fit all of these ports.
     fn ports(&mut self, begin: &Begin, value: impl Fn(Holds) -> Option<Value>) -> Maybe<()> {
         if begin.ports.is_empty() {
             return Ok(());
@@ -434,7 +435,8 @@ impl Compare<'_, '_> {
         for (field, ..) in &begin.fields {
             inputs.insert(*field, self.steps.field(*field));
         }
-        // The numbers that may stand for hidden fields: as the program's side has them, as words, and as ports have them.
+        // The numbers that may stand for hidden fields: as the program's side has them, as words, and as
+        // ports have them.
         let mut choices: Vec<(Field, Vec<Poly>)> = Vec::new();
         for &(field, holds, interval) in &begin.hidden {
             let mut found = Vec::new();
@@ -508,7 +510,8 @@ impl Compare<'_, '_> {
         Err(first.unwrap_or(Stop::Unknown("a prefetched port")))
     }
 
-    /// A jump table: it is read at the smaller of the index and the last one, and has the right entry at each.
+    /// Compares a jump table: it is read at the smaller of the index and the last index, and has the right
+    /// entry at each index.
     fn switch(&mut self, function: &Of, from: &Begin, index: Value, targets: &[Jump]) -> Maybe<()> {
         let last = targets.len() as i128 - 1;
         let index = self.program.word(self.terms, index)?;
@@ -527,13 +530,13 @@ impl Compare<'_, '_> {
             if self.network.lookup.get(first + i) != Some(&f64::from(expected)) {
                 return Err(unknown);
             }
-            // Whatever the index is.
+            // This holds whatever the index is.
             self.hands_over(function, from, target)?;
         }
         Ok(())
     }
 
-    /// The rows that are not in the own frame or above it.
+    /// Compares the rows that are neither in the packet's own frame nor above it.
     fn rows(&mut self) -> Maybe<()> {
         let expected = self.latest(&self.program.trace.rows.clone())?;
         let frame = i128::from(self.layout.frame);
@@ -549,21 +552,21 @@ impl Compare<'_, '_> {
         if expected.len() != found.len() {
             return Err(Stop::Unknown("other rows"));
         }
-        let mut places = Vec::new();
+        let mut positions = Vec::new();
         for (i, (key, value)) in expected.iter().enumerate() {
-            let Some(place) = found.iter().position(|row| row.0 == *key) else {
+            let Some(position) = found.iter().position(|row| row.0 == *key) else {
                 let other = found[i].0.clone();
                 self.equal(&other, key, "the key of a row")?;
                 return Err(Stop::Unknown("the key of a row"));
             };
-            let other = found[place].1.clone();
+            let other = found[position].1.clone();
             self.equal(&other, value, "the value of a row")?;
-            places.push(place);
+            positions.push(position);
         }
         // Rows with different keys may be written in any order only if the keys always differ.
         for i in 0..expected.len() {
             for j in i + 1..expected.len() {
-                if places[i] > places[j] {
+                if positions[i] > positions[j] {
                     let (a, b) = (expected[i].0.clone(), expected[j].0.clone());
                     if alias(self.terms, &a, &b)? != Alias::Apart {
                         return Err(Stop::Unknown("the order of rows"));
@@ -574,7 +577,7 @@ impl Compare<'_, '_> {
         Ok(())
     }
 
-    /// Rows without those that a later one with the same key replaces.
+    /// Returns rows without those that a later row with the same key replaces.
     fn latest(&mut self, rows: &[(Poly, Poly)]) -> Maybe<Vec<(Poly, Poly)>> {
         let replaced = |i: usize| rows[i + 1..].iter().any(|row| row.0 == rows[i].0);
         Ok((0..rows.len()).filter(|i| !replaced(*i)).map(|i| rows[i].clone()).collect())

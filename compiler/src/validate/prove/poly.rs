@@ -3,31 +3,32 @@
 /// An atom: an index of [`super::terms::Terms`]. It stands for one integer in each state of a packet's entry.
 pub type Atom = u32;
 
-/// Most atoms of a packet: one of them takes 16 bits of a monomial.
+/// Maximum number of atoms of a packet: an atom takes 16 bits of a monomial.
 pub const ATOMS: usize = 0xffff;
 
-/// A product of up to eight atoms; a power is the atom repeated. The empty one is 1, and less than all others.
+/// A product of up to eight atoms; a power is the atom repeated. The empty product is 1, and less than all
+/// others.
 ///
-/// Each atom, and 1, takes 16 bits, ascending from the lowest.
+/// Each atom takes 16 bits, which hold its index plus 1. Atoms ascend from the lowest bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mono(u128);
 
 impl Mono {
-    /// 1
+    /// The monomial 1.
     pub const ONE: Mono = Mono(0);
 
-    /// Just one atom.
+    /// Returns the monomial of just one atom.
     pub fn atom(atom: Atom) -> Mono {
         Mono(u128::from(atom) + 1)
     }
 
-    /// Of atoms that ascend; nothing if they are too many.
+    /// Returns the product of atoms that ascend; `None` if there are too many.
     pub fn of(atoms: &[Atom]) -> Option<Mono> {
         let packed = atoms.iter().rev().fold(0, |packed, atom| packed << 16 | u128::from(*atom + 1));
         (atoms.len() <= 8).then_some(Mono(packed))
     }
 
-    /// Its atoms, ascending.
+    /// Returns its atoms, ascending.
     pub fn atoms(self) -> impl Iterator<Item = Atom> {
         let mut rest = self.0;
         std::iter::from_fn(move || {
@@ -37,27 +38,27 @@ impl Mono {
         })
     }
 
-    /// The atom, if it is just one.
+    /// Returns the atom, if it is just one.
     pub fn as_atom(self) -> Option<Atom> {
         if self.0 <= 0xffff { (self.0 as Atom).checked_sub(1) } else { None }
     }
 
-    /// Whether it is 1.
+    /// Returns whether it is 1.
     pub fn is_one(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether it is a product of more than one atom.
+    /// Returns whether it is a product of more than one atom.
     pub fn is_product(self) -> bool {
         self.0 > 0xffff
     }
 
-    /// Whether an atom is a factor.
+    /// Returns whether an atom is a factor.
     pub fn contains(self, atom: Atom) -> bool {
         self.atoms().any(|a| a == atom)
     }
 
-    /// Without an atom.
+    /// Returns the monomial without an atom.
     fn without(self, atom: Atom) -> Mono {
         let (mut packed, mut shift) = (0, 0);
         for a in self.atoms().filter(|a| *a != atom) {
@@ -68,13 +69,13 @@ impl Mono {
     }
 }
 
-/// Coefficients beyond this are not computed with: then no sum or product of two overflows.
+/// Coefficients beyond this are not computed with, so that no sum of two overflows. Products are checked.
 const LARGEST: i128 = 1 << 110;
 
-/// Most terms of a polynomial.
+/// Maximum number of terms of a polynomial.
 const TERMS: usize = 400;
 
-/// A polynomial: terms ascending by their monomials, none of them 0.
+/// A polynomial: terms ascending by their monomials, without coefficients of 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Poly {
     /// Monomials and coefficients. The constant term is the first, if there is one.
@@ -86,17 +87,17 @@ pub struct Poly {
 pub struct TooLarge;
 
 impl Poly {
-    /// A constant.
+    /// Returns a constant.
     pub fn constant(c: i128) -> Poly {
         Poly { terms: if c == 0 { Vec::new() } else { vec![(Mono::ONE, c)] } }
     }
 
-    /// Just one atom.
+    /// Returns the polynomial of just one atom.
     pub fn atom(atom: Atom) -> Poly {
         Poly { terms: vec![(Mono::atom(atom), 1)] }
     }
 
-    /// A polynomial from terms in any order, each monomial any number of times.
+    /// Makes a polynomial from terms in any order; a monomial may occur any number of times.
     ///
     /// # Errors
     ///
@@ -119,12 +120,12 @@ impl Poly {
         if fits { Ok(self) } else { Err(TooLarge) }
     }
 
-    /// Whether it is 0.
+    /// Returns whether it is 0.
     pub fn is_zero(&self) -> bool {
         self.terms.is_empty()
     }
 
-    /// The number that it is, if it has no atoms.
+    /// Returns the number that it is, if it has no atoms.
     pub fn as_constant(&self) -> Option<i128> {
         match &self.terms[..] {
             [] => Some(0),
@@ -133,12 +134,12 @@ impl Poly {
         }
     }
 
-    /// Its constant term.
+    /// Returns its constant term.
     pub fn constant_term(&self) -> i128 {
         self.terms.first().filter(|term| term.0.is_one()).map_or(0, |term| term.1)
     }
 
-    /// Its terms without the constant one.
+    /// Returns its terms without the constant one.
     pub fn others(&self) -> &[(Mono, i128)] {
         match self.terms.first() {
             Some(first) if first.0.is_one() => &self.terms[1..],
@@ -146,12 +147,12 @@ impl Poly {
         }
     }
 
-    /// The coefficient of a monomial.
+    /// Returns the coefficient of a monomial.
     pub fn coefficient(&self, mono: Mono) -> i128 {
         self.terms.binary_search_by_key(&mono, |term| term.0).map_or(0, |i| self.terms[i].1)
     }
 
-    /// The atom, if it is just one.
+    /// Returns the atom, if it is just one.
     pub fn as_atom(&self) -> Option<Atom> {
         match &self.terms[..] {
             [(mono, 1)] => mono.as_atom(),
@@ -159,7 +160,7 @@ impl Poly {
         }
     }
 
-    /// `self + scale · other`.
+    /// Returns `self + scale · other`.
     ///
     /// # Errors
     ///
@@ -193,7 +194,7 @@ impl Poly {
         Poly { terms: out }.checked()
     }
 
-    /// `scale · self`.
+    /// Returns `scale · self`.
     ///
     /// # Errors
     ///
@@ -202,7 +203,7 @@ impl Poly {
         Poly::default().plus(scale, self)
     }
 
-    /// `self + c`.
+    /// Returns `self + c`.
     ///
     /// # Errors
     ///
@@ -211,20 +212,20 @@ impl Poly {
         if c == 0 { Ok(self.clone()) } else { self.plus(1, &Poly::constant(c)) }
     }
 
-    /// `self / d`, if all coefficients are multiples of it.
+    /// Returns `self / d`, if all coefficients are multiples of `d`.
     pub fn divided(&self, d: i128) -> Option<Poly> {
         let terms: Option<Vec<_>> =
             self.terms.iter().map(|(mono, c)| (c % d == 0).then(|| (*mono, c / d))).collect();
         terms.map(|terms| Poly { terms })
     }
 
-    /// Whether all coefficients are multiples of `d`.
+    /// Returns whether all coefficients are multiples of `d`.
     pub fn is_multiple(&self, d: i128) -> bool {
         self.terms.iter().all(|term| term.1 % d == 0)
     }
 
-    /// Quotient and rest by coefficients: `self = d · quotient + rest`, the rest's coefficients as small as they can be,
-    /// its constant not negative.
+    /// Divides coefficient by coefficient, and returns quotient and rest: `self = d · quotient + rest`. The
+    /// rest's coefficients are as small as possible, and its constant is not negative.
     pub fn split(&self, d: i128) -> (Poly, Poly) {
         let (mut quotient, mut rest) = (Vec::new(), Vec::new());
         for (mono, c) in &self.terms {
@@ -243,7 +244,7 @@ impl Poly {
         (Poly { terms: quotient }, Poly { terms: rest })
     }
 
-    /// The polynomial where an atom has the value 0 or 1.
+    /// Returns the polynomial in which an atom has the value 0 or 1.
     ///
     /// # Errors
     ///
@@ -260,13 +261,13 @@ impl Poly {
         Poly::from_terms(terms)
     }
 
-    /// Greatest common divisor of all coefficients but the constant one.
+    /// Returns the greatest common divisor of all coefficients but the constant one.
     pub fn content(&self) -> i128 {
         self.others().iter().fold(0, |g, term| gcd(g, term.1))
     }
 }
 
-/// Greatest common divisor, not negative.
+/// Returns the greatest common divisor, which is not negative.
 pub fn gcd(a: i128, b: i128) -> i128 {
     let (mut a, mut b) = (a.abs(), b.abs());
     while b != 0 {

@@ -10,7 +10,7 @@ use crate::layout::Layout;
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::{PAGE_BYTES, TrapCode};
 
-/// How far the program comes in a case.
+/// How far the program gets in a case.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Run {
     /// To the end of its instructions.
@@ -23,19 +23,19 @@ pub enum Run {
 pub struct Program<'a> {
     layout: &'a Layout,
     constants: &'a FxHashMap<Value, u32>,
-    /// Numbers congruent to the values that there are.
+    /// Numbers that are congruent to the values that exist so far.
     pub values: FxHashMap<Value, Poly>,
     /// The rows that it has written.
     pub trace: Trace,
 }
 
 impl<'a> Program<'a> {
-    /// A packet that has done nothing yet.
+    /// Begins a packet that has done nothing yet.
     pub fn new(layout: &'a Layout, constants: &'a FxHashMap<Value, u32>) -> Self {
         Program { layout, constants, values: FxHashMap::default(), trace: Trace::default() }
     }
 
-    /// A number congruent to a value.
+    /// Returns a number that is congruent to a value.
     pub fn value(&self, value: Value) -> Maybe<Poly> {
         if let Some(p) = self.values.get(&value) {
             return Ok(p.clone());
@@ -44,20 +44,20 @@ impl<'a> Program<'a> {
         constant.ok_or(Stop::Unknown("a value is not there"))
     }
 
-    /// A value as a word.
+    /// Returns a value as a word.
     pub fn word(&self, terms: &mut Terms, value: Value) -> Maybe<Poly> {
         let p = self.value(value)?;
         canonical(terms, &p)
     }
 
-    /// A word that the trace holds.
+    /// Reads a word that the trace holds.
     pub fn read(&self, terms: &mut Terms, key: &Poly) -> Maybe<Poly> {
         let p = self.trace.read(terms, key)?;
         let word = terms.range(&p)?.within(0, TWO32 - 1);
         if word { Ok(p) } else { Err(Stop::Unknown("what is read is not shown to be a word")) }
     }
 
-    /// Bytes of the memory.
+    /// Returns the size of the memory in bytes.
     fn memory_size(&self, terms: &mut Terms) -> Maybe<Poly> {
         let pages = match self.layout.memory_size {
             MemorySize::Constant(pages) => Poly::constant(pages.into()),
@@ -69,7 +69,8 @@ impl<'a> Program<'a> {
         Ok(pages.times(PAGE_BYTES.into())?)
     }
 
-    /// Writes cells. Something before has found them to be inside of the space, or no run gets here.
+    /// Writes cells. Something before this has found them to be inside of the space, or else no run gets
+    /// here.
     fn write(&mut self, terms: &mut Terms, space: Space, first: &Poly, values: Vec<Poly>) -> Maybe<()> {
         let (base, count) = self.layout.space(space);
         let size = match space {
@@ -101,7 +102,7 @@ impl<'a> Program<'a> {
         Ok(if terms.decide(&ok)? { Run::Through } else { Run::Trap(code, inst.offset) })
     }
 
-    /// Does an instruction.
+    /// Executes an instruction.
     pub fn inst(&mut self, terms: &mut Terms, inst: &Inst) -> Maybe<Run> {
         let arg = |i: usize| self.value(inst.args[i]);
         let result = match &inst.op {
@@ -194,10 +195,10 @@ impl<'a> Program<'a> {
                 });
             }
             Op::CellSet(cell) => {
-                let place = self.layout.cells[*cell];
+                let cell = self.layout.cells[*cell];
                 let word = self.word(terms, inst.args[0])?;
-                terms.promise(&word.times(-1)?.offset(place.max.into())?)?;
-                self.trace.write(Poly::constant(place.key.into()), word);
+                terms.promise(&word.times(-1)?.offset(cell.max.into())?)?;
+                self.trace.write(Poly::constant(cell.key.into()), word);
             }
             _ => return Err(Stop::Unknown("an instruction that is none on words")),
         }

@@ -5,11 +5,11 @@ use super::poly::{Atom, Mono, Poly, TooLarge, gcd};
 use super::terms::Terms;
 use smallvec::SmallVec;
 
-/// Most bits that a comparison is expanded over.
+/// Maximum number of bits that a comparison is expanded over.
 const BITS: usize = 6;
 
 impl Terms<'_> {
-    /// A product. Lemmas: b · b = b for a bit; [p ≥ s] · [p ≥ t] = [p ≥ max(s, t)].
+    /// Returns a product. Lemmas: b · b = b for a bit; [p ≥ s] · [p ≥ t] = [p ≥ max(s, t)].
     pub fn product(&mut self, p: &Poly, q: &Poly) -> Maybe<Poly> {
         if let Some(c) = p.as_constant() {
             return Ok(q.times(c)?);
@@ -60,7 +60,7 @@ impl Terms<'_> {
         Ok(Mono::of(&atoms).ok_or(TooLarge)?)
     }
 
-    /// ⌊p / d⌋ for a positive d.
+    /// Returns ⌊p / d⌋ for a positive d.
     pub fn floor(&mut self, p: &Poly, d: i128) -> Maybe<Poly> {
         if d == 1 {
             return Ok(p.clone());
@@ -86,7 +86,8 @@ impl Terms<'_> {
             if span.lo.div_euclid(d) == span.hi.div_euclid(d) {
                 return Ok(out.offset(span.lo.div_euclid(d))?);
             }
-            // Lemma: a number with a bit b is that for b = 1 b times, and that for b = 0 1 − b times.
+            // Lemma: a number with a bit b is b times its value for b = 1, plus 1 − b times its value for
+            // b = 0.
             if let Some(bit) = self.bit_in_product(&p, true)? {
                 let zero = self.floor(&p.with_bit(bit, false)?, d)?;
                 let one = self.floor(&p.with_bit(bit, true)?, d)?;
@@ -148,9 +149,9 @@ impl Terms<'_> {
         }
     }
 
-    /// `p'` and `j` with ⌊p/2^k⌋ = ⌊p'/2^(k − j)⌋, and p ≥ 0 if and only if p' ≥ 0.
+    /// Returns `p'` and `j` such that ⌊p/2^k⌋ = ⌊p'/2^(k − j)⌋, and p ≥ 0 if and only if p' ≥ 0.
     ///
-    /// Lemma: with p = a + 2^j b and m 2^j ≤ a < (m + 1) 2^j, it is p' = b + m.
+    /// Lemma: with p = a + 2^j b and m 2^j ≤ a < (m + 1) 2^j, p' = b + m.
     fn without_low(&mut self, p: &Poly, k: u32) -> Maybe<Option<(Poly, u32)>> {
         let mut steps: SmallVec<[u32; 8]> =
             p.others().iter().map(|term| term.1.trailing_zeros().min(k)).collect();
@@ -163,7 +164,8 @@ impl Terms<'_> {
             low = low.offset(c.rem_euclid(unit) - low.constant_term())?;
             let mut span = self.range(&low)?;
             if span.lo.div_euclid(unit) != span.hi.div_euclid(unit) {
-                // A quotient of the same number by more makes a digit of one that is in the low part.
+                // A quotient of the same number by a larger divisor makes a digit of a quotient that is in
+                // the low part.
                 let mut pairs = low.clone();
                 for (mono, c) in low.others() {
                     let Some(atom) = mono.as_atom() else { continue };
@@ -201,7 +203,7 @@ impl Terms<'_> {
         Ok(None)
     }
 
-    /// The bit p ≥ 0.
+    /// Returns the bit p ≥ 0.
     pub fn not_negative(&mut self, p: &Poly) -> Maybe<Poly> {
         let span = self.range(p)?;
         if span.lo >= 0 || span.hi < 0 {
@@ -252,7 +254,7 @@ impl Terms<'_> {
         Ok(if negated { Poly::constant(1).plus(-1, &bit)? } else { bit })
     }
 
-    /// ⌊max(p, 0) / d⌋, where p is known to lie in a span beside what its form shows.
+    /// Returns ⌊max(p, 0) / d⌋, where p is known to lie in a span, besides what its terms show.
     pub fn gate(&mut self, p: &Poly, d: i128, known: Span) -> Maybe<Poly> {
         let span = self.range(p)?.meet(known);
         if span.lo > span.hi {
@@ -264,7 +266,7 @@ impl Terms<'_> {
         if span.lo >= 0 {
             return self.floor(p, d);
         }
-        // Lemma: below 2 d it is [p ≥ d]; elsewhere it is [p ≥ d] · ⌊p/d⌋.
+        // Lemma: the gate is [p ≥ d] for p < 2 d; otherwise it is [p ≥ d] · ⌊p/d⌋.
         let bit = self.not_negative(&p.offset(-d)?)?;
         if span.hi < 2 * d {
             return Ok(bit);

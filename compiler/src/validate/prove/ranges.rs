@@ -5,11 +5,11 @@ use super::poly::{Atom, Mono, Poly, TooLarge};
 use super::terms::Terms;
 use smallvec::SmallVec;
 
-/// How deep bits are split for a range.
+/// Maximum depth to which bits are split for a range.
 const DEPTH: u32 = 4;
 
 impl Terms<'_> {
-    /// Where an atom lies.
+    /// Returns where an atom lies.
     pub fn span(&mut self, atom: Atom) -> Maybe<Span> {
         if let Some(Some(span)) = self.spans.get(atom as usize) {
             return Ok(*span);
@@ -89,12 +89,13 @@ impl Terms<'_> {
         self.range(&p)
     }
 
-    /// Whether an atom is 0 or 1.
+    /// Returns whether an atom is 0 or 1.
     pub fn is_bit(&mut self, atom: Atom) -> Maybe<bool> {
         Ok(self.span(atom)?.within(0, 1))
     }
 
-    /// Lemma: `p = g · q + c` with `q` without a constant term or common factor, its last coefficient positive.
+    /// Returns `q`, `g` and `c`. Lemma: `p = g · q + c`, where `q` has no constant term and no common factor,
+    /// and its last coefficient is positive.
     pub fn primitive(&self, p: &Poly) -> (Poly, i128, i128) {
         let mut g = p.content();
         if p.terms.last().is_some_and(|term| term.1 < 0) {
@@ -112,7 +113,7 @@ impl Terms<'_> {
         Ok(span)
     }
 
-    /// Where a polynomial lies.
+    /// Returns where a polynomial lies.
     pub fn range(&mut self, p: &Poly) -> Maybe<Span> {
         if let Some(c) = p.as_constant() {
             return Ok(Span::point(c));
@@ -136,7 +137,7 @@ impl Terms<'_> {
         if let Some(bit) = self.bit_in_product(p, false)?
             && self.depth < DEPTH
         {
-            // Lemma: the hull of both cases.
+            // Lemma: it lies in the hull of both cases.
             let zero = self.in_case(bit, false, |terms| terms.range(&p.with_bit(bit, false)?));
             let one = self.in_case(bit, true, |terms| terms.range(&p.with_bit(bit, true)?));
             span = match (zero, one) {
@@ -163,7 +164,7 @@ impl Terms<'_> {
             if let Some(fact) = self.facts.get(&own).copied() {
                 span = span.meet(fact.product(Span::point(g))?.plus(Span::point(c))?);
             }
-            // Lemma: c₀ q and what is left lie where each of them does.
+            // Lemma: the sum of c₀ q and the rest lies in the sum of their intervals.
             let facts: SmallVec<[(PolyId, Span); 8]> =
                 self.facts.iter().map(|fact| (*fact.0, *fact.1)).collect();
             for (q, fact) in facts.into_iter().filter(|fact| fact.0 != own) {
@@ -172,7 +173,7 @@ impl Terms<'_> {
                     continue;
                 }
                 let rest = p.plus(-c0, &self.polys[q as usize])?;
-                // Nothing that is not in `p` comes in, so this ends.
+                // Nothing that is not in `p` is added, so this ends.
                 if rest.terms.iter().all(|(mono, _)| mono.is_one() || p.coefficient(*mono) != 0) {
                     let rest = self.range(&rest)?;
                     span = span.meet(fact.product(Span::point(c0))?.plus(rest)?);
@@ -186,7 +187,7 @@ impl Terms<'_> {
         Ok(span)
     }
 
-    /// Notes where a polynomial lies, as whoever made it knows, which its form may not show.
+    /// Notes where a polynomial lies. Its maker may know more of that than its terms show.
     pub fn note(&mut self, p: &Poly, span: Span) -> Maybe<()> {
         let known = self.range(p)?;
         let met = known.meet(span);
@@ -200,7 +201,8 @@ impl Terms<'_> {
         Ok(())
     }
 
-    /// Does something where a bit is known. Nothing that it concludes may be kept but the result.
+    /// Calls a function in the case that a bit has a value. Nothing that the function concludes may be kept
+    /// but its result.
     fn in_case<T>(&mut self, bit: Atom, value: bool, f: impl FnOnce(&mut Self) -> Maybe<T>) -> Maybe<T> {
         let (id, threshold) = match self.kinds[bit as usize] {
             Kind::AtLeast(p, t) => (p, t),
@@ -235,7 +237,8 @@ impl Terms<'_> {
         result
     }
 
-    /// The latest bit that is a factor beside others, with `mixed` only of monomials with something that is no bit.
+    /// Returns the latest bit that is a factor of a product; with `mixed`, only of products with a factor
+    /// that is not a bit.
     pub(super) fn bit_in_product(&mut self, p: &Poly, mixed: bool) -> Maybe<Option<Atom>> {
         let mut found = None;
         for (mono, _) in p.terms.iter().filter(|term| term.0.is_product()) {
@@ -253,7 +256,7 @@ impl Terms<'_> {
         Ok(found)
     }
 
-    /// Base and divisor of an atom that is a quotient. Lemma: if 0 ≤ p < 2t, then [p ≥ t] = ⌊p / t⌋.
+    /// Returns base and divisor of an atom that is a quotient. Lemma: if 0 ≤ p < 2t, then [p ≥ t] = ⌊p / t⌋.
     pub(super) fn as_floor(&mut self, atom: Atom) -> Maybe<Option<(PolyId, i128)>> {
         Ok(match self.kinds[atom as usize] {
             Kind::Floor(p, d) => Some((p, d)),
@@ -262,13 +265,14 @@ impl Terms<'_> {
         })
     }
 
-    /// A constant, and weighted numbers with where they lie, that add up to `p`.
+    /// Returns a constant, and weights of numbers with the intervals that these lie in, which add up to `p`.
     ///
-    /// Lemma: quotients of one number by d₁ | d₂ | … are its digits: with q₀ = q and qᵢ = ⌊q/dᵢ⌋, qᵢ₋₁ = rᵢ + (dᵢ/dᵢ₋₁) · qᵢ and
-    /// 0 ≤ rᵢ < dᵢ/dᵢ₋₁. So Σ cᵢ qᵢ = Σ Cᵢ₋₁ rᵢ + Cₙ qₙ with C₀ = c₀ and Cᵢ = Cᵢ₋₁ · dᵢ/dᵢ₋₁ + cᵢ.
+    /// Lemma: quotients of one number by d₁ | d₂ | … are its digits: with q₀ = q and qᵢ = ⌊q/dᵢ⌋, qᵢ₋₁ = rᵢ +
+    /// (dᵢ/dᵢ₋₁) · qᵢ and 0 ≤ rᵢ < dᵢ/dᵢ₋₁. So Σ cᵢ qᵢ = Σ Cᵢ₋₁ rᵢ + Cₙ qₙ with C₀ = c₀ and Cᵢ = Cᵢ₋₁ ·
+    /// dᵢ/dᵢ₋₁ + cᵢ.
     ///
-    /// How often the base itself is taken out is free: as often as it is there, or with `cancel` so often that the last
-    /// weight becomes 0.
+    /// How often the base itself is taken out is a choice: as often as it is there, or, with `cancel`, so
+    /// often that the last weight becomes 0.
     fn digits(&mut self, p: &Poly, cancel: bool) -> Maybe<(i128, Vec<(i128, Span)>)> {
         self.preference_matters = false;
         let mut work = p.clone();
@@ -282,7 +286,7 @@ impl Terms<'_> {
                     break;
                 }
                 if let Kind::AtLeast(base, t) = self.kinds[atom as usize] {
-                    // Lemma: c₀ p + c · [p ≥ t] is one of two intervals.
+                    // Lemma: c₀ p + c · [p ≥ t] lies in one of two intervals.
                     let c0 = self.ratio(&work, base);
                     if c0 != 0 {
                         found = Some((base, Some((atom, t, *c, c0))));
@@ -314,7 +318,7 @@ impl Terms<'_> {
             }
             floors.sort_unstable();
             if floors.windows(2).any(|pair| pair[1].0 % pair[0].0 != 0) {
-                // No chain: each counts by itself.
+                // The divisors are no chain: each quotient counts by itself.
                 for (d, c) in floors {
                     let span = self.range_of(base)?;
                     digits.push((c, Span::new(span.lo.div_euclid(d), span.hi.div_euclid(d))));
@@ -350,14 +354,15 @@ impl Terms<'_> {
         Ok((work.constant_term(), digits))
     }
 
-    /// How often a polynomial is in another as far as its last term says.
+    /// Returns how often a polynomial is in another, as far as its last term says.
     fn ratio(&self, p: &Poly, base: PolyId) -> i128 {
         let Some((mono, c)) = self.polys[base as usize].terms.last() else { return 0 };
         let found = p.coefficient(*mono);
         if found % c == 0 { found / c } else { 0 }
     }
 
-    /// Bits that may be 1 in a number, if its digits show that they do not overlap.
+    /// Returns the bits that may be 1 in a number; `None` if it may be negative. They are fewer than its
+    /// range allows if its digits are shown not to overlap.
     pub fn possible_bits(&mut self, p: &Poly) -> Maybe<Option<u128>> {
         let span = self.range(p)?;
         if span.lo < 0 {

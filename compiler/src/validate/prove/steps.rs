@@ -12,12 +12,12 @@ use wasm2onnx_runtime::{ExpertId, Field, FieldKind, Network, Source, SourceKind}
 pub struct Number {
     /// The number.
     pub p: Poly,
-    /// Where it lies; at least what the polynomial's own form shows.
+    /// Where it lies, at least as narrow as the polynomial itself shows.
     pub span: Span,
 }
 
 impl Number {
-    /// A number of which nothing more is known.
+    /// Makes a number of which nothing more is known.
     pub fn new(terms: &mut Terms, p: Poly) -> Maybe<Number> {
         let span = terms.range(&p)?;
         Ok(Number { p, span })
@@ -33,7 +33,7 @@ pub struct Steps<'a> {
     pub trace: Trace,
 }
 
-/// A weight as an integer times a power of two.
+/// Returns an integer and the exponent of a power of two whose product is a weight.
 fn dyadic(weight: f64) -> (i128, i32) {
     if weight == 0.0 {
         return (0, 0);
@@ -51,7 +51,7 @@ fn dyadic(weight: f64) -> (i128, i32) {
     (if weight < 0.0 { -mantissa } else { mantissa }, exponent + zeros as i32)
 }
 
-/// Σ weight · number as a fraction: the numerator, and the binary logarithm of the denominator.
+/// Returns Σ weight · number as a fraction: the numerator, and the binary logarithm of the denominator.
 pub fn sum<'n>(terms: impl Iterator<Item = (&'n Number, f64)> + Clone) -> Maybe<(Number, u32)> {
     let scale = terms.clone().map(|(_, weight)| -dyadic(weight).1).fold(0, i32::max);
     if scale > 100 {
@@ -75,13 +75,13 @@ pub fn sum<'n>(terms: impl Iterator<Item = (&'n Number, f64)> + Clone) -> Maybe<
     Ok((Number { p, span }, scale as u32))
 }
 
-/// The integer that such a fraction is.
+/// Returns the integer that such a fraction is.
 pub fn whole((number, scale): (Number, u32)) -> Maybe<Poly> {
     number.p.divided(1 << scale).ok_or(Stop::Unknown("a field is no integer"))
 }
 
 impl<'a> Steps<'a> {
-    /// Begins at a packet: `z` is 0, the trace what it was.
+    /// Begins a packet: `z` is 0, and no rows have been appended.
     pub fn new(network: &'a Network) -> Steps<'a> {
         Steps { network, z: vec![None; network.ports.fields()], trace: Trace::default() }
     }
@@ -91,13 +91,13 @@ impl<'a> Steps<'a> {
         self.z[usize::from(field)] = Some(number);
     }
 
-    /// A field.
+    /// Returns a field.
     pub fn field(&self, field: Field) -> Number {
         let number = self.z.get(usize::from(field)).cloned().flatten();
         number.unwrap_or(Number { p: Poly::default(), span: Span::point(0) })
     }
 
-    /// Appends the rows in `z`. Lemma: a row whose key is 0 is none.
+    /// Appends the rows in `z`. Lemma: a row whose key is 0 is no row.
     pub fn remember(&mut self) {
         let ports = &self.network.ports;
         for row in 0..ports.rows {
@@ -110,7 +110,7 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// One step. Returns the next expert.
+    /// Takes one step. Returns the next expert.
     pub fn step(&mut self, terms: &mut Terms, expert: ExpertId) -> Maybe<Poly> {
         self.remember();
         let network = self.network;
@@ -118,21 +118,21 @@ impl<'a> Steps<'a> {
         let mut y: Vec<Option<Number>> = vec![None; ports.sources()];
         let mut next = vec![None; ports.fields()];
         let mut following = Poly::default();
-        for row in network.experts.equations(expert) {
-            for source in row.sources {
+        for equation in network.experts.equations(expert) {
+            for source in equation.sources {
                 let i = usize::from(*source);
                 if y[i].is_none() {
                     y[i] = Some(self.source(terms, *source)?);
                 }
             }
             let number = |source: &Source| y[usize::from(*source)].as_ref().expect("it was made");
-            let weighted = row.sources.iter().map(number).zip(row.weights.iter().copied());
-            if row.field == ports.e() {
+            let weighted = equation.sources.iter().map(number).zip(equation.weights.iter().copied());
+            if equation.field == ports.e() {
                 following = whole(sum(weighted)?)?;
                 continue;
             }
-            let made = if ports.kind(row.field).0 == FieldKind::N {
-                let p = match reciprocal(row.sources, row.weights, number) {
+            let made = if ports.kind(equation.field).0 == FieldKind::N {
+                let p = match reciprocal(equation.sources, equation.weights, number) {
                     Some((p, s)) => terms.floor(&p, s)?,
                     None => {
                         let (gate, scale) = sum(weighted)?;
@@ -154,7 +154,7 @@ impl<'a> Steps<'a> {
             if made.span.lo > made.span.hi {
                 return Err(Stop::Impossible);
             }
-            next[usize::from(row.field)] = Some(made);
+            next[usize::from(equation.field)] = Some(made);
         }
         self.z = next;
         Ok(following)
@@ -185,9 +185,10 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// A number and the constant that a gate divides it by.
+/// Returns a number and the constant by which a gate divides it, if the gate is such a division.
 ///
-/// Lemma: with w = 1/s, rounded, ⌊(x + ½) · w⌋ is ⌊x/s⌋ for all integers 0 ≤ x < 2^50, however the sum is rounded.
+/// Lemma: with w = 1/s, rounded, ⌊(x + ½) · w⌋ is ⌊x/s⌋ for all integers 0 ≤ x < 2^50, however the sum is
+/// rounded.
 fn reciprocal<'n>(
     sources: &[Source],
     weights: &[f64],

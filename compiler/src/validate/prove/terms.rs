@@ -1,9 +1,10 @@
-//! Numbers of a packet as polynomials over atoms, in a normal form: what both sides compute is written down here.
+//! Numbers of a packet as polynomials over atoms, in a normal form: what both sides compute is written down
+//! here.
 //!
-//! Every rule here rewrites a polynomial into one that is the same number in every state that the facts of the case
-//! allow, so that equal polynomials are equal numbers. The rules are the lemmas of the proof; `tests` checks each
-//! of them, and all of them together, by evaluating atoms. They need not find every equality: what they miss
-//! is tested and not proved.
+//! Every rule here rewrites a polynomial into one that is the same number in every state that the facts of
+//! the case allow, so that equal polynomials are equal numbers. The rules are the lemmas of the proof;
+//! `tests` checks each of them, and all of them together, by evaluating atoms. They need not find every
+//! equality: what they miss is tested and not proved.
 
 use super::atoms::{Facts, Kind, Maybe, PolyId, Span, Stop};
 use super::poly::{ATOMS, Atom, Poly, TooLarge};
@@ -11,11 +12,11 @@ use super::world::World;
 use rustc_hash::{FxHashMap, FxHashSet};
 use wasm2onnx_runtime::Field;
 
-/// Most rewriting of a packet: terms of polynomials that were looked at.
+/// Maximum amount of rewriting for a packet, counted as terms of polynomials that are looked at.
 const WORK: usize = 150_000;
-/// How deep rewriting is nested.
+/// Maximum depth of nested rewriting.
 const NESTED: u32 = 150;
-/// Most values of a quotient that is split by them.
+/// Maximum number of values of a quotient that is split by its values.
 const VALUES: i128 = 5;
 /// All atoms of a packet.
 pub struct Terms<'a> {
@@ -31,7 +32,7 @@ pub struct Terms<'a> {
     pub(super) ranges: FxHashMap<PolyId, Span>,
     pub(super) floors: FxHashMap<(PolyId, i128), Poly>,
     pub(super) tests: FxHashMap<PolyId, Poly>,
-    /// Whether the last decomposition into digits could have been another one.
+    /// Whether the last decomposition into digits could have been a different one.
     pub(super) preference_matters: bool,
     pub(super) depth: u32,
     pub(super) level: u32,
@@ -39,7 +40,7 @@ pub struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    /// No atoms.
+    /// Begins with no atoms.
     pub fn new(world: &'a World<'a>) -> Self {
         Terms {
             world,
@@ -60,7 +61,7 @@ impl<'a> Terms<'a> {
         }
     }
 
-    /// Begins another packet, whose carried fields lie there.
+    /// Begins another packet, whose carried fields lie in these intervals.
     pub fn packet(&mut self, fields: FxHashMap<Field, Span>) {
         self.kinds.clear();
         self.ids.clear();
@@ -71,7 +72,8 @@ impl<'a> Terms<'a> {
         self.case(&Facts::default());
     }
 
-    /// Begins another case of the packet. What was concluded from other facts is forgotten: only what atoms are stays.
+    /// Begins another case of the packet. What was concluded from other facts is forgotten; only what atoms
+    /// are is kept.
     pub fn case(&mut self, facts: &Facts) {
         self.facts.clone_from(facts);
         self.forget();
@@ -90,7 +92,7 @@ impl<'a> Terms<'a> {
         if self.work > WORK { Err(Stop::Unknown("it takes too much rewriting")) } else { Ok(()) }
     }
 
-    /// Does something that may need itself, not too deep for the stack.
+    /// Calls a function that may call itself again, but never so deep that the stack overflows.
     pub(super) fn nested<T>(&mut self, f: impl FnOnce(&mut Self) -> Maybe<T>) -> Maybe<T> {
         self.level += 1;
         let result = if self.level > NESTED { Err(Stop::Unknown("it is nested too deep")) } else { f(self) };
@@ -98,7 +100,7 @@ impl<'a> Terms<'a> {
         result
     }
 
-    /// The number of a polynomial.
+    /// Returns the id of a polynomial.
     pub fn intern(&mut self, p: &Poly) -> PolyId {
         if let Some(id) = self.poly_ids.get(p) {
             return *id;
@@ -109,17 +111,17 @@ impl<'a> Terms<'a> {
         id
     }
 
-    /// The polynomial with that number.
+    /// Returns the polynomial with that id.
     pub fn poly(&self, id: PolyId) -> &Poly {
         &self.polys[id as usize]
     }
 
-    /// What an atom is.
+    /// Returns what an atom is.
     pub fn kind(&self, atom: Atom) -> &Kind {
         &self.kinds[atom as usize]
     }
 
-    /// An atom, or the one number that it can be.
+    /// Returns an atom, or its number if there is only one that it can be.
     pub fn of(&mut self, kind: Kind) -> Maybe<Poly> {
         let atom = match self.ids.get(&kind) {
             Some(atom) => *atom,
@@ -137,10 +139,10 @@ impl<'a> Terms<'a> {
         Ok(if span.lo == span.hi { Poly::constant(span.lo) } else { Poly::atom(atom) })
     }
 
-    /// A carried field as the packet begins.
+    /// Returns a carried field as it is when the packet begins.
     ///
-    /// Lemma: x = (x mod 2^32) + 2^32 ⌊x/2^32⌋. So what is done with the word of a field that may be several numbers does
-    /// not depend on which of them it is.
+    /// Lemma: x = (x mod 2^32) + 2^32 ⌊x/2^32⌋. So what is done with the word of a field that may be several
+    /// numbers does not depend on which of them it is.
     pub fn field(&mut self, field: Field) -> Maybe<Poly> {
         let span = *self.fields.get(&field).ok_or(Stop::Unknown("a field is not declared"))?;
         if span.hi - span.lo < 1 << 32 {
@@ -152,7 +154,7 @@ impl<'a> Terms<'a> {
         Ok(p)
     }
 
-    /// Whether a bit is 1.
+    /// Returns whether a bit is 1.
     pub fn decide(&mut self, bit: &Poly) -> Maybe<bool> {
         let span = self.range(bit)?;
         if span.lo == span.hi {
@@ -164,7 +166,7 @@ impl<'a> Terms<'a> {
         }
         for atom in bit.terms.iter().flat_map(|term| term.0.atoms()) {
             if !self.is_bit(atom)? && span.within(0, 1) {
-                // The number itself is what is known then.
+                // Then the fact has to be about the number itself.
                 let (q, g, c) = self.primitive(bit);
                 let t = if g > 0 { (1 - c + g - 1).div_euclid(g) } else { (c - 1).div_euclid(-g) + 1 };
                 return Err(Stop::Split(self.intern(&q), t));
@@ -173,8 +175,8 @@ impl<'a> Terms<'a> {
         Err(self.split_on(bit)?.unwrap_or(Stop::Unknown("a condition is not made of bits")))
     }
 
-    /// The cases that would make a polynomial simpler: of its latest bit, or of a number that has few values, in the
-    /// polynomial itself or else in what its atoms are of.
+    /// Finds the cases that would make a polynomial simpler: those of its latest bit, or of a number that has
+    /// few values, in the polynomial itself or else in what its atoms are made of.
     pub fn split_on(&mut self, p: &Poly) -> Maybe<Option<Stop>> {
         let mut seen: FxHashSet<Atom> = FxHashSet::default();
         let mut level: Vec<Atom> = p.terms.iter().flat_map(|term| term.0.atoms()).collect();
@@ -194,7 +196,7 @@ impl<'a> Terms<'a> {
                     && span.hi - span.lo < VALUES
                     && let Kind::Floor(p, d) = self.kinds[atom as usize]
                 {
-                    // The base without its constant, as facts are of such.
+                    // The base without its constant, because facts are about polynomials without one.
                     let (q, g, c) = self.primitive(&self.polys[p as usize]);
                     let bound = (span.lo + 1).checked_mul(d).ok_or(TooLarge)?;
                     if g == 1 {
@@ -233,13 +235,13 @@ impl<'a> Terms<'a> {
         Ok(None)
     }
 
-    /// Leaves out the states in which not p ≥ 0, as the IR promises that there are none.
+    /// Leaves out the states in which p < 0: the IR promises that there are none.
     pub fn promise(&mut self, p: &Poly) -> Maybe<()> {
         let bit = self.not_negative(p)?;
         if self.decide(&bit)? { Ok(()) } else { Err(Stop::Impossible) }
     }
 
-    /// The facts of the two cases of a split: where the polynomial lies if p < t, and if p ≥ t.
+    /// Returns the facts of the two cases of a split: where the polynomial lies if p < t, and if p ≥ t.
     pub fn cases(&mut self, p: PolyId, t: i128) -> Maybe<[Span; 2]> {
         let span = self.range_of(p)?;
         Ok([Span::new(span.lo, span.hi.min(t - 1)), Span::new(span.lo.max(t), span.hi)])

@@ -1,6 +1,7 @@
 //! What the IR's operations on words are, as polynomials: the lemmas of the program's side.
 //!
-//! A word is any number that is congruent to it modulo 2^32. `canonical` makes it the one in [0, 2^32).
+//! A word stands here as any number that is congruent to it modulo 2^32. `canonical` makes it the number in
+//! [0, 2^32).
 
 use super::atoms::{Bitwise, Count, Maybe, Shift, Span, Stop};
 use super::poly::Poly;
@@ -10,7 +11,7 @@ use crate::ir::{BinaryOp, UnaryOp};
 /// 2^32
 pub const TWO32: i128 = 1 << 32;
 
-/// The word itself. Lemma: p mod m = p − m ⌊p/m⌋.
+/// Returns the word itself. Lemma: p mod m = p − m ⌊p/m⌋.
 pub fn canonical(terms: &mut Terms, p: &Poly) -> Maybe<Poly> {
     let wraps = terms.floor(p, TWO32)?;
     let word = p.plus(-TWO32, &wraps)?;
@@ -18,12 +19,12 @@ pub fn canonical(terms: &mut Terms, p: &Poly) -> Maybe<Poly> {
     Ok(word)
 }
 
-/// The word as a signed number.
+/// Returns the word as a signed number.
 fn signed(terms: &mut Terms, p: &Poly) -> Maybe<Poly> {
     extend(terms, p, 32)
 }
 
-/// Sign extension of the lowest bits. Lemma: with h = 2^(bits − 1) it is ((p + h) mod 2 h) − h.
+/// Extends the lowest bits by their sign. Lemma: with h = 2^(bits − 1) the result is ((p + h) mod 2 h) − h.
 pub fn extend(terms: &mut Terms, p: &Poly, bits: u32) -> Maybe<Poly> {
     let half = 1i128 << (bits - 1);
     let wraps = terms.floor(&p.offset(half)?, 2 * half)?;
@@ -32,17 +33,17 @@ pub fn extend(terms: &mut Terms, p: &Poly, bits: u32) -> Maybe<Poly> {
     Ok(number)
 }
 
-/// Byte `j`.
+/// Returns byte `j`.
 pub fn byte(terms: &mut Terms, p: &Poly, j: u32) -> Maybe<Poly> {
     terms.slice(p, 8 * j, 8)
 }
 
-/// 1 − p.
+/// Returns 1 − p.
 fn complement(p: &Poly) -> Maybe<Poly> {
     Ok(Poly::constant(1).plus(-1, p)?)
 }
 
-/// The bit a = b. Lemma: for a difference d, it is [d ≥ 0] + [−d ≥ 0] − 1.
+/// Returns the bit a = b. Lemma: for a difference d, the bit is [d ≥ 0] + [−d ≥ 0] − 1.
 fn equal(terms: &mut Terms, a: &Poly, b: &Poly) -> Maybe<Poly> {
     let mut difference = a.plus(-1, b)?.split(TWO32).1;
     if 2 * difference.constant_term() >= TWO32 {
@@ -59,7 +60,7 @@ fn equal(terms: &mut Terms, a: &Poly, b: &Poly) -> Maybe<Poly> {
     Ok(bit)
 }
 
-/// The bit of whether a word is not 0.
+/// Returns the bit that says whether a word is not 0.
 pub fn truth(terms: &mut Terms, p: &Poly) -> Maybe<Poly> {
     if terms.range(p)?.within(0, 1) {
         return Ok(p.clone());
@@ -68,14 +69,14 @@ pub fn truth(terms: &mut Terms, p: &Poly) -> Maybe<Poly> {
     complement(&zero)
 }
 
-/// `c != 0 ? a : b`. Lemma: it is b + [c ≠ 0] (a − b).
+/// Returns `c != 0 ? a : b`. Lemma: that is b + [c ≠ 0] (a − b).
 pub fn select(terms: &mut Terms, c: &Poly, a: &Poly, b: &Poly) -> Maybe<Poly> {
     let bit = truth(terms, c)?;
     let more = terms.product(&bit, &a.plus(-1, b)?)?;
     Ok(b.plus(1, &more)?)
 }
 
-/// An operation on one word.
+/// Applies an operation to one word.
 pub fn unary(terms: &mut Terms, op: UnaryOp, a: &Poly) -> Maybe<Poly> {
     match op {
         UnaryOp::Eqz => {
@@ -84,7 +85,7 @@ pub fn unary(terms: &mut Terms, op: UnaryOp, a: &Poly) -> Maybe<Poly> {
         }
         UnaryOp::Extend8S => extend(terms, a, 8),
         UnaryOp::Extend16S => extend(terms, a, 16),
-        // Lemma: ones of a word are those of its bytes.
+        // Lemma: the ones of a word are those of its bytes.
         UnaryOp::Popcnt => (0..4).try_fold(Poly::default(), |sum, j| {
             let byte = byte(terms, a, j)?;
             Ok(sum.plus(1, &terms.count(Count::Popcnt, &byte)?)?)
@@ -97,7 +98,8 @@ pub fn unary(terms: &mut Terms, op: UnaryOp, a: &Poly) -> Maybe<Poly> {
     }
 }
 
-/// Zeros before the first 1. Lemma: a byte's count if the counts before it add up to 8 each, that is, if all these are 0.
+/// Counts the zeros before the first 1. Lemma: a byte's count is added if the counts before it add up to 8
+/// per byte, that is, if all bytes before it are 0.
 fn zeros(terms: &mut Terms, a: &Poly, op: Count, order: [u32; 4]) -> Maybe<Poly> {
     let (mut before, mut sum) = (Poly::default(), Poly::default());
     for (i, j) in (0..).zip(order) {
@@ -110,7 +112,7 @@ fn zeros(terms: &mut Terms, a: &Poly, op: Count, order: [u32; 4]) -> Maybe<Poly>
     Ok(sum)
 }
 
-/// An operation on two words.
+/// Applies an operation to two words.
 pub fn binary(terms: &mut Terms, op: BinaryOp, a: &Poly, b: &Poly) -> Maybe<Poly> {
     use BinaryOp::*;
     Ok(match op {
@@ -162,7 +164,7 @@ pub fn binary(terms: &mut Terms, op: BinaryOp, a: &Poly, b: &Poly) -> Maybe<Poly
     })
 }
 
-/// A number congruent to a word that is not very large.
+/// Returns a number that is congruent to a word and not very large.
 fn small(terms: &mut Terms, p: &Poly) -> Maybe<Poly> {
     let p = p.split(TWO32).1;
     let Span { lo, hi } = terms.range(&p)?;
@@ -179,7 +181,7 @@ fn signed_at_least(terms: &mut Terms, a: &Poly, b: &Poly) -> Maybe<Poly> {
     terms.not_negative(&difference)
 }
 
-/// Lemma: it is that of each byte.
+/// Applies a bitwise operation to two words. Lemma: the result is that of each byte.
 fn bitwise(terms: &mut Terms, op: Bitwise, a: &Poly, b: &Poly) -> Maybe<Poly> {
     (0..4).try_fold(Poly::default(), |sum, j| {
         let (x, y) = (byte(terms, a, j)?, byte(terms, b, j)?);
@@ -187,7 +189,7 @@ fn bitwise(terms: &mut Terms, op: Bitwise, a: &Poly, b: &Poly) -> Maybe<Poly> {
     })
 }
 
-/// Shifts and rotations by a constant in 0 … 31.
+/// Shifts or rotates by a constant in 0 … 31.
 fn shift_by(terms: &mut Terms, op: BinaryOp, a: &Poly, n: u32) -> Maybe<Poly> {
     Ok(match op {
         BinaryOp::Shl => a.times(1 << n)?,
@@ -206,7 +208,8 @@ fn shift_by(terms: &mut Terms, op: BinaryOp, a: &Poly, n: u32) -> Maybe<Poly> {
     })
 }
 
-/// Shifts and rotations by a variable in 0 … 31. Lemma: bits of different bytes do not meet, so their shifts add up.
+/// Shifts or rotates by a variable in 0 … 31. Lemma: bits of different bytes do not meet, so their shifts add
+/// up.
 fn shift(terms: &mut Terms, op: BinaryOp, a: &Poly, amount: &Poly) -> Maybe<Poly> {
     let op = match op {
         BinaryOp::Shl => Shift::Shl,

@@ -6,17 +6,17 @@ use super::terms::Terms;
 use crate::validate::state::First;
 use wasm2onnx_runtime::{Domain, Network};
 
-/// Most entries that are looked at one by one for where they lie.
+/// Maximum number of entries that are looked at one by one to find where they lie.
 const FEW: i128 = 512;
 
 /// What the entries of a frozen table are, all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
-    /// Of bytes a and b at 256·a + b.
+    /// An operation on bytes a and b, at 256·a + b.
     Bitwise(Bitwise),
-    /// Of byte `.1` of a word, at 256·n + byte.
+    /// A shift of byte `.1` of a word by n, at 256·n + byte.
     Shift(Shift, u8),
-    /// Of a byte.
+    /// A count in a byte.
     Count(Count),
 }
 
@@ -45,7 +45,7 @@ impl<'a> World<'a> {
         World { network, first, entries, contents: network.tables.iter().map(content).collect() }
     }
 
-    /// Where values lie that are read with keys of a span.
+    /// Returns where values lie that are read with keys of a span.
     pub fn read(&self, keys: Span) -> Maybe<Span> {
         // A miss reads 0.
         let mut span = Span::point(0);
@@ -66,7 +66,7 @@ impl<'a> World<'a> {
         Ok(span)
     }
 
-    /// Where entries lie that are looked up with keys of a span.
+    /// Returns where entries lie that are looked up with keys of a span.
     pub fn lookup(&self, keys: Span) -> Maybe<Span> {
         let lookup = &self.network.lookup;
         let last = lookup.len() as i128 - 1;
@@ -81,14 +81,14 @@ impl<'a> World<'a> {
         span.ok_or(Stop::Impossible)
     }
 
-    /// What is read of the trace before any row of the packet.
+    /// Returns what is read of the trace before any row of the packet, if that never changes.
     fn frozen(&self, key: i128) -> Option<i128> {
         let value = self.first?.frozen(u64::try_from(key).ok()?)?;
         integer(value).ok()
     }
 }
 
-/// The integer that a number is.
+/// Returns the integer that a number is.
 pub fn integer(x: f64) -> Maybe<i128> {
     if x.fract() == 0.0 && x.abs() < 9.2e18 {
         Ok(x as i128)
@@ -97,7 +97,7 @@ pub fn integer(x: f64) -> Maybe<i128> {
     }
 }
 
-/// What a table holds, by all of its entries.
+/// Finds what a table holds, by all of its entries.
 fn content(entries: &[f64]) -> Option<Content> {
     let holds = |f: &dyn Fn(i128) -> i128| (0..).zip(entries).all(|(i, entry)| *entry == f(i) as f64);
     match entries.len() {
@@ -119,8 +119,8 @@ fn content(entries: &[f64]) -> Option<Content> {
 }
 
 impl Terms<'_> {
-    /// What is looked up in the frozen tables. Lemma: an entry of a table with all entries of an operation is that operation
-    /// of the parts of its index.
+    /// Returns what is looked up in the frozen tables. Lemma: if all entries of a table are those of an
+    /// operation, each entry is that operation of the parts of its index.
     pub fn lookup(&mut self, key: &Poly) -> Maybe<Poly> {
         let world = self.world;
         let span = self.range(key)?;
@@ -148,7 +148,7 @@ impl Terms<'_> {
         self.of(Kind::Lookup(key))
     }
 
-    /// What the trace holds at first under a key, if that never changes.
+    /// Returns what the trace holds at first under a key, if that never changes.
     pub fn frozen(&self, key: &Poly) -> Option<i128> {
         self.world.frozen(key.as_constant()?)
     }

@@ -1,7 +1,8 @@
 //! The lemmas: what the rewriting makes of an expression is the same number in every state that is tried.
 //!
-//! Expressions are drawn, evaluated as polynomials by the rules and as numbers by what they mean, state by state. Every
-//! rule is on the way of many of them: fields are narrow and wide, divisors and factors small and powers of two.
+//! Expressions are drawn, evaluated as polynomials by the rules and as numbers by what they mean, state by
+//! state. Every rule is used for many of them: fields are narrow and wide, divisors and factors small and
+//! powers of two.
 
 use super::super::atoms::{Bitwise, Count, Facts, Kind, Shift, Span, Stop};
 use super::super::memory::Trace;
@@ -16,7 +17,7 @@ use crate::random::Random;
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::{CellWidth, Domain, Interval, Network, Region, Table};
 
-/// Fields and where they lie.
+/// Where each field lies.
 const FIELDS: [(i128, i128); 9] = [
     (0, 1),
     (0, 1),
@@ -53,7 +54,7 @@ fn states(random: &mut Random) -> Vec<State> {
     (0..STATES).map(|_| std::array::from_fn(|i| draw(random, FIELDS[i]))).collect()
 }
 
-/// What the trace holds at first.
+/// Returns what the trace holds at first under a key.
 fn initial(key: i128) -> i128 {
     if (MEMORY.0..MEMORY.1).contains(&key) { (key.wrapping_mul(0x9e37_79b9) >> 7) & 255 } else { 0 }
 }
@@ -87,7 +88,7 @@ fn network() -> Network {
     network
 }
 
-/// The number that a polynomial is in a state.
+/// Returns the number that a polynomial is in a state.
 fn value(terms: &Terms, p: &Poly, state: &State) -> i128 {
     p.terms
         .iter()
@@ -126,18 +127,18 @@ struct Expression {
     how: String,
 }
 
-/// An expression and how it was made.
+/// Makes an expression, which says how it was made.
 fn made(p: Poly, values: Vec<i128>, how: String) -> Expression {
     Expression { p, values, how }
 }
 
 fn draw<'e>(random: &mut Random, list: &'e [Expression]) -> &'e Expression {
-    // Later ones are deeper.
+    // Later expressions are deeper.
     let i = random.below(list.len()).max(random.below(list.len()));
     &list[i]
 }
 
-/// Makes another expression of those that there are.
+/// Makes another expression of those in a list.
 fn expression(
     terms: &mut Terms,
     random: &mut Random,
@@ -179,7 +180,7 @@ fn expression(
             (terms.not_negative(&p)?, both(&|x, y| i128::from(x >= y)))
         }
         8 => {
-            // As the network's rows have gates: with a fraction.
+            // A gate with a fraction, as the network's equations have.
             let k = [0, 1, 8, 32, 34][random.below(5)];
             let one = Number::new(terms, Poly::constant(1))?;
             let (x, y) = (Number::new(terms, a.p.clone())?, Number::new(terms, b.p.clone())?);
@@ -271,7 +272,7 @@ fn expression(
     Ok(made(p, values, how))
 }
 
-/// A number congruent to a word, made the word itself or left as it is.
+/// Makes an expression of the word that a number is congruent to.
 fn canonical(terms: &mut Terms, p: Poly, values: Vec<i128>, how: String) -> Result<Expression, Stop> {
     Ok(made(words::canonical(terms, &p)?, values, how))
 }
@@ -291,12 +292,13 @@ fn what_is_rewritten_is_the_same_number() {
         terms.packet(fields);
         let mut states = states(&mut random);
         let mut facts = Facts::default();
-        // A third of the rounds has a fact, which comes of a comparison as in a case of a packet.
+        // The first attempt has no fact; each attempt after it has one more, from a comparison as in a case
+        // of a packet.
         'attempts: for attempt in 0..3 {
             terms.case(&facts);
             let mut list: Vec<Expression> = Vec::new();
             for i in 0..FIELDS.len() {
-                // All attempts of a round share what may be rewritten.
+                // All attempts of a round share the limit on rewriting.
                 let Ok(p) = terms.field(i as u16) else { break 'attempts };
                 list.push(made(p, states.iter().map(|state| state[i]).collect(), format!("f{i}")));
             }

@@ -1,4 +1,4 @@
-//! How much is proved, and that nothing wrong is.
+//! Tests how much is proved, and that nothing wrong is proved.
 
 mod lemmas;
 mod mutations;
@@ -41,7 +41,8 @@ fn example(name: &str) -> (Module, Network, Blueprint) {
     (module, network.into_network(), blueprint)
 }
 
-/// Proves all packets. Calls `seen` with each packet's function and number in it, and the outcome.
+/// Proves all packets. Calls `seen` with each packet's function, its index in that function, the outcome, and
+/// how long it took.
 fn prove(
     module: &Module,
     network: &Network,
@@ -95,13 +96,14 @@ fn shares_of_the_examples() {
     for (reason, count) in all {
         println!("{count:6} {reason}");
     }
-    // 774 of 821 when it was written.
+    // It was 774 of 821 when this was written.
     println!("{} of {} packets are proved", total.1, total.0);
     assert!(total.0 > 0 && total.1 * 100 >= total.0 * 94, "{total:?}");
 }
 
-/// What is proved also stands the test, on more states than usual. With a deliberate fault in the compiler
-/// (`tests/faults`) some packets do not: none of these may be proved. So this is said of each packet, not of the network.
+/// What is proved also passes the comparison, on more states than usual. With a deliberate fault in the
+/// compiler (`tests/faults`) some packets do not pass: none of these may be proved. So this is checked for
+/// each packet, not for the network.
 #[test]
 fn what_is_proved_stands_the_test() {
     use crate::validate::check::Check;

@@ -1,4 +1,4 @@
-//! Soundness: networks with a fault, thousands of them. What states refute must not be proved.
+//! Soundness: thousands of networks with a fault. What states refute must not be proved.
 
 use super::{EXAMPLES, example};
 use crate::blueprint::{Blueprint, Lowered};
@@ -11,7 +11,8 @@ use crate::validate::state::First;
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::{ExpertId, FieldKind, Network, SourceKind};
 
-/// States on which a packet that is still proved is run. Library routines are seen in a few states only.
+/// Number of states on which a packet that is still proved is run. What library routines do is seen in few
+/// states only.
 const STATES: u32 = 512;
 
 /// A fault: what was changed, in words, and in which expert, if in one.
@@ -21,18 +22,18 @@ struct Fault {
     field: Option<FieldKind>,
 }
 
-/// Changes a network. Nothing if it would leave it as it is.
+/// Changes a network. Returns `None` if the change would leave the network as it is.
 fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
     let ports = network.ports;
     let experts = &mut network.experts;
-    let row = random.below(experts.fields.len());
-    let terms = experts.term_range(row);
+    let equation = random.below(experts.fields.len());
+    let terms = experts.term_range(equation);
     let term = terms.start + random.below(terms.len());
-    let expert = experts.expert_end.partition_point(|end| *end as usize <= row);
+    let expert = experts.expert_end.partition_point(|end| *end as usize <= equation);
     let sign = if random.below(2) == 0 { 1.0 } else { -1.0 };
     let weight = &mut experts.weights[term];
     let before = weight.to_bits();
-    let mut kind = ports.kind(experts.fields[row]).0;
+    let mut kind = ports.kind(experts.fields[equation]).0;
     let what = match random.below(12) {
         0 => {
             *weight *= 2.0;
@@ -65,11 +66,11 @@ fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
         8 => {
             let range = experts.equation_range(expert as ExpertId);
             let other = range.start + random.below(range.len());
-            let (a, b) = (experts.fields[row], experts.fields[other]);
+            let (a, b) = (experts.fields[equation], experts.fields[other]);
             if a == b || ports.kind(b).0 != kind {
                 return None;
             }
-            experts.fields.swap(row, other);
+            experts.fields.swap(equation, other);
             "two rows of one kind exchanged"
         }
         9 => {
@@ -105,7 +106,8 @@ fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
     Some(Fault { what, expert: Some(expert as ExpertId), field: Some(kind) })
 }
 
-/// Packets of a function that a fault may be seen in: that of the expert, or those that a resolver or a table is of.
+/// Returns a function and those of its packets in which a fault may be seen: the packet of the expert, the
+/// packets that go to the resolver, or packets that use the tables.
 fn affected(
     network: &Network,
     functions: &[Lowered],
@@ -119,7 +121,10 @@ fn affected(
         let first = functions[function].first as usize;
         let looks_up = |index: &usize| {
             network.experts_of(first + index).any(|expert| {
-                network.experts.equations(expert).any(|row| network.ports.kind(row.field).0 == FieldKind::T)
+                network
+                    .experts
+                    .equations(expert)
+                    .any(|equation| network.ports.kind(equation.field).0 == FieldKind::T)
             })
         };
         let mut all: Vec<usize> = (0..functions[function].packets.packets.len()).filter(looks_up).collect();
@@ -135,7 +140,7 @@ fn affected(
     (function, if own { vec![index] } else { owners.get(&number).cloned().unwrap_or_default() })
 }
 
-/// The packets that go to each resolver: those whose proof is lost without it.
+/// Finds the packets that go to each resolver: those whose proof is lost without it.
 fn owners(
     module: &Module,
     original: &Network,
@@ -151,8 +156,8 @@ fn owners(
             let mut network = original.clone();
             let experts = &mut network.experts;
             for expert in original.experts_of(number) {
-                for row in experts.equation_range(expert) {
-                    let terms = experts.term_range(row);
+                for equation in experts.equation_range(expert) {
+                    let terms = experts.term_range(equation);
                     experts.weights[terms].fill(0.0);
                 }
             }
@@ -164,7 +169,7 @@ fn owners(
     owners
 }
 
-/// Which packets of the functions are proved.
+/// Finds which packets of the functions are proved.
 fn proved(module: &Module, network: &Network, blueprint: &Blueprint) -> Vec<Vec<bool>> {
     let mut proved: Vec<Vec<bool>> = vec![Vec::new(); blueprint.functions.len()];
     super::prove(module, network, blueprint, |func, _, outcome, _| {
@@ -173,8 +178,8 @@ fn proved(module: &Module, network: &Network, blueprint: &Blueprint) -> Vec<Vec<
     proved
 }
 
-/// Faults in packets that were proved: none may be proved any more that many states refute. Those that still are proved
-/// and that nothing refutes are counted: they change nothing that can be seen.
+/// Puts faults into packets that were proved: none that many states refute may be proved any more. Packets
+/// that are still proved and that nothing refutes are counted: their faults change nothing that can be seen.
 #[test]
 fn what_states_refute_is_not_proved() {
     let faults: usize = std::env::var("WASM2ONNX_FAULTS").map_or(100, |text| text.parse().expect("a number"));

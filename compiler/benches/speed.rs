@@ -4,8 +4,8 @@
 //! of its own, so that its peak memory can be told. KB/s are by the clock; the processor time of all
 //! threads is beside it, for machines that do other things too.
 //!
-//! `-- growth [FAMILY]` compiles modules of each family of `tests/common/grow.rs` in two sizes, and says how many times the
-//! time and the memory twice the size takes.
+//! `-- growth [FAMILY]` compiles modules of each family of `tests/common/grow.rs` in two sizes, and prints by
+//! how many times the time and the memory grow when the size is doubled.
 
 #[path = "../tests/common/grow.rs"]
 mod grow;
@@ -139,7 +139,7 @@ fn measure(name: &str) {
     );
 }
 
-/// Seconds of processor time of this process, to a hundredth.
+/// Returns the seconds of processor time of this process, to a hundredth.
 fn processor_time() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("a Linux kernel");
     let (_, fields) = stat.rsplit_once(')').expect("the name is in parentheses");
@@ -149,7 +149,7 @@ fn processor_time() -> f64 {
     ticks.sum::<f64>() / 100.0
 }
 
-/// Most memory that this process ever had, in MiB.
+/// Returns the peak memory of this process, in MiB.
 fn peak_memory() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("a Linux kernel");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
@@ -177,7 +177,7 @@ fn binary(wat: &str) -> Vec<Vec<u8>> {
 
 const PARAMS: u64 = 4;
 
-/// A random expression of about `size` instructions.
+/// Appends a random expression of about `size` instructions.
 fn expression(out: &mut String, random: &mut Random, ty: &str, ops: &[&str], size: u64) {
     if size <= 1 {
         let bits = random.below(31);
@@ -209,19 +209,19 @@ fn functions(ops: &[&str], size: u64, count: u64) -> Vec<Vec<u8>> {
     binary(&(wat + ")"))
 }
 
-/// Long expressions of all kinds.
+/// Returns a module of long expressions of all kinds.
 fn expressions() -> Vec<Vec<u8>> {
     let ops =
         ["add", "sub", "add", "sub", "mul", "and", "or", "xor", "shl", "shr_u", "shr_s", "lt_u", "lt_s"];
     functions(&ops, 400, 900)
 }
 
-/// Sums and differences that are compared: hard for the checker.
+/// Returns a module of sums and differences that are compared: hard for the checker.
 fn comparisons() -> Vec<Vec<u8>> {
     functions(&["add", "sub", "add", "sub", "lt_u", "ge_s", "eq", "and"], 60, 5000)
 }
 
-/// Many small functions that call each other.
+/// Returns a module of many small functions that call each other.
 fn small_functions() -> Vec<Vec<u8>> {
     let mut random = Random(2);
     let mut wat = String::from("(module (memory 1) ");
@@ -244,7 +244,7 @@ fn small_functions() -> Vec<Vec<u8>> {
     binary(&wat)
 }
 
-/// Loops over memory with a few nested branches, as programs in C have them.
+/// Returns a module of loops over memory with a few nested branches, as programs in C have them.
 fn memory_loops() -> Vec<Vec<u8>> {
     let mut random = Random(3);
     let mut wat = String::from("(module (memory 16) ");
@@ -273,7 +273,7 @@ fn memory_loops() -> Vec<Vec<u8>> {
     binary(&(wat + ")"))
 }
 
-/// The programs of `examples/`, small ones, each by itself.
+/// Returns the programs of `examples/`, which are small, each by itself.
 fn examples() -> Vec<Vec<u8>> {
     macro_rules! examples {
         ($($name:literal)*) => {
@@ -283,7 +283,7 @@ fn examples() -> Vec<Vec<u8>> {
     examples!("hungarian" "interpreter" "quicksort" "recursive" "sha256" "sieve" "sudoku")
 }
 
-/// Random modules.
+/// Returns random modules.
 fn wasm_smith() -> Vec<Vec<u8>> {
     let mut random = Random(4);
     let module = |seed: u64| {
@@ -316,13 +316,13 @@ fn wasm_smith() -> Vec<Vec<u8>> {
         };
         let bytes: Vec<u8> = (0..60_000).map(|_| random.below(256) as u8).collect();
         let module = wasm_smith::Module::new(config, &mut Unstructured::new(&bytes)).ok()?.to_bytes();
-        // Some use what is not supported.
+        // Some modules use what is not supported.
         compile(&module, &Options::default()).is_ok().then_some(module)
     };
     (0..150).filter_map(module).collect()
 }
 
-/// One function: 2,000 locals that live over 3,000 loops.
+/// Returns a module of one function: 2,000 locals that live over 3,000 loops.
 fn locals_and_loops() -> Vec<Vec<u8>> {
     let mut wat = String::from("(module (func (export \"f\") (param i32) (result i32) (local ");
     wat.push_str(&"i32 ".repeat(2000));

@@ -5,7 +5,8 @@ use cranelift_entity::packed_option::PackedOption;
 
 use crate::ir::Value;
 
-/// What replaces each value. Chains get shorter whenever they are followed, so that a long one is followed once.
+/// What replaces each value. Chains are shortened whenever they are followed, so that a long chain is
+/// followed only once.
 #[derive(Default)]
 pub struct Aliases {
     other: SecondaryMap<Value, PackedOption<Value>>,
@@ -20,17 +21,17 @@ impl Aliases {
         self.any = true;
     }
 
-    /// Whether something replaces the value.
+    /// Returns whether something replaces the value.
     pub fn contains(&self, value: Value) -> bool {
         self.other[value].is_some()
     }
 
-    /// Whether nothing is replaced.
+    /// Returns whether nothing is replaced.
     pub fn is_empty(&self) -> bool {
         !self.any
     }
 
-    /// What stands for the value in the end.
+    /// Returns the value that stands for `value` in the end.
     pub fn resolve(&mut self, value: Value) -> Value {
         let mut last = value;
         while let Some(other) = self.other[last].expand() {
@@ -53,7 +54,8 @@ mod tests {
         Value::from_u32(i)
     }
 
-    /// A chain whose links came in either order is followed once: every value then leads to the last at once.
+    /// A chain is followed once, whichever order its links came in: every value then leads directly to the
+    /// last.
     #[test]
     fn a_chain_is_followed_once() {
         const LENGTH: u32 = 200_000;

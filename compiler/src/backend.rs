@@ -18,27 +18,29 @@ use tracing::{debug, debug_span, info, info_span};
 use wasm2onnx_certify::{self as certify, Certified, Location, Rejected};
 use wasm2onnx_runtime::Network;
 
-/// Fields for values that cross packets; the rest is for what a packet carries from step to step.
+/// Fields for values that cross packets; the other fields are for what a packet carries from step to step.
 const CROSSING_FIELDS: u16 = 36;
-/// Most weight of a packet, and what is tried when it turns out to carry too much.
+/// Maximum weight of a packet, followed by the weights that are tried when packets turn out to carry too
+/// much.
 const PACKET_WEIGHTS: [usize; 4] = [48, 20, 8, 2];
-/// The same of library routines, which are written for depth: what can be done in the same steps stays together.
+/// The same for library routines, which are written for depth: what can be done in the same steps stays
+/// together.
 const ROUTINE_WEIGHTS: [usize; 7] = [400, 160, 90, 48, 20, 8, 2];
 
-/// Who sees what becomes of functions on their way. Nobody does by default.
+/// Is told what becomes of functions on their way through the backend. By default it does nothing.
 pub(crate) trait Watch {
-    /// All functions are made anew.
+    /// Called before all functions are made anew.
     fn restart(&mut self) {}
-    /// A function is lowered. What was seen of it before came to nothing.
-    fn lowered(&mut self, _plan: &PlacedPackets, _circuits: &[PacketCircuit]) {}
-    /// A function is scheduled, and stays as it is.
+    /// Called when a function has been lowered. What was reported of the function before is void.
+    fn lowered(&mut self, _placed: &PlacedPackets, _circuits: &[PacketCircuit]) {}
+    /// Called when a function has been scheduled and stays as it is.
     fn scheduled(&mut self, _function: Func, _fragment: &Fragment) {}
 }
 
 impl Watch for () {}
 
-/// Packetizes, lowers, schedules and links a module, certifies the result and compares it with the packets that it
-/// was made from, as the options say.
+/// Packetizes, lowers, schedules and links a module, certifies the result and compares it with the packets
+/// that it was made from, as the options say.
 pub fn run(module: &Module, options: &Options) -> Result<Certified, CompileError> {
     let (mut network, blueprint) = certified(module, &mut ())?;
     let validated = info_span!("validate")
@@ -47,10 +49,10 @@ pub fn run(module: &Module, options: &Options) -> Result<Certified, CompileError
     Ok(network)
 }
 
-/// The network, certified, and what it was made from.
+/// Returns the certified network and what it was made from.
 ///
-/// Functions in which the checker does not see why something holds are made anew, with every claim
-/// in a field of its own; see [`Setting::careful`].
+/// Functions for which the checker does not see why something holds are made anew, with every claim in a
+/// field of its own; see [`Setting::careful`].
 pub(crate) fn certified(
     module: &Module,
     watch: &mut dyn Watch,
@@ -95,8 +97,8 @@ fn packet_weights(function: &Function) -> &'static [usize] {
     }
 }
 
-/// Makes the network. Nothing if a function turned out to have a larger frame than the stack's regions
-/// were made for: `frames` knows it then.
+/// Makes the network. Returns `None` if a function turned out to have a larger frame than the stack's regions
+/// were made for; `frames` then has its size.
 fn assemble(
     module: &Module,
     calls: &Calls,
@@ -105,29 +107,29 @@ fn assemble(
     watch: &mut dyn Watch,
 ) -> Result<Option<(Network, Blueprint)>, CompileError> {
     watch.restart();
-    let mut plans = Vec::with_capacity(module.functions.len());
+    let mut placements = Vec::with_capacity(module.functions.len());
     let packetize = info_span!("packetize", functions = module.functions.len()).entered();
     for (func, function) in module.functions.iter() {
-        let plan = PlacedPackets::new(module, function, packet_weights(function)[0])?;
-        frames[func] = frames[func].max(plan.frame());
-        plans.push(plan);
+        let placed = PlacedPackets::new(module, function, packet_weights(function)[0])?;
+        frames[func] = frames[func].max(placed.frame());
+        placements.push(placed);
     }
     packetize.exit();
     let layout = Layout::new(module, calls.stack(frames));
     let (tables, table_list, lookup) = link::plan_tables(module);
     let mut assembly = Assembly::new(lookup.len() as u32, module.function_offsets.clone());
     let mut entries: SecondaryMap<Func, u32> = SecondaryMap::new();
-    let mut functions = Vec::with_capacity(plans.len());
+    let mut functions = Vec::with_capacity(placements.len());
     let surroundings = Surroundings { module, layout: &layout, tables: &tables };
     let circuits = info_span!("circuits and steps").entered();
     let mut outgrown = false;
-    for (func, plan) in module.functions.keys().zip(plans) {
+    for (func, placed) in module.functions.keys().zip(placements) {
         let first = assembly.before().packets;
         entries[func] = first;
         let careful = careful.contains(&func);
-        let (plan, prefetched) = function(&surroundings, func, plan, careful, &mut assembly, watch)?;
-        let (known, frame) = (frames[func], plan.frame());
-        functions.push(Lowered { packets: plan.packets, places: plan.places, prefetched, first });
+        let (placed, prefetched) = function(&surroundings, func, placed, careful, &mut assembly, watch)?;
+        let (known, frame) = (frames[func], placed.frame());
+        functions.push(Lowered { packets: placed.packets, places: placed.places, prefetched, first });
         frames[func] = known.max(frame);
         outgrown |= frames[func] != known;
     }
@@ -169,7 +171,7 @@ impl PlacedPackets {
             Term::Call { args, next, .. } => {
                 own + in_frame(args.len().max(list[*next as usize].params.len()))
             }
-            // The callee's frame is where this one is.
+            // The callee's frame begins where this one does.
             Term::TailCall { args, .. } => in_frame(args.len()),
             _ => 0,
         };
@@ -177,53 +179,54 @@ impl PlacedPackets {
     }
 }
 
-/// What lowering a function needs to know of the module.
+/// What lowering a function needs to know about the module.
 struct Surroundings<'a> {
     module: &'a Module,
     layout: &'a Layout,
     tables: &'a Tables,
 }
 
-/// Lowers and schedules a function. Returns the plan, another one if it took smaller packets, and what its packets have
-/// prefetched.
+/// Lowers and schedules a function. Returns its packets, which are new ones if they had to be smaller, and
+/// what each packet has prefetched.
 fn function(
     &Surroundings { module, layout, tables }: &Surroundings,
     func: Func,
-    mut plan: PlacedPackets,
+    mut placed: PlacedPackets,
     mut careful: bool,
     assembly: &mut Assembly,
     watch: &mut dyn Watch,
 ) -> Result<(PlacedPackets, Vec<Prefetched>), CompileError> {
     let function = &module.functions[func];
-    let _span = debug_span!("function", name = function.name, packets = plan.packets.packets.len()).entered();
+    let _span =
+        debug_span!("function", name = function.name, packets = placed.packets.packets.len()).entered();
     let (mut prefetch, mut tight) = (true, true);
     let mut weights = packet_weights(function)[1..].iter();
     loop {
-        let params = packetize::param_ranges(&plan.packets, tight);
-        let cx = Setting {
+        let params = packetize::param_ranges(&placed.packets, tight);
+        let setting = Setting {
             layout,
             tables,
-            packets: &plan.packets,
-            places: &plan.places,
+            packets: &placed.packets,
+            places: &placed.places,
             params: &params,
-            frame: plan.places.slots.max(1),
+            frame: placed.places.slots.max(1),
             prefetch,
             careful,
         };
         let mut crossing = FxHashMap::default();
         let circuits: Vec<PacketCircuit> =
-            (0..plan.packets.packets.len()).map(|i| lower(&cx, i, &mut crossing)).collect();
+            (0..placed.packets.packets.len()).map(|i| lower(&setting, i, &mut crossing)).collect();
         if tight && circuits.iter().any(|c| c.misfit) {
             tight = false;
             continue;
         }
-        watch.lowered(&plan, &circuits);
+        watch.lowered(&placed, &circuits);
         let before = assembly.before();
-        match schedule::run(&plan.packets, circuits, function.index(), before, &mut assembly.terminals) {
+        match schedule::run(&placed.packets, circuits, function.index(), before, &mut assembly.terminals) {
             Ok((fragment, prefetched)) => {
                 watch.scheduled(func, &fragment);
                 assembly.append(fragment);
-                return Ok((plan, prefetched));
+                return Ok((placed, prefetched));
             }
             Err(retry) => {
                 debug!(?retry, prefetch, careful, "made anew");
@@ -236,7 +239,7 @@ fn function(
                     continue;
                 }
                 match (weights.next(), retry) {
-                    (Some(weight), _) => plan = PlacedPackets::new(module, function, *weight)?,
+                    (Some(weight), _) => placed = PlacedPackets::new(module, function, *weight)?,
                     (None, Retry::Inexact(offset)) => {
                         let function = function.name.clone();
                         return Err(ErrorKind::Inexact { function, offset: offset.into() }.into());
@@ -258,14 +261,14 @@ fn function(
     }
 }
 
-/// Frame slots for arguments and results that find no field.
+/// Returns the number of frame slots for arguments and results that are not in fields.
 fn reserved_slots(function: &Function, packets: &Packets) -> u32 {
     let params = packets.packets[0].params.len();
     let words = params.max(function.results.len());
     in_frame(words)
 }
 
-/// How many of so many argument or result words find no field.
+/// Returns how many of `words` argument or result words are not in fields.
 fn in_frame(words: usize) -> u32 {
     words.saturating_sub(ARGUMENT_FIELDS as usize) as u32
 }

@@ -1,4 +1,4 @@
-//! What a network was made from, for those who compare the two.
+//! What a network was made from, for comparing the two.
 
 use crate::layout::Layout;
 use crate::packetize::{Packets, Places};

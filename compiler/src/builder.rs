@@ -7,19 +7,19 @@ use wasm2onnx_runtime::TrapCode;
 use crate::ir::*;
 
 impl Function {
-    /// A function with an empty entry block that traps.
+    /// Returns a function with an empty entry block that traps.
     pub fn new(name: String, origin: Origin, results: Vec<Type>) -> Self {
         let mut blocks = PrimaryMap::new();
         let entry = blocks.push(BlockData::new());
         Function { name, origin, results, blocks, values: PrimaryMap::new(), entry }
     }
 
-    /// A routine of the library, empty as yet.
+    /// Returns a routine of the library that is still empty.
     pub fn routine(routine: Routine, results: Vec<Type>) -> Self {
         Function::new(routine.to_string(), Origin::Routine(routine), results)
     }
 
-    /// Index of the wasm function, `u32::MAX` for routines, as debug information has it.
+    /// Returns the index of the wasm function as debug information has it: `u32::MAX` for routines.
     pub fn index(&self) -> u32 {
         match self.origin {
             Origin::Module(index) => index,
@@ -27,7 +27,7 @@ impl Function {
         }
     }
 
-    /// A function of the module that does nothing but trap.
+    /// Returns a function of the module that only traps.
     pub fn trapping(name: String, index: u32, params: &[Type], results: Vec<Type>, code: TrapCode) -> Self {
         let mut func = Function::new(name, Origin::Module(index), results);
         for ty in params {
@@ -49,35 +49,35 @@ impl Function {
         value
     }
 
-    /// Types of the parameters.
+    /// Returns the types of the parameters.
     pub fn param_types(&self) -> Vec<Type> {
         self.blocks[self.entry].params.iter().map(|p| self.values[*p]).collect()
     }
 
-    /// Number of instructions and terminators: a measure of size.
+    /// Returns the number of instructions and terminators: a measure of size.
     pub fn size(&self) -> usize {
         self.blocks.values().map(|b| b.insts.len() + 1).sum()
     }
 }
 
 impl Module {
-    /// Index of the wasm function that an instruction comes from, by its offset in the module.
+    /// Returns the index of the wasm function that an instruction comes from, by its offset in the module.
     pub fn function_at(&self, offset: u32) -> Option<u32> {
         let i = self.function_offsets.partition_point(|(first, _)| *first <= offset);
         Some(self.function_offsets[i.checked_sub(1)?].1)
     }
 
-    /// The function that a reference is of; none of null.
+    /// Returns the function that a reference refers to; `None` for null.
     pub fn referenced(&self, reference: u32) -> Option<Func> {
         *self.references.get((reference as usize).checked_sub(1)?)?
     }
 
-    /// The compiler's own table, of all functions that references are made of.
+    /// Returns the compiler's own table, with all functions to which there are references.
     pub fn reference_table(&self) -> TableId {
         self.tables.last().expect("the frontend makes it").0
     }
 
-    /// Tables that an instruction writes to.
+    /// Returns the tables that an instruction writes to.
     pub fn written_tables(&self) -> EntitySet<TableId> {
         let mut written = EntitySet::with_capacity(self.tables.len());
         let blocks = self.functions.values().flat_map(|function| function.blocks.values());
@@ -91,7 +91,7 @@ impl Module {
 }
 
 impl BlockData {
-    /// A block without parameters or instructions that traps.
+    /// Returns a block without parameters or instructions that traps.
     pub fn new() -> Self {
         BlockData {
             params: Vec::new(),
@@ -109,14 +109,14 @@ impl Default for BlockData {
 }
 
 impl BlockCall {
-    /// A jump without arguments.
+    /// Returns a jump without arguments.
     pub fn to(block: Block) -> Self {
         BlockCall { block, args: Values::new() }
     }
 }
 
 impl Terminator {
-    /// Its jumps with arguments, in order: of a branch `then` first, of a switch the default last.
+    /// Returns its jumps with arguments, in order: for a branch `then` first, for a switch the default last.
     /// (A call's `next` is not among them.)
     pub fn edges(&self) -> SmallVec<[&BlockCall; 2]> {
         match self {
@@ -132,7 +132,7 @@ impl Terminator {
         }
     }
 
-    /// Its jumps, to be changed, in the same order.
+    /// Returns its jumps for changing them, in the same order.
     pub fn edges_mut(&mut self) -> SmallVec<[&mut BlockCall; 2]> {
         match self {
             Terminator::Jump(call) => smallvec![call],
@@ -147,7 +147,7 @@ impl Terminator {
         }
     }
 
-    /// One of [`Terminator::edges`], without collecting them.
+    /// Returns one of [`Terminator::edges`] for changing it, without collecting them.
     pub fn edge_mut(&mut self, index: usize) -> &mut BlockCall {
         match self {
             Terminator::Jump(call) => call,
@@ -166,7 +166,7 @@ impl Terminator {
         }
     }
 
-    /// Calls `f` for each block that control can go to, once an edge.
+    /// Calls `f` for each block that control can go to, once per edge.
     pub fn for_each_successor(&self, mut f: impl FnMut(Block)) {
         match self {
             Terminator::Jump(call) => f(call.block),
@@ -183,7 +183,7 @@ impl Terminator {
         }
     }
 
-    /// What it calls, if it does.
+    /// Returns what it calls, if it is a call.
     pub fn callee(&self) -> Option<&Callee> {
         match self {
             Terminator::Call { callee, .. } | Terminator::TailCall { callee, .. } => Some(callee),
@@ -191,7 +191,7 @@ impl Terminator {
         }
     }
 
-    /// What it calls, to be changed.
+    /// Returns what it calls, for changing it.
     pub fn callee_mut(&mut self) -> Option<&mut Callee> {
         match self {
             Terminator::Call { callee, .. } | Terminator::TailCall { callee, .. } => Some(callee),
@@ -222,7 +222,7 @@ impl Terminator {
         }
     }
 
-    /// Calls `f` for each value used, to be changed.
+    /// Calls `f` for each value used, which `f` may change.
     pub fn for_each_use_mut(&mut self, mut f: impl FnMut(&mut Value)) {
         match self {
             Terminator::Jump(call) => call.args.iter_mut().for_each(f),
@@ -257,14 +257,14 @@ pub struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// An instruction with a result.
+    /// Appends an instruction with a result, which it returns.
     pub fn value(&mut self, op: Op, ty: Type, args: &[Value]) -> Value {
         let result = self.func.values.push(result_type(&op, ty));
         self.push(op, ty, args, Some(result));
         result
     }
 
-    /// An instruction without a result.
+    /// Appends an instruction without a result.
     pub fn effect(&mut self, op: Op, ty: Type, args: &[Value]) {
         self.push(op, ty, args, None);
     }
@@ -274,37 +274,37 @@ impl Builder<'_> {
         self.func.blocks[self.block].insts.push(inst);
     }
 
-    /// A constant.
+    /// Appends a constant.
     pub fn constant(&mut self, ty: Type, bits: u64) -> Value {
         self.value(Op::Const(bits), ty, &[])
     }
 
-    /// A constant word.
+    /// Appends a constant word.
     pub fn word(&mut self, bits: u32) -> Value {
         self.constant(Type::I32, bits as u64)
     }
 
-    /// An operation on one operand.
+    /// Appends an operation on one operand.
     pub fn unary(&mut self, op: UnaryOp, ty: Type, a: Value) -> Value {
         self.value(Op::Unary(op), ty, &[a])
     }
 
-    /// An operation on two operands.
+    /// Appends an operation on two operands.
     pub fn binary(&mut self, op: BinaryOp, ty: Type, a: Value, b: Value) -> Value {
         self.value(Op::Binary(op), ty, &[a, b])
     }
 
-    /// An operation on two words.
+    /// Appends an operation on two words.
     pub fn word_op(&mut self, op: BinaryOp, a: Value, b: Value) -> Value {
         self.binary(op, Type::I32, a, b)
     }
 
-    /// `cond != 0 ? a : b`.
+    /// Appends `cond != 0 ? a : b`.
     pub fn select(&mut self, ty: Type, cond: Value, a: Value, b: Value) -> Value {
         self.value(Op::Select, ty, &[cond, a, b])
     }
 
-    /// Traps if `cond` is not 0.
+    /// Appends a trap that happens if `cond` is not 0.
     pub fn trap_if(&mut self, code: TrapCode, cond: Value) {
         self.effect(Op::TrapIf(code), Type::I32, &[cond]);
     }
@@ -317,7 +317,7 @@ impl Builder<'_> {
     }
 }
 
-/// Type of the result of an operation that works on `ty`.
+/// Returns the type of the result of an operation that works on `ty`.
 pub fn result_type(op: &Op, ty: Type) -> Type {
     match op {
         Op::Unary(UnaryOp::Eqz | UnaryOp::Wrap) => Type::I32,
@@ -329,13 +329,13 @@ pub fn result_type(op: &Op, ty: Type) -> Type {
 }
 
 impl BinaryOp {
-    /// Whether the result is 0 or 1.
+    /// Returns whether the result is 0 or 1.
     pub fn is_comparison(self) -> bool {
         use BinaryOp::*;
         matches!(self, Eq | Ne | LtU | LtS | GeU | GeS)
     }
 
-    /// Whether the operands can be exchanged.
+    /// Returns whether the operands can be exchanged.
     pub fn is_commutative(self) -> bool {
         use BinaryOp::*;
         matches!(self, Add | Mul | MulHi | Carry | And | Or | Xor | Eq | Ne)

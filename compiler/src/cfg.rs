@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::ir::*;
 
-/// Reachable blocks, each after all that dominate it; loop headers before their loops.
+/// Returns the reachable blocks, each after all that dominate it, loop headers before their loops.
 pub fn reverse_postorder(func: &Function) -> Vec<Block> {
     let mut seen = EntitySet::with_capacity(func.blocks.len());
     let mut order = Vec::with_capacity(func.blocks.len());
@@ -14,7 +14,7 @@ pub fn reverse_postorder(func: &Function) -> Vec<Block> {
     let successors = |block: Block| {
         let mut successors = SmallVec::new();
         func.blocks[block].term.for_each_successor(|b| successors.push(b));
-        // Taken from the end; the first successor comes first in the result if it is visited last.
+        // They are taken from the end; the first successor comes first in the result if it is visited last.
         successors
     };
     seen.insert(func.entry);
@@ -36,7 +36,7 @@ pub fn reverse_postorder(func: &Function) -> Vec<Block> {
     order
 }
 
-/// Predecessors of each block, once for each edge, and the orders that they are found in.
+/// Reachable blocks in order, and the predecessors of each, once for each edge.
 pub struct Cfg {
     /// Reachable blocks in reverse postorder.
     pub order: Vec<Block>,
@@ -47,7 +47,7 @@ pub struct Cfg {
 }
 
 impl Cfg {
-    /// Finds them.
+    /// Finds the reachable blocks and their predecessors.
     pub fn new(func: &Function) -> Self {
         let order = reverse_postorder(func);
         let mut position = SecondaryMap::with_default(u32::MAX);
@@ -62,7 +62,7 @@ impl Cfg {
     }
 }
 
-/// The dominator tree: of each reachable block but the entry, its immediate dominator.
+/// The dominator tree: the immediate dominator of each reachable block but the entry.
 ///
 /// That is the nearest common ancestor of its predecessors in the tree. In a reducible graph, which
 /// structured control gives and no pass here spoils, the predecessors on back edges change nothing,
@@ -71,12 +71,12 @@ impl Cfg {
 pub struct Dominators {
     /// Immediate dominators.
     pub parent: SecondaryMap<Block, PackedOption<Block>>,
-    /// Interval of each block in a preorder of the tree: ancestors' intervals contain it.
+    /// Interval of each block in a preorder of the tree: those of its ancestors contain it.
     interval: SecondaryMap<Block, (u32, u32)>,
 }
 
-/// A block's place in the tree while that grows. `jump` is an ancestor so far up that ancestors at
-/// any depth are found in logarithmic time (Myers, "An Applicative Random-Access Stack", 1983).
+/// A block's position in the tree while the tree grows. `jump` is an ancestor so far up that ancestors at any
+/// depth are found in logarithmic time (Myers, "An Applicative Random-Access Stack", 1983).
 #[derive(Clone, Copy)]
 struct Node {
     parent: Block,
@@ -85,7 +85,7 @@ struct Node {
 }
 
 impl Dominators {
-    /// Finds them.
+    /// Finds the dominators.
     pub fn new(func: &Function, cfg: &Cfg) -> Self {
         let root = Node { parent: func.entry, jump: func.entry, depth: 0 };
         let mut tree: SecondaryMap<Block, Node> = SecondaryMap::with_default(root);
@@ -116,7 +116,7 @@ impl Dominators {
         dominators
     }
 
-    /// Rounds until nothing changes, from dominators that are too close.
+    /// Does rounds until nothing changes, beginning with dominators that may be too close.
     fn iterate(&mut self, func: &Function, cfg: &Cfg) {
         let climb = |parent: &SecondaryMap<Block, PackedOption<Block>>, mut a: Block, mut b: Block| {
             while a != b {
@@ -142,7 +142,7 @@ impl Dominators {
         }
     }
 
-    /// Blocks in preorder of the tree, children in reverse postorder of the graph.
+    /// Returns the blocks in preorder of the tree, children in reverse postorder of the graph.
     pub fn preorder(&self, func: &Function, cfg: &Cfg) -> Vec<Block> {
         let mut blocks = cfg.order.clone();
         debug_assert_eq!(blocks[0], func.entry);
@@ -177,14 +177,14 @@ impl Dominators {
         }
     }
 
-    /// Whether each path from the entry to `b` goes through `a`; a block dominates itself.
+    /// Returns whether each path from the entry to `b` goes through `a`; a block dominates itself.
     pub fn dominates(&self, a: Block, b: Block) -> bool {
         let (first, end) = self.interval[a];
         (first..end).contains(&self.interval[b].0)
     }
 }
 
-/// The nearest common ancestor.
+/// Returns the nearest common ancestor.
 fn common(tree: &SecondaryMap<Block, Node>, mut a: Block, mut b: Block) -> Block {
     if tree[a].depth < tree[b].depth {
         std::mem::swap(&mut a, &mut b);
@@ -193,7 +193,7 @@ fn common(tree: &SecondaryMap<Block, Node>, mut a: Block, mut b: Block) -> Block
         let far = tree[a].jump;
         a = if tree[far].depth >= tree[b].depth { far } else { tree[a].parent };
     }
-    // At one depth, jumps are equally far.
+    // At the same depth, jumps are equally far.
     while a != b {
         let (far_a, far_b) = (tree[a].jump, tree[b].jump);
         (a, b) = if far_a != far_b { (far_a, far_b) } else { (tree[a].parent, tree[b].parent) };
@@ -207,7 +207,7 @@ mod tests {
     use crate::random::Random;
     use wasm2onnx_runtime::TrapCode;
 
-    /// Dominators by their definition: without `a`, `b` cannot be reached.
+    /// Computes dominators by their definition: without `a`, `b` cannot be reached.
     fn dominates_by_definition(func: &Function, a: Block, b: Block) -> bool {
         let mut seen = EntitySet::with_capacity(func.blocks.len());
         let mut work = vec![func.entry];
@@ -230,7 +230,7 @@ mod tests {
             let blocks: Vec<Block> = (0..count).map(|_| func.add_block()).collect();
             func.blocks[func.entry].term = Terminator::Jump(BlockCall::to(blocks[0]));
             for (i, block) in blocks.iter().enumerate() {
-                // Every other graph goes forward only; the rest are mostly irreducible.
+                // Every second graph has forward edges only; the others are mostly irreducible.
                 let kind = below(if i + 1 == count { 1 } else { 4 });
                 let mut next =
                     || blocks[if round % 2 == 0 { (i + 1 + below(3)).min(count - 1) } else { below(count) }];

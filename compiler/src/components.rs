@@ -2,7 +2,8 @@
 
 use cranelift_entity::{EntityRef, EntitySet, SecondaryMap};
 
-/// Components of a graph: sets of nodes that lead to each other. Each comes after all others that its nodes lead to.
+/// Returns the components of a graph: sets of nodes that lead to each other. Each comes after all others that
+/// its nodes lead to.
 pub fn components<N: EntityRef>(
     nodes: impl Iterator<Item = N>,
     successors: impl Fn(N) -> Vec<N>,
@@ -63,7 +64,7 @@ mod tests {
     use crate::ir::Func;
     use crate::random::Random;
 
-    /// By the definition: two nodes are in one component if each leads to the other.
+    /// Checks components by their definition: two nodes are in one if each leads to the other.
     #[test]
     fn random_graphs() {
         let mut random = Random(1);
@@ -84,14 +85,14 @@ mod tests {
             }
             let nodes = (0..count as u32).map(Func::from_u32);
             let found = components(nodes, |node| edges[node.as_u32() as usize].clone());
-            let mut place = vec![usize::MAX; count];
+            let mut position = vec![usize::MAX; count];
             for (i, node) in found.iter().enumerate().flat_map(|(i, all)| all.iter().map(move |n| (i, *n))) {
-                assert_eq!(std::mem::replace(&mut place[node.as_u32() as usize], i), usize::MAX);
+                assert_eq!(std::mem::replace(&mut position[node.as_u32() as usize], i), usize::MAX);
             }
             for a in 0..count {
                 for b in 0..count {
-                    assert_eq!(place[a] == place[b], leads[a][b] && leads[b][a], "{edges:?}");
-                    assert!(!leads[a][b] || place[b] <= place[a], "{edges:?}");
+                    assert_eq!(position[a] == position[b], leads[a][b] && leads[b][a], "{edges:?}");
+                    assert!(!leads[a][b] || position[b] <= position[a], "{edges:?}");
                 }
             }
         }

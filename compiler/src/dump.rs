@@ -20,9 +20,9 @@ pub enum Phase {
     Frontend,
     /// Words only.
     Legalize,
-    /// What is left of it, and called routines.
+    /// What the optimizer leaves of it, with the routines that are called.
     Optimize,
-    /// Straight-line code, a token each, and the places of values between them.
+    /// Straight-line code, one token each, and the places of values between them.
     Packets,
     /// Operations as linear forms, units and reads.
     Circuits,
@@ -44,7 +44,7 @@ impl Phase {
         Phase::Network,
     ];
 
-    /// Its name at the command line.
+    /// Returns its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Phase::Frontend => "frontend",
@@ -74,14 +74,16 @@ impl FromStr for Phase {
     }
 }
 
-/// A module after a phase, or one of its functions alone. A library routine is a function, too, once one is linked.
+/// Returns a module after a phase, or one of its functions alone, as text. A library routine is a function,
+/// too, once it is linked.
 ///
-/// What the phases behind the IR have made is shown even where the network is refused afterwards; the last line then says why.
+/// What the phases after the IR have made is shown even if the network is refused afterwards; the last line
+/// then says why.
 ///
 /// # Errors
 ///
-/// Whatever [`crate::compile`] says up to that phase; [`ErrorKind::NoSuchFunction`] if there is no function of that name
-/// after it.
+/// Whatever [`crate::compile`] says up to that phase; [`ErrorKind::NoSuchFunction`] if there is no function
+/// of that name after it.
 ///
 /// # Examples
 ///
@@ -147,14 +149,14 @@ fn find(module: &Module, name: &str, after: Phase) -> Result<Func, CompileError>
     })
 }
 
-/// What the backend makes of functions.
+/// Collects what the backend makes of functions.
 struct Notes<'a> {
     module: &'a Module,
     after: Phase,
-    /// The only function that is asked for.
+    /// The only function that is asked for, if not all are.
     function: Option<Func>,
     text: String,
-    /// Of the function that is being made.
+    /// Text of the function that is being made.
     pending: String,
 }
 
@@ -163,11 +165,11 @@ impl Watch for Notes<'_> {
         self.text.clear();
     }
 
-    fn lowered(&mut self, plan: &PlacedPackets, circuits: &[PacketCircuit]) {
+    fn lowered(&mut self, placed: &PlacedPackets, circuits: &[PacketCircuit]) {
         self.pending = match self.after {
-            Phase::Packets => Shown(&plan.packets, &plan.places).to_string(),
+            Phase::Packets => Shown(&placed.packets, &placed.places).to_string(),
             Phase::Circuits => {
-                circuits.iter().enumerate().map(|(i, code)| format!("packet {i}\n{code}\n")).collect()
+                circuits.iter().enumerate().map(|(i, circuit)| format!("packet {i}\n{circuit}\n")).collect()
             }
             _ => String::new(),
         };

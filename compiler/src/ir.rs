@@ -3,13 +3,12 @@
 //! `frontend` makes it with 32- and 64-bit values; `legalize` leaves only words (`Type::I32`), and
 //! from there on every value is one number in [0, 2^32). Floats are bit patterns from the start.
 //!
-//! Calls end a block: their results are the first parameters of the block that they return to (its
-//! only predecessor is the call). A tail call takes the place of the function that makes it: what is
-//! called returns to that one's caller. Accesses to memory and tables are unchecked; an [`Op::Bounds`] or
-//! [`Op::Within`] before them traps where WebAssembly says so. A reference to a function is a word, its number
-//! (see [`Module::references`]), an `externref` whatever the host gave; null is 0. Everything that has a side
-//! effect or can trap happens in program
-//! order, within a block in the order of its instructions.
+//! Calls end a block: their results are the first parameters of the block that they return to (its only
+//! predecessor is the call). A tail call replaces the function that makes it: the callee returns to that
+//! function's caller. Accesses to memory and tables are unchecked; an [`Op::Bounds`] or [`Op::Within`] before
+//! them traps where WebAssembly says so. A reference to a function is a word, the number of the reference
+//! (see [`Module::references`]); an `externref` is whatever the host gave; null is 0. Everything that has a
+//! side effect or can trap happens in program order, within a block in the order of its instructions.
 
 use cranelift_entity::{PrimaryMap, entity_impl};
 use smallvec::SmallVec;
@@ -57,9 +56,9 @@ pub type Values = SmallVec<[Value; 4]>;
 pub enum UnaryOp {
     /// 1 if the operand is 0, else 0.
     Eqz,
-    /// Number of zero bits above the highest 1: of 0 all of them.
+    /// Number of zero bits above the highest 1; all of them if the operand is 0.
     Clz,
-    /// Number of zero bits below the lowest 1: of 0 all of them.
+    /// Number of zero bits below the lowest 1; all of them if the operand is 0.
     Ctz,
     /// Number of bits that are 1.
     Popcnt,
@@ -77,8 +76,8 @@ pub enum UnaryOp {
     ExtendS,
 }
 
-/// Operations without side effects on two operands of one type. Comparisons give an I32, 0 or 1.
-/// All are total: division by zero gives the dividend with remainder 0 (the trap is a [`Op::TrapIf`] before it), and
+/// Operations without side effects on two operands of one type. Comparisons give an I32, 0 or 1. All are
+/// total: division by zero gives the dividend with remainder 0 (the trap is a [`Op::TrapIf`] before it), and
 /// the signed division of the minimum by −1 gives the minimum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BinaryOp {
@@ -112,13 +111,13 @@ pub enum BinaryOp {
     Eq,
     /// Whether they differ.
     Ne,
-    /// Whether the first is less, both unsigned.
+    /// Whether the first is less than the second, both unsigned.
     LtU,
-    /// Whether the first is less, both signed.
+    /// Whether the first is less than the second, both signed.
     LtS,
-    /// Whether the first is greater or equal, both unsigned.
+    /// Whether the first is greater than or equal to the second, both unsigned.
     GeU,
-    /// Whether the first is greater or equal, both signed.
+    /// Whether the first is greater than or equal to the second, both signed.
     GeS,
     /// Unsigned quotient.
     DivU,
@@ -130,8 +129,8 @@ pub enum BinaryOp {
     RemS,
 }
 
-/// Float arithmetic on bit patterns, by routines of the library. What is not here, the frontend makes of
-/// operations on the bits. A NaN that one gives is the canonical one.
+/// Float arithmetic on bit patterns, done by routines of the library. The frontend makes all other float
+/// operations out of operations on the bits. A NaN result is the canonical NaN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FloatOp {
     /// Sum.
@@ -142,41 +141,42 @@ pub enum FloatOp {
     Div,
     /// Square root.
     Sqrt,
-    /// The next integer that is not less.
+    /// The smallest integer that is not less.
     Ceil,
-    /// The next integer that is not greater.
+    /// The largest integer that is not greater.
     Floor,
     /// The integer part.
     Trunc,
-    /// The nearest integer, the even one of two.
+    /// The nearest integer; of two that are equally near, the even one.
     Nearest,
-    /// Of an f32 the f64 that is the same number.
+    /// From an f32 to the f64 that is the same number.
     Promote,
-    /// Of an f64 the nearest f32.
+    /// From an f64 to the nearest f32.
     Demote,
-    /// Of an integer the nearest float.
+    /// From an integer to the nearest float.
     FromInt {
-        /// Whether the integer has a sign.
+        /// Whether the integer is signed.
         signed: bool,
-        /// Which float.
+        /// Type of the float.
         to: Type,
     },
-    /// Of a float the integer part, or of what is too large the nearest integer of the type, or of a NaN 0.
+    /// From a float to its integer part; for a number that is too large, the nearest integer of the type, and
+    /// for a NaN, 0.
     ToInt {
-        /// Whether the integer has a sign.
+        /// Whether the integer is signed.
         signed: bool,
-        /// Which integer.
+        /// Type of the integer.
         to: Type,
     },
 }
 
 impl FloatOp {
-    /// Number of operands.
+    /// Returns the number of operands.
     pub fn operands(self) -> usize {
         if matches!(self, FloatOp::Add | FloatOp::Mul | FloatOp::Div) { 2 } else { 1 }
     }
 
-    /// Type of the result, if the operands are of type `ty`.
+    /// Returns the type of the result if the operands are of type `ty`.
     pub fn result(self, ty: Type) -> Type {
         match self {
             FloatOp::Promote => Type::I64,
@@ -187,7 +187,7 @@ impl FloatOp {
     }
 }
 
-/// Address spaces: of bytes, or of words, one to an address.
+/// Address spaces. Each address has a byte or, in some spaces, a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Space {
     /// Linear memory.
@@ -196,16 +196,16 @@ pub enum Space {
     Stdin,
     /// Bytes of standard output.
     Stdout,
-    /// Bytes of the passive data segments, one behind the other.
+    /// Bytes of the passive data segments, one after the other.
     Data,
     /// Words: the references of a table.
     Table(TableId),
-    /// Words: the references of the passive element segments, one behind the other.
+    /// Words: the references of the passive element segments, one after the other.
     Elements,
 }
 
 impl Space {
-    /// Whether its cells are words and not bytes.
+    /// Returns whether its cells are words rather than bytes.
     pub fn has_words(self) -> bool {
         matches!(self, Space::Table(_) | Space::Elements)
     }
@@ -214,7 +214,7 @@ impl Space {
 /// What an instruction does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
-    /// A constant: its bits, of the instruction's type.
+    /// A constant of the instruction's type, given by its bits.
     Const(u64),
     /// One operand, of the instruction's type.
     Unary(UnaryOp),
@@ -224,10 +224,10 @@ pub enum Op {
     Float(FloatOp),
     /// `args[0] != 0 ? args[1] : args[2]`.
     Select,
-    /// Reads `bytes` little-endian bytes at `args[0] + offset` (not wrapped), or of a space of words one (`bytes` is 4).
-    /// Reads 0 where there is nothing; never traps.
+    /// Reads `bytes` little-endian bytes at `args[0] + offset` (not wrapped), or one word in a space of words
+    /// (`bytes` is then 4). Reads 0 where there is nothing; never traps.
     Load {
-        /// Where.
+        /// Space to read.
         space: Space,
         /// 1, 2, 4, or 8 before `legalize`.
         bytes: u8,
@@ -236,43 +236,46 @@ pub enum Op {
         /// Added to the address.
         offset: u64,
     },
-    /// Writes the lowest `bytes` bytes of `args[1]` at `args[0] + offset`, or in a space of words that word.
+    /// Writes the lowest `bytes` bytes of `args[1]` at `args[0] + offset`, or the word `args[1]` in a space
+    /// of words.
     Store {
-        /// Where.
+        /// Space to write.
         space: Space,
         /// 1, 2, 4, or 8 before `legalize`.
         bytes: u8,
         /// Added to the address.
         offset: u64,
     },
-    /// Only before `legalize`: copies `args[2]` cells from `args[1]` in one space to `args[0]` in another with cells of
-    /// the same kind, or in the same one, where the two places may overlap.
+    /// Only before `legalize`: copies `args[2]` cells from `args[1]` in one space to `args[0]` in another
+    /// with cells of the same kind, or in the same one, where the two ranges may overlap.
     Copy {
-        /// Where from.
+        /// Space to read.
         from: Space,
-        /// Where to.
+        /// Space to write.
         to: Space,
     },
-    /// Only before `legalize`: writes `args[1]`, or its lowest byte, to `args[2]` cells from `args[0]`.
+    /// Only before `legalize`: writes `args[1]`, or its lowest byte in a space of bytes, to `args[2]` cells
+    /// from `args[0]` on.
     Fill(Space),
     /// Only after `legalize`: the same as [`Op::Copy`] for a constant number of cells, at most [`MAX_CELLS`].
     Move {
-        /// Where from.
+        /// Space to read.
         from: Space,
-        /// Where to.
+        /// Space to write.
         to: Space,
-        /// How many.
+        /// Number of cells.
         cells: u8,
     },
-    /// Only after `legalize`: writes `args[1]`, or its lowest byte, to `cells` cells from `args[0]`, at most [`MAX_CELLS`].
+    /// Only after `legalize`: writes `args[1]`, or its lowest byte in a space of bytes, to `cells` cells from
+    /// `args[0]` on, at most [`MAX_CELLS`].
     Repeat {
-        /// Where.
+        /// Space to write.
         space: Space,
-        /// How many.
+        /// Number of cells.
         cells: u8,
     },
-    /// Traps with `MemoryOutOfBounds` unless `args[0] + offset + bytes <=` size of the memory in bytes. A second
-    /// argument is added, too.
+    /// Traps with `MemoryOutOfBounds` unless `args[0] + offset + bytes <=` size of the memory in bytes. If
+    /// there is a second argument, it is added, too.
     Bounds {
         /// Added to the address.
         offset: u64,
@@ -287,14 +290,15 @@ pub enum Op {
     CellGet(Cell),
     /// Writes a cell.
     CellSet(Cell),
-    /// What entry `args[0]` of a table that does not change calls, as an opaque function reference (0 where there is
-    /// none). Reads 0 out of range.
+    /// Reads which function entry `args[0]` of a table that does not change refers to, as an opaque function
+    /// reference: 0 where there is none. Reads 0 out of range.
     TableFunc(TableId),
-    /// Type id of entry `args[0]` of a table that does not change: 1 + index of the canonical type, 0 where there is none.
+    /// Reads the type id of entry `args[0]` of a table that does not change: 1 + index of the canonical type,
+    /// 0 where there is none.
     TableType(TableId),
 }
 
-/// Most cells that one instruction moves: a step appends so many rows and more.
+/// Maximum number of cells that one instruction moves: a step can append that many rows and more.
 pub const MAX_CELLS: u8 = 16;
 
 /// An instruction.
@@ -302,7 +306,7 @@ pub const MAX_CELLS: u8 = 16;
 pub struct Inst {
     /// What it does.
     pub op: Op,
-    /// Type that it works on: for loads, stores, constants, arithmetic and selects that of the values.
+    /// Type that it works on: that of the values for loads, stores, constants, arithmetic and selects.
     pub ty: Type,
     /// Operands.
     pub args: Values,
@@ -313,15 +317,15 @@ pub struct Inst {
 }
 
 impl Inst {
-    /// Whether it has an effect or can trap, so that it must stay even if its result is unused.
+    /// Returns whether it has an effect or can trap, so that it must stay even if its result is unused.
     pub fn has_effect(&self) -> bool {
         self.can_trap() || self.writes().is_some() || matches!(self.op, Op::CellSet(_))
     }
-    /// Whether it can trap.
+    /// Returns whether it can trap.
     pub fn can_trap(&self) -> bool {
         matches!(self.op, Op::Bounds { .. } | Op::Within(_) | Op::TrapIf(_))
     }
-    /// The space that it writes to.
+    /// Returns the space that it writes to.
     pub fn writes(&self) -> Option<Space> {
         match self.op {
             Op::Store { space, .. } | Op::Fill(space) | Op::Repeat { space, .. } => Some(space),
@@ -329,7 +333,7 @@ impl Inst {
             _ => None,
         }
     }
-    /// The space that it reads from.
+    /// Returns the space that it reads from.
     pub fn reads(&self) -> Option<Space> {
         match self.op {
             Op::Load { space, .. } => Some(space),
@@ -337,7 +341,7 @@ impl Inst {
             _ => None,
         }
     }
-    /// Whether it depends on nothing but its operands, so that equal ones are interchangeable.
+    /// Returns whether it depends on nothing but its operands, so that equal ones are interchangeable.
     pub fn is_pure(&self) -> bool {
         matches!(self.op, Op::Const(_) | Op::Unary(_) | Op::Binary(_) | Op::Select)
     }
@@ -346,9 +350,9 @@ impl Inst {
 /// A jump with arguments for the parameters of the block.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BlockCall {
-    /// Where to.
+    /// Target block.
     pub block: Block,
-    /// One for each parameter.
+    /// Arguments, one for each parameter.
     pub args: Values,
 }
 
@@ -363,7 +367,7 @@ pub enum Callee {
         table: TableId,
         /// Canonical type index (equal types have equal indices).
         ty: u32,
-        /// Entry.
+        /// Index of the entry.
         index: Value,
     },
     /// Only after `legalize`: a function reference read by [`Op::TableFunc`].
@@ -373,24 +377,24 @@ pub enum Callee {
 /// How a block ends.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Terminator {
-    /// Goes there.
+    /// Jumps.
     Jump(BlockCall),
-    /// `cond != 0` goes to `then`, else to `otherwise`.
+    /// Goes to `then` if `cond` is not 0, else to `otherwise`.
     Branch {
         /// A word.
         cond: Value,
-        /// Where to if it is not 0.
+        /// Target if `cond` is not 0.
         then: BlockCall,
-        /// Where to if it is 0.
+        /// Target if `cond` is 0.
         otherwise: BlockCall,
     },
     /// `br_table`.
     Switch {
         /// A word.
         index: Value,
-        /// Where to for 0, 1, ….
+        /// Targets for 0, 1, ….
         targets: Vec<BlockCall>,
-        /// Where to for all others.
+        /// Target for all other indices.
         default: BlockCall,
     },
     /// Calls, and goes on at `next` with the results as its parameters.
@@ -399,10 +403,11 @@ pub enum Terminator {
         callee: Callee,
         /// Arguments.
         args: Values,
-        /// Where to afterwards. Its only predecessor is this call.
+        /// Block to go on at. Its only predecessor is this call.
         next: Block,
     },
-    /// Calls and returns what the callee returns. The callee runs in place of this function: no call is open for it.
+    /// Calls, and returns what the callee returns. The callee runs in place of this function: no call is open
+    /// for it.
     TailCall {
         /// What is called.
         callee: Callee,
@@ -433,7 +438,8 @@ pub struct BlockData {
 pub enum Routine {
     /// `(a, b) -> (a / b, a % b)` on unsigned words. The only function with variable divisors.
     Udivrem32,
-    /// `(high, low, divisor)`: the same of a dividend of two words whose high one is below the divisor.
+    /// `(high, low, divisor)`: the same for a dividend of two words, the high one of which is below the
+    /// divisor.
     Udivrem64By32,
     /// The same as [`Routine::Udivrem32`] on unsigned 64-bit integers.
     Udivrem64,
@@ -443,16 +449,17 @@ pub enum Routine {
     Float(FloatOp, Type),
     /// [`Op::Copy`] of any length.
     Copy {
-        /// Where from.
+        /// Space to read.
         from: Space,
-        /// Where to.
+        /// Space to write.
         to: Space,
     },
     /// [`Op::Fill`] of any length.
     Fill(Space),
 }
 
-/// Where a function comes from. Names are for people: a program may give its functions those of routines.
+/// Where a function comes from. Its name does not tell this, because names are for people: a program may give
+/// its functions the names of routines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The module: the wasm function with that index.
@@ -474,20 +481,20 @@ pub struct Function {
     pub blocks: PrimaryMap<Block, BlockData>,
     /// Type of every value.
     pub values: PrimaryMap<Value, Type>,
-    /// Where it begins.
+    /// Entry block.
     pub entry: Block,
 }
 
 /// Size of the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemorySize {
-    /// It never changes: pages of 65,536 bytes.
+    /// It never changes: number of pages of 65,536 bytes.
     Constant(u32),
-    /// The number of pages is in a cell, at most `max`.
+    /// A cell holds the number of pages, which is at most `max`.
     Cell {
         /// Which cell.
         cell: Cell,
-        /// Largest number of pages.
+        /// Maximum number of pages.
         max: u32,
     },
 }
@@ -502,18 +509,18 @@ impl Default for MemorySize {
 /// A table of references.
 #[derive(Clone, Debug)]
 pub struct TableData {
-    /// Number of entries at first.
+    /// Initial number of entries.
     pub size: u32,
     /// Cell with the number of entries, if an instruction asks for it.
     pub size_cell: Option<Cell>,
-    /// Entries that are not null at first: index and reference, ascending.
+    /// Initial entries that are not null: index and reference, ascending.
     pub entries: Vec<(u32, u32)>,
 }
 
 /// What a cell holds.
 #[derive(Clone, Debug)]
 pub struct CellData {
-    /// For people.
+    /// Name, for people.
     pub name: String,
     /// First value.
     pub init: u32,
@@ -530,10 +537,10 @@ pub struct Module {
     pub function_types: PrimaryMap<Func, u32>,
     /// Cells of the `global` region.
     pub cells: PrimaryMap<Cell, CellData>,
-    /// Tables. The last is the compiler's own: entry `i` is the reference `i`, of all functions that references are
-    /// made of.
+    /// Tables. The last one is the compiler's own: its entry `i` is the reference `i`, for all functions to
+    /// which there are references.
     pub tables: PrimaryMap<TableId, TableData>,
-    /// The function that reference 1 + `i` is of; none if nothing can call it.
+    /// Function that reference 1 + `i` refers to; `None` if nothing can call it.
     pub references: Vec<Option<Func>>,
     /// Contents of [`Space::Data`].
     pub passive_data: Vec<u8>,
@@ -541,32 +548,33 @@ pub struct Module {
     pub passive_elements: Vec<u32>,
     /// The memory's size; `Constant(0)` where there is none.
     pub memory: MemorySize,
-    /// Bytes that the memory begins with: disjoint, ascending by address; zero bytes may be left out.
+    /// Initial bytes of the memory: disjoint, ascending by address; zero bytes may be left out.
     pub data: Vec<(u32, Vec<u8>)>,
-    /// Instance creation traps with this code (a segment that does not fit; `data` then holds what comes before).
+    /// If present, instance creation traps with this code (a segment that does not fit; `data` then holds
+    /// what comes before).
     pub creation_trap: Option<TrapCode>,
     /// The start function.
     pub start: Option<Func>,
     /// Exported functions with their wasm types.
     pub exports: Vec<(String, Func, Signature)>,
-    /// Exported globals: words, low first.
+    /// Exported globals: name, type, whether it is mutable, and the cells of its words, low word first.
     pub exported_globals: Vec<(String, wasm2onnx_runtime::ValueType, bool, Vec<Cell>)>,
     /// Names under which the memory is exported.
     pub exported_memories: Vec<String>,
-    /// Cell with the number of bytes of standard input, if it is read. The host may write it whenever the
-    /// program is about to read it: each read is of its own, and a packet begins with it.
+    /// Cell with the number of bytes of standard input, if the program reads it. The host may write the cell
+    /// whenever the program is about to read it, so no two reads of it are merged, and each begins a packet.
     pub stdin_length: Option<Cell>,
-    /// Cell with how many of them were read.
+    /// Cell with the number of those bytes that were read.
     pub stdin_position: Option<Cell>,
-    /// Cell with the number of bytes written to standard output, if there are any.
+    /// Cell with the number of bytes written to standard output, if the program writes any.
     pub stdout_length: Option<Cell>,
-    /// Pages that the memory may grow to and the cell with those that were refused last, if the module
-    /// would let it grow further.
+    /// Maximum number of pages of the memory, and the cell with the number of pages that was refused last, if
+    /// the module itself would let the memory grow further.
     pub growth_limit: Option<(u32, Cell)>,
     /// Names of all wasm functions, imports included, for messages.
     pub function_names: Vec<String>,
-    /// Where each function's body begins in the module, and its wasm index, ascending. After inlining
-    /// it is by its offset that the function of an instruction is found.
+    /// Where the body of each function begins in the module, and the wasm index of the function, ascending.
+    /// After inlining, the function of an instruction is found by the instruction's offset.
     pub function_offsets: Vec<(u32, u32)>,
 }
 

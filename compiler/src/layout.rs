@@ -6,16 +6,17 @@ use crate::stack::Stack;
 use cranelift_entity::{EntitySet, SecondaryMap};
 use wasm2onnx_runtime::PAGE_BYTES;
 
-/// Argument and result words that are handed over in fields 1 …; the others go through the frame.
+/// Maximum number of argument or result words that are handed over in fields 1 …; the others go through the
+/// frame.
 pub const ARGUMENT_FIELDS: u16 = 12;
-/// First key of the first region. The keys below stay unused, so that an executor with one cell for
-/// each key can give every row port a cell of its own for rows that are not appended (0 … rows − 1),
-/// and have one more that is never written, just below the first region.
+/// First key of the first region. The keys below it stay unused, so that an executor with one cell for each
+/// key can give every row port a cell of its own (0 … rows − 1) for rows that are not appended, and have one
+/// more cell that is never written, just below the first region.
 pub const FIRST_KEY: u64 = 64;
-/// Bytes of standard input or output at most.
+/// Maximum number of bytes of standard input or output.
 pub const MAX_STREAM: u64 = 1 << 30;
-/// How much longer `stdout` is than what is let into it: a position behind the checks of one packet
-/// is below its end without being looked at.
+/// Number of keys of `stdout` beyond the bytes that the program may write: after the checks of one packet, a
+/// position is below the end of the region without a check of its own.
 const STDOUT_SLACK: u64 = 8;
 
 const _: () = assert!((limits::ROWS as u64) < FIRST_KEY - 1);
@@ -29,7 +30,8 @@ pub struct CellKey {
     pub max: u32,
 }
 
-/// Keys of a table: entries of each kind that the program reads, and one more that is never there.
+/// Keys of a table: those of the entries of each kind that the program reads, and one more for an entry that
+/// never exists.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TableKeys {
     /// Number of keys of each kind; 0 if the program reads none.
@@ -44,7 +46,7 @@ pub struct TableKeys {
     pub references: u64,
 }
 
-/// What instructions use.
+/// What the instructions of a module use.
 #[derive(Default)]
 struct Used {
     memory: bool,
@@ -82,10 +84,10 @@ impl Used {
     }
 }
 
-/// First keys of everything, ascending in this order.
+/// First keys of all regions, ascending in this order.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// `global`: words, then cells with a limit.
+    /// Cells in `global`: those that hold any word, then those with a limit.
     pub cells: SecondaryMap<Cell, CellKey>,
     /// Keys of cells that hold any word.
     pub words: std::ops::Range<u64>,
@@ -101,7 +103,7 @@ pub struct Layout {
     pub frame_pointers: u64,
     /// `frame`.
     pub frame: u64,
-    /// How large these three are.
+    /// Sizes of these three regions.
     pub stack: Stack,
     /// `memory`.
     pub memory: u64,
@@ -115,7 +117,7 @@ pub struct Layout {
     pub data_bytes: u64,
     /// `stdout`.
     pub stdout: u64,
-    /// Number of its keys; 0 if standard stdout is not written.
+    /// Number of its keys; 0 if standard output is not written.
     pub stdout_bytes: u64,
     /// `stdin`.
     pub stdin: u64,
@@ -124,7 +126,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// First key of a space, and how many keys it has.
+    /// Returns the first key of a space and the number of its keys.
     pub fn space(&self, space: Space) -> (u64, u64) {
         match space {
             Space::Memory => (self.memory, self.memory_bytes),
@@ -162,7 +164,7 @@ impl Layout {
         let used = Used::new(module);
         for (table, data) in module.tables.iter() {
             let count = if used.functions.contains(table) { data.size as u64 + 1 } else { 0 };
-            // An instruction may write so many at once.
+            // An instruction may write that many at once.
             let least = MAX_CELLS as u64;
             let reference_count = match (used.references.contains(table), data.size_cell) {
                 (false, _) => 0,
@@ -178,7 +180,8 @@ impl Layout {
         let elements = next;
         let element_count = if used.elements { module.passive_elements.len() as u64 } else { 0 };
         next += element_count;
-        // Behind what is small, and the first row of the stack's, a return expert, before the others.
+        // The regions of the stack come after everything small. The one with a first row, that of the return
+        // experts, comes before the other two.
         let returns = next;
         let frame_pointers = returns + stack.control_keys;
         let frame = frame_pointers + stack.control_keys;
@@ -198,7 +201,7 @@ impl Layout {
         let data_bytes = if used.data { module.passive_data.len() as u64 } else { 0 };
         let stdout = data + data_bytes;
         let stdout_bytes = stream(module.stdout_length).map_or(0, |bytes| bytes + STDOUT_SLACK);
-        // The last region, so that an executor needs cells only for as much as there is to read.
+        // It is the last region, so that an executor needs cells only for as many bytes as there are to read.
         let stdin = stdout + stdout_bytes;
         let stdin_bytes = stream(module.stdin_length).unwrap_or(0);
         Layout {

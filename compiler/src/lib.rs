@@ -1,11 +1,11 @@
 //! Ahead-of-time compiler from WebAssembly to frozen networks.
 //!
-//! [`compile`] is the only function that most programs need. It runs the phases in their order: `frontend`, `legalize`,
-//! `optimize`, and the backend, which at its end [certifies](wasm2onnx_certify) the network and compares it, packet by
-//! packet, with what it was made from (`validate`).
-//! [`instructions`] is the table of what is supported. The first phases are public together with the
-//! [IR](ir), its [checks](verify) and its [evaluator](evaluate), so that tests can look at the results
-//! between them; these interfaces may change with any version.
+//! [`compile`] is the only function that most programs need. It runs the phases in their order: `frontend`,
+//! `legalize`, `optimize`, and the backend, which at its end [certifies](wasm2onnx_certify) the network and
+//! compares it, packet by packet, with what it was made from (`validate`). [`instructions`] is the table of
+//! what is supported. The first phases are public together with the [IR](ir), its [checks](verify) and its
+//! [evaluator](evaluate), so that tests can look at the results between them; these interfaces may change
+//! with any version.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -1,4 +1,4 @@
-//! Limits of this compiler on the steps that it makes: ports of each kind in one step.
+//! Limits of this compiler on the steps that it makes: the maximum number of ports of each kind in one step.
 
 /// Carried values.
 pub const CARRIED: u16 = 64;
@@ -15,5 +15,5 @@ pub const LOOKUPS: u16 = 24;
 /// Rows appended.
 pub const ROWS: u16 = 24;
 
-/// Units, reads and lookups that a packet may have prefetched, each.
+/// Units that a packet may have prefetched; as many reads, and as many lookups.
 pub const PREFETCHED: u16 = 16;

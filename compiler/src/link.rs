@@ -4,7 +4,7 @@ use crate::circuits::Exact;
 use crate::circuits::words::Tables;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{BinaryOp, Func, MemorySize, Module, Op, UnaryOp};
-use crate::layout::{ARGUMENT_FIELDS, FIRST_KEY, Layout};
+use crate::layout::{ARGUMENT_FIELDS, CellKey, FIRST_KEY, Layout};
 use crate::schedule::assembly::{FUNCTIONS, JUMP_TABLES, RETURNS, Terminals};
 use crate::schedule::{Assembly, ExpertRef, Fragment, NextOut, PortField, PortSource, Terms};
 use cranelift_entity::SecondaryMap;
@@ -14,12 +14,13 @@ use wasm2onnx_runtime::{
     ValueType, WordLocation,
 };
 
-/// A table of pairs, by its name.
+/// A table over pairs of bytes: its name and its entries.
 type Pairs = (&'static str, fn(u32, u32) -> i64);
-/// A table of bytes, by its name.
+/// A table over bytes: its name and its entries.
 type Bytes = (&'static str, fn(u32) -> u32);
 
-/// Contents of the frozen tables that the module's operations need, and where they are.
+/// Makes the frozen tables that the module's operations need. Returns their first keys, the tables and their
+/// contents.
 pub fn plan_tables(module: &Module) -> (Tables, Vec<Table>, Vec<f64>) {
     let mut needed = [false; 10];
     for function in module.functions.values() {
@@ -39,7 +40,7 @@ pub fn plan_tables(module: &Module) -> (Tables, Vec<Table>, Vec<f64>) {
             }
         }
     }
-    let mut places = Tables::default();
+    let mut first_keys = Tables::default();
     let mut tables = Vec::new();
     let mut lookup = Vec::new();
     let mut add = |name: &str, entries: Vec<i64>| {
@@ -56,7 +57,7 @@ pub fn plan_tables(module: &Module) -> (Tables, Vec<Table>, Vec<f64>) {
         [("and", |a, b| (a & b).into()), ("or", |a, b| (a | b).into()), ("xor", |a, b| (a ^ b).into())];
     for (i, (name, f)) in bitwise.into_iter().enumerate() {
         if needed[i] {
-            places.bitwise[i] = add(name, pairs(f));
+            first_keys.bitwise[i] = add(name, pairs(f));
         }
     }
     let shifts: [Pairs; 4] = [
@@ -69,7 +70,7 @@ pub fn plan_tables(module: &Module) -> (Tables, Vec<Table>, Vec<f64>) {
         if needed[3 + i] {
             let byte =
                 |j: u32| (0..8192u32).map(move |k| f((k & 255) << (8 * j), k >> 8)).collect::<Vec<_>>();
-            places.shifts[i] = add(&format!("{name} of byte 0"), byte(0));
+            first_keys.shifts[i] = add(&format!("{name} of byte 0"), byte(0));
             (1..4).for_each(|j| {
                 add(&format!("{name} of byte {j}"), byte(j));
             });
@@ -82,10 +83,10 @@ pub fn plan_tables(module: &Module) -> (Tables, Vec<Table>, Vec<f64>) {
     ];
     for (i, (name, f)) in counts.into_iter().enumerate() {
         if needed[7 + i] {
-            places.counts[i] = add(name, (0..256).map(|a| f(a).into()).collect());
+            first_keys.counts[i] = add(name, (0..256).map(|a| f(a).into()).collect());
         }
     }
-    (places, tables, lookup)
+    (first_keys, tables, lookup)
 }
 
 /// Puts everything together.
@@ -114,7 +115,7 @@ pub fn run(
     for (term, packet) in packet_values {
         experts.weights[term] = f64::from(ids.packet(packet));
     }
-    let next = |e: ExpertId| next_row(&next[e as usize], ids.first + e + 1, &ids);
+    let next = |e: ExpertId| next_equation(&next[e as usize], ids.first + e + 1, &ids);
     finish(&mut experts, &ports, next).map_err(|e| inexact(module, &debug, e))?;
     certificate.fields.rename(|field| PortField::of_code(field).resolve(&ports));
     let ghost_fields = certificate.ghost_terms.iter_mut().map(|term| &mut term.0);
@@ -166,9 +167,9 @@ pub fn run(
 
 /// Final ids of experts.
 struct Ids<'a> {
-    /// Of the first that is not terminal.
+    /// Id of the first expert that is not terminal.
     first: ExpertId,
-    /// First experts of packets, terminal ones not counted.
+    /// First experts of packets; terminal experts are not counted.
     packets: &'a [u32],
     /// First packets of functions.
     entries: &'a SecondaryMap<Func, u32>,
@@ -188,29 +189,29 @@ impl Ids<'_> {
     }
 }
 
-/// As many ports as steps use, arguments need and models must have.
+/// Returns as many ports as steps use, arguments need and models must have.
 fn final_ports(module: &Module, mut ports: Ports) -> Ports {
     ports.carried = ports.carried.max(1 + ARGUMENT_FIELDS);
     // No tensor of any kind of port is empty: one shape of graph serves all networks.
     for count in [&mut ports.units, &mut ports.reads, &mut ports.lookups, &mut ports.rows] {
         *count = (*count).max(1);
     }
-    // A model's first step appends arguments that are rows, one for each port. Keys end the number of ports;
-    // a model appends more arguments before that step.
+    // A model's first step appends the arguments that are rows, one for each port. The number of ports cannot
+    // be larger than there are keys for; a model appends more arguments before that step.
     let most = module.exports.iter().map(|(.., signature)| words(&signature.params)).max().unwrap_or(0);
     let in_rows = most.saturating_sub(ARGUMENT_FIELDS.into()).min(FIRST_KEY as usize - 2);
     ports.rows = ports.rows.max(in_rows as u16);
     ports
 }
 
-/// Puts terminal experts first: they have no rows, and nothing is declared of them.
+/// Puts terminal experts first: they have no equations, and nothing is declared of them.
 fn terminals_first(count: usize, experts: &mut Experts, certificate: &mut Certificate) {
     for ends in [&mut experts.expert_end, &mut certificate.field_end, &mut certificate.ghost_end] {
         ends.splice(0..0, std::iter::repeat_n(0, count));
     }
 }
 
-/// Adds a jump table behind the tables that there are, and the set of its targets.
+/// Adds a jump table after the existing tables, and the set of its targets.
 fn add_jump_table(
     number: usize,
     mut targets: Vec<ExpertId>,
@@ -229,26 +230,27 @@ fn add_jump_table(
     certificate.id_sets.push(IdSet { name, ids: targets, interface });
 }
 
-/// Gives rows their final fields and sources, and the last of each expert, that of e, its terms, of which there are at most
-/// as many as there is room for. In place: nothing else that is made here is as large.
+/// Gives equations their final fields and sources. The last equation of each expert, that of e, gets its
+/// terms, of which there are at most as many as there is room for. Works in place, because nothing else that
+/// is made here is as large.
 ///
 /// # Errors
 ///
 /// An expert that cannot name the next one exactly.
 fn finish(experts: &mut Experts, ports: &Ports, next: impl Fn(ExpertId) -> Terms) -> Result<(), ExpertId> {
-    let (mut row, mut read, mut written) = (0, 0, 0);
+    let (mut equation, mut read, mut written) = (0, 0, 0);
     for e in 0..experts.len() {
         let last = experts.expert_end[e] as usize - 1;
-        while row < last {
-            let end = experts.equation_end[row] as usize;
+        while equation < last {
+            let end = experts.equation_end[equation] as usize;
             for term in read..end {
                 experts.sources[written] = PortSource::of_code(experts.sources[term]).resolve(ports);
                 experts.weights[written] = experts.weights[term];
                 written += 1;
             }
-            experts.fields[row] = PortField::of_code(experts.fields[row]).resolve(ports);
-            (experts.equation_end[row], read) = (written as u32, end);
-            row += 1;
+            experts.fields[equation] = PortField::of_code(experts.fields[equation]).resolve(ports);
+            (experts.equation_end[equation], read) = (written as u32, end);
+            equation += 1;
         }
         read = experts.equation_end[last] as usize;
         for (source, weight) in next(e as ExpertId) {
@@ -258,14 +260,15 @@ fn finish(experts: &mut Experts, ports: &Ports, next: impl Fn(ExpertId) -> Terms
             written += 1;
         }
         (experts.fields[last], experts.equation_end[last]) = (ports.e(), written as u32);
-        row += 1;
+        equation += 1;
     }
     experts.sources.truncate(written);
     experts.weights.truncate(written);
     Ok(())
 }
 
-/// Where an expert, terminal ones not counted, came from that cannot name the next one exactly.
+/// Returns the error for an expert that cannot name the next one exactly, with the function and offset that
+/// the expert came from. Terminal experts are not counted.
 fn inexact(module: &Module, debug: &[PacketDebug], expert: ExpertId) -> CompileError {
     let packet = debug.partition_point(|p| p.expert <= expert).checked_sub(1);
     let (index, offset) = packet.map_or((u32::MAX, 0), |i| (debug[i].function, debug[i].offset));
@@ -282,26 +285,26 @@ fn start(module: &Module, terminals: &mut Terminals) -> Option<ExpertRef> {
     module.start.map(ExpertRef::Function)
 }
 
-/// The row of e: D + Σ (X − D) · bit.
-fn next_row(next: &NextOut, following: ExpertId, ids: &Ids) -> Terms {
+/// Returns the equation of e: D + Σ (X − D) · bit.
+fn next_equation(next: &NextOut, following: ExpertId, ids: &Ids) -> Terms {
     match next {
         NextOut::Following => Terms::from_slice(&[(PortSource::ONE, following.into())]),
         NextOut::Read(terms) => Terms::clone(terms),
         NextOut::Choice(choice) => {
             let default = Exact::from(ids.of(choice.default));
-            let mut row = Terms::from_slice(&[(PortSource::ONE, default)]);
+            let mut equation = Terms::from_slice(&[(PortSource::ONE, default)]);
             for (terms, dest) in &choice.choices {
                 let difference = Exact::from(ids.of(*dest)) - default;
                 for (source, weight) in terms {
-                    match row.iter_mut().find(|t| t.0 == *source) {
+                    match equation.iter_mut().find(|t| t.0 == *source) {
                         Some(term) => term.1 = term.1 + difference * *weight,
-                        None => row.push((*source, difference * *weight)),
+                        None => equation.push((*source, difference * *weight)),
                     }
                 }
             }
-            row.retain(|t| t.1 != Exact::ZERO);
-            row.sort_unstable_by_key(|t| t.0);
-            row
+            equation.retain(|t| t.1 != Exact::ZERO);
+            equation.sort_unstable_by_key(|t| t.0);
+            equation
         }
     }
 }
@@ -321,7 +324,7 @@ fn id_set(name: &str, mut ids: Vec<ExpertId>, frame_pointer: u64) -> IdSet {
     IdSet { name: name.to_string(), ids, interface }
 }
 
-/// What all targets of a jump table may assume: each field as narrow as any declares it.
+/// Returns what all targets of a jump table may assume: each field as narrow as any declares it.
 fn common_interface(certificate: &Certificate, ids: &[ExpertId]) -> Vec<(Field, Domain)> {
     let mut interface: Vec<(Field, Domain)> = Vec::new();
     for &e in ids {
@@ -360,8 +363,8 @@ fn regions(module: &Module, layout: &Layout) -> Regions {
     add("global".into(), layout.words.start, layout.words.end - layout.words.start, CellWidth::Number, word);
     for (cell, data) in module.cells.iter() {
         if data.max != u32::MAX {
-            let place = layout.cells[cell];
-            add(format!("global.{}", data.name), place.key, 1, CellWidth::Number, interval(place.max.into()));
+            let CellKey { key, max } = layout.cells[cell];
+            add(format!("global.{}", data.name), key, 1, CellWidth::Number, interval(max.into()));
         }
     }
     for table in module.tables.keys() {
@@ -396,7 +399,7 @@ fn regions(module: &Module, layout: &Layout) -> Regions {
 }
 
 fn first_rows(module: &Module, layout: &Layout, functions: &[(Func, ExpertId)]) -> Vec<(u64, f64)> {
-    // Whatever returns from the outermost call has halted.
+    // A return from the outermost call halts.
     let mut rows = vec![(layout.returns, 1.0)];
     for (cell, data) in module.cells.iter() {
         if data.init != 0 {
@@ -436,13 +439,13 @@ fn first_rows(module: &Module, layout: &Layout, functions: &[(Func, ExpertId)]) 
     rows
 }
 
-/// Words of values of such types.
+/// Returns the number of words of values of these types.
 fn words(types: &[ValueType]) -> usize {
     types.iter().map(|ty| ty.words()).sum()
 }
 
 fn exports(module: &Module, layout: &Layout, memory: Option<usize>, network: &mut Network, ids: &Ids) {
-    let place = |i: usize| {
+    let location = |i: usize| {
         if i < ARGUMENT_FIELDS as usize {
             WordLocation::Field(1 + i as u16)
         } else {
@@ -454,8 +457,8 @@ fn exports(module: &Module, layout: &Layout, memory: Option<usize>, network: &mu
             expert: ids.of(ExpertRef::Function(*func)),
             params: signature.params.clone(),
             results: signature.results.clone(),
-            param_locations: (0..words(&signature.params)).map(place).collect(),
-            result_locations: (0..words(&signature.results)).map(place).collect(),
+            param_locations: (0..words(&signature.params)).map(location).collect(),
+            result_locations: (0..words(&signature.results)).map(location).collect(),
         };
         network.entries.insert(name.clone(), entry);
     }

@@ -13,7 +13,7 @@ impl Display for Type {
     }
 }
 
-/// `DivideByZero` as `divide_by_zero`.
+/// Returns `divide_by_zero` for `DivideByZero`.
 pub fn snake(name: &str) -> String {
     let mut out = String::new();
     for (i, c) in name.chars().enumerate() {
@@ -110,7 +110,7 @@ impl Display for Inst {
 }
 
 impl Display for Callee {
-    /// What follows `call`.
+    /// Writes what follows `call`.
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         match self {
             Callee::Direct(func) => write!(f, " {func}"),
@@ -138,7 +138,7 @@ impl Display for Terminator {
 }
 
 impl Display for Function {
-    /// Reachable blocks in reverse postorder.
+    /// Writes the reachable blocks in reverse postorder.
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         let params = |values: &[Value]| -> Vec<String> {
             values.iter().map(|v| format!("{v}: {}", self.values[*v])).collect()

@@ -1,8 +1,8 @@
 //! How deep the stack can get, so that its regions are no larger than that.
 //!
-//! Without recursion the deepest stack is known: the sum of the frames on the heaviest path of the
-//! call graph. With recursion it is [`STACK_LIMIT`], and every function that calls checks it. A tail call
-//! adds no frame, so a cycle of tail calls only is no recursion.
+//! Without recursion the deepest stack is known: the sum of the frames on the heaviest path of the call
+//! graph. With recursion it is [`STACK_LIMIT`], and every function that calls checks it. A tail call adds no
+//! frame, so a cycle that consists of tail calls only is not recursion.
 
 use crate::cfg::reverse_postorder;
 use crate::components::components;
@@ -12,20 +12,21 @@ use rustc_hash::FxHashMap;
 
 /// Largest frame pointer of a function that calls, if it depends on the run.
 pub const STACK_LIMIT: u64 = 1 << 18;
-/// Most slots of a frame.
+/// Maximum number of slots of a frame.
 pub const MAX_FRAME: u32 = 1 << 14;
 
 /// Slots that a function uses, counted from its frame pointer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameSize {
-    /// Its own: how far the frames of functions that it calls are.
+    /// Number of its own slots: the frames of the functions that it calls begin after them.
     pub own: u32,
-    /// Own ones and those behind them for arguments and results of functions that it calls.
+    /// Number of its own slots and those after them, for arguments and results of the functions that it
+    /// calls.
     pub reach: u32,
 }
 
 impl FrameSize {
-    /// The smallest frame in which both fit.
+    /// Returns the smallest frame in which both fit.
     pub fn max(self, other: FrameSize) -> FrameSize {
         FrameSize { own: self.own.max(other.own), reach: self.reach.max(other.reach) }
     }
@@ -36,7 +37,7 @@ impl FrameSize {
 pub struct Stack {
     /// Largest frame pointer of a function that calls.
     pub limit: u64,
-    /// Largest frame pointer at all: a callee checks it before it calls on.
+    /// Largest frame pointer of any function: a callee checks it before it makes a call itself.
     pub span: u64,
     /// Keys of each `control` region.
     pub control_keys: u64,
@@ -44,7 +45,8 @@ pub struct Stack {
     pub frame_keys: u64,
 }
 
-/// A function, by its number, or behind all functions a type: what a call through tables may reach.
+/// A function by its number or, numbered after all functions, a type: the functions that a call through
+/// tables may reach.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Node(u32);
 entity_impl!(Node, "node");
@@ -60,20 +62,21 @@ impl From<Func> for Node {
 pub struct Calls {
     /// What each function may call.
     callees: SecondaryMap<Node, Vec<Node>>,
-    /// What each function may tail call, and the functions of each type: their frames are where its own is.
+    /// What each function may tail call, and the functions of each type: their frames begin where its own
+    /// does.
     tail_callees: SecondaryMap<Node, Vec<Node>>,
     /// Functions that call, tail calls aside.
     callers: EntitySet<Func>,
-    /// All nodes, those together that tail call each other, and each before those that it calls; nothing if calls
-    /// can be recursive.
+    /// All nodes: those that tail call each other are together, and each is before those that it calls.
+    /// `None` if calls can be recursive.
     order: Option<Vec<Vec<Node>>>,
 }
 
 impl Calls {
     /// Looks at all calls of a legalized module.
     ///
-    /// A call through a table may reach every function with a reference and as many words of parameters and results:
-    /// the type check before it leaves no others.
+    /// A call through a table may reach every function with a reference and as many words of parameters and
+    /// results: the type check before it leaves no others.
     pub fn new(module: &Module) -> Calls {
         let mut callees: SecondaryMap<Node, Vec<Node>> = SecondaryMap::new();
         callees.resize(module.functions.len());
@@ -117,7 +120,7 @@ impl Calls {
         calls
     }
 
-    /// Bounds of the stack, given the functions' frames.
+    /// Returns the bounds of the stack, given the functions' frames.
     pub fn stack(&self, frames: &SecondaryMap<Func, FrameSize>) -> Stack {
         let deepest = self.order.as_ref().and_then(|order| self.deepest(order, frames));
         let (limit, own, reach) = match deepest {
@@ -125,14 +128,14 @@ impl Calls {
                 let own = self.callers.keys().map(|func| frames[func].own).max().unwrap_or(0);
                 (limit, own, frames.values().map(|frame| frame.reach).max().unwrap_or(0))
             }
-            // Arguments of a call may reach beyond the callee's frame.
+            // Arguments of a call may be beyond the callee's frame.
             None => (STACK_LIMIT, MAX_FRAME, 4 * MAX_FRAME),
         };
         let span = limit + own as u64;
         Stack { limit, span, control_keys: span + own as u64 + 1, frame_keys: span + reach.max(1) as u64 }
     }
 
-    /// Largest frame pointer of a function that calls, if it is within the limit.
+    /// Returns the largest frame pointer of a function that calls, if it is within the limit.
     fn deepest(&self, order: &[Vec<Node>], frames: &SecondaryMap<Func, FrameSize>) -> Option<u64> {
         let mut pointers: SecondaryMap<Node, u64> = SecondaryMap::new();
         let mut deepest = 0;
@@ -154,17 +157,17 @@ impl Calls {
         (deepest <= STACK_LIMIT).then_some(deepest)
     }
 
-    /// See [`Calls::order`].
+    /// Returns the value of [`Calls::order`].
     fn callers_first(&self, module: &Module) -> Option<Vec<Vec<Node>>> {
         let all = |node: Node| [&self.callees[node][..], &self.tail_callees[node]].concat();
         let nodes = module.functions.len().max(self.tail_callees.keys().len());
         let mut order = components((0..nodes).map(Node::new), all);
         order.reverse();
-        let mut place: SecondaryMap<Node, usize> = SecondaryMap::new();
+        let mut position: SecondaryMap<Node, usize> = SecondaryMap::new();
         for (i, together) in order.iter().enumerate() {
-            together.iter().for_each(|node| place[*node] = i);
+            together.iter().for_each(|node| position[*node] = i);
         }
-        let goes_on = |node: Node| self.callees[node].iter().all(|callee| place[*callee] > place[node]);
+        let goes_on = |node: Node| self.callees[node].iter().all(|callee| position[*callee] > position[node]);
         (0..nodes).map(Node::new).all(goes_on).then_some(order)
     }
 }

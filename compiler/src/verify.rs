@@ -11,7 +11,7 @@ use crate::builder::result_type;
 use crate::cfg::{Cfg, Dominators};
 use crate::ir::*;
 
-/// How far a module is.
+/// How far a module has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// After `frontend`.
@@ -68,7 +68,7 @@ struct Check<'a> {
     dominators: Dominators,
     /// Where each value is defined: block, and number of the instruction + 1, 0 for parameters.
     defs: SecondaryMap<Value, PackedOption<Block>>,
-    places: SecondaryMap<Value, u32>,
+    positions: SecondaryMap<Value, u32>,
 }
 
 type Checked = Result<(), String>;
@@ -81,8 +81,8 @@ impl<'a> Check<'a> {
     fn new(module: &'a Module, func: &'a Function, stage: Stage) -> Self {
         let cfg = Cfg::new(func);
         let dominators = Dominators::new(func, &cfg);
-        let (defs, places) = (SecondaryMap::new(), SecondaryMap::new());
-        Check { module, func, stage, cfg, dominators, defs, places }
+        let (defs, positions) = (SecondaryMap::new(), SecondaryMap::new());
+        Check { module, func, stage, cfg, dominators, defs, positions }
     }
 
     fn function(mut self) -> Checked {
@@ -119,22 +119,25 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    fn define(&mut self, value: Value, block: Block, place: u32) -> Checked {
+    fn define(&mut self, value: Value, block: Block, position: u32) -> Checked {
         ensure(self.defs[value].is_none(), || format!("{value} is defined twice"))?;
         ensure(self.stage == Stage::Typed || self.func.values[value] == Type::I32, || {
             format!("{value} is no word")
         })?;
         self.defs[value] = block.into();
-        self.places[value] = place;
+        self.positions[value] = position;
         Ok(())
     }
 
-    fn available(&self, value: Value, block: Block, place: u32) -> Checked {
+    fn available(&self, value: Value, block: Block, position: u32) -> Checked {
         let Some(def) = self.defs[value].expand() else {
             return Err(format!("{block} uses {value}, which is not defined"));
         };
-        let before =
-            if def == block { self.places[value] < place } else { self.dominators.dominates(def, block) };
+        let before = if def == block {
+            self.positions[value] < position
+        } else {
+            self.dominators.dominates(def, block)
+        };
         ensure(before, || format!("{block} uses {value} before its definition in {def}"))
     }
 
@@ -208,7 +211,7 @@ impl<'a> Check<'a> {
 
     fn constant(&self, value: Value) -> Option<u64> {
         let block = self.defs[value].expand()?;
-        let inst = self.func.blocks[block].insts.get((self.places[value] as usize).checked_sub(1)?)?;
+        let inst = self.func.blocks[block].insts.get((self.positions[value] as usize).checked_sub(1)?)?;
         if let Op::Const(bits) = inst.op { Some(bits) } else { None }
     }
 
@@ -253,7 +256,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// What the backend relies on.
+    /// Checks what the backend relies on.
     fn shape(&self, block: Block) -> Checked {
         if block == self.func.entry {
             ensure(self.cfg.preds[block].is_empty(), || "the entry block has predecessors".into())?;

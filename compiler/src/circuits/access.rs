@@ -1,4 +1,5 @@
-//! Accesses of a packet to memory, tables, cells and bytes: keys, checks, masks, and in which step each can be.
+//! Accesses of a packet to memory, tables, cells and bytes: their keys, checks and masks, and the steps that
+//! each can be in.
 
 use super::linear::{Linear, Range, pow2};
 use super::packet::Lowering;
@@ -6,10 +7,10 @@ use super::{GhostFact, GhostTerm, RowValue};
 use crate::ir::{Cell, Space, Value};
 use wasm2onnx_runtime::PAGE_BYTES;
 
-/// Forms of cells that are read or written together.
+/// Linear forms of cells that are read or written together.
 pub(super) type Cells = smallvec::SmallVec<[Linear; 4]>;
 
-/// An access to cells of a space, for finding out which may touch the same.
+/// An access to cells of a space, kept to find out which accesses may touch the same cells.
 pub(super) struct Access {
     space: Space,
     key: Linear,
@@ -17,11 +18,12 @@ pub(super) struct Access {
     at: i32,
 }
 
-/// Gates of checks are differences in units of 2^`CHECK`, and 1.
+/// The gate of a check is a difference in units of 2^`CHECK`, plus 1.
 pub(super) const CHECK: i32 = 34;
 
 impl Lowering<'_> {
-    /// The gate that is 1 where `address + more + offset + bytes` is within memory; none if it always is.
+    /// Returns the gate that is 1 where `address + more + offset + bytes` is within memory; `None` if it
+    /// always is.
     pub(super) fn bounds(
         &mut self,
         address: Value,
@@ -56,8 +58,9 @@ impl Lowering<'_> {
         if let Some(word) = self.cells.get(&cell) {
             return self.words.canonical(*word);
         }
-        let place = self.cx.layout.cells[cell];
-        let form = self.circuit().read(&Linear::constant(place.key), Range::new(0, place.max.into()), -1);
+        let cell_key = self.cx.layout.cells[cell];
+        let form =
+            self.circuit().read(&Linear::constant(cell_key.key), Range::new(0, cell_key.max.into()), -1);
         let at = self.circuit().ready(&form) - 1;
         self.cell_reads.insert(cell, at);
         let word = self.words.word_of(form.clone());
@@ -65,14 +68,14 @@ impl Lowering<'_> {
         form
     }
 
-    /// An address, and the first key of its space and their number.
+    /// Returns an address, the first key of its space and the number of keys of the space.
     pub(super) fn locate(&mut self, address: Value, space: Space, offset: u64) -> (Linear, u64, u64) {
         let (base, count) = self.cx.layout.space(space);
         let word = self.word(address);
         (self.words.canonical(word).offset(offset), base, count)
     }
 
-    /// The smaller of a number and a constant.
+    /// Returns the smaller of a number and a constant.
     pub(super) fn at_most(&mut self, form: Linear, max: i64) -> Linear {
         if self.circuit().range(&form).hi <= max {
             return form;
@@ -81,7 +84,7 @@ impl Lowering<'_> {
         self.circuit().linear(form.plus(-1, &excess), Some(Range::new(0, max)))
     }
 
-    /// Latest step among the accesses that may touch the same cells.
+    /// Returns the latest step among the accesses that may touch the same cells.
     pub(super) fn latest(accesses: &[Access], space: Space, key: &Linear, cells: u8) -> Option<i32> {
         let apart = |a: &Access| {
             let beside = |d: i64| d >= a.cells.into() || d <= -i64::from(cells);
@@ -90,13 +93,13 @@ impl Lowering<'_> {
         accesses.iter().filter(|a| !apart(a)).map(|a| a.at).max()
     }
 
-    /// Reads cells. What they are beyond the space's last is not known, but of the same kind: bytes lie above
-    /// all words.
+    /// Reads cells. Beyond the last cell of the space, what they are is not known, but it is of the same
+    /// kind: bytes lie above all words.
     pub(super) fn read_cells(&mut self, address: Value, space: Space, cells: u8, offset: u64) -> Cells {
-        let (place, base, _) = self.locate(address, space, offset);
-        let key = place.offset(base);
+        let (index, base, _) = self.locate(address, space, offset);
+        let key = index.offset(base);
         let range = if space.has_words() { Range::WORD } else { Range::BYTE };
-        // Own rows are seen by own reads.
+        // The packet's reads see the packet's own rows.
         let from = Self::latest(&self.stores, space, &key, cells).unwrap_or(-1);
         let mut forms = Cells::new();
         let mut at = from;
@@ -111,23 +114,23 @@ impl Lowering<'_> {
 
     pub(super) fn write_cells(&mut self, address: Value, space: Space, values: Cells, offset: u64) {
         let cells = values.len() as u8;
-        let (mut place, base, count) = self.locate(address, space, offset);
+        let (mut index, base, count) = self.locate(address, space, offset);
         let own = match space {
             Space::Memory => self.bounds(address, None, offset, cells),
             // The program checks the limit; this shows the checker that the keys are in the region.
             _ => {
-                place = self.at_most(place, count as i64 - i64::from(cells));
+                index = self.at_most(index, count as i64 - i64::from(cells));
                 None
             }
         };
-        let key = place.offset(base);
+        let key = index.offset(base);
         let earlier = Self::latest(&self.loads, space, &key, cells);
         let earlier = earlier.max(Self::latest(&self.stores, space, &key, cells));
         let mut from = earlier.map_or(0, |t| t + 1);
         let (first, step) = match self.all_ok(own.clone()) {
             None => (key.clone(), Linear::constant(1)),
             Some(gate) => {
-                // Masked stores of one step would need proof that their keys differ.
+                // Masked stores of one step would need a proof that their keys differ.
                 from = self.stores.iter().map(|s| s.at + 1).fold(from, i32::max);
                 from = values.iter().map(|v| self.words.circuit.placed(v, 0)).fold(from, i32::max);
                 let keys = [key.clone(), Linear::constant(1)];
@@ -173,18 +176,18 @@ impl Lowering<'_> {
     }
 
     pub(super) fn set_cell(&mut self, cell: Cell, value: Value) {
-        let place = self.cx.layout.cells[cell];
+        let cell_key = self.cx.layout.cells[cell];
         let word = self.word(value);
         let form = self.words.canonical(word);
         // The program never stores more than the cell's limit; this shows it to the checker.
-        let form = self.at_most(form, place.max.into());
+        let form = self.at_most(form, cell_key.max.into());
         let from = self.cell_reads.get(&cell).map_or(0, |t| t + 1);
         let from = self.cell_writes.get(&cell).map_or(from, |t| from.max(t + 1));
         let (key, from) = match self.all_ok(None) {
-            None => (Linear::constant(place.key), from),
+            None => (Linear::constant(cell_key.key), from),
             Some(gate) => {
                 let from = from.max(self.words.circuit.placed(&form, 0));
-                let (units, at) = self.circuit().masked(&gate, &[Linear::constant(place.key)], 1, from);
+                let (units, at) = self.circuit().masked(&gate, &[Linear::constant(cell_key.key)], 1, from);
                 (units[0].clone(), at)
             }
         };

@@ -1,13 +1,13 @@
-//! Numbers that cannot round: what forms are made of on their way to the weights of a network.
+//! Numbers that cannot round: linear forms are made of them on their way to the weights of a network.
 
 use std::ops::{Add, Mul, Neg, Sub};
 
-/// An integer of 64 bits, or such a number of halves, quarters, ….
+/// A 64-bit integer, or a 64-bit number of halves, quarters, ….
 ///
 /// Arithmetic is exact or the result is [`Exact::LOST`], which stays lost whatever is done with it and which
-/// no conversion takes: what cannot be held is found where the number is used, not rounded on the way.
+/// no conversion accepts: a number that cannot be held is found where it is used, not rounded on the way.
 ///
-/// Packed, so that a term of a form takes no more room than with a float64.
+/// Packed, so that a term of a linear form takes no more room than with a float64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(Rust, packed(4))]
 pub struct Exact {
@@ -22,10 +22,10 @@ impl Exact {
     pub const ZERO: Exact = Exact { mantissa: 0, scale: 0 };
     /// 1.
     pub const ONE: Exact = Exact { mantissa: 1, scale: 0 };
-    /// What arithmetic gives whose result cannot be held.
+    /// The result of arithmetic that cannot be held.
     pub const LOST: Exact = Exact { mantissa: 0, scale: u32::MAX };
 
-    /// `mantissa · 2^-scale`.
+    /// Returns `mantissa · 2^-scale`.
     fn new(mantissa: i128, scale: u32) -> Exact {
         if mantissa == 0 {
             return Exact::ZERO;
@@ -41,8 +41,9 @@ impl Exact {
         if x == i64::MIN { Exact::LOST } else { Exact { mantissa: x, scale: 0 } }
     }
 
-    /// The float64 next to 1/s: the one number here that is the result of a rounding. The gate of a division by
-    /// a constant is `(x + ½)` times it, by the certificate's rule 2, and nothing is ever added to that.
+    /// Returns the float64 nearest to 1/s, the only number here that is the result of a rounding. The gate of
+    /// a division by a constant is `(x + ½)` times it, by the certificate's rule 2, and nothing is ever added
+    /// to that.
     pub fn reciprocal(s: u32) -> Exact {
         let bits = (1.0 / f64::from(s)).to_bits();
         let (exponent, fraction) = ((bits >> 52) as i32, bits & ((1 << 52) - 1));
@@ -50,34 +51,34 @@ impl Exact {
         Exact::new((fraction | 1 << 52).into(), (1075 - exponent) as u32)
     }
 
-    /// Whether it is no number.
+    /// Returns whether it is [`Exact::LOST`].
     pub fn is_lost(self) -> bool {
         self.scale == u32::MAX
     }
 
-    /// Whether it is 2^k for some k.
+    /// Returns whether it is 2^k for some k.
     pub fn is_power_of_two(self) -> bool {
         !self.is_lost() && self.mantissa > 0 && self.mantissa.count_ones() == 1
     }
 
-    /// The integer that it is, if it is one.
+    /// Returns the integer that it is, if it is one.
     pub fn as_integer(self) -> Option<i64> {
         (self.scale == 0).then_some(self.mantissa)
     }
 
-    /// How many halves, quarters, … one unit of its mantissa is; nothing if it is lost.
+    /// Returns the `scale` of `mantissa · 2^-scale`; `None` if it is lost.
     pub fn scale(self) -> Option<u32> {
         (!self.is_lost()).then_some(self.scale)
     }
 
-    /// Itself times `2^scale`, if that is an integer that can be held.
+    /// Returns the number times `2^scale`, if that is an integer that can be held.
     pub fn scaled(self, scale: u32) -> Option<i128> {
         let shift = scale.checked_sub(self.scale)?;
         // A mantissa has 63 bits.
         (shift < 64).then(|| i128::from(self.mantissa) << shift)
     }
 
-    /// The float64 that it is, if it is one. All weights come from here.
+    /// Returns the float64 that it is, if it is one. All weights come from here.
     pub fn to_f64(self) -> Option<f64> {
         // Beyond these scales a power of two, and a number of 53 bits times it, need not be a float64.
         if self.scale > 900 {
@@ -101,7 +102,8 @@ impl Add for Exact {
         match (self.scaled(scale), other.scaled(scale)) {
             // Each is below 2^127, and the one whose scale is larger below 2^63.
             (Some(x), Some(y)) => x.checked_add(y).map_or(Exact::LOST, |sum| Exact::new(sum, scale)),
-            // The smaller one has a bit more than 63 below the lowest of the other, unless that is 0.
+            // The number with the larger scale has a bit more than 63 places below the lowest bit of the
+            // other, unless one of them is 0.
             _ if self == Exact::ZERO => other,
             _ if other == Exact::ZERO => self,
             _ => Exact::LOST,
@@ -130,7 +132,7 @@ impl Mul for Exact {
             return self.mantissa.checked_mul(other.mantissa).map_or(Exact::LOST, Exact::integer);
         }
         let (Some(a), Some(b)) = (self.scale(), other.scale()) else { return Exact::LOST };
-        // Scales are far below 2^31: they grow by products of which few follow each other.
+        // Scales are far below 2^31: only products make them grow, and few products follow each other.
         let Some(scale) = a.checked_add(b).filter(|scale| *scale < u32::MAX) else { return Exact::LOST };
         Exact::new(i128::from(self.mantissa) * i128::from(other.mantissa), scale)
     }
@@ -160,7 +162,7 @@ impl From<u64> for Exact {
     }
 }
 
-/// 2^k.
+/// Returns 2^k.
 pub fn pow2(k: i32) -> Exact {
     match k {
         0..=62 => Exact { mantissa: 1 << k, scale: 0 },
@@ -174,7 +176,7 @@ mod tests {
     use super::*;
     use crate::random::Random;
 
-    /// Numbers around powers of two, of both signs and at many scales, and 0.
+    /// Returns numbers around powers of two, of both signs and at many scales, and 0.
     fn number(random: &mut Random) -> Exact {
         let k = random.below(63);
         let near = (1i64 << k) + random.below(3) as i64 - 1;
@@ -182,7 +184,7 @@ mod tests {
         Exact::new(signed.into(), [0, 0, 1, 3, 31, 32, 60][random.below(7)])
     }
 
-    /// The number times 2^200 as a sum of limbs would be: exact in `i128` if the scale is small.
+    /// Returns the number times 2^63, if it is not too large.
     fn wide(x: Exact) -> Option<i128> {
         x.scaled(63).filter(|x| x.unsigned_abs() < 1 << 125)
     }

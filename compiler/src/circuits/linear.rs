@@ -1,9 +1,9 @@
-//! Linear forms over the atoms of a packet, and where they lie.
+//! Linear forms over the atoms of a packet, and their ranges.
 
 pub use super::exact::{Exact, pow2};
 use smallvec::SmallVec;
 
-/// Something that a row of a map can refer to: an element of `y`, or a named linear form.
+/// Something to which an equation of a map can refer: an element of `y`, or a named linear form.
 pub type AtomId = u32;
 
 /// A linear form: Σ coefficient · atom + constant. Terms are sorted by atom and non-zero.
@@ -22,26 +22,26 @@ impl Default for Linear {
 }
 
 impl Linear {
-    /// The form that is always `constant`.
+    /// Returns the linear form that is always `constant`.
     pub fn constant(constant: impl Into<Exact>) -> Linear {
         Linear { terms: SmallVec::new(), constant: constant.into() }
     }
-    /// The form that is just one atom.
+    /// Returns the linear form that is just one atom.
     pub fn atom(atom: AtomId) -> Linear {
         Linear { terms: SmallVec::from_slice(&[(atom, Exact::ONE)]), constant: Exact::ZERO }
     }
-    /// The constant, if there are no atoms.
+    /// Returns the constant, if there are no atoms.
     pub fn as_constant(&self) -> Option<Exact> {
         self.terms.is_empty().then_some(self.constant)
     }
-    /// The atom, if it is just that.
+    /// Returns the atom, if it is just that.
     pub fn as_atom(&self) -> Option<AtomId> {
         match self.terms[..] {
             [(atom, Exact::ONE)] if self.constant == Exact::ZERO => Some(atom),
             _ => None,
         }
     }
-    /// `self + scale · other`.
+    /// Returns `self + scale · other`.
     pub fn plus(&self, scale: impl Into<Exact>, other: &Linear) -> Linear {
         let scale = scale.into();
         let mut terms = SmallVec::with_capacity(self.terms.len() + other.terms.len());
@@ -71,7 +71,7 @@ impl Linear {
         }
         Linear { terms, constant: self.constant + scale * other.constant }
     }
-    /// `scale · self`.
+    /// Returns `scale · self`.
     pub fn times(&self, scale: impl Into<Exact>) -> Linear {
         let scale = scale.into();
         if scale == Exact::ZERO {
@@ -82,12 +82,12 @@ impl Linear {
             constant: self.constant * scale,
         }
     }
-    /// `self + constant`.
+    /// Returns `self + constant`.
     pub fn offset(mut self, constant: impl Into<Exact>) -> Linear {
         self.constant = self.constant + constant.into();
         self
     }
-    /// `self − other`, if that is a constant integer.
+    /// Returns `self − other`, if that is a constant integer.
     pub fn distance(&self, other: &Linear) -> Option<i64> {
         if self.terms != other.terms {
             return None;
@@ -96,14 +96,15 @@ impl Linear {
     }
 }
 
-/// A closed interval of integers that an atom or a form lies in; `i64::MIN` and `i64::MAX` mean unbounded.
+/// A closed interval of integers that an atom or a linear form lies in; `i64::MIN` and `i64::MAX` mean
+/// unbounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// Smallest.
+    /// Smallest value.
     pub lo: i64,
-    /// Largest.
+    /// Largest value.
     pub hi: i64,
-    /// Whether the number is the id of an expert: it is declared by the set that it is of.
+    /// Whether the number is the id of an expert: it is then declared to be in a set of ids.
     pub is_id: bool,
 }
 
@@ -119,28 +120,28 @@ impl Range {
     /// Ids of experts.
     pub const IDS: Range = Range { is_id: true, ..Range::WORD };
 
-    /// From `lo` to `hi`.
+    /// Returns the range from `lo` to `hi`.
     pub const fn new(lo: i64, hi: i64) -> Range {
         Range { lo, hi, is_id: false }
     }
-    /// Bounds as far as they fit.
+    /// Returns the range with these bounds, as far as they fit.
     pub fn clamped(lo: i128, hi: i128) -> Range {
         let clamp = |x: i128| x.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
         Range::new(clamp(lo), clamp(hi))
     }
-    /// Whether all of `self` lies in `other`.
+    /// Returns whether all of `self` lies in `other`.
     pub fn within(&self, other: Range) -> bool {
         self.lo >= other.lo && self.hi <= other.hi
     }
-    /// Largest magnitude.
+    /// Returns the largest magnitude.
     pub fn magnitude(&self) -> u64 {
         self.hi.unsigned_abs().max(self.lo.unsigned_abs())
     }
-    /// Smallest range that contains both.
+    /// Returns the smallest range that contains both.
     pub fn hull(&self, other: Range) -> Range {
         Range::new(self.lo.min(other.lo), self.hi.max(other.hi))
     }
-    /// What both contain.
+    /// Returns what both contain.
     pub fn meet(&self, other: Range) -> Range {
         Range::new(self.lo.max(other.lo), self.hi.min(other.hi))
     }

@@ -1,11 +1,10 @@
 //! Word operations → reads, units and linear forms.
 //!
-//! A [`Circuit`] is the content of one packet while it is being made: *atoms*, which are what rows of
-//! maps can refer to, each with the step from which it is available. Values of the program are
-//! linear forms over atoms, as late as possible wrapped to 32 bits ([`words`]). The map of step t
-//! (from 0) multiplies y_t; what it makes is available from y_{t+1} on. Step −1 stands for the last
-//! map of whatever packet came before: what depends only on values that the packet begins with can
-//! be *prefetched* there.
+//! A [`Circuit`] is the content of one packet while it is being made. It consists of *atoms*, to which
+//! equations of maps can refer, each with the step from which it is available. Values of the program are
+//! linear forms over atoms, wrapped to 32 bits as late as possible ([`words`]). The map of step t (from 0)
+//! multiplies y_t; what it makes is available from y_{t+1} on. Step −1 stands for the last map of whatever
+//! packet came before: what depends only on values that the packet begins with can be *prefetched* there.
 
 mod access;
 mod exact;
@@ -22,7 +21,7 @@ use linear::{AtomId, Linear, Range};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-/// What a value that a packet begins with is to the packets before it.
+/// How the packets before a packet know a value that it begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EntrySource {
     /// The frame pointer.
@@ -31,7 +30,7 @@ pub enum EntrySource {
     Param(u32),
     /// A value that lives on.
     Live(crate::ir::Value),
-    /// An argument or a result: entered by a computed id, so it is where it always is.
+    /// An argument or a result: the packet is entered by a computed id, so the field is always the same.
     Fixed,
 }
 
@@ -42,7 +41,7 @@ pub enum AtomKind {
     Entry {
         /// Which field.
         field: u16,
-        /// What it is to the packets before.
+        /// How the packets before know the value.
         source: EntrySource,
     },
     /// A read of the trace.
@@ -68,9 +67,9 @@ pub enum AtomKind {
         /// Its port.
         port: u16,
     },
-    /// A named form: expanded in the step where all of it is available, carried after that.
+    /// A named linear form: expanded in the step where all of it is available, carried after that.
     Linear(Linear),
-    /// A named form that is always carried: made by the map before the first that reads it.
+    /// A named linear form that is always carried: made by the map before the first that reads it.
     Pinned(Linear),
 }
 
@@ -79,11 +78,11 @@ pub enum AtomKind {
 pub struct Atom {
     /// What it is.
     pub kind: AtomKind,
-    /// First t with the atom in y_t.
+    /// First t such that y_t contains the atom.
     pub avail: i32,
-    /// Where it lies.
+    /// Range of its values.
     pub range: Range,
-    /// Whether it depends only on what the packet begins with, linearly.
+    /// Whether it depends only, and linearly, on what the packet begins with.
     pub entry_only: bool,
 }
 
@@ -94,30 +93,30 @@ pub enum GhostTerm {
     Gate(AtomId),
     /// The value of a unit.
     Value(AtomId),
-    /// A form of what is available at the ghost's step; its units are gates (if their values are
-    /// constant) or values (their gates are then taken to be 1).
+    /// A linear form of what is available at the ghost's step. A unit in it stands for its gate if its value
+    /// is constant, and else for its value (its gate is then taken to be 1).
     Linear(Linear),
 }
 
 /// A fact about z_t that the checker would not see by itself.
 #[derive(Clone, Debug)]
 pub struct GhostFact {
-    /// Which z: the one that y_t is made from.
+    /// First t for which it holds of z_t: z_t is what y_t is made from.
     pub at: i32,
-    /// Last z that it holds for; it is declared as long as all of it is there.
+    /// Last t for which it holds; it is declared as long as all its parts are in z_t.
     pub until: i32,
-    /// The form.
+    /// Terms of the linear form.
     pub terms: Vec<(GhostTerm, i64)>,
-    /// Where it lies; unbounded where nothing is claimed.
+    /// Range of the linear form; unbounded where nothing is claimed.
     pub range: Range,
 }
 
 /// A row that a map appends to the trace.
 #[derive(Clone, Debug)]
 pub struct RowOut {
-    /// Which map makes it.
+    /// Map that makes it.
     pub at: i32,
-    /// Its key, 0 for none.
+    /// Its key; 0 for no row.
     pub key: Linear,
     /// Its value.
     pub value: RowValue,
@@ -126,7 +125,7 @@ pub struct RowOut {
 /// Value of a row.
 #[derive(Clone, Debug)]
 pub enum RowValue {
-    /// A form.
+    /// A linear form.
     Linear(Linear),
     /// The first expert of a packet of the same function, by index.
     Packet(u32),
@@ -139,23 +138,23 @@ pub struct Circuit {
     pub atoms: Vec<Atom>,
     /// Facts to declare.
     pub ghosts: Vec<GhostFact>,
-    /// Rows to remember.
+    /// Rows to append to the trace.
     pub rows: Vec<RowOut>,
-    /// Whether predecessors may make step −1.
+    /// Whether the packets before may make step −1.
     pub prefetch: bool,
-    /// Whether forms with a claim are carried before they are used, so that every row that uses
-    /// them is a sum of fields with ranges of their own: longer, and easy to certify.
+    /// Whether linear forms with a claim are carried before they are used, so that every equation that uses
+    /// them is a sum of fields with ranges of their own: such circuits are longer, and easy to certify.
     pub careful: bool,
-    /// Whether a form cannot be a row of any map, so that the circuit is none.
+    /// Whether some linear form cannot be an equation of any map, so that the circuit cannot be used.
     pub inexact: bool,
-    /// Equal units, made at different steps.
+    /// Units by gate and value; equal ones may be made at different steps.
     units: FxHashMap<(Linear, Linear), SmallVec<[AtomId; 1]>>,
     reads: FxHashMap<(Linear, i32), AtomId>,
     lookups: FxHashMap<Linear, AtomId>,
     ports: Vec<[u16; 4]>,
 }
 
-/// How fine the grid of a gate may be for the checker: multiples of 2^-62.
+/// Finest grid of a gate that the checker accepts: multiples of 2^-62.
 const MAX_SCALE: u32 = 62;
 
 const UNIT: usize = 0;
@@ -165,13 +164,13 @@ const ROW: usize = 3;
 const PORT_LIMITS: [u16; 4] = [limits::UNITS, limits::READS, limits::LOOKUPS, limits::ROWS];
 
 impl Circuit {
-    /// An empty circuit.
+    /// Returns an empty circuit.
     pub fn new(prefetch: bool, careful: bool) -> Circuit {
         Circuit { prefetch, careful, ..Circuit::default() }
     }
 
-    /// The circuit when nothing more is added to it, without what only finds equal atoms: those of all packets of a
-    /// function are kept until it is scheduled.
+    /// Returns the circuit for when nothing more is added to it, without what only serves to find equal
+    /// atoms: the circuits of all packets of a function are kept until it is scheduled.
     pub fn finished(mut self) -> Circuit {
         self.atoms.shrink_to_fit();
         self.units = FxHashMap::default();
@@ -186,7 +185,7 @@ impl Circuit {
         self.atoms.len() as AtomId - 1
     }
 
-    /// A field that the packet begins with.
+    /// Returns a field that the packet begins with.
     pub fn entry(&mut self, field: u16, source: EntrySource, range: Range) -> Linear {
         let found =
             self.atoms.iter().position(|a| matches!(a.kind, AtomKind::Entry { field: f, .. } if f == field));
@@ -199,7 +198,8 @@ impl Circuit {
         Linear::atom(atom)
     }
 
-    /// Bounds of `2^scale` times a form, from where its atoms lie, and the scale; nothing if there are none.
+    /// Returns bounds of `2^scale` times a linear form, from the ranges of its atoms, and the scale; `None`
+    /// if there are none.
     fn bounds(&self, form: &Linear) -> Option<(i128, i128, u32)> {
         let mut scale = form.constant.scale()?;
         for (_, c) in &form.terms {
@@ -220,19 +220,19 @@ impl Circuit {
         Some((lo, hi, scale))
     }
 
-    /// Where a form lies, from where its atoms lie.
+    /// Returns the range of a linear form, from the ranges of its atoms.
     pub fn range(&self, form: &Linear) -> Range {
         if let Some(atom) = form.as_atom() {
             return self.atoms[atom as usize].range;
         }
         match self.bounds(form) {
-            // Outwards to integers.
+            // Rounded outwards to integers.
             Some((lo, hi, scale)) if scale < 127 => Range::clamped(lo >> scale, -(-hi >> scale)),
             _ => Range::ALL,
         }
     }
 
-    /// Where `⌊relu(gate)⌋` lies.
+    /// Returns the range of `⌊relu(gate)⌋`.
     pub fn quantized(&self, gate: &Linear) -> Range {
         match self.bounds(gate) {
             Some((lo, hi, scale)) if scale < 127 => Range::clamped(lo.max(0) >> scale, hi.max(0) >> scale),
@@ -240,7 +240,7 @@ impl Circuit {
         }
     }
 
-    /// First t at which all atoms of the form are in y_t.
+    /// Returns the first t such that y_t contains all atoms of the linear form.
     pub fn ready(&self, form: &Linear) -> i32 {
         form.terms.iter().map(|t| self.atoms[t.0 as usize].avail).max().unwrap_or(0).max(0)
     }
@@ -249,7 +249,7 @@ impl Circuit {
         form.terms.iter().all(|t| self.atoms[t.0 as usize].entry_only)
     }
 
-    /// The form that an atom is multiplied out to in the map of t, if it is.
+    /// Returns the linear form that replaces an atom in the map of t, if the atom is multiplied out there.
     fn open(&self, atom: AtomId, t: i32) -> Option<&Linear> {
         match &self.atoms[atom as usize] {
             Atom { kind: AtomKind::Linear(form), avail, .. } if *avail == t || t < 0 => Some(form),
@@ -257,13 +257,13 @@ impl Circuit {
         }
     }
 
-    /// Whether something in the form is multiplied out in the map of t.
+    /// Returns whether something in the linear form is multiplied out in the map of t.
     fn opens(&self, form: &Linear, t: i32) -> bool {
         form.terms.iter().any(|term| self.open(term.0, t).is_some())
     }
 
-    /// The form in terms of what y_t holds: named forms that become available only then are
-    /// multiplied out, older ones are carried.
+    /// Returns the linear form in terms of what y_t holds: named linear forms that become available only in
+    /// y_t are multiplied out, older ones are carried.
     pub fn expand(&self, form: &Linear, t: i32) -> Linear {
         if !self.opens(form, t) {
             return form.clone();
@@ -279,8 +279,8 @@ impl Circuit {
         result
     }
 
-    /// Whether the sum of an expanded form is exact whatever the order (rule 1 of the certificate), and its
-    /// weights are float64s.
+    /// Returns whether the sum of an expanded linear form is exact in any order (rule 1 of the certificate),
+    /// and its weights are float64s.
     pub fn is_exact(&self, form: &Linear) -> bool {
         let Some(mut scale) = form.constant.scale() else { return false };
         for (_, c) in &form.terms {
@@ -297,7 +297,7 @@ impl Circuit {
         for (atom, c) in &form.terms {
             let Some(c) = c.scaled(scale) else { return false };
             let magnitude = self.atoms[*atom as usize].range.magnitude().max(1);
-            // Below 2^126 · 2^63: what saturates is too large whatever its unit.
+            // The product is below 2^126 · 2^63; what saturates is too large whatever its unit.
             sum = sum.saturating_add(c.unsigned_abs().saturating_mul(magnitude.into()));
             largest = largest.max(c.unsigned_abs());
             bits |= c;
@@ -306,7 +306,7 @@ impl Circuit {
         largest < 1 << 62 && sum <= 1 << (53 + unit)
     }
 
-    /// Whether the gate is that of a division by a constant, (x + ½)·fl(1/s), which has its own rule.
+    /// Returns whether the gate is that of a division by a constant, (x + ½)·fl(1/s), which has its own rule.
     fn is_reciprocal(gate: &Linear) -> bool {
         let [(_, w)] = gate.terms[..] else { return false };
         if w.is_power_of_two() || gate.constant + gate.constant != w {
@@ -316,7 +316,8 @@ impl Circuit {
         w.to_f64().is_some_and(|w| w > 0.0 && w < 0.5 && 1.0 / (1.0 / w).round() == w)
     }
 
-    /// First t ≥ `from` at whose map the form can be a row; none if there is no such map, however late.
+    /// Returns the first t ≥ `from` such that the linear form can be an equation of the map of t; `None` if
+    /// there is no such map, however late.
     pub fn place(&self, form: &Linear, from: i32) -> Option<i32> {
         if from < 0 && self.prefetch && self.entry_only(form) {
             let open = self.expand(form, -1);
@@ -327,12 +328,12 @@ impl Circuit {
         let ready = self.ready(form);
         let t = ready.max(from);
         if Self::is_reciprocal(form) {
-            // The rule is about one variable: a named form must have been made.
+            // The rule is about one variable: a named linear form must have been made before.
             let atom = &self.atoms[form.terms[0].0 as usize];
             let made = if matches!(atom.kind, AtomKind::Linear(_)) { atom.avail + 1 } else { t };
             return Some(t.max(made));
         }
-        // Only where its last atom becomes available is something in it multiplied out.
+        // Something in it is multiplied out only where its last atom becomes available.
         if t > ready || !self.opens(form, t) {
             return self.is_exact(form).then_some(t);
         }
@@ -342,23 +343,26 @@ impl Circuit {
         self.is_exact(form).then_some(t + 1)
     }
 
-    /// First t ≥ `from` at whose map the form can be a row. If there is none, that is noted.
+    /// Returns the first t ≥ `from` such that the linear form can be an equation of the map of t. If there is
+    /// none, notes that in [`Circuit::inexact`].
     pub fn placed(&mut self, form: &Linear, from: i32) -> i32 {
         self.place_all(&[form], from)
     }
 
-    /// First t ≥ `from` at whose map all forms can be rows. If there is none, that is noted.
+    /// Returns the first t ≥ `from` such that all linear forms can be equations of the map of t. If there is
+    /// none, notes that, too.
     fn place_all(&mut self, forms: &[&Linear], from: i32) -> i32 {
         let mut t = from;
-        // A form may be exact at one map and not at the next: all have to agree on the same.
+        // A linear form may be exact at one map and not at the next: all linear forms have to agree on one
+        // map.
         let mut agreed = 0;
         for form in forms.iter().cycle() {
-            let place = self.place(form, t).unwrap_or_else(|| {
+            let map = self.place(form, t).unwrap_or_else(|| {
                 self.inexact = true;
                 t.max(self.ready(form))
             });
-            agreed = if place == t { agreed + 1 } else { 1 };
-            t = place;
+            agreed = if map == t { agreed + 1 } else { 1 };
+            t = map;
             if agreed == forms.len() {
                 break;
             }
@@ -366,8 +370,8 @@ impl Circuit {
         t
     }
 
-    /// Takes a port of a kind at the first step from `t` on that has one left and at whose map all forms can be rows, as
-    /// they can at `t`.
+    /// Takes a port of a kind at the first step from `t` on that has one left and whose map can have all
+    /// linear forms as equations, as the map of `t` can. Returns the step and the port.
     fn port(&mut self, kind: usize, forms: &[&Linear], mut t: i32) -> (i32, u16) {
         loop {
             let first = t;
@@ -394,12 +398,12 @@ impl Circuit {
         self.ports[i][kind]
     }
 
-    /// ⌊relu(gate)⌋ · value, as early as possible.
+    /// Returns ⌊relu(gate)⌋ · value, made as early as possible.
     pub fn unit(&mut self, gate: &Linear, value: &Linear) -> Linear {
         self.unit_from(gate, value, -1)
     }
 
-    /// ⌊relu(gate)⌋ · value, its rows not in an earlier map than `from`.
+    /// Returns ⌊relu(gate)⌋ · value, whose equations are not in an earlier map than `from`.
     pub fn unit_from(&mut self, gate: &Linear, value: &Linear, from: i32) -> Linear {
         let n = self.quantized(gate);
         if n.lo == n.hi {
@@ -431,7 +435,7 @@ impl Circuit {
         Linear::atom(atom)
     }
 
-    /// A read of the trace in a map not before `from`; `range` is what its region declares.
+    /// Returns a read of the trace in a map not before `from`; `range` is what its region declares.
     pub fn read(&mut self, query: &Linear, range: Range, from: i32) -> Linear {
         let key = (query.clone(), from);
         if let Some(&atom) = self.reads.get(&key) {
@@ -445,12 +449,12 @@ impl Circuit {
         Linear::atom(atom)
     }
 
-    /// A read of the tables; `range` is that of the entries that the query can name.
+    /// Returns a read of the tables; `range` is that of the entries that the query can name.
     pub fn lookup(&mut self, query: &Linear, range: Range) -> Linear {
         self.lookup_from(query, range, -1)
     }
 
-    /// A read of the tables in a map not before `from`.
+    /// Returns a read of the tables in a map not before `from`.
     pub fn lookup_from(&mut self, query: &Linear, range: Range, from: i32) -> Linear {
         if let Some(&atom) = self.lookups.get(query) {
             return Linear::atom(atom);
@@ -463,10 +467,10 @@ impl Circuit {
         Linear::atom(atom)
     }
 
-    /// A read of the packet's own jump table, whose first key is known only when all of them are. Not
-    /// shared with reads of other tables at the same index.
+    /// Returns a read of the packet's own jump table, whose first key is known only when all jump tables are
+    /// known. It is not shared with reads of other tables at the same index.
     pub fn lookup_jump(&mut self, index: &Linear) -> Linear {
-        // It is exact wherever the table will be.
+        // The query is exact wherever the table will be.
         let last = index.clone().offset(u32::MAX);
         let t = self.place_all(&[index, &last], 0);
         let (t, port) = self.port(LOOKUP, &[index, &last], t);
@@ -474,8 +478,8 @@ impl Circuit {
         Linear::atom(self.atom(Atom { kind, avail: t + 1, range: Range::IDS, entry_only: false }))
     }
 
-    /// Units that a claim relates to each other: all made by one map, which is where the checker sees
-    /// what they have in common.
+    /// Makes units that a claim relates to each other. All are made by one map, which is where the checker
+    /// sees what they have in common.
     pub fn together(&mut self, units: &[(Linear, Linear)], from: i32) -> Vec<Linear> {
         let mut from = from;
         loop {
@@ -491,9 +495,8 @@ impl Circuit {
         }
     }
 
-    /// Units that gate the keys of rows, all made for one map: a masked key that is carried would
-    /// lose the proof of where it is. Returns the units of `keys` and the map, which has ports for
-    /// `rows` rows.
+    /// Makes units that gate the keys of rows, all for one map: a masked key that is carried would lose the
+    /// proof of its range. Returns the units of `keys` and the map, which has ports for `rows` rows.
     pub fn masked(&mut self, gate: &Linear, keys: &[Linear], rows: u16, from: i32) -> (Vec<Linear>, i32) {
         let mut t = from.max(0);
         loop {
@@ -511,7 +514,7 @@ impl Circuit {
         }
     }
 
-    /// Appends a row in the first map from `from` on that can. Returns which.
+    /// Appends a row in the first map from `from` on that can append it. Returns that map.
     pub fn row(&mut self, key: &Linear, value: RowValue, from: i32) -> i32 {
         let t = {
             let mut forms: SmallVec<[&Linear; 2]> = SmallVec::from_slice(&[key]);
@@ -525,8 +528,8 @@ impl Circuit {
         t
     }
 
-    /// Names a form of several terms, so that it is carried as one value. `claim` is where it lies
-    /// if that is narrower than its terms say; a ghost then tells the checker.
+    /// Names a linear form of several terms, so that it is carried as one value. `claim` is the range of the
+    /// linear form if that is narrower than its terms say; a ghost then tells the checker.
     pub fn linear(&mut self, form: Linear, claim: Option<Range>) -> Linear {
         if form.terms.is_empty() || form.as_atom().is_some() {
             return form;
@@ -552,9 +555,10 @@ impl Circuit {
         Linear::atom(atom)
     }
 
-    /// Whether a form of one term is not much smaller than its term and its constant: what is made of it is exact
-    /// as long as numbers of its own size are. Where it is not, as in x − 1000 for an x in 1000 … 1001, it is to be
-    /// named, and then is one number of that size.
+    /// Returns whether a linear form of one term is not much smaller than its term and its constant: what is
+    /// made of the linear form is then exact as long as numbers of its own size are. A linear form that is
+    /// much smaller, as x − 1000 is for an x in 1000 … 1001, is to be named, and then is one number of that
+    /// size.
     fn is_tight(&self, form: &Linear) -> bool {
         let [(atom, c)] = form.terms[..] else { return false };
         let x = self.atoms[atom as usize].range;
@@ -568,14 +572,14 @@ impl Circuit {
         parts <= 4 * u128::from(self.range(form).magnitude().max(1))
     }
 
-    /// Names a form whose range follows from ghosts that are declared already.
+    /// Names a linear form whose range follows from ghosts that are already declared.
     pub fn asserted(&mut self, form: Linear, range: Range) -> Linear {
         let range = range.meet(self.range(&form));
         let avail = self.placed(&form, 0);
         Linear::atom(self.atom(Atom { kind: AtomKind::Linear(form), avail, range, entry_only: false }))
     }
 
-    /// Names a form even if it is short, for rules that need a single variable.
+    /// Names a linear form even if it is short, for rules that need a single variable.
     pub fn named(&mut self, form: Linear) -> Linear {
         if form.as_atom().is_some() || form.terms.is_empty() {
             return form;
@@ -586,7 +590,8 @@ impl Circuit {
         Linear::atom(self.atom(Atom { kind: AtomKind::Linear(form), avail, range, entry_only }))
     }
 
-    /// Quantized gate and value of a unit's z, for what a checker is told of them.
+    /// Returns the atom of a unit and the first t such that y_t contains it, for what the checker is told of
+    /// the unit's gate and value; `None` if the linear form is not a unit.
     pub fn unit_avail(&self, unit: &Linear) -> Option<(AtomId, i32)> {
         let atom = unit.as_atom()?;
         matches!(self.atoms[atom as usize].kind, AtomKind::Unit { .. })

@@ -27,7 +27,7 @@ impl Display for Range {
 }
 
 impl Display for Linear {
-    /// As `2^-32·a3 - a1 + 7`.
+    /// Writes the linear form, for example as `2^-32·a3 - a1 + 7`.
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         let terms = self.terms.iter().map(|(atom, c)| (*c, Some(format!("a{atom}"))));
         let constant = (self.constant != Exact::ZERO).then_some((self.constant, None));
@@ -93,14 +93,14 @@ impl Display for Circuit {
     }
 }
 
-/// A destination of a packet's code, as text.
+/// A destination of a packet, as text.
 struct To<'a>(&'a PacketCircuit, Dest);
 
 impl Display for To<'_> {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        let To(code, dest) = self;
+        let To(packet, dest) = self;
         match dest {
-            Dest::Jump(jump) => write!(f, "packet {}", code.jumps[*jump as usize].packet),
+            Dest::Jump(jump) => write!(f, "packet {}", packet.jumps[*jump as usize].packet),
             Dest::Function(func) => write!(f, "{func}"),
             Dest::Trap(trap, offset) => write!(f, "trap {} at {}", snake(&format!("{trap:?}")), Hex(*offset)),
             Dest::Resolver => f.write_str("resolver"),

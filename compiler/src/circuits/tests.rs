@@ -1,10 +1,11 @@
-//! What forms promise: bounds that hold, sums that are exact where it is said, and a later map or none where they are not.
+//! What linear forms promise: bounds that hold, sums that are exact where that is claimed, and a later map,
+//! or none, where they are not.
 
 use super::linear::pow2;
 use super::*;
 use crate::random::Random;
 
-/// A circuit with entry fields that lie in these ranges.
+/// Returns a circuit with entry fields in these ranges, and the fields.
 fn fields(ranges: &[Range]) -> (Circuit, Vec<Linear>) {
     let mut circuit = Circuit::new(false, false);
     let field = |(i, range): (usize, &Range)| circuit.entry(i as u16, EntrySource::Fixed, *range);
@@ -12,7 +13,7 @@ fn fields(ranges: &[Range]) -> (Circuit, Vec<Linear>) {
     (circuit, forms)
 }
 
-/// A number of either sign near a power of two below 2^`bits`.
+/// Returns a number of either sign near a power of two below 2^`bits`.
 fn near_power(random: &mut Random, bits: usize) -> i64 {
     let near = (1i64 << random.below(bits)) + random.below(3) as i64 - 1;
     if random.below(2) == 0 { near } else { -near }
@@ -83,7 +84,7 @@ fn bounds_are_rounded_outwards() {
     let eighths = fields[0].times(pow2(-3));
     assert_eq!(circuit.range(&eighths), Range::new(-2, 2));
     assert_eq!(circuit.quantized(&eighths), Range::new(0, 1));
-    // ⌊(x + 2^32)/2^32⌋ is 1 from 0 on, however close below it is.
+    // ⌊(x + 2^32)/2^32⌋ is 1 from x = 0 on, and 0 for any x below, however close.
     assert_eq!(circuit.quantized(&fields[0].times(pow2(-32)).offset(1)), Range::new(0, 1));
     assert_eq!(circuit.range(&fields[0].times(i64::MAX)), Range::ALL);
     assert_eq!(circuit.range(&fields[0].times(pow2(62) * pow2(1))), Range::ALL);
@@ -101,12 +102,12 @@ fn a_sum_is_exact_up_to_2_to_the_53() {
     assert!(
         !circuit.is_exact(&Linear::constant(pow2(62))) && !circuit.is_exact(&Linear::constant(Exact::LOST))
     );
-    // A weight is one, whatever it multiplies.
+    // A weight must be a float64, whatever it multiplies.
     assert!(!circuit.is_exact(&fields[1].times((1i64 << 54) + 1)));
     assert!(!circuit.is_exact(&fields[1].times(pow2(-63))) && circuit.is_exact(&fields[1].times(pow2(-62))));
 }
 
-/// `((a − b) << 24) + c`: its lowest byte, moved, and what is added to it.
+/// Returns `((a − b) << 24) + c` without `c`: the lowest byte of the difference, shifted.
 fn shifted_difference(circuit: &mut Circuit, a: &Linear, b: &Linear) -> Linear {
     let difference = a.plus(-1, b).offset(pow2(32));
     let above = circuit.unit(&difference.times(pow2(-8)), &Linear::constant(1));
@@ -124,7 +125,8 @@ fn a_sum_that_would_round_waits_for_a_field() {
             let ready = circuit.ready(&moved);
             let exact = moved.clone().offset(pow2(24));
             assert_eq!((circuit.place(&moved, 0), circuit.place(&exact, 0)), (Some(ready), Some(ready)));
-            // 2^56 + c has more than 53 bits unless c is a multiple of 2^4: then the byte is a field first.
+            // 2^56 + c has more than 53 bits unless c is a multiple of 2^4: the byte then becomes a field
+            // first.
             let fits = (circuit.expand(&sum, ready)).constant.to_f64().is_some();
             assert_eq!(fits, ((1i64 << k) + near) % 16 == 0);
             let place = circuit.place(&sum, 0).expect("the byte and a constant are small");
@@ -170,7 +172,7 @@ fn forms_much_smaller_than_their_parts_are_named() {
     let near = circuit.linear(fields[0].clone().offset(-(1i64 << 31)), None);
     assert!(near.as_atom().is_some(), "{near:?}");
     assert_eq!(circuit.range(&near), Range::new(0, 14));
-    // 2^31 times it and 3 is then a sum of small numbers.
+    // 2^31 times that linear form, plus 3, is then a sum of small numbers.
     let sum = near.times(pow2(31)).offset(3);
     assert!(circuit.is_exact(&sum) && !circuit.is_exact(&circuit.expand(&sum, 0)));
     assert_eq!(circuit.place(&sum, 0), Some(1));

@@ -1,7 +1,7 @@
-//! Words of the program as forms, and the circuits of all operations without side effects.
+//! Words of the program as linear forms, and the circuits of all operations without side effects.
 //!
-//! A word is a form that is congruent to it modulo 2^32, with the range in which the form lies:
-//! additions and the like do not wrap. Where more is needed, a *view* of the word is made and kept:
+//! A word is represented by a linear form that is congruent to it modulo 2^32, and by the range of the linear
+//! form: additions and the like do not wrap. Where more is needed, a *view* of the word is made and kept:
 //! canonical in [0, 2^32), signed in [−2^31, 2^31), its bytes, or, for a comparison, a gate.
 
 use super::linear::{Exact, Linear, Range, pow2};
@@ -10,11 +10,11 @@ use crate::ir::{BinaryOp, UnaryOp};
 use smallvec::SmallVec;
 
 const TWO32: i64 = 1 << 32;
-/// Forms beyond this are wrapped before anything else is done with them.
+/// Linear forms of larger magnitude are wrapped before anything else is done with them.
 const LOOSE: u64 = 1 << 45;
 const SIGNED: Range = Range::new(i32::MIN as i64, i32::MAX as i64);
 
-/// What makes a number not below −`x` not negative, and is 0 modulo 2^32.
+/// Returns the smallest multiple of 2^32 that makes every number from −`x` on non-negative.
 fn turns(x: i64) -> u64 {
     (x.max(0) as u64).div_ceil(1 << 32) << 32
 }
@@ -31,7 +31,7 @@ struct Segment {
     to: u8,
 }
 
-/// Whether no bit of one is where a bit of the other is.
+/// Returns whether no bit of one list is where a bit of the other is.
 fn apart(x: &[Segment], y: &[Segment]) -> bool {
     x.iter().all(|s| y.iter().all(|t| s.to + s.len <= t.to || t.to + t.len <= s.to))
 }
@@ -39,7 +39,7 @@ fn apart(x: &[Segment], y: &[Segment]) -> bool {
 /// A bit ⌊relu(gate)⌋, or its complement.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    /// Below 2.
+    /// A linear form that is below 2.
     pub form: Linear,
     /// Whether the bit is 0 where the gate is 1.
     pub negated: bool,
@@ -51,10 +51,10 @@ struct Word {
     canonical: Option<Linear>,
     signed: Option<Linear>,
     bytes: [Option<Linear>; 4],
-    /// Made of pieces of other words, by shifts, rotations and masks by constants.
+    /// Pieces of other words that it is made of, by shifts, rotations and masks by constants.
     segments: Option<SmallVec<[Segment; 4]>>,
     gate: Option<Gate>,
-    /// A word whose form has not been needed yet; made from `segments`.
+    /// Whether the linear form has not been needed yet; it is then made from `segments` or `gate`.
     lazy: bool,
 }
 
@@ -63,7 +63,7 @@ struct Word {
 pub struct Tables {
     /// `and`, `or`, `xor` of bytes a and b at 256·a + b.
     pub bitwise: [u32; 3],
-    /// For shl, shr_u, shr_s, rotl: for byte j of the word and shift n: 8192·j + 256·n + byte.
+    /// shl, shr_u, shr_s, rotl of byte j of the word, by n: at 8192·j + 256·n + byte.
     pub shifts: [u32; 4],
     /// clz, ctz, popcnt of a byte; 8 for the zero byte's clz and ctz.
     pub counts: [u32; 3],
@@ -72,14 +72,14 @@ pub struct Tables {
 /// The words of a packet.
 #[derive(Debug)]
 pub struct Words<'a> {
-    /// What they are made of.
+    /// The circuit that they are made in.
     pub circuit: Circuit,
     tables: &'a Tables,
     words: Vec<Word>,
 }
 
 impl<'a> Words<'a> {
-    /// No words yet.
+    /// Starts with no words.
     pub fn new(circuit: Circuit, tables: &'a Tables) -> Self {
         Words { circuit, tables, words: Vec::new() }
     }
@@ -89,13 +89,13 @@ impl<'a> Words<'a> {
         self.words.len() as WordId - 1
     }
 
-    /// A word that a form is congruent to.
+    /// Makes a word of a linear form that is congruent to it.
     pub fn word_of(&mut self, form: Linear) -> WordId {
         let form = self.circuit.linear(form, None);
         self.push(Word { form, ..Word::default() })
     }
 
-    /// A word from its bytes, lowest first, each in [0, 255].
+    /// Makes a word of its bytes, lowest first, each in [0, 255].
     pub fn word_of_bytes(&mut self, bytes: &[Linear]) -> WordId {
         let mut form = Linear::default();
         let mut word = Word::default();
@@ -117,7 +117,7 @@ impl<'a> Words<'a> {
         self.push(Word { gate: Some(Gate { form, negated }), lazy: true, ..Word::default() })
     }
 
-    /// The bit of a gate that is always the same.
+    /// Returns the bit of a gate if it is always the same.
     pub fn constant_gate(&self, gate: &Linear) -> Option<bool> {
         let range = self.circuit.quantized(gate);
         if range.hi < 1 {
@@ -133,12 +133,12 @@ impl<'a> Words<'a> {
         self.push(Word { segments: Some(segments), lazy: true, ..Word::default() })
     }
 
-    /// A constant.
+    /// Makes a constant word.
     pub fn constant(&mut self, value: u32) -> WordId {
         self.word_of(Linear::constant(value))
     }
 
-    /// The constant that a word is, if it is one.
+    /// Returns the constant that a word is, if it is one.
     pub fn as_constant(&self, word: WordId) -> Option<u32> {
         let w = &self.words[word as usize];
         if w.lazy {
@@ -147,7 +147,7 @@ impl<'a> Words<'a> {
         w.form.as_constant()?.as_integer().map(|c| c.rem_euclid(TWO32) as u32)
     }
 
-    /// A form congruent to the word.
+    /// Returns a linear form congruent to the word.
     pub fn form(&mut self, word: WordId) -> Linear {
         let w = &self.words[word as usize];
         if !w.lazy {
@@ -161,7 +161,8 @@ impl<'a> Words<'a> {
             };
             let mut form = sum(&pieces);
             if !self.circuit.is_exact(&form) && self.circuit.place(&form, 0).is_none() {
-                // A piece may be much smaller than what it is the difference of: x + 2^32 for an x near −2^32.
+                // A piece may be much smaller than the numbers whose difference it is, as x + 2^32 is for an
+                // x near −2^32.
                 for (_, piece) in &mut pieces {
                     *piece = self.circuit.named(std::mem::take(piece));
                 }
@@ -179,13 +180,13 @@ impl<'a> Words<'a> {
         form
     }
 
-    /// Where [`Words::form`] lies.
+    /// Returns the range of [`Words::form`].
     pub fn range(&mut self, word: WordId) -> Range {
         let form = self.form(word);
         self.circuit.range(&form)
     }
 
-    /// The word itself: a form in [0, 2^32).
+    /// Returns the word itself: a linear form in [0, 2^32).
     pub fn canonical(&mut self, word: WordId) -> Linear {
         if let Some(form) = &self.words[word as usize].canonical {
             return form.clone();
@@ -196,7 +197,7 @@ impl<'a> Words<'a> {
         canonical
     }
 
-    /// The word as a signed number: a form in [−2^31, 2^31).
+    /// Returns the word as a signed number: a linear form in [−2^31, 2^31).
     pub fn signed(&mut self, word: WordId) -> Linear {
         if let Some(form) = &self.words[word as usize].signed {
             return form.clone();
@@ -212,7 +213,7 @@ impl<'a> Words<'a> {
         signed
     }
 
-    /// The number congruent to the form in [lo, lo + 2^32).
+    /// Returns the number in [lo, lo + 2^32) that is congruent to the linear form.
     fn wrap(&mut self, form: Linear, lo: i64) -> Linear {
         let range = self.circuit.range(&form);
         if range.lo >= lo && range.hi < lo + TWO32 {
@@ -224,7 +225,7 @@ impl<'a> Words<'a> {
         self.circuit.linear(wrapped, Some(Range::new(lo, lo + TWO32 - 1)))
     }
 
-    /// A form congruent to the word that is not negative, for taking bits from.
+    /// Returns a linear form that is congruent to the word and not negative, for taking bits from it.
     fn raised(&mut self, word: WordId) -> Linear {
         if let Some(form) = &self.words[word as usize].canonical {
             return form.clone();
@@ -234,13 +235,14 @@ impl<'a> Words<'a> {
         if range.lo >= 0 { form } else { form.offset(turns(range.lo.saturating_neg())) }
     }
 
-    /// The form if it is not too large to do more arithmetic with, otherwise the canonical one.
+    /// Returns the linear form if it is not too large to do more arithmetic with, otherwise the canonical
+    /// one.
     fn loose(&mut self, word: WordId) -> Linear {
         let form = self.form(word);
         if self.circuit.range(&form).magnitude() <= LOOSE { form } else { self.canonical(word) }
     }
 
-    /// Bits `from … from + len` as a number.
+    /// Returns bits `from … from + len` as a number.
     pub fn bits(&mut self, word: WordId, from: u8, len: u8) -> Linear {
         if let (8, 0, Some(Some(byte))) =
             (len, from % 8, self.words[word as usize].bytes.get(from as usize / 8))
@@ -279,14 +281,14 @@ impl<'a> Words<'a> {
         self.circuit.linear(form, Some(Range::new(0, (1 << len) - 1)))
     }
 
-    /// Byte `j` of the word.
+    /// Returns byte `j` of the word.
     pub fn byte(&mut self, word: WordId, j: usize) -> Linear {
         let byte = self.bits(word, 8 * j as u8, 8);
         self.words[word as usize].bytes[j] = Some(byte.clone());
         byte
     }
 
-    /// Where the word lies as far as its form says.
+    /// Returns the range of the word, as far as its linear form tells.
     fn word_range(&mut self, word: WordId) -> Range {
         if self.words[word as usize].gate.is_some() {
             return Range::BIT;
@@ -317,7 +319,7 @@ impl<'a> Words<'a> {
         if len == 0 { SmallVec::new() } else { SmallVec::from_slice(&[all]) }
     }
 
-    /// The word shifted left by `by` (right if negative), bits outside dropped.
+    /// Returns the word shifted left by `by` (right if negative); bits outside are dropped.
     fn shifted(&mut self, word: WordId, by: i32) -> SmallVec<[Segment; 4]> {
         let mut out = SmallVec::new();
         for s in self.segments(word) {
@@ -336,7 +338,7 @@ impl<'a> Words<'a> {
         out
     }
 
-    /// The bits of the word where `mask` is 1.
+    /// Returns the bits of the word where `mask` is 1.
     fn masked(&mut self, word: WordId, mask: u32) -> SmallVec<[Segment; 4]> {
         let mut out = SmallVec::new();
         for s in self.segments(word) {
@@ -357,7 +359,7 @@ impl<'a> Words<'a> {
         out
     }
 
-    /// The bit `word != 0`, as something that can gate.
+    /// Returns the bit `word != 0` as a gate.
     pub fn truth(&mut self, word: WordId) -> Gate {
         if let Some(gate) = &self.words[word as usize].gate {
             return gate.clone();
@@ -371,7 +373,7 @@ impl<'a> Words<'a> {
         Gate { form: gate.form, negated: !gate.negated }
     }
 
-    /// The bit of a gate, as a form.
+    /// Returns the bit of a gate as a linear form.
     pub fn bit(&mut self, gate: &Gate) -> Linear {
         let unit = self.circuit.unit(&gate.form, &Linear::constant(1));
         if gate.negated { Linear::constant(1).plus(-1, &unit) } else { unit }
@@ -417,7 +419,7 @@ impl<'a> Words<'a> {
         self.word_of_gate(difference.times(pow2(-32)).offset(1), negated)
     }
 
-    /// `condition != 0 ? a : b`.
+    /// Returns `condition != 0 ? a : b`.
     pub fn select(&mut self, condition: WordId, a: WordId, b: WordId) -> WordId {
         let gate = self.truth(condition);
         if let Some(bit) = self.constant_gate(&gate.form) {
@@ -431,7 +433,7 @@ impl<'a> Words<'a> {
         self.word_of(form)
     }
 
-    /// The circuit of an operation on one word.
+    /// Makes the circuit of an operation on one word.
     pub fn unary(&mut self, op: UnaryOp, a: WordId) -> WordId {
         match op {
             UnaryOp::Eqz => {
@@ -463,8 +465,8 @@ impl<'a> Words<'a> {
         self.circuit.lookup(&byte.offset(self.tables.counts[table]), Range::new(0, 8))
     }
 
-    /// Counts zeros byte by byte: the next byte counts only if all before it were 0, that is, if
-    /// their counts add up to 8 each.
+    /// Counts zeros byte by byte: a byte counts only if all bytes before it were 0, that is, if their counts
+    /// add up to 8 each.
     fn leading(&mut self, table: usize, a: WordId, order: [usize; 4]) -> WordId {
         let mut before = self.count(table, a, order[0]);
         let mut sum = before.clone();
@@ -477,7 +479,7 @@ impl<'a> Words<'a> {
         self.word_of(sum)
     }
 
-    /// Sign extension of the lowest `bits` bits.
+    /// Extends the sign of the lowest `bits` bits.
     pub fn extend(&mut self, a: WordId, bits: i32) -> WordId {
         let half = 1i64 << (bits - 1);
         let form = self.form(a);
@@ -491,12 +493,12 @@ impl<'a> Words<'a> {
         self.word_of(form)
     }
 
-    /// The circuit of an operation on two words.
+    /// Makes the circuit of an operation on two words.
     pub fn binary(&mut self, op: BinaryOp, a: WordId, b: WordId) -> WordId {
         use BinaryOp::*;
         match op {
             Add => {
-                // Bits that do not meet stay fields of the words they come from.
+                // Bits that do not overlap stay segments of the words that they come from.
                 if let (Some(x), Some(y)) =
                     (&self.words[a as usize].segments, &self.words[b as usize].segments)
                     && apart(x, y)
@@ -547,7 +549,7 @@ impl<'a> Words<'a> {
         }
         let (ra, rb) = (self.word_range(a), self.word_range(b));
         if i128::from(ra.hi) * i128::from(rb.hi) <= 1 << 50 {
-            // The factor that gates has to be positive; both are.
+            // The factor that is the gate must not be negative; neither factor is.
             let (x, y) = (self.canonical(a), self.canonical(b));
             let (x, y) = if ra.hi <= rb.hi { (x, y) } else { (y, x) };
             let product = self.circuit.unit(&x, &y);
@@ -716,8 +718,8 @@ impl<'a> Words<'a> {
         if segments.is_empty() { self.constant(0) } else { self.word_of_segments(segments) }
     }
 
-    /// Shifts by a variable: a table for each byte of the word, entry 256·n + byte; bits of
-    /// different bytes do not meet, so the results add up.
+    /// Shifts by a variable amount n: a table for each byte of the word, with entry 256·n + byte. Bits of
+    /// different bytes do not overlap, so the results add up.
     fn shift(&mut self, op: BinaryOp, a: WordId, b: WordId) -> WordId {
         if op == BinaryOp::Rotr {
             let form = self.loose(b).times(-1);
@@ -768,7 +770,7 @@ impl<'a> Words<'a> {
             };
         }
         let x = self.canonical(a);
-        // What only the circuits know to be constant has no gate.
+        // A number that only the circuits know to be constant has no gate.
         if let Some(x) = x.as_constant().and_then(Exact::as_integer) {
             let x = x.rem_euclid(TWO32) as u32;
             return self.constant(if remainder { x % s } else { x / s });
@@ -785,8 +787,8 @@ impl<'a> Words<'a> {
         self.word_of(rest)
     }
 
-    /// Quotient and remainder, two bits a step: of the divisor's multiples 1, 2 and 3 those that fit
-    /// are taken away, by comparisons that gate the divisor itself. A divisor of 0 counts as 1, so
+    /// Returns quotient and remainder, made two bits per step: of the divisor's multiples 1, 2 and 3, those
+    /// that fit are taken away, by comparisons that gate the divisor itself. A divisor of 0 counts as 1, so
     /// that the circuit stays in range when the trap before it decides.
     fn long_division(&mut self, a: WordId, b: WordId) -> [Linear; 2] {
         let one = Linear::constant(1);

@@ -1,8 +1,8 @@
-//! Float arithmetic by the machine's own, NaNs made canonical.
+//! Float arithmetic by the machine's own, with NaNs made canonical.
 
 use crate::ir::{FloatOp, Type};
 
-/// An operation on bit patterns of type `ty`.
+/// Evaluates an operation on bit patterns of type `ty`.
 pub(crate) fn evaluate(op: FloatOp, ty: Type, args: &[u64]) -> u64 {
     if let FloatOp::FromInt { signed, to } = op {
         let bits = args[0];

@@ -1,4 +1,4 @@
-//! The reference evaluator of the IR, typed or of words: what the phases are compared by.
+//! The reference evaluator of the IR, typed or of words, by which the phases are compared.
 //!
 //! It does what the IR's documentation says, one instruction after the other, and keeps its own
 //! stack of activations, so that deep recursion of a program is a trap and not a crash.
@@ -29,7 +29,7 @@ pub struct Machine<'a> {
     stdout: Vec<u8>,
     /// Instructions and terminators that may still be evaluated.
     pub fuel: u64,
-    /// Most calls that may be open.
+    /// Maximum number of calls that may be open.
     max_depth: usize,
 }
 
@@ -62,11 +62,12 @@ impl<'a> Machine<'a> {
         Self::with_fuel(module, u64::MAX)
     }
 
-    /// The same with a limit of instructions, here and in all calls together.
+    /// Does the same with a limit on the number of instructions, for the start function and all calls
+    /// together.
     ///
     /// # Errors
     ///
-    /// If the start function traps or the limit does not do.
+    /// If the start function traps or the limit is too low.
     pub fn with_fuel(module: &'a Module, fuel: u64) -> Result<Self, Failure> {
         let mut cells = SecondaryMap::new();
         for (cell, data) in &module.cells {
@@ -116,7 +117,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Bytes written to standard output.
+    /// Returns the bytes written to standard output.
     pub fn stdout(&self) -> &[u8] {
         let length = self.module.stdout_length.map_or(0, |cell| self.cells[cell]);
         &self.stdout[..length as usize]
@@ -284,7 +285,7 @@ impl<'a> Machine<'a> {
                 if grows && bytes_of.len() < end {
                     bytes_of.resize(end, 0);
                 }
-                // A store is behind a bounds check; one that is not is an error of the compiler.
+                // A store comes after a bounds check; one that does not is an error of the compiler.
                 bytes_of[address..end].copy_from_slice(&args[1].to_le_bytes()[..*bytes as usize]);
                 return Ok(None);
             }
@@ -356,7 +357,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// A cell of a space of words; 0 where there is none.
+    /// Returns a cell of a space of words; 0 where there is none.
     fn word(&self, space: Space, address: u64) -> u64 {
         let words = match space {
             Space::Table(table) => &self.tables[table],
@@ -365,7 +366,8 @@ impl<'a> Machine<'a> {
         u64::from(*words.get(address as usize).unwrap_or(&0))
     }
 
-    /// Writes a word of a table. That the table is as large was checked before, and its size may have grown.
+    /// Writes a word of a table. It was checked before that the table is large enough, and its size may have
+    /// grown.
     fn set_word(&mut self, space: Space, address: u64, value: u64) {
         let Space::Table(table) = space else { unreachable!("only tables are written") };
         let words = &mut self.tables[table];
@@ -417,7 +419,7 @@ fn truncate(ty: Type, value: u64) -> u64 {
     }
 }
 
-/// A unary operation on a value of type `ty`.
+/// Evaluates a unary operation on a value of type `ty`.
 pub(crate) fn unary(op: UnaryOp, ty: Type, a: u64) -> u64 {
     let word = ty == Type::I32;
     let value = match op {
@@ -433,7 +435,7 @@ pub(crate) fn unary(op: UnaryOp, ty: Type, a: u64) -> u64 {
     truncate(ty, value)
 }
 
-/// A binary operation on values of type `ty`.
+/// Evaluates a binary operation on values of type `ty`.
 pub(crate) fn binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> u64 {
     use BinaryOp::*;
     if ty == Type::I64 {

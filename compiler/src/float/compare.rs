@@ -1,4 +1,4 @@
-//! Comparisons, minimum and maximum, and the checks of conversions: short enough to stand in place.
+//! Comparisons, minimum and maximum, and the checks of conversions: short enough to be emitted in place.
 
 use wasm2onnx_runtime::TrapCode;
 
@@ -10,9 +10,9 @@ use BinaryOp::*;
 /// Comparisons of floats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compare {
-    /// Equal; zeros are.
+    /// Equal; zeros of either sign are.
     Eq,
-    /// Not equal, or one of them a NaN.
+    /// Not equal, or one of them is a NaN.
     Ne,
     /// The first is less.
     Lt,
@@ -25,7 +25,7 @@ pub enum Compare {
 }
 
 impl Emit<'_, '_> {
-    /// A comparison: 0 or 1.
+    /// Emits a comparison: 0 or 1.
     pub fn compare(&mut self, compare: Compare, a: Value, b: Value) -> Value {
         match compare {
             Compare::Gt => return self.compare(Compare::Lt, b, a),
@@ -59,14 +59,14 @@ impl Emit<'_, '_> {
         self.and(ordered, holds)
     }
 
-    /// Whether neither is a NaN.
+    /// Emits whether neither is a NaN.
     fn ordered(&mut self, x: Value, y: Value) -> Value {
         let infinity = self.constant(self.format.infinity());
         let (x, y) = (self.op(GeU, infinity, x), self.op(GeU, infinity, y));
         self.and(x, y)
     }
 
-    /// Whether the first is less, −0 less than 0.
+    /// Emits whether the first is less; −0 is less than 0.
     fn less(&mut self, [sx, sy]: [Value; 2], x: Value, y: Value) -> Value {
         let (less, greater) = (self.op(LtU, x, y), self.op(LtU, y, x));
         let (no, yes) = (self.word(0), self.word(1));
@@ -75,7 +75,7 @@ impl Emit<'_, '_> {
         self.select(sx, if_negative, if_positive)
     }
 
-    /// The lesser (or the greater) of two floats.
+    /// Emits the lesser (or the greater) of two floats.
     pub fn extremum(&mut self, greatest: bool, a: Value, b: Value) -> Value {
         let (x, y) = (self.parts(a), self.parts(b));
         let ordered = self.ordered(x.magnitude, y.magnitude);
@@ -85,7 +85,7 @@ impl Emit<'_, '_> {
         self.select(ordered, chosen, nan)
     }
 
-    /// The traps of a conversion to an integer.
+    /// Emits the traps of a conversion to an integer.
     pub fn check_to_int(&mut self, signed: bool, to: Type, a: Value) {
         let x = self.parts(a);
         let nan = self.is_nan(x.magnitude);
@@ -94,7 +94,7 @@ impl Emit<'_, '_> {
         self.b.trap_if(TrapCode::IntegerOverflow, outside);
     }
 
-    /// Whether the integer part is none of the type's. Of a NaN it is.
+    /// Emits whether the integer part is outside the type, as that of a NaN is.
     pub(super) fn outside(&mut self, signed: bool, to: Type, sign: Value, magnitude: Value) -> Value {
         let [positive, negative] = limits(self.format, signed, to);
         let limit = self.either(sign, negative, positive);
@@ -102,7 +102,8 @@ impl Emit<'_, '_> {
     }
 }
 
-/// Least magnitudes of floats, positive and negative, whose integer part is too large for a type.
+/// Returns the least magnitudes of a positive and of a negative float whose integer parts are too large for a
+/// type.
 fn limits(format: Format, signed: bool, to: Type) -> [u64; 2] {
     let bits = width(to);
     if !signed {

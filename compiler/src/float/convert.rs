@@ -8,12 +8,13 @@ use BinaryOp::*;
 use Type::{I32, I64};
 
 impl Emit<'_, '_> {
-    /// The routine of `ceil`, `floor`, `trunc` or `nearest`.
+    /// Emits the routine of `ceil`, `floor`, `trunc` or `nearest`.
     pub(super) fn integral(&mut self, op: FloatOp, a: Value) {
         let format = self.format;
         let (ty, one) = (format.ty, format.power(0));
         let parts = self.parts(a);
-        // Bits of the integer part: all above the last `amount`, at least 1 and at most the fraction.
+        // The integer part is made of all bits above the last `amount`, which is at least 1 and at most the
+        // length of the fraction.
         let amount = self.word(format.bias() + format.fraction);
         let amount = self.op(Sub, amount, parts.exponent);
         let amount = self.widen(amount, ty);
@@ -22,7 +23,7 @@ impl Emit<'_, '_> {
         let outside = self.op(Sub, all, integer);
         let zero = self.constant(0);
         let none = self.not(parts.magnitude);
-        // What is added before the rest is cut off, and the magnitude of what is below 1.
+        // What is added before the rest is cut off, and the resulting magnitude of a number below 1.
         let (added, small) = match op {
             FloatOp::Trunc => (zero, zero),
             FloatOp::Ceil | FloatOp::Floor => {
@@ -57,7 +58,7 @@ impl Emit<'_, '_> {
         self.return_value(result);
     }
 
-    /// The routine of the conversion from an integer to the format.
+    /// Emits the routine of the conversion from an integer to the format.
     pub(super) fn convert_int(&mut self, signed: bool, a: Value) {
         let (from, to) = (self.type_of(a), self.format);
         let zero = self.b.constant(from, 0);
@@ -97,7 +98,7 @@ impl Emit<'_, '_> {
         self.return_value(result);
     }
 
-    /// The routine of the conversion to an integer: the nearest of the type, and 0 of a NaN.
+    /// Emits the routine of the conversion to an integer: to the nearest one of the type, and to 0 for a NaN.
     pub(super) fn convert_to_int(&mut self, signed: bool, to: Type, a: Value) {
         let parts = self.parts(a);
         let integer = self.integer_part(signed, to, a);
@@ -113,7 +114,8 @@ impl Emit<'_, '_> {
         self.return_value(integer);
     }
 
-    /// The integer part of a number that has one of the type; of others anything.
+    /// Emits the integer part of a number whose integer part is in the type; for other numbers, the result
+    /// may be anything.
     pub fn integer_part(&mut self, signed: bool, to: Type, a: Value) -> Value {
         let from = self.format;
         let parts = self.parts(a);
@@ -141,7 +143,7 @@ impl Emit<'_, '_> {
         self.select(parts.sign, negated, integer)
     }
 
-    /// The routine from f32 to f64.
+    /// Emits the routine of the conversion from f32 to f64.
     pub(super) fn promote(&mut self, a: Value) {
         let (from, to) = (Format::F32, Format::F64);
         let parts = self.parts(a);
@@ -179,7 +181,7 @@ impl Emit<'_, '_> {
         self.return_value(result);
     }
 
-    /// The routine from f64 to f32. What is subnormal in f64 is far below all of f32.
+    /// Emits the routine of the conversion from f64 to f32. What is subnormal in f64 is far below all of f32.
     pub(super) fn demote(&mut self, a: Value) {
         let (from, to) = (Format::F64, Format::F32);
         let parts = self.parts(a);

@@ -10,20 +10,21 @@ use BinaryOp::*;
 use Type::{I32, I64};
 
 impl Emit<'_, '_> {
-    /// The routine of `a / b`.
+    /// Emits the routine of `a / b`.
     pub(super) fn div(&mut self, a: Value, b: Value) {
         self.of_factors(true, a, b, Emit::quotient);
     }
 
-    /// Significands a and b, both with the leading 1 in the highest bit, so that a / b is between 1/2 and 2.
+    /// Emits the quotient of significands a and b, both with the leading 1 in the highest bit, so that a / b
+    /// is between 1/2 and 2.
     fn quotient(&mut self, factors: Factors) -> (Exact, Value) {
         let Factors { sign, significands: [a, b], exponents: [ea, eb] } = factors;
         let b_high = self.high(b);
         let x = self.reciprocal(b_high);
-        // A quarter of a byte less: remainders of up to 7 times b have room.
+        // Four bits less: remainders of up to 7 times b have room.
         let (a_small, b_small) = (self.with(ShrU, a, 4), self.with(ShrU, b, 4));
         let (quotient, rest, places) = match self.format.ty {
-            // 27 places behind the point, of 31 that are within 5 units.
+            // 27 places behind the binary point, of 31 that are within 5 units.
             I32 => {
                 let quotient = self.op(MulHi, a, x);
                 let quotient = self.with(ShrU, quotient, 4);
@@ -31,7 +32,8 @@ impl Emit<'_, '_> {
                 let taken = self.op(Mul, quotient, b_small);
                 (quotient, self.op(Sub, scaled, taken), 27)
             }
-            // 31 places within 7 units, and 25 more. b is up to a unit more than its high word says: x is less by 2.
+            // 31 places within 7 units, and 25 more. b is up to one unit more than its high word says, so x
+            // is made less by 2.
             I64 => {
                 let x = self.with(Sub, x, 2);
                 let a_high = self.high(a);
@@ -54,7 +56,7 @@ impl Emit<'_, '_> {
         let (quotient, below) = self.corrected(quotient, rest, b_small);
         let significand = self.with(Shl, quotient, self.format.width() as u64 - 1 - places);
         let exponent = self.op(Sub, ea, eb);
-        // The leading 1 is in the highest bit if a is not less.
+        // The leading 1 is in the highest bit if a is not less than b.
         let top = self.top(significand);
         let doubled = self.with(Shl, significand, 1);
         let significand = self.select(top, significand, doubled);
@@ -63,7 +65,8 @@ impl Emit<'_, '_> {
         (Exact { sign, exponent, significand, below }, least)
     }
 
-    /// A number with its last unit added if the remainder is as large as `unit`, and whether it is not exact.
+    /// Emits a number with its last unit added if the remainder is at least `unit`, and whether the result is
+    /// inexact.
     fn corrected(&mut self, number: Value, rest: Value, unit: Value) -> (Value, Value) {
         let more = self.op(GeU, rest, unit);
         let more = self.widen(more, self.format.ty);
@@ -73,7 +76,7 @@ impl Emit<'_, '_> {
         (self.op(Add, number, more), self.not(exact))
     }
 
-    /// The routine of √a.
+    /// Emits the routine of √a.
     pub(super) fn sqrt(&mut self, a: Value) {
         let format = self.format;
         let parts = self.parts(a);
@@ -85,7 +88,7 @@ impl Emit<'_, '_> {
         self.b.block = normal;
         self.return_value(result);
 
-        // Of a NaN or anything negative: a NaN. Of ∞ and of zeros: themselves.
+        // For a NaN or anything negative: a NaN. For ∞ and for zeros: themselves.
         self.b.block = special;
         let zero = self.not(parts.magnitude);
         let positive = self.not(parts.sign);
@@ -108,12 +111,12 @@ impl Emit<'_, '_> {
         self.return_value(result);
     }
 
-    /// Of a significand m ≥ 1, doubled if the power of 2 that goes with it is odd.
+    /// Emits the root of a significand m ≥ 1, which is doubled if the power of 2 that goes with it is odd.
     fn root(&mut self, significand: Value, exponent: Value) -> Value {
-        // The bias is odd, so that an odd exponent is an even power.
+        // The bias is odd, so that an odd exponent stands for an even power.
         let even = self.with(And, exponent, 1);
         let half = self.with(ShrU, significand, 1);
-        // m · 2^30 or, of the whole, 2^62.
+        // m · 2^30 as a word, m · 2^62 as an I64.
         let m = self.select(even, half, significand);
         let exponent = self.with(Add, exponent, self.format.bias() as u64);
         let exponent = self.with(ShrU, exponent, 1);
@@ -129,8 +132,8 @@ impl Emit<'_, '_> {
                 (root, self.op(Sub, scaled, square), 26)
             }
             I64 => {
-                // m = (r + s)², r the first digit: s = (m − r²) / (r + √m), where √m for r makes it less; and
-                // 1 / √m is what y is.
+                // m = (r + s)², with r the first digit: s = (m − r²) / (r + √m). To put √m for r makes this
+                // less, and 1 / √m is what y is.
                 let first = self.widen(first, I64);
                 let square = self.op(Mul, first, first);
                 let scaled = self.with(ShrU, m, 2);

@@ -1,18 +1,18 @@
-//! Float arithmetic on bit patterns: IEEE 754, rounded to nearest even, an arithmetic result that is a
-//! NaN being the canonical one.
+//! Float arithmetic on bit patterns: IEEE 754, rounded to nearest even; an arithmetic result that is a NaN is
+//! the canonical one.
 //!
 //! Everything is written once, over a [`Format`]: an f32 in one word, an f64 in an I64, which
 //! `legalize` makes two words of like any other. What is short is emitted in place ([`compare`]); the rest is a
 //! [`routine`], linked where it is used.
 //!
-//! A step of the network costs about the same whether it does one operation or thirty, so that the
-//! routines are written for depth: both sides of a choice are computed and selected, and what is
-//! rare (NaNs, infinities, subnormals where they are hard) goes a way of its own behind one branch. A way
-//! that ends like another has a copy of that end: a jump to a shared one would be a token.
+//! A step of the network costs about the same whether it does one operation or thirty, so the routines are
+//! written for depth: both sides of a choice are computed and one is selected, and what is rare (NaNs,
+//! infinities, subnormals where they are hard) has a path of its own behind one branch. A path that ends like
+//! another has a copy of that end: a jump to a shared one would be a token.
 //!
-//! Numbers on their way have this form: sign (a bit), biased exponent (a word, signed, not limited
-//! yet), significand with its leading 1 in the highest bit of the type, as many bits below the
-//! format's as the exponent is wide, and a bit that says whether something lies below all of them.
+//! A number on its way to being a result has this form: sign (a bit), biased exponent (a word, signed, not
+//! limited yet), significand with its leading 1 in the highest bit of the type, with as many bits below those
+//! of the format as the exponent is wide, and a bit that says whether something lies below all of them.
 
 pub mod compare;
 mod convert;
@@ -37,17 +37,17 @@ use Type::{I32, I64};
 pub struct Format {
     /// Type of the bit patterns.
     pub ty: Type,
-    /// Bits of the fraction.
+    /// Number of bits of the fraction.
     pub fraction: u32,
 }
 
 impl Format {
-    /// Of f32.
+    /// The format of f32.
     pub const F32: Format = Format { ty: I32, fraction: 23 };
-    /// Of f64.
+    /// The format of f64.
     pub const F64: Format = Format { ty: I64, fraction: 52 };
 
-    /// The format whose bit patterns have that type.
+    /// Returns the format whose bit patterns have that type.
     pub fn of(ty: Type) -> Self {
         match ty {
             I32 => Format::F32,
@@ -55,53 +55,54 @@ impl Format {
         }
     }
 
-    /// Bits of all.
+    /// Returns the number of bits of a bit pattern.
     pub fn width(self) -> u32 {
         width(self.ty)
     }
 
-    /// Bits of the exponent; also those that a significand in the highest bits has below its own.
+    /// Returns the number of bits of the exponent. A significand in the highest bits leaves as many bits
+    /// below its own.
     fn exponent(self) -> u32 {
         self.width() - 1 - self.fraction
     }
 
-    /// Exponent of infinities and NaNs.
+    /// Returns the exponent of infinities and NaNs.
     fn max_exponent(self) -> u32 {
         (1 << self.exponent()) - 1
     }
 
-    /// Biased exponent of 1.
+    /// Returns the biased exponent of 1.
     pub fn bias(self) -> u32 {
         self.max_exponent() / 2
     }
 
-    /// Bit pattern of −0.
+    /// Returns the bit pattern of −0.
     pub fn sign(self) -> u64 {
         1 << (self.width() - 1)
     }
 
-    /// All bits but the sign.
+    /// Returns a mask of all bits but the sign.
     pub fn magnitude(self) -> u64 {
         self.sign() - 1
     }
 
-    /// Bit pattern of ∞.
+    /// Returns the bit pattern of ∞.
     pub fn infinity(self) -> u64 {
         (self.max_exponent() as u64) << self.fraction
     }
 
-    /// Bit pattern of the canonical NaN.
+    /// Returns the bit pattern of the canonical NaN.
     pub fn nan(self) -> u64 {
         self.infinity() | 1 << (self.fraction - 1)
     }
 
-    /// Bit pattern of 2^n, which has to be a normal number.
+    /// Returns the bit pattern of 2^n, which has to be a normal number.
     pub fn power(self, n: u32) -> u64 {
         ((self.bias() + n) as u64) << self.fraction
     }
 }
 
-/// Bits of a type.
+/// Returns the number of bits of a type.
 fn width(ty: Type) -> u32 {
     match ty {
         I32 => 32,
@@ -111,9 +112,9 @@ fn width(ty: Type) -> u32 {
 
 /// Emits operations of one format.
 pub struct Emit<'a, 'b> {
-    /// Where to.
+    /// Where to emit them.
     pub b: &'b mut Builder<'a>,
-    /// Of what.
+    /// The format.
     pub format: Format,
 }
 
@@ -122,9 +123,9 @@ pub struct Emit<'a, 'b> {
 struct Parts {
     /// All bits but the sign.
     magnitude: Value,
-    /// A bit.
+    /// Its sign, a bit.
     sign: Value,
-    /// Biased, a word.
+    /// Its biased exponent, a word.
     exponent: Value,
 }
 
@@ -141,13 +142,13 @@ impl Emit<'_, '_> {
         self.b.word(bits)
     }
 
-    /// An operation of the operands' type.
+    /// Emits an operation of the operands' type.
     fn op(&mut self, op: BinaryOp, a: Value, b: Value) -> Value {
         let ty = self.type_of(a);
         self.b.binary(op, ty, a, b)
     }
 
-    /// An operation with a constant.
+    /// Emits an operation with a constant.
     fn with(&mut self, op: BinaryOp, a: Value, b: u64) -> Value {
         let ty = self.type_of(a);
         let b = self.b.constant(ty, b);
@@ -164,19 +165,19 @@ impl Emit<'_, '_> {
         self.b.select(ty, cond, a, b)
     }
 
-    /// A select with constants, of the format's type.
+    /// Emits a select between constants of the format's type.
     fn either(&mut self, cond: Value, a: u64, b: u64) -> Value {
         let (a, b) = (self.constant(a), self.constant(b));
         self.select(cond, a, b)
     }
 
-    /// `a && b` of bits; a may be the later one if it is a comparison.
+    /// Emits `a && b` of bits; `a` may be the one that is made later if it is a comparison.
     fn and(&mut self, a: Value, b: Value) -> Value {
         let no = self.word(0);
         self.select(a, b, no)
     }
 
-    /// `a || b` of bits; a may be the later one if it is a comparison.
+    /// Emits `a || b` of bits; `a` may be the one that is made later if it is a comparison.
     fn or(&mut self, a: Value, b: Value) -> Value {
         let yes = self.word(1);
         self.select(a, yes, b)
@@ -186,12 +187,12 @@ impl Emit<'_, '_> {
         self.unary(UnaryOp::Eqz, a)
     }
 
-    /// `a > b` of unsigned numbers, for constants b below the largest.
+    /// Emits `a > b` of unsigned numbers, for a constant b below the largest number.
     fn above(&mut self, a: Value, b: u64) -> Value {
         self.with(GeU, a, b + 1)
     }
 
-    /// A number of any type as a word.
+    /// Emits a number of any type as a word.
     fn low(&mut self, a: Value) -> Value {
         match self.type_of(a) {
             I32 => a,
@@ -199,7 +200,7 @@ impl Emit<'_, '_> {
         }
     }
 
-    /// The highest 32 bits.
+    /// Emits the highest 32 bits of a number.
     fn high(&mut self, a: Value) -> Value {
         match self.type_of(a) {
             I32 => a,
@@ -210,7 +211,7 @@ impl Emit<'_, '_> {
         }
     }
 
-    /// A word as a number of that type.
+    /// Emits a word as a number of that type.
     fn widen(&mut self, word: Value, ty: Type) -> Value {
         match ty {
             I32 => word,
@@ -218,7 +219,7 @@ impl Emit<'_, '_> {
         }
     }
 
-    /// 1 if it has the highest bit of its type.
+    /// Emits 1 if the number has the highest bit of its type, else 0.
     fn top(&mut self, a: Value) -> Value {
         let high = self.high(a);
         self.with(GeU, high, 1 << 31)
@@ -234,15 +235,15 @@ impl Emit<'_, '_> {
         Parts { magnitude, sign, exponent }
     }
 
-    /// The significand of a normal number, in the highest bits.
+    /// Emits the significand of a normal number, in the highest bits.
     fn significand(&mut self, a: Value) -> Value {
-        // A shift of what has been masked is a matter of where bits are.
+        // A shift of what has been masked only changes where its bits are.
         let fraction = self.with(And, a, (1 << self.format.fraction) - 1);
         let shifted = self.with(Shl, fraction, self.format.exponent() as u64);
         self.with(Or, shifted, self.format.sign())
     }
 
-    /// A bit pattern with that sign: the bit is added to what has none.
+    /// Emits a bit pattern with that sign: the sign bit is added to a pattern without one.
     fn signed(&mut self, sign: Value, magnitude: Value) -> Value {
         let sign = self.widen(sign, self.format.ty);
         let sign = self.with(Shl, sign, self.format.width() as u64 - 1);
@@ -257,8 +258,8 @@ impl Emit<'_, '_> {
         self.b.terminate(Terminator::Return(smallvec![value]));
     }
 
-    /// Ends the block with a branch to two new ones: where the condition holds, and where not. Goes on
-    /// in none of them.
+    /// Ends the block with a branch to two new ones, which it returns: that where the condition holds, and
+    /// that where it does not. The builder goes on in neither of them.
     fn branch(&mut self, cond: Value) -> [Block; 2] {
         let (then, otherwise) = (self.b.func.add_block(), self.b.func.add_block());
         self.b.terminate(Terminator::Branch {
@@ -270,7 +271,7 @@ impl Emit<'_, '_> {
     }
 }
 
-/// The name of an operation, as the text format has it.
+/// Returns the name of an operation, as the text format has it.
 pub fn name(op: FloatOp, ty: Type) -> String {
     let float = |ty| if ty == I32 { "f32" } else { "f64" };
     let int = |ty| if ty == I32 { "i32" } else { "i64" };
@@ -284,7 +285,7 @@ pub fn name(op: FloatOp, ty: Type) -> String {
     }
 }
 
-/// The routine for an operation on operands of a type.
+/// Returns the routine for an operation on operands of a type.
 pub fn routine(op: FloatOp, ty: Type) -> Function {
     let mut func = Function::routine(Routine::Float(op, ty), vec![op.result(ty)]);
     let args: Vec<Value> = (0..op.operands()).map(|_| func.add_param(func.entry, ty)).collect();

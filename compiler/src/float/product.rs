@@ -16,14 +16,15 @@ pub(super) struct Factors {
 }
 
 impl Emit<'_, '_> {
-    /// The routine of `a * b`.
+    /// Emits the routine of `a * b`.
     pub(super) fn mul(&mut self, a: Value, b: Value) {
         self.of_factors(false, a, b, Emit::product);
     }
 
     fn product(&mut self, factors: Factors) -> (Exact, Value) {
         let Factors { sign, significands: [a, b], exponents: [ea, eb] } = factors;
-        // With a bit free above each and so two above the product, nothing of which then has to be wrapped.
+        // With a bit free above each factor and so two above the product, nothing of which then has to be
+        // wrapped.
         let (a, b) = (self.with(ShrU, a, 1), self.with(ShrU, b, 1));
         let (product, below) = self.multiply_high(a, b);
         let high = self.high(product);
@@ -36,7 +37,7 @@ impl Emit<'_, '_> {
         (Exact { sign, exponent, significand, below }, least)
     }
 
-    /// The high half of a product, and whether the low half is not 0.
+    /// Emits the high half of a product, and whether the low half is not 0.
     fn multiply_high(&mut self, a: Value, b: Value) -> (Value, Value) {
         if self.format.ty == I32 {
             let low = self.op(Mul, a, b);
@@ -52,7 +53,7 @@ impl Emit<'_, '_> {
         let (second, carry) = (self.op(Add, p1, q1), self.op(Carry, p1, q1));
         let (second, other) = (self.op(Add, second, p0), self.op(Carry, second, p0));
         let carry = self.op(Add, carry, other);
-        // Third word: what does not wait for them first.
+        // Third word: first what does not wait for those carries.
         let (third, up) = (self.op(Add, p2, q2), self.op(Carry, p2, q2));
         let (third, more) = (self.op(Add, third, r2), self.op(Carry, third, r2));
         let up = self.op(Add, up, more);
@@ -65,23 +66,23 @@ impl Emit<'_, '_> {
         (self.join(third, fourth), self.not(none))
     }
 
-    /// The words of a number of 64 bits, low first.
+    /// Emits the words of a number of 64 bits, low first.
     pub(super) fn halves(&mut self, a: Value) -> [Value; 2] {
         [self.low(a), self.high(a)]
     }
 
-    /// The number of 64 bits made of two words.
+    /// Emits the number of 64 bits made of two words.
     pub(super) fn join(&mut self, low: Value, high: Value) -> Value {
         let (low, high) = (self.widen(low, Type::I64), self.widen(high, Type::I64));
         let high = self.with(Shl, high, 32);
         self.op(Or, low, high)
     }
 
-    /// A routine of two factors, or of dividend and divisor: `emit` does it for normal numbers, and says what the
-    /// exponent is or is 1 less than.
+    /// Emits a routine of two factors, or of dividend and divisor. `emit` does the operation for normal
+    /// numbers, and also returns the least that the exponent can be: the exponent is that or 1 more.
     ///
-    /// All that is special, operands that are not normal numbers or a result that may not be, is left to one branch in
-    /// the end, which begins anew.
+    /// All that is special, operands that are not normal numbers or a result that may not be, is left to one
+    /// branch at the end, which begins anew.
     pub(super) fn of_factors(
         &mut self,
         quotient: bool,
@@ -99,7 +100,7 @@ impl Emit<'_, '_> {
         let result = self.signed(sign, rounded);
         let (special_a, special_b) = (self.is_special(pa.exponent), self.is_special(pb.exponent));
         let special = self.or(special_a, special_b);
-        // Exponents from 1 on that even a carry leaves finite.
+        // Exponents from 1 on that stay finite even after a carry.
         let e = self.with(Sub, least, 1);
         let range = self.with(GeU, e, self.format.max_exponent() as u64 - 3);
         let special = self.or(range, special);
@@ -132,22 +133,22 @@ impl Emit<'_, '_> {
         self.finish(exact, None);
     }
 
-    /// Whether an exponent is none of a normal number.
+    /// Emits whether an exponent is not that of a normal number.
     pub(super) fn is_special(&mut self, exponent: Value) -> Value {
         let zero = self.not(exponent);
         let max = self.with(Eq, exponent, self.format.max_exponent() as u64);
         self.or(zero, max)
     }
 
-    /// Whether it is a NaN, an infinity, 0.
+    /// Emits whether a float is a NaN, whether it is an infinity, and whether it is 0.
     fn kind(&mut self, parts: Parts) -> (Value, Value, Value) {
         let nan = self.is_nan(parts.magnitude);
         let infinite = self.with(Eq, parts.magnitude, self.format.infinity());
         (nan, infinite, self.not(parts.magnitude))
     }
 
-    /// Significand and exponent of a finite number other than 0, which may be subnormal: the leading 1 that it then has not
-    /// is taken away, and those that are 0 shifted out.
+    /// Emits significand and exponent of a finite number other than 0, which may be subnormal: then the
+    /// leading 1, which it does not have, is taken away, and its leading zeros are shifted out.
     pub(super) fn normalized(&mut self, significand: Value, parts: Parts) -> (Value, Value) {
         let subnormal = self.not(parts.exponent);
         let without = self.with(And, significand, self.format.magnitude());

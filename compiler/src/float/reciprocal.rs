@@ -1,26 +1,27 @@
 //! Reciprocals of words and of their square roots: an approximation by 16 or 24 lines, and two of
 //! Newton's steps, each of which doubles the number of right bits.
 //!
-//! A line costs nothing but units of the same step: the constants of the line that a number is on are sums, over
-//! the lines before it, of differences that comparisons with their first numbers gate.
+//! A line costs nothing but units of the same step: the constants of the line that a number is on are sums,
+//! over the lines before it, of differences that are gated by comparisons with the first numbers of these
+//! lines.
 
 use super::Emit;
 use crate::ir::*;
 
 use BinaryOp::*;
 
-/// Lines have 2^27 numbers each.
+/// Each line covers 2^27 numbers.
 const LINE: u32 = 27;
 
-/// The lines: value and slope. On line i, the value is that at its first number, less slope / 2^16 for each
-/// 2^11 numbers more. No line is above the curve.
+/// Returns the lines, each as a value and a slope. At its first number, a line has that value; for each 2^11
+/// numbers more, it has slope / 2^16 less. No line is above the curve.
 fn lines(first: u32, curve: impl Fn(f64) -> f64) -> Vec<[u32; 2]> {
     let length = f64::from(1u32 << LINE);
     (first..32)
         .map(|i| {
             let start = f64::from(i) * length;
-            // A chord, its slope rounded up, lowered to where it touches the convex curve: by the largest
-            // gap between them, which has no other maximum beside it.
+            // A chord, its slope rounded up, lowered to where it touches the convex curve: by the largest gap
+            // between them, which is their only local maximum.
             let slope = ((curve(start) - curve(start + length)) / 65536.0).ceil();
             let below = |t: f64| curve(start) - slope * t - curve(start + 2048.0 * t);
             let (mut low, mut high) = (0.0, 65536.0);
@@ -29,14 +30,14 @@ fn lines(first: u32, curve: impl Fn(f64) -> f64) -> Vec<[u32; 2]> {
                 if below(a) < below(b) { low = a } else { high = b }
             }
             let gap = below(low).max(0.0);
-            // And by a slope more, for the bits of the number that are not looked at.
+            // It is lowered by one more slope, for the bits of the number that are not looked at.
             [(curve(start) - gap - slope - 64.0) as u32, slope as u32]
         })
         .collect()
 }
 
 impl Emit<'_, '_> {
-    /// The value at a word, on lines that begin at `first`.
+    /// Emits the value at a word, on lines that begin at `first`.
     fn on_lines(&mut self, word: Value, first: u32, lines: &[[u32; 2]]) -> Value {
         let (mut value, mut slope) = (self.word(lines[0][0]), self.word(lines[0][1]));
         for (i, pair) in lines.windows(2).enumerate() {
@@ -53,7 +54,7 @@ impl Emit<'_, '_> {
         self.op(Sub, value, drop)
     }
 
-    /// 2^63 / b less at most 3, and never more, for a word b with its highest bit.
+    /// Emits 2^63 / b or at most 3 less, and never more, for a word b with its highest bit set.
     pub(super) fn reciprocal(&mut self, b: Value) -> Value {
         let lines = lines(16, |b| 2f64.powi(63) / b);
         let mut x = self.on_lines(b, 16, &lines);
@@ -69,7 +70,7 @@ impl Emit<'_, '_> {
         x
     }
 
-    /// 2^47 / √a less at most 5, and never more, for a word a of at least 2^30.
+    /// Emits 2^47 / √a or at most 5 less, and never more, for a word a of at least 2^30.
     pub(super) fn reciprocal_root(&mut self, a: Value) -> Value {
         let lines = lines(8, |a| 2f64.powi(47) / a.sqrt());
         let mut y = self.on_lines(a, 8, &lines);

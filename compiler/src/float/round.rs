@@ -5,7 +5,7 @@ use crate::ir::*;
 
 use BinaryOp::*;
 
-/// A number before it is rounded; see the module.
+/// A number before it is rounded; see the documentation of `float`.
 #[derive(Clone, Copy)]
 pub(super) struct Exact {
     pub sign: Value,
@@ -16,9 +16,10 @@ pub(super) struct Exact {
 }
 
 impl Emit<'_, '_> {
-    /// Rounds and packs, without sign, what has an exponent from 1 to the largest of finite numbers. Without a leading
-    /// 1 it is subnormal, and its exponent has to be 1. `tail` is 1, and 1 more if there is something below
-    /// the significand, or 1 less if something is to be taken from it, less than its last bit.
+    /// Rounds and packs, without its sign, a number whose exponent is from 1 to the largest of finite
+    /// numbers. Without a leading 1 it is subnormal, and its exponent has to be 1. `tail` is 1, and 1 more if
+    /// there is something below the significand, or 1 less if something that is less than the significand's
+    /// last bit is to be taken from it.
     pub(super) fn round(&mut self, exponent: Value, significand: Value, tail: Value) -> Value {
         let format = self.format;
         let fraction = self.with(ShrU, significand, format.exponent() as u64);
@@ -26,7 +27,8 @@ impl Emit<'_, '_> {
         let rest = self.with(And, low, (1 << format.exponent()) - 1);
         let last = self.low(fraction);
         let last = self.with(And, last, 1);
-        // Twice the rest, with the tail, to twice the half of a last place and 1; a tie goes up if the last bit is 1.
+        // Compares twice the rest, with the tail, to twice the half of a last place and 1; a tie goes up if
+        // the last bit is 1.
         let rest = self.with(Shl, rest, 1);
         let tail = self.op(Add, tail, last);
         let rest = self.op(Add, rest, tail);
@@ -37,7 +39,7 @@ impl Emit<'_, '_> {
         self.packed(exponent, rounded)
     }
 
-    /// Exponent and significand of the format's width, with its leading 1, put together.
+    /// Emits exponent and significand, which is of the format's width and has its leading 1, put together.
     pub(super) fn packed(&mut self, exponent: Value, significand: Value) -> Value {
         let exponent = self.with(Sub, exponent, 1);
         let exponent = self.widen(exponent, self.format.ty);
@@ -45,7 +47,8 @@ impl Emit<'_, '_> {
         self.op(Add, exponent, significand)
     }
 
-    /// Returns a number with a leading 1 and any exponent, rounded; where `nan`, the canonical NaN.
+    /// Returns from the routine with a number that has a leading 1 and any exponent, rounded; where `nan`
+    /// holds, with the canonical NaN.
     pub(super) fn finish(&mut self, exact: Exact, nan: Option<Value>) {
         let Exact { sign, exponent, significand, below } = exact;
         let tail = self.with(Add, below, 1);

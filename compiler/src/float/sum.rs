@@ -7,18 +7,19 @@ use BinaryOp::*;
 use Type::I32;
 
 impl Emit<'_, '_> {
-    /// The routine of `a + b`.
+    /// Emits the routine of `a + b`.
     ///
-    /// With x the operand of greater exponent, y the other, d the difference: if the signs are equal or
-    /// d ≥ 2, no more than one leading bit vanishes, and y is shifted by any distance; otherwise y is shifted by at most
-    /// one place, exactly, and any number of bits vanish.
+    /// Let x be the operand of greater exponent, y the other, d the difference of exponents. If the signs are
+    /// equal or d ≥ 2, no more than one leading bit vanishes, and y is shifted by any distance; otherwise y
+    /// is shifted by at most one place, exactly, and any number of bits vanish.
     pub(super) fn add(&mut self, a: Value, b: Value) {
         let format = self.format;
         let (pa, pb) = (self.parts(a), self.parts(b));
         let (sa, ea) = self.addend(a, pa.exponent);
         let (sb, eb) = self.addend(b, pb.exponent);
         let same = self.op(Eq, pa.sign, pb.sign);
-        // Those of subnormal numbers count as 1, and so may be the greater ones of two that are equal.
+        // The exponents of subnormal numbers count as 1, so a subnormal number may have the greater exponent
+        // of two that are equal.
         let swap = self.op(LtU, pa.exponent, pb.exponent);
         let (forth, back) = (self.op(Sub, ea, eb), self.op(Sub, eb, ea));
         let distance = self.select(swap, back, forth);
@@ -28,7 +29,7 @@ impl Emit<'_, '_> {
         let special = self.with(Eq, exponent, format.max_exponent() as u64);
         let (nan_a, nan_b) = (self.is_nan(pa.magnitude), self.is_nan(pb.magnitude));
         let nan = self.or(nan_a, nan_b);
-        // y to be added, or its complement; either keeps its highest bit when it is shifted.
+        // y is added, or its complement; either keeps its highest bit when it is shifted.
         let complement = self.with(Xor, y, u64::MAX >> (64 - format.width()));
         let added = self.select(same, y, complement);
         let most = self.word(format.width() - 1);
@@ -43,7 +44,7 @@ impl Emit<'_, '_> {
         self.b.block = far;
         let amount = self.widen(amount, format.ty);
         let shifted = self.op(ShrS, added, amount);
-        // x − y is x + complement + 1; what is below makes it less then.
+        // x − y is x + complement + 1; what is below the sum makes it less then.
         let sum = self.add_with(x, shifted, differ);
         let trailing = self.unary(UnaryOp::Ctz, y);
         let trailing = self.low(trailing);
@@ -54,7 +55,7 @@ impl Emit<'_, '_> {
         let tail = self.select(below, tail, one);
         let nothing = self.not(y);
         let tail = self.select(nothing, one, tail);
-        // The leading 1 is in one of three places; if the signs are equal, in the first, or else it counts
+        // The leading 1 is in one of three places; if the signs are equal, it is in the first, or else counts
         // as in the second (where subnormal numbers have none).
         let high = self.high(sum);
         let first = self.with(GeU, high, 1 << 31);
@@ -82,7 +83,7 @@ impl Emit<'_, '_> {
         let sign_here = self.op(Ne, sign, less);
         let leading = self.unary(UnaryOp::Clz, difference);
         let leading = self.low(leading);
-        // As far as the exponent allows: then it is 1.
+        // The shift goes only as far as the exponent allows, which is then 1.
         let limited = self.op(LtU, exponent, leading);
         let leading = self.select(limited, exponent, leading);
         let amount = self.widen(leading, format.ty);
@@ -92,7 +93,7 @@ impl Emit<'_, '_> {
         let one = self.word(1);
         let rounded = self.round(e, significand, one);
         let result = self.signed(sign_here, rounded);
-        // Infinities of both signs.
+        // Infinities of both signs give a NaN.
         let both = self.not(distance);
         let nan = self.or(nan, both);
         let infinite = self.special_sum(sign, nan);
@@ -105,7 +106,7 @@ impl Emit<'_, '_> {
         self.return_value(result);
     }
 
-    /// Infinity, or a NaN.
+    /// Emits infinity, or a NaN.
     fn special_sum(&mut self, sign: Value, nan: Value) -> Value {
         let infinity = self.constant(self.format.infinity());
         let infinity = self.signed(sign, infinity);
@@ -113,7 +114,7 @@ impl Emit<'_, '_> {
         self.select(nan, canonical, infinity)
     }
 
-    /// `x + y + one`, where x has zeros in its last bits: to add 1 there carries nothing.
+    /// Emits `x + y + one`, where x has zeros in its last bits, so that adding 1 there carries nothing.
     fn add_with(&mut self, x: Value, y: Value, one: Value) -> Value {
         if self.format.ty == I32 {
             let sum = self.op(Add, x, one);
@@ -127,8 +128,8 @@ impl Emit<'_, '_> {
         self.join(low, high)
     }
 
-    /// The number itself if `first`, else its double if `second`, which `first` implies, else four times it: word by
-    /// word a sum, so that both are selected in one step.
+    /// Emits the number itself if `first`, else its double if `second`, which `first` implies, else four
+    /// times the number. Each word is a sum, so that both choices are made in one step.
     fn leading_of_three(&mut self, first: Value, second: Value, number: Value) -> Value {
         let (double, four) = (self.with(Shl, number, 1), self.with(Shl, number, 2));
         if self.format.ty == I32 {
@@ -149,8 +150,8 @@ impl Emit<'_, '_> {
         self.op(Sub, rest, quarter)
     }
 
-    /// Significand, with one bit free above it, and exponent of a number that may be subnormal or 0: the
-    /// exponent is then 1, and there is no leading 1.
+    /// Emits the significand, with one bit free above it, and the exponent of a number that may be subnormal
+    /// or 0: the exponent is then 1, and there is no leading 1.
     fn addend(&mut self, a: Value, exponent: Value) -> (Value, Value) {
         let format = self.format;
         let fraction = self.with(And, a, (1 << format.fraction) - 1);

@@ -15,11 +15,11 @@ use crate::random::Random;
 use crate::verify::{Stage, verify};
 use crate::{frontend, legalize, optimize};
 
-/// Random operands of each operation, unless the environment says otherwise.
+/// Number of random operands of each operation, unless the environment says otherwise.
 const RANDOM: usize = 20_000;
 
-/// Values at which something changes: zeros, subnormal and normal limits, powers of two and their neighbours,
-/// halves, limits of integers, infinities, NaNs of all kinds; both signs.
+/// Returns values at which something changes: zeros, subnormal and normal limits, powers of two and their
+/// neighbours, halves, limits of integers, infinities, NaNs of all kinds; both signs.
 fn edges(fraction: u32, width: u32) -> Vec<u64> {
     let (sign, one) = (1u64 << (width - 1), 1u64 << fraction);
     let exponents = (1u64 << (width - 1 - fraction)) - 1;
@@ -68,8 +68,8 @@ fn edges(fraction: u32, width: u32) -> Vec<u64> {
 }
 
 impl Random {
-    /// A float: any bits; or an exponent close to another's, and a fraction with few bits, or many that
-    /// are 1, or any, so that sums cancel and halves occur.
+    /// Returns a float with any bits, or with an exponent close to another's and a fraction with few bits, or
+    /// with many that are 1, or any, so that sums cancel and halves occur.
     fn float(&mut self, like: u64, fraction: u32, width: u32) -> u64 {
         let all = u64::MAX >> (64 - width);
         let any = self.bits() & all;
@@ -93,7 +93,7 @@ impl Random {
     }
 }
 
-/// Words of which some are close to the ends of lines, or of everything.
+/// Returns words, some of which are close to the ends of lines or to the least and the greatest word.
 fn words(least: u32) -> impl Iterator<Item = u32> {
     let ends = (0..32u32)
         .flat_map(|i| (0..64).flat_map(move |n| [(i << 27) + 37 * n, (i << 27).wrapping_sub(1 + 37 * n)]));
@@ -118,7 +118,8 @@ fn with_function(emit: impl FnOnce(&mut Emit, Value) -> Value, f: impl FnOnce(&m
     f(&mut Machine::new(&module).unwrap());
 }
 
-/// What the digits of quotients and roots rely on: never too large, and by how much too small at most.
+/// The digits of quotients and roots rely on this: reciprocals are never too large, and too small by at most
+/// a known amount.
 #[test]
 fn reciprocals_are_within_their_bounds() {
     with_function(
@@ -158,7 +159,7 @@ fn with_machine(wat: &str, f: impl FnOnce(&mut Machine)) {
     f(&mut Machine::new(&module).unwrap());
 }
 
-/// An instruction with two operands of a float type, or one, against a function on bits.
+/// Checks an instruction with one or two operands of a float type against a function on bits.
 fn check(ty: &str, instruction: &str, operands: usize, result: &str, expected: impl Fn(u64, u64) -> u64) {
     let (fraction, width) = if ty == "f32" { (23, 32) } else { (52, 64) };
     let params = vec![ty; operands].join(" ");

@@ -3,16 +3,16 @@
 use super::Legalizer;
 use crate::ir::*;
 
-/// Most cells that are filled in place, several instructions one behind the other.
+/// Maximum number of cells that are filled in place, by several instructions one after the other.
 const MAX_FILL: u64 = 4 * MAX_CELLS as u64;
 
 impl Legalizer<'_> {
-    /// A copy, of the old function's values.
+    /// Emits a copy, given values of the old function.
     pub(super) fn copy(&mut self, from: Space, to: Space, args: &[Value]) {
         let words = self.flat(args);
         match self.constants[args[2]] {
             Some(0) => {}
-            // One instruction reads everything before it writes, so the places may overlap.
+            // One instruction reads everything before it writes, so the ranges may overlap.
             Some(cells) if cells <= MAX_CELLS.into() => {
                 let cells = cells as u8;
                 self.b.effect(Op::Move { from, to, cells }, Type::I32, &words[..2]);
@@ -21,7 +21,7 @@ impl Legalizer<'_> {
         }
     }
 
-    /// A fill, of the old function's values.
+    /// Emits a fill, given values of the old function.
     pub(super) fn fill(&mut self, space: Space, args: &[Value]) {
         let words = self.flat(args);
         match self.constants[args[2]] {

@@ -12,11 +12,11 @@ use crate::ir::*;
 use BinaryOp::*;
 use Type::I32;
 
-/// Divisions that were done in this block, by sign and operands: quotient and remainder.
+/// Divisions that were already done in this block, by sign and operands: quotient and remainder.
 pub(super) type Done = FxHashMap<(bool, Value, Value), (Pair, Pair)>;
 
 impl Legalizer<'_> {
-    /// A division of the old function's values.
+    /// Emits a division, given values of the old function.
     pub(super) fn division(&mut self, op: BinaryOp, ty: Type, a: Value, b: Value) -> Pair {
         let signed = matches!(op, DivS | RemS);
         let key = (signed, a, b);
@@ -45,7 +45,7 @@ impl Legalizer<'_> {
         self.b.word_op(LtS, word, zero)
     }
 
-    /// −word if the condition holds.
+    /// Emits −word if the condition holds, else the word.
     fn negate_if(&mut self, cond: Value, word: Value) -> Value {
         let zero = self.b.word(0);
         let negated = self.b.word_op(Sub, zero, word);
@@ -58,7 +58,7 @@ impl Legalizer<'_> {
         self.select_pair(cond, negated, pair)
     }
 
-    /// Whether the quotient of a dividend whose sign is known at run time is negative.
+    /// Emits whether the quotient of a dividend whose sign is known only at run time is negative.
     fn quotient_sign(&mut self, dividend_negative: Value, divisor_negative: bool) -> Value {
         if divisor_negative { self.b.unary(UnaryOp::Eqz, I32, dividend_negative) } else { dividend_negative }
     }
@@ -119,7 +119,7 @@ impl Legalizer<'_> {
         }
     }
 
-    /// Long division by a constant below 2^16, in digits of 16 bits below the high word.
+    /// Emits a long division by a constant below 2^16, in digits of 16 bits below the high word.
     fn divide_by_digit(&mut self, [low, high]: Pair, divisor: u32) -> (Pair, Pair) {
         let divisor = self.b.word(divisor);
         let half = self.b.word(16);

@@ -1,11 +1,11 @@
-//! Float arithmetic: a constant where the operands are, else a call of a routine.
+//! Float arithmetic: a constant where the operands are constants, else a call of a routine.
 
 use super::{Legalizer, Pair, words_of};
 use crate::evaluate::float::evaluate;
 use crate::ir::*;
 
 impl Legalizer<'_> {
-    /// An operation on the old function's values.
+    /// Emits an operation, given values of the old function.
     pub(super) fn float(&mut self, op: FloatOp, ty: Type, args: &[Value]) -> Pair {
         let constants: Option<Values64> = args.iter().map(|arg| self.constants[*arg]).collect();
         if let Some(constants) = constants {

@@ -1,8 +1,8 @@
-//! Everything becomes 32-bit words: 64-bit values pairs of them, division, float arithmetic and long copies calls of
-//! routines, indirect calls checks and a reference.
+//! Everything becomes 32-bit words: 64-bit values become pairs of them; division, float arithmetic and long
+//! copies become calls of routines; indirect calls become checks and a reference.
 //!
-//! Each function is made anew, block by block in reverse postorder, so that every value is known
-//! as words before it is used. What a 64-bit operation becomes is in `wide`.
+//! Each function is made anew, block by block in reverse postorder, so that every value is known as words
+//! before it is used. What a 64-bit operation becomes is in `wide`.
 
 mod bulk;
 mod divide;
@@ -31,7 +31,7 @@ pub fn run(module: &mut Module) {
         let Some(func) = linker.routine(i) else { break };
         let func = Legalizer::run(module, &tables, &mut linker, func);
         module.functions.push(func);
-        // No table has a routine, so that its type is never asked for.
+        // No routine is in a table, so its type is never asked for.
         module.function_types.push(u32::MAX);
     }
 }
@@ -40,8 +40,8 @@ pub fn run(module: &mut Module) {
 struct Tables {
     /// Those that an instruction writes to.
     written: EntitySet<TableId>,
-    /// Types that just one function in a table has at first: a call through a table that does not change can only be
-    /// of that one, if it passes the checks.
+    /// For a table and a type that just one of its functions has at first, that function: a call through a
+    /// table that does not change can only be a call of that one, if it passes the checks.
     only: FxHashMap<(TableId, u32), Func>,
 }
 
@@ -61,7 +61,7 @@ impl Tables {
     }
 }
 
-/// A value as words, low first; the second of a word is itself.
+/// A value as words, low first; for a value of one word, the second is the same word.
 type Pair = [Value; 2];
 
 struct Legalizer<'a> {
@@ -125,7 +125,7 @@ impl<'a> Legalizer<'a> {
         self.words[value][0]
     }
 
-    /// All words of the values.
+    /// Returns all words of the values.
     fn flat(&self, values: &[Value]) -> Values {
         let mut flat = Values::new();
         for value in values {
@@ -232,7 +232,7 @@ impl<'a> Legalizer<'a> {
         }
     }
 
-    /// The checks of an indirect call, in their order.
+    /// Emits the checks of an indirect call, in their order, and returns what is to be called.
     fn indirect(&mut self, table: TableId, ty: u32, index: Value) -> Callee {
         let data = &self.module.tables[table];
         let size = match data.size_cell {
@@ -241,7 +241,7 @@ impl<'a> Legalizer<'a> {
         };
         let outside = self.b.word_op(BinaryOp::GeU, index, size);
         self.b.trap_if(TrapCode::UndefinedElement, outside);
-        // What a table that changes holds are references, and the compiler's own table has their functions.
+        // A table that changes holds references, and the compiler's own table has their functions.
         let (table, index) = match self.tables.written.contains(table) {
             true => {
                 let load = Op::Load { space: Space::Table(table), bytes: 4, signed: false, offset: 0 };
@@ -261,7 +261,7 @@ impl<'a> Legalizer<'a> {
         }
     }
 
-    /// Calls a routine and goes on behind the call, in a new block.
+    /// Calls a routine and goes on after the call, in a new block.
     fn call_routine(&mut self, routine: Routine, args: Values, results: usize) -> Values {
         let callee = Callee::Direct(self.linker.link(routine));
         let next = self.b.func.add_block();
@@ -271,14 +271,14 @@ impl<'a> Legalizer<'a> {
         results
     }
 
-    /// The high word of a word with sign.
+    /// Emits the high word of the sign extension of a word.
     fn sign(&mut self, word: Value) -> Value {
         let shift = self.b.word(31);
         self.b.word_op(BinaryOp::ShrS, word, shift)
     }
 }
 
-/// How many words a value takes.
+/// Returns how many words a value takes.
 fn words_of(ty: Type) -> usize {
     match ty {
         Type::I32 => 1,

@@ -1,7 +1,7 @@
 //! 64-bit operations on pairs of words.
 //!
-//! Select, add, subtract and compare are the cheapest operations of the target, `and` and `or` are
-//! not: bits that do not overlap are added, and conditions are combined by selecting.
+//! Select, add, subtract and compare are the cheapest operations of the target, `and` and `or` are not. So
+//! bits that do not overlap are added, and conditions are combined by selecting.
 
 use super::{Legalizer, Pair};
 use crate::ir::*;
@@ -10,7 +10,7 @@ use BinaryOp::*;
 use Type::I32;
 
 impl Legalizer<'_> {
-    /// An instruction on 64-bit values other than a division.
+    /// Emits an instruction on 64-bit values other than a division.
     pub(super) fn wide(&mut self, inst: &Inst) -> Option<Pair> {
         let arg = |this: &Self, i: usize| this.words[inst.args[i]];
         Some(match inst.op {
@@ -74,7 +74,7 @@ impl Legalizer<'_> {
         self.b.word_op(op, a, b)
     }
 
-    /// An operation with a constant.
+    /// Emits an operation with a constant.
     fn op_with(&mut self, op: BinaryOp, a: Value, b: u32) -> Value {
         let b = self.b.word(b);
         self.b.word_op(op, a, b)
@@ -88,7 +88,7 @@ impl Legalizer<'_> {
         [self.select(cond, a[0], b[0]), self.select(cond, a[1], b[1])]
     }
 
-    /// A word as the pair of a 64-bit number, or of a 32-bit one.
+    /// Emits a word as the pair of a 64-bit number, or of a 32-bit one.
     fn with_zero(&mut self, low: Value) -> Pair {
         [low, self.b.word(0)]
     }
@@ -101,7 +101,8 @@ impl Legalizer<'_> {
                 [self.select(low, zero, high_zero); 2]
             }
             UnaryOp::Clz | UnaryOp::Ctz => {
-                // Of the word that counts first; of the other if that one is 0.
+                // The count in the word that is looked at first; the count in the other word if the first one
+                // is 0.
                 let (first, second) = if op == UnaryOp::Clz { (high, low) } else { (low, high) };
                 let in_first = self.b.unary(op, I32, first);
                 let in_second = self.b.unary(op, I32, second);
@@ -175,13 +176,13 @@ impl Legalizer<'_> {
         [low, self.op(Sub, high, borrow)]
     }
 
-    /// Bits that a left shift by `amount` modulo 32 moves out of a word.
+    /// Emits the bits that a left shift by `amount` modulo 32 moves out of a word.
     fn shifted_out(&mut self, word: Value, amount: Value, shifted: Value) -> Value {
         let rotated = self.op(Rotl, word, amount);
         self.op(Sub, rotated, shifted)
     }
 
-    /// A shift by an amount modulo 64, not known.
+    /// Emits a shift by an unknown amount, taken modulo 64.
     fn shift(&mut self, op: BinaryOp, [low, high]: Pair, amount: Value) -> Pair {
         let big = self.op_with(And, amount, 32);
         match op {
@@ -194,8 +195,8 @@ impl Legalizer<'_> {
                 [self.select(big, zero, low_shifted), self.select(big, low_shifted, high_shifted)]
             }
             ShrU | ShrS => {
-                // The bits that go from the high to the low word: those that a rotation to the right
-                // brings to the top, which a shift does not.
+                // The bits that go from the high to the low word are those that a rotation to the right
+                // brings to the top and a shift does not.
                 let zero = self.b.word(0);
                 let back = self.op(Sub, zero, amount);
                 let rotated = self.op(Rotl, high, back);
@@ -221,7 +222,7 @@ impl Legalizer<'_> {
         }
     }
 
-    /// A shift by a known amount below 64.
+    /// Emits a shift by a known amount below 64.
     fn shift_constant(&mut self, op: BinaryOp, [low, high]: Pair, amount: u32) -> Pair {
         let (big, n) = (amount >= 32, amount % 32);
         match op {

@@ -1,4 +1,4 @@
-//! Copies and fills: loops that move as many cells a token as a step has ports for, then the rest.
+//! Copies and fills: loops that move as many cells per token as a step has ports for, then the rest.
 //!
 //! Bounds were checked before, so that nothing here traps.
 
@@ -10,10 +10,11 @@ use crate::ir::*;
 use BinaryOp::{Add, GeU, LtU, Sub};
 use Type::I32;
 
-/// Cells that a turn of a loop moves; of the last loop 1, so that nothing is left.
+/// Cells that one turn of each loop moves; the last loop moves 1, so that nothing is left.
 const TURNS: [u8; 3] = [MAX_CELLS, 4, 1];
 
-/// `(to, from, cells)`: copies between two spaces, or within one, where the places may overlap.
+/// Returns the routine `(to, from, cells)`, which copies between two spaces, or within one, where the ranges
+/// may overlap.
 pub fn copy(from: Space, to: Space) -> Function {
     let (mut func, [target, source, cells]) = function(Routine::Copy { from, to });
     let mut b = Builder { block: func.entry, func: &mut func, offset: 0 };
@@ -35,7 +36,7 @@ pub fn copy(from: Space, to: Space) -> Function {
     func
 }
 
-/// `(to, value, cells)`: writes one value to many cells.
+/// Returns the routine `(to, value, cells)`, which writes one value to many cells.
 pub fn fill(space: Space) -> Function {
     let (mut func, args) = function(Routine::Fill(space));
     let mut b = Builder { block: func.entry, func: &mut func, offset: 0 };
@@ -50,7 +51,8 @@ fn function(routine: Routine) -> (Function, [Value; 3]) {
     (func, args)
 }
 
-/// Loops that go upwards, from the builder's block to the function's end. The second value moves along if it is an address.
+/// Emits loops that go upwards, from the builder's block to the function's end. The second value moves along
+/// if it is an address.
 fn forward(b: &mut Builder, args: [Value; 3], is_address: bool, op: impl Fn(u8) -> Op) {
     loops(b, args, |b, [target, second, left], turn, step| {
         b.effect(op(turn), I32, &[target, second]);
@@ -59,7 +61,7 @@ fn forward(b: &mut Builder, args: [Value; 3], is_address: bool, op: impl Fn(u8) 
     });
 }
 
-/// The same downwards, from the ends.
+/// Emits the same downwards, from the ends.
 fn backward(b: &mut Builder, args: [Value; 3], op: impl Fn(u8) -> Op) {
     loops(b, args, |b, [target, source, left], turn, step| {
         let [target, source, left] = [target, source, left].map(|value| b.word_op(Sub, value, step));
@@ -68,7 +70,8 @@ fn backward(b: &mut Builder, args: [Value; 3], op: impl Fn(u8) -> Op) {
     });
 }
 
-/// A loop for each of [`TURNS`], as long as that many cells are left. `body` emits a turn and gives the values after it.
+/// Emits a loop for each of [`TURNS`], which runs as long as that many cells are left. `body` emits a turn
+/// and returns the values after it.
 fn loops(
     b: &mut Builder,
     mut state: [Value; 3],

@@ -1,8 +1,8 @@
 //! Routines for what has no circuit of its own, linked where used.
 //!
-//! Some are written in WebAssembly: functions of the modules below, whose calls are calls of routines. Others are
-//! written on the IR: [`Routine::Udivrem32`], made of the two operations that the backend has a circuit for nowhere
-//! else, those of `float`, and the loops of `bulk`.
+//! Some are written in WebAssembly: they are the functions of the modules below, in which a call is a call of
+//! a routine. Others are written on the IR: [`Routine::Udivrem32`], made of two operations of the backend
+//! that are used nowhere else, those of `float`, and the loops of `bulk`.
 
 mod bulk;
 #[cfg(test)]
@@ -20,7 +20,7 @@ use crate::frontend;
 use crate::ir::*;
 use crate::options::Options;
 
-/// Modules of routines, and which each of their functions is, in order.
+/// Modules of routines, and which routine each of their functions is, in order.
 const SOURCES: [(&str, &[Routine]); 1] =
     [(include_str!("div64.wat"), &[Routine::Udivrem64By32, Routine::Udivrem64, Routine::Sdivrem64])];
 
@@ -31,7 +31,7 @@ struct Source {
     callees: &'static [Routine],
 }
 
-/// All routines that are written in WebAssembly.
+/// Returns all routines that are written in WebAssembly.
 fn library() -> &'static FxHashMap<Routine, Source> {
     static LIBRARY: OnceLock<FxHashMap<Routine, Source>> = OnceLock::new();
     LIBRARY.get_or_init(|| {
@@ -76,12 +76,12 @@ pub struct Linker {
 }
 
 impl Linker {
-    /// For a module with that many functions so far.
+    /// Returns a linker for a module that has `functions` functions so far.
     pub fn new(functions: usize) -> Self {
         Linker { first: functions as u32, linked: Vec::new() }
     }
 
-    /// The function that a routine is or will be.
+    /// Returns the function that a routine is or will be.
     pub fn link(&mut self, routine: Routine) -> Func {
         let position = self.linked.iter().position(|linked| *linked == routine).unwrap_or_else(|| {
             self.linked.push(routine);
@@ -90,7 +90,8 @@ impl Linker {
         Func::from_u32(self.first + position as u32)
     }
 
-    /// The `i`th routine that was linked, its calls linked in turn. Linking it may add more.
+    /// Returns the `i`th routine that was linked, with its calls linked in turn. Linking them may add more
+    /// routines.
     pub fn routine(&mut self, i: usize) -> Option<Function> {
         let routine = match *self.linked.get(i)? {
             Routine::Udivrem32 => return Some(udivrem32()),

@@ -6,7 +6,7 @@ use crate::random::Random;
 use crate::verify::{Stage, verify};
 use crate::{frontend, legalize, optimize};
 
-/// Numbers with few or many leading zeros, and near powers of two and each other.
+/// Returns numbers with few or many leading zeros, and near powers of two and each other.
 fn numbers() -> Vec<u64> {
     let mut numbers: Vec<u64> = (0..64).flat_map(|n| [1u64 << n, (1 << n) - 1, (1 << n) + 1]).collect();
     let mut random = Random(1);

@@ -11,7 +11,7 @@ pub struct Facts {
     pub cells: SecondaryMap<Cell, Option<u32>>,
     /// The cell that the host may write while the program runs.
     pub stdin_length: Option<Cell>,
-    /// The memory has at least that many bytes.
+    /// Least number of bytes that the memory has.
     pub memory_bytes: u64,
     /// First bytes of a memory that nothing ever writes.
     pub constant_memory: Option<Vec<(u32, Vec<u8>)>>,
@@ -68,13 +68,13 @@ impl Facts {
         }
     }
 
-    /// The function in an entry of a table that does not change.
+    /// Returns the function in an entry of a table that does not change.
     pub fn table_entry(&self, table: TableId, index: u32) -> Option<Func> {
         let entries = &self.functions[table];
         entries.binary_search_by_key(&index, |entry| entry.0).ok().map(|i| entries[i].1)
     }
 
-    /// A little-endian word of constant memory.
+    /// Returns a little-endian word of constant memory.
     pub fn load(&self, address: u64, bytes: u8) -> Option<u32> {
         let segments = self.constant_memory.as_ref()?;
         let byte = |address: u64| {
@@ -97,7 +97,7 @@ fn written_cells(module: &Module) -> EntitySet<Cell> {
     written
 }
 
-/// A memory that no function grows has a constant size.
+/// Makes the size of a memory constant if no function grows it.
 pub fn constant_memory_size(module: &mut Module) {
     if let MemorySize::Cell { cell, .. } = module.memory
         && !written_cells(module).contains(cell)

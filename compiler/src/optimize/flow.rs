@@ -1,5 +1,5 @@
-//! Control flow: jumps to jumps, branches whose outcome the way decides, blocks that only one
-//! block jumps to.
+//! Control flow: jumps to jumps, branches whose outcome is decided by the way to them, blocks to which only
+//! one block jumps.
 
 use cranelift_entity::{EntitySet, SecondaryMap};
 use rustc_hash::FxHashMap;
@@ -11,12 +11,12 @@ use crate::alias::Aliases;
 use crate::cfg::{Cfg, reverse_postorder};
 use crate::ir::*;
 
-/// Most blocks that one jump is led through.
+/// Maximum number of blocks that one jump is led through.
 const MAX_HOPS: usize = 8;
-/// Most constants that a block may have that jumps are led through.
+/// Maximum number of constants in a block that jumps are led through.
 const MAX_CONSTANTS: usize = 4;
 
-/// Cleans up the control flow. Whether there was anything to do.
+/// Cleans up the control flow. Returns whether there was anything to do.
 pub fn run(func: &mut Function) -> bool {
     let threaded = thread(func);
     let merged = merge(func);
@@ -43,7 +43,7 @@ fn thread(func: &mut Function) -> bool {
             threader.constants[result] = Some(*bits);
         }
     }
-    // Blocks that jumps can be led through: what they define is used in them alone.
+    // Blocks that jumps can be led through: what they define is used only in themselves.
     let mut through = EntitySet::with_capacity(threader.func.blocks.len());
     for block in &cfg.order {
         let data = &threader.func.blocks[*block];
@@ -80,7 +80,7 @@ fn thread(func: &mut Function) -> bool {
     changed
 }
 
-/// Values that are used in other blocks than their own.
+/// Returns the values that are used in other blocks than their own.
 fn escaping(func: &Function, cfg: &Cfg) -> EntitySet<Value> {
     let mut home: SecondaryMap<Value, PackedOption<Block>> = SecondaryMap::new();
     home.resize(func.values.len());
@@ -149,7 +149,7 @@ impl Threader<'_> {
         changed
     }
 
-    /// The end of a block that only returns, tail calls or traps, in place of a jump to it.
+    /// Returns the end of a block that only returns, tail calls or traps, for use in place of a jump to it.
     fn end(
         &mut self,
         from: Block,
@@ -203,7 +203,7 @@ impl Threader<'_> {
     }
 }
 
-/// Where values are in a list; a long list is not looked through for each.
+/// Where values are in a list; a long list is not searched for each value.
 struct Positions(Option<FxHashMap<Value, usize>>);
 
 impl Positions {
@@ -220,7 +220,7 @@ impl Positions {
     }
 }
 
-/// Appends blocks to their only predecessor if that only jumps to them.
+/// Appends blocks to their only predecessor if it only jumps to them.
 fn merge(func: &mut Function) -> bool {
     let cfg = Cfg::new(func);
     let mut aliases = Aliases::default();

@@ -1,7 +1,7 @@
 //! Constant folding and algebraic identities of single operations.
 //!
-//! A rule looks at an operation, at the operations that made its operands, and at bounds of their
-//! values; it gives a constant, a value that is there already, or another operation.
+//! A rule looks at an operation, at the operations that made its operands, and at bounds of their values; it
+//! gives a constant, a value that exists already, or another operation.
 
 use smallvec::smallvec;
 
@@ -11,7 +11,7 @@ use crate::ir::*;
 use BinaryOp::*;
 use UnaryOp::*;
 
-/// What made a value, as far as the rules ask.
+/// What made a value, as far as the rules need to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Def {
     /// A parameter, a load, ….
@@ -19,9 +19,9 @@ pub enum Def {
     Other,
     /// A constant.
     Const(u32),
-    /// An operation.
+    /// A unary operation.
     Unary(UnaryOp, Value),
-    /// An operation.
+    /// A binary operation.
     Binary(BinaryOp, Value, Value),
     /// A select.
     Select(Value, Value, Value),
@@ -32,9 +32,9 @@ pub enum Def {
 pub enum Folded {
     /// A constant.
     Const(u32),
-    /// A value that is there.
+    /// A value that exists already.
     Value(Value),
-    /// An operation, perhaps another one, which no rule applies to any more.
+    /// An operation, perhaps another one, to which no rule applies any more.
     Op(Op, Values),
 }
 
@@ -51,22 +51,22 @@ impl Bound {
     /// Nothing is known.
     pub const ANY: Bound = Bound::up_to(u32::MAX);
 
-    /// Any value up to `max`.
+    /// Returns the bound of any value up to `max`.
     pub const fn up_to(max: u32) -> Self {
         Bound { max, bits: if max == 0 { 0 } else { u32::MAX >> max.leading_zeros() } }
     }
 
-    /// Just one value.
+    /// Returns the bound of just one value.
     pub const fn exactly(value: u32) -> Self {
         Bound { max: value, bits: value }
     }
 
-    /// Any value made of these bits.
+    /// Returns the bound of any value made of these bits.
     pub const fn of_bits(bits: u32) -> Self {
         Bound { max: bits, bits }
     }
 
-    /// What both say.
+    /// Returns what both say together.
     fn and(self, other: Bound) -> Self {
         let bits = self.bits & other.bits;
         Bound {
@@ -76,21 +76,21 @@ impl Bound {
     }
 }
 
-/// What the rules may ask.
+/// What the rules may ask about values.
 pub trait Known {
-    /// What made a value.
+    /// Returns what made a value.
     fn def(&self, value: Value) -> Def;
-    /// What is known of its bits.
+    /// Returns what is known of its bits.
     fn bound(&self, value: Value) -> Bound;
-    /// A value for a constant.
+    /// Returns a value for a constant.
     fn constant(&mut self, bits: u32) -> Value;
-    /// Whether a value is known to be 0, or known not to be, at this place.
+    /// Returns whether a value is 0 at this point, if that is known.
     fn known(&self, value: Value) -> Option<bool>;
 }
 
 /// Result of one rule.
 enum Step {
-    /// None applies.
+    /// No rule applies.
     Keep,
     Const(u32),
     Value(Value),
@@ -145,7 +145,7 @@ fn constant_of(cx: &impl Known, value: Value) -> Option<u32> {
     }
 }
 
-/// What is known of the bits of an operation's result.
+/// Returns what is known of the bits of an operation's result.
 pub fn bound_of(cx: &impl Known, op: &Op, args: &[Value]) -> Bound {
     let bound = |i: usize| cx.bound(args[i]);
     let max = |i: usize| cx.bound(args[i]).max;
@@ -272,7 +272,7 @@ fn fold_binary(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value) -> Step {
         },
         (Sub, Def::Binary(Add, x, y), _) if y == b => Step::Value(x),
         (Sub, Def::Binary(Add, x, y), _) if x == b => Step::Value(y),
-        // What a left shift moves out, as `legalize` makes it for amounts that it does not know.
+        // The bits that a left shift moves out, as `legalize` makes them for unknown amounts.
         (Sub, Def::Binary(Rotl, x, n), Def::Binary(Shl, y, m)) if x == y && n == m => {
             match constant_of(cx, n) {
                 Some(n) if n % 32 == 0 => Step::Const(0),
@@ -303,10 +303,10 @@ fn fold_binary(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value) -> Step {
     }
 }
 
-/// `a op c` for a constant c, and a that is none. `b` is the value of c.
+/// Simplifies `a op c` for a constant c and an a that is not constant. `b` is the value of c.
 fn with_constant(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value, c: u32) -> Step {
     let def = cx.def(a);
-    // The other operand's constant if it is the same operation: both can be one.
+    // The constant operand of the operation that made `a`, if that is the same operation: the two can be one.
     let inner = match def {
         Def::Binary(inner, x, y) if inner == op => constant_of(cx, y).map(|c| (x, c)),
         _ => None,
@@ -376,7 +376,7 @@ fn with_constant(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value, c: u32) 
     }
 }
 
-/// A shift by c of a shift by the same amount the other way.
+/// Simplifies a shift by c of a shift by the same amount in the other direction.
 fn shift_back(cx: &mut impl Known, op: BinaryOp, def: Def, c: u32) -> Step {
     let Def::Binary(inner, x, y) = def else { return Step::Keep };
     if constant_of(cx, y) != Some(c) {
@@ -457,7 +457,7 @@ fn compare(
         (GeU, Some(c), _) if max_b <= c => Step::Const(1),
         (LtU, _, Some(0)) => Step::Const(0),
         (GeU, _, Some(0)) => Step::Const(1),
-        // Without sign bits it is the same, and cheaper.
+        // Without sign bits, the unsigned comparison is the same, and cheaper.
         (LtS, ..) if max_a.max(max_b) < 1 << 31 => again(LtU, a, b),
         (GeS, ..) if max_a.max(max_b) < 1 << 31 => again(GeU, a, b),
         _ => Step::Keep,
@@ -502,7 +502,7 @@ fn fold_select(cx: &mut impl Known, cond: Value, a: Value, b: Value) -> Step {
         return select(cond, a, y);
     }
     if b == cond {
-        // Where it matters, the condition is 0.
+        // Where `b` is selected, the condition is 0.
         let zero = cx.constant(0);
         return select(cond, a, zero);
     }

@@ -1,23 +1,23 @@
 //! Inlining of functions that are small or called once.
 //!
-//! Callees first: what is put in place of a call is as small as it gets. Functions that call
-//! themselves, through others too, stay as they are.
+//! Callees first: what is put in place of a call is then as small as it gets. Functions that call themselves,
+//! also those that do so through others, stay as they are.
 
 use cranelift_entity::{EntityRef, EntitySet, SecondaryMap};
 
 use crate::components::components;
 use crate::ir::*;
 
-/// Size of functions that are always put in place.
+/// Maximum size of functions that are always put in place.
 const SMALL: usize = 12;
-/// The same of functions without calls.
+/// The same for functions without calls.
 const SMALL_LEAF: usize = 30;
-/// Largest size of functions that are put in place of their only call.
+/// Maximum size of functions that are put in place of their only call.
 const ONCE: usize = 2000;
 /// No function is made larger than this.
 const MAX_SIZE: usize = 20_000;
 
-/// Puts small functions in place of their calls, while the module grows to at most 1.3 times its size.
+/// Puts small functions in place of calls to them, as long as the module grows to at most 1.3 times its size.
 pub fn run(module: &mut Module) {
     let order = callees_first(module);
     let mut sizes: SecondaryMap<Func, usize> = SecondaryMap::new();
@@ -90,17 +90,17 @@ type Decisions = SecondaryMap<Func, Planned>;
 /// What is to become of a function.
 #[derive(Clone, Default)]
 struct Planned {
-    /// Calls that something is put in place of, in the order of their blocks.
+    /// Calls that functions are put in place of, in the order of their blocks.
     chosen: Vec<(Block, Func)>,
-    /// Direct calls that are left then, tail calls among them.
+    /// Number of direct calls that are left then, tail calls among them.
     calls: usize,
-    /// Tail calls that are left then.
+    /// Number of tail calls that are left then.
     tail_calls: usize,
-    /// Whether it is put in place of the only call that there is: then it is moved, not copied.
+    /// Whether the function is put in place of the only call to it: it is then moved, not copied.
     is_part: bool,
 }
 
-/// Instructions and terminators; constants are free.
+/// Returns the number of instructions and terminators; constants are free.
 fn size(func: &Function) -> usize {
     let cost = |data: &BlockData| 1 + data.insts.iter().filter(|i| !matches!(i.op, Op::Const(_))).count();
     func.blocks.values().map(cost).sum()
@@ -118,8 +118,8 @@ struct Node {
     recursive: bool,
 }
 
-/// Functions, each after those that it calls, as far as that is possible. A function is recursive if it
-/// is in a component with others or calls itself.
+/// Returns the functions, each after those that it calls, as far as that is possible. A function is recursive
+/// if it is in a component with others or calls itself.
 fn callees_first(module: &Module) -> Vec<Node> {
     let callees = |func: Func| direct_calls(&module.functions[func]).collect::<Vec<Func>>();
     let mut order = Vec::with_capacity(module.functions.len());
@@ -132,24 +132,24 @@ fn callees_first(module: &Module) -> Vec<Node> {
     order
 }
 
-/// A function whose blocks are being put in place of a call, or the one that all this happens in.
+/// A function whose blocks are being put in place of a call, or the function in which all this happens.
 struct Level {
-    /// Calls in it that something is put in place of.
+    /// Calls in it that functions are to be put in place of.
     chosen: std::vec::IntoIter<(Block, Func)>,
-    /// How far its blocks are from their old numbers.
+    /// What is added to the old numbers of its blocks.
     first: usize,
-    /// Where the call goes on that it is in place of; nothing for a tail call.
+    /// Where to go on after the call that it is put in place of; `None` for a tail call.
     next: Option<Block>,
-    /// Where its returns go; nothing if they stay what they are.
+    /// Where its returns go; `None` if they stay returns.
     returns: Option<Block>,
-    /// The place of its instructions in the module if they have none of their own, as a routine's.
-    place: Option<u32>,
-    /// Blocks of it, and of what is in place of its tail calls, that tail call.
+    /// Offset in the module for its instructions if they have none of their own, as those of a routine.
+    offset: Option<u32>,
+    /// Blocks that tail call, in it and in what is put in place of its tail calls.
     tail_calls: Vec<Block>,
 }
 
-/// Puts functions in place of the chosen calls of a function, and in place of their chosen calls. Each block is moved or
-/// copied once to where it will be, however deep the calls are.
+/// Puts functions in place of the chosen calls of a function, and others in place of the chosen calls of
+/// those. Each block is moved or copied only once, to where it will be, however deeply the calls are nested.
 fn expand(module: &mut Module, plan: &mut Decisions, id: Func) {
     let root = std::mem::take(&mut plan[id].chosen);
     if root.is_empty() {
@@ -162,7 +162,7 @@ fn expand(module: &mut Module, plan: &mut Decisions, id: Func) {
         first: 0,
         next: None,
         returns: None,
-        place: None,
+        offset: None,
         tail_calls: Vec::new(),
     }];
     while let Some(level) = levels.last_mut() {
@@ -192,8 +192,8 @@ fn expand(module: &mut Module, plan: &mut Decisions, id: Func) {
     module.functions[id] = func;
 }
 
-/// Puts the callee in place of the call that ends a block of `outer`. Where the call was no tail call, the callee's returns
-/// become jumps.
+/// Puts the callee in place of the call that ends a block of `outer`. If the call was not a tail call, the
+/// callee's returns become jumps.
 fn put_in_place(
     func: &mut Function,
     block: Block,
@@ -216,17 +216,17 @@ fn put_in_place(
         _ => unreachable!("chosen for its call"),
     };
     data.term = Terminator::Jump(BlockCall { block: new_block(callee.entry), args });
-    // A routine's instructions have no place of their own in the module.
-    let place = outer.place.or(matches!(callee.origin, Origin::Routine(_)).then_some(data.term_offset));
+    // A routine's instructions have no offset of their own in the module.
+    let offset = outer.offset.or(matches!(callee.origin, Origin::Routine(_)).then_some(data.term_offset));
     let returns = next.or(outer.returns);
     let mut tail_calls = Vec::new();
     for (block, mut data) in callee.blocks {
-        data.term_offset = place.unwrap_or(data.term_offset);
+        data.term_offset = offset.unwrap_or(data.term_offset);
         data.params.iter_mut().for_each(|param| *param = new_value(*param));
         for inst in &mut data.insts {
             inst.args.iter_mut().for_each(|arg| *arg = new_value(*arg));
             inst.result = inst.result.map(new_value);
-            inst.offset = place.unwrap_or(inst.offset);
+            inst.offset = offset.unwrap_or(inst.offset);
         }
         data.term.for_each_use_mut(|value| *value = new_value(*value));
         data.term.edges_mut().into_iter().for_each(|edge| edge.block = new_block(edge.block));
@@ -243,10 +243,10 @@ fn put_in_place(
         }
         func.blocks.push(data);
     }
-    Level { chosen: chosen.into_iter(), first, next, returns, place, tail_calls }
+    Level { chosen: chosen.into_iter(), first, next, returns, offset, tail_calls }
 }
 
-/// Makes a call of a tail call, if it still is one, that goes on at `next`.
+/// Turns a tail call, if it still is one, into a call that goes on at `next`.
 fn call_from(func: &mut Function, block: Block, next: Block) {
     let offset = func.blocks[block].term_offset;
     if let Terminator::TailCall { callee, args } = &mut func.blocks[block].term {
@@ -255,7 +255,8 @@ fn call_from(func: &mut Function, block: Block, next: Block) {
     }
 }
 
-/// A block with parameters as those of `next` that hands them on to it: a call's `next` has no other predecessors.
+/// Adds a block that has the same parameters as `next` and hands them on to it: a call's `next` has no other
+/// predecessors.
 fn landing(func: &mut Function, next: Block, offset: u32) -> Block {
     let landing = func.add_block();
     let params = func.blocks[next].params.clone();

@@ -45,7 +45,7 @@ fn each_function(module: &mut Module, f: impl Fn(&mut Function, &Facts)) {
     facts::constant_memory_size(module);
 }
 
-/// Simplifies a function until its control flow stays as it is, or often enough.
+/// Simplifies a function until its control flow stays as it is, but at most for that many rounds.
 fn cleanup(func: &mut Function, facts: &Facts, rounds: usize) {
     prune::run(func);
     for _ in 0..rounds {

@@ -1,5 +1,5 @@
-//! If-conversion: short arms without side effects are computed both, and selects choose. Those that go back to the
-//! beginning of a loop are computed before it is known whether it goes on.
+//! If-conversion: short arms without side effects are both computed, and selects choose. Arms that go back to
+//! the beginning of a loop are computed before it is known whether the loop goes on.
 
 use cranelift_entity::packed_option::PackedOption;
 use cranelift_entity::{EntityRef, SecondaryMap};
@@ -8,12 +8,12 @@ use smallvec::smallvec;
 use crate::cfg::Cfg;
 use crate::ir::*;
 
-/// Most operations of an arm; constants are free.
+/// Maximum number of operations of an arm; constants are free.
 const MAX_OPERATIONS: usize = 8;
-/// Most values that the arms may choose between.
+/// Maximum number of values that the arms may choose between.
 const MAX_SELECTS: usize = 6;
 
-/// Replaces branches by selects where that is cheap. Whether there were any.
+/// Replaces branches by selects where that is cheap. Returns whether it replaced any.
 pub fn run(func: &mut Function) -> bool {
     let cfg = Cfg::new(func);
     let mut shapes: Shapes = SecondaryMap::new();
@@ -26,7 +26,7 @@ pub fn run(func: &mut Function) -> bool {
         shapes[*block] = Shape { preds, operations, last: *block, next: None.into() };
     }
     let mut changed = false;
-    // Inner branches first: what they were is then part of an arm.
+    // Inner branches first: what they become is then part of an arm.
     for block in cfg.order.iter().rev() {
         while let Some((then, otherwise)) = arms(func, &shapes, *block) {
             convert(func, &mut shapes, *block, then.is_some(), otherwise.is_some());
@@ -56,10 +56,10 @@ type Shapes = SecondaryMap<Block, Shape>;
 struct Shape {
     /// Number of edges to it.
     preds: u32,
-    /// Its operations; constants are free. `usize::MAX` if one has an effect.
+    /// Number of its operations; constants are free. `usize::MAX` if one has an effect.
     operations: usize,
-    /// The block whose instructions are its last: a block that is appended keeps its instructions until the end, so
-    /// that a row of many blocks becomes one in linear time.
+    /// The block whose instructions are its last ones: a block that is appended keeps its instructions until
+    /// the end, so that a chain of many blocks becomes one in linear time.
     last: Block,
     /// The block whose instructions follow those of this one.
     next: PackedOption<Block>,
@@ -71,7 +71,7 @@ impl Default for Shape {
     }
 }
 
-/// Moves the instructions of all that was appended to a block there.
+/// Moves the instructions of all blocks that were appended to a block into it.
 fn gather(func: &mut Function, shapes: &mut Shapes, block: Block) {
     while let Some(next) = shapes[block].next.expand() {
         let insts = std::mem::take(&mut func.blocks[next].insts);
@@ -80,8 +80,9 @@ fn gather(func: &mut Function, shapes: &mut Shapes, block: Block) {
     }
 }
 
-/// Computes what a short arm passes back to the beginning of a loop before it is known whether the loop goes on: a turn
-/// of a loop that tests first is one block then, like that of a loop that tests last. Whether there was such an arm.
+/// Computes what a short arm passes back to the beginning of a loop before it is known whether the loop goes
+/// on: a turn of a loop that tests first is then one block, like that of a loop that tests last. Returns
+/// whether there was such an arm.
 fn turn(func: &mut Function, cfg: &Cfg, shapes: &mut Shapes, block: Block) -> bool {
     let mut changed = false;
     for edge in 0..2 {
@@ -101,7 +102,7 @@ fn turn(func: &mut Function, cfg: &Cfg, shapes: &mut Shapes, block: Block) -> bo
     changed
 }
 
-/// Where a short arm without side effects jumps to, if only the branch leads to it.
+/// Returns the jump that ends a short arm without side effects, if only the branch leads to that arm.
 fn short_arm(func: &Function, shapes: &Shapes, call: &BlockCall) -> Option<BlockCall> {
     let Shape { preds, operations, .. } = shapes[call.block];
     match &func.blocks[call.block].term {
@@ -112,11 +113,11 @@ fn short_arm(func: &Function, shapes: &Shapes, call: &BlockCall) -> Option<Block
     }
 }
 
-/// The blocks that are arms of a branch, `then` and `otherwise`: none for an arm without a block of
-/// its own.
+/// The blocks that are arms of a branch, `then` and `otherwise`: `None` for an arm without a block of its
+/// own.
 type Arms = (Option<Block>, Option<Block>);
 
-/// The arms of the branch that ends a block. Nothing if it cannot be converted.
+/// Returns the arms of the branch that ends a block; `None` if the branch cannot be converted.
 fn arms(func: &Function, shapes: &Shapes, block: Block) -> Option<Arms> {
     let Terminator::Branch { then, otherwise, .. } = &func.blocks[block].term else { return None };
     let (first, second) = (short_arm(func, shapes, then), short_arm(func, shapes, otherwise));
@@ -174,7 +175,7 @@ fn convert(func: &mut Function, shapes: &mut Shapes, block: Block, take_then: bo
     func.blocks[block].term_offset = offset;
 }
 
-/// Puts a block with one predecessor at that one's end.
+/// Appends a block to its only predecessor.
 fn append(func: &mut Function, shapes: &mut Shapes, block: Block, next: Block, args: Values) {
     // Its parameters keep their names: uses elsewhere need not be looked for.
     let mut data = std::mem::take(&mut func.blocks[next]);

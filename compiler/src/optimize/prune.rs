@@ -8,7 +8,7 @@ use crate::alias::Aliases;
 use crate::cfg::reverse_postorder;
 use crate::ir::*;
 
-/// Edges into each block: the block they come from and which of its terminator's edges they are.
+/// Edges into each block: the block that each comes from, and which of that block's edges it is.
 type Edges = SecondaryMap<Block, SmallVec<[(Block, u32); 2]>>;
 
 /// Removes what is not needed.
@@ -30,7 +30,7 @@ pub fn run(func: &mut Function) {
     dead(func, &order, &edges);
 }
 
-/// One argument of an edge.
+/// Returns one argument of an edge.
 fn argument(func: &Function, (from, edge): (Block, u32), i: usize) -> Value {
     let call = match &func.blocks[from].term {
         Terminator::Jump(call) => call,
@@ -50,7 +50,7 @@ fn argument(func: &Function, (from, edge): (Block, u32), i: usize) -> Value {
     call.args[i]
 }
 
-/// Replaces parameters that are one value or one constant on all edges.
+/// Replaces parameters that are the same value or the same constant on all edges.
 fn same_params(func: &mut Function, order: &[Block], edges: &Edges) {
     let mut constants: SecondaryMap<Value, Option<u64>> = SecondaryMap::new();
     for inst in order.iter().flat_map(|block| &func.blocks[*block].insts) {
@@ -59,12 +59,12 @@ fn same_params(func: &mut Function, order: &[Block], edges: &Edges) {
         }
     }
     let mut aliases = Aliases::default();
-    // Almost always the second round finds nothing more.
+    // The second round almost always finds nothing more.
     for _ in 0..4 {
         let mut changed = false;
         for block in order {
             if edges[*block].is_empty() {
-                continue; // The entry, or behind a call.
+                continue; // The entry, or after a call.
             }
             let mut new: Vec<Inst> = Vec::new();
             for i in 0..func.blocks[*block].params.len() {

@@ -56,8 +56,8 @@ pub fn drop_functions(module: &mut Module) {
     }
 }
 
-/// Drops cells that neither the program nor the host uses, and renumbers the others. A stream that
-/// no function reads or prints to is none.
+/// Drops cells that neither the program nor the host uses, and renumbers the others. A stream that no
+/// function reads or writes does not exist then.
 pub fn drop_cells(module: &mut Module) {
     let mut used = EntitySet::with_capacity(module.cells.len());
     used.extend(module.exported_globals.iter().flat_map(|global| global.3.iter().copied()));
@@ -74,7 +74,7 @@ pub fn drop_cells(module: &mut Module) {
             _ => {}
         }
     }
-    // What the host looks at is there only if the program does, too.
+    // What the host looks at is kept only if the program uses it, too.
     for stream in [&mut module.stdin_length, &mut module.stdin_position, &mut module.stdout_length] {
         *stream = stream.filter(|cell| used.contains(*cell));
     }

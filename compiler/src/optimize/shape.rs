@@ -3,7 +3,7 @@
 use crate::cfg::Cfg;
 use crate::ir::*;
 
-/// Splits the edges that the backend cannot pass arguments on.
+/// Splits the edges on which the backend cannot pass arguments.
 pub fn run(func: &mut Function) {
     let cfg = Cfg::new(func);
     if !cfg.preds[func.entry].is_empty() {
@@ -33,7 +33,7 @@ pub fn run(func: &mut Function) {
     }
 }
 
-/// Puts a block that jumps on an edge.
+/// Puts a block that only jumps on an edge.
 fn split(func: &mut Function, edge: &mut BlockCall, offset: u32) {
     let between = func.add_block();
     let jump = std::mem::replace(edge, BlockCall::to(between));

@@ -3,7 +3,7 @@
 use super::shape::new_entry;
 use crate::ir::*;
 
-/// Makes loops of all functions that call themselves so.
+/// Makes loops of all functions that tail call themselves.
 pub fn run(module: &mut Module) {
     for (id, func) in module.functions.iter_mut() {
         let is_own = |term: &Terminator| matches!(term, Terminator::TailCall { callee: Callee::Direct(callee), .. } if *callee == id);

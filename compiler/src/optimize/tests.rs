@@ -58,7 +58,7 @@ fn module_of(func: Function, params: usize) -> Module {
     }
 }
 
-/// Operations on what came before, most often the latest values.
+/// Appends operations on what came before, most often on the latest values.
 fn operations(b: &mut Builder, random: &mut Random, values: &mut Vec<Value>, count: usize) {
     use BinaryOp::*;
     use UnaryOp::*;
@@ -117,7 +117,7 @@ fn operations(b: &mut Builder, random: &mut Random, values: &mut Vec<Value>, cou
     }
 }
 
-/// Branches, joins with parameters, loops that end, checks.
+/// Returns a function with branches, joins with parameters, loops that end, and checks.
 fn function(seed: u64) -> Function {
     let random = &mut Random(seed);
     let mut func = Function::new("f".into(), Origin::Module(0), vec![Type::I32; 3]);

@@ -15,7 +15,7 @@ use wasm2onnx_runtime::TrapCode;
 /// How a packet is entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
-    /// By jumps of its own function that know it.
+    /// By jumps of its own function that name it.
     Normal,
     /// By a jump table of its own function: nothing can be prefetched.
     Switched,
@@ -37,27 +37,27 @@ pub struct Target {
 /// How a packet ends.
 #[derive(Clone, Debug)]
 pub enum Term {
-    /// Goes there.
+    /// Jumps.
     Jump(Target),
-    /// Goes to one of two.
+    /// Goes to one of two packets.
     Branch {
-        /// Not 0: `then`.
+        /// Goes to `then` if it is not 0.
         cond: Value,
-        /// Where to if it is not 0.
+        /// Target if `cond` is not 0.
         then: Target,
-        /// Where to if it is 0.
+        /// Target if `cond` is 0.
         otherwise: Target,
     },
     /// Goes where a jump table says; the last target is for all other indices.
     Switch {
-        /// Which target.
+        /// Index of the target.
         index: Value,
         /// Targets, the default last.
         targets: Vec<Target>,
     },
     /// Calls.
     Call {
-        /// What.
+        /// What is called.
         callee: Callee,
         /// Arguments.
         args: Values,
@@ -66,7 +66,7 @@ pub enum Term {
     },
     /// Calls in place of returning.
     TailCall {
-        /// What.
+        /// What is called.
         callee: Callee,
         /// Arguments.
         args: Values,
@@ -78,7 +78,7 @@ pub enum Term {
 }
 
 impl Term {
-    /// Jumps within the function, calls' landings not among them.
+    /// Returns the jumps within the function; the landings of calls are not among them.
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         let (few, many): ([Option<&Target>; 2], &[Target]) = match self {
             Term::Jump(t) => ([Some(t), None], &[]),
@@ -89,7 +89,7 @@ impl Term {
         few.into_iter().flatten().chain(many)
     }
 
-    /// Where a call lands.
+    /// Returns the packet where a call lands.
     pub fn landing(&self) -> Option<u32> {
         match self {
             Term::Call { next, .. } => Some(*next),
@@ -97,7 +97,7 @@ impl Term {
         }
     }
 
-    /// Values that it uses, those handed over among them.
+    /// Returns the values that it uses, those handed over among them.
     pub fn used(&self) -> impl Iterator<Item = Value> + '_ {
         let callee = |callee: &Callee| match callee {
             Callee::Reference(value) => Some(*value),
@@ -132,17 +132,17 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// Offset of its first instruction in the module.
+    /// Returns the offset of its first instruction in the module.
     pub fn offset(&self) -> u32 {
         self.insts.first().map_or(self.term_offset, |i| i.offset)
     }
 
-    /// Its parameters and results.
+    /// Returns its parameters and results.
     pub fn made(&self) -> impl Iterator<Item = Value> + '_ {
         self.params.iter().copied().chain(self.insts.iter().filter_map(|inst| inst.result))
     }
 
-    /// Values that it uses, its own among them.
+    /// Returns the values that it uses, its own among them.
     pub fn used(&self) -> impl Iterator<Item = Value> + '_ {
         self.insts.iter().flat_map(|inst| &inst.args).copied().chain(self.term.used())
     }
@@ -161,25 +161,25 @@ pub struct Packets {
     pub values: u32,
 }
 
-/// How much of a step an instruction takes, roughly.
+/// Returns roughly how much of a step an instruction takes.
 fn weight(inst: &Inst) -> usize {
     match inst.op {
         Op::Binary(BinaryOp::Mul | BinaryOp::And | BinaryOp::Or | BinaryOp::Xor) => 3,
         Op::Binary(BinaryOp::MulHi | BinaryOp::Shl | BinaryOp::ShrU | BinaryOp::ShrS | BinaryOp::Rotl) => 4,
         Op::Load { .. } => 2,
         Op::Store { .. } => 3,
-        // As loads and stores of words would.
+        // As much as loads and stores of words would take.
         Op::Move { cells, .. } => 5 * usize::from(cells.div_ceil(4)),
         Op::Repeat { cells, .. } => 3 * usize::from(cells.div_ceil(4)),
         _ => 1,
     }
 }
 
-/// Most checks in one packet.
+/// Maximum number of checks in one packet.
 const CHECKS: usize = 6;
 
-/// Makes the packets of a function. No packet weighs more than `limit`, and whoever reads the cell `fresh`
-/// begins one: all that was printed before is there when the host is asked for input.
+/// Makes the packets of a function. No packet weighs more than `limit`, and every read of the cell `fresh`
+/// begins a packet: all that was printed before is then in the trace when the host is asked for input.
 pub fn run(function: &Function, fresh: Option<Cell>, limit: usize) -> Packets {
     let order = crate::cfg::reverse_postorder(function);
     let mut constants = FxHashMap::default();

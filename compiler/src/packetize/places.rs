@@ -1,8 +1,8 @@
 //! Which values cross packets, and where: in a carried field of z, or in a row of the frame.
 //!
-//! A value has one place for all its life, so that carrying it costs nothing. What lives across a
-//! call is in the frame, because the callee uses all fields; so is what finds no field. Two values
-//! that are alive at the end of one packet, in whatever packet may follow, have different places.
+//! A value has one place for all its life, so that carrying it costs nothing. A value that lives across a
+//! call is in the frame, because the callee uses all fields; so is a value for which no field is free. Two
+//! values that are alive at the end of one packet, in whatever packet may follow, have different places.
 
 #[cfg(test)]
 mod tests;
@@ -27,24 +27,26 @@ pub enum Place {
 pub struct Places {
     /// Where a value is; values that do not cross are missing.
     pub of: FxHashMap<Value, Place>,
-    /// Parameters that are handed over elsewhere, as values of their own.
+    /// Parameters that are handed over in another place, each with a value of its own for what is handed
+    /// over.
     handed_over: FxHashMap<Value, Value>,
     /// For each packet, what it needs in fields from the packets before, parameters not included.
     pub live_fields: Vec<Vec<Value>>,
-    /// For each value in a slot, the packets that need it from packets before. There may be as many values in the frame
-    /// as there are packets, each of them needed in most: lists for packets would be quadratic.
+    /// For each value in a slot, the packets that need it from packets before. There may be as many values in
+    /// the frame as there are packets, each of them needed in most: a list for each packet would be
+    /// quadratic.
     pub live_slots: FxHashMap<Value, Spans>,
     /// Number of frame slots.
     pub slots: u32,
 }
 
 impl Places {
-    /// Where a parameter is handed over.
+    /// Returns where a parameter is handed over.
     pub fn of_param(&self, param: Value) -> Option<Place> {
         self.of.get(self.handed_over.get(&param).unwrap_or(&param)).copied()
     }
 
-    /// Slot of a value, if it is in one and the packet needs it from packets before.
+    /// Returns the slot of a value, if it is in one and the packet needs it from packets before.
     pub fn slot_into(&self, value: Value, packet: u32) -> Option<u32> {
         match self.of.get(&value)? {
             Place::Slot(slot) => self.live_slots.get(&value)?.contains(packet).then_some(*slot),
@@ -58,7 +60,7 @@ impl Places {
 pub struct Spans(SmallVec<[(u32, u32); 1]>);
 
 impl Spans {
-    /// Of packets in any order, each there once.
+    /// Makes ranges of packets that are given in any order, each once.
     fn of(packets: &mut [u32]) -> Spans {
         packets.sort_unstable();
         let mut spans: SmallVec<[(u32, u32); 1]> = SmallVec::new();
@@ -72,13 +74,13 @@ impl Spans {
         Spans(spans)
     }
 
-    /// Whether a packet is among them.
+    /// Returns whether a packet is among them.
     pub fn contains(&self, packet: u32) -> bool {
         let after = self.0.partition_point(|(first, _)| *first <= packet);
         after > 0 && packet < self.0[after - 1].1
     }
 
-    /// All but one.
+    /// Returns all packets but one.
     #[cfg(test)]
     pub fn without(&self, packet: u32) -> Spans {
         let mut packets: Vec<u32> = self.iter().flat_map(|(first, end)| first..end).collect();
@@ -86,7 +88,7 @@ impl Spans {
         Spans::of(&mut packets)
     }
 
-    /// First packets, and the ones after the last, ascending.
+    /// Returns the first packet of each range and the one after its last, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
         self.0.iter().copied()
     }
@@ -95,16 +97,16 @@ impl Spans {
 /// First field for values: field 0 is the frame pointer.
 const FIRST_FIELD: u16 = 1;
 
-/// Finds places. `fields` is how many carried fields there are for them; the first
-/// `reserved_slots` slots of the frame are taken. If it turns out early that more than [`MAX_FRAME`] slots are needed,
-/// only the number of slots is set, to the least that it can be.
+/// Finds places. `fields` is the number of carried fields for them; the first `reserved_slots` slots of the
+/// frame are taken. If it turns out early that more than [`MAX_FRAME`] slots are needed, only the number of
+/// slots is set, to the smallest that it can be.
 ///
-/// The points of a value are found when they are asked for, and not kept for all values: there may be many that are alive at
-/// many points.
+/// The points of a value are found when they are asked for, and not kept for all values: many values may be
+/// alive at many points.
 pub fn run(packets: &Packets, fields: u16, reserved_slots: u32) -> Places {
     let fields = u32::from(fields - FIRST_FIELD);
     let mut liveness = Liveness::new(packets);
-    // First points, in which order values get their places.
+    // First points of values: the order in which values get their places.
     let mut order: Vec<(u32, Value)> = Vec::new();
     let mut in_frame: FxHashSet<Value> = FxHashSet::default();
     let mut passed_twice: FxHashSet<Value> = FxHashSet::default();
@@ -178,8 +180,8 @@ pub fn run(packets: &Packets, fields: u16, reserved_slots: u32) -> Places {
     places
 }
 
-/// Parameters that need a second place, with the values that stand for it. `passed_twice` are those that live on beside
-/// what is handed over.
+/// Returns the parameters that need a second place, with the values that stand for what is handed over.
+/// `passed_twice` are those that live on besides being handed over.
 fn handed_over(packets: &Packets, passed_twice: &FxHashSet<Value>) -> FxHashMap<Value, Value> {
     let list = &packets.packets;
     let mut result = FxHashMap::default();
@@ -198,18 +200,18 @@ fn handed_over(packets: &Packets, passed_twice: &FxHashSet<Value>) -> FxHashMap<
     result
 }
 
-/// Slots that are taken at each point: for 64 points together a row of masks, one for each slot.
+/// Slots that are taken at each point: for each 64 points, a list of masks, one for each slot.
 struct Slots {
-    rows: Vec<Vec<u64>>,
-    /// The points at hand, as masks; those that are not 0 are in `words`.
+    taken: Vec<Vec<u64>>,
+    /// The points of the value at hand, as masks; the indices of those that are not 0 are in `words`.
     masks: Vec<u64>,
     words: Vec<usize>,
 }
 
 impl Slots {
     fn new(points: usize) -> Slots {
-        let rows = points.div_ceil(64);
-        Slots { rows: vec![Vec::new(); rows], masks: vec![0; rows], words: Vec::new() }
+        let lists = points.div_ceil(64);
+        Slots { taken: vec![Vec::new(); lists], masks: vec![0; lists], words: Vec::new() }
     }
 
     /// Takes the first slot that is free at all points.
@@ -221,40 +223,41 @@ impl Slots {
             }
             self.masks[word] |= 1 << (point % 64);
         }
-        // The fullest row first: what is not free is mostly not free there.
-        let fullest = (0..self.words.len()).max_by_key(|i| self.rows[self.words[*i]].len()).expect("a point");
+        // The longest list first: what is not free is mostly not free there.
+        let fullest =
+            (0..self.words.len()).max_by_key(|i| self.taken[self.words[*i]].len()).expect("a point");
         self.words.swap(0, fullest);
         let is_free = |word: &usize, slot: usize| {
-            self.rows[*word].get(slot).is_none_or(|taken| taken & self.masks[*word] == 0)
+            self.taken[*word].get(slot).is_none_or(|mask| mask & self.masks[*word] == 0)
         };
         let slot =
             (0..).find(|slot| self.words.iter().all(|word| is_free(word, *slot))).expect("one is free");
         for word in self.words.drain(..) {
-            let row = &mut self.rows[word];
-            if row.len() <= slot {
-                row.resize(slot + 1, 0);
+            let taken = &mut self.taken[word];
+            if taken.len() <= slot {
+                taken.resize(slot + 1, 0);
             }
-            row[slot] |= std::mem::take(&mut self.masks[word]);
+            taken[slot] |= std::mem::take(&mut self.masks[word]);
         }
         slot as u32
     }
 }
 
-/// Where values are alive, one at a time.
+/// Where values are alive, found for one value at a time.
 struct Liveness {
-    /// Packets before each packet, calls before their landings among them.
+    /// Packets before each packet; before a landing, the call is among them.
     predecessors: Vec<SmallVec<[u32; 2]>>,
-    /// Where each value is made.
+    /// The packet where each value is made.
     home: FxHashMap<Value, u32>,
-    /// Where values are used that are not made there.
+    /// The packets where each value is used but not made.
     uses: FxHashMap<Value, SmallVec<[u32; 4]>>,
     /// Parameters that jumps hand over.
     params: FxHashSet<Value>,
-    /// Packets that the value at hand is alive at the beginning of: they use it or pass it on but do not make it.
+    /// Packets at whose beginning the value at hand is alive: they use it or pass it on but do not make it.
     live: Vec<u32>,
-    /// Packets that it is alive at the end of.
+    /// Packets at whose end it is alive.
     points: Vec<u32>,
-    /// Which value a packet was put into these lists for last.
+    /// For each packet, for which value (by `round`) it was last put into these lists.
     live_for: Vec<u32>,
     point_for: Vec<u32>,
     round: u32,
@@ -307,7 +310,7 @@ impl Liveness {
         }
     }
 
-    /// Values that cross packets.
+    /// Returns the values that cross packets.
     fn values(&self, packets: &Packets) -> Vec<Value> {
         let made = packets.packets.iter().flat_map(|packet| packet.made());
         let mut values: Vec<Value> =
@@ -317,8 +320,8 @@ impl Liveness {
         values
     }
 
-    /// Finds the packets that a value is alive in. Whether it is a parameter that is alive where it is handed over: then
-    /// it is not its place that it is handed over in.
+    /// Finds the packets that a value is alive in. Returns whether it is a parameter that is alive where it
+    /// is handed over: it is then handed over in a place other than its own.
     fn find(&mut self, value: Value) -> bool {
         self.round += 1;
         self.live.clear();
@@ -357,7 +360,7 @@ impl Liveness {
         false
     }
 
-    /// Packets that hand over a parameter.
+    /// Returns the packets that hand over a parameter.
     fn handed_over(&self, param: Value) -> &[u32] {
         &self.predecessors[self.home[&param] as usize]
     }

@@ -54,7 +54,7 @@ impl Display for Term {
 pub struct Shown<'a>(pub &'a Packets, pub &'a Places);
 
 impl Shown<'_> {
-    /// A value that a packet begins with, and its place if it has one.
+    /// Returns a value that a packet begins with, and its place if it has one, as text.
     fn param(&self, value: Value) -> String {
         let Shown(packets, places) = self;
         match (places.of_param(value), packets.constants.get(&value)) {
@@ -64,7 +64,7 @@ impl Shown<'_> {
         }
     }
 
-    /// What values that the packet uses are, unless it makes them itself.
+    /// Returns what the values that the packet uses but does not make are, as text.
     fn used(&self, packet: &Packet) -> Vec<String> {
         let Shown(packets, places) = self;
         let made: Vec<Value> = packet.made().collect();

@@ -1,4 +1,5 @@
-//! What is known of the values of block parameters: intervals from 0, by a few rounds over the function.
+//! What is known of the values of block parameters: intervals from 0, found in a few rounds over the
+//! function.
 
 use super::Packets;
 use crate::ir::{BinaryOp, Inst, Op, UnaryOp, Value};
@@ -9,15 +10,15 @@ use rustc_hash::FxHashMap;
 pub struct ParamRange {
     /// Largest value of the word.
     pub hi: u32,
-    /// Whether it may be handed over unwrapped, a few times 2^32 away: the packet then begins by wrapping it,
-    /// with a gate that is made together with it.
+    /// Whether it may be handed over unwrapped, off by a few times 2^32: the packet then begins by wrapping
+    /// it, with a gate that is made together with it.
     pub loose: bool,
 }
 
-/// Rounds before a range that still grows is given up.
+/// Number of rounds after which a range that still grows is given up.
 const ROUNDS: usize = 3;
 
-/// Ranges of all parameters. With `tight` off nothing is known of any.
+/// Returns the ranges of all parameters. If `tight` is false, nothing is known of any.
 pub fn param_ranges(packets: &Packets, tight: bool) -> FxHashMap<Value, ParamRange> {
     let mut incoming: FxHashMap<Value, Vec<Value>> = FxHashMap::default();
     let mut definitions: FxHashMap<Value, &Inst> = FxHashMap::default();
@@ -57,7 +58,8 @@ pub fn param_ranges(packets: &Packets, tight: bool) -> FxHashMap<Value, ParamRan
                 break;
             }
             if round == ROUNDS {
-                // Not stable: what changed is unknown now, and so may be all that depends on it.
+                // Not stable: the range of what changed is unknown now, and so may be that of all that
+                // depends on it.
                 known.values_mut().for_each(|k| {
                     if *k != 1 && *k != 255 {
                         *k = u32::MAX;
@@ -92,7 +94,7 @@ fn is_stable(
     })
 }
 
-/// Whether the circuit of the instruction leaves its result unwrapped.
+/// Returns whether the circuit of the instruction leaves its result unwrapped.
 fn is_loose(inst: &Inst) -> bool {
     use BinaryOp::*;
     matches!(
@@ -103,7 +105,7 @@ fn is_loose(inst: &Inst) -> bool {
     )
 }
 
-/// Largest value, as far as the circuits can tell too.
+/// Returns the largest value, as far as the circuits can tell, too.
 fn bound(
     value: Value,
     packets: &Packets,

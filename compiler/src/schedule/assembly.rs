@@ -1,4 +1,4 @@
-//! What the fragments of all functions add up to, before ids and port numbers are known.
+//! The fragments of all functions together, before ids and port numbers are known.
 
 use super::fragment::{ExpertRef, Fragment};
 use rustc_hash::FxHashMap;
@@ -14,7 +14,7 @@ pub const JUMP_TABLES: IdSetId = 2;
 /// All functions so far.
 #[derive(Debug)]
 pub struct Assembly {
-    /// Their packets, one behind the other.
+    /// Their packets, one after the other.
     pub all: Fragment,
     /// Terminal experts.
     pub terminals: Terminals,
@@ -25,22 +25,22 @@ pub struct Assembly {
 /// What comes before the fragment of a function.
 #[derive(Clone, Copy, Debug)]
 pub struct Before {
-    /// So many packets.
+    /// Number of packets.
     pub packets: u32,
-    /// So many jump tables.
+    /// Number of jump tables.
     pub jump_tables: u32,
     /// Key of its first jump table's first entry.
     pub jump_key: u32,
 }
 
 impl Assembly {
-    /// Nothing yet. Jump tables begin at that key of the table space; `function_offsets` says
+    /// Returns an empty assembly. Jump tables begin at `jump_key` in the table space; `function_offsets` says
     /// where each function's body begins in the module.
     pub fn new(jump_key: u32, function_offsets: Vec<(u32, u32)>) -> Assembly {
         Assembly { all: Fragment::default(), terminals: Terminals::new(function_offsets), jump_key }
     }
 
-    /// What comes before the next fragment.
+    /// Returns what comes before the next fragment.
     pub fn before(&self) -> Before {
         Before {
             packets: self.all.packets.len() as u32,
@@ -49,14 +49,14 @@ impl Assembly {
         }
     }
 
-    /// Appends the fragment that was made for what is [before](Assembly::before) it now.
+    /// Appends the fragment that was made for what is now [before](Assembly::before) it.
     pub fn append(&mut self, fragment: Fragment) {
         self.jump_key += fragment.jump_tables.iter().map(|table| table.len() as u32).sum::<u32>();
         self.all.append(fragment);
     }
 }
 
-/// Terminal experts, the first of all.
+/// Terminal experts, which come before all others.
 #[derive(Debug)]
 pub struct Terminals {
     /// All of them, by id.
@@ -75,8 +75,9 @@ impl Terminals {
         }
     }
 
-    /// That of a trap at an offset of the module. An inlined instruction is in the function that its offset is in;
-    /// instructions of library routines are in none, and take the function that they were made for.
+    /// Returns the terminal expert of a trap at an offset of the module. An inlined instruction is in the
+    /// function that its offset is in; instructions of library routines are in no function, and count as part
+    /// of the one that they were made for.
     pub fn trap(&mut self, code: TrapCode, function: u32, offset: u32) -> ExpertRef {
         let body = self.function_offsets.partition_point(|(start, _)| *start <= offset).checked_sub(1);
         let function = body.map_or(function, |i| self.function_offsets[i].1);

@@ -30,7 +30,7 @@ impl<'a> Carried<'a> {
         matches!(self.circuit.atoms[atom].kind, AtomKind::Pinned(_))
     }
 
-    /// First z that can hold the atom in a field.
+    /// Returns the first t such that z_t can hold the atom in a field.
     pub fn first_in_field(&self, atom: usize) -> i32 {
         match self.circuit.atoms[atom].kind {
             AtomKind::Entry { .. } => 0,
@@ -39,7 +39,7 @@ impl<'a> Carried<'a> {
         }
     }
 
-    /// Notes what an expanded form of map t reads.
+    /// Notes what an expanded linear form of map t reads.
     pub fn use_at(&mut self, form: &Linear, t: i32) {
         for (atom, _) in &form.terms {
             let a = *atom as usize;
@@ -63,7 +63,7 @@ impl<'a> Carried<'a> {
     }
 
     pub fn assign_fields(&mut self, own: &Interface, preferred: &FxHashMap<u32, u16>) -> Result<(), Retry> {
-        // For each field, the last z index at which it is taken.
+        // For each field, the last t such that the field is taken in z_t.
         let mut busy = vec![-1; limits::CARRIED as usize];
         let mut carried = Vec::new();
         for a in 0..self.need.len() {
@@ -88,18 +88,18 @@ impl<'a> Carried<'a> {
         Ok(())
     }
 
-    /// The field that holds the atom in z_t, if one does.
+    /// Returns the field that holds the atom in z_t, if one does.
     pub fn field_at(&self, atom: u32, t: i32) -> Option<u16> {
         let a = atom as usize;
         (self.first_in_field(a) <= t && t <= self.need[a] && t <= self.last).then_some(self.field[a])
     }
 
-    /// Atoms in fields of z_t.
+    /// Returns the atoms in fields of z_t.
     pub fn carried_at(&self, t: i32) -> impl Iterator<Item = (u32, u16)> + '_ {
         (0..self.need.len() as u32).filter_map(move |a| self.field_at(a, t).map(|f| (a, f)))
     }
 
-    /// Atoms that map t puts into fields for later maps of the packet.
+    /// Returns the atoms that map t puts into fields for later maps of the packet.
     pub fn carried_from(&self, t: i32) -> impl Iterator<Item = (u32, u16)> + '_ {
         self.carried_at(t + 1)
     }

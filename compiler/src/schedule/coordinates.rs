@@ -11,25 +11,26 @@ const PORT: u16 = (1 << KIND_SHIFT) - 1;
 pub struct PortField(u16);
 
 impl PortField {
-    /// The row that makes the next id.
+    /// The field whose equation makes the next id.
     pub const EXPERT: PortField = PortField((FieldKind::E as u16) << KIND_SHIFT);
 
-    /// A port of a kind.
+    /// Returns the field of a port of a kind.
     pub fn new(kind: FieldKind, port: u16) -> PortField {
         PortField((kind as u16) << KIND_SHIFT | port)
     }
 
-    /// What a container of the runtime holds of it until [`PortField::of_code`] and [`PortField::resolve`].
+    /// Returns the code that stands for the field in a container of the runtime, until [`PortField::of_code`]
+    /// and [`PortField::resolve`].
     pub fn code(self) -> u16 {
         self.0
     }
 
-    /// The inverse of [`PortField::code`].
+    /// Returns the field of a code: the inverse of [`PortField::code`].
     pub fn of_code(code: u16) -> PortField {
         PortField(code)
     }
 
-    /// Makes room for it.
+    /// Raises the number of ports of its kind to include it.
     pub fn count_in(self, ports: &mut Ports) {
         let most = match self.0 >> KIND_SHIFT {
             0 => &mut ports.carried,
@@ -41,7 +42,7 @@ impl PortField {
         *most = (*most).max((self.0 & PORT) + 1);
     }
 
-    /// The field in a network with so many ports.
+    /// Returns the field in a network with these numbers of ports.
     pub fn resolve(self, ports: &Ports) -> Field {
         let make = [Ports::s, Ports::n, Ports::v, Ports::q, Ports::t, Ports::k, Ports::x];
         make[(self.0 >> KIND_SHIFT) as usize](ports, self.0 & PORT)
@@ -56,22 +57,23 @@ impl PortSource {
     /// The constant 1.
     pub const ONE: PortSource = PortSource((SourceKind::One as u16) << KIND_SHIFT);
 
-    /// A port of a kind.
+    /// Returns the element of a port of a kind.
     pub fn new(kind: SourceKind, port: u16) -> PortSource {
         PortSource((kind as u16) << KIND_SHIFT | port)
     }
 
-    /// What a container of the runtime holds of it until [`PortSource::of_code`] and [`PortSource::resolve`].
+    /// Returns the code that stands for the element in a container of the runtime, until
+    /// [`PortSource::of_code`] and [`PortSource::resolve`].
     pub fn code(self) -> u16 {
         self.0
     }
 
-    /// The inverse of [`PortSource::code`].
+    /// Returns the element of a code: the inverse of [`PortSource::code`].
     pub fn of_code(code: u16) -> PortSource {
         PortSource(code)
     }
 
-    /// The source in a network with so many ports.
+    /// Returns the source in a network with these numbers of ports.
     pub fn resolve(self, ports: &Ports) -> Source {
         let port = self.0 & PORT;
         match self.0 >> KIND_SHIFT {

@@ -1,4 +1,5 @@
-//! What is declared of the `z` that an expert gets: its fields, and ghosts for what the checker would not see by itself.
+//! What is declared of the `z` that an expert gets: its fields, and ghosts for what the checker would not see
+//! by itself.
 
 use super::PortField;
 use super::carried::Carried;
@@ -55,9 +56,9 @@ impl Emitter<'_> {
         }
     }
 
-    /// Declares as much of a gate as its floor needs if it is multiplied out (`open`) in such a way that
-    /// something cancels that no longer is in z_t: facts of its parts that mention that cannot be
-    /// declared then.
+    /// Declares as much of a gate as its floor needs if the gate is multiplied out (`open`) in such a way
+    /// that something that is no longer in z_t cancels: facts about parts of the gate that mention this
+    /// cannot be declared then.
     pub(super) fn declare_cancelled(
         &self,
         carried: &Carried,
@@ -71,7 +72,7 @@ impl Emitter<'_> {
         if circuit.quantized(open).within(range) || !self.loses_fact(carried, gate, t) {
             return;
         }
-        // In multiples of its finest weight, of which a gate that is exact has at most 2^62 to a number.
+        // In multiples of its finest weight, of which at most 2^62 make 1 if the gate is exact.
         let weights = open.terms.iter().map(|term| term.1).chain([open.constant]);
         let scale = weights.filter_map(Exact::scale).fold(0, u32::max);
         let base = if t == 0 { self.own.base } else { [0; 3] };
@@ -89,8 +90,8 @@ impl Emitter<'_> {
         }
     }
 
-    /// Whether a part of the form is multiplied out at t and narrower than its terms show, for a reason
-    /// that cannot be declared at t.
+    /// Returns whether a part of the linear form is multiplied out at t and has a narrower range than its
+    /// terms show, for a reason that cannot be declared at t.
     fn loses_fact(&self, carried: &Carried, form: &Linear, t: i32) -> bool {
         let circuit = self.circuit();
         let base = if t == 0 { self.own.base } else { [0; 3] };
@@ -104,8 +105,8 @@ impl Emitter<'_> {
         })
     }
 
-    /// A ghost's terms as fields of z_t, and its constant, or none if something in it is not there or it cannot be
-    /// written: the checker does without it then.
+    /// Returns a ghost's terms as fields of z_t, and its constant; `None` if something in it is not in z_t or
+    /// it cannot be written. The checker then does without it.
     fn ghost(
         &self,
         carried: &Carried,
@@ -138,7 +139,8 @@ impl Emitter<'_> {
                 GhostTerm::Linear(form) => {
                     let open = circuit.expand(form, t);
                     constant = constant + c * open.constant;
-                    // Units first, the latest of them most: it is what the checker eliminates with.
+                    // Units first, and the latest of them before the others: the checker eliminates with the
+                    // first term.
                     let mut order: SmallVec<[&(u32, Exact); 4]> = open.terms.iter().collect();
                     let is_unit = |a: u32| matches!(circuit.atoms[a as usize].kind, AtomKind::Unit { .. });
                     order.sort_by_key(|(a, _)| (!is_unit(*a), std::cmp::Reverse(*a)));
@@ -170,7 +172,8 @@ impl Emitter<'_> {
     }
 }
 
-/// A range moved by a constant, unbounded where it was or where it leaves what can be held.
+/// Returns a range moved by a constant; a bound is unbounded if it was before or if it is too large to be
+/// held.
 fn plus(range: Range, by: i64) -> Range {
     let moved = |x: i64| match x {
         i64::MIN | i64::MAX => x.into(),

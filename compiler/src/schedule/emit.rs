@@ -1,4 +1,4 @@
-//! Packets → experts: what each map makes, and the rows that make it.
+//! Packets → experts: what each map makes, and the equations that make it.
 
 use super::assembly::{FUNCTIONS, RETURNS};
 use super::carried::Carried;
@@ -15,11 +15,11 @@ use wasm2onnx_runtime::{FieldKind, IdSetId, SourceKind};
 
 /// What the maps of a packet make.
 struct Maps {
-    /// Of each map its rows: what it makes and from which form.
-    rows: Vec<Vec<(FieldKind, u16, Linear)>>,
-    /// Rows of the trace whose value is the id of a packet: the map, the port, and the packet.
+    /// The equations of each map: what each makes and from which linear form.
+    equations: Vec<Vec<(FieldKind, u16, Linear)>>,
+    /// Rows of the trace whose value is the id of a packet: the map, the port and the packet.
     packet_values: Vec<(usize, u16, u32)>,
-    /// Fields that atoms are best carried in, as the next packets begin with them there.
+    /// Fields in which atoms are best carried, because the next packets begin with them there.
     preferred: FxHashMap<u32, u16>,
     /// The last map.
     last: i32,
@@ -27,7 +27,7 @@ struct Maps {
 
 /// Makes the experts of a packet.
 pub struct Emitter<'a> {
-    pub code: &'a PacketCircuit,
+    pub packet: &'a PacketCircuit,
     pub live: &'a [bool],
     pub own: &'a Interface,
     pub circuits: &'a [PacketCircuit],
@@ -37,16 +37,17 @@ pub struct Emitter<'a> {
 
 impl Emitter<'_> {
     pub(super) fn circuit(&self) -> &Circuit {
-        &self.code.circuit
+        &self.packet.circuit
     }
 
-    /// Rows of the last map that make what the next packets begin with: fields and ports, and their forms.
+    /// Returns the equations of the last map that make what the next packets begin with: fields and ports,
+    /// with their linear forms.
     fn exits(&self) -> Vec<(FieldKind, u16, Linear)> {
         let mut exits: Vec<(FieldKind, u16, Linear)> = Vec::new();
         let mut seen: u64 = 0;
         let mut packets = FxHashSet::default();
-        for (j, jump) in self.code.jumps.iter().enumerate() {
-            if self.code.jumps.len() > 1 && !packets.insert(jump.packet) {
+        for (j, jump) in self.packet.jumps.iter().enumerate() {
+            if self.packet.jumps.len() > 1 && !packets.insert(jump.packet) {
                 continue;
             }
             let next = &self.circuits[jump.packet as usize];
@@ -56,13 +57,13 @@ impl Emitter<'_> {
                     && seen & (1 << field) == 0
                 {
                     seen |= 1 << field;
-                    let form = handed_over(self.code, j, next, atom as u32).clone();
+                    let form = handed_over(self.packet, j, next, atom as u32).clone();
                     exits.push((FieldKind::S, field, form));
                 }
             }
             let substitute = |form: &Linear| {
                 form.terms.iter().fold(Linear::constant(form.constant), |sum, (atom, c)| {
-                    sum.plus(*c, handed_over(self.code, j, next, *atom))
+                    sum.plus(*c, handed_over(self.packet, j, next, *atom))
                 })
             };
             for (atom, a, b) in &interface.prefetched {
@@ -82,10 +83,10 @@ impl Emitter<'_> {
                 }
             }
         }
-        for (field, form) in &self.code.fixed {
+        for (field, form) in &self.packet.fixed {
             exits.push((FieldKind::S, *field, form.clone()));
         }
-        for (i, (form, _)) in self.code.failures.iter().enumerate() {
+        for (i, (form, _)) in self.packet.failures.iter().enumerate() {
             exits.push((FieldKind::S, FAILURE_FIELDS + i as u16, form.clone()));
         }
         exits
@@ -94,18 +95,19 @@ impl Emitter<'_> {
     /// Makes the experts of the packet.
     pub fn emit(&self, index: usize, packets: &Packets, out: &mut Writer) -> Result<(), Retry> {
         let exits = self.exits();
-        let next: Vec<&Linear> = match &self.code.next {
+        let next: Vec<&Linear> = match &self.packet.next {
             Next::Read(form) => vec![form],
             Next::Choice { choices, .. } => choices.iter().map(|c| &c.0).collect(),
         };
         let last = self.last_map(&exits, &next)?;
-        // A jump table's place is known now.
+        // The key of the packet's jump table is known now.
         let maps = self.maps(exits, last, out.next_jump_table());
         let carried = self.carried(&maps, &next)?;
         self.write(index, packets, &carried, &maps, out)
     }
 
-    /// The last map of the packet: everything is made by then, and what the next packets begin with can be a row of it.
+    /// Returns the last map of the packet: everything is made by then, and what the next packets begin with
+    /// can be made by equations of it.
     fn last_map(&self, exits: &[(FieldKind, u16, Linear)], next: &[&Linear]) -> Result<i32, Retry> {
         let circuit = self.circuit();
         let mut last = 0;
@@ -115,11 +117,12 @@ impl Emitter<'_> {
             }
         }
         last = circuit.rows.iter().map(|r| r.at).fold(last, i32::max);
-        // A form may be exact at its first step and not later, when what it is made of is multiplied out differently.
+        // A linear form may be exact at its first step and not later, when what it is made of is multiplied
+        // out differently.
         loop {
             let before = last;
             for form in exits.iter().map(|exit| &exit.2).chain(next.iter().copied()) {
-                last = circuit.place(form, last).ok_or(Retry::Inexact(self.code.offset))?;
+                last = circuit.place(form, last).ok_or(Retry::Inexact(self.packet.offset))?;
             }
             if last == before {
                 return Ok(last);
@@ -127,24 +130,24 @@ impl Emitter<'_> {
         }
     }
 
-    /// What each map has to make, but for what it carries on.
+    /// Returns what each map has to make, except for what it carries on.
     fn maps(&self, exits: Vec<(FieldKind, u16, Linear)>, last: i32, jump_table: u32) -> Maps {
         let circuit = self.circuit();
-        let mut rows: Vec<Vec<(FieldKind, u16, Linear)>> = vec![Vec::new(); last as usize + 1];
+        let mut equations: Vec<Vec<(FieldKind, u16, Linear)>> = vec![Vec::new(); last as usize + 1];
         for (i, atom) in circuit.atoms.iter().enumerate() {
             if !self.live[i] || atom.avail <= 0 {
                 continue;
             }
-            let rows = &mut rows[atom.avail as usize - 1];
+            let equations = &mut equations[atom.avail as usize - 1];
             match &atom.kind {
                 AtomKind::Unit { gate, value, port } => {
-                    rows.push((FieldKind::N, *port, gate.clone()));
-                    rows.push((FieldKind::V, *port, value.clone()));
+                    equations.push((FieldKind::N, *port, gate.clone()));
+                    equations.push((FieldKind::V, *port, value.clone()));
                 }
-                AtomKind::Read { query, port } => rows.push((FieldKind::Q, *port, query.clone())),
+                AtomKind::Read { query, port } => equations.push((FieldKind::Q, *port, query.clone())),
                 AtomKind::Lookup { query, port } => {
                     let first = if atom.range.is_id { jump_table } else { 0 };
-                    rows.push((FieldKind::T, *port, query.clone().offset(first)));
+                    equations.push((FieldKind::T, *port, query.clone().offset(first)));
                 }
                 _ => {}
             }
@@ -155,9 +158,9 @@ impl Emitter<'_> {
             let t = row.at as usize;
             let port = row_ports[t];
             row_ports[t] += 1;
-            rows[t].push((FieldKind::K, port, row.key.clone()));
+            equations[t].push((FieldKind::K, port, row.key.clone()));
             match &row.value {
-                RowValue::Linear(form) => rows[t].push((FieldKind::X, port, form.clone())),
+                RowValue::Linear(form) => equations[t].push((FieldKind::X, port, form.clone())),
                 RowValue::Packet(packet) => packet_values.push((t, port, *packet)),
             }
         }
@@ -166,17 +169,18 @@ impl Emitter<'_> {
             if let (FieldKind::S, Some(atom)) = (kind, form.as_atom()) {
                 preferred.entry(atom).or_insert(port);
             }
-            rows[last as usize].push((kind, port, form));
+            equations[last as usize].push((kind, port, form));
         }
-        Maps { rows, packet_values, preferred, last }
+        Maps { equations, packet_values, preferred, last }
     }
 
-    /// Which fields what is carried is in: last map first, so that what must be carried to it is known.
+    /// Finds the fields of what is carried. It begins with the last map, so that what must be carried to a
+    /// map is known.
     fn carried(&self, maps: &Maps, next: &[&Linear]) -> Result<Carried<'_>, Retry> {
         let circuit = self.circuit();
         let mut carried = Carried::new(circuit, maps.last);
         for t in (0..=maps.last).rev() {
-            for (_, _, form) in &maps.rows[t as usize] {
+            for (_, _, form) in &maps.equations[t as usize] {
                 carried.use_at(&circuit.expand(form, t), t);
             }
             if t == maps.last {
@@ -198,12 +202,12 @@ impl Emitter<'_> {
         out: &mut Writer,
     ) -> Result<(), Retry> {
         let (circuit, last) = (self.circuit(), maps.last);
-        out.begin_packet(index, self.code.offset);
+        out.begin_packet(index, self.packet.offset);
         let ids = self.id_domain(index, packets, out);
         for t in 0..=last {
             self.declare(carried, t, ids, out);
             let mut encoded: Vec<(PortField, Terms)> = Vec::new();
-            for (kind, port, form) in &maps.rows[t as usize] {
+            for (kind, port, form) in &maps.equations[t as usize] {
                 let open = circuit.expand(form, t);
                 if *kind == FieldKind::N {
                     self.declare_cancelled(carried, form, &open, t, out);
@@ -233,7 +237,7 @@ impl Emitter<'_> {
 
     fn dest(&self, dest: Dest, out: &mut Writer) -> ExpertRef {
         match dest {
-            Dest::Jump(j) => ExpertRef::Packet(out.packet(self.code.jumps[j as usize].packet)),
+            Dest::Jump(j) => ExpertRef::Packet(out.packet(self.packet.jumps[j as usize].packet)),
             Dest::Function(func) => ExpertRef::Function(func),
             Dest::Trap(code, offset) => out.terminal(code, offset),
             Dest::Resolver => ExpertRef::Packet(out.packet(self.resolver)),
@@ -241,7 +245,7 @@ impl Emitter<'_> {
     }
 
     fn next(&self, carried: &Carried, last: i32, out: &mut Writer) -> NextOut {
-        match &self.code.next {
+        match &self.packet.next {
             Next::Read(form) => {
                 NextOut::Read(Box::new(self.terms(carried, &self.circuit().expand(form, last), last)))
             }
@@ -259,10 +263,10 @@ impl Emitter<'_> {
         }
     }
 
-    /// The set of ids that the packet's computed next id belongs to; makes its jump table.
+    /// Returns the set of ids that the packet's computed next id belongs to. Makes the packet's jump table.
     fn id_domain(&self, index: usize, packets: &Packets, out: &mut Writer) -> Option<IdSetId> {
-        if !self.code.table.is_empty() {
-            let refs = self.code.table.iter().map(|d| self.dest(*d, out)).collect();
+        if !self.packet.table.is_empty() {
+            let refs = self.packet.table.iter().map(|d| self.dest(*d, out)).collect();
             return Some(out.jump_table(refs));
         }
         match &packets.packets.get(index)?.term {
@@ -277,7 +281,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// The expanded form in terms of elements of y_t.
+    /// Returns the expanded linear form in terms of elements of y_t.
     fn terms(&self, carried: &Carried, form: &Linear, t: i32) -> Terms {
         let mut terms = Terms::new();
         if form.constant != Exact::ZERO {

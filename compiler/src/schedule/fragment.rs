@@ -8,7 +8,7 @@ use crate::ir::Func;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Certificate, Domain, Experts, IdSetId, Interval, PacketDebug, Ports, TrapCode};
 
-/// Terms of a row, ascending, and weights.
+/// Terms of an equation with their weights, ascending.
 pub type Terms = SmallVec<[(PortSource, Exact); 4]>;
 
 /// Terms of a ghost: fields and coefficients.
@@ -17,7 +17,7 @@ pub type GhostTerms = SmallVec<[(PortField, i64); 4]>;
 /// An expert whose id is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExpertRef {
-    /// The first of a packet, counted over all functions.
+    /// The first expert of a packet; packets are counted over all functions.
     Packet(u32),
     /// The entry of a function.
     Function(Func),
@@ -46,7 +46,7 @@ pub struct Choice {
 }
 
 impl NextOut {
-    /// Terms of the row that makes the id: so many at most.
+    /// Returns the maximum number of terms of the equation that makes the id.
     fn most_terms(&self) -> usize {
         match self {
             NextOut::Following => 1,
@@ -56,11 +56,11 @@ impl NextOut {
     }
 }
 
-/// The experts of some packets, one behind the other, and what is declared of them.
+/// The experts of some packets, one after the other, and what is declared of them.
 #[derive(Debug, Default)]
 pub struct Fragment {
-    /// Rows, with the circuits of [`PortField`] and [`PortSource`]. The last of each expert is that of `e`, as long as it may
-    /// become: `link` writes it.
+    /// Equations, with the codes of [`PortField`] and [`PortSource`]. The last of each expert is that of `e`,
+    /// with room for as many terms as it may get: `link` writes it.
     pub experts: Experts,
     /// For each expert, how the next one is found.
     pub next: Vec<NextOut>,
@@ -74,14 +74,14 @@ pub struct Fragment {
     pub landings: Vec<u32>,
     /// Jump tables.
     pub jump_tables: Vec<Vec<ExpertRef>>,
-    /// What is declared, with the circuits of [`PortField`].
+    /// What is declared, with the codes of [`PortField`].
     pub certificate: Certificate,
-    /// Largest numbers of ports.
+    /// Maximum number of ports of each kind.
     pub ports: Ports,
 }
 
 impl Fragment {
-    /// Appends another one.
+    /// Appends another fragment.
     pub fn append(&mut self, mut other: Fragment) {
         let (experts, terms) = (self.next.len() as u32, self.experts.weights.len());
         self.experts.append(other.experts);
@@ -114,7 +114,7 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// For so many packets of a function, which come behind what is there before.
+    /// Returns a writer for `packets` packets of a function, which come after what is there before.
     pub fn new(before: Before, terminals: &'a mut Terminals, function: u32, packets: usize) -> Writer<'a> {
         let fragment = Fragment { packets: vec![u32::MAX; packets], ..Fragment::default() };
         Writer {
@@ -129,7 +129,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// A packet of the function, as it is counted over all of them.
+    /// Returns the number of a packet of the function when packets are counted over all functions.
     pub fn packet(&self, index: u32) -> u32 {
         self.before.packets + index
     }
@@ -146,17 +146,17 @@ impl<'a> Writer<'a> {
         debug_assert!(self.declared.is_empty() && self.pending_values.is_empty());
     }
 
-    /// The terminal expert of a trap at an offset of the module.
+    /// Returns the terminal expert of a trap at an offset of the module.
     pub fn terminal(&mut self, code: TrapCode, offset: u32) -> ExpertRef {
         self.terminals.trap(code, self.function, offset)
     }
 
-    /// Key of the next jump table's first entry.
+    /// Returns the key of the next jump table's first entry.
     pub fn next_jump_table(&self) -> u32 {
         self.jump_key
     }
 
-    /// Key of the last jump table's first entry.
+    /// Returns the key of the last jump table's first entry.
     pub fn last_jump_table(&self) -> u32 {
         self.last_jump_table
     }
@@ -182,19 +182,19 @@ impl<'a> Writer<'a> {
     }
 
     /// Makes the value of a row the id of a packet of the function.
-    pub fn packet_value(&mut self, field: PortField, index: u32, rows: &mut Vec<(PortField, Terms)>) {
+    pub fn packet_value(&mut self, field: PortField, index: u32, equations: &mut Vec<(PortField, Terms)>) {
         // The weight stands in for the id, which is not 0.
-        rows.push((field, Terms::from_slice(&[(PortSource::ONE, Exact::ONE)])));
+        equations.push((field, Terms::from_slice(&[(PortSource::ONE, Exact::ONE)])));
         self.pending_values.push((field, self.packet(index)));
         self.fragment.landings.push(self.packet(index));
     }
 
-    /// Ends an expert. Its rows' numbers become weights here, those of the next id in `link`.
-    pub fn end_expert(&mut self, mut rows: Vec<(PortField, Terms)>, next: NextOut) -> Result<(), Retry> {
-        rows.sort_unstable_by_key(|row| row.0);
+    /// Ends an expert. The numbers in its equations become weights here, those of the next id in `link`.
+    pub fn end_expert(&mut self, mut equations: Vec<(PortField, Terms)>, next: NextOut) -> Result<(), Retry> {
+        equations.sort_unstable_by_key(|equation| equation.0);
         let Fragment { experts, next: nexts, ports, packet_values, debug, certificate, .. } =
             &mut self.fragment;
-        for (field, terms) in rows {
+        for (field, terms) in equations {
             if terms.is_empty() {
                 continue;
             }

@@ -15,32 +15,33 @@ pub struct Interface {
     pub needed: Vec<bool>,
     /// First ports of prefetched units, reads and lookups.
     pub base: [u16; 3],
-    /// Numbers of ports.
+    /// Numbers of those ports.
     count: [u16; 3],
-    /// Prefetched atoms with their forms over entry fields: gate and value, or query.
+    /// Prefetched atoms with their linear forms over entry fields: gate and value, or query.
     pub prefetched: Vec<(u32, Linear, Linear)>,
 }
 
-/// Packets that jump to a packet, and by which of their jumps.
+/// Packets that jump to a packet, each with the jump by which it does.
 type Predecessors = SmallVec<[(u32, u32); 2]>;
 
 /// A prefetched port: its field, its terms over carried fields, and its constant.
 pub type Port = (PortField, SmallVec<[(u16, f64); 2]>, f64);
 
-/// What the packets before a packet make for it in ports, beside the fields that it is declared to begin with.
+/// What the packets before a packet make for it in ports, besides the fields that it is declared to begin
+/// with.
 ///
-/// Each port is a form over carried fields as the packet finds them. The packets before multiply it out over what
-/// they have, so that a field which only ports depend on is not handed over at all.
+/// Each port is a linear form over carried fields as the packet finds them. The packets before multiply it
+/// out over what they have, so that a field on which only ports depend is not handed over at all.
 #[derive(Clone, Debug, Default)]
 pub struct Prefetched {
     /// The ports.
     pub ports: Vec<Port>,
-    /// The carried fields that ports depend on, and where their values lie.
+    /// The carried fields on which ports depend, and the ranges of their values.
     pub inputs: Vec<(u16, Range)>,
 }
 
 impl Prefetched {
-    /// Nothing if a weight is no float64.
+    /// Returns `None` if a weight is not a float64.
     pub fn new(circuit: &Circuit, interface: &Interface) -> Option<Prefetched> {
         let mut result = Prefetched::default();
         for (atom, a, b) in &interface.prefetched {
@@ -71,15 +72,15 @@ impl Prefetched {
     }
 }
 
-/// The interfaces of all packets of a function.
+/// Returns the interfaces of all packets of a function.
 pub fn interfaces(
     packets: &Packets,
     circuits: &[PacketCircuit],
     live: &[Vec<bool>],
 ) -> Result<Vec<Interface>, Retry> {
     let mut result: Vec<Interface> = Vec::with_capacity(circuits.len());
-    for (code, live) in circuits.iter().zip(live) {
-        let circuit = &code.circuit;
+    for (packet, live) in circuits.iter().zip(live) {
+        let circuit = &packet.circuit;
         let mut count = [0; 3];
         let mut prefetched = Vec::new();
         for (i, atom) in circuit.atoms.iter().enumerate() {
@@ -120,23 +121,23 @@ pub fn interfaces(
                 need(form);
             }
         }
-        match &code.next {
+        match &packet.next {
             Next::Read(form) => need(form),
             Next::Choice { choices, .. } => choices.iter().for_each(|c| need(&c.0)),
         }
-        code.fixed.iter().for_each(|f| need(&f.1));
-        code.failures.iter().for_each(|f| need(&f.0));
+        packet.fixed.iter().for_each(|f| need(&f.1));
+        packet.failures.iter().for_each(|f| need(&f.0));
         result.push(Interface { needed, base: [0; 3], count, prefetched });
     }
-    // What later packets need has to pass through.
+    // What later packets need has to pass through the packets before them.
     let mut predecessors: Vec<Predecessors> = vec![Predecessors::new(); circuits.len()];
-    for (i, code) in circuits.iter().enumerate() {
-        for (j, jump) in code.jumps.iter().enumerate() {
+    for (i, packet) in circuits.iter().enumerate() {
+        for (j, jump) in packet.jumps.iter().enumerate() {
             predecessors[jump.packet as usize].push((i as u32, j as u32));
         }
     }
-    // Each entry field that a packet needs asks the packets before it, once: what is made for it there may take
-    // fields that are needed for the first time.
+    // Each entry field that a packet needs is asked of the packets before it, once: to make it, they may need
+    // further fields.
     let mut work: Vec<(u32, u32)> = Vec::new();
     for (i, interface) in result.iter().enumerate() {
         let needed = interface.needed.iter().enumerate().filter(|n| *n.1).map(|n| n.0 as u32);
@@ -156,7 +157,7 @@ pub fn interfaces(
     Ok(result)
 }
 
-/// Gives prefetched ports of packets that can follow the same packet different places.
+/// Gives different numbers to the prefetched ports of packets that can follow the same packet.
 fn place_ports(
     packets: &Packets,
     circuits: &[PacketCircuit],
@@ -187,7 +188,8 @@ fn place_ports(
     Ok(())
 }
 
-/// Marks the entry fields that a form, computed in the packet, depends on; `new` gets those that were not marked.
+/// Marks the entry fields that a linear form, computed in the packet, depends on; those that were not marked
+/// before are added to `new`.
 fn need_entries(circuit: &Circuit, form: &Linear, needed: &mut [bool], new: &mut Vec<u32>) {
     let mut work: SmallVec<[&Linear; 4]> = SmallVec::from_slice(&[form]);
     while let Some(form) = work.pop() {
@@ -206,20 +208,22 @@ fn need_entries(circuit: &Circuit, form: &Linear, needed: &mut [bool], new: &mut
     }
 }
 
-/// The form that a packet hands over, by its jump `j`, for an entry field of the next packet.
-pub fn handed_over<'a>(code: &'a PacketCircuit, j: usize, next: &PacketCircuit, atom: u32) -> &'a Linear {
+/// Returns the linear form that a packet hands over, by its jump `j`, for an entry field of the next packet.
+pub fn handed_over<'a>(packet: &'a PacketCircuit, j: usize, next: &PacketCircuit, atom: u32) -> &'a Linear {
     static ZERO: std::sync::LazyLock<Linear> = std::sync::LazyLock::new(Linear::default);
     match &next.circuit.atoms[atom as usize].kind {
         AtomKind::Entry { source, .. } => match source {
-            EntrySource::FramePointer => &code.frame_pointer,
-            EntrySource::Param(i) => code.jumps[j].args[*i as usize].as_ref().expect("parameter in a field"),
+            EntrySource::FramePointer => &packet.frame_pointer,
+            EntrySource::Param(i) => {
+                packet.jumps[j].args[*i as usize].as_ref().expect("parameter in a field")
+            }
             EntrySource::Live(value) => {
-                let i = code.live.binary_search_by_key(value, |l| l.0).expect("it lives on");
-                &code.live[i].1
+                let i = packet.live.binary_search_by_key(value, |l| l.0).expect("it lives on");
+                &packet.live[i].1
             }
             EntrySource::Fixed => unreachable!("not entered by a jump"),
         },
-        // `needed` marks named forms too while it is being computed.
+        // `needed` marks named linear forms too while it is being computed.
         _ => &ZERO,
     }
 }

@@ -1,13 +1,14 @@
 //! Circuits → steps: the maps of a packet, fields for what is carried from step to step, and what is
 //! declared of each z.
 //!
-//! Everything is made as early as possible. The last map of a packet makes what the next one
-//! begins with: carried values in their fields, and the gates, values and queries that the next
-//! packet has prefetched, multiplied out over this packet's forms.
+//! Everything is made as early as possible. The last map of a packet makes what the next one begins with:
+//! carried values in their fields, and the gates, values and queries that the next packet has prefetched,
+//! multiplied out over this packet's linear forms.
 //!
-//! In this order: what packets ask of those before them ([`interface`]); what each map of a packet makes ([`emit`]), in which
-//! fields it is carried ([`carried`]) and what is declared of it ([`declare`]); the experts of a function ([`fragment`]), and
-//! all of them behind each other ([`assembly`]). [`coordinates`] are fields and sources before a network's ports are counted.
+//! In this order: what packets ask of those before them ([`interface`]); what each map of a packet makes
+//! ([`emit`]), in which fields values are carried ([`carried`]) and what is declared of them ([`declare`]);
+//! the experts of a function ([`fragment`]), and those of all functions, one after the other ([`assembly`]).
+//! [`coordinates`] are fields and sources before a network's ports are counted.
 
 pub mod assembly;
 mod carried;
@@ -33,7 +34,7 @@ use emit::Emitter;
 use fragment::Writer;
 use interface::{Interface, interfaces};
 
-/// Fields of the bits that a resolver gets.
+/// First field of the bits that a resolver gets.
 const FAILURE_FIELDS: u16 = limits::CARRIED - 8;
 
 /// Why a function has to be lowered again with smaller packets or without prefetching.
@@ -41,13 +42,14 @@ const FAILURE_FIELDS: u16 = limits::CARRIED - 8;
 pub enum Retry {
     /// More is carried than there are fields.
     Fields,
-    /// Prefetched ports of packets that follow the same packets do not fit beside each other.
+    /// Prefetched ports of packets that follow the same packets do not fit side by side.
     Prefetch,
     /// A sum is not exact however many steps it is given, in the packet at that offset.
     Inexact(u32),
 }
 
-/// Emits all packets of a function, by its index. Returns them and what is prefetched for each.
+/// Emits all packets of a function; `function` is its index. Returns their experts and what is prefetched for
+/// each.
 pub fn run(
     packets: &Packets,
     mut circuits: Vec<PacketCircuit>,
@@ -55,8 +57,8 @@ pub fn run(
     before: Before,
     terminals: &mut Terminals,
 ) -> Result<(Fragment, Vec<Prefetched>), Retry> {
-    if let Some(code) = circuits.iter().find(|code| code.circuit.inexact) {
-        return Err(Retry::Inexact(code.offset));
+    if let Some(packet) = circuits.iter().find(|packet| packet.circuit.inexact) {
+        return Err(Retry::Inexact(packet.offset));
     }
     for i in 0..circuits.len() {
         if !circuits[i].failures.is_empty() {
@@ -78,10 +80,10 @@ pub fn run(
     let live: Vec<Vec<bool>> = circuits.iter().map(live_atoms).collect();
     let interfaces = interfaces(packets, &circuits, &live)?;
     let mut out = Writer::new(before, terminals, function, circuits.len());
-    for (i, code) in circuits.iter().enumerate() {
+    for (i, packet) in circuits.iter().enumerate() {
         let resolver = resolvers.get(i).copied().unwrap_or(u32::MAX);
         Emitter {
-            code,
+            packet,
             live: &live[i],
             own: &interfaces[i],
             circuits: &circuits,
@@ -90,21 +92,21 @@ pub fn run(
         }
         .emit(i, packets, &mut out)?;
     }
-    let prefetched = |(code, interface): (&PacketCircuit, &Interface)| {
-        Prefetched::new(&code.circuit, interface).ok_or(Retry::Inexact(code.offset))
+    let prefetched = |(packet, interface): (&PacketCircuit, &Interface)| {
+        Prefetched::new(&packet.circuit, interface).ok_or(Retry::Inexact(packet.offset))
     };
     let prefetched = circuits.iter().zip(&interfaces).map(prefetched).collect::<Result<_, _>>()?;
     Ok((out.fragment, prefetched))
 }
 
-/// A packet that is entered when one of several checks failed and finds the first: it counts
-/// the checks before it, and a table has the traps.
-fn resolver(code: &PacketCircuit) -> PacketCircuit {
+/// Returns a packet that is entered when one of several checks has failed, and that finds the first which
+/// did: it counts the checks before it, and a table has the traps.
+fn resolver(packet: &PacketCircuit) -> PacketCircuit {
     let mut circuit = Circuit::new(false, false);
     let one = Linear::constant(1);
     let mut passed = Linear::constant(1);
     let mut index = Linear::default();
-    for i in 0..code.failures.len() - 1 {
+    for i in 0..packet.failures.len() - 1 {
         let bit = circuit.entry(FAILURE_FIELDS + i as u16, EntrySource::Fixed, Range::BIT);
         passed = passed.plus(-1, &bit);
         index = index.plus(1, &circuit.unit(&passed, &one));
@@ -118,23 +120,23 @@ fn resolver(code: &PacketCircuit) -> PacketCircuit {
         fixed: Vec::new(),
         frame_pointer: Linear::default(),
         failures: Vec::new(),
-        offset: code.offset,
+        offset: packet.offset,
         misfit: false,
-        table: code.failures.iter().map(|f| f.1).collect(),
+        table: packet.failures.iter().map(|f| f.1).collect(),
     }
 }
 
-/// Which atoms a packet's rows, jumps and next id depend on.
-fn live_atoms(code: &PacketCircuit) -> Vec<bool> {
-    let mut live = vec![false; code.circuit.atoms.len()];
+/// Returns, for each atom of a packet, whether the packet's rows, jumps or next id depend on it.
+fn live_atoms(packet: &PacketCircuit) -> Vec<bool> {
+    let mut live = vec![false; packet.circuit.atoms.len()];
     let mut work: Vec<u32> = Vec::new();
-    for_each_root(code, &mut |form| work.extend(form.terms.iter().map(|t| t.0)));
+    for_each_root(packet, &mut |form| work.extend(form.terms.iter().map(|t| t.0)));
     while let Some(atom) = work.pop() {
         if std::mem::replace(&mut live[atom as usize], true) {
             continue;
         }
         let mut add = |form: &Linear| work.extend(form.terms.iter().map(|t| t.0));
-        match &code.circuit.atoms[atom as usize].kind {
+        match &packet.circuit.atoms[atom as usize].kind {
             AtomKind::Entry { .. } => {}
             AtomKind::Read { query, .. } | AtomKind::Lookup { query, .. } => add(query),
             AtomKind::Unit { gate, value, .. } => {
@@ -147,20 +149,20 @@ fn live_atoms(code: &PacketCircuit) -> Vec<bool> {
     live
 }
 
-fn for_each_root(code: &PacketCircuit, each: &mut impl FnMut(&Linear)) {
-    for row in &code.circuit.rows {
+fn for_each_root(packet: &PacketCircuit, each: &mut impl FnMut(&Linear)) {
+    for row in &packet.circuit.rows {
         each(&row.key);
         if let RowValue::Linear(form) = &row.value {
             each(form);
         }
     }
-    match &code.next {
+    match &packet.next {
         Next::Read(form) => each(form),
         Next::Choice { choices, .. } => choices.iter().for_each(|c| each(&c.0)),
     }
-    code.jumps.iter().flat_map(|j| j.args.iter().flatten()).for_each(&mut *each);
-    code.live.iter().for_each(|l| each(&l.1));
-    code.fixed.iter().for_each(|f| each(&f.1));
-    code.failures.iter().for_each(|f| each(&f.0));
-    each(&code.frame_pointer);
+    packet.jumps.iter().flat_map(|j| j.args.iter().flatten()).for_each(&mut *each);
+    packet.live.iter().for_each(|l| each(&l.1));
+    packet.fixed.iter().for_each(|f| each(&f.1));
+    packet.failures.iter().for_each(|f| each(&f.0));
+    each(&packet.frame_pointer);
 }

@@ -20,7 +20,7 @@ fn sum(terms: &Terms) -> String {
     linear(terms.iter().map(|(source, weight)| (*weight, factor(*source))))
 }
 
-/// What a weight is multiplied by, but for the constant 1.
+/// Returns what a weight is multiplied by, if it is not the constant 1.
 fn factor(source: PortSource) -> Option<PortSource> {
     (source != PortSource::ONE).then_some(source)
 }
@@ -42,7 +42,8 @@ impl Display for NextOut {
 }
 
 impl Display for Fragment {
-    /// Packets in order of their experts, each expert with what is declared of the `z` that it gets and its rows.
+    /// Writes the packets in order of their experts, each expert with what is declared of the `z` that it
+    /// gets and with its equations.
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         for (i, table) in self.jump_tables.iter().enumerate() {
             writeln!(f, "jump table {i}: [{}]", List(table))?;
@@ -52,7 +53,7 @@ impl Display for Fragment {
                 let packet = self.packets.iter().position(|first| *first == e as u32).unwrap_or(i);
                 writeln!(f, "packet {packet}, at offset {}", Hex(self.debug[i].offset))?;
             }
-            // The row of `e` is written in `link`.
+            // The equation of `e` is written in `link`.
             let field = |code| Some(PortField::of_code(code)).filter(|field| *field != PortField::EXPERT);
             let source = |code| factor(PortSource::of_code(code));
             write_expert(f, (&self.experts, &self.certificate), e as u32, field, source)?;

@@ -9,7 +9,7 @@ use crate::packetize::Term;
 use crate::random::Random;
 use crate::{frontend, legalize, optimize, packetize};
 
-/// Statements on `locals` locals, nested `depth` deep at most.
+/// Writes statements on `locals` locals, nested at most `depth` deep.
 fn statements(out: &mut String, random: &mut Random, locals: usize, depth: usize) {
     for _ in 0..2 + random.below(5) {
         let [a, b, c] = [0; 3].map(|_| random.below(locals));
@@ -40,7 +40,7 @@ fn statements(out: &mut String, random: &mut Random, locals: usize, depth: usize
     }
 }
 
-/// Functions that call, loop and branch, as packets.
+/// Returns functions that call, loop and branch, as packets.
 fn random_packets(random: &mut Random) -> Vec<Packets> {
     let locals = [3, 12, 60][random.below(3)];
     let mut wat = format!(
@@ -66,7 +66,7 @@ fn behind(packet: &packetize::Packet) -> Vec<usize> {
     packet.term.targets().map(|target| target.packet).chain(landing).map(|i| i as usize).collect()
 }
 
-/// What each packet needs from the packets before, by rounds until nothing changes.
+/// Returns what each packet needs from the packets before, found in rounds until nothing changes.
 fn alive(packets: &Packets) -> Vec<BTreeSet<Value>> {
     let list = &packets.packets;
     let mut alive = vec![BTreeSet::new(); list.len()];
@@ -146,7 +146,7 @@ fn random_functions() {
     }
 }
 
-/// The first slot that is free at all points, by its definition.
+/// Checks that the first slot that is free at all points is taken, by its definition.
 #[test]
 fn slots() {
     let mut random = Random(2);

@@ -1,8 +1,8 @@
 //! Reads models back into networks.
 //!
 //! The program is read from the tensors alone; names, declared intervals and debug information are read
-//! from the metadata. A file that is damaged, or that `wasm2onnx` did not write, is
-//! refused; nothing in it is trusted before it is checked.
+//! from the metadata. A file that is damaged, or that `wasm2onnx` did not write, is refused; nothing in it
+//! is trusted before it is checked.
 
 use prost::Message;
 use wasm2onnx_certify::{Certified, check};
@@ -89,8 +89,8 @@ pub fn import_unproved(bytes: &[u8]) -> Result<Network, ImportError> {
     network(&parse(bytes)?)
 }
 
-/// Returns the model with checksums that fit its content, so that reading it gets past them to all other checks.
-/// Returns `None` if the bytes are not a model. For fuzzing.
+/// Returns the model with checksums that fit its content, so that reading it gets past them to all other
+/// checks. Returns `None` if the bytes are not a model. For fuzzing.
 #[doc(hidden)]
 pub fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut model = ModelProto::decode(bytes).ok()?;

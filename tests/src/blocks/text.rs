@@ -97,8 +97,8 @@ impl Statement {
                 writeln!(f, "{:depth$}))", "")
             }
             Statement::Switch(index, arms) => {
-                // A block ends where each arm begins, and one more block is around all arms: every arm ends with a
-                // branch out of that one.
+                // A block ends where each arm begins, and one more block is around all arms: every arm ends
+                // with a branch out of that one.
                 writeln!(f, "{}", "(block ".repeat(arms.len() + 1))?;
                 write!(f, "{:depth$}(br_table", "")?;
                 (0..arms.len()).try_for_each(|arm| write!(f, " {arm}"))?;

@@ -24,8 +24,8 @@ feeds = {}
 for i, text in enumerate(sys.argv[2:]):
     feeds[f"arg{i}"] = np.array(text.split(",")).astype(TYPES[inputs[f"arg{i}"].type])
 
-# Every instance is a fresh one. They end when they end: each has its own trap and its own steps, and the
-# results of one that trapped are 0.
+# Every instance is a fresh one, and each ends on its own: it has its own trap and its own number of steps,
+# and its results are 0 if it trapped.
 names = [o.name for o in session.get_outputs()]
 outputs = dict(zip(names, session.run(names, feeds)))
 results = [outputs[name] for name in names if name.startswith("result")]

@@ -1,4 +1,4 @@
-"""Calls a program: a model in loop form, which runs to the end in one go.
+"""Calls a program: a model in loop form, which runs to the end in one call.
 
 python call.py MODEL.onnx [ARGS...] < INPUT
 """
@@ -16,7 +16,7 @@ onnxruntime.set_default_logger_severity(3)
 session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
 inputs = {i.name: i.type for i in session.get_inputs()}
 
-# Arguments are tensors of as many elements as there are instances: here one.
+# An argument is a tensor with one element for each instance; here there is one.
 feeds = {}
 for i, text in enumerate(sys.argv[2:]):
     feeds[f"arg{i}"] = np.array([text]).astype(TYPES[inputs[f"arg{i}"]])

@@ -1,7 +1,7 @@
 """Decodes a program that wasm2onnx compiled, in plain numpy: a check that the program is in the weights.
 
-Of the model only tensors are read, and what its metadata says of where things lie; not one node of its
-graph. Nothing here knows WebAssembly but for its four types. What happens between arguments and results
+Only the model's tensors are read, and its metadata about where things are; not one node of its
+graph. Nothing here knows WebAssembly except its four types. What happens between arguments and results
 is `step`, the same for every program: append rows, attend, multiply units, apply one matrix.
 """
 import argparse
@@ -10,20 +10,20 @@ import sys
 import numpy as np
 import onnx
 
-SINK = -0.5  # score of the row of value 0 that wins where no key matches
-SCALE, EPSILON = 2.0**28, 2.0**-16  # softmax: of all scores; what a row scores more than the one before
+SINK = -0.5  # score of a row of value 0, which wins if no key matches
+SCALE, EPSILON = 2.0**28, 2.0**-16  # for softmax: factor of all scores; bonus of a row over the one before
 TYPES = {"i32": "<i4", "i64": "<i8", "f32": "<f4", "f64": "<f8"}
 
 
 def hard_attention(q, keys, values, epsilon):
-    """Value of the row with the best score -(q - k)^2; of equal ones the latest wins, without epsilon."""
+    """Values of the rows with the best scores -(q - k)^2; the latest of equal rows wins, without epsilon."""
     scores = -np.square(q[:, None] - keys)
     winner = len(keys) - 1 - scores[:, ::-1].argmax(axis=1)
     return np.where(scores[np.arange(len(q)), winner] > SINK, values[winner], 0)
 
 
 def softmax_attention(q, keys, values, epsilon):
-    """The same by dot products of two digits of 16 bits: softmax comes out as exactly 0 or 1."""
+    """The same by dot products of two digits of 16 bits: every softmax weight is exactly 0 or 1."""
     if epsilon * len(keys) >= 0.5:
         sys.exit("error: the trace has more rows than softmax attention tells apart")
     (qh, ql), (kh, kl) = np.divmod(q, 65536.0), np.divmod(keys, 65536.0)
@@ -43,14 +43,14 @@ class Transformer:
         self.entry, self.traps, regions = (json.loads(meta[key]) for key in ("entry", "traps", "regions"))
         self.regions = {r["name"]: (r["first"], r["first"] + r["count"]) for r in regions}
         self.first, self.end = np.array([*self.regions.values()], float).reshape(-1, 2).T
-        self.terminals = self.entry["terminals"]  # 0 is a state that no program reaches, 1 the end of a run
-        # Where z has what: carried values s, gates n and values v of units, rows (k, x), queries q of the
-        # trace and t of the tables. Behind them comes the next expert.
+        self.terminals = self.entry["terminals"]  # 0 is a state that no program reaches, 1 ends a run
+        # Where the parts of z are: carried values s, gates n and values v of units, rows (k, x), queries q of
+        # the trace and t of the tables. The next expert comes behind them.
         sizes = dict(self.entry["fields"])
         *begins, self.size = np.cumsum([0, *sizes.values()])
         self.at = {name: slice(begin, begin + sizes[name]) for name, begin in zip(sizes, begins)}
-        # All matrices as one list of terms (row, column, weight), and the constants of the next expert.
-        self.rows, self.columns = tensor["weights/slots"], tensor["weights/sources"]
+        # All matrices as one list of terms (slot, source, weight), and the constants of the next expert.
+        self.slots, self.sources = tensor["weights/slots"], tensor["weights/sources"]
         self.weights = tensor["weights/values"][tensor["weights/indices"]]
         self.ends = np.append(0, np.cumsum(tensor["weights/counts"], dtype=int))
         self.next = np.arange(len(self.ends) - 1) + tensor["weights/next"].astype(float)
@@ -69,7 +69,7 @@ class Transformer:
         self.attention, self.keys, self.values = attention, keys[values != 0], values[values != 0]
 
     def declared(self, keys):
-        """Which numbers are integers in a region of the trace. 0 is in none."""
+        """Tells which numbers are integers in a region of the trace. 0 is in none."""
         return (keys % 1 == 0) & ((keys[:, None] >= self.first) & (keys[:, None] < self.end)).any(axis=1)
 
     def append(self, keys, values):
@@ -77,7 +77,7 @@ class Transformer:
         self.keys, self.values = np.append(self.keys, keys[rows]), np.append(self.values, values[rows])
 
     def attend(self, q, valid, *memory):
-        """What queries read; 0 where they are not valid. Equal ones are asked once."""
+        """Returns what queries read, 0 if they are not valid. Equal queries are evaluated once."""
         read, (queries, port) = np.zeros(len(q)), np.unique(q[valid], return_inverse=True)
         read[valid] = self.attention(queries, *memory)[port] if len(queries) else 0
         return read
@@ -87,7 +87,7 @@ class Transformer:
         return self.attend(q, self.declared(q), self.keys, self.values, EPSILON)
 
     def step(self, e, z):
-        """The next expert, its z, and what was read; None from a terminal expert."""
+        """Returns the next expert, its z, and what was read; None after a terminal expert."""
         s, n, v, x, q, k, t = (z[self.at[name]] for name in "snvxqkt")
         self.append(k, x)
         if e < self.terminals:
@@ -95,7 +95,7 @@ class Transformer:
         r, keys = self.recall(*q), np.arange(len(self.tables), dtype=float)
         w = self.attend(t, (t % 1 == 0) & (t >= 0) & (t < len(keys)), keys, self.tables, 0)
         W, terms = np.zeros(self.shape), slice(self.ends[e], self.ends[e + 1])
-        np.add.at(W, (self.rows[terms], self.columns[terms]), self.weights[terms])
+        np.add.at(W, (self.slots[terms], self.sources[terms]), self.weights[terms])
         W[-1, 0] += self.next[e]
         z = W @ np.concatenate([[1.0], r, w, n * v, s])
         z[self.at["n"]] = np.floor(np.maximum(z[self.at["n"]], 0))
@@ -118,14 +118,14 @@ def main():
         keys = t.regions[stream["region"]][0] + np.arange(len(text))
         t.append(np.append(keys, stream["length"]), np.append(text, float(len(text))))
     early = {}
-    for (kind, places), text in zip(t.entry["args"], o.args, strict=True):
+    for (kind, locations), text in zip(t.entry["args"], o.args, strict=True):
         bits = np.array([int(text, 0) % 2**64], "<u8") if kind[0] == "i" else np.array([text], TYPES[kind])
-        for place, word in zip(places, bits.view("<u4")):  # in fields; if there are very many, in rows
-            to, at = (t.call, place) if isinstance(place, int) else (early, place["key"])
+        for location, word in zip(locations, bits.view("<u4")):  # in fields; if very many, in rows
+            to, at = (t.call, location) if isinstance(location, int) else (early, location["key"])
             to[at] = word
     steps, e = 0, 1
     for first, z in (t.entry["start"], np.zeros(t.size)), (t.entry["expert"], t.call):
-        step = e == 1 and first is not None  # instance creation, if there is any; if it halts, the call
+        step = e == 1 and first is not None  # instance creation, if any; if it halts, the call
         if step and z is t.call:
             t.append(np.array([*early], float), np.array([*early.values()], float))
         e = first if step else e
@@ -143,8 +143,8 @@ def main():
         first, end = t.regions[stream["region"]]
         keys = range(first, min(first + int(t.recall(stream["length"])[0]), end))
         sys.stdout.buffer.write(bytes(int(t.recall(key)[0]) for key in keys))
-    for kind, places in t.entry["results"] if e == 1 else ():
-        words = [z[p] if isinstance(p, int) else t.recall(p["key"])[0] for p in places]
+    for kind, locations in t.entry["results"] if e == 1 else ():
+        words = [z[at] if isinstance(at, int) else t.recall(at["key"])[0] for at in locations]
         print(np.array([int(w) % 2**32 for w in words], "<u4").view(TYPES[kind])[0])
     trap = t.traps.get(str(e), {"code": {0: -1, 1: 0}.get(e, 11)})
     print(json.dumps({**trap, "steps": steps}), file=sys.stderr)

@@ -1,5 +1,5 @@
-//! Arguments of the command: a value that is written as it is read and that a program gets unchanged, or an error that is
-//! short.
+//! Fuzzes arguments of the command. Each is either a value that is written as it was read and that a program
+//! gets unchanged, or gives an error with a short message.
 
 #![no_main]
 
@@ -22,7 +22,7 @@ const TYPES: [ValueType; 6] = [
     ValueType::ExternRef,
 ];
 
-/// Gives its arguments back, those first that came last.
+/// A function that returns its arguments in reverse order.
 static TURN: LazyLock<Certified> = LazyLock::new(|| {
     let text = r#"(module (func (export "turn") (param i32 i64 f32 f64 funcref externref)
         (result externref funcref f64 f32 i64 i32) (local.get 5) (local.get 4) (local.get 3) (local.get 2)
@@ -46,7 +46,7 @@ fuzz_target!(|text: &str| {
         match arguments::parse(text, ty) {
             Ok(value) => {
                 assert_eq!(value.ty(), ty);
-                // Which of the numbers that are none it is, is not written.
+                // The payload of a NaN is not written.
                 let is_nan = text.to_ascii_lowercase().contains("nan");
                 let again = arguments::parse(&value.to_string(), ty);
                 assert!(again == Ok(value) || is_nan, "{text:?} is {value}, and that is {again:?}");
@@ -69,7 +69,7 @@ fuzz_target!(|text: &str| {
         let mut instance = Instance::with_config(&TURN, config).expect("a small network");
         let turned: Vec<_> = args.iter().rev().copied().collect();
         assert_eq!(instance.invoke("turn", &args), Ok(turned.clone()));
-        // Of other types, or not as many.
+        // Arguments of other types, or fewer ones, are errors.
         for wrong in [&turned[..], &args[..5], &[]] {
             assert!(matches!(instance.invoke("turn", wrong), Err(Error::Arguments { .. })));
         }

@@ -1,6 +1,7 @@
-//! Any bytes, binary or text, as a module; and the same bytes as choices from which a valid module is made, since hardly any
-//! bytes are one. A network that is proved, that runs alike on all executors and that does what the evaluator of the IR
-//! makes of the module as it was read; or an error that is short and not the compiler's own fault.
+//! Fuzzes the compiler with any bytes, binary or text, as a module; and with the same bytes as choices from
+//! which a valid module is made, since hardly any bytes are a module. The outcome is either a network that is
+//! proved, runs alike on all executors and does the same as the evaluator of the IR does with the module as
+//! it was read; or an error that has a short message and is not the compiler's own fault.
 
 #![no_main]
 
@@ -13,16 +14,16 @@ use wasm2onnx_fuzz::gates::Gates;
 use wasm2onnx_fuzz::{judge, smith};
 use wasm2onnx_runtime::{Config, Error, Instance, Network, Trap, TrapCode, Value};
 
-/// Steps of all calls of a module together.
+/// Maximum number of steps of all calls of a module together.
 const STEPS: u64 = 20_000;
 
-/// Instructions that the evaluator may look at meanwhile.
+/// Maximum number of instructions that the evaluator looks at for the same calls.
 const FUEL: u64 = 2_000_000;
 
-/// Pages of memory that are looked at.
+/// Maximum number of pages of a memory whose contents are compared.
 const PAGES: u32 = 16;
 
-/// Bytes of text that are compiled at most, if they are no choices: a module in a few words may be a large one.
+/// Maximum number of bytes that are compiled as they are: even a short text may be a large module.
 const MOST_BYTES: usize = 20_000;
 
 static GATES: Gates<8> = Gates::new([
@@ -56,7 +57,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Compiles a module and compares what its network does. Whether there was a network.
+/// Compiles a module and compares what its network does. Returns whether there was a network.
 fn look(wasm: &[u8], words: [u32; 2]) -> bool {
     let options = Options {
         max_memory_pages: Some(PAGES),
@@ -88,7 +89,8 @@ fn look(wasm: &[u8], words: [u32; 2]) -> bool {
     }
 }
 
-/// Calls all exports, one after the other in one instance, as the evaluator does. Whether a call of both ended.
+/// Calls all exports, one after the other in one instance, and compares each call with the evaluator. Returns
+/// whether any call ended in both.
 fn compare(network: &Network, module: &Module, words: [u32; 2]) -> bool {
     if matches!(module.memory, MemorySize::Constant(pages) if pages > PAGES) {
         return false;
@@ -137,9 +139,9 @@ fn compare(network: &Network, module: &Module, words: [u32; 2]) -> bool {
     compared
 }
 
-/// Whether a call came to its end in both, which must then be the same.
+/// Returns whether a call ended in both. If so, both must have ended in the same way.
 fn ended(name: &str, found: Result<Vec<u64>, Error>, expected: Result<Vec<u64>, Failure>) -> bool {
-    // How long a call may take, how deep calls may nest and how much may be printed is not the same.
+    // The limits on steps, on the depth of calls and on the output differ.
     let stack = |code| code == TrapCode::CallStackExhausted;
     match (&found, &expected) {
         (Err(Error::StepLimit(_) | Error::OutputLimit(_)), _) | (_, Err(Failure::Fuel)) => return false,

@@ -1,6 +1,7 @@
-//! Models as bytes, with both checksums made right again: an error, or a network that is proved and runs alike on
-//! all executors. Most changes are made to something that a model means: to the network that it is, which is then
-//! written again, to an element of a tensor, to the message or text of a metadata entry.
+//! Fuzzes reading of models, whose checksums are made right again after each change. The outcome is either an
+//! error, or a network that is proved and runs alike on all executors. Most changes are not of bytes but of a
+//! model's contents: of its network, which is then written again, of an element of a tensor, or of the
+//! message or text of a metadata entry.
 
 #![no_main]
 
@@ -21,10 +22,10 @@ use wasm2onnx_fuzz::change::{change, settle};
 use wasm2onnx_fuzz::gates::Gates;
 use wasm2onnx_fuzz::judge;
 
-/// Proofs that are tried for one change, at most.
+/// Maximum number of proofs that are tried for one changed network.
 const CHECKS: u32 = 6;
 
-/// Longest message of an error.
+/// Maximum length of an error's message.
 const LONGEST: usize = 10_000;
 
 static GATES: Gates<7> = Gates::new([
@@ -53,14 +54,14 @@ fuzz_target!(|bytes: &[u8]| {
         }
         Err(error) => {
             short(&error);
-            // That something is not there at all, or of another format, is told before.
+            // These errors are found before the checksums: something is missing, or is of another format.
             if !matches!(
                 error,
                 ImportError::NotOnnx(_) | ImportError::NotOurs(_) | ImportError::Format { .. }
             ) {
                 GATES.pass(2);
             }
-            // Whoever does experiments runs what is not proved, which must do no harm.
+            // Experiments may run networks that are not proved, and this must do no harm.
             if let ImportError::Certificate(_) = error {
                 GATES.pass(3);
                 let network = import_unproved(&sealed).expect("all but the certificate is well");
@@ -88,7 +89,7 @@ fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     }
 });
 
-/// A model of a network that is changed, and mostly one that can be proved.
+/// Makes a model of a changed network, mostly of one that can be proved.
 fn another_network(model: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
     let mut network = import_unproved(model).ok()?;
     let mut choices = [0; 256];
@@ -117,7 +118,7 @@ fn another_network(model: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
     export_unproved(&network, &options).ok()
 }
 
-/// A model with an element, a shape or an entry of its metadata changed.
+/// Makes a model with a changed element, type or shape of a tensor, or a changed metadata entry.
 fn another_model(model: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
     let mut model = ModelProto::decode(model).ok()?;
     let graph = model.graph.as_mut()?;
@@ -128,7 +129,7 @@ fn another_model(model: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
         }
         let at = rng.usize(..tensors.len());
         match rng.u8(..16) {
-            // Mostly as many elements as before, or the size alone is what is noticed.
+            // The number of elements mostly stays the same, or only the wrong size would be noticed.
             0 => mutate(&mut tensors[at].raw_data, 0),
             1 => mutate(&mut tensors[at].raw_data, 8),
             2 => tensors[at].data_type = rng.i32(0..14),
@@ -163,7 +164,7 @@ fn another_model(model: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
     Some(model.encode_to_vec())
 }
 
-/// What libFuzzer makes of bytes, with room for some more.
+/// Lets libFuzzer change bytes, with room for `more` additional ones.
 fn mutate(bytes: &mut Vec<u8>, more: usize) {
     let size = bytes.len();
     if size + more == 0 {
@@ -174,7 +175,7 @@ fn mutate(bytes: &mut Vec<u8>, more: usize) {
     bytes.truncate(size);
 }
 
-/// Changes an element of a tensor: a little, to another one of it, or to anything.
+/// Changes an element of a tensor a little, to the value of another element, or to anything.
 fn element(tensor: &mut TensorProto, rng: &mut Rng) {
     let Ok(ty) = DataType::try_from(tensor.data_type) else { return };
     let width = match ty {
@@ -207,7 +208,8 @@ fn element(tensor: &mut TensorProto, rng: &mut Rng) {
     tensor.raw_data[at..][..width].copy_from_slice(&changed.to_le_bytes()[..width]);
 }
 
-/// The message behind the text of a metadata entry, if it is one.
+/// Decodes and decompresses the message in a metadata entry. Returns `None` if the entry is not such a
+/// message.
 fn expanded(text: &str) -> Option<Vec<u8>> {
     let mut message = Vec::new();
     ZlibDecoder::new(&BASE64.decode(text).ok()?[..]).take(1 << 24).read_to_end(&mut message).ok()?;

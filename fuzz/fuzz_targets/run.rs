@@ -1,6 +1,7 @@
-//! Networks with changed weights, tables, declared intervals, regions and entries. Only the certificate stands
-//! between them and the executors: what it proves must be exact, and alike on all. What it does not prove must be
-//! alike for as long as it is exact, and do no harm.
+//! Fuzzes the executors with networks whose weights, tables, declared intervals, regions and entries were
+//! changed. Only the certificate protects the executors from them: a network that is proved must run exactly
+//! and alike on all executors. One that is not proved must run alike for as long as it is exact, and do no
+//! harm.
 
 #![no_main]
 
@@ -14,13 +15,13 @@ use wasm2onnx_fuzz::judge;
 use wasm2onnx_fuzz::programs::{CIRCUITS, CORNERS};
 use wasm2onnx_runtime::{Network, validate};
 
-/// Most changes to one network.
+/// Maximum number of changes to one network.
 const CHANGES: usize = 8;
 
-/// Proofs that are tried for one input, at most.
+/// Maximum number of proofs that are tried for one input.
 const CHECKS: u32 = 12;
 
-/// The changed programs: small ones, of which hundreds of proofs and runs take a second.
+/// The networks to change: small ones, of which hundreds can be proved and run per second.
 static NETWORKS: LazyLock<Vec<Network>> = LazyLock::new(|| {
     let programs = CIRCUITS.into_iter().chain(CORNERS);
     let networks = programs.map(|program| program.network().into_network());
@@ -55,7 +56,7 @@ fuzz_target!(|bytes: &[u8]| {
             continue;
         }
         well_formed = true;
-        // A change that cannot be proved is taken back, so that those after it are looked at, too.
+        // A change that cannot be proved is undone, so that later changes are tried, too.
         let certificate = changed.certificate.clone();
         if settle(&mut changed, &mut checks, how & 1 == 1) {
             widened |= changed.certificate != certificate;
@@ -82,7 +83,8 @@ fuzz_target!(|bytes: &[u8]| {
     let judged = judge(&network, words, true);
     if judged.steps > 0 {
         GATES.pass(4);
-        // What it was before costs a run, so it is looked at for some only and counted for as many.
+        // Comparing with the original costs another run, so it is done for one in eight, which counts as
+        // eight.
         if judged.digest % 8 == 0 && judge(original, words, true).digest != judged.digest {
             (0..8).for_each(|_| GATES.pass(6));
         }

@@ -1,5 +1,5 @@
-//! Standard input of examples and small programs: machine code against the interpreter, which asserts what is declared; and
-//! the same input when it comes in pieces, asked for while the program runs.
+//! Fuzzes standard input of examples and small programs. Machine code is compared with the interpreter, which
+//! asserts what is declared; and with a run whose input comes in pieces when the program asks for it.
 
 #![no_main]
 
@@ -13,10 +13,10 @@ use wasm2onnx_fuzz::gates::Gates;
 use wasm2onnx_fuzz::programs;
 use wasm2onnx_runtime::{Config, Error, Instance, Value};
 
-/// Steps of a run.
+/// Maximum number of steps of a run.
 const STEPS: u64 = 20_000;
 
-/// A network, the function to call, and after how many visits a packet is compiled.
+/// A network, the function to call with its argument, and after how many visits a packet is compiled.
 struct Program {
     network: Certified,
     entry: &'static str,
@@ -25,7 +25,7 @@ struct Program {
 }
 
 static PROGRAMS: LazyLock<[Program; 5]> = LazyLock::new(|| {
-    // Making machine code of all of an example takes seconds, of its loops less.
+    // Making machine code of a whole example takes seconds; making it only of the loops takes less.
     let example = |wasm: &[u8]| Program {
         network: compile(wasm, &Options::default()).expect("examples compile"),
         entry: "_start",
@@ -59,7 +59,7 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(_) => GATES.pass(1),
         Err(Error::Trap(_)) => GATES.pass(2),
         Err(Error::StepLimit(_)) => GATES.pass(3),
-        // The small programs have cells for few bytes.
+        // The small programs have cells for only a few bytes.
         Err(Error::StdinTooLong { .. } | Error::OutputLimit(_)) => return,
         Err(error) => panic!("{error}"),
     }
@@ -99,7 +99,7 @@ impl Read for Pieces {
     }
 }
 
-/// What was written so far.
+/// The bytes that have been written so far.
 #[derive(Clone, Default)]
 struct Shown(Arc<Mutex<Vec<u8>>>);
 

@@ -1,10 +1,10 @@
-//! Changes of networks, and certificates that go with them.
+//! Changes networks, and adapts their certificates to the changes.
 
 use arbitrary::Unstructured;
 use wasm2onnx_certify::{Broken, Failure, Location, Proved, prove};
 use wasm2onnx_runtime::{CellWidth, Domain, Field, FieldName, Interval, Network, WordLocation};
 
-/// An element of a list, if it has any.
+/// Chooses an element of a list; an error if the list is empty.
 fn any<'t, T>(list: &'t mut [T], from: &mut Unstructured) -> arbitrary::Result<&'t mut T> {
     if list.is_empty() {
         return Err(arbitrary::Error::EmptyChoose);
@@ -13,7 +13,7 @@ fn any<'t, T>(list: &'t mut [T], from: &mut Unstructured) -> arbitrary::Result<&
     Ok(&mut list[at])
 }
 
-/// A step up or down, a power of two, or anything.
+/// Changes a number by a small step or a power of two, negates it, or makes another one.
 fn number(x: i64, from: &mut Unstructured) -> arbitrary::Result<i64> {
     Ok(match from.int_in_range(0..=4)? {
         0 => x.wrapping_add(from.int_in_range(-8i64..=8)?),
@@ -48,12 +48,12 @@ fn domain(domain: &mut Domain, from: &mut Unstructured) -> arbitrary::Result<()>
     Ok(())
 }
 
-/// Changes something of a network: a weight, where a term comes from or goes to, a table, what is declared, a region, a
-/// place at the boundary.
+/// Changes something in a network: a weight, the source or the field of a term, a table, a declaration, a
+/// region, the location of an argument or result.
 ///
 /// # Errors
 ///
-/// If there are no bytes left to choose with, or the network has none of what is to be changed.
+/// If no bytes are left to choose with, or the network has nothing of the kind that is to be changed.
 pub fn change(network: &mut Network, from: &mut Unstructured) -> arbitrary::Result<()> {
     let [fields, sources] = [network.ports.fields() as u16, network.ports.sources() as u16];
     let Network { experts, certificate, regions, tables, .. } = network;
@@ -119,12 +119,12 @@ pub fn change(network: &mut Network, from: &mut Unstructured) -> arbitrary::Resu
                 if from.arbitrary()? {
                     entry.expert = number(entry.expert.into(), from)? as u32;
                 } else {
-                    let places = if from.arbitrary()? {
+                    let locations = if from.arbitrary()? {
                         &mut entry.param_locations
                     } else {
                         &mut entry.result_locations
                     };
-                    *any(places, from)? = match from.arbitrary()? {
+                    *any(locations, from)? = match from.arbitrary()? {
                         true => WordLocation::Field(from.int_in_range(0..=fields)?),
                         false => WordLocation::Row(number(64, from)? as u64),
                     };
@@ -163,9 +163,10 @@ pub fn change(network: &mut Network, from: &mut Unstructured) -> arbitrary::Resu
     Ok(())
 }
 
-/// Whether a network is proved, if its certificate is widened wherever the proof says that something else is true than what
-/// is declared: whoever sets out to deceive would do that, too. The proof is tried `checks` times at most, and what is left
-/// of them comes back. Widened intervals end at powers of two if `coarse`, so that fewer are needed.
+/// Returns whether a network can be proved if its certificate is widened wherever the proof finds that
+/// something else is true than what is declared, as an attacker would do it. The proof is tried at most
+/// `checks` times, and `checks` is reduced by the number of tries. With `coarse`, widened intervals end at
+/// powers of two, so that fewer tries are needed.
 pub fn settle(network: &mut Network, checks: &mut u32, coarse: bool) -> bool {
     while *checks > 0 {
         *checks -= 1;
@@ -181,12 +182,12 @@ pub fn settle(network: &mut Network, checks: &mut u32, coarse: bool) -> bool {
     false
 }
 
-/// The field of that name.
+/// Finds the field with this name.
 fn field_of(network: &Network, name: FieldName) -> Option<Field> {
     (0..=network.ports.e()).find(|field| FieldName::new(&network.ports, *field) == name)
 }
 
-/// Declares what was proved. Whether there was something to declare.
+/// Declares what was proved. Returns whether there was something to declare.
 fn widen(network: &mut Network, failure: &Failure, coarse: bool) -> bool {
     let hull = |declared: Interval, proved: Proved| {
         let number = |x: Option<i128>| x.and_then(|x| i64::try_from(x).ok());
@@ -221,7 +222,7 @@ fn widen(network: &mut Network, failure: &Failure, coarse: bool) -> bool {
             let Some(wider) = joined(promise.1, *proved) else { return false };
             promise.1 = wider;
             let ids = set.ids.clone();
-            // What the set promises is all that its members may assume.
+            // The members of the set may assume only what the set promises.
             ids.into_iter().for_each(|id| {
                 redeclare(network, id, field, &|_| Some(wider));
             });
@@ -255,7 +256,7 @@ fn widen(network: &mut Network, failure: &Failure, coarse: bool) -> bool {
     }
 }
 
-/// Declares something else of a field of an expert, if anything is declared of it.
+/// Changes the declaration of a field of an expert. Returns whether there was one and `change` gave another.
 fn redeclare(network: &mut Network, e: u32, field: Field, change: &dyn Fn(Domain) -> Option<Domain>) -> bool {
     let certificate = &mut network.certificate;
     let declared = certificate.fields(e).enumerate().find(|(_, declared)| declared.0 == field);

@@ -1,19 +1,20 @@
-//! How far inputs get: a target whose inputs are all turned away at the door finds nothing, and looks well.
+//! Counts how far inputs get: a target that rejects all of its inputs at once finds nothing, and looks
+//! healthy.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts of the inputs that came so far, by what they came to.
+/// For each gate, the number of inputs that have reached it.
 pub struct Gates<const N: usize> {
     names: [&'static str; N],
     counts: [AtomicU64; N],
 }
 
-/// What prints the counts of the one target that a process is.
+/// Prints the counts of the target; a process runs only one.
 static PRINT: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 
 unsafe extern "C" {
-    /// Of the C library: what is to be called when the process exits.
+    /// A function of the C library that registers a callback for the exit of the process.
     safe fn atexit(callback: extern "C" fn()) -> i32;
 }
 
@@ -22,13 +23,13 @@ extern "C" fn at_exit() {
 }
 
 impl<const N: usize> Gates<N> {
-    /// Gates of those names, the first of which every input passes.
+    /// Makes gates with these names. Every input passes the first one.
     pub const fn new(names: [&'static str; N]) -> Self {
         Gates { names, counts: [const { AtomicU64::new(0) }; N] }
     }
 
-    /// Notes that the input at hand has come there. The counts are printed when the process exits, which libFuzzer does at
-    /// the end of a campaign.
+    /// Counts that the current input has reached a gate. The counts are printed when the process exits, as it
+    /// does at the end of a libFuzzer campaign.
     pub fn pass(&'static self, gate: usize) {
         self.counts[gate].fetch_add(1, Ordering::Relaxed);
         PRINT.get_or_init(|| {

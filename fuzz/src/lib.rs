@@ -1,4 +1,4 @@
-//! What the targets share.
+//! Code that the targets share.
 
 pub mod change;
 pub mod gates;
@@ -10,28 +10,28 @@ pub mod smith;
 use wasm2onnx_runtime::lockstep::{Divergence, End, compare_machine_code, compare_step_by_step};
 use wasm2onnx_runtime::{Config, Error, Instance, Network, Value};
 
-/// Steps that a run is followed for on the dense executor, which looks at all rows in each.
+/// Maximum number of steps on the dense executor, which looks at all rows in each step.
 const DENSE_STEPS: u64 = 300;
 
-/// Rows that it looks at in a run, about, if that is fewer.
+/// Approximate maximum number of rows that the dense executor looks at in a run.
 const DENSE_ROWS: u64 = 1 << 20;
 
-/// Steps that a run is followed for on the others.
+/// Maximum number of steps on the other executors.
 const STEPS: u64 = 10_000;
 
-/// What executors did with a network.
+/// What the executors did with a network.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Judged {
-    /// Steps on which the dense executor and the interpreter were compared.
+    /// Number of steps on which the dense executor and the interpreter were compared.
     pub steps: u64,
-    /// Steps that machine code did.
+    /// Number of steps that machine code did.
     pub native: u64,
-    /// Digests of all runs.
+    /// Digest of all runs.
     pub digest: u64,
 }
 
-/// Runs each entry of a network on all executors. Of one that is proved every step must be exact and all that is declared
-/// must hold; others are followed up to the first step that is not exact.
+/// Runs each entry of a network on all executors. If the network is proved, every step must be exact and all
+/// declarations must hold; otherwise runs are followed up to the first step that is not exact.
 ///
 /// # Panics
 ///
@@ -44,7 +44,7 @@ pub fn judge(network: &Network, words: [u32; 2], proved: bool) -> Judged {
         let report = match compare_step_by_step(network, name, &args, DENSE_STEPS.min(1 + DENSE_ROWS / rows))
         {
             Ok(report) => report,
-            // What cannot be begun is no run: too large, or not with such arguments.
+            // The run cannot begin: the network is too large, or does not take such arguments.
             Err(Divergence::Invalid(_)) => continue,
             Err(divergence) => panic!("{name}{args:?}: {divergence}"),
         };
@@ -57,12 +57,14 @@ pub fn judge(network: &Network, words: [u32; 2], proved: bool) -> Judged {
                 report.steps
             );
         }
-        // Where nothing is proved, nothing is known of what comes after, and those are steps of instance creation, too.
+        // If the network is not proved, nothing is known about the steps after those, and instance creation
+        // has such steps, too.
         if !proved && network.start.is_some() {
             continue;
         }
         let known = if proved { STEPS } else { report.steps };
-        // Making machine code is what takes longest. So it is made at once or a little later, and compared often or far.
+        // Making machine code takes longest, so only one variant is tried: it is made at once or a little
+        // later, and compared often or over many steps.
         let (soon, often) = ((report.digest & 1) as u32 * 2, report.digest & 2 == 0);
         let (steps, slice) = if often { (report.steps, 64) } else { (known, known / 2) };
         match compare_machine_code(network, name, &args, steps, soon, slice.max(64)) {
@@ -77,16 +79,17 @@ pub fn judge(network: &Network, words: [u32; 2], proved: bool) -> Judged {
     judged
 }
 
-/// Calls a function of a fresh instance of a proved network, in which the interpreter asserts all that is declared, and in
-/// one with machine code of what was visited so often. What can be seen must be the same, and comes back.
+/// Calls a function of a proved network in two fresh instances: one in which the interpreter asserts all
+/// declarations, and one with machine code for the packets that were visited `compile_after` times. All
+/// visible effects must be the same. Returns the results.
 ///
 /// # Errors
 ///
-/// How the call failed, in both.
+/// The error with which the call failed in both.
 ///
 /// # Panics
 ///
-/// If they differ, or something that is declared does not hold.
+/// If the effects differ, or a declaration does not hold.
 pub fn alike(
     network: &Network,
     entry: &str,

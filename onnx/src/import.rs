@@ -1,8 +1,8 @@
 //! Reads models back into networks.
 //!
 //! The program is read from the tensors alone; names, declared intervals and debug information are read
-//! from the metadata. A file that is damaged, or that `wasm2onnx` did not write, is
-//! refused; nothing in it is believed before it is checked.
+//! from the metadata. A file that is damaged, or that `wasm2onnx` did not write, is refused; nothing in it
+//! is trusted before it is checked.
 
 use prost::Message;
 use wasm2onnx_certify::{Certified, check};
@@ -13,7 +13,7 @@ use crate::model::{self, Declared};
 use crate::pack::Matrices;
 use crate::proto::{DataType, GraphProto, ModelProto, TensorProto};
 
-/// Keys are exact in a float64.
+/// Keys are below this number, so that they are exact in a float64.
 const MAX_KEY: f64 = MAX_EXACT as f64;
 
 /// Why a model could not be read.
@@ -29,12 +29,12 @@ pub enum ImportError {
     /// A format that this version does not know.
     #[error("the model has format {found}, but this version of wasm2onnx reads format {known}")]
     Format {
-        /// The model's.
+        /// The model's format.
         found: String,
-        /// The one that is known.
+        /// The format that this version reads.
         known: &'static str,
     },
-    /// A tensor is missing, or of another type or shape than it should be.
+    /// A tensor is missing, or has a wrong type or shape.
     #[error("tensor `{name}` {why}")]
     Tensor {
         /// Its name.
@@ -48,7 +48,7 @@ pub enum ImportError {
     /// The graph or the metadata are not those that were written.
     #[error("the graph or the metadata are not those that were written: the model is damaged")]
     Integrity,
-    /// What the file says does not fit together.
+    /// Parts of the file contradict each other.
     #[error("damaged model: {0}")]
     Damaged(String),
     /// The certificate does not prove that the network is exact.
@@ -64,7 +64,7 @@ pub enum ImportError {
 pub fn import(bytes: &[u8]) -> Result<Certified, ImportError> {
     let model = parse(bytes)?;
     let graph = model.graph.as_ref().expect("parsed models have one");
-    // What is missing is named before it is noticed that the rest was changed.
+    // An entry that is missing is reported as such, and not by the checksum that it makes wrong.
     ["declared", "validated", "debug", "form", "attention", "checksum", model::INTEGRITY]
         .iter()
         .try_for_each(|key| text(&model, key).map(drop))?;
@@ -83,13 +83,14 @@ pub fn import(bytes: &[u8]) -> Result<Certified, ImportError> {
 ///
 /// # Errors
 ///
-/// Those of [`import`], except for these two.
+/// Those of [`import`], except for [`ImportError::Checksum`], [`ImportError::Integrity`] and
+/// [`ImportError::Certificate`].
 pub fn import_unproved(bytes: &[u8]) -> Result<Network, ImportError> {
     network(&parse(bytes)?)
 }
 
-/// Returns the model with checksums that fit its content, so that reading it gets past them to all other checks.
-/// Returns `None` if the bytes are not a model. For fuzzing.
+/// Returns the model with checksums that fit its content, so that reading it gets past them to all other
+/// checks. Returns `None` if the bytes are not a model. For fuzzing.
 #[doc(hidden)]
 pub fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut model = ModelProto::decode(bytes).ok()?;
@@ -105,8 +106,8 @@ pub fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
 /// What a model says about itself, for people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Description {
-    /// Metadata under `wasm2onnx.` that is a word or two: `version`, `form`, `attention`, `signature`,
-    /// `source_sha256`, …, by name.
+    /// The short metadata under `wasm2onnx.`: `version`, `form`, `attention`, `signature`, `source_sha256`,
+    /// …, by name.
     pub metadata: Vec<(String, String)>,
     /// Its opset.
     pub opset: i64,
@@ -156,7 +157,7 @@ fn nodes(graph: &GraphProto) -> usize {
     graph.node.len() + bodies.map(nodes).sum::<usize>()
 }
 
-/// Whether bytes look like an ONNX model rather than a WebAssembly module, binary or text.
+/// Returns whether bytes look like an ONNX model rather than a WebAssembly module, binary or text.
 pub fn is_model(bytes: &[u8]) -> bool {
     parse(bytes).is_ok()
 }
@@ -215,7 +216,7 @@ fn network(model: &ModelProto) -> Result<Network, ImportError> {
         }
         _ => {
             let start = tensors.last_number("initial/creation")?;
-            // What has halted already has nothing to do.
+            // An instance creation that begins at `halt` has nothing to do.
             ((start != 1.0).then_some(start), tensors.last_number("initial/call")?)
         }
     };
@@ -236,7 +237,7 @@ fn network(model: &ModelProto) -> Result<Network, ImportError> {
 struct Tensors<'m>(&'m [TensorProto]);
 
 impl<'m> Tensors<'m> {
-    /// Type and elements of a tensor whose shape and size agree.
+    /// Finds a tensor whose shape and size agree, and returns its type and the bytes of its elements.
     fn find(&self, name: &'static str) -> Result<(DataType, &'m [u8]), ImportError> {
         let error = |why: &str| ImportError::Tensor { name, why: why.to_owned() };
         let tensor = self.0.iter().find(|tensor| tensor.name == name).ok_or_else(|| error("is missing"))?;
@@ -253,14 +254,14 @@ impl<'m> Tensors<'m> {
         Ok((ty, &tensor.raw_data))
     }
 
-    /// Elements of any integer type.
+    /// Reads elements of any integer type.
     fn integers(&self, name: &'static str) -> Result<Vec<i64>, ImportError> {
         let (ty, bytes) = self.find(name)?;
         integers(ty, bytes)
             .ok_or_else(|| ImportError::Tensor { name, why: "does not have an integer type".into() })
     }
 
-    /// Elements of any integer type or doubles, finite.
+    /// Reads elements of any integer type, or finite doubles.
     fn numbers(&self, name: &'static str) -> Result<Vec<f64>, ImportError> {
         let (ty, bytes) = self.find(name)?;
         let error = |why: &str| ImportError::Tensor { name, why: why.to_owned() };
@@ -280,7 +281,7 @@ impl<'m> Tensors<'m> {
         numbers.last().copied().ok_or_else(|| ImportError::Tensor { name, why: "is empty".into() })
     }
 
-    /// First rows, as the form of the model has them.
+    /// Reads the first rows, which models of different forms store in different tensors.
     fn first_rows(&self, form: &str, attention: &str) -> Result<Vec<(u64, f64)>, ImportError> {
         let key = |x: f64| {
             let key = x as u64;
@@ -318,7 +319,7 @@ impl<'m> Tensors<'m> {
     }
 }
 
-/// Bytes of an element.
+/// Returns the size of an element in bytes.
 fn size(ty: DataType) -> Option<u64> {
     Some(match ty {
         DataType::Uint8 | DataType::Int8 | DataType::Bool => 1,

@@ -1,33 +1,34 @@
-//! A network's matrices as the small tensors that a model holds, and back.
+//! Packs a network's matrices into the small tensors that a model holds, and unpacks them again.
 //!
-//! The rows of an expert are kept as a list of terms `(source, slot, weight)`: the next numbers'
-//! element `slot` gains `weight` times element `source` of `y`. All experts' lists are concatenated;
-//! a weight is an index into the list of the distinct ones. One term is apart: the constant of the
-//! next expert's id, kept relative to the expert's own id, since most of these are 1 then.
+//! The equations of an expert are kept as a list of terms `(source, slot, weight)`: the next numbers' element
+//! `slot` gains `weight` times element `source` of `y`. All experts' lists are concatenated; a weight is an
+//! index into the list of the distinct weights. One term is kept separately: the constant of the next
+//! expert's id, relative to the expert's own id, since most of these are 1 then.
 //!
 //! # Order of the numbers
 //!
-//! A graph cuts what a step hands over into values that are used together, so in a model the fields
-//! of `z` stand in the order `s, n, v, x, q, k, t`, and `e` is the last: see [`Slots`].
+//! A graph cuts the numbers that a step hands over into parts that are used together, so in a model the
+//! fields of `z` stand in the order `s, n, v, x, q, k, t`, and `e` is the last: see [`Slots`].
 
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::{ExpertId, Experts, Field, FieldKind, Network, Ports, Terminal};
 
-/// Constants of `e` rows below this are kept relative to the expert; no expert has a larger id.
+/// Constants in equations of `e` are kept relative to the expert if they are below this number; no expert has
+/// a larger id.
 const MAX_NEXT: f64 = (1u64 << 32) as f64;
 
-/// Where the fields of `z` are among the numbers of a model.
+/// Says where the fields of `z` stand among the numbers of a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Slots(pub Ports);
 
 impl Slots {
-    /// Sizes of the parts, in order: `s`, `n`, `v`, `x`, `q`, `k`, `t`.
+    /// Returns the sizes of the parts, in order: `s`, `n`, `v`, `x`, `q`, `k`, `t`.
     pub fn sizes(&self) -> [usize; 7] {
         let Ports { carried, units, reads, lookups, rows } = self.0;
         [carried, units, units, rows, reads, rows, lookups].map(usize::from)
     }
 
-    /// Number of fields, `e` not counted; also the slot of `e`.
+    /// Returns the number of fields without `e`, which is also the slot of `e`.
     pub fn count(&self) -> usize {
         self.sizes().iter().sum()
     }
@@ -38,7 +39,7 @@ impl Slots {
         [S, N, V, X, Q, K, T]
     };
 
-    /// The slot of a field.
+    /// Returns the slot of a field.
     pub fn of(&self, field: Field) -> usize {
         let (kind, port) = self.0.kind(field);
         match Self::KINDS.iter().position(|k| *k == kind) {
@@ -47,7 +48,7 @@ impl Slots {
         }
     }
 
-    /// The field of a slot, if there is such a slot.
+    /// Returns the field of a slot, or `None` if there is no such slot.
     pub fn field(&self, slot: usize) -> Option<Field> {
         let mut rest = slot;
         for (kind, size) in Self::KINDS.into_iter().zip(self.sizes()) {
@@ -72,23 +73,23 @@ impl Slots {
 /// All matrices as lists of terms.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matrices {
-    /// For each expert, the constant of its `e` row, less its own id.
+    /// For each expert, the constant in its equation of `e`, minus its own id.
     pub next: Vec<i64>,
     /// For each expert, the number of its other terms.
     pub counts: Vec<i64>,
-    /// For each term, the element of `y`.
+    /// For each term, the element of `y` that it multiplies.
     pub sources: Vec<i64>,
-    /// For each term, the slot.
+    /// For each term, the slot that it adds to.
     pub slots: Vec<i64>,
     /// For each term, the index of its weight in `values`.
     pub weights: Vec<i64>,
-    /// The distinct weights, those that occur most often first.
+    /// The distinct weights; those that occur most often come first.
     pub values: Vec<f64>,
 }
 
 impl Matrices {
-    /// Packs the matrices of a network. Terminal experts, which have none, become fixed points: they
-    /// name themselves as the next expert, and `halt` keeps the fields that hold results.
+    /// Packs the matrices of a network. Terminal experts, which have none, become fixed points: they name
+    /// themselves as the next expert, and `halt` keeps the fields that hold results.
     pub fn pack(network: &Network, results: &[Field]) -> Matrices {
         let slots = Slots(network.ports);
         let mut packed = Matrices::default();
@@ -109,13 +110,13 @@ impl Matrices {
                     }
                 }
                 None => {
-                    for row in network.experts.equations(e) {
-                        for (source, weight) in row.sources.iter().zip(row.weights) {
-                            match (row.field == network.ports.e(), *source) {
+                    for equation in network.experts.equations(e) {
+                        for (source, weight) in equation.sources.iter().zip(equation.weights) {
+                            match (equation.field == network.ports.e(), *source) {
                                 (true, Ports::ONE) if weight.fract() == 0.0 && weight.abs() < MAX_NEXT => {
                                     next = *weight
                                 }
-                                _ => push(*source, row.field, *weight),
+                                _ => push(*source, equation.field, *weight),
                             }
                         }
                     }
@@ -135,17 +136,17 @@ impl Matrices {
         packed
     }
 
-    /// Most terms of an expert, besides the constant of its `e` row.
+    /// Returns the largest number of terms of an expert, without the constant in its equation of `e`.
     pub fn width(&self) -> usize {
         self.counts.iter().copied().max().unwrap_or(0) as usize
     }
 
-    /// The matrices again: of an expert without terms, of a term more than once or of weight 0,
-    /// whatever the lists say, so that damage is found by what checks networks.
+    /// Unpacks the matrices. Whatever the lists say is accepted (experts without terms, terms that occur
+    /// twice, weights of 0), so that damage is found by the checks for all networks.
     ///
     /// # Errors
     ///
-    /// What does not fit together.
+    /// Says which lists contradict each other, or which number is out of range.
     pub fn unpack(&self, ports: Ports, terminals: usize) -> Result<Experts, String> {
         let slots = Slots(ports);
         if self.counts.len() != self.next.len() {

@@ -1,15 +1,15 @@
-//! ONNX's messages, as far as models of frozen networks use them (`onnx.proto`, IR version 13).
+//! The messages of ONNX (`onnx.proto`, IR version 13) that models of frozen networks use.
 //!
-//! Written for `prost`'s derive: the numbers are those of the standard. Fields that such models never
-//! have are left out; reading skips them. (The crate `onnx-protobuf` is tied to protobuf 3.4.0, which
-//! can be made to overflow the stack, RUSTSEC-2024-0437; prost bounds its recursion.)
+//! They are written for `prost`'s derive; the field numbers are those of the standard. Fields that such
+//! models never have are left out, and reading skips them. (The crate `onnx-protobuf` is tied to protobuf
+//! 3.4.0, which can be made to overflow the stack, RUSTSEC-2024-0437; prost bounds its recursion.)
 
 use prost::{Enumeration, Message, Oneof};
 
 /// Element types of tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
 #[repr(i32)]
-#[allow(missing_docs)] // The standard's names.
+#[allow(missing_docs)] // The names are those of the standard.
 pub enum DataType {
     Undefined = 0,
     Float = 1,
@@ -37,16 +37,16 @@ pub enum AttributeType {
     Graph = 5,
 }
 
-/// A model: a graph and what it needs to be understood.
+/// A model: a graph and the information needed to understand it.
 #[derive(Clone, PartialEq, Message)]
 pub struct ModelProto {
     /// Version of the format.
     #[prost(int64, tag = "1")]
     pub ir_version: i64,
-    /// What wrote it.
+    /// Name of the program that wrote it.
     #[prost(string, tag = "2")]
     pub producer_name: String,
-    /// Its version.
+    /// Version of this program.
     #[prost(string, tag = "3")]
     pub producer_version: String,
     /// The computation.
@@ -63,7 +63,7 @@ pub struct ModelProto {
 /// A version of the operators of a domain.
 #[derive(Clone, PartialEq, Message)]
 pub struct OperatorSetIdProto {
-    /// Empty for the standard's.
+    /// Empty for the standard operators.
     #[prost(string, tag = "1")]
     pub domain: String,
     /// Which version.
@@ -94,7 +94,7 @@ pub struct GraphProto {
     /// Constants, or defaults of inputs.
     #[prost(message, repeated, tag = "5")]
     pub initializer: Vec<TensorProto>,
-    /// What it is.
+    /// Description, for people.
     #[prost(string, tag = "10")]
     pub doc_string: String,
     /// Its inputs.
@@ -123,10 +123,10 @@ pub struct NodeProto {
     /// Its attributes.
     #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<AttributeProto>,
-    /// What it is.
+    /// Description, for people.
     #[prost(string, tag = "6")]
     pub doc_string: String,
-    /// Domain of the operator; empty for the standard's.
+    /// Domain of the operator; empty for standard operators.
     #[prost(string, tag = "7")]
     pub domain: String,
 }
@@ -152,7 +152,7 @@ pub struct AttributeProto {
     /// A graph.
     #[prost(message, optional, tag = "6")]
     pub g: Option<GraphProto>,
-    /// Which of these it is.
+    /// Type, which says which of the fields above holds the value.
     #[prost(enumeration = "AttributeType", tag = "20")]
     pub r#type: i32,
 }
@@ -172,7 +172,7 @@ pub struct TensorProto {
     /// Its elements, little-endian.
     #[prost(bytes = "vec", tag = "9")]
     pub raw_data: Vec<u8>,
-    /// Where the elements are if they are in a file of their own, which these models never have.
+    /// Where the elements are if they are stored in another file, which is never the case in these models.
     #[prost(message, repeated, tag = "13")]
     pub external_data: Vec<StringStringEntryProto>,
 }
@@ -186,7 +186,7 @@ pub struct ValueInfoProto {
     /// Its type.
     #[prost(message, optional, tag = "2")]
     pub r#type: Option<TypeProto>,
-    /// What it is.
+    /// Description, for people.
     #[prost(string, tag = "3")]
     pub doc_string: String,
 }
@@ -194,7 +194,7 @@ pub struct ValueInfoProto {
 /// Type of a value.
 #[derive(Clone, PartialEq, Message)]
 pub struct TypeProto {
-    /// Which of the kinds.
+    /// The type, by its kind.
     #[prost(oneof = "TypeValue", tags = "1, 4")]
     pub value: Option<TypeValue>,
 }
@@ -216,7 +216,7 @@ pub struct TensorType {
     /// Type of the elements.
     #[prost(enumeration = "DataType", tag = "1")]
     pub elem_type: i32,
-    /// The shape, if it is told.
+    /// The shape, if it is declared.
     #[prost(message, optional, tag = "2")]
     pub shape: Option<TensorShapeProto>,
 }
@@ -248,10 +248,10 @@ pub struct Dimension {
 /// What a dimension is.
 #[derive(Clone, PartialEq, Oneof)]
 pub enum DimensionValue {
-    /// So many.
+    /// A fixed number of elements.
     #[prost(int64, tag = "1")]
     Count(i64),
-    /// As many as that name stands for.
+    /// As many elements as this name stands for.
     #[prost(string, tag = "2")]
     Name(String),
 }

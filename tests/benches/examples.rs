@@ -1,12 +1,13 @@
-//! The sparse executor beside wasmi, and whether its time and memory grow with the length of a run.
+//! Compares the sparse executor with wasmi, and measures whether its time per token and its memory grow with
+//! the length of a run.
 //!
-//! `cargo bench -p wasm2onnx-tests` runs everything; names of examples, `division` or `slope` as
-//! arguments run those only. Inputs are fresh unless `WASM2ONNX_SEED` is set;
-//! `WASM2ONNX_BENCH_INSTRUCTIONS` sets about how many instructions each takes.
+//! `cargo bench -p wasm2onnx-tests` runs everything; with names of examples, `division` or `slope` as
+//! arguments it runs only these. Inputs are fresh unless `WASM2ONNX_SEED` is set;
+//! `WASM2ONNX_BENCH_INSTRUCTIONS` sets the approximate number of instructions of each.
 //!
-//! Times are those of the call alone, without compiling and instantiating: processor time of the
-//! thread, the least of seven runs. The two engines take turns. wasmi runs without fuel and otherwise in its default
-//! configuration, but for a larger stack; instructions are those that wasmtime counts on the same call.
+//! Times are of the call alone, without compilation and instantiation: processor time of the thread, the
+//! minimum of seven runs. The two engines take turns. wasmi runs without fuel and in its default
+//! configuration except for a larger stack; instructions are those that wasmtime counts for the same call.
 
 use std::fs;
 use std::process::Command;
@@ -18,19 +19,19 @@ use wasm2onnx_tests::examples::{self, Answer, Call};
 use wasm2onnx_tests::oracle::{Oracle, Wasmi, Wasmtime};
 use wasm2onnx_tests::rng;
 
-/// Runs of each engine, of which the fastest counts.
+/// Number of runs of each engine, of which the fastest counts.
 const RUNS: usize = 7;
 
-/// About so many instructions a call, without the environment variable.
+/// Approximate number of instructions per call, if the environment variable is not set.
 const INSTRUCTIONS: u64 = 20_000_000;
 
-/// Tokens of the runs whose times a token are compared.
+/// Numbers of tokens of the runs whose times per token are compared.
 const SLOPE: [u64; 3] = [1_000_000, 10_000_000, 100_000_000];
 
-/// Runs of each of them.
+/// Number of runs of each length.
 const SLOPE_RUNS: usize = 3;
 
-/// The argument of a process that measures one run of the slope: its number of tokens.
+/// The option of a process that measures one run of the slope. The run's number of tokens follows.
 const SLOPE_CHILD: &str = "--slope-of";
 
 fn main() {
@@ -80,7 +81,7 @@ fn compare(wanted: &dyn Fn(&str) -> bool) {
         print_means(&rows);
     }
 
-    // About 230 instructions to a pair.
+    // About 230 instructions per pair.
     let args = [(instructions / 230) as i32, rng.i32(1..)].map(Value::I32);
     if wanted("division") {
         let wasm = wat::parse_str(include_str!("division.wat")).expect("a valid module");
@@ -125,7 +126,7 @@ fn measure(name: &'static str, wasm: &[u8], call: &Call, check: impl Fn(&Answer)
     row
 }
 
-/// Columns of the table, of which the means make sense too.
+/// Columns of the table whose means are printed too.
 const COLUMNS: [&str; 8] = [
     "ratio",
     "ns/token",
@@ -188,7 +189,7 @@ fn print_columns(values: [f64; COLUMNS.len()]) {
 
 // ---- One program, longer and longer.
 
-/// Runs each length in processes of its own, so that each has its own peak of memory.
+/// Makes each run in a process of its own, so that each has its own peak of memory.
 fn slope() {
     println!(
         "\nslope: one program, longer and longer; resident memory before the call, after it, at its peak"
@@ -217,7 +218,7 @@ fn slope() {
     println!("ns/token, longest by shortest: {growth:.3}");
 }
 
-/// Measures a run of about so many tokens and prints it as a line of the table.
+/// Measures a run of about this many tokens and prints it as a line of the table.
 fn slope_of(tokens: u64) {
     let wasm = wat::parse_str(include_str!("slope.wat")).expect("a valid module");
     let network = compile(&wasm, &Options::default()).expect("a supported module");
@@ -245,13 +246,13 @@ fn slope_of(tokens: u64) {
     );
 }
 
-/// Seconds that this thread has had a processor for.
+/// Returns the processor time of this thread in seconds.
 fn processor_time() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-/// A line of Linux's `/proc/self/status`, in megabytes; not a number elsewhere.
+/// Returns a value of Linux's `/proc/self/status` in megabytes, or NaN on other systems.
 fn memory(field: &str) -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));

@@ -1,10 +1,11 @@
-//! Models in ONNX Runtime, one thread: how fast, and whether time grows with the length of a run.
+//! Measures how fast models run in ONNX Runtime with one thread, and whether the time per step grows with the
+//! length of a run.
 //!
-//! `cargo bench -p wasm2onnx-tests --bench models` runs everything; names of examples, `slope`, `batch`
-//! or `size` as arguments run those only. It needs `ORT_DYLIB_PATH` (see `tests/run`). Inputs are fresh
-//! unless `WASM2ONNX_SEED` is set; `WASM2ONNX_BENCH_INSTRUCTIONS` sets about how many instructions each
-//! example takes. Instructions are those that wasmtime counts on the same call. Times are of the clock, the
-//! least of [`RUNS`] runs, of whole calls: prologue and epilogue of the graph included.
+//! `cargo bench -p wasm2onnx-tests --bench models` runs everything; with names of examples, `slope`, `batch`
+//! or `size` as arguments it runs only these. It needs `ORT_DYLIB_PATH` (see `tests/run`). Inputs are fresh
+//! unless `WASM2ONNX_SEED` is set; `WASM2ONNX_BENCH_INSTRUCTIONS` sets the approximate number of instructions
+//! of each example. Instructions are those that wasmtime counts for the same call. Times are wall-clock
+//! times, the minimum of [`RUNS`] runs, of whole calls including prologue and epilogue of the graph.
 
 use std::time::Instant;
 
@@ -16,16 +17,16 @@ use wasm2onnx_tests::onnx_runtime::{Ended, Level, LoopModel, model};
 use wasm2onnx_tests::oracle::{Oracle, Wasmtime};
 use wasm2onnx_tests::rng;
 
-/// Runs of which the fastest counts.
+/// Number of runs, of which the fastest counts.
 const RUNS: usize = 3;
 
-/// About so many instructions a call of an example, without the environment variable.
+/// Approximate number of instructions per call of an example, if the environment variable is not set.
 const INSTRUCTIONS: u64 = 300_000;
 
-/// Steps of the runs whose times a step are compared.
+/// Numbers of steps of the runs whose times per step are compared.
 const SLOPE: [u64; 3] = [10_000, 100_000, 1_000_000];
 
-/// Instances that run side by side.
+/// Numbers of instances that run side by side.
 const BATCHES: [usize; 4] = [1, 16, 256, 1024];
 
 fn main() {
@@ -41,14 +42,14 @@ fn main() {
     }
 }
 
-/// The network of a module for one of its functions.
+/// Compiles a module to a network for one of its functions.
 fn network(wasm: &[u8], entry: &str) -> Certified {
     let options =
         Options { exports: Some(vec![entry.to_owned()]), stdout_bytes: 1 << 20, ..Options::default() };
     compile(wasm, &options).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The least time of several runs, in seconds, and what came of the last one.
+/// Returns the shortest time of several runs, in seconds, and the result of the last one.
 fn time<T>(mut run: impl FnMut() -> T) -> (f64, T) {
     let mut best = f64::INFINITY;
     let mut last = None;
@@ -105,10 +106,10 @@ fn examples(wanted: &dyn Fn(&str) -> bool) {
 
 // ---- The slope.
 
-/// Time a step of runs of different lengths: of a loop that stays in a few pages of its memory, and of one
-/// that goes everywhere in 64 KiB, so that pages are missing all the time.
+/// Prints the time per step of runs of different lengths: of a loop that stays in a few pages of its memory,
+/// and of one that accesses all of 64 KiB, so that pages are missing all the time.
 fn slope(what: &str, pages: u32) {
-    // Where pages are missing all the time, a step takes long enough for shorter runs to show it.
+    // If pages are missing all the time, a step takes so long that shorter runs are enough.
     for (access, spread, lengths) in
         [("a few pages", "0xffc", &SLOPE[..]), ("all of 64 KiB", "0xfffc", &SLOPE[..2])]
     {

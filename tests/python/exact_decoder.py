@@ -1,14 +1,14 @@
 """Decodes the program that a model holds, in exact rationals, and checks its certificate on the way.
 
-Written from the documentation alone (README, the docs of the crates `wasm2onnx_runtime` and `wasm2onnx`),
-so that the tests hold two readings of it against each other. No number of the computation is a float:
-weights are `Fraction`s, and whatever a step hands over must be an integer.
+It was written only from the documentation (README, the docs of the crates `wasm2onnx_runtime` and `wasm2onnx`),
+so that the tests compare two readings of it. No number of the computation is a float: weights are
+`Fraction`s, and whatever a step hands over must be an integer.
 
     python exact_decoder.py < runs.json
 
 takes a list of `{"model": path, "rows": [[bits, …], …], "stdin": hexadecimal, "max_steps": number}` and
-prints for each a line of JSON: of each row of arguments results as bits, trap, steps; standard output; how
-many numbers were compared with what is declared of them. Or what is broken.
+prints a line of JSON for each: for each row of arguments the results as bits, the trap and the steps; standard
+output; how many numbers were compared with what is declared of them. If something is broken, the line says what.
 """
 
 import base64
@@ -38,7 +38,7 @@ def require(condition, *what):
 
 
 def exact(x):
-    """A number of a tensor or of a sum as what it is: an int, or a rational that is none."""
+    """Converts a number of a tensor or a sum to an exact one: an int, or a `Fraction` if it is not an integer."""
     if isinstance(x, int):
         return x
     x = Fraction(x)
@@ -49,14 +49,14 @@ def exact(x):
 
 
 class Message:
-    """The values of each field number, as they lie there."""
+    """A decoded message: for each field number its values, in the order in which they were encoded."""
 
     def __init__(self, data):
         self.values, at = defaultdict(list), 0
         while at < len(data):
             tag, at = varint(data, at)
             value, at = varint(data, at)
-            if tag & 7 == 2:  # so many bytes
+            if tag & 7 == 2:  # a length and this many bytes
                 value, at = data[at : at + value], at + value
             else:
                 require(tag & 7 == 0, "a field of wire type", tag & 7)
@@ -66,7 +66,7 @@ class Message:
         return self.values[field][0] if field in self.values else 0
 
     def numbers(self, field):
-        """A packed list."""
+        """Returns a packed list."""
         found, at, data = [], 0, b"".join(self.values[field])
         while at < len(data):
             value, at = varint(data, at)
@@ -99,7 +99,7 @@ class Domain:
         self.ids = id_sets[self.hi] if self.kind == 2 else None
 
     def __contains__(self, x):
-        if self.kind == 0:  # with the least and the largest number of 64 bits for no bound
+        if self.kind == 0:  # the smallest and the largest number of 64 bits mean no bound
             return (self.lo <= x or self.lo == -(2**63)) and (x <= self.hi or self.hi == 2**63 - 1)
         if self.kind == 1:
             return x == 0 or (0 < x <= 2**self.hi and x & (x - 1) == 0)
@@ -121,7 +121,7 @@ class Network:
         self.entry, self.regions = json.loads(metadata["entry"]), json.loads(metadata["regions"])
         self.traps = {int(e): trap["code"] for e, trap in json.loads(metadata["traps"]).items()}
 
-        # The slots of each part of the numbers, and those that each element of y is made of.
+        # The slots of each part of the numbers, and the slots that each element of y depends on.
         self.parts, end = {}, 0
         for name, size in self.entry["fields"]:
             self.parts[name] = slice(end, end + size)
@@ -147,8 +147,8 @@ class Network:
         self.declared(Message(zlib.decompress(base64.b64decode(metadata["declared"]))))
 
     def declared(self, message):
-        """The certificate: domains of regions, and of each expert domains of fields and ranges of forms."""
-        # Here fields stand in the network's order, not in the model's; e is the last in both.
+        """Reads the certificate: domains of regions, and for each expert domains of fields and of linear forms."""
+        # Here fields are in the network's order, not in the model's; e is the last in both.
         field = [slot for part in "snvqtkx" for slot in self.slots[self.parts[part]]] + [len(self.slots)]
         id_sets = [set(ids.numbers(2)) for ids in message.messages(7)]
         domains = [Domain(domain, id_sets) for domain in message.messages(8)]
@@ -160,20 +160,20 @@ class Network:
             for count in message.numbers(9)
         ]
         terms = iter(list(zip(message.numbers(14), map(zigzag, message.numbers(15)), strict=True)))
-        forms = [
+        linear_forms = [
             [(field[number], factor) for number, factor in (next(terms) for _ in range(count))]
             for count in message.numbers(13)
         ]
-        ghosts = iter(list(zip(forms, (domains[index] for index in message.numbers(16)), strict=True)))
+        ghosts = iter(list(zip(linear_forms, (domains[index] for index in message.numbers(16)), strict=True)))
         self.ghosts = [[next(ghosts) for _ in range(count)] for count in message.numbers(12)]
         require(len(self.fields) == len(self.ghosts) == len(self.experts), "a certificate for other experts")
-        # What is not declared of an expert, its map does not use.
+        # The map of an expert must not use a field that is not declared for this expert.
         for e in range(self.entry["terminals"], len(self.experts)):
             for source, _, _ in self.experts[e]:
                 require(self.fields[e].keys() >= set(self.made_of[source]), "expert", e, "uses", source, "undeclared")
 
     def region(self, **wanted):
-        """The region of that name, or with that key."""
+        """Returns the region with this name, or with this key."""
         for region in self.regions:
             if region["name"] == wanted.get("name"):
                 return region
@@ -183,10 +183,10 @@ class Network:
 
 
 def first_rows(tensors):
-    """The rows that a trace begins with: (key, value), a later one with the same key hides the earlier."""
+    """Yields the rows, (key, value), that a trace begins with. A later row with the same key hides an earlier one."""
     if "initial.trace" in tensors:
         (initial,) = tensors["initial.trace"].tolist()
-        # Of a trace of cells one for each key, of a trace of rows each key and value.
+        # A trace of cells has one cell for each key; a trace of rows has keys and values.
         cells = tensors["initial.trace"].ndim == 2
         yield from ((int(k), exact(x)) for k, x in (enumerate(initial) if cells else initial) if k and x)
         return
@@ -209,19 +209,19 @@ class Run:
             self.trace[source["length"]] = len(stdin)
 
     def check(self, e, z):
-        """All that is said of the numbers that an expert is handed."""
+        """Checks everything that is declared of the numbers that an expert is handed."""
         fields, ghosts = self.network.fields[e], self.network.ghosts[e]
         for slot, x in enumerate([*z, e]):
             where = "step", self.steps, "expert", e, "number", slot, "is", x
             require(isinstance(x, int) and abs(x) <= EXACT, *where)
             require(slot not in fields or x in fields[slot], *where, "declared:", fields.get(slot))
-        for form, domain in ghosts:
-            x = sum(factor * z[slot] for slot, factor in form)
-            require(x in domain, "step", self.steps, "expert", e, "form", form, "is", x, "declared:", domain)
+        for linear_form, domain in ghosts:
+            x = sum(factor * z[slot] for slot, factor in linear_form)
+            require(x in domain, "step", self.steps, "expert", e, "form", linear_form, "is", x, "declared:", domain)
         self.checked += len(fields) + len(ghosts)
 
     def remember(self, e, z):
-        """The rows of a step. A later row with the same key hides an earlier one for ever."""
+        """Appends the rows of a step. A later row with the same key hides an earlier one forever."""
         keys, values = z[self.network.parts["k"]], z[self.network.parts["x"]]
         rows = [(k, x) for k, x in zip(keys, values, strict=True) if k]
         require(len(dict(rows)) == len(rows), "step", self.steps, "two rows with one key", rows)
@@ -231,17 +231,17 @@ class Run:
             self.trace[key] = value
 
     def step(self, e, z):
-        """What a step hands over after its rows are in the trace: the next expert and its numbers."""
+        """Evaluates a step whose rows are in the trace, and returns the next expert and its numbers."""
         network = self.network
         z = {part: z[slots] for part, slots in network.parts.items()}
         # Attention to the trace and to the frozen tables.
         r = [self.trace.get(q, 0) for q in z["q"]]
         w = [network.tables[t] if 0 <= t < len(network.tables) else 0 for t in z["t"]]
-        # Units. A product with a power of two may be large, but has no more digits than a float holds.
+        # Units. A product with a power of two may be large, but has no more significant bits than a float holds.
         u = [n * v for n, v in zip(z["n"], z["v"], strict=True)]
         for x in map(abs, u):
             require(x <= EXACT or (x < 2**64 and x // (x & -x) < EXACT), "step", self.steps, "a product is", x)
-        # The map, and the gates quantized.
+        # The map, and the quantization of gates.
         y = [1, *r, *w, *u, *z["s"]]
         made = [0] * len(network.slots) + [network.next[e]]
         for source, slot, weight in network.experts[e]:
@@ -254,7 +254,7 @@ class Run:
         return e, z
 
     def until_the_end(self, e, z, max_steps):
-        """The terminal expert and its numbers; nothing if there are not enough steps."""
+        """Runs to a terminal expert. Returns it and its numbers, or None if there are not enough steps."""
         while True:
             self.check(e, z)
             ended = e < self.network.entry["terminals"]
@@ -268,7 +268,7 @@ class Run:
 
 def decode(network, args, stdin, max_steps):
     entry, run = network.entry, Run(network, stdin)
-    # Instance creation, if there is anything to do, begins with nothing; if it halts, the call follows.
+    # Instance creation, if there is anything to do, begins with all numbers 0; if it halts, the call follows.
     z = [0 for _ in network.slots]
     end = HALT, z
     if entry["start"] is not None:
@@ -277,21 +277,21 @@ def decode(network, args, stdin, max_steps):
         z = list(z)
         for slot, number in entry["numbers"]:
             z[slot] = int(number)
-        for (_, places), bits in zip(entry["args"], args, strict=True):
-            for i, place in enumerate(places):  # words, low word first
+        for (_, locations), bits in zip(entry["args"], args, strict=True):
+            for i, location in enumerate(locations):  # words, low word first
                 word = bits >> 32 * i & 0xFFFF_FFFF
-                if isinstance(place, dict):
-                    run.trace[place["key"]] = word
+                if isinstance(location, dict):
+                    run.trace[location["key"]] = word
                 else:
-                    z[place] = word
+                    z[location] = word
         end = run.until_the_end(entry["expert"], z, max_steps)
     trap, results = STEP_LIMIT, [0 for _ in entry["results"]]
     if end is not None:
         e, z = end
         trap = 0 if e == HALT else network.traps.get(e, -1)
     if trap == 0:
-        word = lambda place: run.trace.get(place["key"], 0) if isinstance(place, dict) else z[place]
-        words = [[word(place) for place in places] for _, places in entry["results"]]
+        word = lambda location: run.trace.get(location["key"], 0) if isinstance(location, dict) else z[location]
+        words = [[word(location) for location in locations] for _, locations in entry["results"]]
         require(all(0 <= x < 2**32 for x in sum(words, [])), "the words of the results are", words)
         results = [sum(x << 32 * i for i, x in enumerate(value)) for value in words]
     stdout = b""

@@ -1,10 +1,10 @@
-"""Runs models with `onnx.reference.ReferenceEvaluator`, the evaluator in plain numpy with which ONNX's
-authors say what their operators mean. What runs here uses nothing that only ONNX Runtime accepts.
+"""Runs models with `onnx.reference.ReferenceEvaluator`, the evaluator in plain numpy with which ONNX's authors
+define the meaning of their operators. A model that runs here uses nothing that only ONNX Runtime accepts.
 
     python reference_evaluator.py < runs.json
 
 takes a list of `{"model": path, "rows": [[bits, …], …], "stdin": hexadecimal, "max_steps": number}` and
-prints for each a line of JSON: of each instance results as bits, trap, steps; and standard output.
+prints a line of JSON for each: for each instance the results as bits, the trap and the steps; and standard output.
 """
 
 import json
@@ -22,22 +22,22 @@ STEP_LIMIT = 11
 
 
 class GatherElements(OpRun):
-    """The evaluator's own does not gather along an axis of more than 63 elements, see `fault`, and takes
-    indices out of range for others. This one is what the standard says."""
+    """The operator as the standard defines it. The evaluator's own one cannot gather along an axis of more than
+    63 elements, see `fault`, and maps indices that are out of range to others."""
 
     def _run(self, data, indices, axis=0):
         axis %= data.ndim
-        # In all other dimensions indices may be fewer than the data.
+        # In all other dimensions there may be fewer indices than elements of the data.
         fit = tuple(slice(None) if i == axis else slice(n) for i, n in enumerate(indices.shape))
         return (np.take_along_axis(data[fit], indices, axis),)
 
 
 def fault(operators, count):
-    """Gathers elements 3 and 5 of so many, in a model of that one node.
+    """Gathers elements 3 and 5 of `count` elements, in a model of this one node.
 
-    The evaluator's own operator calls `numpy.choose` on all elements along the axis. That takes 63 arrays
-    to choose from at most (31 before numpy 2), and where it refuses more, the operator falls back to code
-    that takes the first index of each row alone and cannot make two elements of it."""
+    The evaluator's own operator calls `numpy.choose` on all elements along the axis. `numpy.choose` can choose from
+    at most 63 arrays (31 before numpy 2). If there are more, the operator falls back to code that uses only the
+    first index of each row and cannot make two elements of it."""
     node = onnx.helper.make_node("GatherElements", ["data", "indices"], ["gathered"], axis=1)
     value = onnx.helper.make_tensor_value_info
     inputs = [value("data", TensorProto.INT64, [1, count]), value("indices", TensorProto.INT64, [1, 2])]
@@ -52,7 +52,7 @@ def fault(operators, count):
 
 
 def words(bits, dtype):
-    """Bits as elements of a type."""
+    """Converts bits to elements of a type."""
     size = np.dtype(dtype).itemsize
     return np.array(bits, np.uint64).astype(f"u{size}").view(dtype)
 
@@ -62,7 +62,7 @@ def bits(array):
 
 
 def loop_form(session, run):
-    """The whole run in one call of the model."""
+    """Makes the whole run in one call of the model."""
     inputs = {"max_steps": np.array(min(run["max_steps"], 2**62), np.int64)}
     for name, kind in zip(session.input_names, session.input_types):
         if name.startswith("arg"):
@@ -81,7 +81,7 @@ def loop_form(session, run):
 
 
 def step_form(model, session, run):
-    """A step a call, one instance after the other."""
+    """Makes a run of one instance, with one call of the model per step."""
     metadata = {entry.key.removeprefix("wasm2onnx."): entry.value for entry in model.metadata_props}
     entry, traps = json.loads(metadata["entry"]), json.loads(metadata["traps"])
     regions = {region["name"]: region["first"] for region in json.loads(metadata["regions"])}
@@ -91,7 +91,7 @@ def step_form(model, session, run):
     steps, trace = 0, initial["initial.trace"]
 
     def put(rows):
-        """Rows that are there before the first step."""
+        """Returns the trace with these rows appended."""
         if cells is None:
             return np.concatenate([trace, np.array(rows, float).reshape(1, -1, 2)], 1)
         written = np.zeros((1, cells))
@@ -101,7 +101,7 @@ def step_form(model, session, run):
         return written
 
     def holds(key):
-        """What the trace holds: the latest row with that key."""
+        """Returns what the trace holds at a key: the value of the latest row."""
         if cells is not None:
             return trace[0, key]
         return next((value for k, value in trace[0, ::-1] if k == key), 0)
@@ -112,7 +112,7 @@ def step_form(model, session, run):
             inputs = {"expert": expert, "numbers": numbers, "past.trace": trace}
             after = dict(zip(session.output_names, session.run(None, inputs), strict=True))
             trace = after["present.trace"]
-            # A terminal expert's rows are appended; it leads to itself.
+            # The rows of a terminal expert are appended; it leads to itself.
             if expert[0] < entry["terminals"]:
                 return int(expert[0]), numbers[0]
             if steps == run["max_steps"]:
@@ -126,13 +126,13 @@ def step_form(model, session, run):
     trace = put(rows)
     (args,) = run["rows"]
     numbers, rows = initial["initial.numbers"].copy(), []
-    for (_, places), value in zip(entry["args"], args, strict=True):
-        for i, place in enumerate(places):
+    for (_, locations), value in zip(entry["args"], args, strict=True):
+        for i, location in enumerate(locations):
             word = value >> 32 * i & 0xFFFF_FFFF
-            if isinstance(place, dict):
-                rows.append((place["key"], word))
+            if isinstance(location, dict):
+                rows.append((location["key"], word))
             else:
-                numbers[0, place] = word
+                numbers[0, location] = word
     end = HALT, None
     if entry["start"] is not None:
         end = until_the_end(np.array([entry["start"]]), np.zeros_like(numbers))
@@ -144,8 +144,11 @@ def step_form(model, session, run):
         expert, z = end
         trap = 0 if expert == HALT else traps[str(expert)]["code"]
     if trap == 0:
-        word = lambda place: int(holds(place["key"]) if isinstance(place, dict) else z[place])
-        results = [sum(word(place) << 32 * i for i, place in enumerate(places)) for _, places in entry["results"]]
+        word = lambda location: int(holds(location["key"]) if isinstance(location, dict) else z[location])
+        results = [
+            sum(word(location) << 32 * i for i, location in enumerate(locations))
+            for _, locations in entry["results"]
+        ]
     stdout = b""
     if entry["stdout"]:
         first = regions[entry["stdout"]["region"]]

@@ -1,4 +1,4 @@
-//! What a call does, to be compared between two engines.
+//! The effects of a call, which are compared between two engines.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,23 +7,23 @@ use wasm2onnx_runtime::Value;
 
 use crate::oracle::{Engine, Outcome, first_difference};
 
-/// Steps for each unit of fuel, far above what instructions take that do not move many bytes, so that a run
-/// astray ends.
+/// Maximum number of steps per unit of fuel, so that a run that goes astray ends. It is far above what an
+/// instruction takes that does not move many bytes.
 const STEPS_PER_FUEL: u64 = 2_000;
 
-/// What a call came to and what it left.
+/// How a call ended and what it left behind.
 #[derive(Clone, Debug)]
 pub struct Effect {
     /// How it ended.
     pub outcome: Outcome,
     /// Exported globals after it.
     pub globals: BTreeMap<String, Value>,
-    /// Exported memories after it, unless nobody looked.
+    /// Exported memories after it; `None` if they were not read.
     pub memories: Option<BTreeMap<String, Vec<u8>>>,
 }
 
 impl Effect {
-    /// Makes the call.
+    /// Makes a call.
     ///
     /// # Panics
     ///
@@ -32,7 +32,7 @@ impl Effect {
         Effect { memories: Some(engine.memories()), ..Effect::but_memories(engine, name, args) }
     }
 
-    /// Makes the call and does not look at memories, which on our executors takes longer than a short call.
+    /// Makes a call without reading the memories, which takes longer than a short call on our executors.
     ///
     /// # Panics
     ///
@@ -42,7 +42,7 @@ impl Effect {
         Effect { outcome, globals: engine.globals(), memories: None }
     }
 
-    /// What is not as it should be.
+    /// Compares the effect with the expected one.
     ///
     /// # Errors
     ///
@@ -61,12 +61,12 @@ impl Effect {
     }
 }
 
-/// Enough steps for what burnt so much fuel.
+/// Returns a number of steps that is enough for a run that burnt this much fuel.
 pub fn max_steps(fuel: u64) -> u64 {
     (fuel + 10_000) * STEPS_PER_FUEL
 }
 
-/// Runs it; a panic is a failure with its message.
+/// Runs `f`. A panic becomes an error with the panic's message.
 ///
 /// # Errors
 ///

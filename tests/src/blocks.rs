@@ -1,9 +1,9 @@
-//! Random modules with large blocks of integer arithmetic in loops that get hot.
+//! Random modules with large blocks of integer arithmetic in loops that become hot.
 //!
-//! wasm-smith's blocks are short, and loops of its modules end after a few turns. These are for what only many
-//! operations side by side bring out: sums of many terms, constants next to powers of two, chains of shifts, values
-//! that find no field, stores and loads that overlap. A [`Program`] is kept as a tree, so that one that fails can be
-//! made small ([`Program::shrunk`]).
+//! wasm-smith's blocks are short, and the loops of its modules end after a few turns. These modules are for
+//! what only many operations side by side bring out: sums of many terms, constants next to powers of two,
+//! chains of shifts, values for which no field is left, stores and loads that overlap. A [`Program`] is kept
+//! as a tree, so that a program that fails can be made small ([`Program::shrunk`]).
 
 mod compare;
 mod generate;
@@ -16,19 +16,19 @@ use wasm2onnx_runtime::Value;
 
 pub use compare::Done;
 
-/// A module with one memory or none, and calls of its function `f`.
+/// A module with one memory or none, and calls of its functions.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// Mutable globals, exported as `g0`, `g1`, …, with what they begin with.
+    /// Mutable globals, exported as `g0`, `g1`, …, and their initial values.
     globals: Vec<(Type, i64)>,
-    /// What the memory begins with; none without.
+    /// Initial contents of the memory; `None` if the module has no memory.
     memory: Option<Vec<u8>>,
-    /// Tables that change: each is two or three regions of keys below those of the memory.
+    /// Number of tables that change: each takes two or three regions of keys below those of the memory.
     tables: u32,
-    /// Functions, exported as `f0`, `f1`, …; each calls earlier ones only. The first argument of the last is how
-    /// many turns its outermost loop takes.
+    /// Functions, exported as `f0`, `f1`, …; each calls only earlier ones. The first argument of the last
+    /// function is the number of turns of its outermost loop.
     functions: Vec<Function>,
-    /// Calls, which are made on one instance, the shorter ones first.
+    /// Calls, which are made on one instance; the shorter ones come first.
     pub calls: Vec<Call>,
 }
 
@@ -37,7 +37,7 @@ pub struct Program {
 pub struct Call {
     function: usize,
     args: Vec<Value>,
-    /// Whether it is for machine code alone.
+    /// Whether only machine code makes it, because it takes long.
     long: bool,
 }
 
@@ -50,7 +50,7 @@ enum Type {
 
 #[derive(Clone, Debug)]
 struct Function {
-    /// How many of the locals are parameters.
+    /// Number of the locals that are parameters; these come first.
     params: usize,
     locals: Vec<Type>,
     body: Vec<Statement>,
@@ -63,9 +63,9 @@ enum Statement {
     SetGlobal(u32, Expr),
     Store(Access, Box<[Expr; 2]>),
     If(Expr, [Vec<Statement>; 2]),
-    /// An index and what is done for 0, 1, …; the last one also for all that is larger.
+    /// An index, and the statements for 0, 1, …; the last ones are also for all larger indices.
     Switch(Expr, Vec<Vec<Statement>>),
-    /// A counter, which nothing else sets, the turns (at least one is taken) and the body.
+    /// A counter, which no other statement sets, the number of turns (at least one is taken) and the body.
     Loop(u32, Expr, Vec<Statement>),
 }
 
@@ -74,7 +74,7 @@ enum Expr {
     Const(Type, i64),
     Local(Type, u32),
     Global(Type, u32),
-    /// An instruction by its name, and the type of its result.
+    /// The type of an instruction's result, the instruction's name and its operands.
     Apply(Type, String, Vec<Expr>),
     Load(Type, Access, Box<Expr>),
     Call(Type, u32, Vec<Expr>),

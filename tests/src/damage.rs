@@ -1,4 +1,4 @@
-//! Runs on networks whose weights were changed: the program is in the weights.
+//! Runs networks whose weights were changed, because the program is in the weights.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use wasm2onnx_runtime::{
 
 use crate::ours;
 
-/// A call that ends, and what it comes to.
+/// A call that ends, and the experts and table entries that it uses.
 pub struct Run {
     /// The function.
     pub entry: String,
@@ -23,7 +23,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Follows a call; nothing if it takes more than so many steps.
+    /// Follows a call. Returns `None` if it takes more than `max_steps` steps.
     ///
     /// # Panics
     ///
@@ -39,7 +39,7 @@ impl Run {
         ended.then_some(run)
     }
 
-    /// A sparse executor before the first step.
+    /// Makes a sparse executor that is about to do the first step.
     ///
     /// # Panics
     ///
@@ -52,13 +52,13 @@ impl Run {
         sparse
     }
 
-    /// A random change of a weight of an expert that the run comes to: uniformly chosen among their
-    /// terms, by a multiple of the row's finest weight. One in eight is of a table's entry instead,
-    /// if the run reads tables.
+    /// Chooses a random change and its factor. The change is of a weight, chosen uniformly among the terms of
+    /// the experts that the run evaluates. If the run reads tables, one change in eight is of a table entry
+    /// instead.
     ///
     /// # Panics
     ///
-    /// If the run comes to no weights.
+    /// If the run evaluates no weights.
     pub fn random_change(&self, rng: &mut Rng, experts: &Experts) -> (Change, f64) {
         let change = match rng.u8(..8) {
             0 if !self.looked_up.is_empty() => {
@@ -67,11 +67,12 @@ impl Run {
             }
             _ => {
                 let visited: BTreeSet<_> = self.path.iter().copied().collect();
-                let rows = visited.iter().flat_map(|e| experts.equation_range(*e));
-                let terms: Vec<_> =
-                    rows.flat_map(|row| experts.term_range(row).map(move |term| (row, term))).collect();
-                let (row, term) = terms[rng.usize(..terms.len())];
-                Change::Weight { row, term }
+                let equations = visited.iter().flat_map(|e| experts.equation_range(*e));
+                let terms: Vec<_> = equations
+                    .flat_map(|equation| experts.term_range(equation).map(move |term| (equation, term)))
+                    .collect();
+                let (equation, term) = terms[rng.usize(..terms.len())];
+                Change::Weight { equation, term }
             }
         };
         (change, f64::from([-3, -2, -1, 1, 2, 3][rng.usize(..6)]))
@@ -86,13 +87,13 @@ impl Observer for Run {
     }
 }
 
-/// A place in the tensors.
+/// A number in the tensors that is changed.
 #[derive(Clone, Copy, Debug)]
 pub enum Change {
-    /// A term of an expert's row: indices of both among all.
+    /// A weight, by the indices of its equation and its term among those of all experts.
     Weight {
-        /// The row.
-        row: usize,
+        /// The equation.
+        equation: usize,
         /// The term.
         term: usize,
     },
@@ -100,33 +101,33 @@ pub enum Change {
     Entry(usize),
 }
 
-/// The number that was at a place.
+/// The number that a change replaced.
 pub struct Undo(Change, f64);
 
 impl Change {
-    /// Adds so many times the row's finest weight, or 1 to a table's entry. Nothing if that would
-    /// take the term away.
+    /// Adds `factor` times the smallest magnitude of the equation's weights to a weight, or `factor` to a
+    /// table entry. Returns `None` if that would remove the term.
     pub fn apply(self, network: &mut Network, factor: f64) -> Option<Undo> {
-        let (place, by) = match self {
-            Change::Weight { row, term } => {
-                let weights = &network.experts.weights[network.experts.term_range(row)];
+        let (number, by) = match self {
+            Change::Weight { equation, term } => {
+                let weights = &network.experts.weights[network.experts.term_range(equation)];
                 let finest = weights.iter().fold(f64::INFINITY, |finest, weight| finest.min(weight.abs()));
                 (&mut network.experts.weights[term], finest)
             }
             Change::Entry(entry) => (&mut network.lookup[entry], 1.0),
         };
-        let old = *place;
+        let old = *number;
         let new = old + factor * by;
         if new == 0.0 && matches!(self, Change::Weight { .. }) {
             return None;
         }
-        *place = new;
+        *number = new;
         Some(Undo(self, old))
     }
 }
 
 impl Undo {
-    /// Puts it back.
+    /// Restores the number.
     pub fn apply(self, network: &mut Network) {
         match self.0 {
             Change::Weight { term, .. } => network.experts.weights[term] = self.1,
@@ -135,20 +136,20 @@ impl Undo {
     }
 }
 
-/// The experts of each packet.
+/// Returns the experts of each packet.
 pub fn packets(network: &Network) -> impl Iterator<Item = Range<ExpertId>> {
     (0..network.packets.len()).map(|packet| network.experts_of(packet))
 }
 
-/// The matrices with those of some experts 0.
+/// Returns the matrices, with those of the `erased` experts set to 0.
 pub fn erase(experts: &Experts, erased: Range<ExpertId>) -> Experts {
     let mut copy = Experts::default();
     for e in 0..experts.len() as ExpertId {
-        for row in experts.equations(e).filter(|_| !erased.contains(&e)) {
-            for (source, weight) in row.sources.iter().zip(row.weights) {
+        for equation in experts.equations(e).filter(|_| !erased.contains(&e)) {
+            for (source, weight) in equation.sources.iter().zip(equation.weights) {
                 copy.push_term(*source, *weight);
             }
-            copy.end_equation(row.field);
+            copy.end_equation(equation.field);
         }
         copy.end_expert();
     }

@@ -1,5 +1,5 @@
-//! The programs of `examples/`: their modules, fresh random inputs of any size, and a check of the
-//! answers that knows nothing of WebAssembly.
+//! The programs of `examples/`: their modules, fresh random inputs of any size, and checks of the answers
+//! that know nothing of WebAssembly.
 
 mod expressions;
 mod hungarian;
@@ -20,18 +20,18 @@ use crate::oracle::{Oracle, Stop};
 
 /// A program of `examples/`.
 pub struct Example {
-    /// Its folder.
+    /// Name of its folder.
     pub name: &'static str,
     /// Its module.
     pub wasm: &'static [u8],
-    /// The input that stands beside it.
+    /// A call with the input that is in its folder.
     pub sample: Option<Call>,
-    /// What it prints for that.
+    /// What it prints for this call.
     pub expected: &'static str,
-    /// A random call that takes about so many instructions, within a factor of two or so, but for
-    /// the smallest.
+    /// Makes a random call that takes about this many instructions, within a factor of about two, except for
+    /// the smallest numbers.
     pub generate: fn(&mut Rng, instructions: u64) -> Call,
-    /// Whether that is the answer to the call.
+    /// Returns whether an answer is the right one for a call.
     pub check: fn(&Call, &Answer) -> bool,
 }
 
@@ -46,7 +46,7 @@ pub struct Call {
     pub stdin: Vec<u8>,
 }
 
-/// What came of a call.
+/// The answer to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// The results.
@@ -56,12 +56,12 @@ pub struct Answer {
 }
 
 impl Call {
-    /// A run of a program that reads that input.
+    /// Makes a call that runs a program with this input.
     fn start(stdin: impl Into<Vec<u8>>) -> Self {
         Call { entry: "_start", args: Vec::new(), stdin: stdin.into() }
     }
 
-    /// What another engine answers, given an instance with this call's standard input.
+    /// Returns what another engine answers, given an instance with this call's standard input.
     ///
     /// # Errors
     ///
@@ -71,18 +71,18 @@ impl Call {
         Ok(Answer { results, stdout: oracle.stdout().to_vec() })
     }
 
-    /// Standard input as text.
+    /// Returns standard input as text.
     fn text(&self) -> &str {
         std::str::from_utf8(&self.stdin).expect("the generators write text")
     }
 
-    /// All numbers of the standard input.
+    /// Returns all numbers in standard input.
     fn numbers(&self) -> Vec<i32> {
         self.text().split_ascii_whitespace().map(|word| word.parse().expect("a number")).collect()
     }
 }
 
-/// All examples, in alphabetic order.
+/// Returns all examples, in alphabetical order.
 pub fn all() -> Vec<Example> {
     macro_rules! examples {
         ($($name:ident)*) => {

@@ -19,12 +19,12 @@ pub mod values;
 use std::ops::Range;
 use std::path::Path;
 
-/// The random numbers of a test or a benchmark: seeded by the environment's `WASM2ONNX_SEED`, with
-/// `default` without it. Prints the seed, so that a run can be repeated.
+/// Returns the random numbers of a test or a benchmark. The seed is the environment variable
+/// `WASM2ONNX_SEED`, or `default` if it is not set. Prints the seed, so that a run can be repeated.
 ///
 /// # Panics
 ///
-/// If the variable is something else than a number.
+/// If the variable is not a number.
 pub fn rng(default: u64) -> fastrand::Rng {
     let seed = match std::env::var("WASM2ONNX_SEED") {
         Ok(text) => text.parse().expect("WASM2ONNX_SEED is an integer of 64 bits"),
@@ -34,12 +34,12 @@ pub fn rng(default: u64) -> fastrand::Rng {
     fastrand::Rng::with_seed(seed)
 }
 
-/// The seeds of random modules: `WASM2ONNX_SEEDS` is how many, or the first and the one after the last as
-/// `2000..4000`; `default` many without it.
+/// Returns the seeds of random modules. The environment variable `WASM2ONNX_SEEDS` is their number, or the
+/// first one and the one after the last, as in `2000..4000`. If it is not set, there are `default` seeds.
 ///
 /// # Panics
 ///
-/// If the variable is something else.
+/// If the variable is neither a number nor a range.
 pub fn seeds(default: u64) -> Range<u64> {
     let Ok(text) = std::env::var("WASM2ONNX_SEEDS") else {
         return 0..default;

@@ -1,4 +1,4 @@
-//! Models as files, for tests that look into them.
+//! The files of models, for tests that look into them.
 
 use prost::Message;
 use serde_json::Value as Json;
@@ -12,55 +12,55 @@ impl File {
     ///
     /// # Panics
     ///
-    /// If it is none, or has no graph.
+    /// If the bytes are not a model, or it has no graph.
     pub fn read(model: &[u8]) -> File {
         let model = ModelProto::decode(model).expect("an ONNX model");
         assert!(model.graph.is_some(), "a model has a graph");
         File(model)
     }
 
-    /// The outermost graph.
+    /// Returns the outermost graph.
     pub fn graph(&self) -> &GraphProto {
         self.0.graph.as_ref().expect("checked when it was read")
     }
 
-    /// The same, to be changed.
+    /// Returns the outermost graph, to be changed.
     pub fn graph_mut(&mut self) -> &mut GraphProto {
         self.0.graph.as_mut().expect("checked when it was read")
     }
 
-    /// The file again.
+    /// Encodes the file again.
     pub fn write(&self) -> Vec<u8> {
         self.0.encode_to_vec()
     }
 
-    /// The metadata under `wasm2onnx.` and a key, if there is any.
+    /// Returns the metadata with the key `wasm2onnx.` and `key`, if there is any.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         let entry = self.0.metadata_props.iter().find(|e| e.key.strip_prefix("wasm2onnx.") == Some(key));
         entry.map(|entry| entry.value.as_str())
     }
 
-    /// The same as JSON.
+    /// Returns the metadata with this key as JSON.
     ///
     /// # Panics
     ///
-    /// If there is none under that key, or it is no JSON.
+    /// If there is no metadata with this key, or it is not JSON.
     pub fn json(&self, key: &str) -> Json {
         let text = self.metadata(key).unwrap_or_else(|| panic!("no metadata wasm2onnx.{key}"));
         serde_json::from_str(text).unwrap_or_else(|error| panic!("wasm2onnx.{key}: {error}"))
     }
 
-    /// An initializer.
+    /// Returns an initializer.
     ///
     /// # Panics
     ///
-    /// If there is none of that name.
+    /// If there is none with this name.
     pub fn tensor(&self, name: &str) -> &TensorProto {
         let tensor = self.graph().initializer.iter().find(|tensor| tensor.name == name);
         tensor.unwrap_or_else(|| panic!("no initializer {name}"))
     }
 
-    /// The elements of an initializer of doubles.
+    /// Returns the elements of an initializer of doubles.
     ///
     /// # Panics
     ///
@@ -71,7 +71,7 @@ impl File {
         tensor.raw_data.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()
     }
 
-    /// The elements of an initializer of int64.
+    /// Returns the elements of an initializer of int64.
     ///
     /// # Panics
     ///
@@ -82,13 +82,13 @@ impl File {
         tensor.raw_data.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()
     }
 
-    /// Whether it is of the paged variant, which takes a batch of one.
+    /// Returns whether it is of the paged variant, which takes one instance at a time.
     pub fn takes_one_instance(&self) -> bool {
         self.nodes().iter().any(|(.., node)| node.op_type == "SequenceAt")
     }
 
-    /// All nodes, those of loops' bodies too: each with the graph that it is in and how many loops
-    /// that graph is in.
+    /// Returns all nodes, including those of loops' bodies, each behind the number of loops that its graph is
+    /// in, and this graph.
     pub fn nodes(&self) -> Vec<(usize, &GraphProto, &NodeProto)> {
         fn walk<'f>(
             depth: usize,
@@ -108,7 +108,7 @@ impl File {
     }
 }
 
-/// An integer attribute of a node.
+/// Returns an integer attribute of a node, if the node has it.
 pub fn integer(node: &NodeProto, name: &str) -> Option<i64> {
     let attribute = node.attribute.iter().find(|attribute| attribute.name == name)?;
     (attribute.r#type == AttributeType::Int as i32).then_some(attribute.i)

@@ -1,8 +1,8 @@
-//! Models in ONNX Runtime, through the crate `ort`: whole runs of the loop form, and the step form one
+//! Runs models in ONNX Runtime, through the crate `ort`: the loop form in whole runs, and the step form one
 //! step at a time.
 //!
-//! The library is the one that `ORT_DYLIB_PATH` names; `tests/run` sets it. A test that needs it fails
-//! without it, and says so.
+//! The library is the one that `ORT_DYLIB_PATH` names, which `tests/run` sets. A test that needs the library
+//! fails if there is none, and says so.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,12 +24,12 @@ mod step;
 pub use follow::{Followed, follow};
 pub use step::{Bound, Driver, Plain, StepModel, Steps};
 
-/// How far ONNX Runtime rewrites a graph before it runs it.
+/// How much ONNX Runtime rewrites a graph before it runs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// Not at all.
     Disabled,
-    /// What the standard allows.
+    /// By the standard's rules, for any hardware.
     Basic,
     /// Fusions for its own kernels.
     Extended,
@@ -45,11 +45,11 @@ impl Level {
 /// All types of values.
 const VALUE_TYPES: [ValueType; 4] = [ValueType::I32, ValueType::I64, ValueType::F32, ValueType::F64];
 
-/// What to do where something is missing.
+/// What to do if something is missing.
 const INSTALL: &str = "run tests/run, which installs it under target/python, or install what \
     tests/requirements.txt lists with pip";
 
-/// ONNX Runtime itself, loaded once.
+/// Returns ONNX Runtime's environment, which is loaded only once.
 fn environment() -> &'static Environment {
     static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
@@ -60,13 +60,13 @@ fn environment() -> &'static Environment {
             panic!("ORT_DYLIB_PATH names no ONNX Runtime that can be used ({error}): {INSTALL}")
         });
         let environment = loaded.build().expect("ONNX Runtime starts");
-        // Initial values of the step form are initializers that no node uses: no warnings of that.
+        // Initial values of the step form are initializers that no node uses, of which it would warn.
         environment.set_log_level(LogLevel::Fatal);
         environment
     })
 }
 
-/// A network as a model of that form.
+/// Writes a network as a model of this form.
 ///
 /// # Panics
 ///
@@ -75,7 +75,7 @@ pub fn model(network: &Certified, entry: &str, form: Form, attention: Attention)
     written(entry, form, attention, |options| export(network, options))
 }
 
-/// The same of a network whose weights may have been changed.
+/// Writes a network whose weights may have been changed as a model of this form.
 ///
 /// # Panics
 ///
@@ -94,7 +94,7 @@ fn written(
     write(&options).unwrap_or_else(|error| panic!("{entry}, {form:?}, {attention:?}: {error}"))
 }
 
-/// Python with the packages of `tests/requirements.txt`.
+/// Returns a command that starts Python with the packages of `tests/requirements.txt`.
 ///
 /// # Panics
 ///
@@ -110,7 +110,7 @@ pub fn python() -> Command {
 ///
 /// # Errors
 ///
-/// What ONNX Runtime says of it.
+/// The error of ONNX Runtime.
 pub fn session(model: &[u8], level: Level) -> ort::Result<Session> {
     let level = match level {
         Level::Disabled => GraphOptimizationLevel::Disable,
@@ -132,12 +132,12 @@ pub struct LoopModel {
     results: Vec<ValueType>,
 }
 
-/// What a run gave: a row for each instance of the batch.
+/// What a run gave, for each instance of the batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// How each instance ended.
     pub rows: Vec<Ended>,
-    /// What the program printed; nothing if it prints nothing.
+    /// What the program printed; empty if the model has no such output.
     pub stdout: Vec<u8>,
 }
 
@@ -153,11 +153,11 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// As oracles say it.
+    /// Returns the outcome in the form of the oracles.
     ///
     /// # Panics
     ///
-    /// If `trap` is no trap code, or results are not 0 after a trap.
+    /// If `trap` is not a trap code, or results are not 0 after a trap.
     pub fn outcome(&self) -> Outcome {
         if self.trap == 0 {
             return Ok(self.results.clone());
@@ -177,7 +177,7 @@ impl LoopModel {
     ///
     /// # Panics
     ///
-    /// If ONNX Runtime refuses it, or its signature is not that of a loop form.
+    /// If ONNX Runtime refuses it, or it has not the outputs of a loop form.
     pub fn load(model: &[u8], level: Level) -> LoopModel {
         let session = session(model, level).unwrap_or_else(|error| panic!("{level:?}: {error}"));
         let results = session.outputs().iter().filter(|output| output.name().starts_with("result"));
@@ -187,7 +187,7 @@ impl LoopModel {
         LoopModel { session, results }
     }
 
-    /// Runs one instance, for at most so many steps; without a number the model's own default.
+    /// Runs one instance for at most `max_steps` steps, or by default as many as the model's own limit.
     ///
     /// # Panics
     ///
@@ -199,15 +199,15 @@ impl LoopModel {
         (row, batch.stdout)
     }
 
-    /// Runs an instance for each row of arguments. A function without parameters runs once.
+    /// Runs one instance for each row of arguments. A function without parameters runs once.
     ///
     /// # Errors
     ///
-    /// What ONNX Runtime says.
+    /// The error of ONNX Runtime.
     ///
     /// # Panics
     ///
-    /// If outputs are not of the type and shape that they should be.
+    /// If outputs do not have the right type and shape.
     pub fn run_batch(
         &mut self,
         rows: &[Vec<Value>],
@@ -246,7 +246,7 @@ impl LoopModel {
     }
 }
 
-/// A tensor of any size: `ort` makes none without elements from a list.
+/// Makes a tensor of any size, since `ort` makes no tensor from an empty list.
 fn tensor<T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static>(
     shape: &[i64],
     elements: Vec<T>,
@@ -286,7 +286,7 @@ fn values(ty: ValueType, output: &DynValue, count: usize) -> Vec<Value> {
     }
 }
 
-/// All elements of an output that must be of that type and shape.
+/// Returns all elements of an output, which must have this type and shape.
 fn elements<T: PrimitiveTensorElementType + Copy>(output: &DynValue, shape: &[i64]) -> Vec<T> {
     let (found, elements) = output.try_extract_tensor::<T>().unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(&found[..], shape, "an output's shape");

@@ -1,4 +1,4 @@
-//! Our own executors, behind the same interface as the [`oracle`](crate::oracle)s, and calls of
+//! Our own executors behind the same interface as the [`oracle`](crate::oracle)s, and calls of
 //! [`examples`](crate::examples) on them.
 
 use std::collections::BTreeMap;
@@ -12,14 +12,14 @@ use wasm2onnx_runtime::{
 use crate::examples::{Answer, Call};
 use crate::oracle::{Engine, Outcome, Stop, anonymous};
 
-/// A run that came to its end.
+/// A run that has ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// What it answered.
+    /// Its answer.
     pub answer: Answer,
-    /// Maps evaluated.
+    /// Number of maps evaluated.
     pub steps: u64,
-    /// Tokens.
+    /// Number of tokens.
     pub tokens: u64,
 }
 
@@ -28,24 +28,24 @@ pub struct Run {
 pub enum Way {
     /// The dense executor.
     Dense,
-    /// The sparse one without machine code. It asserts what is declared of every step.
+    /// The sparse executor without machine code. It asserts what is declared of every step.
     Checked,
-    /// The sparse one with machine code, made early.
+    /// The sparse executor with machine code that is made early.
     Compiled,
-    /// The sparse one with machine code, made as soon as it can be.
+    /// The sparse executor with machine code that is made at once.
     Eager,
-    /// The sparse one with machine code, made when it is by default.
+    /// The sparse executor with machine code that is made when it is by default.
     Default,
 }
 
-/// Visits that make a packet hot, few enough for short runs to have some.
+/// Number of visits that make a packet hot, small enough for short runs to have hot packets.
 const COMPILE_AFTER: u32 = 2;
 
 impl Way {
     /// The ways of the sparse executor.
     pub const SPARSE: [Way; 2] = [Way::Checked, Way::Compiled];
 
-    /// What makes an instance run so, for at most so many steps.
+    /// Returns the configuration that makes an instance run in this way, for at most `max_steps` steps.
     pub fn config(self, max_steps: u64) -> Config {
         Config {
             executor: if self == Way::Dense { Executor::Dense } else { Executor::Sparse },
@@ -62,17 +62,17 @@ impl Way {
     }
 }
 
-/// How a call of ours ended.
+/// Returns how a call on our executors ended.
 ///
 /// # Panics
 ///
-/// On anything but a trap or the step limit: that is a defect.
+/// On any error but a trap or a limit, since that is a defect.
 pub fn outcome(result: Result<Vec<Value>, Error>) -> Outcome {
     let result = result.map(|values| values.into_iter().map(anonymous).collect());
     result.map_err(|error| match error {
         Error::Trap(trap) => Stop::Trap(trap.code),
         Error::StepLimit(_) => Stop::Limit,
-        // A model tells it by its code, as all that is not the step limit.
+        // A model reports it by its trap code, as it reports everything but the step limit.
         Error::OutputLimit(_) => Stop::Trap(TrapCode::OutputLimit),
         other => panic!("{other}"),
     })
@@ -105,7 +105,7 @@ impl Engine for Instance<'_> {
     }
 }
 
-/// Runs a call on a fresh instance, for at most so many steps.
+/// Runs a call on a fresh instance, for at most `max_steps` steps.
 ///
 /// # Errors
 ///
@@ -118,7 +118,7 @@ pub fn run(network: &Network, call: &Call, way: Way, max_steps: u64) -> Result<R
     Ok(Run { answer, steps: instance.steps(), tokens: instance.tokens() })
 }
 
-/// Runs a call on the dense and the sparse executor at once and compares every number of at most
+/// Runs a call on the dense and the sparse executor side by side and compares every number of at most
 /// `max_steps` steps.
 ///
 /// # Errors
@@ -129,8 +129,8 @@ pub fn compare(network: &Network, call: &Call, max_steps: u64) -> Result<End, Di
     Ok(compare_step_by_step(&network, call.entry, &call.args, max_steps)?.end)
 }
 
-/// Runs a call with the sparse executor's interpreter and with its machine code and compares them
-/// again and again on the way. Returns how many of the `steps` machine code did.
+/// Runs a call with the sparse executor's interpreter and with its machine code, and compares them repeatedly
+/// on the way. Returns how many of the `steps` machine code did.
 ///
 /// # Errors
 ///
@@ -141,12 +141,12 @@ pub fn compare_machine_code(network: &Network, call: &Call, steps: u64) -> Resul
     lockstep::compare_machine_code(&network, call.entry, &call.args, steps, COMPILE_AFTER, slice)
 }
 
-/// How a call on a fresh instance ends, the steps, what is printed: instance creation is part of it, as
-/// it is of a model's run.
+/// Runs a call on a fresh instance. Returns how it ends, the number of steps and what is printed. Instance
+/// creation is included, as it is in a model's run.
 ///
 /// # Panics
 ///
-/// If an executor fails in another way than by a trap or the step limit.
+/// If an executor fails in another way than by a trap or a limit.
 pub fn ended(
     network: &Network,
     name: &str,
@@ -161,7 +161,7 @@ pub fn ended(
             let outcome = outcome(instance.invoke(name, args));
             (outcome, instance.steps(), instance.stdout())
         }
-        // An instance that is not there does not say its steps.
+        // An instance that was not created cannot tell its number of steps.
         Err(Error::StepLimit(max)) => (Err(Stop::Limit), max, Vec::new()),
         Err(error) => {
             let ended = |max: &u64| {
@@ -173,22 +173,22 @@ pub fn ended(
     }
 }
 
-/// Gives an executor the rows that an instance begins with.
+/// Appends the rows that an instance begins with to an executor's trace.
 pub fn first_rows(network: &Network, stepper: &mut dyn Stepper) {
     network.first_rows.iter().for_each(|(key, value)| stepper.append(*key, *value));
 }
 
-/// Puts an executor where a call begins.
+/// Puts an executor into the state in which a call begins.
 ///
 /// # Panics
 ///
-/// If there is no such function.
+/// If there is no function with this name.
 pub fn enter(network: &Network, entry: &str, args: &[Value], stepper: &mut dyn Stepper) {
     let entry = &network.entries[entry];
     let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
     let mut fields = Vec::new();
-    for (place, word) in entry.param_locations.iter().zip(words) {
-        match place {
+    for (location, word) in entry.param_locations.iter().zip(words) {
+        match location {
             WordLocation::Field(field) => fields.push((*field, word.into())),
             WordLocation::Row(key) => stepper.append(*key, word.into()),
         }
@@ -196,7 +196,7 @@ pub fn enter(network: &Network, entry: &str, args: &[Value], stepper: &mut dyn S
     stepper.enter(entry.expert, &fields);
 }
 
-/// The network with that input among its first rows.
+/// Returns the network with this standard input among its first rows.
 pub fn with_stdin(network: &Network, stdin: &[u8]) -> Network {
     let mut network = network.clone();
     if let Some((region, length)) = network.io.stdin.take() {

@@ -1,4 +1,4 @@
-//! Small programs for tests of executors and models. Each exports `run`.
+//! Small programs for tests of executors and models. Each exports a function `run`.
 
 use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_runtime::Value::{self, F32, F64, I32, I64};
@@ -15,20 +15,20 @@ pub struct Program {
     pub stdin: &'static [u8],
 }
 
-/// Bytes of standard input and output that a small program has cells for.
+/// Number of bytes of standard input and of standard output for which a small program has cells.
 const STREAM_BYTES: u64 = 1 << 8;
 
 impl Program {
-    /// The module.
+    /// Returns the module in the binary format.
     ///
     /// # Panics
     ///
-    /// If the text is none.
+    /// If the text is not a module.
     pub fn wasm(&self) -> Vec<u8> {
         wat::parse_str(self.wat).unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
-    /// The network, for `run` alone.
+    /// Returns the network, which exports only `run`.
     ///
     /// # Panics
     ///
@@ -196,7 +196,7 @@ pub const CIRCUITS: [Program; 9] = [
     },
 ];
 
-/// Programs of what is rare: traps of all kinds, instance creation, signatures, bytes.
+/// Programs for rare features: traps of all kinds, instance creation, signatures, bytes.
 pub const CORNERS: [Program; 14] = [
     Program {
         name: "division_traps",
@@ -356,7 +356,7 @@ pub const CORNERS: [Program; 14] = [
         stdin: b"",
     },
     Program {
-        // No expert has a term beyond its next id.
+        // No expert has any term but that of the next id.
         name: "nothing",
         wat: r#"(func (export "run"))"#,
         calls: &[&[]],
@@ -389,7 +389,7 @@ pub const CORNERS: [Program; 14] = [
     },
 ];
 
-/// All of them.
+/// Returns all programs.
 pub fn all() -> impl Iterator<Item = Program> {
     CIRCUITS.into_iter().chain(CORNERS)
 }

@@ -1,4 +1,4 @@
-//! Models in the scripts of `tests/python`: implementations that have nothing of ours.
+//! Runs models in the scripts of `tests/python`, which are implementations that share nothing with ours.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub struct Run {
     pub rows: Vec<Vec<Value>>,
     /// Standard input.
     pub stdin: Vec<u8>,
-    /// Most steps.
+    /// Maximum number of steps.
     pub max_steps: u64,
 }
 
@@ -28,21 +28,21 @@ pub struct Run {
 pub struct Answer {
     /// How its instances ended.
     pub batch: Batch,
-    /// How many numbers the script compared with what the model declares of them.
+    /// How many numbers the script compared with the declarations in the model.
     pub checked: u64,
 }
 
-/// What a script gives for each of some runs.
+/// Returns what a script gives for each of these runs.
 ///
 /// # Panics
 ///
-/// If it fails, or finds something broken.
+/// If the script fails, or finds something broken.
 pub fn answers(script: &str, runs: &[Run]) -> Vec<Answer> {
     let lines = lines(script, runs);
     runs.iter().zip(&lines).map(|(run, line)| answer(run, line)).collect()
 }
 
-/// The same as the script prints it: what is broken, too.
+/// Returns what a script prints for each of these runs, including what is broken.
 ///
 /// # Panics
 ///
@@ -56,12 +56,12 @@ pub fn lines(script: &str, runs: &[Run]) -> Vec<Json> {
     lines
 }
 
-/// What a script prints.
+/// Runs a script and returns what it prints.
 fn output(script: &str, stdin: &[u8]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
     let mut child = python()
         .arg(path)
-        // One thread: as many tests run at once as there are cores.
+        // One thread is enough, since as many tests run at once as there are cores.
         .env("OMP_NUM_THREADS", "1")
         .env("OPENBLAS_NUM_THREADS", "1")
         .stdin(Stdio::piped())
@@ -80,7 +80,7 @@ fn output(script: &str, stdin: &[u8]) -> String {
     String::from_utf8(output.stdout).expect("it prints text")
 }
 
-/// A run as the scripts read it. Values are bits.
+/// Returns a run as the scripts read it. Values are given as bits.
 fn told(run: &Run) -> Json {
     let bits = |value: &Value| {
         let [low, high] = value.words();
@@ -91,11 +91,11 @@ fn told(run: &Run) -> Json {
     json!({ "model": run.model, "rows": rows, "stdin": stdin, "max_steps": run.max_steps })
 }
 
-/// What a line says of a run.
+/// Reads a script's line about a run.
 ///
 /// # Panics
 ///
-/// If it says something else.
+/// If it is not such a line.
 pub fn answer(run: &Run, line: &Json) -> Answer {
     let number = |value: &Json| value.as_u64().unwrap_or_else(|| panic!("{line}"));
     let value = |(ty, bits): (&ValueType, &Json)| {

@@ -1,6 +1,6 @@
 //! Random modules from wasm-smith, with [pieces] between their instructions.
 
-// Where it is has to be said for the fuzz targets, which include this file by its path.
+// The fuzz targets include this file by its path, and need the path of the module.
 #[path = "smith/pieces.rs"]
 mod pieces;
 
@@ -12,14 +12,14 @@ use arbitrary::Unstructured;
 use wasm_smith::MemoryOffsetChoices;
 use wasmparser::{Operator, Parser, Payload};
 
-/// The fuel that a module begins with, see [`FUEL`].
+/// The fuel that a module begins with: see [`FUEL`].
 pub const TERMINATION_FUEL: i32 = 150;
 
-/// A module without imports that exports everything. Each call ends, since it burns fuel.
+/// Makes a module that imports nothing and exports everything. Each call ends, since it burns fuel.
 ///
 /// # Panics
 ///
-/// Never: there are bytes enough.
+/// Never, since there are enough bytes.
 pub fn random_module(seed: u64) -> Vec<u8> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut bytes = vec![0; rng.usize(1_000..6_000)];
@@ -27,12 +27,12 @@ pub fn random_module(seed: u64) -> Vec<u8> {
     module(&bytes, seed, [6, 120]).expect("there are bytes enough")
 }
 
-/// Such a module of choices that are made from bytes, nothing if these are too few: at most so many functions, of about
-/// so many instructions each.
+/// Makes such a module with choices that are taken from bytes: at most `functions` functions of about
+/// `instructions` instructions each. Returns `None` if there are too few bytes.
 pub fn module(bytes: &[u8], seed: u64, [functions, instructions]: [usize; 2]) -> Option<Vec<u8>> {
     let config = wasm_smith::Config {
-        // wasmtime gives the canonical NaN itself, as ours does, so that payloads can be compared where programs look
-        // at them.
+        // wasmtime itself gives canonical NaNs, as our executors do, so payloads can be compared where
+        // programs look at them.
         canonicalize_nans: false,
         compact_imports_enabled: false,
         exceptions_enabled: false,
@@ -42,7 +42,8 @@ pub fn module(bytes: &[u8], seed: u64, [functions, instructions]: [usize; 2]) ->
         simd_enabled: false,
         threads_enabled: false,
         wide_arithmetic_enabled: false,
-        // One in four traps wherever it happens to; the others get to the end more often.
+        // One in four modules traps wherever it happens to; the calls of the others more often reach their
+        // end.
         disallow_traps: !seed.is_multiple_of(4),
         export_everything: true,
         max_imports: 0,
@@ -70,11 +71,11 @@ pub fn module(bytes: &[u8], seed: u64, [functions, instructions]: [usize; 2]) ->
     Some(pieces::insert(&module.to_bytes(), seed, TERMINATION_FUEL))
 }
 
-/// What a module may have in it, of what a test of random modules should not be without.
+/// Features of which a test of random modules should have all.
 pub const KINDS: [&str; 6] =
     ["floats", "bulk memory", "table instructions", "references", "several tables", "tail calls"];
 
-/// Which of [`KINDS`] a valid module has in it.
+/// Returns which of [`KINDS`] a valid module has.
 ///
 /// # Panics
 ///

@@ -1,6 +1,5 @@
-//! The official test suite of WebAssembly: its files as [commands](script), the
-//! [host module](host) that they import from, what becomes of them on [an executor](run), and the
-//! committed [table] of that.
+//! The official test suite of WebAssembly: its files as [commands](script), the [host module](host) that they
+//! import from, how they run on [an executor](run), and the committed [table] of the outcomes.
 
 pub mod host;
 mod link;
@@ -17,8 +16,8 @@ use wasmparser::WasmFeatures;
 pub struct Suite {
     /// Its name in the table.
     pub name: &'static str,
-    /// Exactly what the validator has to accept. Version 2 has vectors, though all files that use them
-    /// are left out.
+    /// Exactly the features that the validator has to accept. Those of version 2 include vectors, although
+    /// all files that use them are left out.
     pub features: WasmFeatures,
     part: Part,
 }
@@ -46,7 +45,7 @@ pub const SUITES: [Suite; 4] = [
 ];
 
 impl Suite {
-    /// Its files; of version 2 the crate keeps those with vectors elsewhere.
+    /// Returns its files. (For version 2 the crate keeps those with vectors elsewhere.)
     pub fn files(&self) -> Vec<TestFile<'static>> {
         match self.part {
             Part::Version(version) => spec(version).collect(),
@@ -55,7 +54,7 @@ impl Suite {
     }
 }
 
-/// A file's name without its extension.
+/// Returns a file's name without its extension.
 pub fn stem(file: &TestFile<'_>) -> String {
     file.name().trim_end_matches(".wast").to_owned()
 }

@@ -2,8 +2,8 @@
 
 use wasm2onnx_runtime::{Value, ValueType};
 
-/// A random value: all magnitudes equally often, so that small ones, negative ones and those next to
-/// the limits all occur. A reference to a function is null.
+/// Returns a random value. All magnitudes are equally likely, so that small values, negative values and
+/// values near the limits all occur. A reference to a function is always null.
 pub fn random_value(rng: &mut fastrand::Rng, ty: ValueType) -> Value {
     if ty == ValueType::FuncRef {
         return Value::FuncRef(None);
@@ -12,12 +12,12 @@ pub fn random_value(rng: &mut fastrand::Rng, ty: ValueType) -> Value {
     Value::from_words(ty, [bits as u32, (bits >> 32) as u32])
 }
 
-/// 64 random bits of a random magnitude, sometimes an edge value.
+/// Returns 64 random bits of a random magnitude, or sometimes one of [`EDGES`].
 pub fn random_bits(rng: &mut fastrand::Rng) -> u64 {
     match rng.u8(..8) {
         0 => EDGES[rng.usize(..EDGES.len())],
         1 => (1u64 << rng.u32(..64)).wrapping_add_signed(rng.i64(-1..=1)),
-        // The sign of the small ones reaches into both words.
+        // The sign of small numbers extends over both words.
         2..5 => (rng.i64(..) >> rng.u32(..64)) as u64,
         _ => rng.u64(..) >> rng.u32(..64),
     }

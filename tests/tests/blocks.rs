@@ -14,13 +14,13 @@ use wasm2onnx_tests::agree::guarded;
 use wasm2onnx_tests::blocks::Program;
 use wasm2onnx_tests::{each_in_parallel, save_failure, seeds};
 
-/// Seeds without the environment variable.
+/// Number of seeds if the environment variable is not set.
 const DEFAULT_SEEDS: u64 = 2_000;
 
-/// Failures that are made small, unless `WASM2ONNX_SHRINK` says how many.
+/// Number of failures that are made small, unless `WASM2ONNX_SHRINK` sets it.
 const SHRUNK: usize = 3;
 
-/// Programs tried to make a failure small.
+/// Maximum number of programs tried to make one failure small.
 const TRIES: usize = 2_000;
 
 #[derive(Default)]

@@ -6,14 +6,14 @@ use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::{Instance, Value, ValueType};
 use wasm2onnx_tests::ours::Way;
 
-/// Operations that a loop does.
+/// Number of operations that a loop does.
 const COUNT: usize = 500;
 
-/// Where the second operands and the results are.
+/// Addresses of the second operands and of the results.
 const SECOND: usize = 8 * COUNT;
 const RESULTS: usize = 16 * COUNT;
 
-/// Tokens and steps an operation.
+/// Tokens and steps per operation.
 struct Cost {
     tokens: f64,
     steps: f64,
@@ -51,7 +51,7 @@ fn tokens_and_steps_are_few() {
     }
 }
 
-/// An operation on 64-bit integers.
+/// Returns whether an instruction is an operation on 64-bit integers.
 fn is_wide(row: &Instruction) -> bool {
     let operation = matches!(
         row.becomes,
@@ -104,7 +104,7 @@ fn cost(row: &Instruction, large: bool) -> Cost {
     Cost { tokens: each(with.0, without.0), steps: each(with.1, without.1) }
 }
 
-/// Tokens and steps of a loop with that body.
+/// Returns the tokens and steps of a loop with this body.
 fn measure(row: &Instruction, large: bool, other: &str, body: &str) -> (u64, u64) {
     let operand = row.params[0];
     let mut rng = fastrand::Rng::with_seed(1);

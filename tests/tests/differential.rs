@@ -17,30 +17,30 @@ use wasm2onnx_tests::smith::{FUEL as BURNT, KINDS, TERMINATION_FUEL, kinds, rand
 use wasm2onnx_tests::values::random_value;
 use wasm2onnx_tests::{each_in_parallel, save_failure, seeds};
 
-/// Seeds without the environment variable.
+/// Number of seeds if the environment variable is not set.
 const DEFAULT_SEEDS: u64 = 5_000;
 
-/// An instruction count from which a call counts as one that did something.
+/// Minimum number of instructions of a call that counts as busy.
 const BUSY: u64 = 100;
 
-/// Least share of the seeds that have a call without a trap of so many instructions.
+/// Minimum share of the seeds that have a busy call without a trap.
 const LEAST_BUSY: f64 = 0.6;
 
-/// More than any generated module burns. Mutated ones may run on; those are compared up to there.
+/// More fuel than any generated module burns. Mutated modules may run on; they are compared up to this limit.
 const FUEL: u64 = 1 << 24;
 
-/// Pages that a memory may have on both sides.
+/// Maximum number of pages of a memory, on both sides.
 const MAX_PAGES: u32 = 16;
 
 const LIMITS: Limits = Limits { fuel: Some(FUEL), pages: Some(MAX_PAGES) };
 
-/// The interpreter, and machine code made early and at once.
+/// The executors: the interpreter, and machine code made early and at once.
 const WAYS: [Way; 3] = [Way::Checked, Way::Compiled, Way::Eager];
 
-/// Mutated modules.
+/// Number of mutated modules.
 const MUTATIONS: u64 = 10_000;
 
-/// Calls of each export on one instance.
+/// Number of calls of each export on one instance.
 const CALLS: usize = 3;
 
 #[test]
@@ -77,7 +77,7 @@ fn mutated_modules_agree_with_wasmtime_or_are_refused() {
     assert!(total.compared >= MUTATIONS / 20, "too few mutations leave a module to compare");
 }
 
-/// Compares the modules of all seeds and prints the sum.
+/// Compares the modules of all seeds and prints the sums.
 fn compare_all(
     seeds: Range<u64>,
     name: &str,
@@ -115,7 +115,7 @@ fn compare_all(
     total
 }
 
-/// A sum over modules.
+/// Sums over modules.
 #[derive(Default)]
 struct Total {
     calls: u64,
@@ -145,10 +145,11 @@ impl Total {
 struct Summary {
     calls: u64,
     traps: BTreeMap<String, u64>,
-    /// Exports of mutated modules left at a call that takes ours too many steps or a stack too large.
+    /// Number of exports of mutated modules left at a call that takes too many steps or too large a stack on
+    /// ours.
     left: u64,
     fuel: u64,
-    /// Most fuel of a call that did not trap.
+    /// Maximum fuel of a call that did not trap.
     longest: u64,
 }
 
@@ -167,21 +168,21 @@ impl Summary {
 
 enum Comparison {
     Compared(Summary),
-    /// Ours refuses the module, or wasmtime does.
+    /// Our compiler or wasmtime refuses the module.
     Neither,
 }
 
 /// Where a module comes from.
 #[derive(Clone, Copy, PartialEq)]
 enum Origin {
-    /// From wasm-smith: it must compile, and every call ends.
+    /// From wasm-smith: it must compile, and every call must end.
     Generated,
-    /// It may be refused, and may run on until fuel or stack are used up.
+    /// Mutated: it may be refused, and may run on until fuel or stack are used up.
     Mutated,
 }
 
-/// What an export did on an instance of its own in the reference, so that one that burns all fuel leaves
-/// some to the others.
+/// What an export did in the reference. Each export has an instance of its own, so that one that burns all of
+/// its fuel leaves some for the others.
 struct Transcript {
     name: String,
     calls: Vec<RecordedCall>,
@@ -189,7 +190,7 @@ struct Transcript {
 }
 
 struct RecordedCall {
-    /// Globals that the host changes before.
+    /// Globals that the host changes before the call.
     sets: Vec<(String, Value)>,
     args: Vec<Value>,
     effect: Effect,
@@ -275,7 +276,7 @@ fn record(
     Ok(Transcript { name: name.to_owned(), calls, fuel: reference.instructions() })
 }
 
-/// Globals to change before a call: the fuel, and now and then another one.
+/// Chooses globals to change before a call: the fuel, and sometimes another one.
 fn sets(exports: &Exports, rng: &mut fastrand::Rng) -> Vec<(String, Value)> {
     let fuel = (BURNT.to_owned(), ValueType::I32);
     let mut sets = Vec::new();
@@ -291,7 +292,7 @@ fn sets(exports: &Exports, rng: &mut fastrand::Rng) -> Vec<(String, Value)> {
     sets
 }
 
-/// Makes the same calls and compares; whether all of them.
+/// Makes the same calls and compares. Returns whether all of them were made.
 fn replay(network: &Network, transcript: &Transcript, way: Way, origin: Origin) -> Result<bool, String> {
     let config = way.config(max_steps(transcript.fuel));
     let mut ours = Instance::with_config(network, config).map_err(|e| format!("creation: {e}"))?;
@@ -310,7 +311,7 @@ fn replay(network: &Network, transcript: &Transcript, way: Way, origin: Origin) 
     Ok(true)
 }
 
-/// The module with a few bytes changed, moved or missing.
+/// Returns the module with a few bytes changed, moved or missing.
 fn mutated(wasm: &[u8], rng: &mut fastrand::Rng) -> Vec<u8> {
     let mut wasm = wasm.to_vec();
     let changes = if rng.bool() { 1 } else { rng.usize(2..=4) };

@@ -10,16 +10,16 @@ use wasm2onnx_tests::oracle::{Oracle, Wasmi, Wasmtime};
 use wasm2onnx_tests::ours::{self, Run, Way};
 use wasm2onnx_tests::rng;
 
-/// Instructions of the calls that the sparse executor runs.
+/// Approximate numbers of instructions of the calls that the sparse executor runs.
 const SPARSE: [u64; 4] = [5_000, 30_000, 100_000, 300_000];
 
-/// Instructions of the calls that both executors run in lockstep, the sample besides.
+/// Approximate numbers of instructions of the calls that both executors run in lockstep, besides the sample.
 const DENSE: [u64; 3] = [1_000, 5_000, 5_000];
 
-/// Steps that are compared in lockstep, enough for the calls above to end.
+/// Number of steps that are compared in lockstep, enough for the calls above to end.
 const DENSE_STEPS: u64 = 20_000;
 
-/// Far more steps than an instruction takes, so that a run astray ends.
+/// Far more steps than an instruction takes, so that a run that goes astray ends.
 const STEPS_PER_INSTRUCTION: u64 = 100;
 
 macro_rules! agree {
@@ -51,7 +51,7 @@ fn example(name: &str) -> Example {
     examples::all().into_iter().find(|example| example.name == name).expect("an example of that name")
 }
 
-/// The sample and its expected output, and larger inputs than our executors have time for.
+/// Runs the sample, whose output is known, and larger inputs than our executors have time for.
 fn with_oracles_only(example: &Example) {
     if let Some(sample) = &example.sample {
         let (answer, _) = agreed(example, sample);
@@ -114,14 +114,15 @@ fn network(example: &Example) -> Certified {
     compile(example.wasm, &Options::default()).unwrap_or_else(|error| panic!("{}: {error}", example.name))
 }
 
-/// The sample, and a fresh call of each size.
+/// Returns the sample, and a fresh call of each size.
 fn calls<'e>(example: &'e Example, sizes: &'e [u64]) -> impl Iterator<Item = Call> + 'e {
     let mut rng: Rng = rng(1);
     let fresh = sizes.iter().map(move |instructions| (example.generate)(&mut rng, *instructions));
     example.sample.clone().into_iter().chain(fresh)
 }
 
-/// What wasmi and wasmtime agree on, after a check of our own, and the number of instructions.
+/// Returns the answer on which wasmi and wasmtime agree, after a check of our own, and the number of
+/// instructions.
 fn agreed(example: &Example, call: &Call) -> (Answer, u64) {
     let mut wasmtime = Wasmtime::new(example.wasm, &call.stdin);
     let mut wasmi = Wasmi::new(example.wasm, &call.stdin);
@@ -132,7 +133,7 @@ fn agreed(example: &Example, call: &Call) -> (Answer, u64) {
     (answer, wasmtime.instructions())
 }
 
-/// A call in a failure's message: long inputs are cut.
+/// A call in a failure's message, with long inputs cut off.
 struct Shown<'c>(&'c Call);
 
 impl std::fmt::Display for Shown<'_> {

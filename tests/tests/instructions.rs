@@ -24,21 +24,21 @@ use wasm2onnx_tests::ours::Way;
 use wasm2onnx_tests::save_failure;
 use wasm2onnx_tests::values::{EDGES, random_value};
 
-/// Random operands of the plain instruction.
+/// Number of random operands of the plain instruction.
 const RANDOM: usize = 3_000;
 
-/// Random operands of each variant.
+/// Number of random operands of each variant.
 const RANDOM_VARIANT: usize = 300;
 
-/// Fuel enough for all calls of a module.
+/// Limits with enough fuel for all calls of a module.
 const LIMITS: Limits = Limits { fuel: Some(1 << 40), pages: Some(MAX_PAGES) };
 
 const MAX_PAGES: u32 = 16;
 
-/// Steps enough for all calls of a module.
+/// Enough steps for all calls of a module.
 const MAX_STEPS: u64 = 1 << 40;
 
-/// All values next to which something changes, as bits of the type.
+/// Returns all values near which the behaviour changes.
 fn all_edges(ty: ValueType) -> Vec<Value> {
     let mut bits = EDGES.to_vec();
     bits.extend(float_edges(ty));
@@ -54,7 +54,7 @@ fn all_edges(ty: ValueType) -> Vec<Value> {
     values
 }
 
-/// The most important of them.
+/// Returns the most important of these values.
 fn core_edges(ty: ValueType) -> Vec<Value> {
     let mut values: Vec<_> = EDGES.iter().map(|bits| value(ty, *bits)).collect();
     values.extend(float_edges(ty).map(|bits| value(ty, bits)));
@@ -65,7 +65,8 @@ fn core_edges(ty: ValueType) -> Vec<Value> {
     values
 }
 
-/// Of a float type: ones and halves, limits of integers and of the format, infinities and NaNs, both signs.
+/// Returns edge values of a float type: ones and halves, limits of integers and of the format, infinities and
+/// NaNs, with both signs.
 fn float_edges(ty: ValueType) -> impl Iterator<Item = u64> {
     let (fraction, width) = match ty {
         ValueType::F32 => (23, 32),
@@ -97,7 +98,7 @@ fn value(ty: ValueType, bits: u64) -> Value {
     Value::from_words(ty, [bits as u32, (bits >> 32) as u32])
 }
 
-/// An operand as text, floats by their bits.
+/// Writes an operand as text, floats by their bits.
 fn constant(value: Value) -> String {
     match value {
         Value::I32(x) => format!("(i32.const {x})"),
@@ -108,7 +109,7 @@ fn constant(value: Value) -> String {
     }
 }
 
-/// A module under test and the calls to make.
+/// A module under test, and the calls to make.
 struct Test {
     /// What it tests, for messages and as a file's name.
     what: String,
@@ -129,7 +130,7 @@ impl Test {
         self
     }
 
-    /// The module in the binary format.
+    /// Returns the module in the binary format.
     fn wasm(&self) -> Vec<u8> {
         wat::parse_str(&self.wat).unwrap_or_else(|error| panic!("{}: {error}\n{}", self.what, self.wat))
     }
@@ -148,7 +149,7 @@ impl Test {
         self.calls.push((name.to_owned(), args.to_vec()));
     }
 
-    /// Calls a function on edge values and so many random ones.
+    /// Calls a function on edge values and this many random ones.
     fn call_on_values(
         &mut self,
         name: &str,
@@ -188,12 +189,12 @@ impl Test {
         }
     }
 
-    /// Makes all calls on ours and on wasmtime, in order, on one instance each.
+    /// Makes all calls on our executors and on wasmtime, in order, on one instance of each.
     fn run(&self) {
         self.run_on(&Way::SPARSE);
     }
 
-    /// The same on some executors.
+    /// Makes all calls on these executors of ours and on wasmtime.
     fn run_on(&self, ways: &[Way]) {
         let (what, wasm) = (&self.what, self.wasm());
         if let Err(difference) = self.compare(&wasm, ways) {
@@ -239,7 +240,7 @@ impl Test {
     }
 }
 
-/// Tests an operation in all its places.
+/// Tests an operation everywhere it may stand.
 fn operation(instruction: &Instruction) {
     let Instruction { name, params, .. } = *instruction;
     let (own, result) = (params[0], instruction.results[0]);
@@ -293,7 +294,7 @@ fn operation(instruction: &Instruction) {
     }
 }
 
-/// Tests an operation with either operand constant.
+/// Tests an operation with one of its operands constant, first or second.
 fn constant_operand(instruction: &Instruction) {
     let Instruction { name, params, .. } = *instruction;
     let (ty, result) = (params[0], instruction.results[0]);
@@ -338,10 +339,10 @@ fn constant_operand(instruction: &Instruction) {
     test.run();
 }
 
-/// Offsets of loads and stores in their instruction.
+/// Offsets in the instructions of loads and stores.
 const OFFSETS: [u64; 9] = [0, 1, 2, 3, 4, 255, 65_535, 65_536, 0xffff_ffff];
 
-/// Addresses around the ends of one and of two pages.
+/// Returns addresses around the ends of one and of two pages.
 fn addresses() -> Vec<Value> {
     let mut addresses: Vec<u32> =
         (0..12).chain(65_536 - 12..65_536 + 4).chain(131_072 - 12..131_072 + 4).collect();
@@ -350,7 +351,7 @@ fn addresses() -> Vec<Value> {
     addresses.into_iter().map(Value::from).collect()
 }
 
-/// A memory with something in it: one that never grows and one that may.
+/// Declares a memory with random contents.
 fn memory(declaration: &str) -> String {
     let mut rng = fastrand::Rng::with_seed(3);
     let mut bytes = || (0..64).fold(String::new(), |text, _| text + &format!("\\{:02x}", rng.u8(..)));
@@ -413,12 +414,12 @@ fn access(instruction: &Instruction) {
     }
 }
 
-/// Calls `test` with the rows that it is for.
+/// Calls `test` with those instructions of the table that it is for.
 fn for_rows(is_for: impl Fn(&Instruction) -> bool, test: impl Fn(&Instruction)) {
     INSTRUCTIONS.iter().filter(|row| is_for(row)).for_each(test);
 }
 
-/// Whether a row is an operation whose first operand has that type.
+/// Tells whether an instruction is an operation whose first operand has this type.
 fn operation_on(ty: ValueType) -> impl Fn(&Instruction) -> bool {
     move |row| is_operation(row) && row.params[0] == ty
 }
@@ -533,7 +534,7 @@ fn programs_are_written_for_all_other_instructions() {
     }
 }
 
-/// A float by its bits as the text format writes it: `-0x1.8p+3`, `nan:0x200`, `inf`.
+/// Writes a float, given by its bits, in the text format: `-0x1.8p+3`, `nan:0x200`, `inf`.
 fn float_text(bits: u64, exponent_bits: u32, fraction_bits: u32) -> String {
     let sign = if bits >> (exponent_bits + fraction_bits) & 1 == 1 { "-" } else { "" };
     let fraction = bits & ((1 << fraction_bits) - 1);

@@ -12,21 +12,21 @@ use wasm2onnx_runtime::{Config, Instance, Network, Value};
 use wasm2onnx_tests::in_parallel;
 use wasm2onnx_tests::oracle::{Engine, Oracle, Wasmtime};
 
-/// Visits that make a packet hot: at once, early, by default.
+/// Numbers of visits that make a packet hot: at once, early, by default.
 const THRESHOLDS: [u32; 3] = [0, 2, 1_000];
 
 fn network(wasm: &[u8]) -> Certified {
     compile(wasm, &Options::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// An instance with that threshold, `None` for the interpreter.
+/// Makes an instance with this threshold, or `None` for the interpreter.
 fn instance(network: &Network, compile_after: Option<u32>) -> Instance<'_> {
     let config = Config { compile_after, assert_declared: compile_after.is_none(), ..Config::default() };
     Instance::with_config(network, config).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Calls `f` of a module with each argument on fresh instances of wasmtime and ours, all thresholds. Then
-/// compares the first `steps` steps of the first call number by number, on the dense executor too.
+/// Calls `f` of a module with each argument on fresh instances of wasmtime and of ours with all thresholds.
+/// Then compares the first `steps` steps of the first call number by number, on the dense executor too.
 fn compare_all(text: &str, args: &[i32], steps: u64) {
     let wasm = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"));
     let network = network(&wasm);
@@ -59,7 +59,7 @@ fn sums_are_exact_as_machine_code_adds_them_up() {
     }
 }
 
-/// Constants to add: small ones, and those around powers of two.
+/// Returns constants to add: small ones, and those around powers of two.
 fn constants(bits: u32) -> Vec<i64> {
     let powers = (0..bits).flat_map(|k| [-1, 0, 1].map(|d| (1i64 << k).wrapping_add(d)));
     let mut constants: Vec<i64> = [3, 7, 255].into_iter().chain(powers).collect();
@@ -68,7 +68,8 @@ fn constants(bits: u32) -> Vec<i64> {
     constants.into_iter().map(wrap).collect()
 }
 
-/// A module whose loop is made of chains: shifted, scaled or rotated by `k`, then a constant added, and again.
+/// Makes a module whose loop consists of chains of operations: a value is shifted, scaled or rotated by `k`,
+/// then a constant is added, and so on.
 fn chains(ty: &str, k: u32, rng: &mut fastrand::Rng) -> String {
     const VARIABLES: usize = 12;
     let bits = if ty == "i64" { 64 } else { 32 };
@@ -127,7 +128,7 @@ fn chains_of_shifts_and_constants_are_exact_in_hot_loops() {
     });
 }
 
-/// A module with twice as many regions as tables and four, or five if there are to be more.
+/// Makes a module with four regions more than twice the number of tables, or five if there are to be more.
 fn many_regions(tables: usize, more: bool) -> String {
     let (mut declared, mut grow) = (String::new(), String::new());
     for i in 0..tables {

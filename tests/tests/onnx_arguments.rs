@@ -9,11 +9,12 @@ use wasm2onnx_tests::ours::outcome;
 use wasm2onnx_tests::rng;
 use wasm2onnx_tests::values::random_value;
 
-/// Numbers of parameters: around what is in fields, around the ports of a step, and what WebAssembly allows.
+/// Numbers of parameters: around the number that is in fields, around the number of ports of a step, and the
+/// maximum that WebAssembly allows.
 const COUNTS: [usize; 9] = [1, 12, 13, 62, 63, 64, 65, 100, 1_000];
 
-/// A function that mixes all of its parameters, in order, and returns so many of them from the last on.
-/// `before` is what else the module has.
+/// Compiles a function that mixes all of its parameters, in order, and returns `results` of them from the
+/// last on. `before` is the other contents of the module.
 fn mixes(ty: ValueType, count: usize, results: usize, before: &str) -> Certified {
     let params = format!("{ty} ").repeat(count);
     let returned = format!("{ty} ").repeat(results);
@@ -39,7 +40,7 @@ fn mixes(ty: ValueType, count: usize, results: usize, before: &str) -> Certified
     compile(&wasm, &options).unwrap_or_else(|error| panic!("{count} of {ty}: {error}"))
 }
 
-/// A memory that makes a model paged, and a creation that leaves its own values where frames are.
+/// A memory that makes a model paged, and a start function that leaves values where frames are.
 const PAGED: &str = r#"(memory 2) (func $fill (param i64 i64 i64 i64 i64 i64 i64 i64 i64) (result i64)
         (i64.store (i32.const 80000) (local.get 8))
         (if (result i64) (i64.eqz (local.get 0)) (then (i64.const -1)) (else (i64.add (local.get 3)
@@ -97,7 +98,7 @@ fn parameters_f64() {
     of_type(ValueType::F64);
 }
 
-/// As many results, with floats of both kinds among the parameters.
+/// As many results as parameters, with floats of both types among the parameters.
 #[test]
 fn results() {
     let mut rng = rng(13);
@@ -112,7 +113,7 @@ fn results() {
     }
 }
 
-/// All rows by attention: the rows of arguments come before those of the call.
+/// With attention over all rows, the rows of arguments come before those of the call.
 #[test]
 fn parameters_by_attention() {
     let mut rng = rng(14);
@@ -135,7 +136,7 @@ fn parameters_by_attention() {
     }
 }
 
-/// The rows of arguments count where softmax attention tells a limited number apart.
+/// The rows of arguments count for the number of rows that softmax attention can tell apart.
 #[test]
 fn softmax_counts_the_rows_of_arguments() {
     let params = "i32 ".repeat(300);

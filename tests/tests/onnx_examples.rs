@@ -11,36 +11,37 @@ use wasm2onnx_tests::oracle::{Oracle, Wasmtime};
 use wasm2onnx_tests::ours::{self, Run, Way};
 use wasm2onnx_tests::rng;
 
-/// Instructions of the calls that the loop form runs at each level, the sample besides.
+/// Approximate number of instructions of the calls that the loop form runs at each level, besides the sample.
 const EACH_LEVEL: u64 = 20_000;
 
-/// Instructions of the calls that it runs at the default level.
+/// Approximate numbers of instructions of the calls that it runs at the default level.
 const DEFAULT_LEVEL: [u64; 3] = [50_000, 100_000, 200_000];
 
-/// Instructions of the calls that the step form runs.
+/// Approximate number of instructions of the calls that the step form runs.
 const STEP_BY_STEP: u64 = 2_000;
 
-/// Steps of it, at most.
+/// Maximum number of steps of the step form.
 const MAX_STEPS: u64 = 3_000;
 
-/// Cells that all steps of a run may copy, at most: without bound buffers each step copies the trace.
+/// Maximum number of cells that all steps of a run may copy: without bound buffers each step copies the
+/// trace.
 const MAX_COPIED: u64 = 1 << 30;
 
-/// Steps with bound buffers, at most.
+/// Maximum number of steps with bound buffers.
 const MAX_BOUND_STEPS: u64 = 20_000;
 
-/// Pages of memory in the step form: as many as the largest example begins with.
+/// Maximum number of pages of memory in the step form: as many as the largest example begins with.
 const MEMORY_PAGES: u32 = 16;
 
-/// Bytes of standard input and output that there are cells for.
+/// Number of bytes of standard input and of standard output for which there are cells.
 const STREAM_BYTES: u64 = 1 << 16;
 
-/// Least number of wasm instructions that a token and a step stand for.
+/// Minimum number of wasm instructions per token and per step.
 const LEAST_A_TOKEN: f64 = 4.0;
 const LEAST_A_STEP: f64 = 1.2;
 
-/// Examples to which these bounds do not apply: a float operation is a call of a routine of 20 to 50 steps, and
-/// `expressions` does little but call small functions through a table (1.16 instructions a step).
+/// Examples to which these bounds do not apply: a float operation is a call of a routine of 20 to 50 steps,
+/// and `expressions` does little but call small functions through a table (1.16 instructions per step).
 const UNBOUNDED: [&str; 3] = ["expressions", "mandelbrot", "nbody"];
 
 macro_rules! examples {
@@ -72,8 +73,8 @@ fn example(name: &str) -> Example {
     examples::all().into_iter().find(|example| example.name == name).expect("an example of that name")
 }
 
-/// The network for one call, as `wasm2onnx compile` makes it but for smaller streams, and for the
-/// step form, which has cells for all of it, a smaller memory.
+/// Compiles the network for one call. Its streams are smaller than those of `wasm2onnx compile`, and in the
+/// step form, which has a cell for each byte, also its memory.
 fn network(example: &Example, call: &Call, form: Form) -> Certified {
     let options = Options {
         exports: Some(vec![call.entry.to_owned()]),
@@ -117,7 +118,8 @@ fn in_loop_form(example: &Example) {
     assert!(enough || UNBOUNDED.contains(&example.name), "{}: too few", example.name);
 }
 
-/// Runs a call in ONNX Runtime and on the sparse executor. Gives the model's steps, and the tokens.
+/// Runs a call in ONNX Runtime and on the sparse executor, and compares. Returns the numbers of steps and
+/// tokens.
 fn compare(example: &Example, call: &Call, model: &mut LoopModel) -> (u64, u64) {
     let network = network(example, call, Form::Loop);
     let Run { answer, steps, tokens } = ours::run(&network, call, Way::Checked, u64::MAX)
@@ -143,7 +145,7 @@ fn in_step_form(example: &Example) {
     }
 }
 
-/// Steps without bound buffers, at most.
+/// Returns the maximum number of steps without bound buffers.
 fn plain_steps(network: &Network) -> u64 {
     let cells: u64 = network.regions.iter().map(|region| region.count).sum();
     (MAX_COPIED / cells).min(MAX_STEPS)
@@ -186,7 +188,7 @@ fn with_bound_buffers(example: &Example) {
     }
 }
 
-/// Steps a model beside the sparse executor, which asserts all that is declared.
+/// Steps a model side by side with the sparse executor, which asserts everything that is declared.
 fn beside_sparse(
     example: &Example,
     network: &Network,

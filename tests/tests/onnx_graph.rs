@@ -16,7 +16,7 @@ use wasm2onnx_tests::{examples, programs};
 const FORMS: [Form; 2] = [Form::Loop, Form::Step];
 const ATTENTIONS: [Attention; 3] = [Attention::Indexed, Attention::Dense, Attention::Softmax];
 
-/// Opset that serves every signature.
+/// An opset that has the operators for every signature.
 const OPSET: i64 = 26;
 
 /// A network and the function that its models run.
@@ -26,7 +26,7 @@ struct Subject {
     network: Certified,
 }
 
-/// All examples, each with all of its functions, and all small programs.
+/// Returns all examples, each with all of its functions, and all small programs.
 fn subjects() -> Vec<Subject> {
     let mut subjects = Vec::new();
     for example in examples::all() {
@@ -53,8 +53,8 @@ fn subjects() -> Vec<Subject> {
     subjects
 }
 
-/// Models of all subjects, forms and ways to read that can be written. Softmax attention has a limit
-/// of first rows, which some examples pass.
+/// Writes models of all subjects in all forms and with all kinds of attention, where possible. Softmax
+/// attention limits the number of first rows, and some examples exceed this limit.
 fn models(opset: Option<i64>) -> Vec<(String, (Form, Attention), Vec<u8>)> {
     let mut models = Vec::new();
     for Subject { name, entry, network } in subjects() {
@@ -75,8 +75,8 @@ fn models(opset: Option<i64>) -> Vec<(String, (Form, Attention), Vec<u8>)> {
     models
 }
 
-/// Once initializers, metadata and what follows the signature are taken out, models of one form are the
-/// same bytes, whatever the program.
+/// Without initializers, metadata and the nodes that depend on the signature, models of one form are the same
+/// bytes, whatever the program.
 #[test]
 fn one_graph_for_all_programs() {
     let mut graphs: BTreeMap<String, Vec<(String, Vec<u8>)>> = BTreeMap::new();
@@ -100,7 +100,7 @@ fn one_graph_for_all_programs() {
     assert!(graphs.values().all(|graphs| graphs.len() >= 3));
 }
 
-/// A model without its program: initializers, metadata, inputs and outputs, and the nodes that convert
+/// Removes the program from a model: initializers, metadata, inputs and outputs, and the nodes that convert
 /// arguments and results.
 fn without_program(mut file: File) -> wasm2onnx::proto::ModelProto {
     file.0.metadata_props.clear();
@@ -112,8 +112,8 @@ fn without_program(mut file: File) -> wasm2onnx::proto::ModelProto {
     file.0
 }
 
-/// Whether a node of the outermost graph follows the program's signature: arguments to words, words to
-/// fields, results to values, what is printed, and the outputs.
+/// Returns whether a node of the outermost graph depends on the program's signature: those that make words of
+/// arguments, put words into fields, make values of results, make the printed bytes, and the outputs.
 fn is_signature(name: &str) -> bool {
     match name.split_once('/') {
         Some((group, _)) => ["words", "stdin", "first", "values", "printed"].contains(&group),
@@ -133,8 +133,8 @@ fn first_difference(one: &[u8], other: &[u8]) -> String {
     }
 }
 
-/// The step form's trace can be written in the buffer that it is read from: the node that makes the
-/// output uses the input, and nothing else does. A copy in between would cost milliseconds a step.
+/// The step form's trace can be written in the buffer from which it is read: the node that makes the output
+/// uses the input, and no other node does. A copy in between would cost milliseconds per step.
 #[test]
 fn a_bound_trace_is_written_in_place() {
     for (name, (form, attention), bytes) in models(None) {
@@ -219,21 +219,21 @@ fn operators_are_those_of_the_contract() {
     }
 }
 
-/// A walk over all nodes of a model, which knows of values whether they are indices or ids.
+/// A walk over all nodes of a model, which notes which values are indices or ids.
 struct Walk<'w> {
     name: &'w str,
-    /// Values that are indices and ids, integers, or constants: what an index may be made of.
+    /// Values from which an index may be computed: indices, ids, integers and constants.
     ids: HashSet<String>,
-    /// Conditions.
+    /// Values that are conditions.
     truths: HashSet<String>,
     used: &'w mut BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Parts of `z` that are indices or ids, by the names of the values that a `Split` makes.
+/// Names of values, made by a `Split`, that are parts of `z` with indices or ids.
 const INDEX_PARTS: [&str; 7] = ["ids", "ids.next", "query", "key", "lookup", "expert.row", "read.trace.key"];
 
 impl Walk<'_> {
-    /// Walks a graph in so many loops; `decodes` if the innermost of them makes steps.
+    /// Walks a graph that is in `depth` loops; `decodes` says whether the innermost of them makes steps.
     fn walk(&mut self, graph: &GraphProto, depth: usize, decodes: bool) {
         let innermost = depth > 0 && decodes;
         for node in &graph.node {
@@ -334,7 +334,7 @@ fn element_type(value: &wasm2onnx::proto::ValueInfoProto) -> Option<i64> {
     }
 }
 
-/// Checks that of a body's outputs only the condition depends on a value.
+/// Checks that the condition is the only output of a body that depends on a value.
 fn only_condition(body: &GraphProto, value: &str, place: &str) {
     let mut depend = HashSet::from([value]);
     for node in &body.node {
@@ -346,7 +346,7 @@ fn only_condition(body: &GraphProto, value: &str, place: &str) {
     assert!(carried.is_none(), "{place}: more than the loop's condition depends on it: {carried:?}");
 }
 
-/// What a Python that reads paths from its input says of the models there.
+/// A Python script that reads paths from its input and checks the models there.
 const CHECK: &str = "
 import sys, onnx
 def used(graph):

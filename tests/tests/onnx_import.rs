@@ -17,17 +17,17 @@ use wasm2onnx_tests::{programs, rng};
 const FORMS: [Form; 2] = [Form::Loop, Form::Step];
 const ATTENTIONS: [Attention; 3] = [Attention::Indexed, Attention::Dense, Attention::Softmax];
 
-/// Damaged files of each kind.
+/// Number of damaged files of each kind.
 const MUTATIONS: usize = 2_000;
 
-/// Bytes of address space that reading a small damaged file may take, at most: compressed metadata may
-/// expand to a quarter of it.
+/// Maximum number of bytes of address space that reading a small damaged file may take. Compressed metadata
+/// may expand to a quarter of it.
 const MAX_GROWTH: u64 = 1 << 30;
 
-/// Steps of a network from a damaged file.
+/// Maximum number of steps of a network from a damaged file.
 const MAX_STEPS: u64 = 200;
 
-/// What a model holds of a network: the function that it runs, and no other export.
+/// Returns the part of a network that a model holds: of its exports only the function that the model runs.
 fn one_entry(network: &Network) -> Network {
     let mut network = Network { globals: BTreeMap::new(), memories: BTreeMap::new(), ..network.clone() };
     network.entries.retain(|name, _| name == "run");
@@ -65,7 +65,7 @@ fn what_was_written_is_read() {
     println!("{count} models read back");
 }
 
-/// Which part of two networks differs.
+/// Names the parts in which two networks differ.
 fn difference(one: &Network, other: &Network) -> String {
     let (one, other) = (one_entry(one), one_entry(other));
     let parts = [
@@ -84,7 +84,7 @@ fn difference(one: &Network, other: &Network) -> String {
     parts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }
 
-/// A small model of each form.
+/// Writes small models of each form.
 fn samples() -> Vec<(String, Vec<u8>)> {
     let mut samples = Vec::new();
     for name in ["interpreter", "start", "echo", "wide"] {
@@ -156,7 +156,7 @@ fn other_files_are_refused() {
     }
 }
 
-/// Tensors that the network is made of must be there, and be what they should be.
+/// The tensors of the network must be there, with the right types, shapes and elements.
 #[test]
 fn tensors_are_checked_one_by_one() {
     let mut refused = 0;
@@ -212,7 +212,7 @@ fn tensors_are_checked_one_by_one() {
     println!("{refused} changes refused");
 }
 
-/// What became of damaged files.
+/// Numbers of damaged files by outcome.
 #[derive(Debug, Default)]
 struct Outcomes {
     refused: usize,
@@ -220,8 +220,8 @@ struct Outcomes {
     run: usize,
 }
 
-/// Reads a damaged file without its checksum and certificate: an error, or a network that is valid and
-/// can be run for a while.
+/// Reads a damaged file without checking its checksum and certificate. The outcome must be an error, or a
+/// network that is valid and can be run for a while.
 fn survives(bytes: &[u8], outcomes: &mut Outcomes) {
     let _ = import(bytes);
     let Ok(network) = import_unproved(bytes) else {
@@ -271,14 +271,14 @@ fn mutated_files_do_no_harm() {
     }
 }
 
-/// Most bytes of address space that this process had; only Linux tells.
+/// Returns the peak size of this process's address space in bytes; only Linux tells it.
 fn address_space() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmPeak:"))?;
     Some(line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
 }
 
-/// A file with some bytes changed, moved or missing.
+/// Changes, moves or removes some bytes of a file.
 fn bytes_changed(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..rng.usize(1..=4) {
@@ -297,7 +297,7 @@ fn bytes_changed(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-/// A file with some elements, shapes, types or names of tensors changed.
+/// Changes some elements, shapes, types or names of tensors in a file.
 fn tensors_changed(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut file = File::read(bytes);
     let tensors = &mut file.graph_mut().initializer;
@@ -331,7 +331,8 @@ fn tensors_changed(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
     file.write()
 }
 
-/// A file with bytes of the declared intervals or the debug information changed, under the compression.
+/// Changes bytes of the declared intervals, before they are compressed, or of the debug information in a
+/// file.
 fn declarations_changed(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut file = File::read(bytes);
     let key = if rng.u8(..4) == 0 { "debug" } else { "declared" };
@@ -345,7 +346,7 @@ fn declarations_changed(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
     file.write()
 }
 
-/// The message behind a text of the metadata.
+/// Decodes and decompresses the message in a metadata entry.
 fn expanded(text: &str) -> Vec<u8> {
     let packed = BASE64.decode(text).expect("base 64");
     let mut message = Vec::new();
@@ -359,7 +360,7 @@ fn compressed(message: &[u8]) -> String {
     BASE64.encode(encoder.finish().expect("vectors can be written"))
 }
 
-/// Changes a text of the metadata.
+/// Sets a metadata entry.
 fn set(file: &mut File, key: &str, value: String) {
     let entries = &mut file.0.metadata_props;
     let entry =
@@ -367,7 +368,7 @@ fn set(file: &mut File, key: &str, value: String) {
     entry.value = value;
 }
 
-/// Numbers of ports each of which has 16 bits, but whose sum has not.
+/// Numbers of ports that fit in 16 bits each, but whose sum does not, are refused.
 #[test]
 fn too_many_ports_are_refused() {
     for (name, bytes) in samples() {
@@ -382,7 +383,7 @@ fn too_many_ports_are_refused() {
     }
 }
 
-/// Metadata that expands without end is not expanded.
+/// Metadata that expands to too many bytes is refused.
 #[test]
 fn compressed_metadata_is_bounded() {
     let (_, bytes) = samples().swap_remove(0);

@@ -9,11 +9,11 @@ use wasm2onnx_tests::onnx_runtime::{Level, LoopModel, model, python};
 use wasm2onnx_tests::ours::outcome;
 use wasm2onnx_tests::rng;
 
-/// Megabytes that a run may take more than with one page of memory.
+/// Maximum number of megabytes that a run may take in addition to what it takes with one page of memory.
 const LEAST_PAGES_AND: f64 = 50.0;
 
-/// Loads a model in a fresh process, runs it once, and prints its results and the peak in megabytes. `ru_maxrss` would count
-/// what the process that started this one had, too.
+/// A script that loads a model in a fresh process, runs it once, and prints its results and the peak of
+/// memory in megabytes. (`ru_maxrss` would include the memory of the parent process.)
 const RUN_ONCE: &str = "
 import re, sys, numpy, onnxruntime, resource
 def peak():
@@ -31,7 +31,7 @@ print(out['result0'][0], out['trap'][0], len(out.get('stdout', [])), bytes(out.g
 print(peak() / 1e6)
 ";
 
-/// What a call of `f` gives in a fresh process, and its peak in megabytes.
+/// Calls `f` in a fresh process. Returns its results and the peak of memory in megabytes.
 fn in_a_process(network: &Certified, argument: i32, stdin: &str) -> (String, f64) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.onnx");
@@ -76,7 +76,7 @@ fn memory_that_is_not_touched_costs_nothing() {
     }
 }
 
-/// What is said of a model before it is made: in megabytes, at least so many and at most so many.
+/// The memory that is predicted before a model is made is between two bounds, in megabytes.
 #[test]
 fn the_least_memory_of_a_run_is_known_beforehand() {
     let f = r#"(func (export "f") (param i32) (result i32) (i32.store8 (local.get 0) (i32.const 7)) (i32.load8_u (local.get 0)))"#;
@@ -104,7 +104,7 @@ fn the_least_memory_of_a_run_is_known_beforehand() {
     }
 }
 
-/// A data segment costs many times its size where the model is loaded.
+/// A data segment costs many times its size when the model is loaded.
 #[test]
 fn what_is_said_of_data_is_what_it_takes() {
     // So many that it does not matter how much the allocator keeps, which is some 20 MB more or less from run to run.
@@ -126,7 +126,7 @@ fn what_is_said_of_data_is_what_it_takes() {
     assert!(said > 250.0 && (0.9..1.3).contains(&(found / said)), "{said} MB, and {found}");
 }
 
-/// Streams of the size that they have at the command line.
+/// Streams cost only what is read and printed, even if they may hold as many bytes as in the command.
 #[test]
 fn streams_cost_what_is_read_and_printed() {
     let echo = |bytes: u64| {
@@ -146,7 +146,7 @@ fn streams_cost_what_is_read_and_printed() {
     assert!(large < small + LEAST_PAGES_AND);
 }
 
-/// A call in ONNX Runtime gives what the sparse executor gives, in as many steps.
+/// Checks that a call in ONNX Runtime gives what the sparse executor gives, in as many steps.
 fn compare(network: &Network, model: &mut LoopModel, args: &[Value], stdin: &[u8], what: &str) {
     let config = Config { stdin: stdin.to_vec(), ..Config::default() };
     let mut instance = Instance::with_config(network, config).expect("it is created");

@@ -16,14 +16,14 @@ use wasm2onnx_tests::smith::random_module;
 use wasm2onnx_tests::values::random_value;
 use wasm2onnx_tests::{in_parallel, rng, save_failure};
 
-/// All ways to read.
+/// All kinds of attention.
 const ATTENTIONS: [Attention; 3] = [Attention::Indexed, Attention::Dense, Attention::Softmax];
 
-/// Steps of a small program, at most.
+/// Maximum number of steps of a small program.
 const MAX_STEPS: u64 = 2_000;
 
-/// What one of our executors makes of a call of `run` on a fresh instance: how it ends, the steps, what
-/// is printed.
+/// Calls `run` on a fresh instance on one of our executors. Returns how the call ends, the number of steps
+/// and what is printed.
 fn expected(
     network: &Network,
     executor: Executor,
@@ -38,10 +38,10 @@ fn row(ended: Ended, stdout: Vec<u8>) -> (Outcome, u64, Vec<u8>) {
     (ended.outcome(), ended.steps, stdout)
 }
 
-/// Entries of frozen tables from which attention over all of them takes its time: seconds for a run.
+/// Number of table entries from which attention over all of them takes long: seconds per run.
 const LARGE_TABLES: usize = 10_000;
 
-/// The loop form with any attention gives what the executors give.
+/// Checks that the loop form with this attention gives what the executors give.
 fn whole_runs(attention: Attention) {
     let mut traps = 0;
     for program in programs::all() {
@@ -113,7 +113,7 @@ fn step_by_step_beside_the_dense_executor() {
     }
 }
 
-/// A run that appends more rows than softmax attention tells apart is refused, however many steps are
+/// A run that appends more rows than softmax attention can tell apart is refused, however many steps are
 /// allowed, and a run that just fits is right.
 #[test]
 fn softmax_refuses_what_is_too_long() {
@@ -187,10 +187,10 @@ fn step_limits() {
     }
 }
 
-/// Steps of an instance in a batch, at most.
+/// Maximum number of steps of an instance in a batch.
 const MAX_BATCH_STEPS: u64 = 200;
 
-/// Each row of a batch is what a run of its own gives, whenever it ends and whether it traps.
+/// Each instance of a batch gives what a run of its own gives, whenever it ends and whether or not it traps.
 #[test]
 fn batches() {
     let mut rng = rng(5);
@@ -253,25 +253,25 @@ fn batches() {
     assert!(rows_compared > 300 && traps > 50);
 }
 
-/// Whether the model of a network is of the paged variant: its batch is 1.
+/// Returns whether the model of a network is of the paged variant, which takes one instance at a time.
 fn is_paged(network: &Certified, attention: Attention) -> bool {
     attention == Attention::Indexed
         && File::read(&model(network, "run", Form::Loop, attention)).takes_one_instance()
 }
 
-/// Modules of wasm-smith.
+/// Number of modules from wasm-smith.
 const RANDOM_MODULES: u64 = 500;
 
-/// Calls of one export of each module.
+/// Number of calls of one export of each module.
 const CALLS: usize = 3;
 
-/// More than any generated module burns.
+/// More fuel than any generated module burns.
 const FUEL: u64 = 1 << 24;
 
-/// Steps of a random call in ONNX Runtime, at most.
+/// Maximum number of steps of a random call in ONNX Runtime.
 const LONG: u64 = 10_000;
 
-/// Random modules give what wasmtime says, and the steps that the sparse executor takes.
+/// Random modules give the results of wasmtime, and take as many steps as on the sparse executor.
 #[test]
 fn random_modules() {
     let total = Mutex::new((0, 0, 0, 0));
@@ -302,7 +302,8 @@ fn random_modules() {
     assert!(cut_off * 20 <= calls, "too many calls are too long");
 }
 
-/// Compares some calls: how many, how many of them trapped, their steps, and how many were too long.
+/// Compares some calls. Returns how many were compared, how many of them trapped, the sum of their steps, and
+/// how many were too long.
 fn compare_random(wasm: &[u8], seed: u64) -> Result<(u64, u64, u64, u64), String> {
     let mut rng = fastrand::Rng::with_seed(seed);
     // No model takes or gives a reference.
@@ -346,7 +347,7 @@ fn compare_random(wasm: &[u8], seed: u64) -> Result<(u64, u64, u64, u64), String
     Ok((sum.0, sum.1, sum.2, cut))
 }
 
-/// What wasmtime answers on a fresh instance.
+/// Returns the outcome of a call in wasmtime on a fresh instance.
 fn answer(wasm: &[u8], name: &str, args: &[Value]) -> Outcome {
     let limits = Limits { fuel: Some(FUEL), pages: Some(16) };
     let module = Wasmtime::compile(wasm, limits).expect("wasmtime accepts the module");

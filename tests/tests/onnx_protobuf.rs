@@ -12,7 +12,7 @@ use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_tests::onnx_file::File;
 use wasm2onnx_tests::{examples, programs};
 
-/// What we mean by a model, in the standard's own words. All that ours has no field for is empty.
+/// Converts a model to the standard's messages. Fields that our messages do not have are empty.
 fn model(model: &proto::ModelProto) -> standard::ModelProto {
     standard::ModelProto {
         ir_version: model.ir_version,
@@ -155,11 +155,11 @@ fn each<T, U>(all: &[T], f: impl Fn(&T) -> U) -> Vec<U> {
     all.iter().map(f).collect()
 }
 
-/// What was seen in models: the test says of what kinds it was.
+/// How many parts of each kind were seen in models.
 type Seen = BTreeMap<&'static str, usize>;
 
-/// Compares a model as the crate reads it with what we mean by it, the smallest parts first, so that a
-/// difference is short; then the other way round.
+/// Compares a model as the crate reads it with ours, the smallest parts first, so that the message about a
+/// difference is short; then compares in the other direction.
 fn check(name: &str, bytes: &[u8], seen: &mut Seen) {
     let File(ours) = File::read(bytes);
     let parsed =
@@ -191,7 +191,7 @@ fn same<T: PartialEq + std::fmt::Debug>(name: &str, parsed: &[T], meant: &[T]) {
     }
 }
 
-/// A program in all forms and with all ways to read.
+/// Checks a program in all forms and with these kinds of attention.
 fn check_all(name: &str, network: &Certified, entry: &str, attentions: &[Attention], seen: &mut Seen) {
     for form in [Form::Loop, Form::Step] {
         for attention in attentions {
@@ -208,8 +208,8 @@ fn check_all(name: &str, network: &Certified, entry: &str, attentions: &[Attenti
     }
 }
 
-/// Small programs, with floats and streams among their signatures, with resident, paged and growing
-/// traces; and a program of the examples.
+/// Small programs, some with floats and streams in their signatures, with resident, paged and growing traces;
+/// and one of the examples.
 #[test]
 fn models_are_what_the_standard_says() {
     let mut seen = Seen::new();

@@ -7,11 +7,11 @@ use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_tests::onnx_runtime::model;
 use wasmparser::{Parser, Payload};
 
-/// Most bytes for each instruction.
+/// Maximum number of bytes per instruction.
 const MOST: usize = 64;
 
-/// Functions of ordinary code, each with constants of its own: loops over memory, branches, calls, a hash, a
-/// search; and one that calls them by number.
+/// Makes functions of ordinary code, each with constants of its own: loops over memory, branches, calls, a
+/// hash, a search; and one function that calls them by number.
 fn program(functions: u32) -> Vec<u8> {
     let mut wat = String::from("(module (memory 2)\n");
     for f in 0..functions {

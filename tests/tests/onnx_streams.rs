@@ -7,7 +7,7 @@ use wasm2onnx_tests::onnx_file::File;
 use wasm2onnx_tests::onnx_runtime::{Level, LoopModel, model};
 use wasm2onnx_tests::ours::outcome;
 
-/// A module that reads and prints bytes, and functions of it that do not, directly or by a call.
+/// A module some of whose functions read and print bytes, directly or by a call, and some do not.
 const STREAMS: &str = r#"(import "env" "input_byte" (func $in (result i32)))
     (import "env" "output_byte" (func $out (param i32)))
     (table 1 funcref) (elem (i32.const 0) $echo)
@@ -18,7 +18,7 @@ const STREAMS: &str = r#"(import "env" "input_byte" (func $in (result i32)))
     (func (export "neither") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 3)))
     (func (export "by_table") (param i32) (result i32) (call_indirect (param i32) (result i32) (local.get 0) (i32.const 0)))"#;
 
-/// What a model has is what its function gets to.
+/// A model has only those streams that its function can use.
 #[test]
 fn streams_are_those_that_the_function_uses() {
     let wasm = wat::parse_str(STREAMS).expect("a module");

@@ -22,22 +22,22 @@ use wasm2onnx_tests::suite::sample::{Assertion, Function, functions, spread};
 use wasm2onnx_tests::suite::script::read;
 use wasm2onnx_tests::suite::{SUITES, Suite, stem};
 
-/// Functions of a file.
+/// Maximum number of functions of a file.
 const FUNCTIONS: usize = 10;
 
-/// Assertions of a function.
+/// Maximum number of assertions about a function.
 const ASSERTIONS: usize = 40;
 
-/// Of a function whose model takes one instance at a time: it has a memory or a large table.
+/// The same for a function whose model takes one instance at a time, as it has a memory or a large table.
 const ALONE: usize = 4;
 
-/// Steps of a call, instance creation included.
+/// Maximum number of steps of a call, including instance creation.
 const MAX_STEPS: u64 = 4_000;
 
-/// Least number of assertions compared.
+/// Minimum number of assertions compared.
 const LEAST: u64 = 5_000;
 
-/// Counts by what they are of.
+/// Numbers of what was compared and what was left out.
 #[derive(Default)]
 struct Tally {
     models: u64,
@@ -103,7 +103,7 @@ fn print(name: &str, tally: &Tally) {
     );
 }
 
-/// Compares a function's assertions.
+/// Compares the assertions about a function.
 fn compare(suite: Suite, function: Function<'_>) -> Result<Tally, String> {
     let Function { wasm, name, assertions } = function;
     let mut tally = Tally::default();
@@ -163,7 +163,7 @@ fn compare(suite: Suite, function: Function<'_>) -> Result<Tally, String> {
     Ok(tally)
 }
 
-/// Why an assertion is not compared, if so.
+/// Returns why an assertion is not compared, or `None` if it is.
 fn left_out(network: &Network, name: &str, assertion: &Assertion<'_>) -> Option<&'static str> {
     let config = Config { max_steps: Some(MAX_STEPS), ..Config::default() };
     let ended =

@@ -9,24 +9,24 @@ use wasm2onnx_tests::damage::{Run, erase, packets};
 use wasm2onnx_tests::onnx_runtime::{Driver, Followed, Level, StepModel, Steps, follow, unproved_model};
 use wasm2onnx_tests::programs;
 
-/// Changes of one weight for each program.
+/// Number of changes of one weight for each program.
 const CHANGES: usize = 50;
 
-/// Least share of the changes that have an effect.
+/// Minimum share of the changes that have an effect.
 const LEAST_EFFECT: f64 = 0.3;
 
-/// Steps of an unchanged run, at most.
+/// Maximum number of steps of an unchanged run.
 const MAX_STEPS: u64 = 1_000;
 
-/// Packets to erase that runs come to, at least.
+/// Minimum number of erased packets that runs reach.
 const LEAST_ERASED: usize = 40;
 
-/// What is declared need not hold of changed weights.
+/// Options without assertions, since declarations need not hold for changed weights.
 const OPTIONS: SparseOptions = SparseOptions { assert_declared: false, compile_after: None };
 
-/// Makes a run on our executors, up to the first step that is not exact, and so far in ONNX Runtime, in
-/// the step form: indexed beside the sparse executor, with buffers bound if told so, and dense beside
-/// the dense one.
+/// Makes a run on our executors up to the first step that is not exact, and as many steps in ONNX Runtime, in
+/// the step form: with indexed attention side by side with the sparse executor, and with dense attention side
+/// by side with the dense one.
 fn compare(network: &Network, run: &Run, max_steps: u64, what: &str) -> Report {
     let report = compare_step_by_step(network, &run.entry, &run.args, max_steps)
         .unwrap_or_else(|divergence| panic!("{what}: {divergence}"));

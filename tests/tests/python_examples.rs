@@ -19,19 +19,19 @@ use wasm2onnx_tests::examples::{self, Call};
 use wasm2onnx_tests::onnx_runtime::{model, unproved_model};
 use wasm2onnx_tests::ours::{self, Way};
 
-/// Instructions of the calls of examples that the vanilla transformer runs.
+/// Approximate number of instructions of the calls of examples that the vanilla transformer runs.
 const INSTRUCTIONS: u64 = 400;
 
-/// Steps that it may take: two of the seven examples take more on their smallest inputs.
+/// Maximum number of steps that it may take: two of the seven examples take more on their smallest inputs.
 const MAX_STEPS: u64 = 2_100;
 
-/// With softmax attention, which is slower.
+/// The same with softmax attention, which is slower.
 const MAX_SOFTMAX_STEPS: u64 = 500;
 
-/// Damaged weights tried with each program.
+/// Number of damaged weights tried with each program.
 const CHANGES: usize = 5;
 
-/// Least share of them that must have an effect.
+/// Minimum share of them that must have an effect.
 const LEAST_EFFECT: f64 = 0.3;
 
 /// Small programs that together use memory, calls, tables, library routines and wide integers.
@@ -98,7 +98,7 @@ const PROGRAMS: [(&str, &str, &[i64]); 5] = [
     ),
 ];
 
-/// Programs that end in other ways, or begin in others.
+/// Programs that begin or end in other ways.
 const SPECIAL: &str = r#"
     (memory 1)
     (global $g (mut i32) (i32.const 0))
@@ -121,7 +121,7 @@ fn python() -> Command {
     Command::new(python)
 }
 
-/// Runs a script.
+/// Runs a script on a model.
 fn script(name: &str, model: &Path, args: &[String], stdin: &[u8]) -> Output {
     let model = model.to_str().expect("the path is text").to_owned();
     run_script(name, [&[model][..], args].concat(), stdin)
@@ -146,7 +146,7 @@ fn run_script(name: &str, args: Vec<String>, stdin: &[u8]) -> Output {
     child.wait_with_output().expect("the script ends")
 }
 
-/// Standard output of a run that must succeed.
+/// Returns the standard output of a run that must succeed.
 fn printed(output: &Output) -> &str {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     std::str::from_utf8(&output.stdout).expect("it prints text")
@@ -172,7 +172,7 @@ impl Models {
     }
 }
 
-/// The network of an export of a module in text.
+/// Compiles a module in text to the network of an export.
 fn network(entry: &str, wat: &str) -> Certified {
     let wasm = wat::parse_str(format!("(module {wat})")).unwrap_or_else(|error| panic!("{entry}: {error}"));
     network_of(entry, &wasm)
@@ -183,7 +183,7 @@ fn network_of(entry: &str, wasm: &[u8]) -> Certified {
     compile(wasm, &options).unwrap_or_else(|error| panic!("{entry}: {error}"))
 }
 
-/// Arguments as values of the entry's types.
+/// Returns arguments as values of the entry's types.
 fn values(network: &Network, entry: &str, args: &[i64]) -> Vec<Value> {
     let word = |x: i64| [x as u32, (x >> 32) as u32];
     let params = &network.entries[entry].params;
@@ -194,7 +194,7 @@ fn texts<T: ToString>(args: &[T]) -> Vec<String> {
     args.iter().map(T::to_string).collect()
 }
 
-/// What the vanilla transformer says.
+/// What the vanilla transformer prints.
 #[derive(Debug, PartialEq)]
 struct Vanilla {
     stdout: Vec<u8>,
@@ -202,7 +202,7 @@ struct Vanilla {
     steps: i64,
 }
 
-/// Runs it; its last line on standard error is the trap and the steps.
+/// Runs the vanilla transformer. The last line on its standard error is the trap and the steps.
 fn vanilla(model: &Path, softmax: bool, options: &[&str], args: &[String], stdin: &[u8]) -> Vanilla {
     let mut all = texts(options);
     all.extend(["--stdin".to_owned(), "-".to_owned()]);
@@ -227,7 +227,7 @@ fn vanilla(model: &Path, softmax: bool, options: &[&str], args: &[String], stdin
     Vanilla { stdout: output.stdout, code: number("code"), steps: number("steps") }
 }
 
-/// What it should say, by the sparse executor.
+/// Returns what it should print, according to the sparse executor.
 fn expected(network: &Network, call: &Call, max_steps: u64) -> Vanilla {
     let config = Config { stdin: call.stdin.clone(), ..Way::Checked.config(max_steps) };
     let mut instance = Instance::with_config(network, config).expect("instance creation succeeds");
@@ -379,7 +379,8 @@ fn steps_after_instance_creation_and_with_arguments_that_are_rows() {
     assert_eq!(ends, 2, "instance creation and the call end at expert 1: {text}");
 }
 
-/// Lines of a run on the sparse executor: expert, rows, reads; and its results.
+/// Makes a run on the sparse executor. Returns a line for each step, with the expert, rows and reads; and the
+/// results.
 fn trace(network: &Network, entry: &str, args: &[i64]) -> (Vec<String>, Vec<String>) {
     let mut sparse = Sparse::new(network, INTERPRETER).expect("the network is valid");
     let values = values(network, entry, args);
@@ -409,7 +410,7 @@ fn trace(network: &Network, entry: &str, args: &[i64]) -> (Vec<String>, Vec<Stri
 
 const INTERPRETER: SparseOptions = SparseOptions { assert_declared: false, compile_after: None };
 
-/// Begins a call, as a model does: arguments that are rows are appended by the first step.
+/// Begins a call as a model does: arguments that are rows are appended by the first step.
 fn enter(network: &Network, entry: &str, args: &[Value], stepper: &mut dyn Stepper) {
     network.first_rows.iter().for_each(|(key, value)| stepper.append(*key, *value));
     let entry = &network.entries[entry];
@@ -506,12 +507,12 @@ fn the_vanilla_transformer_ends_as_our_executor_does() {
     assert_eq!(codes.into_iter().collect::<Vec<_>>(), [0, 2, 3, 5, 11]);
 }
 
-/// Names of calls are static; tests may make some.
+/// Makes a name static, since calls have static names.
 fn leak(name: &str) -> &'static str {
     name.to_owned().leak()
 }
 
-/// Every example on fresh small input, with both kinds of attention.
+/// Tests every example on small fresh input, with both kinds of attention.
 macro_rules! vanilla_runs {
     ($($name:ident)*) => {$(
         #[test]
@@ -609,7 +610,7 @@ fn damaged_weights_change_the_vanilla_transformer_alike() {
     assert!(effects as f64 / changes as f64 >= LEAST_EFFECT);
 }
 
-/// Experts of a run.
+/// Returns the experts of a run.
 fn path_of(network: &Network, entry: &str, args: &[Value]) -> Vec<ExpertId> {
     let mut sparse = Sparse::new(network, INTERPRETER).expect("the network is valid");
     enter(network, entry, args, &mut sparse);
@@ -621,8 +622,8 @@ fn path_of(network: &Network, entry: &str, args: &[Value]) -> Vec<ExpertId> {
     path.into_iter().collect()
 }
 
-/// Expert and numbers before each of so many steps and behind the last, by the dense executor, in the
-/// order of a model.
+/// Returns expert and numbers before each of this many steps and after the last, from the dense executor, in
+/// the order of a model.
 fn numbers(network: &Network, entry: &str, args: &[Value], steps: u64) -> Vec<Vec<f64>> {
     let mut dense = Dense::new(network).expect("the network is valid");
     enter(network, entry, args, &mut dense);
@@ -640,7 +641,7 @@ fn numbers(network: &Network, entry: &str, args: &[Value], steps: u64) -> Vec<Ve
     all
 }
 
-/// Fields in the order of a model: `s`, `n`, `v`, `x`, `q`, `k`, `t`.
+/// Returns the fields in the order of a model: `s`, `n`, `v`, `x`, `q`, `k`, `t`.
 fn order(ports: &Ports) -> Vec<Field> {
     let part = |count: u16, field: fn(&Ports, u16) -> Field| (0..count).map(move |i| field(ports, i));
     let parts = part(ports.carried, Ports::s)
@@ -653,7 +654,7 @@ fn order(ports: &Ports) -> Vec<Field> {
     parts.collect()
 }
 
-/// Expert and numbers of each step by the vanilla transformer.
+/// Returns expert and numbers of each step, from the vanilla transformer.
 fn dumped(models: &Models, model: &Path, softmax: bool, args: &[Value], steps: u64) -> Vec<Vec<f64>> {
     let dump = models.0.path().join("dump.jsonl");
     let limit = (steps + 1).to_string();

@@ -27,12 +27,12 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-/// A file's name in the table.
+/// Returns a file's name in the table.
 fn name(suite: Suite, file: &TestFile<'_>) -> String {
     format!("{}/{}", suite.name, stem(file))
 }
 
-/// Runs a file in both ways and compares with its line.
+/// Runs a file in both ways and compares the outcome with its line.
 fn check_file(suite: Suite, file: &TestFile<'_>) -> Result<(), Failed> {
     let script = read(file);
     let networks = compile_all(&script, suite.features);
@@ -56,7 +56,8 @@ fn check_file(suite: Suite, file: &TestFile<'_>) -> Result<(), Failed> {
     }
 }
 
-/// That the table's lines are the suites' files and its totals their sums. Prints the totals.
+/// Checks that the table's lines are those of the suites' files and that its totals are their sums. Prints
+/// the totals.
 fn check_table() -> Result<(), Failed> {
     let table = committed()?;
     println!("{COLUMNS}");
@@ -81,7 +82,7 @@ fn committed() -> Result<Table, String> {
     std::fs::read_to_string(path()).map_err(|error| error.to_string())?.parse()
 }
 
-/// Rewrites a line. Other processes may be doing the same.
+/// Rewrites a line. Other processes may do the same at the same time.
 fn update(name: &str, counts: &Counts) -> Result<(), Failed> {
     let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path())?;
     file.lock()?;

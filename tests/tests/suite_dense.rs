@@ -13,25 +13,25 @@ use wasm2onnx_tests::suite::run::{Stop, compile_all};
 use wasm2onnx_tests::suite::script::{Action, Call, Command, Line, read};
 use wasm2onnx_tests::suite::{SUITES, stem};
 
-/// Steps of a call, and of instance creation.
+/// Maximum number of steps of a call, and of instance creation.
 const MAX_STEPS: u64 = 300;
 
-/// Assertions of a file.
+/// Maximum number of assertions of a file.
 const OF_FILE: usize = 40;
 
-/// Assertions of a module.
+/// Maximum number of assertions about a module.
 const OF_MODULE: usize = 20;
 
-/// Least number of assertions compared.
+/// Minimum number of assertions compared.
 const LEAST: usize = 2_500;
 
-/// What was compared.
+/// Numbers of what was compared.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     files: usize,
     assertions: usize,
     traps: usize,
-    /// Modules left at a call that takes long.
+    /// Number of modules that were left at a call that takes long.
     left: usize,
     steps: u64,
 }

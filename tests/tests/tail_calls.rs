@@ -9,10 +9,10 @@ use wasm2onnx_tests::examples::Call;
 use wasm2onnx_tests::oracle::{Engine, Oracle, Outcome, Stop, Wasmtime};
 use wasm2onnx_tests::ours::{self, Way};
 
-/// More than any call here takes.
+/// More steps than any call here takes.
 const MAX_STEPS: u64 = 1 << 26;
 
-/// Steps that the dense executor, which is slow, is compared over.
+/// Number of steps that are compared on the dense executor, which is slow.
 const DENSE_STEPS: u64 = 3_000;
 
 const ITERATIONS: i32 = 1_000_000;
@@ -29,7 +29,7 @@ impl Test {
         Test { wasm, network }
     }
 
-    /// Makes the calls, in order, on one instance of each engine and compares; what they gave.
+    /// Makes the calls, in order, on one instance of each engine, and compares. Returns their outcomes.
     fn agrees(&self, calls: &[(&'static str, Vec<Value>)]) -> Vec<Outcome> {
         let mut theirs = Wasmtime::new(&self.wasm, b"");
         let expected: Vec<_> = calls.iter().map(|(name, args)| theirs.call(name, args)).collect();
@@ -57,7 +57,8 @@ impl Test {
         Instance::with_config(&self.network, way.config(MAX_STEPS)).expect("instances can be made")
     }
 
-    /// Tokens and steps of a turn: what a call of so many more turns takes more.
+    /// Returns the tokens and steps per turn, measured as the difference between calls with more and with
+    /// fewer turns.
     fn cost(&self, entry: &str, args: impl Fn(i32) -> Vec<Value>) -> (f64, f64) {
         let [few, many] = [100, 1_100].map(|turns| {
             let mut instance = self.instance(Way::Checked);
@@ -67,7 +68,7 @@ impl Test {
         ((many.0 - few.0) / 1_000.0, (many.1 - few.1) / 1_000.0)
     }
 
-    /// Number of keys for the stack.
+    /// Returns the number of keys for the stack.
     fn stack(&self) -> u64 {
         let names = ["control.return", "control.fp", "frame"];
         let regions = self.network.regions.iter().filter(|region| names.contains(&&*region.name));
@@ -139,8 +140,8 @@ fn a_million_tail_calls_need_no_stack() {
     assert!(cost("sum", &two).0 <= 1.0);
 }
 
-/// Mixed lists of parameters, so many words that most are in the frame: a function's words move to other
-/// slots, which hold words that move too.
+/// Lists of parameters of mixed types, with so many words that most are in the frame: a function's words move
+/// to other slots, which hold words that move too.
 #[test]
 fn long_lists_of_arguments_are_permuted() {
     let mut rng = fastrand::Rng::with_seed(5);
@@ -273,7 +274,7 @@ fn traps_of_tail_callees_and_of_the_checks() {
     }
 }
 
-/// `f` calls `g`, which tail calls `f`: as deep as `f` alone would be.
+/// `f` calls `g`, which tail calls `f`. The stack gets as deep as if `f` called itself.
 #[test]
 fn recursion_mixed_with_tail_calls_ends_at_the_limit() {
     let test = Test::new(
@@ -323,7 +324,7 @@ fn recursion_mixed_with_tail_calls_ends_at_the_limit() {
     test.in_lockstep("a", &[Value::I32(30), Value::I32(1)]);
 }
 
-/// A tail call of the outermost function halts with its results, also those that are in the frame.
+/// A tail call of the outermost function halts with the results of the callee, including those in the frame.
 #[test]
 fn the_start_function_and_imports() {
     let wat = r#"(module
@@ -365,7 +366,7 @@ fn the_start_function_and_imports() {
     assert!(matches!(error, Error::Trap(trap) if trap.code == TrapCode::Unreachable));
 }
 
-/// One packet that reads a slot and writes it: the argument's old value is seen, not the new one.
+/// One packet reads a slot and writes it: it sees the argument's old value, not the new one.
 #[test]
 fn a_slot_is_read_before_it_is_written() {
     let (params, last) = ("i32 ".repeat(13), 12);
@@ -389,7 +390,7 @@ fn a_slot_is_read_before_it_is_written() {
     test.in_lockstep("f", &[Value::I32(14)]);
 }
 
-/// Arguments of a call that always traps need slots too: no function has them in its frame.
+/// Arguments of a call that always traps need slots too, although no function has them in its frame.
 #[test]
 fn no_entry_has_the_type_of_a_tail_call() {
     let test = Test::new(&format!(

@@ -22,7 +22,7 @@ const REFERENCE: &str = "reference_evaluator.py";
 /// More steps than any of the runs takes.
 const ENOUGH: u64 = 1 << 40;
 
-/// Runs of models, and what should come of each instance: its end, its steps, what is printed.
+/// Runs of models, and what is expected of each instance: how it ends, its number of steps, what is printed.
 struct Runs {
     folder: TempDir,
     models: usize,
@@ -31,7 +31,7 @@ struct Runs {
     expected: Vec<Vec<(Outcome, u64, Vec<u8>)>>,
 }
 
-/// A network, the function that its models run, and its name.
+/// The name of a network, the network, and the function that its models run.
 #[derive(Clone, Copy)]
 struct Subject<'n>(&'n str, &'n Certified, &'n str);
 
@@ -54,7 +54,7 @@ impl Runs {
         path
     }
 
-    /// Adds a run of a model: an instance for each row of arguments.
+    /// Adds a run of a model, with one instance for each list of arguments.
     fn add(
         &mut self,
         model: &Path,
@@ -76,7 +76,7 @@ impl Runs {
         });
     }
 
-    /// Has a script run them all, and compares.
+    /// Lets a script make all runs, and compares.
     fn compare(&self, script: &str) -> Compared {
         let mut compared = Compared::default();
         let answers = answers(script, &self.runs);
@@ -96,7 +96,7 @@ impl Runs {
         compared
     }
 
-    /// How many runs do not end as they should, or are broken.
+    /// Returns how many runs do not end as expected, or are reported as broken.
     fn noticed(&self, script: &str) -> usize {
         let lines = lines(script, &self.runs);
         let as_expected = |((run, line), expected): &((&Run, &Json), &Vec<_>)| {
@@ -113,7 +113,7 @@ impl Runs {
     }
 }
 
-/// Whether an instance ended so.
+/// Returns whether an instance ended as expected.
 fn agrees(found: &Ended, (outcome, steps, _): &(Outcome, u64, Vec<u8>)) -> bool {
     let same = match outcome {
         Ok(results) => found.trap == 0 && found.results == *results,
@@ -123,7 +123,7 @@ fn agrees(found: &Ended, (outcome, steps, _): &(Outcome, u64, Vec<u8>)) -> bool 
     same && found.steps == *steps
 }
 
-/// How much was compared.
+/// Numbers of what was compared.
 #[derive(Debug, Default)]
 struct Compared {
     runs: usize,
@@ -132,7 +132,7 @@ struct Compared {
     checked: u64,
 }
 
-/// Every small program and every call of it.
+/// Adds every call of every small program.
 fn add_all(runs: &mut Runs) {
     for program in programs::all() {
         let network = program.network();
@@ -152,7 +152,7 @@ fn the_exact_decoder_runs_programs() {
     assert!(compared.runs >= 40 && compared.traps >= 15 && compared.checked >= 20_000);
 }
 
-/// Some examples on fresh small input, as far as so many steps go.
+/// Adds some examples on small fresh input, for at most `max_steps` steps.
 fn add_examples(runs: &mut Runs, names: &[&str], max_steps: u64) {
     const INSTRUCTIONS: u64 = 400;
     let mut rng = rng(1);
@@ -180,7 +180,7 @@ fn the_exact_decoder_runs_examples() {
     assert!(compared.runs >= 10 && compared.traps < compared.runs && compared.checked >= 50_000);
 }
 
-/// Models of every form, and every limit of steps, hold the same program.
+/// Models of every form hold the same program, which stops at every limit of steps.
 #[test]
 fn the_exact_decoder_reads_every_form_and_stops_at_every_limit() {
     let mut runs = Runs::new();
@@ -204,8 +204,8 @@ fn the_exact_decoder_reads_every_form_and_stops_at_every_limit() {
     assert!(compared.traps >= 30);
 }
 
-/// More arguments than fields and row ports: some are rows before the call begins, and after instance
-/// creation.
+/// With more arguments than fields and row ports, some are rows that are there before the call begins, but
+/// after instance creation.
 #[test]
 fn both_take_many_arguments() {
     const COUNT: usize = 40;
@@ -236,8 +236,7 @@ fn both_take_many_arguments() {
     runs.compare(REFERENCE);
 }
 
-/// A batch where the trace is resident, attention over all rows where tables are small, and steps one
-/// by one.
+/// Models with a resident trace run all calls of a program as one batch; the others run one call at a time.
 #[test]
 fn the_reference_evaluator_runs_programs() {
     let mut runs = Runs::new();
@@ -260,7 +259,7 @@ fn the_reference_evaluator_runs_programs() {
 
 #[test]
 fn the_reference_evaluator_reads_by_attention_over_all_rows() {
-    /// Entries of frozen tables that it can look through at every step.
+    /// Maximum number of table entries that it can look through at every step.
     const SMALL_TABLES: usize = 10_000;
     let mut runs = Runs::new();
     for program in programs::all() {
@@ -300,7 +299,7 @@ fn the_reference_evaluator_makes_single_steps_and_stops_at_limits() {
     assert!(compared.traps >= 10);
 }
 
-/// Examples, as far as so many steps go.
+/// Examples give the same results, for a limited number of steps.
 #[test]
 fn the_reference_evaluator_runs_examples() {
     let mut runs = Runs::new();
@@ -309,7 +308,7 @@ fn the_reference_evaluator_runs_examples() {
     assert!(compared.steps >= 500);
 }
 
-/// Changed weights show: the twins give something else, or say what is broken.
+/// Changed weights are noticed: the twins give something else, or report what is broken.
 #[test]
 fn changed_weights_are_noticed() {
     const CHANGES: usize = 30;

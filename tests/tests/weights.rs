@@ -24,38 +24,39 @@ use wasm2onnx_tests::smith::random_module;
 use wasm2onnx_tests::values::random_value;
 use wasm2onnx_tests::{in_parallel, ours, programs};
 
-/// Changes of one weight for each program, without the environment variable.
+/// Number of changes of one weight for each program, if the environment variable is not set.
 const DEFAULT_CHANGES: u64 = 300;
 
-/// Least share of the changes that have an effect.
+/// Minimum share of the changes that have an effect.
 const LEAST_EFFECT: f64 = 0.3;
 
-/// Packets to erase, at least, that runs come to; with the default seed there are 352.
+/// Minimum number of erased packets that runs reach; with the default seed there are 352.
 const LEAST_ERASED: usize = 250;
 
-/// Instructions of the calls of each example, of which the one that comes to most packets is taken.
+/// Approximate numbers of instructions of the calls of each example, of which the call that reaches the most
+/// packets is taken.
 const EXAMPLE_CALLS: [u64; 5] = [0, 500, 1_000, 1_500, 2_000];
 
-/// Modules of wasm-smith.
+/// Number of modules from wasm-smith.
 const RANDOM_MODULES: u64 = 40;
 
-/// Steps of an unchanged run at most: the dense executor is slow.
+/// Maximum number of steps of an unchanged run, since the dense executor is slow.
 const MAX_STEPS: u64 = 1_000;
 
 const INTERPRETER: SparseOptions = SparseOptions { assert_declared: false, compile_after: None };
 
-/// Machine code of all that a run can come to, before its first step.
+/// Options for machine code of everything that a run can reach, made before its first step.
 const AT_ONCE: SparseOptions = SparseOptions { assert_declared: false, compile_after: Some(0) };
 
-/// Machine code as soon as a packet was seen twice.
+/// Options for machine code that is made as soon as a packet was visited twice.
 const EARLY: SparseOptions = SparseOptions { assert_declared: false, compile_after: Some(2) };
 
-/// A network and runs of it that are looked at.
+/// A network and runs of it.
 struct Program {
     name: String,
     network: Network,
     runs: Vec<Run>,
-    /// Steps that machine code has done in comparisons.
+    /// Number of steps that machine code has done in comparisons.
     native: AtomicU64,
 }
 
@@ -64,7 +65,7 @@ impl Program {
         Program { name: name.into(), network, runs, native: AtomicU64::new(0) }
     }
 
-    /// The programs above.
+    /// Returns the small programs.
     fn small() -> impl Iterator<Item = Program> {
         programs::CIRCUITS.into_iter().map(|program| {
             let network = compiled(program.name, &program.wasm());
@@ -74,7 +75,7 @@ impl Program {
         })
     }
 
-    /// Those of `examples/`, each on a small input.
+    /// Returns the programs of `examples/`, each on a small input.
     fn examples() -> impl Iterator<Item = Program> {
         let mut rng = wasm2onnx_tests::rng(1);
         examples::all().into_iter().filter_map(move |Example { name, wasm, generate, .. }| {
@@ -90,7 +91,7 @@ impl Program {
         })
     }
 
-    /// Modules of wasm-smith, all of whose exports are called.
+    /// Returns modules from wasm-smith, all of whose exports are called.
     fn random() -> impl Iterator<Item = Program> {
         (0..RANDOM_MODULES).filter_map(|seed| {
             let (name, wasm) = (format!("seed {seed}"), random_module(seed));
@@ -108,12 +109,12 @@ impl Program {
         })
     }
 
-    /// Experts that a run comes to.
+    /// Returns the experts that runs reach.
     fn visited(&self) -> BTreeSet<ExpertId> {
         self.runs.iter().flat_map(|run| run.path.iter().copied()).collect()
     }
 
-    /// Makes a run on a changed network on all executors, of so many steps at most. They must agree.
+    /// Makes a run on a changed network on all executors, for at most `max_steps` steps. They must agree.
     fn compare(
         &self,
         network: &Network,
@@ -138,7 +139,7 @@ impl Program {
         report
     }
 
-    /// The same without machine code.
+    /// Makes a run on a changed network without machine code.
     fn compare_in_step(&self, network: &Network, run: &Run, max_steps: u64, what: &str) -> Report {
         compare_step_by_step(network, &run.entry, &run.args, max_steps)
             .unwrap_or_else(|divergence| panic!("{}, {}, {what}: {divergence}", self.name, run.entry))
@@ -150,7 +151,7 @@ fn compiled(name: &str, wasm: &[u8]) -> Network {
     network.into_network()
 }
 
-/// All that an executor holds.
+/// The complete state of an executor.
 #[derive(PartialEq)]
 struct State {
     expert: ExpertId,
@@ -159,7 +160,7 @@ struct State {
 }
 
 impl State {
-    /// The state after so many steps, and how many of them machine code did.
+    /// Returns the state after this many steps, and how many of them machine code did.
     fn after(network: &Network, run: &Run, options: SparseOptions, steps: u64) -> (Self, u64) {
         let mut sparse = run.entered(network, options);
         sparse.run(steps, &TokenEnds::new(network));

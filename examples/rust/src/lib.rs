@@ -1,4 +1,4 @@
-//! What the three programs share.
+//! Code that the three programs share.
 
 #![deny(missing_docs)]
 
@@ -14,24 +14,24 @@ use ort::value::{DynTensor, DynValue, Tensor, TensorElementType};
 ///
 /// # Errors
 ///
-/// If there is none, or the model is none.
+/// If there is no such library, or the file is not a model.
 pub fn load(model: impl AsRef<Path>) -> anyhow::Result<Session> {
     let library = std::env::var_os("ORT_DYLIB_PATH").context(
         "set ORT_DYLIB_PATH to ONNX Runtime's library; Python's package has one in onnxruntime/capi",
     )?;
     let environment: Environment = ort::init_from(&library)?.build()?;
-    // It has warnings for initializers that no node uses; of those there are some in every model.
+    // It warns of initializers that no node uses, and every model has some.
     let session = || -> ort::Result<Session> {
         Session::builder(&environment)?.with_log_level(LogLevel::Error)?.commit_from_file(model)
     };
     Ok(session()?)
 }
 
-/// A tensor of the type that the model gives its input, an element for each instance.
+/// Makes a tensor of the type that the model's input has, with one element for each instance.
 ///
 /// # Errors
 ///
-/// If an argument is not of that type.
+/// If an argument is not of this type.
 pub fn argument(session: &Session, name: &str, texts: &[&str]) -> anyhow::Result<DynTensor> {
     fn parse<T: std::str::FromStr>(texts: &[&str]) -> anyhow::Result<([usize; 1], Vec<T>)> {
         let parse = |text: &&str| text.parse().ok().with_context(|| format!("`{text}` is not of its type"));
@@ -48,11 +48,11 @@ pub fn argument(session: &Session, name: &str, texts: &[&str]) -> anyhow::Result
     })
 }
 
-/// The elements of a tensor as text.
+/// Returns the elements of a tensor as text.
 ///
 /// # Errors
 ///
-/// If it is of no type that a result can have.
+/// If a result cannot have the tensor's type.
 pub fn elements(tensor: &DynValue) -> anyhow::Result<Vec<String>> {
     fn shown<T: ToString>(elements: &[T]) -> Vec<String> {
         elements.iter().map(T::to_string).collect()

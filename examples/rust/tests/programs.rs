@@ -1,6 +1,6 @@
-//! The three programs, run as a user runs them.
+//! Runs the three programs as a user runs them.
 //!
-//! ONNX Runtime is the library that `ORT_DYLIB_PATH` names. A test fails without it, and says so.
+//! ONNX Runtime is the library that `ORT_DYLIB_PATH` names. A test fails if there is none, and says so.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,7 +11,7 @@ use wasm2onnx_compiler::{Options, compile};
 
 const DIVIDE: &str = r#"(module (func (export "divide") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1))))"#;
 
-/// Its instance begins with a start function; one argument more than there are fields for is a row.
+/// A program with a start function, and with one argument more than there are fields, which is a row.
 const SUM: &str = r#"(module
     (memory 1) (global $g (mut i32) (i32.const 0))
     (func $init (global.set $g (i32.const 1000)))

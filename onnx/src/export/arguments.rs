@@ -1,7 +1,7 @@
 //! The caller's arguments as words in the numbers that a run begins with.
 //!
-//! These nodes follow the program's signature, so they are not part of the graph that all programs
-//! share. They compute nothing of the program: types are converted, words put into fields.
+//! These nodes depend on the program's signature, so they are not part of the graph that all programs share.
+//! They do none of the program's computation: they convert types and put words into fields.
 
 use crate::proto::DataType;
 use wasm2onnx_runtime::{Entry, Network, ValueType as WasmType, WordLocation};
@@ -10,7 +10,7 @@ use super::graph::{Attribute, Dim, Graph, Name, Tensor, ValueType};
 use super::plan::Plan;
 use crate::pack::Slots;
 
-/// ONNX's type for a value.
+/// Returns ONNX's type for values of a WebAssembly type.
 pub fn onnx_type(ty: WasmType) -> DataType {
     match ty {
         WasmType::I32 => DataType::Int32,
@@ -21,47 +21,48 @@ pub fn onnx_type(ty: WasmType) -> DataType {
     }
 }
 
-/// Types that arguments and results may be of. Those of one type are converted together.
+/// Types that arguments and results may have. Values of one type are converted together.
 pub const TYPES: [(WasmType, &str); 4] =
     [(WasmType::I32, "i32"), (WasmType::I64, "i64"), (WasmType::F32, "f32"), (WasmType::F64, "f64")];
 
-/// Where the words of the arguments go, and what else a run begins with.
+/// Where the words of the arguments go, and the other numbers that a run begins with.
 pub struct Arguments {
-    /// For each word of the arguments, its place.
+    /// Where each word of the arguments goes.
     pub words: Vec<Word>,
-    /// What each phase from instance creation on begins with, beside these words, its expert behind the
-    /// numbers. The last is the call.
+    /// For each phase after instance creation, the numbers that it begins with (without these words) and,
+    /// behind them, its expert. The last phase is the call.
     pub phases: Vec<Vec<f64>>,
 }
 
 /// Where a word of the arguments goes.
 #[derive(Clone, Copy)]
 pub struct Word {
-    /// Which of the phases it is for.
+    /// Index of the phase that it is for.
     pub phase: usize,
-    /// The slot in that phase's first numbers.
+    /// Its slot in the numbers that this phase begins with.
     pub slot: usize,
-    /// The key of the row that it is, unless it is in a field.
+    /// The key of its row; `None` if it is in a field.
     pub key: Option<u64>,
 }
 
 impl Arguments {
-    /// Arguments in fields are there when the call begins; those in rows are appended by its first step, so
-    /// they lie in row ports. If there are more of them than ports, phases before the call append the
-    /// others: they begin at `halt`, which appends its rows and evaluates nothing.
+    /// Decides where the arguments go. Arguments in fields are there when the call begins; those in rows are
+    /// appended by the call's first step, so they are put into row ports. If there are more such arguments
+    /// than ports, phases before the call append the others: these phases begin at `halt`, which appends its
+    /// rows and evaluates nothing.
     pub fn of(network: &Network, entry: &Entry) -> Arguments {
         let (ports, slots) = (&network.ports, Slots(network.ports));
         let in_rows =
-            entry.param_locations.iter().filter(|place| matches!(place, WordLocation::Row(_))).count();
+            entry.param_locations.iter().filter(|location| matches!(location, WordLocation::Row(_))).count();
         let before = in_rows.saturating_sub(1) / usize::from(ports.rows).max(1);
         let mut phases = vec![vec![0.0; slots.count() + 1]; before + 1];
         for (phase, numbers) in phases.iter_mut().enumerate() {
             let expert = if phase == before { entry.expert } else { HALT };
             numbers[slots.count()] = expert.into();
         }
-        // The call takes the first ones.
+        // The call takes the first arguments.
         let mut rows = (0..=before).rev().flat_map(|phase| (0..ports.rows).map(move |row| (phase, row)));
-        let mut word = |place: &WordLocation| match *place {
+        let mut word = |location: &WordLocation| match *location {
             WordLocation::Field(field) => Word { phase: before, slot: slots.of(field), key: None },
             WordLocation::Row(key) => {
                 let (phase, row) = rows.next().expect("there are phases for all rows");
@@ -73,18 +74,18 @@ impl Arguments {
         Arguments { words, phases }
     }
 
-    /// Phases before the call.
+    /// Returns the number of phases between instance creation and the call.
     pub fn before(&self) -> usize {
         self.phases.len() - 1
     }
 
-    /// What the call begins with, its expert left out.
+    /// Returns the numbers that the call begins with, without its expert.
     pub fn call(&self) -> &[f64] {
         let call = self.phases.last().expect("the call is one");
         &call[..call.len() - 1]
     }
 
-    /// Whether a word is in the call's first numbers.
+    /// Returns whether a word is among the numbers that the call begins with.
     pub fn in_call(&self, word: &Word) -> bool {
         word.phase == self.before()
     }
@@ -93,7 +94,7 @@ impl Arguments {
 /// The expert that ends a run without a trap.
 const HALT: u32 = 1;
 
-/// The arguments as words, double [batch, words], and the number of instances, int64 [1].
+/// Makes the arguments into words, double [batch, words], and gives the number of instances, int64 [1].
 pub fn words(g: &mut Graph, entry: &Entry, batch: Dim) -> (Option<Name>, Name) {
     let mut inputs = Vec::new();
     for (i, ty) in entry.params.iter().enumerate() {
@@ -143,8 +144,8 @@ pub fn words(g: &mut Graph, entry: &Entry, batch: Dim) -> (Option<Name>, Name) {
     )
 }
 
-/// The words of values of these types, in the order in which they are converted: of each type all low
-/// words, then all high ones. Each by its number among the words in the order of the values.
+/// Returns the words of values of these types in the order in which they are converted: for each type all low
+/// words, then all high ones. A word is given by its index when all words stand in the order of the values.
 pub fn order(types: &[WasmType]) -> Vec<usize> {
     let mut order = Vec::new();
     for (ty, _) in TYPES {
@@ -161,12 +162,12 @@ pub fn order(types: &[WasmType]) -> Vec<usize> {
     order
 }
 
-/// The bits of a float as an integer, or the other way round.
+/// Converts floats to integers with the same bits, or integers to floats.
 pub fn bit_cast(g: &mut Graph, role: &str, value: &str, ty: DataType) -> Name {
     g.op(role, "BitCast", &[value], vec![Attribute::Int("to", ty as i64)])
 }
 
-/// What the phases from instance creation on begin with, double [batch, phases, numbers and expert].
+/// Makes what the phases after instance creation begin with, double [batch, phases, numbers and expert].
 pub fn first_numbers(g: &mut Graph, plan: &Plan, words: Option<&str>, batch: &str) -> Name {
     let Plan { arguments, entry, .. } = plan;
     let width = plan.slots.count() + 1;
@@ -175,11 +176,11 @@ pub fn first_numbers(g: &mut Graph, plan: &Plan, words: Option<&str>, batch: &st
     let before = &arguments.phases[..arguments.before()];
     let before = Tensor::new(&[before.len(), width], before.iter().flatten().copied());
     let before = g.initializer("initial/rows", before);
-    let place = |word: usize| {
+    let position = |word: usize| {
         let word = arguments.words[word];
         (word.phase * width + word.slot) as i64
     };
-    let slots: Vec<i64> = order(&entry.params).into_iter().map(place).collect();
+    let slots: Vec<i64> = order(&entry.params).into_iter().map(position).collect();
     let words_count = g.initializer("arguments/count", Tensor::list(&[slots.len() as i64]));
     let slots = g.initializer("arguments/slots", Tensor::row(&slots));
     let row = g.initializer("const/one.row", Tensor::list(&[1i64, -1]));
@@ -191,7 +192,7 @@ pub fn first_numbers(g: &mut Graph, plan: &Plan, words: Option<&str>, batch: &st
         let numbers = g.plain("phases.row", "Reshape", &[&numbers, &row]);
         let all = g.along("shape", "Concat", 0, &[batch, &count]);
         let numbers = g.plain("numbers.empty", "Expand", &[&numbers, &all]);
-        // Whatever the signature is, the graph behind it finds them under one name.
+        // Whatever the signature is, the nodes that follow find the numbers under one name.
         let numbers = match words {
             None => numbers,
             Some(words) => {

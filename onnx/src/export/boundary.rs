@@ -1,9 +1,9 @@
-//! Between the network's numbers and the caller's tensors: results, bytes. [`super::arguments`] is the
+//! From the network's numbers to the caller's tensors: results and printed bytes. [`super::arguments`] is the
 //! other direction.
 //!
-//! The nodes of values and bytes follow the program's signature, so they are not part of the graph that all
-//! programs share. They compute nothing of the program: words are taken from fields and rows, and types
-//! converted.
+//! The nodes that make values and bytes depend on the program's signature, so they are not part of the graph
+//! that all programs share. They do none of the program's computation: they take words from fields and rows,
+//! and convert types.
 
 use crate::proto::DataType;
 use wasm2onnx_runtime::{ValueType as WasmType, WordLocation};
@@ -16,7 +16,8 @@ use super::phases::State;
 use super::plan::Plan;
 use super::step::Frozen;
 
-/// The steps that are allowed, from 0 to `most`, whatever the caller says: int64 scalar.
+/// Makes the number of steps that are allowed, which is from 0 to `most` whatever the caller says: int64
+/// scalar.
 pub fn limit(g: &mut Graph, max_steps: &str, most: i64) -> Name {
     let none = g.initializer("const/zero", Tensor::scalar(0i64));
     let most = g.initializer("const/unlimited", Tensor::scalar(most));
@@ -28,16 +29,16 @@ pub fn limit(g: &mut Graph, max_steps: &str, most: i64) -> Name {
 
 /// The trace that a run leaves.
 pub enum Memory {
-    /// A cell for each key: double [batch, cells].
+    /// One cell for each key: double [batch, cells].
     Cells(Name),
-    /// All rows, to be read by attention.
+    /// All rows, which are read by attention.
     Rows(Scores, Name),
-    /// What a paged run carries.
+    /// The values that a paged run carries.
     Paged(Vec<Name>),
 }
 
 impl Memory {
-    /// What it holds at keys, int64 [n]: double [batch, n].
+    /// Reads what it holds at keys, int64 [n]: double [batch, n].
     fn read(&self, g: &mut Graph, plan: &Plan, frozen: &Frozen, role: &'static str, keys: &str) -> Name {
         match self {
             Memory::Cells(cells) => g.along(role, "Gather", 1, &[cells, keys]),
@@ -53,7 +54,7 @@ impl Memory {
     }
 }
 
-/// The outputs `result…`, `trap`, `steps`.
+/// Makes the outputs `result…`, `trap`, `steps`.
 pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, memory: &Memory) {
     let Plan { network, entry, slots, .. } = plan;
     let batch = plan.batch();
@@ -97,21 +98,21 @@ pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, memo
     }
 }
 
-/// The words of the results as [`arguments::order`] has them: int64 [batch, words].
+/// Makes the words of the results, in the order of [`arguments::order`]: int64 [batch, words].
 fn result_words(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, memory: &Memory) -> Name {
-    let places = &plan.entry.result_locations;
-    let rows: Vec<i64> = places
+    let locations = &plan.entry.result_locations;
+    let rows: Vec<i64> = locations
         .iter()
-        .filter_map(|place| match place {
+        .filter_map(|location| match location {
             WordLocation::Row(key) => Some(*key as i64),
             WordLocation::Field(_) => None,
         })
         .collect();
-    // Behind the numbers and the expert stand what rows hold.
+    // The values of rows stand behind the numbers and the expert.
     let mut next_row = plan.slots.count() as i64..;
-    let at: Vec<i64> = places
+    let at: Vec<i64> = locations
         .iter()
-        .map(|place| match place {
+        .map(|location| match location {
             WordLocation::Field(field) => plan.slots.of(*field) as i64,
             WordLocation::Row(_) => next_row.next().expect("numbers do not end") + 1,
         })
@@ -130,7 +131,8 @@ fn result_words(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, mem
     g.cast("words", &words, DataType::Int64)
 }
 
-/// Values of types from their words, 0 where `done` is not true: appends name, type and value of each.
+/// Makes values of these types from their words, 0 where `done` is not true, and appends name, type and value
+/// of each to `outputs`.
 fn values(
     g: &mut Graph,
     types: &[WasmType],
@@ -141,7 +143,7 @@ fn values(
     let span = g.initializer("const/2^32", Tensor::scalar(1i64 << 32));
     let half = g.initializer("const/2^31", Tensor::scalar(1i64 << 31));
     let axis = g.initializer("const/axis", Tensor::list(&[1i64]));
-    // Casts of what is in range: ONNX Runtime may make one cast of two in a row.
+    // Only numbers in range are cast, since ONNX Runtime may merge two consecutive casts.
     let signed = |g: &mut Graph, part: &str, word: &str| {
         let up = g.plain(&format!("{part}.up"), "Add", &[word, &half]);
         let wrapped = g.plain(&format!("{part}.wrapped"), "Mod", &[&up, &span]);
@@ -190,7 +192,7 @@ fn values(
     }
 }
 
-/// The output `stdout`: as many bytes from a key on as a cell says.
+/// Makes the output `stdout`: the bytes from the key `first` on, as many as the cell `length` says.
 pub fn stdout(g: &mut Graph, plan: &Plan, frozen: &Frozen, memory: &Memory, first: u64, length: u64) {
     let length = g.initializer("stdout/length", Tensor::list(&[length as i64]));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));

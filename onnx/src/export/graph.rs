@@ -1,9 +1,9 @@
 //! Building ONNX graphs: nodes named by their role, initializers, bodies of loops.
 //!
-//! A value has the name of the output that makes it, `run/step/read` for instance: the path of the
-//! group that the builder is in, and the node's role in it. ONNX wants names to be unique over all
-//! nested graphs, which paths are. Weights, tables and all else that a program brings are
-//! initializers of the outermost graph; bodies of loops refer to them by name.
+//! A value is named by the output that makes it, for instance `run/step/read`: the path of the group that the
+//! builder is in, and the node's role in this group. ONNX requires names to be unique over all nested graphs,
+//! and paths are. Weights, tables and everything else that belongs to a program are initializers of the
+//! outermost graph; bodies of loops refer to them by name.
 
 use std::collections::HashSet;
 
@@ -28,9 +28,9 @@ pub struct Tensor {
 
 /// Element types that tensors are made of.
 pub trait Element: Copy {
-    /// ONNX's name for it.
+    /// ONNX's name for the type.
     const TYPE: DataType;
-    /// Appends its little-endian bytes.
+    /// Appends the element's little-endian bytes.
     fn append(self, bytes: &mut Vec<u8>);
 }
 
@@ -48,7 +48,7 @@ macro_rules! elements {
 elements!(f64 => Double, i64 => Int64, i32 => Int32, i16 => Int16, i8 => Int8, u32 => Uint32, u16 => Uint16, u8 => Uint8);
 
 impl Tensor {
-    /// A tensor of any shape.
+    /// Makes a tensor of any shape.
     pub fn new<T: Element>(dims: &[usize], elements: impl IntoIterator<Item = T>) -> Tensor {
         let mut bytes = Vec::new();
         elements.into_iter().for_each(|element| element.append(&mut bytes));
@@ -57,27 +57,28 @@ impl Tensor {
         Tensor { dims, bytes, ty: T::TYPE }
     }
 
-    /// A list.
+    /// Makes a list.
     pub fn list<T: Element>(elements: &[T]) -> Tensor {
         Tensor::new(&[elements.len()], elements.iter().copied())
     }
 
-    /// One number, without dimensions.
+    /// Makes a tensor of one number, without dimensions.
     pub fn scalar<T: Element>(element: T) -> Tensor {
         Tensor::new(&[], [element])
     }
 
-    /// True or false.
+    /// Makes a tensor of one truth value, without dimensions.
     pub fn boolean(value: bool) -> Tensor {
         Tensor { dims: Vec::new(), bytes: vec![value.into()], ty: DataType::Bool }
     }
 
-    /// A row of a matrix with one row.
+    /// Makes a matrix with one row.
     pub fn row<T: Element>(elements: &[T]) -> Tensor {
         Tensor::new(&[1, elements.len()], elements.iter().copied())
     }
 
-    /// A list of integers in the smallest type that holds all of them, signed if one is negative.
+    /// Makes a list of integers of the smallest type that holds all of them, which is signed if one is
+    /// negative.
     pub fn smallest(integers: &[i64]) -> Tensor {
         let (lo, hi) = integers.iter().fold((0, 0), |(lo, hi), x| (x.min(&lo).to_owned(), *x.max(&hi)));
         let fits = |min: i64, max: i64| min <= lo && hi <= max;
@@ -120,7 +121,7 @@ pub enum Attribute {
 }
 
 impl Attribute {
-    /// The type that `Cast` converts to.
+    /// Returns the attribute for the type that `Cast` converts to.
     fn to(ty: DataType) -> Attribute {
         Attribute::Int("to", ty as i64)
     }
@@ -158,9 +159,9 @@ impl Attribute {
 /// A dimension of a value at a boundary.
 #[derive(Clone, Copy, Debug)]
 pub enum Dim {
-    /// So many.
+    /// This number of elements.
     Fixed(i64),
-    /// As many as the program or the caller brings, by a name.
+    /// As many elements as the program or the caller determines; the dimension has a name.
     Named(&'static str),
 }
 
@@ -168,23 +169,23 @@ pub enum Dim {
 #[derive(Clone, Debug)]
 pub struct ValueType {
     ty: DataType,
-    /// Nothing where the number of elements changes as the loop goes on.
+    /// `None` if the number of elements changes as the loop goes on.
     dims: Option<Vec<Dim>>,
     sequence: bool,
 }
 
 impl ValueType {
-    /// A tensor of that shape.
+    /// Returns the type of tensors of a shape.
     pub fn tensor(ty: DataType, dims: &[Dim]) -> ValueType {
         ValueType { ty, dims: Some(dims.to_vec()), sequence: false }
     }
 
-    /// A tensor whose shape is not told.
+    /// Returns the type of tensors whose shape is not declared.
     pub fn unshaped(ty: DataType) -> ValueType {
         ValueType { ty, dims: None, sequence: false }
     }
 
-    /// A sequence of tensors.
+    /// Returns the type of sequences of tensors.
     pub fn sequence(ty: DataType) -> ValueType {
         ValueType { ty, dims: None, sequence: true }
     }
@@ -209,7 +210,7 @@ impl ValueType {
     }
 }
 
-/// What a loop carries from iteration to iteration.
+/// A value that a loop carries from iteration to iteration.
 pub struct Carried {
     /// Its role.
     pub role: &'static str,
@@ -228,19 +229,20 @@ pub struct Graph {
     inputs: Vec<ValueInfoProto>,
     outputs: Vec<ValueInfoProto>,
     path: Vec<&'static str>,
-    /// All names so far: none may stand twice, in whatever graph.
+    /// All names so far: none may occur twice, not even in different graphs.
     names: std::collections::HashSet<Name>,
-    /// What the next node says of the group that it begins.
+    /// Description of the group that the next node begins.
     doc: Option<&'static str>,
 }
 
 impl Graph {
-    /// An empty graph.
+    /// Makes an empty graph.
     pub fn new() -> Graph {
         Graph { nodes: vec![Vec::new()], ..Graph::default() }
     }
 
-    /// A group of nodes: their names begin with its name, and the first one carries its description.
+    /// Builds a group of nodes: their names begin with the group's name, and the first node carries its
+    /// description.
     pub fn group<R>(
         &mut self,
         name: &'static str,
@@ -283,24 +285,24 @@ impl Graph {
         self.nodes.last_mut().expect("the graph is open").push(node);
     }
 
-    /// A node with one output, whose name it gives.
+    /// Adds a node with one output and returns the output's name.
     pub fn op(&mut self, role: &str, op: &str, inputs: &[&str], attributes: Vec<Attribute>) -> Name {
         let output = self.named(role);
         self.push(role, op, inputs, vec![output.clone()], attributes);
         output
     }
 
-    /// A node without attributes.
+    /// Adds a node without attributes.
     pub fn plain(&mut self, role: &str, op: &str, inputs: &[&str]) -> Name {
         self.op(role, op, inputs, Vec::new())
     }
 
-    /// A node that works along an axis.
+    /// Adds a node that works along an axis.
     pub fn along(&mut self, role: &str, op: &str, axis: i64, inputs: &[&str]) -> Name {
         self.op(role, op, inputs, vec![Attribute::Int("axis", axis)])
     }
 
-    /// A node that computes a boundary value, which goes by that very name.
+    /// Adds an output of the graph, and a node that gives it this name.
     pub fn output(&mut self, name: &str, ty: ValueType, value: &str) {
         let node = NodeProto {
             name: self.named(name),
@@ -313,8 +315,9 @@ impl Graph {
         self.outputs.push(ty.info(name));
     }
 
-    /// A boundary value that a node of the outermost graph, not of a body, makes: the node's output is
-    /// renamed. With [`Graph::output`], a runtime would copy it where something else uses it too.
+    /// Makes an output of the graph of a value that a node of the outermost graph, not of a body, makes: the
+    /// node's output is renamed. With [`Graph::output`], a runtime would copy the value if another node uses
+    /// it too.
     pub fn output_itself(&mut self, name: &str, ty: ValueType, value: &str) {
         debug_assert!(self.is_own(value));
         let nodes = self.nodes.last_mut().expect("the graph is open");
@@ -323,13 +326,13 @@ impl Graph {
         self.outputs.push(ty.info(name));
     }
 
-    /// An input of the graph.
+    /// Adds an input of the graph.
     pub fn input(&mut self, name: &str, ty: ValueType) -> Name {
         self.inputs.push(ty.info(name));
         name.to_owned()
     }
 
-    /// The largest element, as a scalar.
+    /// Finds the largest element, as a scalar.
     pub fn largest(&mut self, role: &str, value: &str) -> Name {
         self.op(role, "ReduceMax", &[value], vec![Attribute::Int("keepdims", 0)])
     }
@@ -353,13 +356,13 @@ impl Graph {
         self.op(role, "Cast", &[value], vec![Attribute::to(ty)])
     }
 
-    /// A tensor of one number repeated; its shape is a value.
+    /// Makes a tensor that repeats one number; its shape is a value.
     pub fn filled<T: Element>(&mut self, role: &str, shape: &str, element: T) -> Name {
         let value = Tensor::new(&[1], [element]);
         self.op(role, "ConstantOfShape", &[shape], vec![Attribute::Value(value)])
     }
 
-    /// An initializer of the outermost graph. The same name stands for the same content.
+    /// Adds an initializer of the outermost graph. The same name must have the same content.
     pub fn initializer(&mut self, name: &str, tensor: Tensor) -> Name {
         let proto = tensor.proto(name);
         match self.initializers.iter().find(|other| other.name == name) {
@@ -369,8 +372,8 @@ impl Graph {
         name.to_owned()
     }
 
-    /// A loop. `build` gets the names of the iteration's number and of what is carried, and gives the
-    /// condition to go on and the next values. Returns the last values.
+    /// Adds a loop. `build` gets the names of the iteration's number and of the carried values, and returns
+    /// the condition for going on and the next values. Returns the last values.
     pub fn repeat(
         &mut self,
         role: &'static str,
@@ -380,7 +383,7 @@ impl Graph {
         build: impl FnOnce(&mut Graph, &str, &[Name]) -> (Name, Vec<Name>),
     ) -> Vec<Name> {
         let doc = self.doc.take();
-        // What a loop carries is named by the loop.
+        // The names of carried values begin with the loop's name.
         self.path.push(role);
         let iteration = self.named("iteration");
         let going = self.named("going.in");
@@ -388,7 +391,7 @@ impl Graph {
         self.nodes.push(Vec::new());
         let (condition_out, next) = build(self, &iteration, &names);
         let scalar = |ty| ValueType::tensor(ty, &[]);
-        // A body's output is a node's, and each only once.
+        // Each output of a body must be made by a node of this body, and may be listed only once.
         let mut results =
             vec![(self.plain("going.out", "Identity", &[&condition_out]), scalar(DataType::Bool))];
         for (c, value) in carried.iter().zip(&next) {
@@ -418,8 +421,8 @@ impl Graph {
         outputs
     }
 
-    /// A loop that carries nothing and makes a part of its result in each iteration: all of them behind one
-    /// another, [iterations, …]. `build` gets the name of the iteration's number.
+    /// Adds a loop that carries nothing and makes one part of its result in each iteration. The result is the
+    /// parts one after the other, [iterations, …]. `build` gets the name of the iteration's number.
     pub fn each(
         &mut self,
         role: &'static str,
@@ -450,7 +453,7 @@ impl Graph {
         output
     }
 
-    /// One of two values, made by the branch that a condition chooses.
+    /// Makes one of two values, in the branch that a condition chooses.
     pub fn choose(
         &mut self,
         role: &'static str,
@@ -482,24 +485,24 @@ impl Graph {
         self.op(role, "If", &[condition], attributes)
     }
 
-    /// Adds numbers at places of a list.
-    pub fn add_at(&mut self, role: &str, list: &str, places: &str, numbers: &str) -> Name {
+    /// Adds numbers to the elements of a list that have these indices.
+    pub fn add_at(&mut self, role: &str, list: &str, indices: &str, numbers: &str) -> Name {
         let add = vec![Attribute::Int("axis", 0), Attribute::Text("reduction", "add")];
-        self.op(role, "ScatterElements", &[list, places, numbers], add)
+        self.op(role, "ScatterElements", &[list, indices, numbers], add)
     }
 
-    /// Some elements of each row of a value with one row: those at the given places.
-    pub fn pick(&mut self, role: &str, value: &str, places: &str) -> Name {
-        self.along(role, "GatherElements", 1, &[value, places])
+    /// Picks the elements with these indices from a matrix with one row.
+    pub fn pick(&mut self, role: &str, value: &str, indices: &str) -> Name {
+        self.along(role, "GatherElements", 1, &[value, indices])
     }
 
-    /// Whether a value is made by a node of the innermost graph.
+    /// Returns whether a value is made by a node of the innermost graph.
     fn is_own(&self, value: &str) -> bool {
         let nodes = self.nodes.last().expect("the graph is open");
         nodes.iter().any(|node| node.output.iter().any(|output| output == value))
     }
 
-    /// The finished graph.
+    /// Returns the finished graph.
     pub fn finish(mut self, name: &str, doc: &str) -> GraphProto {
         let mut graph = GraphProto {
             name: name.to_owned(),
@@ -509,8 +512,8 @@ impl Graph {
             input: self.inputs,
             output: self.outputs,
         };
-        // Some are made for what a program does not have. ONNX Runtime warns of those that nothing uses; what a step
-        // model begins with is for whoever drives it.
+        // Some initializers are made for features that a program does not use, and ONNX Runtime warns of
+        // those that no node uses. What a step model begins with is for its driver.
         let mut used: HashSet<String> = graph.input.iter().map(|input| input.name.clone()).collect();
         used_names(&graph, &mut used);
         let is_of_use = |name: &String| used.contains(name) || name.starts_with("initial.");
@@ -519,7 +522,7 @@ impl Graph {
     }
 }
 
-/// Names that nodes of a graph and of the graphs in it use, and outputs.
+/// Collects the names that nodes of a graph and of the graphs in it use, and the names of outputs.
 fn used_names(graph: &GraphProto, names: &mut HashSet<String>) {
     names.extend(graph.output.iter().map(|output| output.name.clone()));
     for node in &graph.node {

@@ -12,7 +12,7 @@ pub fn trace_type() -> ValueType {
     ValueType::unshaped(DataType::Double)
 }
 
-/// Runs all instances to the end of one phase. The trace is one value.
+/// Runs all instances to the end of one phase. The trace is a single value.
 pub fn run(
     g: &mut Graph,
     plan: &Plan,

@@ -10,7 +10,7 @@ use crate::model::{self, Declared};
 use crate::pack::Slots;
 use crate::proto::{GraphProto, StringStringEntryProto};
 
-/// All entries, their keys under `wasm2onnx.`.
+/// Makes all entries. Their keys begin with `wasm2onnx.`.
 pub fn of(
     plan: &Plan,
     proved: Option<&Summary>,
@@ -62,7 +62,7 @@ fn name_of_attention(attention: Attention) -> &'static str {
     }
 }
 
-/// As `name(i32, i64) -> (i32, f64)`.
+/// Writes a signature as `name(i32, i64) -> (i32, f64)`.
 fn signature(name: &str, entry: &Entry) -> String {
     let name = Name(name);
     let list = |types: &[ValueType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -73,16 +73,17 @@ fn signature(name: &str, entry: &Entry) -> String {
     }
 }
 
-/// What a driver of the step form, or a reader of the tensors, needs to know.
+/// Describes what a driver of the step form, or a reader of the tensors, needs to know.
 ///
 /// - `expert`: where the call begins. `start`: where instance creation begins, with all numbers 0, if
 ///   there is anything to do; it comes before the call and ends at expert 1.
-/// - `terminals`: experts below that number end a run: 0 is unreachable, 1 halts, others trap.
-/// - `numbers`: [field, number] that a call begins with beside its arguments: keys of arguments that are rows.
+/// - `terminals`: experts below this number end a run: 0 is unreachable, 1 halts, others trap.
+/// - `numbers`: each [field, number] that a call begins with, beside its arguments: keys of arguments that are
+///   rows.
 /// - `args`, `results`: fields of the words, low word first. A result that is a row is `{"key": …}`; so is an
 ///   argument that the first step does not append, and a driver of the step form writes it into the trace.
-/// - `fields`: the parts of `numbers` in order, and their sizes. `sources`: those of what an expert's terms
-///   multiply, which begins with the constant 1, then what `q` and `t` read, `n·v`, `s`.
+/// - `fields`: the parts of `numbers` in order, and their sizes. `sources`: the parts of the vector that an
+///   expert's terms multiply, and their sizes: the constant 1, then what `q` and `t` read, `n·v`, `s`.
 fn entry(plan: &Plan) -> Value {
     let Plan { network, entry, slots, arguments, .. } = plan;
     let numbers: Vec<_> = arguments
@@ -103,14 +104,14 @@ fn entry(plan: &Plan) -> Value {
         .iter()
         .map(|ty| json!([ty.to_string(), words.by_ref().take(ty.words()).collect::<Vec<_>>()]))
         .collect();
-    let mut places = entry.result_locations.iter().map(|place| match *place {
+    let mut locations = entry.result_locations.iter().map(|location| match *location {
         WordLocation::Field(field) => json!(slots.of(field)),
         WordLocation::Row(key) => json!({ "key": key }),
     });
     let results: Vec<_> = entry
         .results
         .iter()
-        .map(|ty| json!([ty.to_string(), places.by_ref().take(ty.words()).collect::<Vec<_>>()]))
+        .map(|ty| json!([ty.to_string(), locations.by_ref().take(ty.words()).collect::<Vec<_>>()]))
         .collect();
     let stream =
         |(region, key): (usize, u64)| json!({ "region": network.regions[region].name, "length": key });
@@ -129,14 +130,14 @@ fn entry(plan: &Plan) -> Value {
     })
 }
 
-/// Sizes of parts of `numbers`, by name.
+/// Returns the sizes of parts of `numbers`, each with its name.
 fn sizes<const N: usize>(slots: &Slots, names: [&str; N]) -> Vec<Value> {
     let all = ["s", "n", "v", "x", "q", "k", "t"];
     let size = |name| all.iter().position(|n| *n == name).map(|part| slots.sizes()[part]);
     names.into_iter().map(|name| json!([name, size(name)])).collect()
 }
 
-/// Regions: where their keys begin, and which cells of an indexed trace are theirs.
+/// Describes the regions: where their keys begin, and where their cells in an indexed trace begin.
 fn regions(network: &Network) -> Value {
     let region = |region: &wasm2onnx_runtime::Region| {
         let values = match region.values {
@@ -156,7 +157,7 @@ fn regions(network: &Network) -> Value {
     Value::Array(network.regions.iter().map(region).collect())
 }
 
-/// Terminal experts that are traps.
+/// Describes the terminal experts that are traps.
 fn traps(network: &Network) -> Value {
     let trap = |(expert, terminal): (usize, &Terminal)| match *terminal {
         Terminal::Trap { code, function, offset } => {
@@ -168,7 +169,8 @@ fn traps(network: &Network) -> Value {
     Value::Object(network.terminals.iter().enumerate().filter_map(trap).collect())
 }
 
-/// The largest magnitude that the certificate proves, and where it is; null if it was not proved.
+/// Describes the largest magnitude that the certificate proves, and where it occurs; null if the network was
+/// not proved.
 fn certificate(proved: Option<&Summary>) -> Value {
     let Some(summary) = proved else { return Value::Null };
     let (expert, row) = &summary.largest_at;

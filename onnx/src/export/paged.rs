@@ -1,26 +1,28 @@
-//! The loop form for large traces: a window of resident pages, the other pages in a sequence of chunks.
+//! The loop form for large traces: a window of resident pages; the other pages are in a sequence of chunks.
 //!
-//! An inner loop decodes as long as all cells that the next step needs are in the window; a step's
-//! keys and queries are known before it, so nothing has to be undone. An outer loop brings in the
-//! page of one cell that is missing, in place of the page that came first, and lets the inner one go
-//! on. Page 0, where rows that are not appended go, stays in frame 0. Since a step needs fewer pages
-//! than there are frames, bringing in one after the other ends with all of them there.
+//! An inner loop decodes as long as all cells that the next step needs are in the window; a step's keys and
+//! queries are known before the step, so nothing has to be undone. An outer loop brings in the page of one
+//! missing cell, in place of the page that was brought in first, and lets the inner loop go on. Page 0, where
+//! rows that are not appended go, stays in frame 0. Since a step needs fewer pages than there are frames,
+//! bringing in one page after the other ends with all of them resident.
 //!
-//! What is not touched costs nothing. So many pages are a chunk, which is made when one of its pages is
-//! first brought in: of zeros and, where it is standard input's, of what there is to read. A chunk has a
-//! number in the order of making, its *slot*: its place in the sequence. Slot 0 is a chunk of zeros that
-//! stands for all that are not made.
+//! Memory that is not touched costs nothing. A fixed number of pages makes a chunk, and a chunk is made when
+//! one of its pages is first brought in: it consists of zeros and, in the region of standard input, of the
+//! bytes to read. Chunks are numbered in the order in which they are made. This number, the *slot*, is the
+//! chunk's index in the sequence. Slot 0 is a chunk of zeros that stands for all chunks that are not made
+//! yet.
 //!
-//! A table says for each page of each slot how far its cells in the window are from their keys, or is
-//! [`ABSENT`]; no page of slot 0 is ever resident. A directory says for each chunk how far its entries in
-//! the table are from its pages' numbers. So a cell is found by two reads, and of the size of all memory
-//! is nothing but the directory.
+//! For each page of each slot a table has the distance from its cells' keys to its cells in the window, or
+//! [`ABSENT`]; no page of slot 0 is ever resident. For each chunk a directory has the distance from its
+//! pages' numbers to its entries in the table. So a cell is found by two reads, and only the directory grows
+//! with the size of the whole memory.
 //!
-//! Before the slots the table has an entry for each expert, 0 or, if it is terminal, `ABSENT` too: the end
-//! of a run is one more thing that is not resident, and the inner loop has one condition for both.
+//! Before the slots the table has an entry for each expert: 0, or `ABSENT` if the expert is terminal. So the
+//! end of a run looks like one more missing cell, and the inner loop has one condition for both.
 //!
-//! Chunks make the sequence short: replacing an element of a sequence costs time for each element, and
-//! time for the element's size. The table and the directory are copied at each turn of the outer loop.
+//! Chunks keep the sequence short: replacing an element of a sequence takes time proportional to the number
+//! of elements, and to the size of this element. The table and the directory are copied at each turn of the
+//! outer loop.
 
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
 use super::phases::State;
@@ -30,13 +32,13 @@ use super::step::{self, Frozen};
 use super::trace::{self, FirstRows};
 use crate::proto::DataType;
 
-/// Cells of a page: a power of two.
+/// Number of cells of a page: a power of two.
 pub const PAGE: usize = 128;
-/// Pages in the window; more if a step can need more.
+/// Minimum number of pages in the window; there are more if a step can need more.
 const FRAMES: usize = 64;
-/// What the table says of pages that are not in the window. Larger than any key.
+/// Entry in the table for a page that is not in the window. Larger than any key.
 const ABSENT: i64 = 1 << 60;
-/// Between keys and [`ABSENT`].
+/// A number between all keys and [`ABSENT`].
 const LIMIT: i64 = 1 << 59;
 
 fn list(ty: DataType, name: &'static str) -> ValueType {
@@ -47,11 +49,11 @@ fn row(ty: DataType, name: &'static str) -> ValueType {
     ValueType::tensor(ty, &[Dim::Fixed(1), Dim::Named(name)])
 }
 
-/// What a run carries of its trace, in order: the window, the directory, the table, the pages in the
-/// window's frames, the frame that was filled last, the chunks.
+/// Number of values that make up the trace of a run. In order: the window, the directory, the table, the
+/// pages in the window's frames, the frame that was filled last, the chunks.
 const PARTS: usize = 6;
 
-/// The parts of a trace, each with its role and type.
+/// Returns the parts of a trace, each with its role and type.
 fn parts(trace: [Name; PARTS]) -> Vec<Carried> {
     let single = ValueType::tensor(DataType::Int64, &[Dim::Fixed(1)]);
     let types = [
@@ -65,13 +67,14 @@ fn parts(trace: [Name; PARTS]) -> Vec<Carried> {
     types.into_iter().zip(trace).map(|((role, ty), first)| Carried { role, ty, first }).collect()
 }
 
-/// Pages in the window: as many as a step can need, one to bring in, and page 0, at least.
+/// Returns the number of pages in the window: at least as many as a step can need, one to bring in, and page
+/// 0.
 pub fn frames(plan: &Plan) -> usize {
     let [.., queries, keys, _] = plan.slots.sizes();
     FRAMES.max(queries + keys + 2)
 }
 
-/// The trace as a run of phases carries it.
+/// Makes the trace that a run begins with, as its phases carry it.
 pub fn first_trace(g: &mut Graph, plan: &Plan, stdin: &str) -> (Vec<Carried>, Space) {
     let rows = FirstRows::new(g, plan);
     let space = Space::new(g, plan, &rows, stdin);
@@ -115,26 +118,26 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, stdin: &str) -> (Vec<Carried>, Sp
     (parts([window, space.directory.clone(), table, frame_pages, frame, chunks]), space)
 }
 
-/// What the steps of a paged run use beside [`Frozen`].
+/// What the steps of a paged run use in addition to [`Frozen`].
 struct Paging<'s> {
     space: &'s Space,
     picks: Picks,
     floor: Name,
     top: Name,
-    /// For each index, what makes its page number of it; 1 for the expert.
+    /// For each index, the factor that makes it its page number; 1 for the expert.
     scale: Name,
-    /// Added to page numbers: the experts' entries stand before those of page 0.
+    /// What is added to page numbers: the experts' entries stand before those of page 0.
     shift: Name,
-    /// For each index, what makes the number of its chunk of it. An expert, or an entry of a table of the
-    /// network, is looked up beside page 0.
+    /// For each index, the factor that makes it its chunk's number. An expert, or an entry of a table of the
+    /// network, is looked up as if it were in the chunk of page 0.
     chunk_scale: Name,
     limit: Name,
-    /// Most maps to be evaluated: int64 scalar.
+    /// Maximum number of maps to evaluate: int64 scalar.
     max_steps: Name,
 }
 
-/// Where a row of numbers, or of cells of its indices, has what a step uses. To pick elements by their
-/// places costs less than to cut a row into parts.
+/// Positions of what a step uses, in a row of numbers or in a row of the cells of its indices. Picking
+/// elements by their positions costs less than cutting a row into parts.
 struct Picks {
     s: Name,
     gates: Name,
@@ -143,7 +146,7 @@ struct Picks {
     ids: Name,
     query: Name,
     key: Name,
-    /// Queries and keys: all that may be missing.
+    /// Queries and keys: everything whose cell may be missing.
     keys: Name,
     lookup: Name,
     expert: Name,
@@ -152,20 +155,20 @@ struct Picks {
 impl Picks {
     fn new(g: &mut Graph, plan: &Plan) -> Picks {
         let [s, n, v, x, q, k, t] = plan.slots.sizes();
-        let mut places = |name: &str, first: usize, count: usize| {
-            let all: Vec<i64> = (first..first + count).map(|place| place as i64).collect();
+        let mut positions = |name: &str, first: usize, count: usize| {
+            let all: Vec<i64> = (first..first + count).map(|position| position as i64).collect();
             g.initializer(&format!("places/{name}"), Tensor::row(&all))
         };
         Picks {
-            s: places("s", 0, s),
-            gates: places("gates", s, n),
-            v: places("v", s + n, v),
-            x: places("x", s + n + v, x),
-            ids: places("ids", s + n + v + x, q + k + t + 1),
-            query: places("query", 0, q),
-            key: places("key", q, k),
-            keys: places("keys", 0, q + k),
-            lookup: places("lookup", q + k, t),
+            s: positions("s", 0, s),
+            gates: positions("gates", s, n),
+            v: positions("v", s + n, v),
+            x: positions("x", s + n + v, x),
+            ids: positions("ids", s + n + v + x, q + k + t + 1),
+            query: positions("query", 0, q),
+            key: positions("key", q, k),
+            keys: positions("keys", 0, q + k),
+            lookup: positions("lookup", q + k, t),
             expert: g.initializer("places/expert", Tensor::scalar((q + k + t) as i64)),
         }
     }
@@ -201,7 +204,7 @@ pub fn run(
         picks: Picks::new(g, plan),
         floor: g.initializer("limits/floor", Tensor::row(&[plan.floor(), vec![0.0]].concat())),
         top,
-        // A lookup's page is page 0, which is always there, as it is.
+        // A lookup's page is page 0, which is always resident at its own keys.
         scale: g.initializer("pages/scale", per_id(1.0 / PAGE as f64, 0.0, 1.0)),
         shift: g.initializer("pages/shift", per_id(0.0, 0.0, -before_pages)),
         chunk_scale: g.initializer("pages/chunk.scale", per_id(1.0 / space.cells() as f64, 0.0, 0.0)),
@@ -230,8 +233,8 @@ pub fn run(
     State { z, steps, trace }
 }
 
-/// Indices of the numbers, of those that are keys or queries the pages, and for each its entry in the table
-/// of pages.
+/// Takes the indices out of the numbers. Returns them, the pages of those that are keys or queries, and for
+/// each its entry in the table of pages.
 fn entries(g: &mut Graph, paging: &Paging, z: &str, directory: &str) -> [Name; 3] {
     let ids = g.pick("ids", z, &paging.picks.ids);
     let ids = step::clamp(g, &ids, &paging.floor, &paging.top);
@@ -245,13 +248,13 @@ fn entries(g: &mut Graph, paging: &Paging, z: &str, directory: &str) -> [Name; 3
     [g.cast("id", &ids, DataType::Int64), pages, entries]
 }
 
-/// Cells of indices in the window.
+/// Finds the cells of indices in the window.
 fn resident(g: &mut Graph, ids: &str, entries: &str, table: &str) -> Name {
     let distance = g.along("distance", "GatherElements", 1, &[table, entries]);
     g.plain("cell", "Add", &[ids, &distance])
 }
 
-/// One turn of the outer loop.
+/// Builds one turn of the outer loop.
 fn bring_in_and_go_on(
     g: &mut Graph,
     plan: &Plan,
@@ -307,7 +310,8 @@ fn bring_in_and_go_on(
     (going, vec![z, steps, window, directory, table, frame_pages, frame, chunks])
 }
 
-/// Whether the outer loop goes on: steps are left, and the run has not ended with all rows resident.
+/// Makes the condition of the outer loop: steps are left, and the run has not ended with the cells of all
+/// rows resident.
 fn unfinished(g: &mut Graph, paging: &Paging, cells: &str, steps: &str) -> Name {
     let missing = g.pick("keys", cells, &paging.picks.keys);
     let missing = g.largest("keys.largest", &missing);
@@ -318,7 +322,8 @@ fn unfinished(g: &mut Graph, paging: &Paging, cells: &str, steps: &str) -> Name 
     let more = g.plain("more", "Or", &[&missing, &live]);
     let steps = g.largest("steps", steps);
     let allowed = g.plain("allowed", "Less", &[&steps, &paging.max_steps]);
-    // The last rows of a run that ended with its last step may lie in pages to be brought in.
+    // The rows of a run that ended with the last allowed step may lie in pages that are still to be brought
+    // in.
     let ended = g.plain("ended", "Not", &[&live]);
     let allowed = g.plain("allowed.last", "Or", &[&allowed, &ended]);
     g.plain("going", "And", &[&more, &allowed])
@@ -326,13 +331,13 @@ fn unfinished(g: &mut Graph, paging: &Paging, cells: &str, steps: &str) -> Name 
 
 /// Where a page is kept.
 struct Kept {
-    /// Its chunk, int64 [1].
+    /// The number of its chunk, int64 [1].
     chunk: Name,
-    /// The number of the page in it, int64 [1].
+    /// The index of the page in this chunk, int64 [1].
     offset: Name,
-    /// What the directory says of the chunk, int64 [1].
+    /// The directory's entry for the chunk, int64 [1].
     base: Name,
-    /// Its slot, int64 scalar.
+    /// The slot of the chunk, int64 scalar.
     slot: Name,
 }
 
@@ -361,8 +366,8 @@ fn kept(g: &mut Graph, plan: &Plan, space: &Space, role: &str, page: &str, direc
     Kept { chunk, offset, base, slot }
 }
 
-/// Brings in the page of one missing cell, in the frame that follows the one filled last; where none
-/// is missing, the frame's own page again.
+/// Brings the page of one missing cell into the frame after the one that was filled last. If no cell is
+/// missing, the page in this frame is brought in again.
 fn swap(g: &mut Graph, plan: &Plan, paging: &Paging, z: &str, trace: &[Name]) -> [Name; PARTS] {
     let [window, directory, table, frame_pages, frame, chunks] = trace else {
         unreachable!("the trace has six parts")
@@ -398,7 +403,8 @@ fn swap(g: &mut Graph, plan: &Plan, paging: &Paging, z: &str, trace: &[Name]) ->
         let change = g.plain("page.missing", "Mul", &[&change, &missing]);
         let page = g.plain("page.new", "Add", &[&old, &change]);
 
-        // The old page goes back to its chunk. If the new one's is not there, it is made, behind the others.
+        // The old page goes back to its chunk. If the new page's chunk is not there, it is made, behind the
+        // others.
         let from = kept(g, plan, space, "old", &old, directory);
         let to = kept(g, plan, space, "new", &page, directory);
         let frames_now = g.plain("window.pages", "Reshape", &[window, &pages_shape]);
@@ -426,7 +432,7 @@ fn swap(g: &mut Graph, plan: &Plan, paging: &Paging, z: &str, trace: &[Name]) ->
         let unmade = g.cast("new.unmade.count", &unmade, DataType::Int64);
         let last_slot = g.plain("slots.count", "SequenceLength", &[&chunks]);
         let last_slot = g.plain("slots.last", "Sub", &[&last_slot, &one]);
-        // Slot 0 becomes the last one where the chunk was made, and another one stays.
+        // If the chunk was made just now, its slot changes from 0 to the last one; otherwise the slot stays.
         let change = g.plain("new.slot.change", "Mul", &[&last_slot, &unmade]);
         let slot = g.plain("new.slot.now", "Add", &[&to.slot, &change]);
         let change = g.plain("new.base.change", "Mul", &[&change, &chunk_pages]);
@@ -448,8 +454,8 @@ fn swap(g: &mut Graph, plan: &Plan, paging: &Paging, z: &str, trace: &[Name]) ->
         let first_cell = g.plain("frame.cell", "Mul", &[&frame, &cells]);
         let first_key = g.plain("page.key", "Mul", &[&page, &cells]);
         let distance = g.plain("page.distance", "Sub", &[&first_cell, &first_key]);
-        // One write for both, of different entries: where no page is missing, the old page stays and the
-        // entry of expert 0, which is absent, is written again.
+        // One write for both pages, which need different entries: if no page is missing, the old page stays,
+        // and the entry of expert 0, which is absent, is written again.
         let old_entry = g.plain("old.entry", "Add", &[&old, &from.base]);
         let old_entry = g.plain("old.entry.missing", "Mul", &[&old_entry, &missing]);
         let page_entry = g.plain("page.entry", "Add", &[&page, &base]);
@@ -463,8 +469,8 @@ fn swap(g: &mut Graph, plan: &Plan, paging: &Paging, z: &str, trace: &[Name]) ->
     })
 }
 
-/// Appends the rows that a run ends with: those of the terminal expert. A run that was stopped has
-/// not come to append its rows, so they go where rows go that are none.
+/// Appends the rows that a run ends with: those of the terminal expert. A run that was stopped has not yet
+/// appended its next rows and must not: they go to the cells for rows that are not appended.
 fn last_rows(g: &mut Graph, paging: &Paging, z: &str, [window, directory, table]: [&str; 3]) -> Name {
     g.group("last", "Appends the rows of the terminal expert.", |g| {
         let [ids, _, entries] = entries(g, paging, z, directory);
@@ -483,7 +489,7 @@ fn last_rows(g: &mut Graph, paging: &Paging, z: &str, [window, directory, table]
     })
 }
 
-/// Pages that a run has left, by their numbers, int64 [n]: double [n, 1, cells].
+/// Reads pages that a run has left, by their numbers, int64 [n]: double [n, 1, cells].
 fn read_pages(g: &mut Graph, plan: &Plan, trace: &[Name], pages: &str) -> Name {
     let [window, directory, table, _, _, chunks] = trace else { unreachable!("the trace has six parts") };
     let frames = frames(plan) as i64;
@@ -501,12 +507,13 @@ fn read_pages(g: &mut Graph, plan: &Plan, trace: &[Name], pages: &str) -> Name {
     g.each("pages", &count, page_type, |g, i| {
         let i = g.plain("number", "Reshape", &[i, &single]);
         let page = g.plain("page", "Gather", &[pages, &i]);
-        let place = kept(g, plan, &space, "kept", &page, directory);
-        let chunk = g.plain("chunk", "SequenceAt", &[chunks, &place.slot]);
-        let content = g.plain("content", "Gather", &[&chunk, &place.offset]);
-        // Behind the pages of the window stands the chunk's, which is read if the page is in none of them.
+        let from = kept(g, plan, &space, "kept", &page, directory);
+        let chunk = g.plain("chunk", "SequenceAt", &[chunks, &from.slot]);
+        let content = g.plain("content", "Gather", &[&chunk, &from.offset]);
+        // The page from the chunk stands behind the pages of the window, and is read if the window does not
+        // have it.
         let all = g.along("all", "Concat", 0, &[&frame_pages, &content]);
-        let entry = g.plain("entry", "Add", &[&page, &place.base]);
+        let entry = g.plain("entry", "Add", &[&page, &from.base]);
         let distance = g.along("distance.row", "Gather", 1, &[table, &entry]);
         let distance = g.plain("distance", "Reshape", &[&distance, &single]);
         let key = g.plain("key", "Mul", &[&page, &cells]);
@@ -519,7 +526,7 @@ fn read_pages(g: &mut Graph, plan: &Plan, trace: &[Name], pages: &str) -> Name {
     })
 }
 
-/// What a run has left at keys, int64 [n]: double [1, n].
+/// Reads what a run has left at keys, int64 [n]: double [1, n].
 pub fn read(g: &mut Graph, plan: &Plan, trace: &[Name], role: &'static str, keys: &str) -> Name {
     let page = g.initializer("pages/cells", Tensor::list(&[PAGE as i64]));
     let shape = g.initializer("pages/shape", Tensor::list(&[-1i64, PAGE as i64]));
@@ -537,7 +544,7 @@ pub fn read(g: &mut Graph, plan: &Plan, trace: &[Name], role: &'static str, keys
     })
 }
 
-/// So many bytes, int64 scalar, that a run has left from a key on: uint8 [n].
+/// Reads the bytes, uint8 [n], that a run has left from the key `first` on; `count` is n, int64 scalar.
 pub fn bytes(g: &mut Graph, plan: &Plan, trace: &[Name], first: u64, count: &str) -> Name {
     let page = first / PAGE as u64;
     let offset = (first % PAGE as u64) as i64;

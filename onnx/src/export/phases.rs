@@ -1,5 +1,5 @@
-//! A run is phases, the same loop for each: what the program does at its creation, then the call.
-//! Between them are phases that only append rows, if there are more arguments in rows than a step appends.
+//! A run consists of phases, and the same loop runs each of them: instance creation first, the call last. If
+//! there are more arguments in rows than one step can append, phases in between only append rows.
 
 use crate::proto::DataType;
 
@@ -7,17 +7,17 @@ use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
 use super::plan::Plan;
 use super::step::Frozen;
 
-/// What a phase begins with and leaves.
+/// What a phase begins with, and what it leaves.
 pub struct State {
-    /// Numbers and expert, gates not quantized yet: double [batch, numbers].
+    /// Numbers and expert; the gates are not quantized yet: double [batch, numbers].
     pub z: Name,
-    /// Maps evaluated: int64 [batch].
+    /// Number of maps evaluated: int64 [batch].
     pub steps: Name,
-    /// What the trace is made of.
+    /// The values that make up the trace.
     pub trace: Vec<Name>,
 }
 
-/// Runs the phases, from `starts`: double [batch, phases, numbers]. A phase that does not halt is the last.
+/// Runs the phases, from `starts`: double [batch, phases, numbers]. No phase follows one that does not halt.
 pub fn run(
     g: &mut Graph,
     plan: &Plan,

@@ -1,5 +1,4 @@
-//! The loop form for small traces: all cells are carried, one for each key, and instances run side
-//! by side.
+//! The loop form for small traces: all cells, one for each key, are carried, and instances run side by side.
 
 use crate::proto::DataType;
 
@@ -13,7 +12,7 @@ pub fn trace_type() -> ValueType {
     ValueType::tensor(DataType::Double, &[Dim::Named("batch"), Dim::Named("cells")])
 }
 
-/// Runs all instances to the end of one phase. The trace is one value.
+/// Runs all instances to the end of one phase. The trace is a single value.
 pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, max_steps: &str, state: State) -> State {
     let fields = plan.part_sizes(g);
     let indices = plan.id_sizes(g);
@@ -22,7 +21,7 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, max_steps: &str, state: 
         "limits/top",
         Tensor::row(&[plan.top(plan.cells - 1), vec![plan.last_expert()]].concat()),
     );
-    // A row that is none is written to the cell of its port, which nobody reads.
+    // A port that appends no row writes to a cell of its own, which is never read.
     let none = (0..plan.network.ports.rows).map(f64::from).collect::<Vec<_>>();
     let none = g.initializer("limits/none", Tensor::row(&none));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));

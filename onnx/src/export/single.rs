@@ -1,8 +1,8 @@
-//! The step form: one step a run, for drivers that look at every step or bind the trace's input and
-//! output to one buffer.
+//! The step form: one step per run, for drivers that look at every step or bind the trace's input and output
+//! to one buffer.
 //!
-//! Here numbers are handed over as the network defines them, gates quantized by the step that makes
-//! them. Reads take the trace that has the step's own rows.
+//! Here numbers are handed over as the network defines them: gates are quantized by the step that makes them.
+//! Reads see the rows that the same step appends.
 
 use super::graph::{Dim, Graph, Tensor, ValueType};
 use super::plan::{Plan, Reading};
@@ -81,12 +81,12 @@ pub fn build(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     });
     g.output_itself("next_expert", expert_type, &next_expert);
     g.output_itself("next_numbers", numbers_type, &next_numbers);
-    // In place, if a caller binds it to the buffer of the input.
+    // It is written in place if a caller binds it to the buffer of the input.
     g.output_itself("present.trace", present, &present_trace);
     Ok(())
 }
 
-/// What a driver begins with: initializers that no node uses.
+/// Adds what a driver begins with: initializers that no node uses.
 fn initial(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     let first = plan.network.start.unwrap_or(plan.entry.expert);
     g.initializer("initial.expert", Tensor::list(&[i64::from(first)]));

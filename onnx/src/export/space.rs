@@ -1,5 +1,5 @@
-//! The space of keys as a paged run sees it: which chunks there are from the start, and what a chunk
-//! holds when it is made.
+//! The space of keys as a paged run sees it: the chunks that there are from the start, and what a chunk holds
+//! when it is made.
 
 use super::graph::{Graph, Name, Tensor};
 use super::paged::{self, PAGE};
@@ -7,20 +7,20 @@ use super::plan::{Plan, STORED_PAGE};
 use super::trace::FirstRows;
 use crate::proto::DataType;
 
-/// Most chunks of what there is without standard input: the directory has a number for each.
+/// Maximum number of chunks, without those of standard input: the directory has a number for each.
 const MAX_CHUNKS: usize = 1 << 17;
 
 /// The space of keys.
 pub struct Space {
-    /// Pages of a chunk: a power of two.
+    /// Number of pages of a chunk: a power of two.
     pub pages: usize,
     /// Standard input: uint8 [n].
     pub stdin: Name,
     /// The key of its first byte: int64 [1].
     begin: Name,
-    /// By how much a chunk's number is less than its slot, negative for most: int64 [chunks].
+    /// For each chunk, its slot minus its number, which is negative for most: int64 [chunks].
     pub shift: Name,
-    /// Number of chunks that there are from the start, that of slot 0 not counted: int64 scalar.
+    /// Number of chunks that there are from the start, without that of slot 0: int64 scalar.
     pub made: Name,
     /// The directory that a run begins with: int64 [1, chunks].
     pub directory: Name,
@@ -29,7 +29,7 @@ pub struct Space {
 }
 
 impl Space {
-    /// Without the values that only a graph's first part has.
+    /// Describes the space without the values of the graph: they exist only in the nodes before the run.
     pub fn of(plan: &Plan) -> Space {
         let none = Name::new;
         Space {
@@ -43,13 +43,13 @@ impl Space {
         }
     }
 
-    /// Cells of a chunk.
+    /// Returns the number of cells of a chunk.
     pub fn cells(&self) -> usize {
         self.pages * PAGE
     }
 
-    /// From the start there are chunks for first rows, for the pages that are resident then, and the one in
-    /// which standard input begins, which may hold something else as well.
+    /// Makes the space. From the start there are chunks for first rows, chunks for the pages that are
+    /// resident then, and the chunk in which standard input begins, which may hold other cells as well.
     pub fn new(g: &mut Graph, plan: &Plan, rows: &FirstRows, stdin: &str) -> Space {
         let space = Space::of(plan);
         let cells = space.cells() as i64;
@@ -72,7 +72,7 @@ impl Space {
         g.group("directory", "Which chunks of memory there are from the start, and where.", |g| {
             let read = g.plain("read", "Shape", &[stdin]);
             let used = g.plain("used", "Add", &[&used, &read]);
-            // One more cell than is used: the last is never written.
+            // One more cell than is used, since the last one is never written.
             let count = g.plain("chunks.all", "Div", &[&used, &per_chunk]);
             let count = g.plain("chunks.used", "Add", &[&count, &single]);
             let count = g.plain("chunks", "Max", &[&count, &least]);
@@ -111,8 +111,8 @@ impl Space {
         })
     }
 
-    /// Makes a chunk, int64 [1], whose pages are double [pages, cells]: zeros, and of standard input what is
-    /// in it.
+    /// Makes the chunk with a number, int64 [1]: its pages, double [pages, cells], hold zeros and the bytes
+    /// of standard input that lie in it.
     pub fn make(&self, g: &mut Graph, chunk: &str) -> Name {
         let cells = g.initializer("pages/chunk.cells", Tensor::list(&[self.cells() as i64]));
         let shape = g.initializer("pages/shape", Tensor::list(&[-1i64, PAGE as i64]));
@@ -132,14 +132,15 @@ impl Space {
     }
 }
 
-/// Key of the first byte of standard input; 0, which is nobody's, if none is read.
+/// Returns the key of the first byte of standard input, or 0, which is the key of nothing, if the program
+/// does not read it.
 pub fn first_of_stdin(plan: &Plan) -> i64 {
     plan.network.io.stdin.map_or(0, |(region, _)| plan.network.regions[region].first as i64)
 }
 
-/// Pages of a chunk. To replace a chunk costs about as much for each of its pages as for each ten others in
-/// the sequence, if all of memory is touched; and the directory has a limit. What may be printed counts for
-/// the directory only, since little of it is touched.
+/// Returns the number of pages of a chunk. If the whole memory is touched, replacing a chunk costs about as
+/// much for each of its pages as for ten other chunks in the sequence; and the size of the directory is
+/// limited. The region of standard output counts only for the directory, since little of it is touched.
 fn pages(plan: &Plan) -> usize {
     let output = plan.network.io.stdout.map_or(0, |(region, _)| plan.network.regions[region].count);
     let all = plan.first_cells() / PAGE;

@@ -1,17 +1,17 @@
-//! The step, as nodes: what every form of a model repeats.
+//! The step as nodes, which every form of a model repeats.
 //!
-//! Here is all of the computation. Rows are appended, the trace and the tables are read, units are
-//! multiplied, one sparse map is applied: the nodes are the same for every program.
+//! All of the computation is here: rows are appended, the trace and the tables are read, units are
+//! multiplied, and one sparse map is applied. The nodes are the same for every program.
 
 use super::graph::{Attribute, Graph, Name, Tensor};
 use super::weights::Padded;
 use crate::proto::DataType;
 
-/// What a model says of it.
+/// How a model describes it.
 pub const DOC: &str =
     "One step: append rows, read the trace and the tables, multiply units, apply the expert's map.";
 
-/// What a step uses that is the same at every step: made before the first.
+/// What a step uses that is the same at every step. It is made before the first.
 pub struct Frozen {
     /// The matrices.
     pub matrices: Padded,
@@ -31,13 +31,13 @@ pub struct Frozen {
     pub no_steps: Name,
 }
 
-/// `⌊relu(·)⌋` of the gates.
+/// Makes `⌊relu(·)⌋` of the gates.
 pub fn quantize(g: &mut Graph, gates: &str) -> Name {
     let positive = g.plain("gate.relu", "Relu", &[gates]);
     g.plain("gate", "Floor", &[&positive])
 }
 
-/// `z′ = W_e · [1, r, w, u, s]`, without quantizing the gates.
+/// Computes `z′ = W_e · [1, r, w, u, s]`, without quantizing the gates.
 pub fn map(g: &mut Graph, frozen: &Frozen, expert: &str, [r, w, u, s]: [&str; 4]) -> Name {
     let y = g.along("y", "Concat", 1, &[&frozen.one, r, w, u, s]);
     let sources = g.plain("map.source", "Gather", &[&frozen.matrices.sources, expert]);
@@ -49,35 +49,35 @@ pub fn map(g: &mut Graph, frozen: &Frozen, expert: &str, [r, w, u, s]: [&str; 4]
     g.op("z", "ScatterElements", &[&frozen.zero, &slots, &terms], add)
 }
 
-/// Units and the map, from gates that are not quantized yet: `g` and `v`; `r`, `w` and `s`.
+/// Multiplies the units and applies the map. `unit` is the gates, not quantized yet, and the values `v`.
 pub fn apply(g: &mut Graph, frozen: &Frozen, expert: &str, unit: [&str; 2], [r, w, s]: [&str; 3]) -> Name {
     let n = quantize(g, unit[0]);
     let u = g.plain("unit", "Mul", &[&n, unit[1]]);
     map(g, frozen, expert, [r, w, &u, s])
 }
 
-/// Ids, as numbers, brought into the range of what they name. An id outside names what reads 0, or
-/// what is never read.
+/// Brings ids, as numbers, into the range of what they name. An id outside of it then names something that
+/// reads as 0, or that is never read.
 pub fn clamp(g: &mut Graph, ids: &str, floor: &str, top: &str) -> Name {
     let below = g.plain("id.min", "Min", &[ids, top]);
     g.plain("id.max", "Max", &[&below, floor])
 }
 
-/// Appends rows to a direct-mapped trace and reads it: the new trace, and what was read.
+/// Appends rows to a trace with one cell for each key, and reads it. Returns the new trace and what was read.
 pub fn recall(g: &mut Graph, trace: &str, keys: &str, values: &str, queries: &str) -> (Name, Name) {
     let trace = g.along("trace", "ScatterElements", 1, &[trace, keys, values]);
     let read = g.along("read", "GatherElements", 1, &[&trace, queries]);
     (trace, read)
 }
 
-/// Steps that are left: so many turns a loop takes at most.
+/// Computes the number of steps that are left, which is the maximum number of turns of a loop.
 pub fn left(g: &mut Graph, steps: &str, max_steps: &str) -> Name {
     let spent = g.largest("steps.spent", steps);
     g.plain("steps.left", "Sub", &[max_steps, &spent])
 }
 
-/// Keys of the rows that runs end with, those of terminal experts. Who was stopped has not come to append its rows:
-/// 0, as for rows that are none.
+/// Makes the keys of the rows that runs end with: those of terminal experts. A run that was stopped has not
+/// yet appended its next rows and must not, so their keys become 0: no row.
 pub fn last_keys(g: &mut Graph, frozen: &Frozen, keys: &str, expert: &str) -> Name {
     let one = g.initializer("const/one", Tensor::scalar(1i64));
     let column = g.initializer("const/column", Tensor::list(&[-1i64, 1]));
@@ -88,7 +88,8 @@ pub fn last_keys(g: &mut Graph, frozen: &Frozen, keys: &str, expert: &str) -> Na
     g.plain("keys", "Mul", &[keys, &ended])
 }
 
-/// Counts the step of those instances that have not ended: their steps, and whether there are any.
+/// Counts the step for those instances that have not ended. Returns the steps, and whether there is such an
+/// instance.
 pub fn count(g: &mut Graph, frozen: &Frozen, steps: &str, expert: &str, zero: &str) -> (Name, Name) {
     let live = g.plain("live", "Gather", &[&frozen.live, expert]);
     let steps = g.plain("steps", "Add", &[steps, &live]);

@@ -1,4 +1,4 @@
-//! The trace that a run begins with: first rows, standard input.
+//! The trace that a run begins with: first rows and standard input.
 
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
 use super::plan::{Plan, STORED_PAGE};
@@ -6,7 +6,7 @@ use super::space::{Space, first_of_stdin};
 use super::{growing, resident};
 use crate::proto::DataType;
 
-/// The first rows, a cell for each key: double [cells].
+/// Makes the first rows, with a cell for each key: double [cells].
 pub fn first_rows(g: &mut Graph, plan: &Plan) -> Name {
     let rows = FirstRows::new(g, plan);
     let page_count = plan.first_cells().div_ceil(STORED_PAGE);
@@ -19,10 +19,10 @@ pub fn first_rows(g: &mut Graph, plan: &Plan) -> Name {
     })
 }
 
-/// The first rows and the beginning of standard input in the chunks of the paged variant that there are
-/// from the start, behind the one of zeros: double [cells].
+/// Makes the chunks that the paged variant has from the start, behind the chunk of zeros, with the first rows
+/// and the beginning of standard input: double [cells].
 pub fn in_chunks(g: &mut Graph, plan: &Plan, rows: &FirstRows, space: &Space) -> Name {
-    // A program that reads nothing has no cell for the length; cell 0 is nobody's.
+    // A program that reads nothing has no cell for the length. It gets cell 0, which is never read.
     let length = plan.network.io.stdin.map_or(0, |(_, key)| key);
     let length = g.initializer("trace/stdin.length", Tensor::list(&[length as i64]));
     let begin = first_of_stdin(plan);
@@ -38,15 +38,15 @@ pub fn in_chunks(g: &mut Graph, plan: &Plan, rows: &FirstRows, space: &Space) ->
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
     g.group("memory", "What memory begins with, one cell per key of the chunks that are there.", |g| {
-        // The chunks are there in the order of their slots.
-        let place = |g: &mut Graph, role: [&str; 4], keys: &str, size: &str| {
+        // The chunks stand in the order of their slots.
+        let locate = |g: &mut Graph, role: [&str; 4], keys: &str, size: &str| {
             let chunk = g.plain(role[0], "Div", &[keys, size]);
             let shift = g.plain(role[1], "Gather", &[&space.shift, &chunk]);
             let shift = g.plain(role[2], "Mul", &[&shift, size]);
             g.plain(role[3], "Add", &[keys, &shift])
         };
-        let pages = place(g, ["page.chunk", "page.shift", "page.move", "page.place"], &rows.pages, &stored);
-        let keys = place(g, ["key.chunk", "key.shift", "key.move", "key.place"], &rows.keys, &cells);
+        let pages = locate(g, ["page.chunk", "page.shift", "page.move", "page.place"], &rows.pages, &stored);
+        let keys = locate(g, ["key.chunk", "key.shift", "key.move", "key.place"], &rows.keys, &cells);
         let count = g.plain("chunks", "Add", &[&space.made, &one]);
         let count = g.plain("pages.count", "Mul", &[&count, &stored]);
         let count = g.plain("pages.count.list", "Reshape", &[&count, &single]);
@@ -63,12 +63,12 @@ pub fn in_chunks(g: &mut Graph, plan: &Plan, rows: &FirstRows, space: &Space) ->
         let keys = g.along("stdin.keys", "Concat", 0, &[&length, &keys]);
         let values = g.along("stdin.values", "Concat", 0, &[&number, &bytes]);
         let role = ["stdin.chunk", "stdin.shift", "stdin.move", "stdin.place"];
-        let keys = place(g, role, &keys, &cells);
+        let keys = locate(g, role, &keys, &cells);
         g.along("cells", "ScatterElements", 0, &[&all, &keys, &values])
     })
 }
 
-/// The trace of the resident variant: the cells of each instance.
+/// Makes the trace of the resident variant: the cells of each instance.
 pub fn resident(g: &mut Graph, plan: &Plan, first: &str, batch: &str) -> Vec<Carried> {
     let cells = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));
     let first = g.group("instances", "Each instance has a trace of its own.", |g| {
@@ -78,11 +78,11 @@ pub fn resident(g: &mut Graph, plan: &Plan, first: &str, batch: &str) -> Vec<Car
     vec![Carried { role: "trace", ty: resident::trace_type(), first }]
 }
 
-/// Standard input: an input of the graph if the program reads it, otherwise empty. The graph behind it
-/// finds both under one name.
+/// Makes the value of standard input: an input of the graph if the program reads it, otherwise empty. The
+/// nodes that follow find both under one name.
 pub fn stdin(g: &mut Graph, plan: &Plan) -> Name {
     let bytes = match plan.network.io.stdin {
-        // Without a default: ONNX Runtime does not list inputs that have one.
+        // It has no default, since ONNX Runtime does not list inputs that have one.
         Some(_) => g.input("stdin", ValueType::tensor(DataType::Uint8, &[Dim::Named("stdin")])),
         None => g.initializer("trace/no.stdin", Tensor::list::<u8>(&[])),
     };
@@ -91,16 +91,17 @@ pub fn stdin(g: &mut Graph, plan: &Plan) -> Name {
     })
 }
 
-/// First rows of a trace that is all rows, double [1, rows, 2].
+/// Returns the first rows of a trace that consists of rows, double [1, rows, 2].
 pub fn rows(plan: &Plan) -> Tensor {
     let rows = &plan.network.first_rows;
     Tensor::new(&[1, rows.len(), 2], rows.iter().flat_map(|(key, value)| [*key as f64, *value]))
 }
 
-/// The trace that is all rows: first rows, standard input, its length; and their number, int64 [1].
+/// Makes the trace that consists of rows: first rows, standard input and its length. Also returns the number
+/// of these rows, int64 [1].
 pub fn growing(g: &mut Graph, plan: &Plan, stdin: &str, batch: &str) -> (Vec<Carried>, Name) {
     let first = g.initializer("initial.trace", rows(plan));
-    // A program that reads nothing has no cell for the length: a row that is none.
+    // A program that reads nothing has no key for the length. Key 0 then makes this no row.
     let stream = plan.network.io.stdin;
     let length = stream.map_or(0, |(_, key)| key);
     let begin = stream.map_or(0, |(region, _)| plan.network.regions[region].first);
@@ -133,20 +134,20 @@ pub fn growing(g: &mut Graph, plan: &Plan, stdin: &str, batch: &str) -> (Vec<Car
     })
 }
 
-/// First rows as the file has them.
+/// First rows as the file stores them.
 pub struct FirstRows {
-    /// Numbers of pages with bytes: int64 [n, 1].
+    /// Numbers of the pages that hold bytes: int64 [n, 1].
     pub pages: Name,
     /// Their bytes: uint8 [n, STORED_PAGE].
     bytes: Name,
-    /// Keys of other rows: int64 [n].
+    /// Keys of all other rows: int64 [n].
     pub keys: Name,
     /// Their values: double [n].
     values: Name,
 }
 
 impl FirstRows {
-    /// The rows that memory begins with.
+    /// Adds the rows that memory begins with.
     pub fn new(g: &mut Graph, plan: &Plan) -> FirstRows {
         let rows = plan.first_rows();
         let count = rows.pages.len();
@@ -160,7 +161,8 @@ impl FirstRows {
         FirstRows { pages, bytes, keys, values }
     }
 
-    /// Puts them where they go, into zeros of a shape of stored pages: double [cells].
+    /// Writes the rows into zeros: `shape` is that of the stored pages, `pages` and `keys` say where the rows
+    /// go. Returns double [cells].
     fn put(&self, g: &mut Graph, shape: &str, pages: &str, keys: &str) -> Name {
         let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
         let empty = g.filled("empty", shape, 0f64);

@@ -1,4 +1,4 @@
-//! The frozen tensors, and the prologue that expands them to what a step gathers from.
+//! The frozen tensors, and the prologue that expands them to the tensors that a step gathers from.
 
 use crate::proto::DataType;
 use wasm2onnx_runtime::Network;
@@ -6,7 +6,7 @@ use wasm2onnx_runtime::Network;
 use super::graph::{Graph, Name, Tensor};
 use crate::pack::{Matrices, Slots};
 
-/// Padded lists of terms, a row for each expert.
+/// Padded lists of terms, one row for each expert.
 pub struct Padded {
     /// Elements of `y`, int32 [experts, width].
     pub sources: Name,
@@ -16,11 +16,11 @@ pub struct Padded {
     pub weights: Name,
 }
 
-/// Expands the packed matrices: each expert's list is filled up to the longest with terms of weight
-/// 0, and its first term is the constant of the next expert's id.
+/// Expands the packed matrices: each expert's list is padded to the length of the longest with terms of
+/// weight 0, and its first term is the constant of the next expert's id.
 pub fn matrices(g: &mut Graph, packed: &Matrices, slots: &Slots) -> Padded {
     let experts = packed.next.len();
-    // A program may do nothing at all, but `Reshape` takes a length of 0 for another's.
+    // A program may do nothing at all, but `Reshape` takes a 0 as the input's length.
     let width = packed.width().max(1);
     let terms = packed.sources.len();
     let i64s = |x: usize| Tensor::list(&[x as i64]);
@@ -44,7 +44,7 @@ pub fn matrices(g: &mut Graph, packed: &Matrices, slots: &Slots) -> Padded {
     let one = g.initializer("const/one", Tensor::scalar(1i64));
 
     g.group("expand", "Expands the frozen matrices: lists of terms are padded to one length.", |g| {
-        // Term j of all experts' lists goes to place j + the filling of all experts before its own:
+        // Term j of the concatenated lists goes to position j plus the padding of all experts before its own:
         // a running sum of what is noted at each list's end.
         let counts = g.cast("count", &counts, DataType::Int64);
         let filling = g.plain("filling", "Sub", &[&width, &counts]);
@@ -54,18 +54,18 @@ pub fn matrices(g: &mut Graph, packed: &Matrices, slots: &Slots) -> Padded {
         let shifts = g.plain("shift.all", "CumSum", &[&marks, &zero]);
         let shift = g.plain("shift", "Slice", &[&shifts, &term_range, &term_end]);
         let index = g.plain("index", "Range", &[&zero, &term_count, &one]);
-        let place = g.plain("place", "Add", &[&index, &shift]);
+        let position = g.plain("place", "Add", &[&index, &shift]);
 
         let sources = g.cast("source", &sources, DataType::Int32);
         let none = g.filled("source.none", &cells, 0i32);
-        let sources = rows_of(g, ["source.place", "source.row"], &none, &place, &sources, &rows);
+        let sources = rows_of(g, ["source.place", "source.row"], &none, &position, &sources, &rows);
         let slot = g.cast("slot", &slot_list, DataType::Int32);
         let none = g.filled("slot.none", &cells, 0i32);
-        let slot = rows_of(g, ["slot.place", "slot.row"], &none, &place, &slot, &rows);
+        let slot = rows_of(g, ["slot.place", "slot.row"], &none, &position, &slot, &rows);
         let indices = g.cast("weight.index", &indices, DataType::Int64);
         let weights = g.plain("weight.value", "Gather", &[&values, &indices]);
         let none = g.filled("weight.none", &cells, 0f64);
-        let weights = rows_of(g, ["weight.place", "weight.row"], &none, &place, &weights, &rows);
+        let weights = rows_of(g, ["weight.place", "weight.row"], &none, &position, &weights, &rows);
 
         let own = g.plain("next.own", "Range", &[&zero, &expert_count, &one]);
         let next = g.cast("next.relative", &next, DataType::Int64);
@@ -82,15 +82,16 @@ pub fn matrices(g: &mut Graph, packed: &Matrices, slots: &Slots) -> Padded {
     })
 }
 
-/// Puts a list's elements to their places in a matrix.
-fn rows_of(g: &mut Graph, roles: [&str; 2], none: &str, places: &str, list: &str, shape: &str) -> Name {
-    let placed = g.along(roles[0], "ScatterElements", 0, &[none, places, list]);
+/// Writes a list's elements to their positions in a matrix.
+fn rows_of(g: &mut Graph, roles: [&str; 2], none: &str, positions: &str, list: &str, shape: &str) -> Name {
+    let placed = g.along(roles[0], "ScatterElements", 0, &[none, positions, list]);
     g.plain(roles[1], "Reshape", &[&placed, shape])
 }
 
-/// The frozen tables as one list, with a 0 behind them that queries out of range read.
+/// Makes one list of the frozen tables, with a 0 behind them that queries out of range read.
 pub fn tables(g: &mut Graph, network: &Network) -> Name {
-    // Bytes first, as far as they go: the large tables of bitwise operations.
+    // The entries before the first that is not a byte are stored as bytes: the large tables of bitwise
+    // operations come first.
     let lookup = &network.lookup;
     let bytes = lookup.iter().take_while(|x| x.fract() == 0.0 && (0.0..256.0).contains(*x)).count();
     let narrow: Vec<u8> = lookup[..bytes].iter().map(|x| *x as u8).collect();

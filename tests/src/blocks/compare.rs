@@ -1,4 +1,4 @@
-//! Programs on all executors against wasmtime.
+//! Compares programs on all executors with wasmtime.
 
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::Instance;
@@ -12,11 +12,11 @@ use crate::ours::Way;
 /// More than any program burns.
 const FUEL: u64 = 1 << 30;
 
-/// Steps up to which calls are made on the dense executor too.
+/// Maximum number of steps of the calls that are made on the dense executor too.
 const DENSE_STEPS: u64 = 300;
 
-/// How programs are compiled: with fewer states to compare packets on where `WASM2ONNX_STATES` says so, as for
-/// faults that this comparison finds before a program runs.
+/// Returns the options with which programs are compiled. `WASM2ONNX_STATES` can set a smaller number of
+/// states on which packets are compared, so that deliberate faults are not found before a program runs.
 fn options() -> Options {
     let mut options = Options::default();
     if let Ok(text) = std::env::var("WASM2ONNX_STATES") {
@@ -25,7 +25,7 @@ fn options() -> Options {
     options
 }
 
-/// What a program did.
+/// What was done with a program.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Done {
     /// Instructions executed in wasmtime.
@@ -42,8 +42,8 @@ impl Program {
     }
 
     /// Runs the program on wasmtime and on our executors: the short calls in the interpreter, which asserts
-    /// what is declared, all of them in machine code, made at once and made when it is by default; the first ones
-    /// on the dense executor.
+    /// what is declared; all calls in machine code, once made at once and once made at the default time; the
+    /// first calls on the dense executor.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl Program {
         let wasm = self.wasm()?;
         let network = compile(&wasm, &options()).map_err(|error| format!("refused: {error}"))?;
         let limits = Limits { fuel: Some(FUEL), ..Limits::default() };
-        // wasmtime takes fewer tables than there must be to matter, and no call uses them.
+        // wasmtime allows fewer tables than are needed for an effect, and no call uses them.
         let module = Wasmtime::compile(&Program { tables: 0, ..self.clone() }.wasm()?, limits)
             .ok_or("wasmtime refuses it")?;
         let mut reference =
@@ -64,13 +64,13 @@ impl Program {
             .collect();
         let instructions = reference.instructions();
 
-        // Makes so many calls and returns the steps after each.
+        // Makes the first `calls` calls and returns the number of steps after each.
         let run = |way: Way, calls: usize| -> Result<Vec<u64>, String> {
             let mut ours = Instance::with_config(&network, way.config(max_steps(instructions)))
                 .map_err(|error| format!("{way:?}: creation: {error}"))?;
             let mut steps = Vec::new();
             for (i, (call, expected)) in self.calls.iter().zip(&expected).take(calls).enumerate() {
-                // What a call stores stays there, so the last one shows it.
+                // What a call stores stays in memory, so it is enough to look after the last call.
                 let effect = if i + 1 == calls { Effect::of } else { Effect::but_memories };
                 effect(&mut ours, &function_name(call.function), &call.args)
                     .compare(expected)
@@ -81,7 +81,7 @@ impl Program {
         };
         let steps = run(Way::Checked, self.calls.iter().filter(|call| !call.long).count())?;
         run(Way::Eager, self.calls.len())?;
-        // Shorter calls make nothing hot.
+        // Shorter calls make no packet hot.
         if self.calls.iter().any(|call| call.long) {
             run(Way::Default, self.calls.len())?;
         }

@@ -1,7 +1,8 @@
-//! How a program is made from a seed.
+//! Makes a program from a seed.
 //!
-//! Each program has kinds of operations and constants of its own, and not all of them: what goes wrong with many
-//! shifts is not found by blocks that have a few of everything (swarm testing, Groce et al. 2012).
+//! Each program has its own selection of kinds of operations and constants, and not all of them: a fault that
+//! needs many shifts is not found by blocks that have a few operations of every kind (swarm testing, Groce et
+//! al. 2012).
 
 use std::ops::{Range, RangeInclusive};
 
@@ -11,28 +12,28 @@ use wasm2onnx_runtime::{Value, ValueType};
 use super::{Access, Call, Expr, Function, Program, Statement, Type};
 use crate::values::{random_bits, random_value};
 
-/// Most locals that blocks compute with.
+/// Maximum number of locals that blocks compute with.
 const MAX_LOCALS: usize = 40;
 
-/// Operations of a block, of which one is chosen.
+/// Numbers of operations of a block, of which one is chosen.
 const SIZES: [u32; 16] = [30, 30, 30, 30, 40, 40, 40, 50, 50, 50, 70, 70, 90, 90, 140, 300];
 
-/// Turns of the longest call, where there is one: more than make a packet hot by default.
+/// Number of turns of a long call: more than it takes to make a packet hot by default.
 const LONG: Range<i32> = 1_050..1_300;
 
-/// One program in so many has a long call.
+/// One program in this many has a long call.
 const LONG_EVERY: u64 = 8;
 
-/// Calls of each small function by itself.
+/// Number of direct calls of each small function.
 const HELPER_CALLS: usize = 4;
 
-/// One program with a memory in so many has many tables.
+/// One program with a memory in this many has many tables.
 const TABLES_EVERY: u8 = 40;
 
-/// How many tables, about half as many as there are numbers in a byte.
+/// Number of tables: about half the number of values of a byte.
 const TABLES: Range<u32> = 110..140;
 
-/// Bytes that addresses are mostly in, at the beginning of memory.
+/// Most addresses are in this many bytes at the beginning of memory.
 const BYTES: u32 = 256;
 
 /// Kinds of expressions.
@@ -85,7 +86,8 @@ const KINDS: [Kind; 21] = [
     Kind::Call,
 ];
 
-/// What every fourth program is made of: large sums of words that live in fields, of which some are wrapped late.
+/// The kinds that every fourth program is made of: they make large sums of words that live in fields, some of
+/// which are wrapped late.
 const SUMS: [u8; 7] = [
     Kind::ShiftAdd as u8,
     Kind::Shift as u8,
@@ -103,19 +105,19 @@ struct Recipe {
     kinds: [u32; KINDS.len()],
     /// Constants that occur again and again.
     constants: Vec<i64>,
-    /// The shift amounts, before those of the type are meant.
+    /// The shift amounts, before they are reduced to the width of the type.
     shifts: Range<u32>,
-    /// Of 16 values how many are words of 64 bits.
+    /// How many of 16 values are words of 64 bits.
     wide: u8,
-    /// Of 16 operands how many are the result of one of the last statements.
+    /// How many of 16 operands are the result of one of the last statements.
     chained: u8,
-    /// How many those are.
+    /// How many statements count as the last ones.
     window: usize,
-    /// Of 16 operands how many are an operation themselves.
+    /// How many of 16 operands are operations themselves.
     nested: u8,
-    /// Of 32 statements how many are stores, settings of globals, branches and inner loops.
+    /// How many of 32 statements are stores, settings of globals, branches and inner loops.
     effects: [u8; 4],
-    /// How many locals the loop has.
+    /// Numbers of locals that the loop may have.
     locals: RangeInclusive<usize>,
     /// Whether some accesses and divisions may trap.
     wild: bool,
@@ -124,7 +126,7 @@ struct Recipe {
 }
 
 impl Program {
-    /// The program of a seed.
+    /// Returns the program of a seed.
     pub fn random(seed: u64) -> Program {
         let mut recipe = Recipe::new(Rng::with_seed(seed));
         let mut functions: Vec<Function> = Vec::new();
@@ -182,7 +184,7 @@ impl Type {
         }
     }
 
-    /// The bits as a constant of this type.
+    /// Returns the bits as a constant of this type.
     fn value(self, bits: i64) -> i64 {
         match self {
             Type::I32 => bits as i32 as i64,
@@ -203,7 +205,7 @@ impl Recipe {
         }
         let first = rng.u32(..60);
         let shifts = match rng.u8(..4) {
-            // What is shifted so far is large before it is wrapped.
+            // A value that is shifted this far is large before it is wrapped.
             _ if sums => 22..32,
             0..2 => 0..64,
             2 => 20..32,
@@ -254,7 +256,7 @@ impl Recipe {
         Expr::Const(ty, ty.value(constant.unwrap_or_else(|| any_constant(&mut self.rng))))
     }
 
-    /// A shift by a constant: mostly less than the width.
+    /// Makes a constant shift amount, mostly less than the width.
     fn amount(&mut self, ty: Type) -> Expr {
         let amount = self.rng.u32(self.shifts.clone());
         let beyond = self.rng.u8(..32) == 0;
@@ -262,10 +264,10 @@ impl Recipe {
     }
 }
 
-/// Small odd numbers: the first that rounding takes away.
+/// Small odd numbers: rounding loses these first.
 const SMALL: [i64; 7] = [1, 3, 5, 7, 11, 31, 255];
 
-/// Numbers where something of a word, a byte or a sum changes.
+/// Returns a number at which the behaviour of a word, a byte or a sum changes.
 fn any_constant(rng: &mut Rng) -> i64 {
     let power = 1i64 << rng.u32(..64);
     match rng.u8(..10) {
@@ -286,7 +288,7 @@ fn apply<const N: usize>(ty: Type, name: impl Into<String>, operands: [Expr; N])
     Expr::Apply(ty, name.into(), operands.into())
 }
 
-/// An operation whose result has the type of its operands.
+/// Makes an operation whose result has the type of its operands.
 fn same<const N: usize>(ty: Type, name: &str, operands: [Expr; N]) -> Expr {
     apply(ty, format!("{ty}.{name}"), operands)
 }
@@ -298,9 +300,9 @@ struct Body<'r> {
     locals: Vec<Type>,
     /// Locals that statements may set, by type.
     settable: [Vec<u32>; 2],
-    /// Those that were set last.
+    /// The locals that were set last.
     recent: Vec<u32>,
-    /// Operations still to be made.
+    /// Number of operations still to be made.
     left: u32,
 }
 
@@ -320,7 +322,7 @@ impl<'r> Body<'r> {
         &mut self.recipe.rng
     }
 
-    /// A new local; one that statements may set unless it counts turns.
+    /// Adds a local. Statements may set it if it is `settable`; counters of turns are not.
     fn local(&mut self, ty: Type, settable: bool) -> u32 {
         let local = self.locals.len() as u32;
         self.locals.push(ty);
@@ -330,7 +332,7 @@ impl<'r> Body<'r> {
         local
     }
 
-    /// A small function, now and then with a loop.
+    /// Makes a small function, sometimes with a loop.
     fn helper(mut self) -> Function {
         let params = self.rng().usize(1..4);
         for _ in 0..params + self.rng().usize(1..4) {
@@ -349,7 +351,7 @@ impl<'r> Body<'r> {
         Function { params, locals: self.locals, body, results }
     }
 
-    /// The function `f`: a loop around a block, with a sum of some of what it computes.
+    /// Makes the main function: a loop around a block, which sums up some of the values that it computes.
     fn main(mut self) -> Function {
         let turns = Expr::Local(Type::I32, self.local(Type::I32, false));
         let params = [self.local(Type::I32, true), self.local(Type::I64, true)];
@@ -377,7 +379,7 @@ impl<'r> Body<'r> {
         Function { params: 3, locals: self.locals, body, results }
     }
 
-    /// Puts the parameters into some locals.
+    /// Assigns the parameters to some locals.
     fn first_values(&mut self, params: [u32; 2]) -> Vec<Statement> {
         let all = self.settable.clone();
         let mut body = Vec::new();
@@ -392,7 +394,7 @@ impl<'r> Body<'r> {
         body
     }
 
-    /// A value or two that differ from turn to turn.
+    /// Sets one or two locals to values that differ from turn to turn.
     fn turn_values(&mut self, counter: u32) -> Vec<Statement> {
         let (i32s, i64s) = (self.settable[0].clone(), self.settable[1].clone());
         let mixed = |ty, x| {
@@ -436,7 +438,7 @@ impl<'r> Body<'r> {
         body
     }
 
-    /// Stores all locals, now and then.
+    /// Stores all locals, in some programs.
     fn last_values(&mut self) -> Vec<Statement> {
         let mut body = Vec::new();
         if !self.recipe.memory || self.rng().u8(..3) > 0 {
@@ -461,7 +463,7 @@ impl<'r> Body<'r> {
         }
     }
 
-    /// Statements until the operations are used up.
+    /// Makes statements until the operations are used up.
     fn block(&mut self, depth: u32) -> Vec<Statement> {
         let mut body = Vec::new();
         while self.left > 0 {
@@ -470,7 +472,7 @@ impl<'r> Body<'r> {
         body
     }
 
-    /// A block of some of the operations that are left.
+    /// Makes a block of some of the operations that are left.
     fn part(&mut self, depth: u32) -> Vec<Statement> {
         let part = 1 + self.rng().u32(..30).min(self.left);
         let rest = self.left.saturating_sub(part);
@@ -517,7 +519,7 @@ impl<'r> Body<'r> {
         Statement::Set(local, value)
     }
 
-    /// Arms by an index that is mostly small, now and then beyond them.
+    /// Makes a switch by an index that is mostly small, and sometimes beyond the arms.
     fn switch(&mut self, depth: u32) -> Statement {
         let arms = self.rng().usize(1..9);
         let mut index = self.operand(Type::I32, depth);
@@ -548,7 +550,7 @@ impl<'r> Body<'r> {
         }
     }
 
-    /// A local, seldom a constant, or an expression.
+    /// Makes an operand: a local, an expression, or seldom a constant.
     fn operand(&mut self, ty: Type, depth: u32) -> Expr {
         let choice = self.rng().u8(..16);
         if choice < self.recipe.nested && depth < 4 {
@@ -718,7 +720,7 @@ impl<'r> Body<'r> {
         }
     }
 
-    /// A division, by anything only where a program may trap.
+    /// Makes a division. The divisor is arbitrary only if the program may trap.
     fn division(&mut self, ty: Type, depth: u32) -> Expr {
         let name = self.one_of(["div_u", "rem_u", "div_s", "rem_s"]);
         let x = self.operand(ty, depth);
@@ -737,18 +739,18 @@ impl<'r> Body<'r> {
             _ if wild => self.operand(ty, depth),
             _ => {
                 let (y, one) = (self.operand(ty, depth), Expr::Const(ty, 1));
-                // Neither 0 nor −1.
+                // The divisor is neither 0 nor −1.
                 same(ty, "and", [same(ty, "or", [y, one]), Expr::Const(ty, i64::MAX >> (66 - ty.width()))])
             }
         };
         same(ty, name, [x, y])
     }
 
-    /// An address and an offset to it, near those of other accesses.
+    /// Makes an address and its offset, near those of other accesses.
     fn address(&mut self, depth: u32) -> (Expr, u32) {
         let ty = Type::I32;
         if self.recipe.wild && self.rng().u8(..24) == 0 {
-            // Up to the end of memory, and beyond.
+            // Near the end of memory, and beyond it.
             let (x, mask) = (self.operand(ty, depth), Expr::Const(ty, 31));
             return (same(ty, "and", [x, mask]), 65_536 - self.rng().u32(24..40));
         }

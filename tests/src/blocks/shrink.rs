@@ -1,11 +1,11 @@
-//! Programs that fail, made small.
+//! Makes programs that fail small.
 
 use wasm2onnx_runtime::{Value, ValueType};
 
 use super::{Call, Expr, Program, Statement};
 
 impl Program {
-    /// A smaller program that fails, found with at most so many tries.
+    /// Returns a smaller program that fails, found with at most `tries` tries.
     pub fn shrunk(&self, tries: usize, fails: impl FnMut(&Program) -> bool) -> Program {
         let mut shrinker = Shrinker { best: self.clone(), tries, fails };
         while shrinker.pass() && shrinker.tries > 0 {}
@@ -15,13 +15,13 @@ impl Program {
 
 struct Shrinker<F> {
     best: Program,
-    /// Tries that are left.
+    /// Number of tries that are left.
     tries: usize,
     fails: F,
 }
 
 impl<F: FnMut(&Program) -> bool> Shrinker<F> {
-    /// Tries everything once; whether anything became smaller.
+    /// Tries everything once. Returns whether the program became smaller.
     fn pass(&mut self) -> bool {
         let tables = self.attempt(|program| std::mem::take(&mut program.tables) > 0);
         let calls = self.calls();
@@ -31,7 +31,8 @@ impl<F: FnMut(&Program) -> bool> Shrinker<F> {
         tables | calls | statements | exprs | results
     }
 
-    /// Takes what `edit` makes of the best program, if it fails too. An edit that has nothing to do says so.
+    /// Edits the best program, and keeps the result if it fails too. `edit` returns false if there is nothing
+    /// to do.
     fn attempt(&mut self, edit: impl FnOnce(&mut Program) -> bool) -> bool {
         let mut program = self.best.clone();
         if self.tries == 0 || !edit(&mut program) {
@@ -77,7 +78,8 @@ impl<F: FnMut(&Program) -> bool> Shrinker<F> {
         changed
     }
 
-    /// Removes statements, many at a time first, and puts those of branches and loops in their place.
+    /// Removes statements, many at a time at first, and replaces branches and loops by the statements in
+    /// them.
     fn statements(&mut self) -> bool {
         let mut changed = false;
         let mut list = 0;
@@ -137,7 +139,7 @@ impl<F: FnMut(&Program) -> bool> Shrinker<F> {
     }
 }
 
-/// What an expression may be replaced by.
+/// Returns the expressions that may replace an expression.
 fn simpler(expr: &Expr) -> Vec<Expr> {
     let ty = expr.ty();
     let constant = |value| Expr::Const(ty, value);
@@ -160,7 +162,7 @@ fn simpler(expr: &Expr) -> Vec<Expr> {
     }
 }
 
-/// Replaces a branch or a loop by what is in it; whether it is one.
+/// Replaces a branch or a loop by the statements in it. Returns whether there were any.
 fn unwrap(program: &mut Program, list: usize, at: usize) -> bool {
     with_list(program, list, |body| {
         let inside: Vec<_> = body[at].bodies_mut().iter_mut().flat_map(std::mem::take).collect();
@@ -171,7 +173,7 @@ fn unwrap(program: &mut Program, list: usize, at: usize) -> bool {
     .unwrap_or(false)
 }
 
-/// Calls `f` with a list of statements by its number.
+/// Calls `f` with the list of statements that has this number.
 fn with_list<T>(program: &mut Program, list: usize, f: impl FnOnce(&mut Vec<Statement>) -> T) -> Option<T> {
     fn find<'b>(body: &'b mut Vec<Statement>, left: &mut usize) -> Option<&'b mut Vec<Statement>> {
         if *left == 0 {
@@ -184,7 +186,8 @@ fn with_list<T>(program: &mut Program, list: usize, f: impl FnOnce(&mut Vec<Stat
     program.functions.iter_mut().find_map(|function| find(&mut function.body, &mut left)).map(f)
 }
 
-/// Calls `f` with an expression by its number; the turns of loops have none, for a loop should end.
+/// Calls `f` with the expression that has this number. The numbers of turns of loops are not counted, because
+/// loops must end.
 fn with_expr<T>(program: &mut Program, at: usize, f: impl FnOnce(&mut Expr) -> T) -> Option<T> {
     fn find<'e>(expr: &'e mut Expr, left: &mut usize) -> Option<&'e mut Expr> {
         if *left == 0 {

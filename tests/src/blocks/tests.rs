@@ -1,4 +1,4 @@
-//! Programs by themselves: text, and how they become small.
+//! Tests of the programs themselves: their text, and how they are made small.
 
 use super::Program;
 

@@ -4,12 +4,12 @@ use std::fmt;
 
 use super::{Access, Call, Expr, Function, Program, Statement, Type};
 
-/// The names of the exported globals.
+/// Returns the name of an exported global.
 fn global_name(global: usize) -> String {
     format!("g{global}")
 }
 
-/// The names of the exported functions.
+/// Returns the name of an exported function.
 pub(super) fn function_name(function: usize) -> String {
     format!("f{function}")
 }
@@ -29,7 +29,7 @@ impl fmt::Display for Type {
     }
 }
 
-/// The module in the text format.
+/// Writes the module in the text format.
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for call in &self.calls {
@@ -97,7 +97,8 @@ impl Statement {
                 writeln!(f, "{:depth$}))", "")
             }
             Statement::Switch(index, arms) => {
-                // A block around each arm's beginning, and one around all: an arm leaves those that are left.
+                // A block ends where each arm begins, and one more block is around all arms: every arm ends
+                // with a branch out of that one.
                 writeln!(f, "{}", "(block ".repeat(arms.len() + 1))?;
                 write!(f, "{:depth$}(br_table", "")?;
                 (0..arms.len()).try_for_each(|arm| write!(f, " {arm}"))?;

@@ -4,12 +4,12 @@ use super::{Answer, Call};
 
 pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     let mut text = String::new();
-    // A line takes about 4,000 instructions to print numbers, and 400 for each leaf.
+    // A line takes about 4,000 instructions to print its numbers, and 400 for each leaf.
     let mut left = instructions as i64;
     loop {
         let leaves = rng.i64(1..=100).min((left - 4_000) / 400).max(1);
         left -= 4_000 + 400 * leaves;
-        // A tree, and now and then a line with an error.
+        // A tree; sometimes its line gets an error.
         let mut line = expression(rng, leaves, 0).0;
         if rng.u8(..10) == 0 {
             line.insert(rng.usize(..=line.len()), char::from(b")(+*%y"[rng.usize(..6)]));
@@ -21,7 +21,8 @@ pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     }
 }
 
-/// An expression with so many leaves, and how strongly it binds: 0 a sum, 1 a product, 2 anything else.
+/// Makes an expression with this many leaves. The second result is how strongly it binds: 0 for a sum, 1 for
+/// a product, 2 for anything else.
 fn expression(rng: &mut Rng, leaves: i64, depth: u32) -> (String, u8) {
     if rng.u8(..8) == 0 && depth < 40 {
         let (inner, strength) = expression(rng, leaves, depth + 1);
@@ -31,7 +32,7 @@ fn expression(rng: &mut Rng, leaves: i64, depth: u32) -> (String, u8) {
         let leaf = if rng.bool() { "x".to_owned() } else { (rng.u32(..) >> rng.u32(0..32)).to_string() };
         return (leaf, 2);
     }
-    // Lopsided trees get too deep for the parser.
+    // Both sides get a quarter of the leaves at least: lopsided trees would be too deep for the parser.
     let first = rng.i64((leaves / 4).max(1)..=leaves - (leaves / 4).max(1));
     let [a, b] = [first, leaves - first].map(|leaves| expression(rng, leaves, depth + 1));
     match rng.u8(..3) {
@@ -48,7 +49,7 @@ fn bracketed(text: String, strength: u8, wanted: u8) -> String {
 pub fn check(call: &Call, answer: &Answer) -> bool {
     let mut text = String::new();
     for line in call.text().lines() {
-        // The values and slopes of all x at once: no tree.
+        // Unlike the program, this makes no tree: it computes the values and slopes for all x at once.
         let symbols: Vec<u8> = line.bytes().filter(|byte| *byte != b' ').collect();
         let mut rest = &symbols[..];
         match sum(&mut rest) {
@@ -66,7 +67,7 @@ pub fn check(call: &Call, answer: &Answer) -> bool {
 /// A value and a slope.
 type Point = (u32, u32);
 
-/// Those at 0 … 9.
+/// Values and slopes at 0 … 9.
 type Values = [Point; 10];
 
 fn combine(a: Values, b: Values, f: fn(Point, Point) -> Point) -> Values {

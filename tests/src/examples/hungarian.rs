@@ -6,8 +6,8 @@ pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     let mut text = String::new();
     let mut left = instructions as i64;
     while left > 0 {
-        // Reading a cost takes about 50 instructions, a round over all jobs about 60 for each; there
-        // are a few rounds to a worker.
+        // Reading a cost takes about 50 instructions, and a round over all jobs about 60 for each job; there
+        // are a few rounds per worker.
         let cost_of = |n: i64| (50 + 60 * 5) * n * n;
         let largest = (1..=128).take_while(|n| cost_of(*n) <= left).last().unwrap_or(1);
         let n = rng.i64((largest / 2).max(1)..=largest);
@@ -22,7 +22,8 @@ pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     Call::start(text)
 }
 
-/// Every line is a permutation with the total it says; for up to twelve workers nothing is cheaper.
+/// Checks that every line is a permutation whose total is the printed one; for up to twelve workers also that
+/// no permutation is cheaper.
 pub fn check(call: &Call, answer: &Answer) -> bool {
     let numbers = call.numbers();
     let mut rest = numbers.as_slice();
@@ -49,7 +50,8 @@ pub fn check(call: &Call, answer: &Answer) -> bool {
     lines.next().is_none()
 }
 
-/// The least total, over all sets of jobs that the first workers can have.
+/// Returns the lowest total cost, by dynamic programming over all sets of jobs that the first workers can
+/// have.
 fn least(n: usize, costs: &[i32]) -> i32 {
     let mut best = vec![0; 1 << n];
     for jobs in 1usize..1 << n {

@@ -35,11 +35,12 @@ const PRINT: Op = (25, false);
 const EMIT: Op = (26, false);
 const HALT: Op = (0, false);
 
-/// A counted loop around random statements, with a subroutine; prints the variables at the end.
+/// Makes a program with a counted loop around random statements and a subroutine, which prints its variables
+/// at the end.
 pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     let mut program = Program { rng, words: Vec::new() };
     program.op(JUMP, 0);
-    // A subroutine: a number -> another.
+    // A subroutine that makes one number of another.
     let subroutine = program.here();
     program.op(SWAP, 0);
     program.op(DUP, 0);
@@ -53,7 +54,7 @@ pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     program.words[1] = program.here();
 
     let counter = 7;
-    // About 50 instructions to an operation, about 100 operations to a round.
+    // About 50 instructions per operation and about 100 operations per round.
     let rounds = (instructions / 5_000).clamp(1, i32::MAX as u64) as i32;
     program.op(PUSH, rounds);
     program.op(STORE, counter);
@@ -98,7 +99,7 @@ impl Program<'_> {
         }
     }
 
-    /// One of the first four variables takes the value of an expression, on a condition or always.
+    /// Assigns the value of an expression to one of the first four variables, on a condition or always.
     fn statement(&mut self, subroutine: i32) {
         let mut skip = None;
         if self.rng.u32(0..3) == 0 {
@@ -120,7 +121,7 @@ impl Program<'_> {
         }
     }
 
-    /// Pushes a number.
+    /// Writes operations that push a number.
     fn expression(&mut self, depth: u32) {
         match self.rng.u32(0..if depth == 0 { 5 } else { 12 }) {
             0 => {
@@ -159,7 +160,7 @@ impl Program<'_> {
         }
     }
 
-    /// Two numbers to one.
+    /// Writes an operation that makes one number of two.
     fn binary(&mut self) {
         #[rustfmt::skip]
         const OPS: [Op; 20] = [
@@ -182,7 +183,7 @@ pub fn check(call: &Call, answer: &Answer) -> bool {
     run(&code).is_some_and(|output| answer.stdout == output)
 }
 
-/// What a program prints, if it is well formed.
+/// Returns what a program prints, or `None` if it is not well formed.
 fn run(code: &[i32]) -> Option<Vec<u8>> {
     let mut output = Vec::new();
     let mut stack = Vec::new();

@@ -3,7 +3,7 @@ use fastrand::Rng;
 use super::{Answer, Call};
 
 pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
-    // About 20 instructions an iteration, of which a point takes half of the most, more or less.
+    // About 20 instructions per iteration; a point takes roughly half the maximum number of iterations.
     let most = rng.u64(20..200).min(instructions / 100 + 2);
     let points = (instructions / 10 / most).max(1);
     let width = rng.u64(1..=points.isqrt() * 2).max(points / 60);
@@ -30,7 +30,7 @@ pub fn check(call: &Call, answer: &Answer) -> bool {
     answer.stdout == text.as_bytes()
 }
 
-/// Whether z, from 0 on, is farther than 2 from the origin.
+/// Returns for each z, from 0 on, whether it is farther than 2 from the origin.
 fn orbit(x: f64, y: f64) -> impl Iterator<Item = bool> {
     let next = move |(a, b): &(f64, f64)| Some((a * a - b * b + x, 2.0 * a * b + y));
     std::iter::successors(Some((0.0, 0.0)), next).map(|(a, b): (f64, f64)| a * a + b * b > 4.0)

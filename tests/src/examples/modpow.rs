@@ -8,7 +8,8 @@ pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     loop {
         let small = rng.bool();
         let m = if small { rng.u64(1..1 << 32) } else { rng.u64(1..=1 << 63) >> rng.u32(0..31) }.max(1);
-        // About 40 instructions a product of small factors, 1,200 of large ones; as many products as bits and ones.
+        // About 40 instructions per product of small factors, 1,200 per product of large ones; there is a
+        // product for each bit, and another one for each bit that is 1.
         let product = if small { 40 } else { 1_200 };
         let bits = rng.i64(1..=64).min((left - 3_000) / product * 2 / 3).max(0);
         let b = if bits == 0 { 0 } else { rng.u64(..) >> (64 - bits) };

@@ -4,12 +4,13 @@ use super::{Answer, Call};
 
 pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     let count = rng.u64(2..=5);
-    // About 160 instructions to a pair of bodies, 40 to a body, and to all of them 4,000 to read and print.
+    // About 160 instructions per pair of bodies and 40 per body in each step, and 4,000 per body to read and
+    // print it.
     let step = 80 * count * (count - 1) + 40 * count;
     let steps = instructions.saturating_sub(4_000 * count) / step;
     let mut text = format!("{steps}\n");
     for i in 0..count as i32 {
-        // Far enough from each other not to meet at once.
+        // The bodies are far enough apart not to meet at once.
         let mut numbers = vec![rng.i32(1..20_000)];
         numbers.extend([4_000 * i + rng.i32(0..1_000), rng.i32(-9_999..9_999), rng.i32(-9_999..9_999)]);
         numbers.extend((0..3).map(|_| rng.i32(-2_000..2_000)));
@@ -45,7 +46,7 @@ impl Body {
         Body { mass, at: [x, y, z], speed: [u, v, w] }
     }
 
-    /// From the other to this one, and the square of the distance.
+    /// Returns the vector from the other body to this one, and the square of the distance.
     fn from(&self, other: &Body) -> ([f64; 3], f64) {
         let d: [f64; 3] = std::array::from_fn(|k| self.at[k] - other.at[k]);
         (d, square(d))
@@ -87,9 +88,9 @@ fn advance(bodies: &mut [Body], dt: f64) {
     }
 }
 
-/// Twelve decimals, the rest cut off.
+/// Writes a number with twelve decimals; the others are cut off.
 fn decimal(x: f64) -> String {
-    // All that a double can have.
+    // All decimals that a double can have.
     let mut text = format!("{x:.1074}");
     text.truncate(text.len() - 1074 + 12);
     text

@@ -6,7 +6,7 @@ use super::{Answer, Call};
 pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     let largest =
         |cost: &dyn Fn(i32) -> u64| (1..).take_while(|n| cost(*n) <= instructions).last().unwrap_or(0);
-    // Ackermann's function is as deep as it is long, so it serves the smaller calls only.
+    // The depth of Ackermann's function is proportional to its run time, so it is only for the smaller calls.
     let kinds = if instructions > 1_000_000 { 2 } else { 4 };
     let (entry, args) = match rng.u32(0..kinds) {
         0 => ("fibonacci", vec![largest(&|n| 18 * u64::from(fibonacci(n as u32 + 1)))]),
@@ -30,7 +30,7 @@ pub fn check(call: &Call, answer: &Answer) -> bool {
         ("fibonacci", [n]) => fibonacci(*n),
         ("ackermann", [2, n]) => 2 * n + 3,
         ("ackermann", [3, n]) => (1 << (n + 3)) - 3,
-        // McCarthy's form of it, without recursion.
+        // McCarthy's formula for it, which needs no recursion.
         ("takeuchi", [x, y, _]) if x <= y => *y,
         ("takeuchi", [x, y, z]) => *if y <= z { z } else { x },
         _ => return false,
@@ -42,7 +42,7 @@ fn fibonacci(n: u32) -> u32 {
     (0..n).fold((0, 1), |(a, b), _| (b, a + b)).0
 }
 
-/// Takeuchi's function as it is defined, if `left` calls are enough for it.
+/// Evaluates Takeuchi's function by its definition. Returns `None` if `left` calls are not enough.
 fn takeuchi(x: i32, y: i32, z: i32, left: &mut u64) -> Option<i32> {
     *left = left.checked_sub(1)?;
     if x <= y {

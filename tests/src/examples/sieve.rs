@@ -6,7 +6,7 @@ pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     let mut text = String::new();
     let mut left = instructions as i64;
     while left > 0 {
-        // About 40 instructions to a number, counting, crossing out and printing.
+        // About 40 instructions per number, for counting, crossing out and printing.
         let largest = (left / 40).clamp(10, 1_000_000);
         let n = rng.i64(largest / 2..=largest);
         left -= n * 40 + instructions as i64 / 10;
@@ -28,7 +28,7 @@ pub fn check(call: &Call, answer: &Answer) -> bool {
     answer.stdout == text.as_bytes()
 }
 
-/// By a sieve that crosses out every number once, by its least factor.
+/// Checks the answer by a sieve that crosses out every number once, by its least factor.
 fn primes(n: usize) -> Vec<usize> {
     let mut composite = vec![false; n + 1];
     let mut primes = Vec::new();

@@ -8,8 +8,8 @@ pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     let mut text = String::new();
     let mut left = instructions as i64;
     while left > 0 {
-        // Reading and printing takes some 10000 instructions, a cell some hundreds, and a wrong guess
-        // a multiple of that.
+        // Reading and printing takes about 10000 instructions, a cell a few hundred, and a wrong guess a
+        // multiple of that.
         let empty = if left < 20_000 { rng.usize(0..=8) } else { rng.usize(45..=57) };
         left -= if empty < 10 { 12_000 } else { 85_000 };
         let mut cells = solved(rng);
@@ -29,7 +29,8 @@ pub fn generate(rng: &mut Rng, instructions: u64) -> Call {
     Call::start(text)
 }
 
-/// A grid by the rules: a cyclic one, its digits, rows, columns, bands and stacks shuffled.
+/// Makes a grid that obeys the rules: a cyclic grid whose digits, rows, columns, bands and stacks are
+/// shuffled.
 fn solved(rng: &mut Rng) -> [u8; 81] {
     let mut digits = *b"123456789";
     rng.shuffle(&mut digits);
@@ -51,7 +52,8 @@ fn solved(rng: &mut Rng) -> [u8; 81] {
     })
 }
 
-/// Every line completes its puzzle by the rules; a puzzle has no solution only if it breaks them.
+/// Checks that every line completes its puzzle and obeys the rules. A puzzle may have no solution only if it
+/// breaks the rules.
 pub fn check(call: &Call, answer: &Answer) -> bool {
     let text = String::from_utf8_lossy(&answer.stdout);
     let mut solutions = text.lines();
@@ -68,7 +70,7 @@ pub fn check(call: &Call, answer: &Answer) -> bool {
     }) && solutions.next().is_none()
 }
 
-/// Whether no digit stands twice in a row, a column or a box.
+/// Returns whether no digit occurs twice in a row, a column or a box.
 fn consistent(cells: &str) -> bool {
     let groups: [fn(usize) -> usize; 3] =
         [|cell| cell / 9, |cell| cell % 9, |cell| cell / 27 * 3 + cell % 9 / 3];

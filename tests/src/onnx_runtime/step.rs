@@ -1,5 +1,5 @@
-//! The step form: drivers that know nothing but the file. One makes each step a run of its own; the
-//! other binds buffers, and the trace's input and output to one and the same.
+//! Drivers of the step form that know nothing but the file. One makes each step a run of its own; the other
+//! binds buffers, a single one for the trace's input and output.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,14 @@ pub struct StepModel {
     driver: Driver,
 }
 
-/// What a driver reads in a model's file.
+/// What a driver reads from a model's file.
 pub struct Driver {
     initial: Initial,
     entry: Json,
     regions: Json,
-    /// Terminal experts.
+    /// Number of terminal experts.
     terminals: i64,
-    /// Cells of an indexed trace; without them the trace is rows.
+    /// Number of cells of an indexed trace; `None` if the trace consists of rows.
     cells: Option<usize>,
 }
 
@@ -39,17 +39,17 @@ struct Initial {
 
 /// A run of the step form.
 pub trait Steps {
-    /// The expert of the next step.
+    /// Returns the expert of the next step.
     fn expert(&self) -> i64;
-    /// The numbers of the next step.
+    /// Returns the numbers of the next step.
     fn numbers(&self) -> Vec<f64>;
     /// Makes a step.
     fn step(&mut self);
-    /// Goes on with other numbers, as a caller does when instance creation is done.
+    /// Continues with another expert and other numbers, as a caller does when instance creation is done.
     fn set(&mut self, expert: i64, numbers: &[f64]);
     /// Appends rows to the trace.
     fn append(&mut self, rows: &[(u64, f64)]);
-    /// All of the trace: cells, or keys and values of rows in turn.
+    /// Returns the whole trace: cells, or keys and values of rows alternately.
     fn trace(&self) -> Vec<f64>;
 }
 
@@ -58,7 +58,7 @@ impl StepModel {
     ///
     /// # Panics
     ///
-    /// If ONNX Runtime refuses it, or it has not what a driver needs.
+    /// If ONNX Runtime refuses it, or something that a driver needs is missing.
     pub fn load(model: &[u8], level: Level) -> StepModel {
         let file = File::read(model);
         let one = |name: &str| file.integers(name)[0];
@@ -84,7 +84,7 @@ impl StepModel {
         StepModel { session, driver }
     }
 
-    /// A run, each step of which is a run of the model.
+    /// Begins a run, each step of which is a run of the model.
     ///
     /// # Panics
     ///
@@ -96,7 +96,7 @@ impl StepModel {
         (Plain { session: &mut self.session, expert, numbers, trace }, &self.driver)
     }
 
-    /// A run with bound buffers: one for the trace, two in turn for the rest.
+    /// Begins a run with bound buffers: one for the trace, and two, used alternately, for the rest.
     ///
     /// # Panics
     ///
@@ -133,52 +133,53 @@ impl StepModel {
 }
 
 impl Driver {
-    /// Whether a run ends at an expert.
+    /// Returns whether a run ends at an expert.
     pub fn is_terminal(&self, expert: i64) -> bool {
         expert < self.terminals
     }
 
-    /// Whether something runs before the entry does. Then a run begins with numbers that are all 0,
-    /// and goes on with [`Driver::call`] when it has come to expert 1.
+    /// Returns whether there is something to run before the entry. Then a run begins with numbers that are
+    /// all 0, and continues with [`Driver::call`] when it has reached expert 1.
     pub fn has_creation(&self) -> bool {
         self.initial.expert != self.initial.entry
     }
 
-    /// Expert and numbers that a call begins with, and the rows that its first step does not append.
+    /// Returns the expert and the numbers that a call begins with, and the rows of arguments that its first
+    /// step does not append.
     ///
     /// # Panics
     ///
-    /// If there are not as many arguments as the metadata says.
+    /// If there are not as many arguments as the metadata says, or they have other types.
     pub fn call(&self, args: &[Value]) -> (i64, Vec<f64>, Vec<(u64, f64)>) {
         let mut numbers = self.initial.numbers.clone();
         let mut rows = Vec::new();
-        let places = self.entry["args"].as_array().expect("a list of arguments");
-        assert_eq!(places.len(), args.len());
-        for (place, arg) in places.iter().zip(args) {
-            assert_eq!(place[0], arg.ty().to_string());
-            let fields = place[1].as_array().expect("a field for each word");
-            assert_eq!(fields.len(), arg.ty().words());
-            for (field, word) in fields.iter().zip(arg.words()) {
-                match field.get("key") {
+        let parameters = self.entry["args"].as_array().expect("a list of arguments");
+        assert_eq!(parameters.len(), args.len());
+        for (parameter, arg) in parameters.iter().zip(args) {
+            assert_eq!(parameter[0], arg.ty().to_string());
+            let locations = parameter[1].as_array().expect("a field for each word");
+            assert_eq!(locations.len(), arg.ty().words());
+            for (location, word) in locations.iter().zip(arg.words()) {
+                match location.get("key") {
                     Some(key) => rows.push((index(key) as u64, word.into())),
-                    None => numbers[index(field)] = word.into(),
+                    None => numbers[index(location)] = word.into(),
                 }
             }
         }
         (self.initial.entry, numbers, rows)
     }
 
-    /// Results that a run has left, if it came to expert 1.
+    /// Returns the results of a run that has reached expert 1.
     ///
     /// # Panics
     ///
-    /// If a word of a result is none.
+    /// If what stands for a word of a result is not a word.
     pub fn results(&self, run: &dyn Steps) -> Vec<Value> {
         let (numbers, trace) = (run.numbers(), run.trace());
-        let word = |place: &Json| {
-            let number = match place.get("key") {
+        let word = |location: &Json| {
+            let number = match location.get("key") {
                 Some(key) => self.read(&trace, index(key) as u64),
-                None => numbers[index(place)],
+                None => numbers[index(location)],
             };
             assert_eq!(f64::from(number as u32), number, "a word of a result");
             number as u32
@@ -193,7 +194,8 @@ impl Driver {
         self.entry["results"].as_array().expect("a list of results").iter().map(result).collect()
     }
 
-    /// What a trace holds at keys from `first` on: of each the latest row's value, if it is not 0.
+    /// Returns what a trace holds at keys from `first` on: the value of each key's latest row, if it is not
+    /// 0.
     pub fn rows(&self, trace: &[f64], first: u64) -> BTreeMap<u64, f64> {
         match self.cells {
             Some(_) => {
@@ -209,7 +211,7 @@ impl Driver {
         }
     }
 
-    /// What a trace holds at a key: the latest row's value.
+    /// Returns what a trace holds at a key: the value of the latest row.
     fn read(&self, trace: &[f64], key: u64) -> f64 {
         match self.cells {
             Some(_) => trace[key as usize],
@@ -220,7 +222,7 @@ impl Driver {
         }
     }
 
-    /// The trace that a run with that standard input begins with.
+    /// Returns the trace that a run with this standard input begins with.
     fn first_trace(&self, stdin: &[u8]) -> Vec<f64> {
         let mut trace = self.initial.trace.clone();
         if let Some(cells) = self.cells {
@@ -247,7 +249,7 @@ impl Driver {
         }
     }
 
-    /// What a run begins with, unless it is given other numbers.
+    /// Returns the expert and numbers that a run begins with, unless it is given others.
     fn first_numbers(&self) -> (i64, Vec<f64>) {
         match self.has_creation() {
             true => (self.initial.expert, vec![0.0; self.initial.numbers.len()]),
@@ -315,13 +317,13 @@ impl Steps for Plain<'_> {
 /// A run with bound buffers.
 pub struct Bound<'m> {
     session: &'m mut Session,
-    /// From the first side to the second, and back.
+    /// A binding from the first side to the second, and one back.
     bindings: [IoBinding; 2],
     /// Experts and numbers.
     sides: [(Tensor<i64>, Tensor<f64>); 2],
     /// Input and output of every step.
     trace: Tensor<f64>,
-    /// Which side the next step takes.
+    /// The side that the next step begins with.
     side: usize,
 }
 

@@ -1,14 +1,14 @@
-//! Pieces of code between the instructions of a module, for what wasm-smith makes only with operands that
-//! nearly always trap, or not at all where it avoids traps: bulk memory, tables, references, calls
-//! through tables, tail calls.
+//! Inserts pieces of code between the instructions of a module, for what wasm-smith makes only with operands
+//! that nearly always trap, or not at all if it avoids traps: bulk memory, tables, references, calls through
+//! tables, tail calls.
 //!
-//! A piece takes nothing from the stack and leaves nothing, so that it can stand anywhere. What it
-//! finds goes to a checksum in a global that is exported. Operands are nearly always within bounds; where a
-//! piece calls a function, it is a later one, but for a few.
+//! A piece takes nothing from the stack and leaves nothing there, so that it can stand anywhere. What it
+//! reads is added to a checksum in an exported global. Operands are nearly always within bounds; a piece that
+//! calls a function nearly always calls a later one.
 //!
-//! Termination is ensured here too, and not by wasm-smith, which traps when the fuel is used up or a length is
-//! above it: functions return then, with results of 0. The fuel is a global that is exported, so that a host
-//! can fill it up between calls.
+//! Termination is ensured here too, and not by wasm-smith, whose modules trap when the fuel is used up or a
+//! length is greater than it. Here functions then return, with results of 0. The fuel is an exported global,
+//! so that a host can refill it between calls.
 
 use std::convert::Infallible;
 
@@ -19,19 +19,20 @@ use wasm_encoder::{
 };
 use wasmparser::{ElementItems, FuncType, FunctionBody, Parser, Payload};
 
-/// What the host knows the fuel as: a unit for each function entry and each turn of a loop.
+/// Name under which the fuel is exported: each function entry and each turn of a loop takes one unit.
 pub const FUEL: &str = "the fuel";
 
-/// One piece for so many instructions, about.
+/// There is one piece for about this many instructions.
 const DISTANCE: u32 = 7;
 
-/// One operand in so many may be out of bounds.
+/// One operand in this many may be out of bounds.
 const WILD: u32 = 300;
 
-/// Most bytes that most pieces fill or copy, and most of all.
+/// Maximum numbers of bytes that pieces fill or copy: of most pieces, and of the others.
 const BYTES: [u32; 2] = [40, 3_000];
 
-/// The module with pieces in its functions and so much fuel. It must import nothing and export all functions.
+/// Inserts pieces into the functions of a module, and a global with this much fuel. The module must import
+/// nothing and export all functions.
 pub fn insert(wasm: &[u8], seed: u64, fuel: i32) -> Vec<u8> {
     let mut pieces =
         Pieces { shape: Shape::of(wasm), rng: fastrand::Rng::with_seed(seed), fuel, function: 0 };
@@ -47,16 +48,17 @@ struct Shape {
     /// Types of functions.
     functions: Vec<u32>,
     tables: Vec<Elements>,
-    /// Sizes of segments of elements: 0 but for passive ones, which alone do not get dropped at once.
+    /// Sizes of segments of elements: 0 if a segment is not passive, since it is dropped at once.
     elements: Vec<Elements>,
-    /// Bytes that there are from the start, if there is a memory.
+    /// Initial size of the memory in bytes, if there is one.
     memory: Option<u32>,
-    /// Bytes of segments of data, if the module says how many there are before its code; 0 but for passive ones.
+    /// Sizes of segments of data in bytes, if the module says before its code how many there are; 0 if a
+    /// segment is not passive.
     data: Vec<u32>,
     globals: u32,
 }
 
-/// Elements of a table or a segment.
+/// Type and number of the elements of a table or a segment.
 #[derive(Clone, Copy)]
 struct Elements {
     external: bool,
@@ -125,12 +127,12 @@ impl Shape {
         Ok(())
     }
 
-    /// The global with the checksum.
+    /// Returns the index of the global with the checksum.
     fn checksum(&self) -> u32 {
         self.globals
     }
 
-    /// The global with the fuel.
+    /// Returns the index of the global with the fuel.
     fn fuel(&self) -> u32 {
         self.globals + 1
     }
@@ -140,7 +142,7 @@ struct Pieces {
     shape: Shape,
     rng: fastrand::Rng,
     fuel: i32,
-    /// The function that is at hand.
+    /// Index of the current function.
     function: u32,
 }
 
@@ -204,7 +206,7 @@ impl Pieces {
         &self.shape.types[self.shape.functions[function as usize] as usize]
     }
 
-    /// Takes a unit of fuel, or returns.
+    /// Writes code that takes a unit of fuel, or returns if none is left.
     fn burn(&self, function: &mut Function) {
         let fuel = self.shape.fuel();
         function.instructions().global_get(fuel).i32_eqz().if_(BlockType::Empty);
@@ -224,20 +226,20 @@ impl Pieces {
         function.instructions().global_get(fuel).i32_const(1).i32_sub().global_set(fuel);
     }
 
-    /// One of those numbers that something is true of.
+    /// Chooses one of the numbers below `count` that satisfy a condition.
     fn any(&mut self, count: usize, is: impl Fn(&Shape, usize) -> bool) -> Option<u32> {
         let all: Vec<_> = (0..count).filter(|i| is(&self.shape, *i)).collect();
         self.rng.choice(all).map(|i| i as u32)
     }
 
-    /// A table of that type that is not empty.
+    /// Chooses a table of this type that is not empty.
     fn table(&mut self, external: bool) -> Option<u32> {
         self.any(self.shape.tables.len(), |shape, i| {
             shape.tables[i].external == external && shape.tables[i].count > 0
         })
     }
 
-    /// A function to call: a later one, and now and then any.
+    /// Chooses a function to call: a later one, or sometimes any.
     fn callee(&mut self, is: impl Fn(&FuncType) -> bool) -> Option<u32> {
         let first = if self.rng.u8(..16) == 0 { 0 } else { self.function as usize + 1 };
         self.any(self.shape.functions.len(), |shape, i| {
@@ -253,7 +255,7 @@ struct Piece<'p> {
     function: &'p mut Function,
 }
 
-/// Numbers from 0 of which the sum of two is at most `size`: a place and a length.
+/// Returns a bound for an index and a length: the sum of two numbers below it is at most `size`.
 fn half(size: u32) -> u32 {
     1 << (size / 2 + 1).ilog2()
 }
@@ -261,7 +263,7 @@ fn half(size: u32) -> u32 {
 impl Piece<'_> {
     fn write(&mut self) {
         let external = self.pieces.rng.bool();
-        // Nothing, if the module has not what it takes.
+        // Writes nothing if the module does not have what the piece needs.
         let _ = match self.pieces.rng.u8(..24) {
             0..2 => self.memory_fill(),
             2..4 => self.memory_copy(),
@@ -288,7 +290,7 @@ impl Piece<'_> {
         self
     }
 
-    /// A number below `count`, a power of two.
+    /// Writes code for a number that is nearly always below `count`, a power of two.
     fn below(&mut self, count: u32) {
         let rng = &mut self.pieces.rng;
         let wild = rng.u32(..WILD) == 0;
@@ -303,7 +305,7 @@ impl Piece<'_> {
         }
     }
 
-    /// Any number.
+    /// Writes code for any number.
     fn integer(&mut self) {
         match self.local(wasmparser::ValType::I32) {
             Some(local) => self.put(Instruction::LocalGet(local)),
@@ -311,19 +313,19 @@ impl Piece<'_> {
         };
     }
 
-    /// A local of that type.
+    /// Chooses a local of this type.
     fn local(&mut self, ty: wasmparser::ValType) -> Option<u32> {
         let all = (0..self.locals.len()).filter(|i| self.locals[*i] == ty).collect::<Vec<_>>();
         self.pieces.rng.choice(all).map(|i| i as u32)
     }
 
-    /// An index of an entry of a table that has some from the start.
+    /// Writes code for an index of an entry of a table that is not empty from the start.
     fn entry(&mut self, table: u32) {
         let count = self.pieces.shape.tables[table as usize].count;
         self.below(1 << count.ilog2());
     }
 
-    /// A reference.
+    /// Writes code for a reference.
     fn reference(&mut self, external: bool) {
         let ty = if external { RefType::EXTERNREF } else { RefType::FUNCREF };
         let local = if external { wasmparser::RefType::EXTERNREF } else { wasmparser::RefType::FUNCREF };
@@ -355,7 +357,7 @@ impl Piece<'_> {
         }
     }
 
-    /// Values of these types.
+    /// Writes code for values of these types.
     fn values(&mut self, types: &[wasmparser::ValType]) {
         use wasmparser::ValType as Ty;
         for ty in types {
@@ -372,7 +374,7 @@ impl Piece<'_> {
         }
     }
 
-    /// Adds an i32 to the checksum.
+    /// Writes code that adds an i32 to the checksum.
     fn sum(&mut self) {
         let checksum = self.pieces.shape.checksum();
         self.put(Instruction::GlobalGet(checksum))
@@ -382,7 +384,7 @@ impl Piece<'_> {
             .put(Instruction::GlobalSet(checksum));
     }
 
-    /// Adds the results of a call to the checksum, or drops them.
+    /// Writes code that adds the results of a call to the checksum, or drops them.
     fn sum_all(&mut self, types: &[wasmparser::ValType]) {
         use wasmparser::ValType as Ty;
         for ty in types.iter().rev() {
@@ -398,14 +400,14 @@ impl Piece<'_> {
         }
     }
 
-    /// A length in bytes that fits behind [`Piece::address`].
+    /// Writes code for a length in bytes that fits behind [`Piece::address`].
     fn length(&mut self) {
         let long = self.pieces.rng.u8(..16) == 0;
         let most = BYTES[usize::from(long)];
         self.below(1 << most.ilog2());
     }
 
-    /// Mostly near the beginning, so that what pieces do there overlaps.
+    /// Writes code for an address, mostly near the beginning of memory, so that accesses of pieces overlap.
     fn address(&mut self) -> Option<()> {
         let bytes = self.pieces.shape.memory.filter(|bytes| *bytes > 0)?;
         let near = self.pieces.rng.u8(..8) > 0;
@@ -460,7 +462,7 @@ impl Piece<'_> {
         Some(())
     }
 
-    /// Which entries of a table are null, of those that it has from the start.
+    /// Adds to the checksum which of a table's initial entries are null.
     fn table_entries(&mut self, external: bool) -> Option<()> {
         let table = self.pieces.table(external)?;
         for entry in 0..self.pieces.shape.tables[table as usize].count {
@@ -526,7 +528,7 @@ impl Piece<'_> {
         Some(())
     }
 
-    /// One of two references.
+    /// Adds to the checksum whether one of two references is null.
     fn choose(&mut self, external: bool) -> Option<()> {
         let ty = if external { RefType::EXTERNREF } else { RefType::FUNCREF };
         self.reference(external);
@@ -537,7 +539,7 @@ impl Piece<'_> {
         Some(())
     }
 
-    /// Drops a segment, seldom: only a piece that does nothing can use it then.
+    /// Seldom drops a segment, since pieces can use it afterwards only without effect.
     fn drop_segment(&mut self) -> Option<()> {
         let shape = &self.pieces.shape;
         let (elements, data) = (shape.elements.len(), shape.data.len());
@@ -555,7 +557,8 @@ impl Piece<'_> {
         Some(())
     }
 
-    /// A table, and a function that is one of its entries, if it was put there at once.
+    /// Chooses a table, a function and an entry of the table, into which the function is nearly always put at
+    /// once.
     fn known_entry(&mut self, is: impl Fn(&FuncType) -> bool) -> Option<(u32, u32, u32)> {
         let (table, function) = (self.pieces.table(false)?, self.pieces.callee(is)?);
         let entry = self.pieces.rng.u32(..self.pieces.shape.tables[table as usize].count);
@@ -578,7 +581,8 @@ impl Piece<'_> {
         Some(())
     }
 
-    /// Whether to leave the function: not often, for what comes behind is not reached then.
+    /// Begins a block that is seldom executed. It is for code that leaves the function, so that the code
+    /// behind it is not reached.
     fn seldom(&mut self) {
         self.integer();
         self.put(Instruction::I32Const(7)).put(Instruction::I32And).put(Instruction::I32Eqz);

@@ -1,4 +1,4 @@
-//! The module `spectest`, which the suite's modules import from, and whether they fit it.
+//! The module `spectest`, which the suite's modules import from, and checks of whether their imports fit it.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use wasm2onnx_compiler::{GlobalImport, MemoryImport, Options, Role, TableImport}
 use wasm2onnx_runtime::Value;
 use wasmparser::{CompositeInnerType, FuncType, Parser, Payload, TypeRef, ValType, WasmFeatures};
 
-/// Its functions, all without results and without effect.
+/// Its functions, which have no results and no effect.
 const PRINTS: [(&str, &[ValType]); 7] = [
     ("print", &[]),
     ("print_i32", &[ValType::I32]),
@@ -17,7 +17,7 @@ const PRINTS: [(&str, &[ValType]); 7] = [
     ("print_f64_f64", &[ValType::F64, ValType::F64]),
 ];
 
-/// How a suite's modules are compiled.
+/// Returns the options with which a suite's modules are compiled.
 pub fn options(features: WasmFeatures) -> Options {
     let global = |name: &str, value| (format!("spectest.{name}"), GlobalImport { value, mutable: false });
     Options {
@@ -44,8 +44,8 @@ pub fn options(features: WasmFeatures) -> Options {
     }
 }
 
-/// The same, with everything given that a module imports, as it declares it: then it is refused for
-/// nothing else but being invalid.
+/// Returns these options with everything that a module imports, as the module declares it: if it is still
+/// refused, it is invalid.
 pub fn all_given(wasm: &[u8], features: WasmFeatures) -> Options {
     let mut options = options(features);
     let Ok(Imports { all, .. }) = Imports::of(wasm) else { return options };
@@ -136,13 +136,13 @@ impl Imports {
         Ok(imports)
     }
 
-    /// The modules that it imports from, `spectest` too.
+    /// Returns the names of the modules that it imports from, including `spectest`.
     pub fn modules(&self) -> impl Iterator<Item = &str> {
         self.all.iter().map(|import| import.module.as_str())
     }
 
-    /// A function of `spectest` that it takes to be of another type: our compiler lets a function that
-    /// does nothing be of any.
+    /// Returns a function of `spectest` that is imported with a wrong type, if there is one: our compiler
+    /// accepts any type for a function that does nothing.
     pub fn mistaken(&self) -> Option<&str> {
         let mistaken = |import: &&Import| {
             let print = PRINTS.iter().find(|(name, _)| *name == import.name);

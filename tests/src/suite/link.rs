@@ -1,8 +1,8 @@
-//! Imported functions that need no linking: those that give constants, or their own arguments.
+//! Imported functions that need no linking: those that return constants, or their own arguments.
 //!
-//! A module of the suite may import functions from an earlier one only to have some that differ. Such a
-//! function has nothing to do with the instance that it comes from, so a copy of it in the importing module
-//! is the same. All other imports from modules of the script have to be linked at run time.
+//! A module of the suite may import functions from an earlier one only to have several different functions.
+//! Such a function does not depend on the instance that it comes from, so a copy in the importing module does
+//! the same. All other imports from modules of the script would have to be linked at run time.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -13,8 +13,8 @@ use wasmparser::{ExternalKind, FuncType, FunctionBody, Operator, Parser, Payload
 
 use super::script::{Command, Line};
 
-/// Copies constant functions into the modules of a script that import them, where that is all that they
-/// import from others of its modules.
+/// Copies constant functions into the modules of a script that import them, unless these modules also import
+/// something else from other modules of the script.
 pub fn copy_constants(script: &mut [Line]) {
     let mut registered: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut named: BTreeMap<String, Vec<u8>> = BTreeMap::new();
@@ -39,8 +39,8 @@ pub fn copy_constants(script: &mut [Line]) {
     }
 }
 
-/// The module with copies of the functions that it imports from registered modules; nothing if it imports
-/// none, or something else from them.
+/// Returns the module with copies of the functions that it imports from registered modules. Returns `None` if
+/// it imports nothing from them, or something else.
 fn with_copies(wasm: &[u8], registered: &BTreeMap<String, Vec<u8>>) -> Option<Vec<u8>> {
     let mut copies = Copies { types: Vec::new(), bodies: Vec::new() };
     let importing = Parts::of(wasm)?;
@@ -64,7 +64,7 @@ fn with_copies(wasm: &[u8], registered: &BTreeMap<String, Vec<u8>>) -> Option<Ve
     Some(module.finish())
 }
 
-/// The body of an exported function that only gives constants or arguments.
+/// Returns the body of an exported function that only returns constants or arguments; `None` if it does more.
 fn constant(wasm: &[u8], name: &str, ty: &FuncType) -> Option<Vec<u8>> {
     let exporter = Parts::of(wasm)?;
     let function = *exporter.functions.get(name)?;
@@ -89,7 +89,7 @@ fn constant(wasm: &[u8], name: &str, ty: &FuncType) -> Option<Vec<u8>> {
     (only && same).then(|| body.as_bytes().to_vec())
 }
 
-/// What there is to know of a module.
+/// The parts of a module that matter here.
 #[derive(Default)]
 struct Parts<'w> {
     types: Vec<FuncType>,
@@ -100,7 +100,7 @@ struct Parts<'w> {
 }
 
 impl<'w> Parts<'w> {
-    /// Nothing of a malformed module.
+    /// Reads a module. Returns `None` if it is malformed.
     fn of(wasm: &'w [u8]) -> Option<Parts<'w>> {
         let mut parts = Parts::default();
         for payload in Parser::new(0).parse_all(wasm) {
@@ -135,9 +135,9 @@ impl<'w> Parts<'w> {
     }
 }
 
-/// Functions to define in place of those imported, so that all indices stay.
+/// Functions to define in place of imported ones, so that all indices stay the same.
 struct Copies {
-    /// Of each its import: module, name, type.
+    /// For each function its import: module, name, type.
     types: Vec<(String, String, u32)>,
     bodies: Vec<Vec<u8>>,
 }

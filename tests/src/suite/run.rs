@@ -12,40 +12,40 @@ use super::host::{Imports, all_given, options};
 use super::script::{Action, Call, Command, Line};
 use crate::ours::Way;
 
-/// More steps than any assertion takes: a network that runs on and on fails instead of hanging.
+/// More steps than any assertion takes, so that a network that runs forever fails instead of hanging.
 const MAX_STEPS: u64 = 1 << 30;
 
-/// What came out of a script.
+/// The outcome of a script.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
-    /// Instances made.
+    /// Number of instances made.
     pub modules: usize,
-    /// Calls, assertions of results, traps and exhaustion that passed.
+    /// Number of calls and of assertions of results, traps and exhaustion that passed.
     pub passed: usize,
-    /// Modules refused that had to be, being malformed, invalid or unlinkable.
+    /// Number of modules that were refused as they had to be: malformed, invalid or unlinkable ones.
     pub refused: usize,
-    /// Modules and all of the above that could not be run, by reason.
+    /// Numbers of modules, calls and assertions that could not be run, by reason.
     pub skipped: BTreeMap<String, usize>,
-    /// All that failed, with its line.
+    /// Everything that failed, with its line.
     pub failures: Vec<String>,
 }
 
-/// Why a module or an action came to no good end.
+/// Why a module or an action did not succeed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stop {
     /// The module imports from these modules of the script.
     Linked(Vec<String>),
-    /// A module that had to be linked shares state with this one.
+    /// A module that would have to be linked shares state with this one.
     Shared,
-    /// Something that the project does not do, said so.
+    /// It needs something that the project does not support, as the error says.
     Unsupported(String),
     /// The program trapped.
     Trap(TrapCode),
     /// The module is malformed or invalid.
     Invalid(String),
-    /// Something that the module imports is not there or of another type.
+    /// Something that the module imports is missing or has another type.
     Unlinkable(String),
-    /// Anything else: always a failure.
+    /// Anything else, which is always a failure.
     Broken(String),
 }
 
@@ -64,10 +64,10 @@ impl fmt::Display for Stop {
 impl From<CompileError> for Stop {
     fn from(error: CompileError) -> Self {
         match error.kind() {
-            // Of a proposal that the version at hand does not have: in that version it is invalid.
+            // It belongs to a proposal that this version of the suite does not have, so here it is invalid.
             ErrorKind::Unsupported { advice: Some(_), .. } => Stop::Invalid(error.to_string()),
             ErrorKind::Unsupported { what, .. } => Stop::Unsupported(what.clone()),
-            // What does not begin as a binary is taken for text.
+            // A module that does not begin like a binary is taken for text.
             ErrorKind::Invalid { .. } | ErrorKind::NotWasm(_) | ErrorKind::Text(_) => {
                 Stop::Invalid(error.to_string())
             }
@@ -88,7 +88,7 @@ impl From<Error> for Stop {
     }
 }
 
-/// A script's modules, compiled: a network, or why there is none, for each command that needs one.
+/// Compiles a script's modules. Returns a network, or why there is none, for each command that needs one.
 pub fn compile_all(script: &[Line], features: WasmFeatures) -> Vec<Option<Result<Certified, Stop>>> {
     let mut registered = BTreeSet::new();
     let mut networks = Vec::new();
@@ -147,7 +147,7 @@ pub fn run(
 /// The state while the commands of a script run.
 struct Run<'n> {
     tally: Tally,
-    /// One for each module so far; the last is the current one.
+    /// An instance for each module so far; the last is the current one.
     instances: Vec<Result<Instance<'n>, Stop>>,
     /// Indices of instances that have names.
     names: BTreeMap<String, usize>,
@@ -258,7 +258,7 @@ impl<'n> Run<'n> {
         Ok(Instance::with_config(network, self.way.config(MAX_STEPS))?)
     }
 
-    /// A module that was not linked may have changed whatever it imports.
+    /// Notes that a module that was not linked may have changed everything that it imports.
     fn share(&mut self, from: &[String]) {
         for name in from {
             if let Some(index) = self.registered.get(name)
@@ -285,7 +285,7 @@ impl<'n> Run<'n> {
         self.instances[index].as_mut().map_err(|stop| stop.clone())
     }
 
-    /// Index of the instance of that name, or of the current one.
+    /// Returns the index of the instance with this name, or of the current one.
     fn index(&self, name: Option<&str>) -> Result<usize, String> {
         let index = match name {
             Some(name) => self.names.get(name).copied(),

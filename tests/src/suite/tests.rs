@@ -1,4 +1,4 @@
-//! The runner finds what is wrong, and counts what it leaves out.
+//! Tests that the runner finds what is wrong, and counts what it leaves out.
 
 use std::collections::BTreeMap;
 
@@ -118,14 +118,14 @@ fn constant_functions_are_copied() {
         (tally.modules, tally.passed, tally.skipped.values().sum::<usize>(), tally.failures.len())
     };
     assert_eq!(counts(r#"(func $f (import "M" "f") (result i32)) (func (import "M" "g"))"#), (2, 1, 0, 0));
-    // Something else too, something that is not a constant, and another type.
+    // Not copied: with another import beside it, if it returns no constant, or with another type.
     assert_eq!(
         counts(r#"(func $f (import "M" "f") (result i32)) (memory (import "M" "m") 1)"#),
         (1, 0, 2, 0)
     );
     assert_eq!(counts(r#"(func $f (import "M" "h") (result i32))"#), (1, 0, 2, 0));
     assert_eq!(counts(r#"(func $f (import "M" "g") (result i32))"#), (1, 0, 2, 0));
-    // A function that stays imported behind it.
+    // Not copied if a function behind it stays imported.
     let behind = r#"(func $f (import "M" "f") (result i32)) (func (import "spectest" "print"))"#;
     assert_eq!(counts(behind), (1, 0, 2, 0));
 }

@@ -1,6 +1,6 @@
 //! Calls a function with many arguments at once: instances of a model in loop form, side by side.
 //!
-//! `batch MODEL.onnx A,B,... [A,B,...]`, one list for each parameter
+//! `batch MODEL.onnx A,B,... [A,B,...]`, with one list for each parameter
 
 use anyhow::{Context, ensure};
 use ort::session::SessionInputValue;
@@ -24,8 +24,8 @@ fn main() -> anyhow::Result<()> {
         inputs.push((name, tensor.into()));
     }
 
-    // Every instance is a fresh one. They end when they end: each has its own trap and its own steps, and
-    // the results of one that trapped are 0.
+    // Every instance is a fresh one, and each ends on its own: it has its own trap and its own number of
+    // steps, and its results are 0 if it trapped.
     let outputs = session.run(inputs)?;
     let mut results = Vec::new();
     for (name, result) in &outputs {

@@ -1,4 +1,4 @@
-//! Calls a program: a model in loop form, which runs to the end in one go.
+//! Calls a program: a model in loop form, which runs to the end in one call.
 //!
 //! `call MODEL.onnx [ARGS...] < INPUT`
 
@@ -13,7 +13,7 @@ fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let mut session = load(args.next().context("call MODEL.onnx [ARGS...]")?)?;
 
-    // Arguments are tensors of as many elements as there are instances: here one.
+    // An argument is a tensor with one element for each instance; here there is one.
     let mut inputs: Vec<(String, SessionInputValue)> = Vec::new();
     for (i, text) in args.enumerate() {
         let name = format!("arg{i}");

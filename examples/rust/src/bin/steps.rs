@@ -1,7 +1,7 @@
-//! Drives a model in step form and prints its trace: of each step the expert, where it came from in the
+//! Drives a model in step form and prints its trace: for each step the expert, where it came from in the
 //! WebAssembly module, what it appended to the trace and what it read.
 //!
-//! `steps MODEL.onnx [ARGS...]`, a model of `wasm2onnx compile --form step`; integers only
+//! `steps MODEL.onnx [ARGS...]`, with a model from `wasm2onnx compile --form step`; integers only
 
 use anyhow::{Context, bail, ensure};
 use ort::session::{IoBinding, Session};
@@ -22,21 +22,21 @@ fn main() -> anyhow::Result<()> {
     let entry = driver.entry.clone();
     ensure!(list(&entry["args"]).len() == args.len(), "it takes {} arguments", list(&entry["args"]).len());
 
-    // A call begins with these numbers and its arguments: words, low word first.
-    // Very many arguments are in rows that no step appends.
+    // A call begins with these numbers and its arguments, as words, low word first. If there are very many
+    // arguments, some of them are rows that no step appends.
     let mut numbers = initial_numbers(&bytes)?;
     let mut rows = Vec::new();
     for (parameter, text) in list(&entry["args"]).iter().zip(&args) {
         let value: i64 = text.parse().with_context(|| format!("`{text}` is no integer"))?;
-        for (i, place) in list(&parameter[1]).iter().enumerate() {
+        for (i, location) in list(&parameter[1]).iter().enumerate() {
             let word = f64::from((value >> (32 * i)) as u32);
-            match place.get("key") {
+            match location.get("key") {
                 Some(key) => rows.push((index(key)?, word)),
-                None => numbers[index(place)?] = word,
+                None => numbers[index(location)?] = word,
             }
         }
     }
-    // What the program does at its creation, if anything, begins with nothing; then comes the call.
+    // Instance creation, if there is anything to do, begins with all numbers 0; then comes the call.
     let mut end = 1;
     if let Some(start) = driver.network.start {
         let nothing = vec![0.0; driver.count];
@@ -52,33 +52,33 @@ fn main() -> anyhow::Result<()> {
     }
     for result in list(&entry["results"]) {
         let mut value = 0;
-        let places = list(&result[1]);
-        for (i, place) in places.iter().enumerate() {
-            let word = match place.get("key") {
+        let locations = list(&result[1]);
+        for (i, location) in locations.iter().enumerate() {
+            let word = match location.get("key") {
                 Some(key) => driver.trace.extract_tensor().1[index(key)?],
-                None => driver.buffers[driver.turn].1.extract_tensor().1[index(place)?],
+                None => driver.buffers[driver.turn].1.extract_tensor().1[index(location)?],
             };
             value |= (word as i64) << (32 * i);
         }
-        println!("{}", if places.len() == 1 { i64::from(value as i32) } else { value });
+        println!("{}", if locations.len() == 1 { i64::from(value as i32) } else { value });
     }
     Ok(())
 }
 
-/// A model with the buffers that are bound to it. The trace has one for input and output: each step
-/// writes a few cells and leaves the rest where it is. Expert and numbers have two, which take turns, as
-/// a step may write its output before it has read all of its input.
+/// A model with the buffers that are bound to it. The trace has a single buffer for input and output: each
+/// step writes a few cells and leaves the rest as it is. Expert and numbers have two buffers, which take
+/// turns, since a step may write its output before it has read all of its input.
 struct Driver<'s> {
     session: &'s mut Session,
     /// The model read back: debug information, and the rows that memory begins with.
     network: Network,
     entry: Json,
-    /// Numbers that a step hands to the next.
+    /// How many numbers a step hands to the next.
     count: usize,
     trace: Tensor<f64>,
     buffers: [(Tensor<i64>, Tensor<f64>); 2],
     bindings: [IoBinding; 2],
-    /// Which of the two holds what the next step begins with.
+    /// Index of the buffers that hold what the next step begins with.
     turn: usize,
     steps: u64,
 }
@@ -94,7 +94,7 @@ impl<'s> Driver<'s> {
         };
         let count = network.ports.fields();
         let memory = session.allocator();
-        // Key and cell are the same. Memory comes as it is, so all of it is written.
+        // A row's key is the index of its cell. The buffer comes uninitialized, so all of it is written.
         let mut trace = Tensor::<f64>::new(memory, [1, cells])?;
         let all = trace.extract_tensor_mut().1;
         all.fill(0.0);
@@ -118,7 +118,7 @@ impl<'s> Driver<'s> {
         Ok(Driver { session, network, entry, count, trace, buffers, bindings, turn: 0, steps: 0 })
     }
 
-    /// Runs from an expert to the end, and gives the terminal expert that it came to.
+    /// Runs from an expert to the end, and returns the terminal expert that it reached.
     fn run(&mut self, first: ExpertId, numbers: &[f64]) -> anyhow::Result<ExpertId> {
         let (expert, z) = &mut self.buffers[self.turn];
         expert.extract_tensor_mut().1[0] = first.into();
@@ -127,7 +127,7 @@ impl<'s> Driver<'s> {
             self.session.run_binding(&self.bindings[self.turn])?;
             let expert = self.buffers[self.turn].0.extract_tensor().1[0] as ExpertId;
             self.show(expert)?;
-            // A terminal expert's own rows are appended too, so its step is run, but it is not counted.
+            // The rows of a terminal expert are appended too, so its step is run, but it is not counted.
             if self.network.is_terminal(expert) {
                 return Ok(expert);
             }
@@ -141,12 +141,12 @@ impl<'s> Driver<'s> {
         let z = self.buffers[self.turn].1.extract_tensor().1;
         let cells = self.trace.extract_tensor().1;
         let ended = self.network.is_terminal(expert);
-        let mut line = format!("{:5}  expert {expert:<5} {:24}", self.steps, self.place(expert));
+        let mut line = format!("{:5}  expert {expert:<5} {:24}", self.steps, self.origin(expert));
         for (key, value) in self.part("k", z)?.iter().zip(self.part("x", z)?).filter(|(key, _)| **key != 0.0)
         {
             line += &format!("  [{key}] := {value}");
         }
-        // Reads see the rows of their own step, so what was read is what the trace holds now.
+        // Reads see the rows of their own step, so what was read is still in the trace.
         for query in self.part("q", z)?.iter().filter(|query| **query != 0.0 && !ended) {
             if let Some(value) = cells.get(*query as usize) {
                 line += &format!("  [{query}] = {value}");
@@ -156,8 +156,8 @@ impl<'s> Driver<'s> {
         Ok(())
     }
 
-    /// The function and the wasm offset of an expert's packet.
-    fn place(&self, expert: ExpertId) -> String {
+    /// Returns the function and the wasm offset of an expert's packet, as text.
+    fn origin(&self, expert: ExpertId) -> String {
         let packets = &self.network.packets;
         let i = packets.partition_point(|packet| packet.expert <= expert);
         match i.checked_sub(1).map(|i| packets[i]) {
@@ -172,7 +172,7 @@ impl<'s> Driver<'s> {
         }
     }
 
-    /// The numbers of one kind.
+    /// Returns the numbers of one kind.
     fn part<'z>(&self, name: &str, z: &'z [f64]) -> anyhow::Result<&'z [f64]> {
         let mut first = 0;
         for part in list(&self.entry["fields"]) {
@@ -186,7 +186,7 @@ impl<'s> Driver<'s> {
     }
 }
 
-/// The numbers that a call begins with. ONNX Runtime does not show initializers: they are read from the file.
+/// Reads the numbers that a call begins with from the file, since ONNX Runtime does not show initializers.
 fn initial_numbers(model: &[u8]) -> anyhow::Result<Vec<f64>> {
     let graph = ModelProto::decode(model)?.graph.context("the model has no graph")?;
     let tensor = graph.initializer.iter().find(|tensor| tensor.name == "initial.numbers");

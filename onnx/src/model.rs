@@ -16,8 +16,8 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use wasm2onnx_runtime::{
-    CellWidth, Certificate, Domain, Entry, GrowthLimit, IdSet, Interval, Io, Network, PacketDebug, Ports,
-    Region, Table, Terminal, TrapCode, Validated, ValueType, WordLocation,
+    CellWidth, Certificate, Domain, Entry, Field, GrowthLimit, IdSet, Interval, Io, Network, PacketDebug,
+    Ports, Region, Table, Terminal, TrapCode, Validated, ValueType, WordLocation,
 };
 
 use crate::proto::{GraphProto, StringStringEntryProto, TensorProto};
@@ -150,14 +150,14 @@ struct EntryMessage {
     #[prost(bytes = "vec", tag = "3")]
     results: Vec<u8>,
     #[prost(message, repeated, tag = "4")]
-    param_locations: Vec<PlaceMessage>,
+    param_locations: Vec<LocationMessage>,
     #[prost(message, repeated, tag = "5")]
-    result_locations: Vec<PlaceMessage>,
+    result_locations: Vec<LocationMessage>,
 }
 
-/// A field or a key.
+/// A word location: a field or a key.
 #[derive(Clone, Copy, PartialEq, Message)]
-struct PlaceMessage {
+struct LocationMessage {
     #[prost(bool, tag = "1")]
     row: bool,
     #[prost(uint64, tag = "2")]
@@ -279,18 +279,20 @@ fn read_types(bytes: &[u8]) -> Result<Vec<ValueType>, String> {
     bytes.iter().map(read).collect::<Option<_>>().ok_or_else(|| "a type does not exist".into())
 }
 
-fn place(place: &WordLocation) -> PlaceMessage {
-    match *place {
-        WordLocation::Field(field) => PlaceMessage { row: false, at: field.into() },
-        WordLocation::Row(key) => PlaceMessage { row: true, at: key },
+impl LocationMessage {
+    fn of(location: &WordLocation) -> LocationMessage {
+        match *location {
+            WordLocation::Field(field) => LocationMessage { row: false, at: field.into() },
+            WordLocation::Row(key) => LocationMessage { row: true, at: key },
+        }
     }
-}
 
-fn read_place(place: &PlaceMessage) -> Result<WordLocation, String> {
-    match (place.row, u16::try_from(place.at)) {
-        (true, _) => Ok(WordLocation::Row(place.at)),
-        (false, Ok(field)) => Ok(WordLocation::Field(field)),
-        (false, Err(_)) => Err("the location of an argument or result does not exist".into()),
+    fn restore(&self) -> Result<WordLocation, String> {
+        match (self.row, u16::try_from(self.at)) {
+            (true, _) => Ok(WordLocation::Row(self.at)),
+            (false, Ok(field)) => Ok(WordLocation::Field(field)),
+            (false, Err(_)) => Err("the location of an argument or result does not exist".into()),
+        }
     }
 }
 
@@ -308,7 +310,7 @@ impl Declared {
             Terminal::Unreachable | Terminal::Halt => None,
         });
         let traps: Vec<_> = traps.collect();
-        let places = |places: &[WordLocation]| places.iter().map(place).collect();
+        let locations = |list: &[WordLocation]| list.iter().map(LocationMessage::of).collect();
         Declared {
             ports: [carried, units, reads, lookups, rows].map(u32::from).to_vec(),
             trap_codes: traps.iter().map(|trap| trap.0).collect(),
@@ -358,8 +360,8 @@ impl Declared {
                 name: name.to_owned(),
                 params: types(&entry.params),
                 results: types(&entry.results),
-                param_locations: places(&entry.param_locations),
-                result_locations: places(&entry.result_locations),
+                param_locations: locations(&entry.param_locations),
+                result_locations: locations(&entry.result_locations),
             }),
             stdin: network.io.stdin.iter().flat_map(|(region, key)| [*region as u64, *key]).collect(),
             stdout: network.io.stdout.iter().flat_map(|(region, key)| [*region as u64, *key]).collect(),
@@ -373,149 +375,186 @@ impl Declared {
         }
     }
 
-    /// A network without tensors, experts of entries and start.
+    /// Makes a network of it, which has no tensors, no experts of entries and no start.
     ///
     /// # Errors
     ///
     /// What does not fit together.
     pub fn restore(self) -> Result<Network, String> {
-        let small = |x: u32| u16::try_from(x).map_err(|_| format!("{x} is too large"));
+        let domains = ReadDomains(&self.domains);
+        let entry = self.entry.as_ref().ok_or("there is no entry")?;
+        Ok(Network {
+            ports: self.restore_ports()?,
+            terminals: self.restore_terminals()?,
+            tables: self.tables.iter().map(|table| domains.table(table)).collect::<Result<_, _>>()?,
+            regions: self.regions.iter().map(|region| domains.region(region)).collect::<Result<_, _>>()?,
+            entries: [(entry.name.clone(), entry.restore()?)].into(),
+            io: Io {
+                stdin: restore_stream(&self.stdin)?,
+                stdin_position: self.stdin_position,
+                stdout: restore_stream(&self.stdout)?,
+            },
+            growth_limit: self.restore_growth_limit()?,
+            certificate: self.restore_certificate(&domains)?,
+            ..Network::default()
+        })
+    }
+
+    fn restore_ports(&self) -> Result<Ports, String> {
         let [carried, units, reads, lookups, rows] = self.ports[..] else {
             return Err("there are not five kinds of ports".into());
         };
-        let ports = Ports {
-            carried: small(carried)?,
-            units: small(units)?,
-            reads: small(reads)?,
-            lookups: small(lookups)?,
-            rows: small(rows)?,
-        };
-        // Places of fields are sums of these numbers in 16 bits, and are looked at before all of the network is there to
+        // Indices of fields are sums of these numbers in 16 bits, and are computed before the whole network is there to
         // be validated.
         let fields = [carried, units, units, reads, lookups, rows, rows].map(u64::from).iter().sum::<u64>();
         if fields >= u16::MAX.into() {
             return Err(format!("{fields} fields are too many"));
         }
-        let domain = |number: u32| -> Result<Domain, String> {
-            let message = self.domains.get(number as usize).ok_or("a domain does not exist")?;
-            let DomainMessage { kind, lo, hi } = *message;
-            let small = || u32::try_from(hi).map_err(|_| String::from("a domain is out of range"));
-            Ok(match kind {
-                0 => Domain::Interval(Interval { lo, hi }),
-                1 => Domain::PowerOfTwo { hi: small()?.try_into().map_err(|_| "a power is too large")? },
-                2 => Domain::Ids(small()?),
-                _ => return Err("a domain has an unknown kind".into()),
-            })
-        };
-        let sets = self.id_sets.iter().map(|set| (&set.fields, &set.domains));
-        for (fields, domains) in sets.chain([(&self.fields, &self.field_domains)]) {
-            if fields.len() != domains.len() {
-                return Err("there is not exactly one domain for each declared field".into());
-            }
-        }
-        let declared =
-            |(field, number): (&u32, &u32)| -> Result<_, String> { Ok((small(*field)?, domain(*number)?)) };
+        Ok(Ports {
+            carried: small(carried)?,
+            units: small(units)?,
+            reads: small(reads)?,
+            lookups: small(lookups)?,
+            rows: small(rows)?,
+        })
+    }
+
+    fn restore_terminals(&self) -> Result<Vec<Terminal>, String> {
         if [self.trap_functions.len(), self.trap_offsets.len()] != [self.trap_codes.len(); 2] {
             return Err("the lists of the traps differ in length".into());
         }
         let mut terminals = vec![Terminal::Unreachable, Terminal::Halt];
-        for (i, code) in self.trap_codes.iter().enumerate() {
+        let origins = self.trap_functions.iter().zip(&self.trap_offsets);
+        for (code, (&function, &offset)) in self.trap_codes.iter().zip(origins) {
             let code = u8::try_from(*code).ok().and_then(TrapCode::from_code);
             let code = code.ok_or("a trap code does not exist")?;
-            terminals.push(Terminal::Trap {
-                code,
-                function: self.trap_functions[i],
-                offset: self.trap_offsets[i],
-            });
+            terminals.push(Terminal::Trap { code, function, offset });
         }
-        let mut regions = Vec::new();
-        for region in &self.regions {
-            regions.push(Region {
-                name: region.name.clone(),
-                first: region.first,
-                count: region.count,
-                cell: if region.bytes { CellWidth::Byte } else { CellWidth::Number },
-                values: domain(region.domain)?,
-            });
+        Ok(terminals)
+    }
+
+    fn restore_growth_limit(&self) -> Result<Option<GrowthLimit>, String> {
+        match self.growth_limit[..] {
+            [] => Ok(None),
+            [pages, refused] => {
+                let pages = pages.try_into().map_err(|_| "the growth limit of the memory is out of range")?;
+                Ok(Some(GrowthLimit { pages, refused }))
+            }
+            _ => Err("the growth limit of the memory is not a size and a key".into()),
         }
-        let mut tables = Vec::new();
-        for table in &self.tables {
-            let out = |_| String::from("a table is out of range");
-            tables.push(Table {
-                name: table.name.clone(),
-                first: table.first.try_into().map_err(out)?,
-                count: table.count.try_into().map_err(out)?,
-                domain: domain(table.domain)?,
-            });
-        }
-        let mut id_sets = Vec::new();
-        for set in &self.id_sets {
-            let interface = set.fields.iter().zip(&set.domains).map(declared).collect::<Result<_, _>>()?;
-            id_sets.push(IdSet { name: set.name.clone(), ids: set.ids.clone(), interface });
-        }
-        let interval = |number: &u32| match domain(*number)? {
-            Domain::Interval(interval) => Ok(interval),
-            Domain::PowerOfTwo { .. } | Domain::Ids(_) => Err(String::from("a ghost has no interval")),
-        };
+    }
+
+    fn restore_certificate(&self, domains: &ReadDomains) -> Result<Certificate, String> {
         if self.ghost_fields.len() != self.ghost_coefficients.len() {
             return Err("there is not exactly one coefficient for each term of a ghost".into());
         }
         let ghost_terms = self.ghost_fields.iter().zip(&self.ghost_coefficients);
-        let certificate = Certificate {
+        let id_set = |set: &NamedIds| {
+            let interface = domains.fields(&set.fields, &set.domains)?.collect::<Result<_, String>>()?;
+            Ok(IdSet { name: set.name.clone(), ids: set.ids.clone(), interface })
+        };
+        Ok(Certificate {
             field_end: ends(&self.field_counts)?,
-            fields: self.fields.iter().zip(&self.field_domains).map(declared).collect::<Result<_, _>>()?,
+            fields: domains.fields(&self.fields, &self.field_domains)?.collect::<Result<_, _>>()?,
             ghost_end: ends(&self.ghost_counts)?,
             ghost_term_end: ends(&self.ghost_term_counts)?,
-            ghost_range: self.ghost_domains.iter().map(interval).collect::<Result<_, _>>()?,
+            ghost_range: self
+                .ghost_domains
+                .iter()
+                .map(|number| domains.interval(*number))
+                .collect::<Result<_, _>>()?,
             ghost_terms: ghost_terms
                 .map(|(field, c)| Ok((small(*field)?, *c)))
                 .collect::<Result<_, String>>()?,
-            id_sets,
-        };
-        let stream = |stream: &[u64]| match *stream {
-            [] => Ok(None),
-            [region, key] => {
-                Ok(Some((region.try_into().map_err(|_| String::from("a region does not exist"))?, key)))
-            }
-            _ => Err(String::from("standard input or output is not a region and a key")),
-        };
-        let entry = self.entry.as_ref().ok_or("there is no entry")?;
-        let places = |places: &[PlaceMessage]| places.iter().map(read_place).collect::<Result<_, _>>();
-        let entries = [(
-            entry.name.clone(),
-            Entry {
-                expert: 0,
-                params: read_types(&entry.params)?,
-                results: read_types(&entry.results)?,
-                param_locations: places(&entry.param_locations)?,
-                result_locations: places(&entry.result_locations)?,
-            },
-        )];
-        let io = Io {
-            stdin: stream(&self.stdin)?,
-            stdin_position: self.stdin_position,
-            stdout: stream(&self.stdout)?,
-        };
-        let growth_limit = match self.growth_limit[..] {
-            [] => None,
-            [pages, refused] => {
-                let pages = pages.try_into().map_err(|_| "the growth limit of the memory is out of range")?;
-                Some(GrowthLimit { pages, refused })
-            }
-            _ => return Err("the growth limit of the memory is not a size and a key".into()),
-        };
-        Ok(Network {
-            ports,
-            terminals,
-            tables,
-            regions,
-            entries: entries.into(),
-            io,
-            growth_limit,
-            certificate,
-            ..Network::default()
+            id_sets: self.id_sets.iter().map(id_set).collect::<Result<_, String>>()?,
         })
     }
+}
+
+/// The distinct domains of a file, by their numbers.
+struct ReadDomains<'a>(&'a [DomainMessage]);
+
+impl ReadDomains<'_> {
+    fn get(&self, number: u32) -> Result<Domain, String> {
+        let message = self.0.get(number as usize).ok_or("a domain does not exist")?;
+        let DomainMessage { kind, lo, hi } = *message;
+        let small = || u32::try_from(hi).map_err(|_| String::from("a domain is out of range"));
+        Ok(match kind {
+            0 => Domain::Interval(Interval { lo, hi }),
+            1 => Domain::PowerOfTwo { hi: small()?.try_into().map_err(|_| "a power is too large")? },
+            2 => Domain::Ids(small()?),
+            _ => return Err("a domain has an unknown kind".into()),
+        })
+    }
+
+    fn interval(&self, number: u32) -> Result<Interval, String> {
+        match self.get(number)? {
+            Domain::Interval(interval) => Ok(interval),
+            Domain::PowerOfTwo { .. } | Domain::Ids(_) => Err("a ghost has no interval".into()),
+        }
+    }
+
+    /// Fields and what they are declared to be.
+    fn fields<'b>(
+        &'b self,
+        fields: &'b [u32],
+        numbers: &'b [u32],
+    ) -> Result<impl Iterator<Item = Result<(Field, Domain), String>> + 'b, String> {
+        if fields.len() != numbers.len() {
+            return Err("there is not exactly one domain for each declared field".into());
+        }
+        Ok(fields.iter().zip(numbers).map(|(field, number)| Ok((small(*field)?, self.get(*number)?))))
+    }
+
+    fn region(&self, region: &NamedRange) -> Result<Region, String> {
+        Ok(Region {
+            name: region.name.clone(),
+            first: region.first,
+            count: region.count,
+            cell: if region.bytes { CellWidth::Byte } else { CellWidth::Number },
+            values: self.get(region.domain)?,
+        })
+    }
+
+    fn table(&self, table: &NamedRange) -> Result<Table, String> {
+        let out = |_| String::from("a table is out of range");
+        Ok(Table {
+            name: table.name.clone(),
+            first: table.first.try_into().map_err(out)?,
+            count: table.count.try_into().map_err(out)?,
+            domain: self.get(table.domain)?,
+        })
+    }
+}
+
+impl EntryMessage {
+    /// Makes an entry of it, whose expert is not known yet.
+    fn restore(&self) -> Result<Entry, String> {
+        let locations = |locations: &[LocationMessage]| {
+            locations.iter().map(LocationMessage::restore).collect::<Result<_, _>>()
+        };
+        Ok(Entry {
+            expert: 0,
+            params: read_types(&self.params)?,
+            results: read_types(&self.results)?,
+            param_locations: locations(&self.param_locations)?,
+            result_locations: locations(&self.result_locations)?,
+        })
+    }
+}
+
+/// Standard input or output: its region, and the key of its length.
+fn restore_stream(stream: &[u64]) -> Result<Option<(usize, u64)>, String> {
+    match *stream {
+        [] => Ok(None),
+        [region, key] => Ok(Some((region.try_into().map_err(|_| "a region does not exist")?, key))),
+        _ => Err("standard input or output is not a region and a key".into()),
+    }
+}
+
+/// A number of the network that has 16 bits.
+fn small(x: u32) -> Result<u16, String> {
+    u16::try_from(x).map_err(|_| format!("{x} is too large"))
 }
 
 /// A message as text: compressed, in base 64.

@@ -170,7 +170,9 @@ impl Simplifier<'_> {
                     return None;
                 }
             }
-            (Op::Store { space, bytes, .. }, _) if !space.has_words() => inst.args[1] = self.stored(inst.args[1], *bytes),
+            (Op::Store { space, bytes, .. }, _) if !space.has_words() => {
+                inst.args[1] = self.stored(inst.args[1], *bytes);
+            }
             (Op::Within(code), _) => {
                 let defs = [0, 1, 2].map(|i| self.defs[inst.args[i]]);
                 if let [Def::Const(a), Def::Const(b), Def::Const(limit)] = defs {
@@ -222,11 +224,13 @@ impl Simplifier<'_> {
                     self.cells.insert(cell, result);
                 }
             }
-            (Op::CellSet(cell), _)
+            (Op::CellSet(cell), _) => {
+                let before = self.cells.insert(*cell, inst.args[0]);
                 // Writing what is there already changes nothing.
-                if self.cells.insert(*cell, inst.args[0]) == Some(inst.args[0]) => {
+                if before == Some(inst.args[0]) {
                     return None;
                 }
+            }
             (op @ (Op::TableFunc(_) | Op::TableType(_)), Some(result)) => {
                 if let Def::Const(index) = self.defs[inst.args[0]] {
                     match *op {

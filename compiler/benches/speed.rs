@@ -10,6 +10,7 @@
 #[path = "../tests/common/grow.rs"]
 mod grow;
 
+use fastrand::Rng;
 use std::fmt::Write;
 use std::process::Command;
 use std::time::Instant;
@@ -156,19 +157,9 @@ fn peak_memory() -> f64 {
     line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1024.0
 }
 
-/// xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545f4914f6cdd1d) % n
-    }
-    fn one_of<'a>(&mut self, list: &[&'a str]) -> &'a str {
-        list[self.below(list.len() as u64) as usize]
-    }
+/// Draws an item of a list.
+fn one_of<'a>(random: &mut Rng, list: &[&'a str]) -> &'a str {
+    list[random.usize(..list.len())]
 }
 
 fn binary(wat: &str) -> Vec<Vec<u8>> {
@@ -178,17 +169,17 @@ fn binary(wat: &str) -> Vec<Vec<u8>> {
 const PARAMS: u64 = 4;
 
 /// Appends a random expression of about `size` instructions.
-fn expression(out: &mut String, random: &mut Random, ty: &str, ops: &[&str], size: u64) {
+fn expression(out: &mut String, random: &mut Rng, ty: &str, ops: &[&str], size: u64) {
     if size <= 1 {
-        let bits = random.below(31);
-        let _ = match random.below(4) {
-            0 => write!(out, "({ty}.const {}) ", random.below(1 << bits)),
-            _ => write!(out, "(local.get {}) ", random.below(PARAMS)),
+        let bits = random.u64(..31);
+        let _ = match random.u64(..4) {
+            0 => write!(out, "({ty}.const {}) ", random.u64(..1 << bits)),
+            _ => write!(out, "(local.get {}) ", random.u64(..PARAMS)),
         };
         return;
     }
-    let op = random.one_of(ops);
-    let left = 1 + random.below(size - 1);
+    let op = one_of(random, ops);
+    let left = 1 + random.u64(..size - 1);
     let extends = ty == "i64" && (op.starts_with("lt_") || op.starts_with("ge_") || op == "eq");
     let _ = if extends { write!(out, "(i64.extend_i32_u ({ty}.{op} ") } else { write!(out, "({ty}.{op} ") };
     expression(out, random, ty, ops, left);
@@ -197,7 +188,7 @@ fn expression(out: &mut String, random: &mut Random, ty: &str, ops: &[&str], siz
 }
 
 fn functions(ops: &[&str], size: u64, count: u64) -> Vec<Vec<u8>> {
-    let mut random = Random(1);
+    let mut random = Rng::with_seed(1);
     let mut wat = String::from("(module ");
     for i in 0..count {
         let ty = if i % 4 == 3 { "i64" } else { "i32" };
@@ -223,7 +214,7 @@ fn comparisons() -> Vec<Vec<u8>> {
 
 /// Returns a module of many small functions that call each other.
 fn small_functions() -> Vec<Vec<u8>> {
-    let mut random = Random(2);
+    let mut random = Rng::with_seed(2);
     let mut wat = String::from("(module (memory 1) ");
     for i in 0..20_000u64 {
         let _ = write!(wat, "(func $f{i} (param i32 i32) (result i32) (local $i i32) ");
@@ -233,7 +224,7 @@ fn small_functions() -> Vec<Vec<u8>> {
                 "(loop $l (local.set $i (i32.add (local.get $i) (i32.const 1))) \
                  (i32.store (local.get $i) (call $f{} (local.get 0) (i32.xor (local.get $i) (local.get 1)))) \
                  (br_if $l (i32.lt_u (local.get $i) (local.get 0))))",
-                i - 1 - random.below(10)
+                i - 1 - random.u64(..10)
             );
         }
         let _ = writeln!(wat, "(i32.add (local.get $i) (i32.const {i})))");
@@ -246,17 +237,17 @@ fn small_functions() -> Vec<Vec<u8>> {
 
 /// Returns a module of loops over memory with a few nested branches, as programs in C have them.
 fn memory_loops() -> Vec<Vec<u8>> {
-    let mut random = Random(3);
+    let mut random = Rng::with_seed(3);
     let mut wat = String::from("(module (memory 16) ");
     for i in 0..4000 {
         let _ = write!(
             wat,
             "(func (export \"f{i}\") (param i32 i32) (result i32) (local $i i32) (local $s i32) "
         );
-        for _ in 0..1 + random.below(3) {
-            let (a, b, c) = (random.below(1000), 4 * random.below(1000), random.below(255));
-            let load = random.one_of(&["load", "load8_u", "load16_s"]);
-            let store = random.one_of(&["store", "store8", "store16"]);
+        for _ in 0..1 + random.u64(..3) {
+            let (a, b, c) = (random.u64(..1000), 4 * random.u64(..1000), random.u64(..255));
+            let load = one_of(&mut random, &["load", "load8_u", "load16_s"]);
+            let store = one_of(&mut random, &["store", "store8", "store16"]);
             let _ = write!(
                 wat,
                 "(block $end (loop $l (br_if $end (i32.ge_s (local.get $i) (local.get 1))) \
@@ -285,7 +276,7 @@ fn examples() -> Vec<Vec<u8>> {
 
 /// Returns random modules.
 fn wasm_smith() -> Vec<Vec<u8>> {
-    let mut random = Random(4);
+    let mut random = Rng::with_seed(4);
     let module = |seed: u64| {
         let config = wasm_smith::Config {
             allow_floats: false,
@@ -314,7 +305,7 @@ fn wasm_smith() -> Vec<Vec<u8>> {
             wide_arithmetic_enabled: false,
             ..wasm_smith::Config::default()
         };
-        let bytes: Vec<u8> = (0..60_000).map(|_| random.below(256) as u8).collect();
+        let bytes: Vec<u8> = (0..60_000).map(|_| random.u64(..256) as u8).collect();
         let module = wasm_smith::Module::new(config, &mut Unstructured::new(&bytes)).ok()?.to_bytes();
         // Some modules use what is not supported.
         compile(&module, &Options::default()).is_ok().then_some(module)

@@ -204,7 +204,7 @@ fn common(tree: &SecondaryMap<Block, Node>, mut a: Block, mut b: Block) -> Block
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Random;
+    use fastrand::Rng;
     use wasm2onnx_runtime::TrapCode;
 
     /// Computes dominators by their definition: without `a`, `b` cannot be reached.
@@ -221,8 +221,8 @@ mod tests {
 
     #[test]
     fn random_graphs() {
-        let mut random = Random(1);
-        let mut below = |n: usize| random.below(n);
+        let mut random = Rng::with_seed(1);
+        let mut below = |n: usize| random.usize(..n);
         for round in 0..500 {
             let mut func = Function::new("f".into(), Origin::Module(0), Vec::new());
             let cond = func.add_param(func.entry, Type::I32);

@@ -62,13 +62,13 @@ pub fn components<N: EntityRef>(
 mod tests {
     use super::components;
     use crate::ir::Func;
-    use crate::random::Random;
+    use fastrand::Rng;
 
     /// Checks components by their definition: two nodes are in one if each leads to the other.
     #[test]
     fn random_graphs() {
-        let mut random = Random(1);
-        let mut below = |n: usize| random.below(n);
+        let mut random = Rng::with_seed(1);
+        let mut below = |n: usize| random.usize(..n);
         for round in 0..300 {
             let count = 1 + below(9);
             let edges: Vec<Vec<Func>> = (0..count)

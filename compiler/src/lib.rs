@@ -33,8 +33,6 @@ pub mod optimize;
 pub mod options;
 mod packetize;
 mod print;
-#[cfg(test)]
-mod random;
 mod schedule;
 mod stack;
 mod validate;

@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Random, calls_of_all, compare, phases};
+use common::{calls_of_all, compare, phases};
+use fastrand::Rng;
 use wasm2onnx_compiler::compile;
 use wasm2onnx_compiler::evaluate::Machine;
 use wasm2onnx_compiler::options::Options;
@@ -15,7 +16,7 @@ fn check(wat: &str) {
 
 fn check_with_input(wat: &str, stdin: &[u8]) {
     let [(_, typed), ..] = phases(wat.as_bytes(), &Options::default());
-    let calls = calls_of_all(&typed, &mut Random(1), 16);
+    let calls = calls_of_all(&typed, &mut Rng::with_seed(1), 16);
     compare(wat.as_bytes(), stdin, &calls, 10_000_000);
 }
 

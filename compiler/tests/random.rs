@@ -3,7 +3,8 @@
 mod common;
 
 use arbitrary::Unstructured;
-use common::{Random, calls_of_all, compare, phases};
+use common::{calls_of_all, compare, phases};
+use fastrand::Rng;
 use wasm2onnx_compiler::frontend;
 use wasm2onnx_compiler::options::{Options, Unsupported};
 
@@ -42,9 +43,9 @@ fn config(seed: u64) -> wasm_smith::Config {
 
 /// A random module, if the seed gives a valid one.
 fn module(seed: u64) -> Option<Vec<u8>> {
-    let mut random = Random(seed);
+    let mut random = Rng::with_seed(seed);
     let length = [2000, 8000, 30000, 60000][(seed / 4 % 4) as usize];
-    let bytes: Vec<u8> = (0..length / 8).flat_map(|_| random.next().to_le_bytes()).collect();
+    let bytes: Vec<u8> = (0..length / 8).flat_map(|_| random.u64(..).to_le_bytes()).collect();
     let mut module = wasm_smith::Module::new(config(seed), &mut Unstructured::new(&bytes)).ok()?;
     module.ensure_termination(2000).ok()?;
     Some(module.to_bytes())
@@ -55,7 +56,7 @@ fn check(seed: u64) {
     let path = std::env::temp_dir().join(format!("wasm2onnx-random-{seed}.wasm"));
     std::fs::write(&path, &bytes).unwrap();
     let [(_, typed), ..] = phases(&bytes, &Options::default());
-    let calls = calls_of_all(&typed, &mut Random(seed), 3);
+    let calls = calls_of_all(&typed, &mut Rng::with_seed(seed), 3);
     compare(&bytes, b"input", &calls, 1_000_000);
     std::fs::remove_file(&path).unwrap();
 }
@@ -77,18 +78,18 @@ fn random_modules() {
 #[test]
 fn damaged_modules() {
     let trap = Options { unsupported: Unsupported::Trap, ..Options::default() };
-    let (mut random, mut accepted) = (Random(7), 0);
+    let (mut random, mut accepted) = (Rng::with_seed(7), 0);
     for seed in 0..60 {
         let Some(bytes) = module(seed) else { continue };
         for _ in 0..60 {
             let mut damaged = bytes.clone();
-            for _ in 0..=random.next() % 3 {
-                let place = (random.next() % damaged.len() as u64) as usize;
-                match random.next() % 4 {
+            for _ in 0..=random.u64(..) % 3 {
+                let place = (random.u64(..) % damaged.len() as u64) as usize;
+                match random.u64(..) % 4 {
                     0 => drop(damaged.remove(place)),
-                    1 => damaged.insert(place, random.next() as u8),
-                    2 => damaged[place] ^= 1 << (random.next() % 8),
-                    _ => damaged[place] = random.next() as u8,
+                    1 => damaged.insert(place, random.u64(..) as u8),
+                    2 => damaged[place] ^= 1 << (random.u64(..) % 8),
+                    _ => damaged[place] = random.u64(..) as u8,
                 }
             }
             if frontend::parse(&damaged, &trap).is_ok() {

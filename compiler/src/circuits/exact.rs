@@ -174,14 +174,14 @@ pub fn pow2(k: i32) -> Exact {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Random;
+    use fastrand::Rng;
 
     /// Returns numbers around powers of two, of both signs and at many scales, and 0.
-    fn number(random: &mut Random) -> Exact {
-        let k = random.below(63);
-        let near = (1i64 << k) + random.below(3) as i64 - 1;
-        let signed = if random.below(2) == 0 { near } else { -near };
-        Exact::new(signed.into(), [0, 0, 1, 3, 31, 32, 60][random.below(7)])
+    fn number(random: &mut Rng) -> Exact {
+        let k = random.usize(..63);
+        let near = (1i64 << k) + random.usize(..3) as i64 - 1;
+        let signed = if random.usize(..2) == 0 { near } else { -near };
+        Exact::new(signed.into(), [0, 0, 1, 3, 31, 32, 60][random.usize(..7)])
     }
 
     /// Returns the number times 2^63, if it is not too large.
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn sums_and_products_are_exact_or_lost() {
-        let mut random = Random(7);
+        let mut random = Rng::with_seed(7);
         let (mut exact, mut lost) = (0, 0);
         for _ in 0..100_000 {
             let (a, b) = (number(&mut random), number(&mut random));

@@ -3,7 +3,7 @@
 
 use super::linear::pow2;
 use super::*;
-use crate::random::Random;
+use fastrand::Rng;
 
 /// Returns a circuit with entry fields in these ranges, and the fields.
 fn fields(ranges: &[Range]) -> (Circuit, Vec<Linear>) {
@@ -14,20 +14,20 @@ fn fields(ranges: &[Range]) -> (Circuit, Vec<Linear>) {
 }
 
 /// Returns a number of either sign near a power of two below 2^`bits`.
-fn near_power(random: &mut Random, bits: usize) -> i64 {
-    let near = (1i64 << random.below(bits)) + random.below(3) as i64 - 1;
-    if random.below(2) == 0 { near } else { -near }
+fn near_power(random: &mut Rng, bits: usize) -> i64 {
+    let near = (1i64 << random.usize(..bits)) + random.usize(..3) as i64 - 1;
+    if random.usize(..2) == 0 { near } else { -near }
 }
 
-fn range(random: &mut Random) -> Range {
+fn range(random: &mut Rng) -> Range {
     let (a, b) = (near_power(random, 40), near_power(random, 40));
     Range::new(a.min(b), a.max(b))
 }
 
-fn form(random: &mut Random, fields: &[Linear]) -> Linear {
-    let scale = |random: &mut Random| pow2(-[0, 0, 0, 1, 8, 31, 32][random.below(7)]);
+fn form(random: &mut Rng, fields: &[Linear]) -> Linear {
+    let scale = |random: &mut Rng| pow2(-[0, 0, 0, 1, 8, 31, 32][random.usize(..7)]);
     let mut form = Linear::constant(Exact::from(near_power(random, 58)) * scale(random));
-    for field in fields.iter().take(1 + random.below(3)) {
+    for field in fields.iter().take(1 + random.usize(..3)) {
         form = form.plus(Exact::from(near_power(random, 30)) * scale(random), field);
     }
     form
@@ -35,7 +35,7 @@ fn form(random: &mut Random, fields: &[Linear]) -> Linear {
 
 #[test]
 fn exact_sums_are_those_that_every_order_computes() {
-    let mut random = Random(3);
+    let mut random = Rng::with_seed(3);
     let mut exact = 0;
     for _ in 0..20_000 {
         let ranges = [(); 3].map(|()| range(&mut random));
@@ -43,10 +43,11 @@ fn exact_sums_are_those_that_every_order_computes() {
         let form = form(&mut random, &fields);
         let (bounds, quantized) = (circuit.range(&form), circuit.quantized(&form));
         for corner in 0..8 {
+            let at_end = [(); 3].map(|()| random.bool());
             // Corners of the box and something between.
             let x = |i: usize| match corner >> i & 1 {
                 0 => ranges[i].lo,
-                _ if random.0 >> i & 1 == 0 => ranges[i].hi,
+                _ if at_end[i] => ranges[i].hi,
                 _ => ranges[i].lo + (ranges[i].hi - ranges[i].lo) / 3,
             };
             let values: Vec<i64> = (0..3).map(x).collect();

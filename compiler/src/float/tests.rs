@@ -11,9 +11,9 @@ use crate::builder::Builder;
 use crate::evaluate::{Failure, Machine};
 use crate::ir::{Function, Origin, Terminator, Type, Value};
 use crate::options::Options;
-use crate::random::Random;
 use crate::verify::{Stage, verify};
 use crate::{frontend, legalize, optimize};
+use fastrand::Rng;
 
 /// Number of random operands of each operation, unless the environment says otherwise.
 const RANDOM: usize = 20_000;
@@ -67,38 +67,39 @@ fn edges(fraction: u32, width: u32) -> Vec<u64> {
     edges.iter().flat_map(|x| [*x, x | sign]).collect()
 }
 
-impl Random {
-    /// Returns a float with any bits, or with an exponent close to another's and a fraction with few bits, or
-    /// with many that are 1, or any, so that sums cancel and halves occur.
-    fn float(&mut self, like: u64, fraction: u32, width: u32) -> u64 {
-        let all = u64::MAX >> (64 - width);
-        let any = self.bits() & all;
-        if self.below(4) == 0 {
-            return any;
-        }
-        let exponents = (1u64 << (width - 1 - fraction)) - 1;
-        let near = (like >> fraction & exponents) as i64 + self.below(2 * fraction as usize + 8) as i64
-            - fraction as i64
-            - 4;
-        let exponent =
-            if self.below(8) == 0 { self.below(3) as u64 } else { near.clamp(0, exponents as i64) as u64 };
-        let mask = (1 << fraction) - 1;
-        let bits = match self.below(4) {
-            0 => self.bits() & mask,
-            1 => self.bits() & self.bits() & self.bits() & mask,
-            2 => (self.bits() | self.bits() | self.bits()) & mask,
-            _ => mask << self.below(fraction as usize) & mask,
-        };
-        any & (1 << (width - 1)) | exponent << fraction | bits
+/// Returns a float with any bits, or with an exponent close to another's and a fraction with few bits, or
+/// with many that are 1, or any, so that sums cancel and halves occur.
+fn random_float(random: &mut Rng, like: u64, fraction: u32, width: u32) -> u64 {
+    let all = u64::MAX >> (64 - width);
+    let any = random.u64(..) & all;
+    if random.usize(..4) == 0 {
+        return any;
     }
+    let exponents = (1u64 << (width - 1 - fraction)) - 1;
+    let near = (like >> fraction & exponents) as i64 + random.usize(..2 * fraction as usize + 8) as i64
+        - fraction as i64
+        - 4;
+    let exponent = if random.usize(..8) == 0 {
+        random.usize(..3) as u64
+    } else {
+        near.clamp(0, exponents as i64) as u64
+    };
+    let mask = (1 << fraction) - 1;
+    let bits = match random.usize(..4) {
+        0 => random.u64(..) & mask,
+        1 => random.u64(..) & random.u64(..) & random.u64(..) & mask,
+        2 => (random.u64(..) | random.u64(..) | random.u64(..)) & mask,
+        _ => mask << random.usize(..fraction as usize) & mask,
+    };
+    any & (1 << (width - 1)) | exponent << fraction | bits
 }
 
 /// Returns words, some of which are close to the ends of lines or to the least and the greatest word.
 fn words(least: u32) -> impl Iterator<Item = u32> {
     let ends = (0..32u32)
         .flat_map(|i| (0..64).flat_map(move |n| [(i << 27) + 37 * n, (i << 27).wrapping_sub(1 + 37 * n)]));
-    let mut random = Random(3);
-    let random = (0..count()).map(move |_| random.bits() as u32);
+    let mut random = Rng::with_seed(3);
+    let random = (0..count()).map(move |_| random.u64(..) as u32);
     ends.chain(random).filter(move |word| *word >= least)
 }
 
@@ -177,7 +178,7 @@ fn check(ty: &str, instruction: &str, operands: usize, result: &str, expected: i
             );
         };
         let edges = edges(fraction, width);
-        let mut random = Random(operands as u64);
+        let mut random = Rng::with_seed(operands as u64);
         for a in &edges {
             if operands == 1 {
                 check(*a, 0);
@@ -188,9 +189,9 @@ fn check(ty: &str, instruction: &str, operands: usize, result: &str, expected: i
             }
         }
         for i in 0..count() {
-            let like = if i % 2 == 0 { random.bits() } else { edges[i % edges.len()] };
-            let a = random.float(like, fraction, width);
-            let b = random.float(a, fraction, width);
+            let like = if i % 2 == 0 { random.u64(..) } else { edges[i % edges.len()] };
+            let a = random_float(&mut random, like, fraction, width);
+            let b = random_float(&mut random, a, fraction, width);
             check(a, b);
         }
     });
@@ -331,9 +332,9 @@ fn trapping_conversions_to_integers() {
                 with_machine(&wat, |machine| {
                     let (fraction, width) = if float == "f32" { (23, 32) } else { (52, 64) };
                     let edges = edges(fraction, width);
-                    let mut random = Random(1);
+                    let mut random = Rng::with_seed(1);
                     let near = ((1u64 << (width - 2 - fraction)) + bits / 2) << fraction;
-                    let random = (0..count()).map(|_| random.float(near, fraction, width));
+                    let random = (0..count()).map(|_| random_float(&mut random, near, fraction, width));
                     for a in edges.iter().copied().chain(random.collect::<Vec<_>>()) {
                         let x =
                             if float == "f32" { f32::from_bits(a as u32) as f64 } else { f64::from_bits(a) };
@@ -361,7 +362,7 @@ fn conversions_of_integers() {
         );
         with_machine(&wat, |machine| {
             let all = if int == "i32" { u32::MAX as u64 } else { u64::MAX };
-            let mut random = Random(2);
+            let mut random = Rng::with_seed(2);
             let powers = (0..64).flat_map(|n| {
                 (0..64).flat_map(move |m| {
                     let (n, m) = (1u64 << n, 1u64 << m);
@@ -377,8 +378,8 @@ fn conversions_of_integers() {
                 })
             });
             let random = (0..count()).map(|_| {
-                let by = random.below(64);
-                random.bits() >> by
+                let by = random.usize(..64);
+                random.u64(..) >> by
             });
             let numbers: Vec<u64> =
                 powers.chain(random).flat_map(|x| [x, x.wrapping_neg()]).map(|x| x & all).collect();

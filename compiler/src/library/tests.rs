@@ -2,16 +2,16 @@
 
 use crate::evaluate::Machine;
 use crate::options::Options;
-use crate::random::Random;
 use crate::verify::{Stage, verify};
 use crate::{frontend, legalize, optimize};
+use fastrand::Rng;
 
 /// Returns numbers with few or many leading zeros, and near powers of two and each other.
 fn numbers() -> Vec<u64> {
     let mut numbers: Vec<u64> = (0..64).flat_map(|n| [1u64 << n, (1 << n) - 1, (1 << n) + 1]).collect();
-    let mut random = Random(1);
+    let mut random = Rng::with_seed(1);
     for shift in (0..62).chain(0..62) {
-        let number = random.bits() >> shift;
+        let number = random.u64(..) >> shift;
         numbers.extend([number, number.wrapping_neg()]);
     }
     // Digits that make estimates of quotients too large.

@@ -7,22 +7,21 @@ use wasm2onnx_runtime::ValueType;
 use crate::builder::Builder;
 use crate::evaluate::Machine;
 use crate::ir::*;
-use crate::random::Random;
 use crate::verify::{Stage, verify};
+use fastrand::Rng;
 
-impl Random {
-    fn word(&mut self) -> u32 {
-        let next = self.bits();
-        match next % 8 {
-            0 => next as u32 >> 28,
-            1 => (next as u32 >> 28).wrapping_neg(),
-            2 => 1 << (next >> 8 & 31),
-            3 => (1u32 << (next >> 8 & 31)).wrapping_sub(1),
-            4 => u32::MAX << (next >> 8 & 31),
-            5 => (next >> 8) as u32 & 0xff,
-            6 => i32::MAX as u32,
-            _ => (next >> 32) as u32,
-        }
+/// Draws a word that is likely to be one that rules look for.
+fn word(random: &mut Rng) -> u32 {
+    let next = random.u64(..);
+    match next % 8 {
+        0 => next as u32 >> 28,
+        1 => (next as u32 >> 28).wrapping_neg(),
+        2 => 1 << (next >> 8 & 31),
+        3 => (1u32 << (next >> 8 & 31)).wrapping_sub(1),
+        4 => u32::MAX << (next >> 8 & 31),
+        5 => (next >> 8) as u32 & 0xff,
+        6 => i32::MAX as u32,
+        _ => (next >> 32) as u32,
     }
 }
 
@@ -59,7 +58,7 @@ fn module_of(func: Function, params: usize) -> Module {
 }
 
 /// Appends operations on what came before, most often on the latest values.
-fn operations(b: &mut Builder, random: &mut Random, values: &mut Vec<Value>, count: usize) {
+fn operations(b: &mut Builder, random: &mut Rng, values: &mut Vec<Value>, count: usize) {
     use BinaryOp::*;
     use UnaryOp::*;
     const UNARY: [UnaryOp; 6] = [Eqz, Clz, Ctz, Popcnt, Extend8S, Extend16S];
@@ -69,12 +68,12 @@ fn operations(b: &mut Builder, random: &mut Random, values: &mut Vec<Value>, cou
     ];
     for _ in 0..count {
         let mut operand = |b: &mut Builder, constants: usize| {
-            if random.below(10) < constants {
-                let word = random.word();
-                return (b.word(word), random.bits());
+            if random.usize(..10) < constants {
+                let word = word(random);
+                return (b.word(word), random.u64(..));
             }
-            let back = random.below(4).min(random.below(values.len()));
-            (values[values.len() - 1 - back], random.bits())
+            let back = random.usize(..4).min(random.usize(..values.len()));
+            (values[values.len() - 1 - back], random.u64(..))
         };
         let (first, choice) = operand(b, 1);
         let (second, other) = operand(b, 5);
@@ -119,17 +118,17 @@ fn operations(b: &mut Builder, random: &mut Random, values: &mut Vec<Value>, cou
 
 /// Returns a function with branches, joins with parameters, loops that end, and checks.
 fn function(seed: u64) -> Function {
-    let random = &mut Random(seed);
+    let random = &mut Rng::with_seed(seed);
     let mut func = Function::new("f".into(), Origin::Module(0), vec![Type::I32; 3]);
     let entry = func.entry;
     let mut values: Vec<Value> = (0..3).map(|_| func.add_param(entry, Type::I32)).collect();
     let mut b = Builder { func: &mut func, block: entry, offset: 1 };
-    for _ in 0..random.below(5) {
-        let count = random.below(12) + 1;
+    for _ in 0..random.usize(..5) {
+        let count = random.usize(..12) + 1;
         operations(&mut b, random, &mut values, count);
         let last = *values.last().expect("parameters at least");
-        match random.below(6) {
-            0 => b.effect(Op::Bounds { offset: random.bits() & 0xff, bytes: 4 }, Type::I32, &[last]),
+        match random.usize(..6) {
+            0 => b.effect(Op::Bounds { offset: random.u64(..) & 0xff, bytes: 4 }, Type::I32, &[last]),
             1 => b.trap_if(wasm2onnx_runtime::TrapCode::Unreachable, last),
             2 => {
                 // A loop of at most three rounds.
@@ -158,7 +157,7 @@ fn function(seed: u64) -> Function {
             _ => {
                 let (then, otherwise, join) = (b.func.add_block(), b.func.add_block(), b.func.add_block());
                 let params = [b.func.add_param(join, Type::I32), b.func.add_param(join, Type::I32)];
-                let cond = values[values.len() - 1 - random.below(3)];
+                let cond = values[values.len() - 1 - random.usize(..3)];
                 b.terminate(Terminator::Branch {
                     cond,
                     then: BlockCall::to(then),
@@ -167,10 +166,10 @@ fn function(seed: u64) -> Function {
                 for arm in [then, otherwise] {
                     b.block = arm;
                     let mut inner = values.clone();
-                    let count = random.below(5);
+                    let count = random.usize(..5);
                     operations(&mut b, random, &mut inner, count);
-                    if random.below(3) == 0 {
-                        let word = random.below(2) as u32;
+                    if random.usize(..3) == 0 {
+                        let word = random.usize(..2) as u32;
                         inner.push(b.word(word));
                     }
                     let args = smallvec![inner[inner.len() - 1], inner[inner.len() - 2]];
@@ -194,9 +193,9 @@ fn random_functions() {
         let mut after = before.clone();
         super::run(&mut after);
         verify(&after, Stage::Final).unwrap_or_else(|message| panic!("seed {seed}: {message}"));
-        let random = &mut Random(seed ^ 0x5555);
+        let random = &mut Rng::with_seed(seed ^ 0x5555);
         for _ in 0..12 {
-            let args: Vec<u64> = (0..3).map(|_| random.word() as u64).collect();
+            let args: Vec<u64> = (0..3).map(|_| word(random) as u64).collect();
             let run = |module| {
                 let mut machine = Machine::new(module).unwrap();
                 for (i, byte) in machine.memory[..1024].iter_mut().enumerate() {
@@ -275,9 +274,9 @@ fn pairs_of_operations() {
             let mut after = before.clone();
             super::run(&mut after);
             verify(&after, Stage::Final).unwrap();
-            let random = &mut Random((first * 100 + second) as u64);
+            let random = &mut Rng::with_seed((first * 100 + second) as u64);
             for _ in 0..16 {
-                let args = [random.word() as u64, random.word() as u64];
+                let args = [word(random) as u64, word(random) as u64];
                 let run = |module| Machine::new(module).unwrap().call("f", &args).unwrap();
                 let (expected, found) = (run(&before), run(&after));
                 for (i, (expected, found)) in expected.iter().zip(&found).enumerate() {

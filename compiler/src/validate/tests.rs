@@ -3,8 +3,8 @@
 use super::*;
 use crate::ir::Value;
 use crate::options::Options;
-use crate::random::Random;
 use crate::{backend, frontend, legalize, optimize, packetize};
+use fastrand::Rng;
 use wasm2onnx_runtime::{MemoryPages, Network, Ports, ValueType, WordLocation};
 
 /// The programs whose networks are changed. They have all kinds of packets.
@@ -24,32 +24,32 @@ fn example(name: &str) -> (Module, Network, Blueprint) {
 }
 
 /// A change of a network. Returns `None` if it would leave the network as it is.
-type Change = fn(&mut Network, &mut Random) -> Option<()>;
+type Change = fn(&mut Network, &mut Rng) -> Option<()>;
 
 /// Doubles or negates a weight.
-fn weight(network: &mut Network, random: &mut Random) -> Option<()> {
+fn weight(network: &mut Network, random: &mut Rng) -> Option<()> {
     let weights = &mut network.experts.weights;
-    let i = random.below(weights.len());
-    weights[i] += if random.below(2) == 0 { weights[i] } else { -2.0 * weights[i] };
+    let i = random.usize(..weights.len());
+    weights[i] += if random.usize(..2) == 0 { weights[i] } else { -2.0 * weights[i] };
     Some(())
 }
 
 /// Leaves a term out.
-fn term(network: &mut Network, random: &mut Random) -> Option<()> {
-    let i = random.below(network.experts.weights.len());
+fn term(network: &mut Network, random: &mut Rng) -> Option<()> {
+    let i = random.usize(..network.experts.weights.len());
     network.experts.weights[i] = 0.0;
     Some(())
 }
 
 /// Exchanges the weights of two neighbouring terms of an equation.
-fn source(network: &mut Network, random: &mut Random) -> Option<()> {
+fn source(network: &mut Network, random: &mut Rng) -> Option<()> {
     let experts = &mut network.experts;
-    let equation = random.below(experts.fields.len());
+    let equation = random.usize(..experts.fields.len());
     let terms = experts.term_range(equation);
     if terms.len() < 2 {
         return None;
     }
-    let i = terms.start + random.below(terms.len() - 1);
+    let i = terms.start + random.usize(..terms.len() - 1);
     if experts.weights[i] == experts.weights[i + 1] {
         return None;
     }
@@ -59,8 +59,8 @@ fn source(network: &mut Network, random: &mut Random) -> Option<()> {
 
 /// Gives two neighbouring equations of an expert each other's field, unless the fields are of different
 /// kinds.
-fn field(network: &mut Network, random: &mut Random) -> Option<()> {
-    let equation = random.below(network.experts.fields.len() - 1);
+fn field(network: &mut Network, random: &mut Rng) -> Option<()> {
+    let equation = random.usize(..network.experts.fields.len() - 1);
     let expert = network.experts.expert_end.partition_point(|end| *end as usize <= equation);
     if network.experts.expert_end[expert] as usize == equation + 1 {
         return None;
@@ -74,19 +74,19 @@ fn field(network: &mut Network, random: &mut Random) -> Option<()> {
 }
 
 /// Changes a constant by one: an address, a branch target, a bias.
-fn constant(network: &mut Network, random: &mut Random) -> Option<()> {
+fn constant(network: &mut Network, random: &mut Rng) -> Option<()> {
     let experts = &mut network.experts;
-    let i = random.below(experts.weights.len());
+    let i = random.usize(..experts.weights.len());
     if experts.sources[i] != Ports::ONE {
         return None;
     }
-    experts.weights[i] += if random.below(2) == 0 { 1.0 } else { -1.0 };
+    experts.weights[i] += if random.usize(..2) == 0 { 1.0 } else { -1.0 };
     Some(())
 }
 
 /// Adds 1 to the value of a first row.
-fn first_row(network: &mut Network, random: &mut Random) -> Option<()> {
-    let i = random.below(network.first_rows.len());
+fn first_row(network: &mut Network, random: &mut Rng) -> Option<()> {
+    let i = random.usize(..network.first_rows.len());
     network.first_rows[i].1 += 1.0;
     Some(())
 }
@@ -136,7 +136,7 @@ fn changed_networks_are_found_out() {
         ("a constant changed by one", constant, 76),
         ("a first row changed", first_row, 100),
     ];
-    let mut random = Random(7);
+    let mut random = Rng::with_seed(7);
     for (what, change, share) in changes {
         let (mut found, mut all) = (0, 0);
         for name in PROGRAMS {

@@ -1,5 +1,6 @@
 //! Runs a module in wasmtime and in the IR evaluator after each phase, and compares.
 
+use fastrand::Rng;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -239,42 +240,28 @@ fn value(bits: u64, ty: &ValType, store: impl AsContextMut) -> Val {
     }
 }
 
-/// A small generator of numbers: the same everywhere, from a seed.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number that is likely to be an edge case.
-    pub fn interesting(&mut self) -> u64 {
-        let next = self.next();
-        match next % 8 {
-            0 => next >> 61,
-            1 => (next >> 61).wrapping_neg(),
-            2 => 1 << ((next >> 8) % 64),
-            3 => (1u64 << ((next >> 8) % 64)).wrapping_sub(next >> 63),
-            4 => (next >> 8) % 300,
-            5 => (next as i32) as u64,
-            6 => next >> ((next >> 8) % 64),
-            _ => self.next(),
-        }
+/// Draws a number that is likely to be an edge case.
+pub fn interesting(random: &mut Rng) -> u64 {
+    let next = random.u64(..);
+    match next % 8 {
+        0 => next >> 61,
+        1 => (next >> 61).wrapping_neg(),
+        2 => 1 << ((next >> 8) % 64),
+        3 => (1u64 << ((next >> 8) % 64)).wrapping_sub(next >> 63),
+        4 => (next >> 8) % 300,
+        5 => (next as i32) as u64,
+        6 => next >> ((next >> 8) % 64),
+        _ => random.u64(..),
     }
 }
 
 /// `rounds` calls of each exported function with interesting arguments.
-pub fn calls_of_all(module: &Module, random: &mut Random, rounds: usize) -> Calls {
+pub fn calls_of_all(module: &Module, random: &mut Rng, rounds: usize) -> Calls {
     let mut calls = Calls::new();
     for _ in 0..rounds {
         for (name, _, signature) in &module.exports {
             let args = signature.params.iter().map(|ty| {
-                let bits = random.interesting();
+                let bits = interesting(random);
                 match ty {
                     ValueType::I32 | ValueType::F32 | ValueType::ExternRef => bits & 0xffff_ffff,
                     ValueType::I64 | ValueType::F64 => bits,

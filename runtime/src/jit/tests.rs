@@ -3,9 +3,10 @@
 use super::shape::Known;
 use super::{NativePacket, NativeState};
 use crate::lockstep::{End, compare_machine_code, compare_step_by_step};
-use crate::tests::random::{Random, args, random_network, tame_network};
+use crate::tests::random::{args, pick, random_network, tame_network};
 use crate::tests::{PORTS, Writer, entry, memory, network, summing_loop, table, word};
 use crate::*;
+use fastrand::Rng;
 
 /// Compares with packets compiled early and late, in short and long slices. Returns the number of steps that
 /// machine code evaluated.
@@ -23,7 +24,7 @@ fn compare(network: &Network, name: &str, args: &[Value], steps: u64) -> u64 {
 fn machine_code_agrees_on_random_networks() {
     let (mut compiled, mut all) = (0, 0);
     for seed in 0..250 {
-        let mut random = Random(seed);
+        let mut random = Rng::with_seed(seed);
         let network = tame_network(&mut random);
         let args = args(&mut random);
         let exact = compare_step_by_step(&network, "f", &args, 1000).unwrap().steps;
@@ -101,12 +102,12 @@ fn keys_and_queries_out_of_range_are_left_to_the_runtime() {
 #[test]
 fn damaged_networks_do_no_harm() {
     for seed in 0..120 {
-        let mut random = Random(seed);
+        let mut random = Rng::with_seed(seed);
         let mut network = if seed % 3 == 0 { random_network(&mut random) } else { tame_network(&mut random) };
         for _ in 0..8 {
-            let term = random.below(network.experts.weights.len() as u64) as usize;
+            let term = random.u64(..network.experts.weights.len() as u64) as usize;
             network.experts.weights[term] =
-                random.pick(&[1e300, -1e300, 1e18, -7.0, 9_007_199_254_740_993.0, 1e17]);
+                pick(&mut random, &[1e300, -1e300, 1e18, -7.0, 9_007_199_254_740_993.0, 1e17]);
         }
         let config = Config {
             compile_after: Some(1),

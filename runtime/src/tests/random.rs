@@ -1,49 +1,35 @@
 //! Random networks with small weights: all executors agree on every number of every step as long as
 //! values stay exact. Damaged networks never panic.
 
+use fastrand::Rng;
+
 use super::*;
 
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, n: u64) -> u64 {
-        // SplitMix64
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
-    pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.below(items.len() as u64) as usize]
-    }
+/// Draws an item of a list.
+pub(crate) fn pick<T: Copy>(random: &mut Rng, items: &[T]) -> T {
+    items[random.usize(..items.len())]
 }
 
 const VOCABULARY: u64 = 12;
 
 /// Returns the terms of an equation: up to three and a constant.
-fn equation(random: &mut Random, ports: &Ports, kind: FieldKind) -> Vec<(Source, f64)> {
+fn equation(random: &mut Rng, ports: &Ports, kind: FieldKind) -> Vec<(Source, f64)> {
     let mut terms = std::collections::BTreeMap::new();
-    for _ in 0..random.below(4) {
-        let source = 1 + random.below(ports.sources() as u64 - 1) as Source;
+    for _ in 0..random.u64(..4) {
+        let source = 1 + random.u64(..ports.sources() as u64 - 1) as Source;
         let weight = match kind {
-            FieldKind::N => random.pick(&[1.0, -1.0, 0.5, 2f64.powi(-8), 2f64.powi(-32)]),
-            _ => random.pick(&[1.0, 1.0, -1.0, 2.0, 256.0]),
+            FieldKind::N => pick(random, &[1.0, -1.0, 0.5, 2f64.powi(-8), 2f64.powi(-32)]),
+            _ => pick(random, &[1.0, 1.0, -1.0, 2.0, 256.0]),
         };
         terms.insert(source, weight);
     }
     let constant = match kind {
-        FieldKind::E => 2.0 + random.below(VOCABULARY - 2) as f64,
-        FieldKind::Q | FieldKind::K => random.pick(&[1.0, 7.0, 101.0, 110.0, 100_000.0]),
-        FieldKind::T => random.below(8) as f64,
-        _ => random.pick(&[0.0, 1.0, -1.0, 3.0, 255.0]),
+        FieldKind::E => 2.0 + random.u64(..VOCABULARY - 2) as f64,
+        FieldKind::Q | FieldKind::K => pick(random, &[1.0, 7.0, 101.0, 110.0, 100_000.0]),
+        FieldKind::T => random.u64(..8) as f64,
+        _ => pick(random, &[0.0, 1.0, -1.0, 3.0, 255.0]),
     };
-    if constant != 0.0 && !random.one_in(4) {
+    if constant != 0.0 && !(random.u64(..4) == 0) {
         terms.insert(ONE, constant);
     }
     terms.into_iter().collect()
@@ -51,16 +37,16 @@ fn equation(random: &mut Random, ports: &Ports, kind: FieldKind) -> Vec<(Source,
 
 /// Returns the terms of an equation whose value stays small if the values in the trace do, for long exact
 /// runs.
-fn tame_equation(random: &mut Random, ports: &Ports, kind: FieldKind, index: u16) -> Vec<(Source, f64)> {
-    let small = |random: &mut Random| match random.below(3) {
-        0 => ports.yr(random.below(ports.reads.into()) as u16),
-        1 => ports.yw(random.below(ports.lookups.into()) as u16),
-        _ => ports.yu(random.below(ports.units.into()) as u16),
+fn tame_equation(random: &mut Rng, ports: &Ports, kind: FieldKind, index: u16) -> Vec<(Source, f64)> {
+    let small = |random: &mut Rng| match random.u64(..3) {
+        0 => ports.yr(random.u16(..ports.reads)),
+        1 => ports.yw(random.u16(..ports.lookups)),
+        _ => ports.yu(random.u16(..ports.units)),
     };
-    let carried = |random: &mut Random| ports.ys(random.below(ports.carried.into()) as u16);
-    let constant = random.below(9) as f64;
+    let carried = |random: &mut Rng| ports.ys(random.u16(..ports.carried));
+    let constant = random.u64(..9) as f64;
     match kind {
-        FieldKind::S => match random.below(8) {
+        FieldKind::S => match random.u64(..8) {
             0..=1 => vec![(carried(random), 1.0)],
             2..=3 => vec![(ports.ys(index), 1.0), (ONE, constant - 4.0)],
             4 => {
@@ -70,33 +56,33 @@ fn tame_equation(random: &mut Random, ports: &Ports, kind: FieldKind, index: u16
             6 => vec![(small(random), 1.0), (ONE, 1.0)],
             _ => vec![(small(random), -1.0), (carried(random), 1.0)],
         },
-        FieldKind::N => match random.below(3) {
+        FieldKind::N => match random.u64(..3) {
             0 => vec![(carried(random), p2(-10)), (ONE, constant)],
             1 => vec![(small(random), 1.0), (ONE, constant - 4.0)],
             _ => vec![(carried(random), -p2(-30)), (ONE, 1.0)],
         },
-        FieldKind::V => match random.below(3) {
+        FieldKind::V => match random.u64(..3) {
             0 => vec![(ONE, constant)],
             1 => vec![(small(random), 1.0), (ONE, constant - 4.0)],
             _ => vec![(ONE, 1.0)],
         },
         // Mostly four adjacent bytes.
-        FieldKind::Q | FieldKind::K => match random.below(9) {
-            0 => vec![(ONE, random.pick(&[1.0, 9.0, 101.0, 103.0, 100_000.0]))],
+        FieldKind::Q | FieldKind::K => match random.u64(..9) {
+            0 => vec![(ONE, pick(random, &[1.0, 9.0, 101.0, 103.0, 100_000.0]))],
             1 => vec![(ports.ys(1), 1.0)],
             2 => vec![(small(random), 1.0), (ONE, 101.0)],
-            _ => vec![(ports.ys(2), 1.0), (ONE, random.pick(&[101.0, 101.0, 1.0]) + f64::from(index))],
+            _ => vec![(ports.ys(2), 1.0), (ONE, pick(random, &[101.0, 101.0, 1.0]) + f64::from(index))],
         },
         FieldKind::T => vec![(small(random), 1.0), (ONE, constant)],
-        FieldKind::X => match random.below(3) {
+        FieldKind::X => match random.u64(..3) {
             0 => vec![(ONE, constant)],
-            _ => vec![(ports.yw(random.below(ports.lookups.into()) as u16), 1.0)],
+            _ => vec![(ports.yw(random.u16(..ports.lookups)), 1.0)],
         },
         FieldKind::E => {
-            let next = 2.0 + random.below(VOCABULARY - 2) as f64;
-            match random.below(3) {
+            let next = 2.0 + random.u64(..VOCABULARY - 2) as f64;
+            match random.u64(..3) {
                 0 => vec![(ONE, next)],
-                1 => vec![(ONE, next), (ports.yu(random.below(ports.units.into()) as u16), 1.0)],
+                1 => vec![(ONE, next), (ports.yu(random.u16(..ports.units)), 1.0)],
                 _ => vec![(ONE, next), (ports.yw(0), 1.0), (ports.yw(1), -1.0)],
             }
         }
@@ -104,7 +90,7 @@ fn tame_equation(random: &mut Random, ports: &Ports, kind: FieldKind, index: u16
 }
 
 /// Returns a network of random experts whose runs are long and exact.
-pub(crate) fn tame_network(random: &mut Random) -> Network {
+pub(crate) fn tame_network(random: &mut Rng) -> Network {
     let p = PORTS;
     let mut w = Writer::new(2);
     for _ in 2..VOCABULARY {
@@ -112,10 +98,10 @@ pub(crate) fn tame_network(random: &mut Random) -> Network {
         for field in 0..=p.e() {
             let (kind, index) = p.kind(field);
             let terms = match kind {
-                FieldKind::S if !random.one_in(3) => vec![(p.ys(index), 1.0)],
-                FieldKind::K | FieldKind::X if random.one_in(2) => continue,
+                FieldKind::S if !(random.u64(..3) == 0) => vec![(p.ys(index), 1.0)],
+                FieldKind::K | FieldKind::X if (random.u64(..2) == 0) => continue,
                 FieldKind::E => tame_equation(random, &p, kind, index),
-                _ if random.one_in(6) => continue,
+                _ if (random.u64(..6) == 0) => continue,
                 _ => tame_equation(random, &p, kind, index),
             };
             // Terms with the same source are added.
@@ -126,16 +112,16 @@ pub(crate) fn tame_network(random: &mut Random) -> Network {
         let equations: Vec<_> = equations.iter().map(|(field, terms)| (*field, &terms[..])).collect();
         w.expert(&equations);
     }
-    let first = 2 + random.below(VOCABULARY - 2) as ExpertId;
+    let first = 2 + random.u64(..VOCABULARY - 2) as ExpertId;
     let mut network = network(w.finish(), &[("f", entry(first, 3, 1))]);
     network.regions = regions();
-    network.lookup = (0..16).map(|_| random.below(6) as f64).collect();
-    network.first_rows = (0..40).map(|_| (101 + random.below(300), random.below(256) as f64)).collect();
+    network.lookup = (0..16).map(|_| random.u64(..6) as f64).collect();
+    network.first_rows = (0..40).map(|_| (101 + random.u64(..300), random.u64(..256) as f64)).collect();
     network
 }
 
 /// Returns a network of random experts. Most queries and keys are in regions, and most values are small.
-pub(crate) fn random_network(random: &mut Random) -> Network {
+pub(crate) fn random_network(random: &mut Rng) -> Network {
     let p = PORTS;
     let mut w = Writer::new(2);
     for _ in 2..VOCABULARY {
@@ -143,13 +129,13 @@ pub(crate) fn random_network(random: &mut Random) -> Network {
         for field in 0..=p.e() {
             let (kind, index) = p.kind(field);
             let terms = match kind {
-                FieldKind::S if random.one_in(2) => vec![(p.ys(index), 1.0)],
-                FieldKind::S if random.one_in(3) => continue,
-                FieldKind::E if random.one_in(2) => {
-                    vec![(ONE, 2.0 + random.below(VOCABULARY - 2) as f64)]
+                FieldKind::S if (random.u64(..2) == 0) => vec![(p.ys(index), 1.0)],
+                FieldKind::S if (random.u64(..3) == 0) => continue,
+                FieldKind::E if (random.u64(..2) == 0) => {
+                    vec![(ONE, 2.0 + random.u64(..VOCABULARY - 2) as f64)]
                 }
-                FieldKind::E if random.one_in(20) => vec![(ONE, 1.0)],
-                _ if random.one_in(3) => continue,
+                FieldKind::E if (random.u64(..20) == 0) => vec![(ONE, 1.0)],
+                _ if (random.u64(..3) == 0) => continue,
                 _ => equation(random, &p, kind),
             };
             equations.push((field, terms));
@@ -157,7 +143,7 @@ pub(crate) fn random_network(random: &mut Random) -> Network {
         let equations: Vec<_> = equations.iter().map(|(field, terms)| (*field, &terms[..])).collect();
         w.expert(&equations);
     }
-    let first = 2 + random.below(VOCABULARY - 2) as ExpertId;
+    let first = 2 + random.u64(..VOCABULARY - 2) as ExpertId;
     let mut network = network(w.finish(), &[("f", entry(first, 3, 1))]);
     network.regions = regions();
     for region in &mut network.regions {
@@ -165,19 +151,19 @@ pub(crate) fn random_network(random: &mut Random) -> Network {
             region.values = Domain::Interval(Interval::new(-(1 << 53), 1 << 53));
         }
     }
-    network.lookup = (0..8).map(|_| random.below(20) as f64).collect();
+    network.lookup = (0..8).map(|_| random.u64(..20) as f64).collect();
     network
 }
 
-pub(crate) fn args(random: &mut Random) -> [Value; 3] {
-    std::array::from_fn(|_| word(random.below(300) as u32))
+pub(crate) fn args(random: &mut Rng) -> [Value; 3] {
+    std::array::from_fn(|_| word(random.u64(..300) as u32))
 }
 
 #[test]
 fn executors_agree_on_random_networks() {
     let mut steps = 0;
     for seed in 0..3000 {
-        let mut random = Random(seed);
+        let mut random = Rng::with_seed(seed);
         let network = random_network(&mut random);
         let args = args(&mut random);
         match compare_step_by_step(&network, "f", &args, 200) {
@@ -192,7 +178,7 @@ fn executors_agree_on_random_networks() {
 fn executors_agree_on_long_runs() {
     let mut steps = 0;
     for seed in 0..100 {
-        let mut random = Random(seed);
+        let mut random = Rng::with_seed(seed);
         let network = tame_network(&mut random);
         match compare_step_by_step(&network, "f", &args(&mut random), 300) {
             Ok(report) => steps += report.steps,
@@ -205,11 +191,12 @@ fn executors_agree_on_long_runs() {
 #[test]
 fn damaged_networks_never_panic() {
     for seed in 0..1000 {
-        let mut random = Random(seed);
+        let mut random = Rng::with_seed(seed);
         let mut network = random_network(&mut random);
         for _ in 0..20 {
-            let term = random.below(network.experts.weights.len() as u64) as usize;
-            network.experts.weights[term] = random.pick(&[1e300, -1e300, 0.3, 1e18, -7.5, 2f64.powi(-1074)]);
+            let term = random.u64(..network.experts.weights.len() as u64) as usize;
+            network.experts.weights[term] =
+                pick(&mut random, &[1e300, -1e300, 0.3, 1e18, -7.5, 2f64.powi(-1074)]);
         }
         for executor in [Executor::Sparse, Executor::Dense] {
             let config = Config { executor, max_steps: Some(100), ..Config::default() };
@@ -223,12 +210,12 @@ fn damaged_networks_never_panic() {
 fn malformed_networks_are_refused() {
     let mut refused = 0;
     for seed in 0..2000 {
-        let mut random = Random(seed);
+        let mut random = Rng::with_seed(seed);
         let mut network = random_network(&mut random);
         let experts = &mut network.experts;
-        let any = random.below(u64::MAX) as usize;
-        let small = random.below(40);
-        match random.below(12) {
+        let any = random.u64(..u64::MAX) as usize;
+        let small = random.u64(..40);
+        match random.u64(..12) {
             0 => experts.expert_end[any % 12] = small as u32,
             1 => experts.equation_end[any % 40] = small as u32,
             2 => experts.fields[any % 40] = small as Field,

@@ -2,7 +2,8 @@
 
 use wasm2onnx_runtime::*;
 
-use super::sound::Random;
+use super::sound::number_of;
+use fastrand::Rng;
 
 /// 2^-GRID is the unit of exact sums.
 const GRID: u32 = 60;
@@ -57,7 +58,7 @@ pub(super) fn step(
     network: &Network,
     e: ExpertId,
     z: &[f64],
-    random: &mut Random,
+    random: &mut Rng,
 ) -> Result<(ExpertId, Vec<f64>), String> {
     let ports = &network.ports;
     let at = |field: Field| z[usize::from(field)];
@@ -65,7 +66,7 @@ pub(super) fn step(
     for i in 0..ports.reads {
         let q = at(ports.q(i));
         let region = if q >= 0.0 { network.region_of(q as u64) } else { None };
-        y.push(region.map_or(0.0, |region| random.domain(network, network.regions[region].values)));
+        y.push(region.map_or(0.0, |region| number_of(random, network, network.regions[region].values)));
     }
     for i in 0..ports.lookups {
         let t = at(ports.t(i));
@@ -109,7 +110,7 @@ pub(super) fn step(
                 return Err(format!("expert {e}, field {}: the order matters", equation.field));
             }
             next[usize::from(equation.field)] = value;
-            let (i, j) = (random.below(order.len().max(1)), random.below(order.len().max(1)));
+            let (i, j) = (random.usize(..order.len().max(1)), random.usize(..order.len().max(1)));
             if !order.is_empty() {
                 order.swap(i, j);
             }

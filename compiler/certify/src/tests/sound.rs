@@ -1,65 +1,51 @@
 //! Random changes: a network that is accepted after a change keeps all its promises.
 
+use fastrand::Rng;
 use wasm2onnx_runtime::*;
 
 use super::evaluate::{breaks, step};
 use super::{all, prove};
 
-/// xorshift64*
-pub(super) struct Random(u64);
+/// Returns a number of an interval, often near its ends.
+fn interval(random: &mut Rng, lo: i64, hi: i64) -> i64 {
+    let width = (i128::from(hi) - i128::from(lo)) as u128;
+    let offset = match random.usize(..5) {
+        0 => 0,
+        1 => width,
+        2 => u128::from(random.u64(..) % 8).min(width),
+        3 => width - u128::from(random.u64(..) % 8).min(width),
+        _ => u128::from(random.u64(..)) % (width + 1),
+    };
+    (i128::from(lo) + offset as i128) as i64
+}
 
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-    pub fn bits(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.bits() >> 11) as usize % n
-    }
-    /// Returns a number of an interval, often near its ends.
-    pub fn interval(&mut self, lo: i64, hi: i64) -> i64 {
-        let width = (i128::from(hi) - i128::from(lo)) as u128;
-        let offset = match self.below(5) {
-            0 => 0,
-            1 => width,
-            2 => u128::from(self.bits() % 8).min(width),
-            3 => width - u128::from(self.bits() % 8).min(width),
-            _ => u128::from(self.bits()) % (width + 1),
-        };
-        (i128::from(lo) + offset as i128) as i64
-    }
-    pub fn domain(&mut self, network: &Network, domain: Domain) -> f64 {
-        match domain {
-            // Only what a float64 can hold.
-            Domain::Interval(i) => {
-                let x = self.interval(i.lo, i.hi);
-                let cut = (64 - x.unsigned_abs().leading_zeros()).saturating_sub(53);
-                ((x >> cut) << cut) as f64
-            }
-            Domain::PowerOfTwo { hi } => match self.below(usize::from(hi) + 2) {
-                0 => 0.0,
-                k => 2f64.powi(k as i32 - 1),
-            },
-            Domain::Ids(set) => {
-                let ids = &network.certificate.id_sets[set as usize].ids;
-                let i = self.below(ids.len() + 1);
-                ids.get(i).map_or(0.0, |id| f64::from(*id))
-            }
+/// Returns a number of a domain.
+pub(super) fn number_of(random: &mut Rng, network: &Network, of: Domain) -> f64 {
+    match of {
+        // Only what a float64 can hold.
+        Domain::Interval(i) => {
+            let x = interval(random, i.lo, i.hi);
+            let cut = (64 - x.unsigned_abs().leading_zeros()).saturating_sub(53);
+            ((x >> cut) << cut) as f64
+        }
+        Domain::PowerOfTwo { hi } => match random.usize(..usize::from(hi) + 2) {
+            0 => 0.0,
+            k => 2f64.powi(k as i32 - 1),
+        },
+        Domain::Ids(set) => {
+            let ids = &network.certificate.id_sets[set as usize].ids;
+            let i = random.usize(..ids.len() + 1);
+            ids.get(i).map_or(0.0, |id| f64::from(*id))
         }
     }
 }
 
 /// Returns a `z` that satisfies all that is declared for an expert, if one is found.
-fn sample(network: &Network, e: ExpertId, random: &mut Random) -> Option<Vec<f64>> {
+fn sample(network: &Network, e: ExpertId, random: &mut Rng) -> Option<Vec<f64>> {
     let certificate = &network.certificate;
-    let mut z: Vec<f64> = (0..network.ports.fields()).map(|_| random.interval(-9, 1 << 40) as f64).collect();
+    let mut z: Vec<f64> = (0..network.ports.fields()).map(|_| interval(random, -9, 1 << 40) as f64).collect();
     for (field, domain) in certificate.fields(e) {
-        z[usize::from(field)] = random.domain(network, domain);
+        z[usize::from(field)] = number_of(random, network, domain);
     }
     for _ in 0..8 {
         if breaks(network, e, &z).is_none() {
@@ -75,11 +61,11 @@ fn sample(network: &Network, e: ExpertId, random: &mut Random) -> Option<Vec<f64
             if lo <= now && now <= hi {
                 continue;
             }
-            let (field, c) = ghost.terms[random.below(ghost.terms.len())];
+            let (field, c) = ghost.terms[random.usize(..ghost.terms.len())];
             if c != 0 {
                 let rest = now - i128::from(c) * z[usize::from(field)] as i128;
                 let (lo, hi) = (lo.max(hi - (1 << 40)), hi.min(lo.saturating_add(1 << 40)));
-                let target = random.interval(lo.min(hi) as i64, hi.max(lo) as i64);
+                let target = interval(random, lo.min(hi) as i64, hi.max(lo) as i64);
                 z[usize::from(field)] = (i128::from(target) - rest).div_euclid(c.into()) as f64;
             }
         }
@@ -88,7 +74,7 @@ fn sample(network: &Network, e: ExpertId, random: &mut Random) -> Option<Vec<f64
 }
 
 /// Takes steps from random states of each expert, and from entries. Returns how many.
-fn try_steps(network: &Network, states: usize, random: &mut Random) -> Result<usize, String> {
+fn try_steps(network: &Network, states: usize, random: &mut Rng) -> Result<usize, String> {
     let mut taken = 0;
     for e in network.terminals.len() as ExpertId..network.experts.len() as ExpertId {
         for _ in 0..states {
@@ -103,7 +89,7 @@ fn try_steps(network: &Network, states: usize, random: &mut Random) -> Result<us
         let mut z = vec![0.0; network.ports.fields()];
         for location in &entry.param_locations {
             if let WordLocation::Field(field) = location {
-                z[usize::from(*field)] = random.interval(0, 0xffff_ffff) as f64;
+                z[usize::from(*field)] = interval(random, 0, 0xffff_ffff) as f64;
             }
         }
         if let Some(broken) = breaks(network, entry.expert, &z) {
@@ -122,8 +108,8 @@ fn try_steps(network: &Network, states: usize, random: &mut Random) -> Result<us
 }
 
 /// Changes an integer a little or a lot.
-fn change(x: i64, random: &mut Random) -> i64 {
-    match random.below(10) {
+fn change(x: i64, random: &mut Rng) -> i64 {
+    match random.usize(..10) {
         8 => i64::MAX,
         9 => i64::MIN + 1,
         0 => x.saturating_add(1),
@@ -132,38 +118,38 @@ fn change(x: i64, random: &mut Random) -> i64 {
         3 => x / 2,
         4 => x.saturating_neg(),
         5 => 0,
-        6 => x.saturating_add(1 << random.below(40)),
-        _ => x.saturating_sub(1 << random.below(40)),
+        6 => x.saturating_add(1 << random.usize(..40)),
+        _ => x.saturating_sub(1 << random.usize(..40)),
     }
 }
 
-fn change_domain(domain: &mut Domain, random: &mut Random) {
+fn change_domain(domain: &mut Domain, random: &mut Rng) {
     match domain {
-        Domain::Interval(i) => match random.below(4) {
+        Domain::Interval(i) => match random.usize(..4) {
             0 | 1 => i.lo = change(i.lo, random),
             2 => i.hi = change(i.hi, random),
-            _ => *domain = Domain::PowerOfTwo { hi: random.below(40) as u8 },
+            _ => *domain = Domain::PowerOfTwo { hi: random.usize(..40) as u8 },
         },
         Domain::PowerOfTwo { hi } => *hi = change((*hi).into(), random) as u8,
-        Domain::Ids(_) => *domain = Domain::Interval(Interval::new(0, random.interval(0, 10))),
+        Domain::Ids(_) => *domain = Domain::Interval(Interval::new(0, interval(random, 0, 10))),
     }
 }
 
 /// Makes one random change to a network or its certificate.
-fn mutate(network: &mut Network, random: &mut Random) {
-    match random.below(12) {
+fn mutate(network: &mut Network, random: &mut Rng) {
+    match random.usize(..12) {
         0..=4 => {
-            let i = random.below(network.experts.weights.len());
+            let i = random.usize(..network.experts.weights.len());
             let w = &mut network.experts.weights[i];
             let (_, exponent) = super::super::linear::dyadic(*w);
-            let finest = if random.below(2) == 0 { 2f64.powi(exponent) } else { 1.0 };
-            *w = match random.below(6) {
+            let finest = if random.usize(..2) == 0 { 2f64.powi(exponent) } else { 1.0 };
+            *w = match random.usize(..6) {
                 0 => *w + finest,
                 1 => *w - finest,
                 2 => *w * 2.0,
                 3 => *w * 0.5,
                 4 => -*w,
-                _ => *w + (random.interval(-9, 9) as f64) * finest,
+                _ => *w + (interval(random, -9, 9) as f64) * finest,
             };
             if *w == 0.0 {
                 *w = 1.0;
@@ -171,7 +157,7 @@ fn mutate(network: &mut Network, random: &mut Random) {
         }
         5..=6 => {
             let fields = &mut network.certificate.fields;
-            let i = random.below(fields.len());
+            let i = random.usize(..fields.len());
             let (field, mut domain) = fields.iter().nth(i).expect("there are more");
             change_domain(&mut domain, random);
             fields.set(i, field, domain);
@@ -179,36 +165,38 @@ fn mutate(network: &mut Network, random: &mut Random) {
         7..=8 => {
             let ghosts = network.certificate.ghost_range.len();
             if ghosts > 0 {
-                let range = &mut network.certificate.ghost_range[random.below(ghosts)];
-                let bound = if random.below(2) == 0 { &mut range.lo } else { &mut range.hi };
+                let range = &mut network.certificate.ghost_range[random.usize(..ghosts)];
+                let bound = if random.usize(..2) == 0 { &mut range.lo } else { &mut range.hi };
                 *bound = change(*bound, random);
             }
         }
         9 => {
             let terms = network.certificate.ghost_terms.len();
             if terms > 0 {
-                let term = &mut network.certificate.ghost_terms[random.below(terms)];
-                match random.below(3) {
-                    0 => term.0 = random.below(network.ports.fields()) as Field,
+                let term = &mut network.certificate.ghost_terms[random.usize(..terms)];
+                match random.usize(..3) {
+                    0 => term.0 = random.usize(..network.ports.fields()) as Field,
                     _ => term.1 = change(term.1, random),
                 }
             }
         }
         10 => {
             // Another source in an equation. Another order of equations and terms is refused.
-            let i = random.below(network.experts.sources.len());
-            network.experts.sources[i] = random.below(network.ports.sources()) as Source;
+            let i = random.usize(..network.experts.sources.len());
+            network.experts.sources[i] = random.usize(..network.ports.sources()) as Source;
         }
         _ => {
             let (regions, lookup) = (network.regions.len(), network.lookup.len());
-            match random.below(4) {
-                0 if regions > 0 => change_domain(&mut network.regions[random.below(regions)].values, random),
+            match random.usize(..4) {
+                0 if regions > 0 => {
+                    change_domain(&mut network.regions[random.usize(..regions)].values, random)
+                }
                 1 if regions > 0 => {
-                    let region = &mut network.regions[random.below(regions)];
+                    let region = &mut network.regions[random.usize(..regions)];
                     region.count = change(region.count as i64, random).unsigned_abs();
                 }
                 2 if lookup > 0 => {
-                    let x = &mut network.lookup[random.below(lookup)];
+                    let x = &mut network.lookup[random.usize(..lookup)];
                     *x = change(*x as i64, random) as f64;
                 }
                 _ => {
@@ -224,7 +212,7 @@ fn mutate(network: &mut Network, random: &mut Random) {
 #[test]
 fn certified_circuits_keep_their_promises() {
     for (name, network) in all() {
-        let mut random = Random::new(1);
+        let mut random = Rng::with_seed(1);
         let steps = try_steps(&network, 300, &mut random).unwrap_or_else(|broken| panic!("{name}: {broken}"));
         assert!(steps >= 300, "{name}: only {steps} states found");
     }
@@ -281,7 +269,7 @@ fn compiled() -> Vec<(&'static str, Network)> {
 #[test]
 fn certified_programs_keep_their_promises() {
     for (name, network) in compiled() {
-        let mut random = Random::new(1);
+        let mut random = Rng::with_seed(1);
         let steps = try_steps(&network, 20, &mut random).unwrap_or_else(|broken| panic!("{name}: {broken}"));
         println!("{name}: {steps} steps from states of {} experts", network.experts.len());
         assert!(steps >= 4 * network.experts.len(), "{name}: only {steps} states found");
@@ -306,9 +294,9 @@ fn keep_all_promises(networks: Vec<(&str, Network)>, rounds: u64, states: usize)
     let (mut accepted, mut changed, mut steps) = (0, 0, 0);
     for (name, original) in networks {
         for seed in 0..rounds {
-            let mut random = Random::new(seed);
+            let mut random = Rng::with_seed(seed);
             let mut network = original.clone();
-            for _ in 0..=random.below(3) {
+            for _ in 0..=random.usize(..3) {
                 mutate(&mut network, &mut random);
             }
             changed += u64::from(network != original);

@@ -6,14 +6,14 @@ use std::fmt::Write;
 use super::*;
 use crate::options::Options;
 use crate::packetize::Term;
-use crate::random::Random;
 use crate::{frontend, legalize, optimize, packetize};
+use fastrand::Rng;
 
 /// Writes statements on `locals` locals, nested at most `depth` deep.
-fn statements(out: &mut String, random: &mut Random, locals: usize, depth: usize) {
-    for _ in 0..2 + random.below(5) {
-        let [a, b, c] = [0; 3].map(|_| random.below(locals));
-        let _ = match random.below(if depth == 0 { 3 } else { 7 }) {
+fn statements(out: &mut String, random: &mut Rng, locals: usize, depth: usize) {
+    for _ in 0..2 + random.usize(..5) {
+        let [a, b, c] = [0; 3].map(|_| random.usize(..locals));
+        let _ = match random.usize(..if depth == 0 { 3 } else { 7 }) {
             0 | 1 => write!(out, "(local.set {a} (i32.add (local.get {b}) (local.get {c})))"),
             2 => write!(out, "(local.set {a} (call $g (local.get {b}) (local.get {c})))"),
             3 => {
@@ -41,8 +41,8 @@ fn statements(out: &mut String, random: &mut Random, locals: usize, depth: usize
 }
 
 /// Returns functions that call, loop and branch, as packets.
-fn random_packets(random: &mut Random) -> Vec<Packets> {
-    let locals = [3, 12, 60][random.below(3)];
+fn random_packets(random: &mut Rng) -> Vec<Packets> {
+    let locals = [3, 12, 60][random.usize(..3)];
     let mut wat = format!(
         "(module (memory 1) (func $g (param i32 i32) (result i32)
            (if (result i32) (local.get 0)
@@ -136,7 +136,7 @@ fn check(packets: &Packets, fields: u16) {
 
 #[test]
 fn random_functions() {
-    let mut random = Random(1);
+    let mut random = Rng::with_seed(1);
     for _ in 0..150 {
         for packets in random_packets(&mut random) {
             for fields in [2, 6, 36] {
@@ -149,13 +149,14 @@ fn random_functions() {
 /// Checks that the first slot that is free at all points is taken, by its definition.
 #[test]
 fn slots() {
-    let mut random = Random(2);
+    let mut random = Rng::with_seed(2);
     for _ in 0..200 {
-        let count = 1 + random.below(300);
+        let count = 1 + random.usize(..300);
         let mut slots = Slots::new(count);
         let mut taken: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); count];
         for _ in 0..60 {
-            let points: Vec<u32> = (0..1 + random.below(20)).map(|_| random.below(count) as u32).collect();
+            let points: Vec<u32> =
+                (0..1 + random.usize(..20)).map(|_| random.usize(..count) as u32).collect();
             let free = |slot: &u32| points.iter().all(|point| !taken[*point as usize].contains(slot));
             let expected = (0..).find(free).expect("one is free");
             assert_eq!(slots.take(&points), expected);

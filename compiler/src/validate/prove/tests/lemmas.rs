@@ -13,7 +13,7 @@ use super::super::words;
 use super::super::world::World;
 use crate::evaluate;
 use crate::ir::{BinaryOp, Type, UnaryOp};
-use crate::random::Random;
+use fastrand::Rng;
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::{CellWidth, Domain, Interval, Network, Region, Table};
 
@@ -38,14 +38,14 @@ type State = [i128; FIELDS.len()];
 /// Rows: keys and values in each state.
 type Rows = Vec<(Vec<i128>, Vec<i128>)>;
 
-fn states(random: &mut Random) -> Vec<State> {
+fn states(random: &mut Rng) -> Vec<State> {
     let edges =
         [0, 1, 2, 3, 5, 7, 8, 127, 128, 255, 256, 65535, 65536, (1 << 31) - 1, 1 << 31, TWO32 - 1, TWO32];
-    let draw = |random: &mut Random, (lo, hi): (i128, i128)| loop {
-        let x = match random.below(3) {
-            0 => edges[random.below(edges.len())] + random.below(3) as i128 - 1,
-            1 => lo + (random.bits() as i128 & 15),
-            _ => lo + (random.bits() as i128).rem_euclid(hi - lo + 1),
+    let draw = |random: &mut Rng, (lo, hi): (i128, i128)| loop {
+        let x = match random.usize(..3) {
+            0 => edges[random.usize(..edges.len())] + random.usize(..3) as i128 - 1,
+            1 => lo + (random.u64(..) as i128 & 15),
+            _ => lo + (random.u64(..) as i128).rem_euclid(hi - lo + 1),
         };
         if (lo..=hi).contains(&x) {
             return x;
@@ -132,16 +132,16 @@ fn made(p: Poly, values: Vec<i128>, how: String) -> Expression {
     Expression { p, values, how }
 }
 
-fn draw<'e>(random: &mut Random, list: &'e [Expression]) -> &'e Expression {
+fn draw<'e>(random: &mut Rng, list: &'e [Expression]) -> &'e Expression {
     // Later expressions are deeper.
-    let i = random.below(list.len()).max(random.below(list.len()));
+    let i = random.usize(..list.len()).max(random.usize(..list.len()));
     &list[i]
 }
 
 /// Makes another expression of those in a list.
 fn expression(
     terms: &mut Terms,
-    random: &mut Random,
+    random: &mut Rng,
     list: &[Expression],
     trace: &(Trace, Rows),
 ) -> Result<Expression, Stop> {
@@ -150,18 +150,18 @@ fn expression(
     let both = |f: &dyn Fn(i128, i128) -> i128| {
         a.values.iter().zip(&b.values).map(|(x, y)| f(*x, *y)).collect::<Vec<_>>()
     };
-    let power = |random: &mut Random| 1i128 << [1, 2, 3, 8, 16, 24, 31, 32][random.below(8)];
+    let power = |random: &mut Rng| 1i128 << [1, 2, 3, 8, 16, 24, 31, 32][random.usize(..8)];
     let small = |x: i128| x.abs() < 1 << 60;
-    let choice = random.below(16);
+    let choice = random.usize(..16);
     let how = format!("{choice}({}, {})", a.how, b.how);
     let (p, values) = match choice {
         0 | 1 => {
-            let scale = [1, 1, -1, 2, 3, -256][random.below(6)];
-            let scale = if random.below(6) == 0 { -power(random) } else { scale };
+            let scale = [1, 1, -1, 2, 3, -256][random.usize(..6)];
+            let scale = if random.usize(..6) == 0 { -power(random) } else { scale };
             (a.p.plus(scale, &b.p)?, both(&|x, y| x + scale * y))
         }
         2 => {
-            let c = [1, -1, 5, 128, 1 << 31, 255, -(1i128 << 32)][random.below(7)];
+            let c = [1, -1, 5, 128, 1 << 31, 255, -(1i128 << 32)][random.usize(..7)];
             (a.p.offset(c)?, of(&|x| x + c))
         }
         3 if both(&|x, y| if small(x) && small(y) && (x * y).abs() < 1 << 70 { 0 } else { 1 })
@@ -171,7 +171,7 @@ fn expression(
             (terms.product(&a.p, &b.p)?, both(&|x, y| x * y))
         }
         4 | 5 => {
-            let d = if random.below(3) == 0 { 1 + random.below(11) as i128 } else { power(random) };
+            let d = if random.usize(..3) == 0 { 1 + random.usize(..11) as i128 } else { power(random) };
             (terms.floor(&a.p, d)?, of(&|x| x.div_euclid(d)))
         }
         6 => (terms.not_negative(&a.p)?, of(&|x| i128::from(x >= 0))),
@@ -181,7 +181,7 @@ fn expression(
         }
         8 => {
             // A gate with a fraction, as the network's equations have.
-            let k = [0, 1, 8, 32, 34][random.below(5)];
+            let k = [0, 1, 8, 32, 34][random.usize(..5)];
             let one = Number::new(terms, Poly::constant(1))?;
             let (x, y) = (Number::new(terms, a.p.clone())?, Number::new(terms, b.p.clone())?);
             let weight = 1.0 / f64::from(2f32.powi(k));
@@ -191,13 +191,13 @@ fn expression(
             (p, both(&|x, y| ((x - y + (1 << k)).max(0)) >> k))
         }
         9 => {
-            let (from, len) = (random.below(28) as u32, 1 + random.below(12) as u32);
+            let (from, len) = (random.usize(..28) as u32, 1 + random.usize(..12) as u32);
             (terms.slice(&a.p, from, len)?, of(&|x| (x >> from) & ((1 << len) - 1)))
         }
         10 => {
-            let op = [Bitwise::And, Bitwise::Or, Bitwise::Xor][random.below(3)];
+            let op = [Bitwise::And, Bitwise::Or, Bitwise::Xor][random.usize(..3)];
             let (x, y) = (terms.slice(&a.p, 0, 8)?, terms.slice(&b.p, 8, 8)?);
-            let y = if random.below(3) == 0 { Poly::constant(random.below(256) as i128) } else { y };
+            let y = if random.usize(..3) == 0 { Poly::constant(random.usize(..256) as i128) } else { y };
             let values = a.values.iter().zip(&b.values);
             let values = values
                 .map(|(x, b)| op.of(x & 255, y.as_constant().unwrap_or((b >> 8) & 255)))
@@ -206,10 +206,11 @@ fn expression(
         }
         11 => {
             // Any table, at a key that is certainly or perhaps in it.
-            let table = &terms.world.network.tables[random.below(terms.world.network.tables.len())];
+            let table = &terms.world.network.tables[random.usize(..terms.world.network.tables.len())];
             let first = i128::from(table.first);
             let (x, y) = (terms.slice(&a.p, 0, 5)?, terms.slice(&b.p, 3, 8)?);
-            let key = if random.below(3) == 0 { y.offset(first)? } else { y.plus(256, &x)?.offset(first)? };
+            let key =
+                if random.usize(..3) == 0 { y.offset(first)? } else { y.plus(256, &x)?.offset(first)? };
             let with_x = key.plus(-1, &y)?.as_constant().is_none();
             let values = a.values.iter().zip(&b.values);
             let values = values.map(|(x, y)| {
@@ -229,9 +230,9 @@ fn expression(
                 Add, Sub, Mul, MulHi, Carry, And, Or, Xor, Shl, ShrU, ShrS, Rotl, Rotr, Eq, Ne, LtU, LtS,
                 GeU, GeS, DivU, RemU,
             ];
-            let op = ops[random.below(ops.len())];
-            let constant = [0, 1, 2, 3, 7, 31, 255, 1 << 31, TWO32 - 1][random.below(9)];
-            let (q, values) = match random.below(2) {
+            let op = ops[random.usize(..ops.len())];
+            let constant = [0, 1, 2, 3, 7, 31, 255, 1 << 31, TWO32 - 1][random.usize(..9)];
+            let (q, values) = match random.usize(..2) {
                 0 => (Poly::constant(constant), vec![constant; a.values.len()]),
                 _ => (b.p.clone(), b.values.clone()),
             };
@@ -243,12 +244,12 @@ fn expression(
         }
         14 => {
             use UnaryOp::*;
-            let op = [Eqz, Clz, Ctz, Popcnt, Extend8S, Extend16S][random.below(6)];
+            let op = [Eqz, Clz, Ctz, Popcnt, Extend8S, Extend16S][random.usize(..6)];
             let p = words::unary(terms, op, &a.p)?;
             let values = of(&|x| evaluate::unary(op, Type::I32, x.rem_euclid(TWO32) as u64).into());
             return canonical(terms, p, values, format!("{op:?}:{how}"));
         }
-        _ if random.below(2) == 0 => {
+        _ if random.usize(..2) == 0 => {
             let c = draw(random, list).clone();
             let p = words::select(terms, &c.p, &a.p, &b.p)?;
             let word = |x: i128| x.rem_euclid(TWO32);
@@ -282,7 +283,7 @@ fn canonical(terms: &mut Terms, p: Poly, values: Vec<i128>, how: String) -> Resu
 fn what_is_rewritten_is_the_same_number() {
     let network = network();
     let world = World::new(&network, None);
-    let mut random = Random(11);
+    let mut random = Rng::with_seed(11);
     let (mut checked, mut stopped, mut dropped) = (0, 0, 0);
     let rounds = std::env::var("WASM2ONNX_ROUNDS").map_or(250, |text| text.parse().expect("a number"));
     for round in 0..rounds {
@@ -341,7 +342,7 @@ fn what_is_rewritten_is_the_same_number() {
                 {
                     split = Some((p, t));
                 }
-                if random.below(8) == 0 {
+                if random.usize(..8) == 0 {
                     let key = draw(&mut random, &list).clone();
                     if let Ok(p) = terms.slice(&key.p, 0, 3).and_then(|p| Ok(p.offset(MEMORY.0)?)) {
                         let keys = key.values.iter().map(|x| (x & 7) + MEMORY.0).collect();
@@ -353,7 +354,7 @@ fn what_is_rewritten_is_the_same_number() {
             }
             let Some((p, t)) = split.filter(|_| attempt < 2) else { break };
             let Ok(cases) = terms.cases(p, t) else { break };
-            let case = cases[random.below(2)];
+            let case = cases[random.usize(..2)];
             let left: Vec<State> = states
                 .iter()
                 .filter(|state| {

@@ -3,11 +3,11 @@
 use super::{EXAMPLES, example};
 use crate::blueprint::{Blueprint, Lowered};
 use crate::ir::{Func, Module};
-use crate::random::Random;
 use crate::validate::boundary;
 use crate::validate::check::{Check, Of};
 use crate::validate::prove::{Prover, World};
 use crate::validate::state::First;
+use fastrand::Rng;
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::{ExpertId, FieldKind, Network, SourceKind};
 
@@ -23,18 +23,18 @@ struct Fault {
 }
 
 /// Changes a network. Returns `None` if the change would leave the network as it is.
-fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
+fn change(network: &mut Network, random: &mut Rng) -> Option<Fault> {
     let ports = network.ports;
     let experts = &mut network.experts;
-    let equation = random.below(experts.fields.len());
+    let equation = random.usize(..experts.fields.len());
     let terms = experts.term_range(equation);
-    let term = terms.start + random.below(terms.len());
+    let term = terms.start + random.usize(..terms.len());
     let expert = experts.expert_end.partition_point(|end| *end as usize <= equation);
-    let sign = if random.below(2) == 0 { 1.0 } else { -1.0 };
+    let sign = if random.usize(..2) == 0 { 1.0 } else { -1.0 };
     let weight = &mut experts.weights[term];
     let before = weight.to_bits();
     let mut kind = ports.kind(experts.fields[equation]).0;
-    let what = match random.below(12) {
+    let what = match random.usize(..12) {
         0 => {
             *weight *= 2.0;
             "a weight twice as large"
@@ -48,7 +48,7 @@ fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
             "a weight changed by 1"
         }
         4 | 5 => {
-            *weight += sign * f64::from(2f32.powi(random.below(68) as i32 - 34));
+            *weight += sign * f64::from(2f32.powi(random.usize(..68) as i32 - 34));
             "a weight changed by a power of two"
         }
         6 => {
@@ -56,7 +56,7 @@ fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
             "a term left out"
         }
         7 => {
-            let other = terms.start + random.below(terms.len());
+            let other = terms.start + random.usize(..terms.len());
             if experts.weights[term] == experts.weights[other] {
                 return None;
             }
@@ -65,7 +65,7 @@ fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
         }
         8 => {
             let range = experts.equation_range(expert as ExpertId);
-            let other = range.start + random.below(range.len());
+            let other = range.start + random.usize(..range.len());
             let (a, b) = (experts.fields[equation], experts.fields[other]);
             if a == b || ports.kind(b).0 != kind {
                 return None;
@@ -77,7 +77,7 @@ fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
             // Another source that the expert reads anyway, in order with its neighbours or not.
             let range = experts.equation_range(expert as ExpertId);
             let all = experts.term_range(range.start).start..experts.term_range(range.end - 1).end;
-            let other = experts.sources[all.start + random.below(all.len())];
+            let other = experts.sources[all.start + random.usize(..all.len())];
             if experts.sources[terms.clone()].contains(&other) {
                 return None;
             }
@@ -94,8 +94,8 @@ fn change(network: &mut Network, random: &mut Random) -> Option<Fault> {
             if network.lookup.is_empty() {
                 return None;
             }
-            let i = random.below(network.lookup.len());
-            network.lookup[i] += sign * [1.0, 8.0, 256.0][random.below(3)];
+            let i = random.usize(..network.lookup.len());
+            network.lookup[i] += sign * [1.0, 8.0, 256.0][random.usize(..3)];
             kind = FieldKind::T;
             return Some(Fault { what: "an entry of a table changed", expert: None, field: Some(kind) });
         }
@@ -113,11 +113,11 @@ fn affected(
     functions: &[Lowered],
     owners: &FxHashMap<usize, Vec<usize>>,
     fault: &Fault,
-    random: &mut Random,
+    random: &mut Rng,
 ) -> (usize, Vec<usize>) {
     let Some(expert) = fault.expert else {
         // Some packets that look something up.
-        let function = random.below(functions.len());
+        let function = random.usize(..functions.len());
         let first = functions[function].first as usize;
         let looks_up = |index: &usize| {
             network.experts_of(first + index).any(|expert| {
@@ -129,7 +129,7 @@ fn affected(
         };
         let mut all: Vec<usize> = (0..functions[function].packets.packets.len()).filter(looks_up).collect();
         while all.len() > 4 {
-            all.swap_remove(random.below(all.len()));
+            all.swap_remove(random.usize(..all.len()));
         }
         return (function, all);
     };
@@ -185,7 +185,7 @@ fn what_states_refute_is_not_proved() {
     let faults: usize = std::env::var("WASM2ONNX_FAULTS").map_or(100, |text| text.parse().expect("a number"));
     let states = std::env::var("WASM2ONNX_STATES").map_or(STATES, |text| text.parse().expect("a number"));
     let mut random =
-        Random(std::env::var("WASM2ONNX_SEED").map_or(5, |text| text.parse().expect("a number")));
+        Rng::with_seed(std::env::var("WASM2ONNX_SEED").map_or(5, |text| text.parse().expect("a number")));
     let (mut all, mut lost, mut neutral, mut uncertified) = (0, 0, 0, 0);
     let mut kinds: FxHashMap<String, [usize; 2]> = FxHashMap::default();
     for name in EXAMPLES {

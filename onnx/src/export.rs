@@ -24,12 +24,11 @@ use wasm2onnx_certify::{Certified, Summary};
 use wasm2onnx_runtime::{Network, Terminal, validate};
 
 use crate::proto::{DataType, ModelProto, OperatorSetIdProto};
-use dense::Scores;
 pub use footprint::least_memory;
 use graph::{Graph, Name, Tensor, ValueType};
 use phases::State;
 pub(crate) use plan::STORED_PAGE;
-use plan::{Keeping, Plan};
+use plan::{Keeping, Plan, Scores};
 use step::Frozen;
 
 /// What one run of a model does.

@@ -9,12 +9,12 @@ use crate::proto::DataType;
 use wasm2onnx_runtime::{ValueType as WasmType, WordLocation};
 
 use super::arguments::{self, TYPES, bit_cast, onnx_type};
-use super::dense::{self, Scores};
+use super::dense;
 use super::graph::{Dim, Graph, Name, Tensor, ValueType};
 use super::paged;
 use super::phases::State;
-use super::plan::Plan;
-use super::step::Frozen;
+use super::plan::{Plan, Scores};
+use super::step::{self, Frozen};
 
 /// Makes the number of steps that are allowed, which is from 0 to `most` whatever the caller says: int64
 /// scalar.
@@ -65,17 +65,11 @@ pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, memo
     let limit_code =
         g.initializer("traps/limit", Tensor::scalar(wasm2onnx_runtime::TrapCode::StepLimit as i64));
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));
-    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let column = g.initializer("const/column", Tensor::list(&[-1i64, 1]));
-    let top = g.initializer("limits/experts", Tensor::scalar(network.experts.len() as f64 - 1.0));
-    let bottom = g.initializer("const/zero.number", Tensor::scalar(0f64));
     let expert_slot = g.initializer("limits/expert.slot", Tensor::list(&[slots.count() as i64]));
     let trap = g.group("ending", "Why the run ended: the terminal expert, or the step limit.", |g| {
         let expert = g.along("expert.number", "Gather", 1, &[&ending.z, &expert_slot]);
-        let expert = g.plain("expert.min", "Min", &[&expert, &top]);
-        let expert = g.plain("expert.max", "Max", &[&expert, &bottom]);
-        let expert = g.cast("expert.id", &expert, DataType::Int64);
-        let expert = g.plain("expert", "Reshape", &[&expert, &flat]);
+        let expert = step::expert(g, plan, &expert);
         let named = g.plain("terminal", "Min", &[&expert, &last_terminal]);
         let code = g.plain("code", "Gather", &[&codes, &named]);
         let live = g.plain("live", "GreaterOrEqual", &[&expert, &terminals]);

@@ -18,18 +18,9 @@
 
 use super::ExportError;
 use super::graph::{Attribute, Graph, Name, Tensor};
-use super::plan::Plan;
+use super::plan::{Plan, Scores};
 use super::step::Frozen;
 use crate::proto::DataType;
-
-/// How attention over all rows picks one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scores {
-    /// By the largest score.
-    Hard,
-    /// By softmax over the scores, with ONNX's `Attention`.
-    Softmax,
-}
 
 /// The frozen tables as rows that are attended to, made before the first step.
 pub enum Tables {

@@ -1,9 +1,9 @@
 //! The loop form with attention over all rows: the trace grows with every step.
 
-use super::dense::{self, Scores, Tables};
+use super::dense::{self, Tables};
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
 use super::phases::State;
-use super::plan::Plan;
+use super::plan::{Plan, Scores};
 use super::step::{self, Frozen};
 use crate::proto::DataType;
 
@@ -22,17 +22,8 @@ pub fn run(
     state: State,
 ) -> State {
     let parts = plan.all_sizes(g);
-    let top = g.initializer("limits/experts", Tensor::scalar(plan.last_expert()));
-    let bottom = g.initializer("const/zero.number", Tensor::scalar(0f64));
-    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));
     let yes = g.initializer("const/true", Tensor::boolean(true));
-    let expert = |g: &mut Graph, number: &str| {
-        let e = g.plain("expert.min", "Min", &[number, &top]);
-        let e = g.plain("expert.max", "Max", &[&e, &bottom]);
-        let e = g.cast("expert.id", &e, DataType::Int64);
-        g.plain("expert", "Reshape", &[&e, &flat])
-    };
     let names = ["s", "gate.raw", "v", "x", "query", "key", "lookup", "expert.row"];
     let left = step::left(g, &state.steps, max_steps);
     let [trace] = <[Name; 1]>::try_from(state.trace).expect("the trace is one value");
@@ -49,7 +40,7 @@ pub fn run(
         let [z, steps, trace] = carried else { unreachable!("three values are carried") };
         g.group("step", step::DOC, |g| {
             let [s, gates, v, x, q, k, t, e] = g.split("fields", 1, z, &parts, names);
-            let e = expert(g, &e);
+            let e = step::expert(g, plan, &e);
             let trace = dense::append(g, trace, &k, &x);
             let r = dense::read(g, scores, frozen, &trace, &q, "read");
             let w = dense::look_up(g, tables, &t);
@@ -61,7 +52,7 @@ pub fn run(
     let [z, steps, trace] = <[Name; 3]>::try_from(last).expect("three values are carried");
     let trace = g.group("last", "Appends the rows of the terminal expert.", |g| {
         let [.., x, _, k, _, e] = g.split("fields", 1, &z, &parts, names);
-        let e = expert(g, &e);
+        let e = step::expert(g, plan, &e);
         let k = step::last_keys(g, frozen, &k, &e);
         dense::append(g, &trace, &k, &x)
     });

@@ -4,7 +4,6 @@ use crate::proto::DataType;
 use wasm2onnx_runtime::{CellWidth, Entry, Field, Network, ValueType, WordLocation};
 
 use super::arguments::Arguments;
-use super::dense::Scores;
 use super::graph::{self, Dim, Graph, Name, Tensor};
 use super::{Attention, ExportError};
 use crate::pack::{Matrices, Slots};
@@ -23,6 +22,15 @@ const ATTENTION_OPSET: i64 = 23;
 
 /// Opset of `BitCast`.
 const FLOAT_OPSET: i64 = 26;
+
+/// How attention over all rows picks one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scores {
+    /// By the largest score.
+    Hard,
+    /// By softmax over the scores, with ONNX's `Attention`.
+    Softmax,
+}
 
 /// How reads are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

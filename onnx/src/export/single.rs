@@ -44,9 +44,6 @@ pub fn build(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     let next_fields = Tensor::list(&[s, n, v + x + queries + keys + lookups, 1]);
     let next_fields = g.initializer("shape/fields.next", next_fields);
     let indices = g.initializer("shape/indices", Tensor::list(&[queries, keys, lookups]));
-    let top_expert = g.initializer("limits/experts", Tensor::scalar(plan.last_expert()));
-    let none = g.initializer("const/zero.number", Tensor::scalar(0f64));
-    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let [next_expert, next_numbers, present_trace] = g.group("step", step::DOC, |g| {
         let [s, n, v, x, ids] = g.split("fields", 1, &z, &fields, ["s", "n", "v", "x", "ids"]);
         let parts = ["query", "key", "lookup"];
@@ -74,10 +71,7 @@ pub fn build(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
         let [s, gates, rest, e] = g.split("next", 1, &next, &next_fields, parts);
         let n = step::quantize(g, &gates);
         let numbers = g.along("numbers", "Concat", 1, &[&s, &n, &rest]);
-        let e = g.plain("expert.min", "Min", &[&e, &top_expert]);
-        let e = g.plain("expert.max", "Max", &[&e, &none]);
-        let e = g.cast("expert.id", &e, DataType::Int64);
-        [g.plain("expert", "Reshape", &[&e, &flat]), numbers, trace]
+        [step::expert(g, plan, &e), numbers, trace]
     });
     g.output_itself("next_expert", expert_type, &next_expert);
     g.output_itself("next_numbers", numbers_type, &next_numbers);

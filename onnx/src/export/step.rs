@@ -4,6 +4,7 @@
 //! multiplied, and one sparse map is applied. The nodes are the same for every program.
 
 use super::graph::{Attribute, Graph, Name, Tensor};
+use super::plan::Plan;
 use super::weights::Padded;
 use crate::proto::DataType;
 
@@ -35,6 +36,17 @@ pub struct Frozen {
 pub fn quantize(g: &mut Graph, gates: &str) -> Name {
     let positive = g.plain("gate.relu", "Relu", &[gates]);
     g.plain("gate", "Floor", &[&positive])
+}
+
+/// Makes the id of an expert of its number, which is clamped to the ids that exist: int64 [batch].
+pub fn expert(g: &mut Graph, plan: &Plan, number: &str) -> Name {
+    let top = g.initializer("limits/experts", Tensor::scalar(plan.last_expert()));
+    let bottom = g.initializer("const/zero.number", Tensor::scalar(0f64));
+    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    let e = g.plain("expert.min", "Min", &[number, &top]);
+    let e = g.plain("expert.max", "Max", &[&e, &bottom]);
+    let e = g.cast("expert.id", &e, DataType::Int64);
+    g.plain("expert", "Reshape", &[&e, &flat])
 }
 
 /// Computes `z′ = W_e · [1, r, w, u, s]`, without quantizing the gates.

@@ -12,8 +12,8 @@ use wasm2onnx::{Attention, Form};
 use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_runtime::lockstep::{End, compare_step_by_step};
 use wasm2onnx_runtime::{
-    Config, Dense, Error, ExpertId, Field, Instance, Network, Ports, Sparse, SparseOptions, Stepper, Value,
-    WordLocation,
+    Config, Dense, Error, ExpertId, Field, Instance, Network, Observed, Observer, Ports, Sparse,
+    SparseOptions, Step, Stepper, TokenEnds, Value, WordLocation,
 };
 use wasm2onnx_tests::examples::{self, Call};
 use wasm2onnx_tests::onnx_runtime::{model, unproved_model};
@@ -379,33 +379,35 @@ fn steps_after_instance_creation_and_with_arguments_that_are_rows() {
     assert_eq!(ends, 2, "instance creation and the call end at expert 1: {text}");
 }
 
+/// A line for each step, with the expert, rows and reads.
+#[derive(Default)]
+struct Lines(Vec<String>);
+
+impl Observer for Lines {
+    fn step(&mut self, step: &Step<'_>) {
+        let mut line = format!("{:5}  expert {}", step.number, step.expert);
+        for (key, value) in step.rows() {
+            line += &format!("  [{key}] := {value}");
+        }
+        let going = !step.network.is_terminal(step.expert);
+        for (query, value) in step.reads().filter(|(query, _)| going && *query != 0.0) {
+            line += &format!("  [{query}] = {value}");
+        }
+        self.0.push(line);
+    }
+}
+
 /// Makes a run on the sparse executor. Returns a line for each step, with the expert, rows and reads; and the
 /// results.
 fn trace(network: &Network, entry: &str, args: &[i64]) -> (Vec<String>, Vec<String>) {
     let mut sparse = Sparse::new(network, INTERPRETER).expect("the network is valid");
     let values = values(network, entry, args);
     enter(network, entry, &values, &mut sparse);
-    let mut lines = Vec::new();
-    loop {
-        let (expert, z) = sparse.z();
-        let z = z.to_vec();
-        let ports = &network.ports;
-        let going = sparse.step();
-        let z = |field: Field| z[usize::from(field)];
-        let mut line = format!("{:5}  expert {expert}", lines.len());
-        for row in (0..ports.rows).filter(|row| z(ports.k(*row)) != 0.0) {
-            line += &format!("  [{}] := {}", z(ports.k(row)), z(ports.x(row)));
-        }
-        for read in (0..ports.reads).filter(|read| going && z(ports.q(*read)) != 0.0) {
-            line += &format!("  [{}] = {}", z(ports.q(read)), sparse.read(z(ports.q(read)) as u64));
-        }
-        lines.push(line);
-        if !going {
-            break;
-        }
-    }
+    let (ends, mut lines) = (TokenEnds::new(network), Lines::default());
+    let mut observed = Observed::new(network, &ends, &mut sparse, &mut lines, (0, 0));
+    while observed.step() {}
     let results = Instance::new(network).expect("it can be made").invoke(entry, &values).expect("it returns");
-    (lines, texts(&results))
+    (lines.0, texts(&results))
 }
 
 const INTERPRETER: SparseOptions = SparseOptions { assert_declared: false, compile_after: None };

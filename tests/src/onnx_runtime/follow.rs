@@ -1,7 +1,12 @@
 //! The step form beside one of our executors: every number of every step compared.
 
+use std::cell::RefCell;
 use wasm2onnx::Slots;
-use wasm2onnx_runtime::{Field, FieldKind, Network, Stepper, Terminal, Value, WordLocation};
+
+use wasm2onnx_runtime::{
+    ExpertId, Field, FieldKind, FieldName, Network, Observed, Observer, Step, Stepper, Terminal, TokenEnds,
+    Value, WordLocation,
+};
 
 use super::{Driver, Steps};
 use crate::ours;
@@ -70,52 +75,26 @@ struct Pair<'p> {
 impl Pair<'_> {
     /// Runs both to the end, and says whether they came to it. Arguments that are rows are already
     /// appended in the executor when a run begins, and in the model the first step appends them.
-    fn run(&mut self, rows: bool) -> Result<bool, String> {
+    fn run(&mut self, but_rows: bool) -> Result<bool, String> {
+        let ends = TokenEnds::new(self.network);
+        let difference = RefCell::new(None);
         let from = self.executor.z().0;
-        self.compare(from, rows)?;
+        let Pair { network, run, driver, .. } = self;
+        let mut follower = Follower { run: &mut **run, driver, from, but_rows, difference: &difference };
+        let mut observed = Observed::new(network, &ends, &mut *self.executor, &mut follower, (self.steps, 0));
         loop {
-            let (from, _) = self.executor.z();
-            if self.network.is_terminal(from) != self.driver.is_terminal(self.run.expert()) {
-                return Err(format!("expert {from} is terminal for one of them"));
-            }
-            if self.steps == self.max_steps && !self.network.is_terminal(from) {
+            if self.steps == self.max_steps && !network.is_terminal(observed.z().0) {
                 return Ok(false);
             }
-            let stepped = self.executor.step();
-            self.run.step();
+            let stepped = observed.step();
+            if let Some(difference) = difference.take() {
+                return Err(difference);
+            }
             if !stepped {
                 return Ok(true);
             }
             self.steps += 1;
-            self.compare(from, false)?;
         }
-    }
-
-    /// Compares what the next step begins with, but for the rows if they are told not to be alike.
-    fn compare(&self, from: u32, but_rows: bool) -> Result<(), String> {
-        let ports = self.network.ports;
-        let slots = Slots(ports);
-        let (expert, z) = self.executor.z();
-        let numbers = self.run.numbers();
-        let place = || format!("after step {} of expert {from}", self.steps);
-        for (field, value) in (0 as Field..).zip(z) {
-            if but_rows && matches!(ports.kind(field).0, FieldKind::K | FieldKind::X) {
-                continue;
-            }
-            let found = numbers[slots.of(field)];
-            // −0 counts as 0, as `!=` has it.
-            if found != *value {
-                let (kind, port) = ports.kind(field);
-                return Err(format!("{}: {kind:?} {port} is {value}, in ONNX Runtime {found}", place()));
-            }
-        }
-        if numbers.len() != z.len() {
-            return Err(format!("{} numbers instead of {}", numbers.len(), z.len()));
-        }
-        if self.run.expert() != i64::from(expert) {
-            return Err(format!("{}: goes to {expert}, in ONNX Runtime to {}", place(), self.run.expert()));
-        }
-        Ok(())
     }
 
     fn compare_traces(&self) -> Result<(), String> {
@@ -132,5 +111,59 @@ impl Pair<'_> {
         let keys = rows.keys().chain(found.keys());
         let key = keys.copied().find(|key| rows.get(key) != found.get(key)).expect("they differ");
         Err(format!("at the end key {key} reads {:?}, in ONNX Runtime {:?}", rows.get(&key), found.get(&key)))
+    }
+}
+
+/// Makes each step that it sees in ONNX Runtime, too.
+struct Follower<'f> {
+    run: &'f mut dyn Steps,
+    driver: &'f Driver,
+    /// The expert of the step before.
+    from: ExpertId,
+    /// Whether the rows of the next step are not alike.
+    but_rows: bool,
+    /// The first difference.
+    difference: &'f RefCell<Option<String>>,
+}
+
+impl Observer for Follower<'_> {
+    fn step(&mut self, step: &Step<'_>) {
+        if let Err(difference) = self.compare(step) {
+            self.difference.borrow_mut().get_or_insert(difference);
+        }
+        self.run.step();
+        (self.from, self.but_rows) = (step.expert, false);
+    }
+}
+
+impl Follower<'_> {
+    /// Compares what a step begins with.
+    fn compare(&self, step: &Step<'_>) -> Result<(), String> {
+        let ports = step.network.ports;
+        let slots = Slots(ports);
+        let numbers = self.run.numbers();
+        let location = || format!("before step {}, after expert {}", step.number, self.from);
+        for (field, value) in (0 as Field..).zip(step.z) {
+            if self.but_rows && matches!(ports.kind(field).0, FieldKind::K | FieldKind::X) {
+                continue;
+            }
+            let found = numbers[slots.of(field)];
+            // −0 counts as 0, as `!=` has it.
+            if found != *value {
+                let field = FieldName::new(&ports, field);
+                return Err(format!("{}: {field} is {value}, in ONNX Runtime {found}", location()));
+            }
+        }
+        if numbers.len() != step.z.len() {
+            return Err(format!("{} numbers instead of {}", numbers.len(), step.z.len()));
+        }
+        let expert = self.run.expert();
+        if expert != i64::from(step.expert) {
+            return Err(format!("{}: goes to {}, in ONNX Runtime to {expert}", location(), step.expert));
+        }
+        if step.network.is_terminal(step.expert) != self.driver.is_terminal(expert) {
+            return Err(format!("expert {expert} is terminal for one of them"));
+        }
+        Ok(())
     }
 }

@@ -188,13 +188,13 @@ fn calls_end_as_they_must() {
 #[test]
 fn instances_that_cannot_be_made_trap() {
     for test in tests() {
-        let Some(code) = test.creation else { continue };
-        let (network, path) = (network(&test), test.path.display());
+        let Some((place, code)) = &test.creation else { continue };
+        let network = network(&test);
         let theirs = compare(test.text.as_bytes(), &test.input, &Calls::new(), FUEL);
-        assert_eq!(theirs[0].outcome, Err(Some(as_in_wasmtime(code))), "{path}, wasmtime");
+        assert_eq!(theirs[0].outcome, Err(Some(as_in_wasmtime(*code))), "{place}, wasmtime");
         for (way, config) in ways() {
             let made = Instance::with_config(&network, config).map(|_| Vec::new());
-            assert_eq!(outcome(made, &path), Err(code), "{path}, {way}");
+            assert_eq!(outcome(made, place), Err(*code), "{place}, {way}");
         }
     }
 }
@@ -248,10 +248,10 @@ fn check_dumps(test: &FileTest, shown: &[String]) {
         let first = shown.lines().zip(expected.lines()).take_while(|(a, b)| a == b).count();
         assert!(
             shown == expected,
-            "{}, {}: line {} is\n{}\nand was expected to be\n{}\nUPDATE=1 writes all of it into the file",
+            "{}:{}: `{}` has the line\n{}\nand was expected to have\n{}\nUPDATE=1 writes all of it into the file",
             test.path.display(),
+            dump.line + first + 1,
             dump.title(),
-            first + 1,
             shown.lines().nth(first).unwrap_or("missing"),
             expected.lines().nth(first).unwrap_or("missing"),
         );

@@ -33,8 +33,8 @@ pub struct FileTest {
     pub input: Vec<u8>,
     /// Calls, those of one instance after another.
     pub instances: Vec<Vec<Call>>,
-    /// How instance creation ends, if it must fail.
-    pub creation: Option<TrapCode>,
+    /// How instance creation ends, if it must fail, and where that stands.
+    pub creation: Option<(Place, TrapCode)>,
     /// How often all exports are called, if they are.
     pub compare: Option<usize>,
     /// What is shown, and what is expected of it.
@@ -64,11 +64,13 @@ pub struct Dump {
     pub function: Option<String>,
     /// What it must look like.
     pub expected: String,
+    /// The line of the file that this begins behind.
+    pub line: usize,
 }
 
 /// A line of a file.
 #[derive(Clone, Debug)]
-struct Place {
+pub struct Place {
     path: PathBuf,
     line: usize,
     text: String,
@@ -204,14 +206,15 @@ impl FileTest {
                 call.prints = Some(string(rest).ok_or_else(|| place.bad(Why::NotAString))?);
             }
             "input" => self.input = string(rest).ok_or_else(|| place.bad(Why::NotAString))?,
-            "creation traps" => self.creation = Some(place.trap(rest)?),
+            "creation traps" => self.creation = Some((place.clone(), place.trap(rest)?)),
             "compare" => self.compare = Some(rest.parse().map_err(|_| place.bad(Why::NotANumber))?),
             "dump" => {
                 let (phase, function) = match rest.split_once(' ') {
                     Some((phase, function)) => (phase, Some(function.to_owned())),
                     None => (rest, None),
                 };
-                self.dumps.push(Dump { phase: phase.to_owned(), function, expected: String::new() });
+                let (phase, line) = (phase.to_owned(), place.line);
+                self.dumps.push(Dump { phase, function, expected: String::new(), line });
             }
             // A sentence may have a colon, too.
             _ if word.starts_with(char::is_uppercase) || word.split(' ').count() > 2 => {}
@@ -229,11 +232,15 @@ impl FileTest {
         let mut at = None;
         for (i, line) in text.lines().enumerate() {
             if let Some(title) = line.strip_prefix(";; expect ") {
+                let line_number = before + i + 1;
                 at = self.dumps.iter().position(|dump| dump.title() == title);
-                if at.is_none() && !updates() {
-                    let place =
-                        Place { path: self.path.clone(), line: before + i + 1, text: line.to_owned() };
-                    return Err(place.bad(Why::NoDump));
+                match at {
+                    Some(at) => self.dumps[at].line = line_number,
+                    None if updates() => {}
+                    None => {
+                        let (path, text) = (self.path.clone(), line.to_owned());
+                        return Err(Place { path, line: line_number, text }.bad(Why::NoDump));
+                    }
                 }
             } else if let Some(at) = at {
                 let line =

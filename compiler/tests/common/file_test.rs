@@ -1,20 +1,22 @@
-//! Tests in files: a module in text, and above it in comments what is to be done with it, one thing to a line.
+//! Tests in files. A file is a module in text; comments above it say what to do with the module, one thing to a line:
 //!
-//! - `;; run: f(1, -2) == 3` calls an export of a fresh instance on all executors. Several results stand in parentheses, none is
-//!   `()`. An integer is decimal or, behind `0x`, hexadecimal; a float is decimal or, behind `0x`, its bits; a reference is `null`.
-//! - `;; run: f(0) traps: integer_divide_by_zero` names the trap as dumps do.
-//! - `;; run onnx: …` is the same, and in ONNX Runtime, too.
-//! - `;; then: g(2) == 4` calls an export of the instance that the line before has called. It may trap, too.
-//! - `;; prints: "AB\n"` stands behind a call: its instance has printed this by then, and no more. Strings are written as in
-//!   WebAssembly text: `\ff` is a byte.
+//! - `;; run: f(1, -2) == 3` calls an export of a fresh instance. Several results stand in parentheses, and `()` is no result.
+//!   Integers are decimal, or hexadecimal behind `0x`; floats are decimal, or their bits stand behind `0x`; a reference is `null`.
+//! - `;; run: f(0) traps: integer_divide_by_zero` says that the call traps. Traps have the names that they have in dumps.
+//! - `;; run onnx: …` is the same, and the call is made in ONNX Runtime, too.
+//! - `;; then: g(2) == 4` makes one more call in the instance of the call before it. It may trap, too.
+//! - `;; prints: "AB\n"` follows a call. It says what the instance has printed by then, in all. Strings are written as in
+//!   WebAssembly text, where `\ff` is a byte.
 //! - `;; input: "AB\n"` is the standard input of every instance.
-//! - `;; creation traps: unreachable` says that no instance can be made.
-//! - `;; compare: 16` calls every export of one instance so many times, with arguments that are likely to be edge cases.
-//! - `;; dump: PHASE` or `;; dump: PHASE FUNCTION` shows what `wasm2onnx dump` does. What is expected stands at the end of the
-//!   file behind a line `;; expect PHASE FUNCTION`, each line behind `;;`. `UPDATE=1` writes it anew.
+//! - `;; creation traps: unreachable` says that no instance can be made. (A call of such a module traps likewise.)
+//! - `;; compare: 16` calls every export 16 times, all in one instance, with arguments that are likely to be edge cases. Wasmtime
+//!   says what must come of it.
+//! - `;; dump: PHASE` or `;; dump: PHASE FUNCTION` shows what `wasm2onnx dump` prints. The expected text stands at the end of the
+//!   file, behind a line `;; expect PHASE FUNCTION` and with `;;` before each of its lines. `UPDATE=1` writes it anew.
 //!
-//! All calls are made in wasmtime and in the IR after each phase, too. What each leaves in exported memories and globals, and what
-//! is printed, must be the same as in wasmtime. Every other comment is for the reader.
+//! Every call is made on all executors, in the IR after each phase, and in wasmtime; the dense executor, which is slow, only makes
+//! short ones to their end. After each call, the exported memories and globals and what was printed must be the same everywhere.
+//! All other comments are for the reader.
 
 use std::fmt::{self, Display, Formatter};
 use std::io;
@@ -123,17 +125,17 @@ impl Display for FileError {
         };
         write!(f, "{place} ")?;
         match why {
-            Why::UnknownWord(word) => write!(f, "says to do what no one knows: {word}"),
+            Why::UnknownWord(word) => write!(f, "begins with the unknown word `{word}`"),
             Why::NotACall => f.write_str("is neither `f(1) == 2` nor `f(1) traps: name`"),
-            Why::NoCallBefore => f.write_str("stands behind no call"),
+            Why::NoCallBefore => f.write_str("does not follow a call"),
             Why::UnknownTrap(name) => {
                 let names = TrapCode::ALL.map(name_of).join(", ");
                 write!(f, "names a trap `{name}`, which is none of {names}")
             }
-            Why::NotAString => f.write_str("has no string as in WebAssembly text"),
-            Why::NotANumber => f.write_str("has no number"),
-            Why::NoDump => f.write_str("is for a dump that no line asks for"),
-            Why::Arguments(count) => write!(f, "does not have the {count} values of the function's type"),
+            Why::NotAString => f.write_str("needs a string as in WebAssembly text"),
+            Why::NotANumber => f.write_str("needs a number"),
+            Why::NoDump => f.write_str("belongs to a dump that no line asks for"),
+            Why::Arguments(count) => write!(f, "does not have {count} values, as the function's type does"),
             Why::Value(text, ty) => write!(f, "has a value `{text}`, which is not of type {ty}"),
         }
     }
@@ -216,7 +218,7 @@ impl FileTest {
                 let (phase, line) = (phase.to_owned(), place.line);
                 self.dumps.push(Dump { phase, function, expected: String::new(), line });
             }
-            // A sentence may have a colon, too.
+            // A sentence may contain a colon, too.
             _ if word.starts_with(char::is_uppercase) || word.split(' ').count() > 2 => {}
             _ => return Err(place.bad(Why::UnknownWord(word.to_owned()))),
         }

@@ -1,4 +1,4 @@
-;; `f` calls `leaf`, which tail calls `f`, at times by way of `g`: all of it as deep as `f` alone would be.
+;; `f` calls `leaf`, which tail calls `f`, at times by way of `g`. The stack gets as deep as if `f` called itself.
 ;; run: f(20000) == 20000
 ;; then: f(-1) traps: call_stack_exhausted
 ;; then: tail(-1) traps: call_stack_exhausted

@@ -1,4 +1,4 @@
-;; Tail calls of the host's functions, and in the start function, which halts as it does without them.
+;; Tail calls of the host's functions, and a tail call of the outermost function: it halts with the results of the callee.
 ;; input: "xyz"
 ;; run: put(65) == ()
 ;; then: put_indirect(66, 0) == ()

@@ -111,21 +111,6 @@ fn recursion_through_a_table_keeps_the_limit() {
     assert_eq!(call(&network, "f", &args), Ok(vec![Value::I32(expected(3))]));
 }
 
-#[test]
-fn recursion_ends_at_the_limit() {
-    let network = network(
-        r#"(module (func $f (export "f") (param i32) (result i32)
-            (if (result i32) (local.get 0)
-                (then (i32.add (i32.const 1) (call $f (i32.sub (local.get 0) (i32.const 1)))))
-                (else (i32.const 0)))))"#,
-    );
-    let mut instance = Instance::new(&network).expect("instances can be made");
-    let mut run = |n| instance.invoke("f", &[Value::I32(n)]).map_err(|error| error.to_string());
-    assert_eq!(run(100_000), Ok(vec![Value::I32(100_000)]));
-    assert!(run(-1).expect_err("too deep").contains("call stack exhausted"));
-    assert_eq!(run(10), Ok(vec![Value::I32(10)]));
-}
-
 const SEVERAL: &str = r#"
     (module
         (memory (export "memory") 2) (data (i32.const 5) "x")
@@ -258,12 +243,6 @@ fn the_largest_memory() {
         assert_eq!(swap(u32::MAX - 8, 0), Ok(vec![Value::I64(0x300)]));
         assert!(swap(u32::MAX - 6, 0).expect_err("out of bounds").contains("out of bounds"));
     }
-}
-
-/// Such a query once passed for one of a jump table.
-#[test]
-fn a_query_with_a_large_constant() {
-    network(include_str!("modules/large_query.wat"));
 }
 
 /// What a form is made of may cancel, or its constant be large; neither hides anything from the

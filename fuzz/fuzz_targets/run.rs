@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use wasm2onnx_fuzz::change::{change, settle};
 use wasm2onnx_fuzz::gates::Gates;
 use wasm2onnx_fuzz::judge;
-use wasm2onnx_fuzz::programs::{CIRCUITS, CORNERS};
+use wasm2onnx_fuzz::programs;
 use wasm2onnx_runtime::{Network, validate};
 
 /// Maximum number of changes to one network.
@@ -23,8 +23,7 @@ const CHECKS: u32 = 12;
 
 /// The networks to change: small ones, of which hundreds can be proved and run per second.
 static NETWORKS: LazyLock<Vec<Network>> = LazyLock::new(|| {
-    let programs = CIRCUITS.into_iter().chain(CORNERS);
-    let networks = programs.map(|program| program.network().into_network());
+    let networks = programs::all().map(|program| program.network().into_network());
     networks.filter(|network| network.experts.len() <= 400).collect()
 });
 

@@ -1,6 +1,8 @@
 //! Code that the targets share.
 
 pub mod change;
+#[path = "../../compiler/tests/common/file_test.rs"]
+pub mod file_test;
 pub mod gates;
 #[path = "../../tests/src/programs.rs"]
 pub mod programs;

@@ -6,6 +6,8 @@ pub mod agree;
 pub mod blocks;
 pub mod damage;
 pub mod examples;
+#[path = "../../compiler/tests/common/file_test.rs"]
+pub mod file_test;
 pub mod onnx_file;
 pub mod onnx_runtime;
 pub mod oracle;

@@ -47,9 +47,9 @@ fn what_was_written_is_read() {
                 let bytes = model(&network, "run", form, attention);
                 let read = import(&bytes).unwrap_or_else(|error| panic!("{what}: {error}"));
                 assert!(one_entry(&read) == one_entry(&network), "{what}: {}", difference(&read, &network));
-                for args in program.calls {
+                for args in &program.calls {
                     let run = |network: &Network| {
-                        let config = Config { stdin: program.stdin.to_vec(), ..Config::default() };
+                        let config = Config { stdin: program.stdin.clone(), ..Config::default() };
                         let mut instance = Instance::with_config(network, config)?;
                         let results = instance.invoke("run", args);
                         Ok::<_, Error>((results, instance.steps(), instance.stdout()))

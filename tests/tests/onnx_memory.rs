@@ -191,17 +191,6 @@ fn memory_that_is_touched_works() {
         let wat = format!("(memory {pages}) {stride}");
         compare_all(&format!("{pages} pages"), &wat, Options::default(), &calls);
     }
-    // At random: a hash of the round's number is the address.
-    let random = r#"(memory 1024) (func (export "f") (param $n i32) (param $bits i32) (result i32) (local $x i32) (local $sum i32)
-        (local.set $x (local.get $n))
-        (loop $next
-            (local.set $x (i32.add (i32.mul (local.get $x) (i32.const 1664525)) (i32.const 1013904223)))
-            (local.set $sum (i32.add (local.get $sum) (i32.load (i32.shr_u (local.get $x) (local.get $bits)))))
-            (i32.store (i32.shr_u (local.get $x) (local.get $bits)) (local.get $sum))
-            (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-        (local.get $sum))"#;
-    let calls: Vec<_> = [(300, 7), (300, 8), (1_000, 14)].map(|(n, bits)| vec![I32(n), I32(bits)]).to_vec();
-    compare_all("random", random, Options::default(), &calls);
 }
 
 #[test]
@@ -240,20 +229,6 @@ fn ends_of_memory_segments_and_growth() {
         0x1234_5678,
     ]);
     compare_all("segments", &segments, Options::default(), &calls);
-    // A start function leaves pages for the call, some of them not in the window any more.
-    let start = r#"(memory 1024) (start $init)
-        (func $init (local $at i32)
-            (loop $next
-                (i32.store (local.get $at) (i32.xor (local.get $at) (i32.const 0x55aa)))
-                (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 601_000))) (i32.const 67_000_000)))))
-        (func (export "f") (param i32) (result i32)
-            (i32.add (i32.load (local.get 0)) (i32.load (i32.add (local.get 0) (i32.const 601_000)))))"#;
-    compare_all(
-        "start",
-        start,
-        Options::default(),
-        &at(&[0, 601_000, 60_100_000, 66_000_000, 5_000, 66_711_000]),
-    );
     let grow = r#"(memory 1 60000) (func (export "f") (param i32) (result i32)
         (drop (memory.grow (local.get 0)))
         (i32.store (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 4)) (i32.const 0x01020304))

@@ -51,9 +51,9 @@ fn whole_runs(attention: Attention) {
         let bytes = model(&network, "run", Form::Loop, attention);
         for level in levels {
             let mut model = LoopModel::load(&bytes, *level);
-            for args in program.calls {
-                let (ended, stdout) = model.run(args, program.stdin, None);
-                let expected = expected(&network, Executor::Dense, args, program.stdin, None);
+            for args in &program.calls {
+                let (ended, stdout) = model.run(args, &program.stdin, None);
+                let expected = expected(&network, Executor::Dense, args, &program.stdin, None);
                 traps += u64::from(expected.0.is_err());
                 assert_eq!(
                     row(ended, stdout),
@@ -89,17 +89,17 @@ fn step_by_step_beside_the_dense_executor() {
     for attention in ATTENTIONS {
         let (mut compared, mut programs_compared) = (0, 0);
         for program in programs::all() {
-            let network = ours::with_stdin(&program.network(), program.stdin);
+            let network = ours::with_stdin(&program.network(), &program.stdin);
             let bytes = model(&program.network(), "run", Form::Step, attention);
             let mut model = StepModel::load(&bytes, Level::All);
-            for args in program.calls {
+            for args in &program.calls {
                 let mut dense = Dense::new(&network).expect("the network is valid");
-                let (mut run, driver) = model.plain(program.stdin);
+                let (mut run, driver) = model.plain(&program.stdin);
                 let followed = follow(&network, ("run", args), &mut dense, (&mut run, driver), MAX_STEPS)
                     .unwrap_or_else(|what| panic!("{}{args:?}, {attention:?}: {what}", program.name));
                 assert!(followed.ended, "{}{args:?} is too long", program.name);
                 let (expected, steps, _) =
-                    expected(&program.network(), Executor::Dense, args, program.stdin, None);
+                    expected(&program.network(), Executor::Dense, args, &program.stdin, None);
                 assert_eq!(followed.steps, steps);
                 if let Ok(results) = expected {
                     assert_eq!(driver.results(&run), results, "{}{args:?}, {attention:?}", program.name);
@@ -164,22 +164,22 @@ fn step_limits() {
             }
             let mut model = LoopModel::load(&model(&network, "run", Form::Loop, attention), Level::All);
             for args in program.calls.iter().take(2) {
-                let run = |max_steps| expected(&network, Executor::Sparse, args, program.stdin, max_steps);
+                let run = |max_steps| expected(&network, Executor::Sparse, args, &program.stdin, max_steps);
                 let steps = run(None).1;
                 // What was printed before a limit differs from step to step.
                 let some = if network.io.stdout.is_some() { 1 } else { 23 };
                 let all = (0..=steps + 1).filter(|max| *max < 6 || steps < *max + 3 || max % some == 0);
                 for max_steps in all {
-                    let (ended, stdout) = model.run(args, program.stdin, Some(max_steps as i64));
+                    let (ended, stdout) = model.run(args, &program.stdin, Some(max_steps as i64));
                     let what = format!("{name}{args:?}, {attention:?}, {max_steps} steps");
                     assert_eq!(row(ended, stdout), run(Some(max_steps)), "{what}");
                 }
                 for max_steps in [-1, -2, i64::MIN] {
-                    let (ended, _) = model.run(args, program.stdin, Some(max_steps));
+                    let (ended, _) = model.run(args, &program.stdin, Some(max_steps));
                     let what = format!("{name}{args:?}, {attention:?}, {max_steps} steps");
                     assert_eq!((ended.trap, ended.steps), (11, 0), "{what}");
                 }
-                let (ended, _) = model.run(args, program.stdin, Some(i64::MAX));
+                let (ended, _) = model.run(args, &program.stdin, Some(i64::MAX));
                 let (outcome, steps, _) = run(None);
                 assert_eq!((ended.outcome(), ended.steps), (outcome, steps), "{name}, {attention:?}");
             }

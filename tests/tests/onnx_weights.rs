@@ -68,9 +68,9 @@ fn beside(
 fn changed_weights_change_the_run_in_the_file_alike() {
     let mut rng = wasm2onnx_tests::rng(6);
     let (mut changes, mut effects, mut inexact) = (0, 0, 0);
-    for program in programs::CIRCUITS {
+    for program in programs::circuits() {
         let mut network = program.network().into_network();
-        let run = Run::follow(&network, "run", program.calls[0], MAX_STEPS).expect("it is short");
+        let run = Run::follow(&network, "run", &program.calls[0], MAX_STEPS).expect("it is short");
         let steps = run.path.len() as u64;
         let unchanged = compare(&network, &run, MAX_STEPS, program.name);
         assert_eq!(unchanged.steps, steps);
@@ -111,7 +111,7 @@ fn an_erased_packet_ends_the_run_in_the_file_where_it_begins() {
         if network.start.is_some() || network.io.stdin.is_some() {
             continue;
         }
-        let run = Run::follow(&network, "run", program.calls[0], MAX_STEPS).expect("it is short");
+        let run = Run::follow(&network, "run", &program.calls[0], MAX_STEPS).expect("it is short");
         for experts in packets(&network) {
             let Some(first) = run.path.iter().position(|e| experts.contains(e)) else {
                 continue;

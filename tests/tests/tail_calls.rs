@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_runtime::lockstep::End;
-use wasm2onnx_runtime::{Error, Instance, TrapCode, Value};
+use wasm2onnx_runtime::{Instance, TrapCode, Value};
 use wasm2onnx_tests::examples::Call;
 use wasm2onnx_tests::oracle::{Engine, Oracle, Outcome, Stop, Wasmtime};
 use wasm2onnx_tests::ours::{self, Way};
@@ -210,99 +210,9 @@ fn long_lists_of_arguments_are_permuted() {
     test.in_lockstep("call", &[Value::I32(12), Value::I32(9)]);
 }
 
+/// Calls below a loop of tail calls: the depth stays the same.
 #[test]
-fn traps_of_tail_callees_and_of_the_checks() {
-    let test = Test::new(
-        r#"(module
-        (type $f (func (param i32) (result i32)))
-        (global $count (export "count") (mut i32) (i32.const 0))
-        (memory 1)
-        (table 6 funcref) (elem (i32.const 1) $divide $load $other $again)
-        (func $again (type $f)
-            (global.set $count (i32.add (global.get $count) (i32.const 1)))
-            (return_call_indirect (type $f) (i32.sub (local.get 0) (i32.const 1)) (local.get 0)))
-        (func $divide (type $f) (i32.div_u (i32.const 12) (local.get 0)))
-        (func $load (type $f) (i32.load (i32.sub (local.get 0) (i32.const 3))))
-        (func $other (param i64) (result i32) (i32.wrap_i64 (local.get 0)))
-        (func $never (param i32) (result i32) (if (local.get 0) (then unreachable)) (return_call $again (local.get 0)))
-        (func (export "indirect") (param i32 i32) (result i32)
-            (return_call_indirect (type $f) (local.get 0) (local.get 1)))
-        (func (export "direct") (param i32) (result i32) (return_call $never (local.get 0)))
-        (func (export "called") (param i32 i32) (result i32) (i32.add (i32.const 100)
-            (call_indirect (type $f) (local.get 0) (local.get 1)))))"#,
-    );
-    let call = |name, a, b| (name, vec![Value::I32(a), Value::I32(b)]);
-    let calls = [
-        call("indirect", 0, 1),
-        call("indirect", 5, 1),
-        call("indirect", 0, 2),
-        call("indirect", 3, 2),
-        call("indirect", 0, 3),
-        call("indirect", 0, 0),
-        call("indirect", 0, 5),
-        call("indirect", 0, 6),
-        call("indirect", 0, -1),
-        call("indirect", 4, 4),
-        call("indirect", 2, 4),
-        call("called", 2, 4),
-        call("called", 1, 4),
-        ("direct", vec![Value::I32(1)]),
-        ("direct", vec![Value::I32(0)]),
-        call("indirect", 6, 1),
-    ];
-    let outcomes = test.agrees(&calls);
-    let traps: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.clone().err()).collect();
-    use TrapCode::*;
-    let expected = [
-        IntegerDivideByZero,
-        MemoryOutOfBounds,
-        IndirectCallTypeMismatch,
-        UninitializedElement,
-        UninitializedElement,
-        UndefinedElement,
-        UndefinedElement,
-        IndirectCallTypeMismatch,
-        MemoryOutOfBounds,
-        MemoryOutOfBounds,
-        IntegerDivideByZero,
-        Unreachable,
-        UninitializedElement,
-    ];
-    assert_eq!(traps, expected.map(Stop::Trap));
-    for (name, args) in &calls {
-        test.in_lockstep(name, args);
-    }
-}
-
-/// `f` calls `g`, which tail calls `f`. The stack gets as deep as if `f` called itself.
-#[test]
-fn recursion_mixed_with_tail_calls_ends_at_the_limit() {
-    let test = Test::new(
-        r#"(module
-        (type $t (func (param i32) (result i32)))
-        (table funcref (elem $f $leaf $g))
-        (func $f (export "f") (type $t)
-            (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
-            (i32.add (i32.const 1) (call $leaf (i32.sub (local.get 0) (i32.const 1)))))
-        ;; Calls nothing itself, so that it does not check how deep it is.
-        (func $leaf (type $t)
-            (if (i32.and (local.get 0) (i32.const 1)) (then (return_call $g (local.get 0))))
-            (return_call_indirect (type $t) (local.get 0) (i32.eq (local.get 0) (i32.const 12345))))
-        (func $g (type $t)
-            (return_call_indirect (type $t) (local.get 0) (i32.eq (local.get 0) (i32.const 12346))))
-        (func (export "tail") (param i32) (result i32) (return_call $leaf (local.get 0))))"#,
-    );
-    let deep = |n| vec![Value::I32(n)];
-    for way in Way::SPARSE {
-        let mut instance = test.instance(way);
-        assert_eq!(instance.call("f", &deep(20_000)), Ok(deep(20_000)));
-        assert_eq!(instance.call("f", &deep(-1)), trap(TrapCode::CallStackExhausted));
-        assert_eq!(instance.call("tail", &deep(-1)), trap(TrapCode::CallStackExhausted));
-        assert_eq!(instance.call("f", &deep(7)), Ok(deep(7)));
-    }
-    test.agrees(&(0..20).flat_map(|n| [("f", deep(n)), ("tail", deep(n))]).collect::<Vec<_>>());
-    assert!(matches!(test.in_lockstep("tail", &deep(9)), End::Finished(Ok(_))));
-    // Calls below it, in a loop of tail calls: the depth stays.
+fn calls_below_tail_calls_need_little_stack() {
     let test = Test::new(
         r#"(module
         (memory 1)
@@ -322,48 +232,6 @@ fn recursion_mixed_with_tail_calls_ends_at_the_limit() {
     let outcomes = test.agrees(&[("a", vec![Value::I32(30_000), Value::I32(1)])]);
     assert!(outcomes[0].is_ok());
     test.in_lockstep("a", &[Value::I32(30), Value::I32(1)]);
-}
-
-/// A tail call of the outermost function halts with the results of the callee, including those in the frame.
-#[test]
-fn the_start_function_and_imports() {
-    let wat = r#"(module
-        (import "env" "output_byte" (func $out (param i32)))
-        (import "env" "input_byte" (func $in (result i32)))
-        (global $g (export "g") (mut i32) (i32.const 0))
-        (table funcref (elem $out $set))
-        (func $set (param i32) (global.set $g (local.get 0)))
-        (func $start (return_call_indirect (param i32) (i32.const 77) (i32.const 1)))
-        (start $start)
-        (func (export "put") (param i32) (return_call $out (local.get 0)))
-        (func (export "put_indirect") (param i32 i32)
-            (return_call_indirect (param i32) (local.get 0) (local.get 1)))
-        (func (export "get") (result i32) (return_call $in)))"#;
-    let test = Test::new(wat);
-    let mut theirs = Wasmtime::new(&test.wasm, b"xyz");
-    for way in Way::SPARSE {
-        let config = wasm2onnx_runtime::Config { stdin: b"xyz".to_vec(), ..way.config(MAX_STEPS) };
-        let mut ours = Instance::with_config(&test.network, config).expect("the start function returns");
-        assert_eq!(ours.global("g").ok(), Some(Value::I32(77)));
-        let run = |engine: &mut dyn Engine| {
-            let put = engine.call("put", &[Value::I32(65)]);
-            let indirect = engine.call("put_indirect", &[Value::I32(66), Value::I32(0)]);
-            let set = engine.call("put_indirect", &[Value::I32(5), Value::I32(1)]);
-            [put, indirect, set, engine.call("get", &[])]
-        };
-        let found = run(&mut ours);
-        assert_eq!(found[3], Ok(vec![Value::I32(i32::from(b'x'))]));
-        assert_eq!((ours.stdout(), ours.global("g").ok()), (b"AB".to_vec(), Some(Value::I32(5))));
-        if way == Way::Checked {
-            assert_eq!(found, run(&mut theirs));
-            assert_eq!(theirs.stdout(), b"AB");
-        }
-    }
-    // Traps in the start function are told as such.
-    let test =
-        Test::new(r#"(module (func $bad unreachable) (func $start (return_call $bad)) (start $start))"#);
-    let error = Instance::new(&test.network).err().expect("it traps");
-    assert!(matches!(error, Error::Trap(trap) if trap.code == TrapCode::Unreachable));
 }
 
 /// One packet reads a slot and writes it: it sees the argument's old value, not the new one.

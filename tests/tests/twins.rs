@@ -138,8 +138,8 @@ fn add_all(runs: &mut Runs) {
         let network = program.network();
         let subject = Subject(program.name, &network, "run");
         let model = runs.write(subject, Form::Loop, Attention::Indexed);
-        for args in program.calls {
-            runs.add(&model, subject, &[args], program.stdin, None);
+        for args in &program.calls {
+            runs.add(&model, subject, &[args], &program.stdin, None);
         }
     }
 }
@@ -191,13 +191,13 @@ fn the_exact_decoder_reads_every_form_and_stops_at_every_limit() {
         for form in [Form::Loop, Form::Step] {
             for attention in [Attention::Indexed, Attention::Dense, Attention::Softmax] {
                 let model = runs.write(subject, form, attention);
-                runs.add(&model, subject, &[program.calls[0]], program.stdin, None);
+                runs.add(&model, subject, &[&program.calls[0]], &program.stdin, None);
             }
         }
         let model = runs.write(subject, Form::Loop, Attention::Indexed);
-        let steps = ended(&network, "run", Executor::Sparse, program.calls[0], program.stdin, None).1;
+        let steps = ended(&network, "run", Executor::Sparse, &program.calls[0], &program.stdin, None).1;
         for max_steps in 0..=steps + 1 {
-            runs.add(&model, subject, &[program.calls[0]], program.stdin, Some(max_steps));
+            runs.add(&model, subject, &[&program.calls[0]], &program.stdin, Some(max_steps));
         }
     }
     let compared = runs.compare(EXACT);
@@ -246,11 +246,12 @@ fn the_reference_evaluator_runs_programs() {
         let model = runs.write(subject, Form::Loop, Attention::Indexed);
         let file = File::read(&std::fs::read(&model).expect("it was written"));
         if file.takes_one_instance() || program.calls[0].is_empty() {
-            for args in program.calls {
-                runs.add(&model, subject, &[args], program.stdin, None);
+            for args in &program.calls {
+                runs.add(&model, subject, &[args], &program.stdin, None);
             }
         } else {
-            runs.add(&model, subject, program.calls, program.stdin, None);
+            let rows: Vec<&[Value]> = program.calls.iter().map(Vec::as_slice).collect();
+            runs.add(&model, subject, &rows, &program.stdin, None);
         }
     }
     let compared = runs.compare(REFERENCE);
@@ -270,7 +271,7 @@ fn the_reference_evaluator_reads_by_attention_over_all_rows() {
         let subject = Subject(program.name, &network, "run");
         for attention in [Attention::Dense, Attention::Softmax] {
             let model = runs.write(subject, Form::Loop, attention);
-            runs.add(&model, subject, &program.calls[..1], program.stdin, None);
+            runs.add(&model, subject, &[&program.calls[0]], &program.stdin, None);
         }
     }
     let compared = runs.compare(REFERENCE);
@@ -284,15 +285,15 @@ fn the_reference_evaluator_makes_single_steps_and_stops_at_limits() {
         let program = programs::all().find(|program| program.name == name).expect("one of them");
         let network = program.network();
         let subject = Subject(name, &network, "run");
-        let args = *program.calls.last().expect("it has calls");
+        let args = program.calls.last().expect("it has calls");
         for attention in [Attention::Indexed, Attention::Dense, Attention::Softmax] {
             let model = runs.write(subject, Form::Step, attention);
-            runs.add(&model, subject, &[args], program.stdin, None);
+            runs.add(&model, subject, &[args], &program.stdin, None);
         }
-        let steps = ended(&network, "run", Executor::Sparse, args, program.stdin, None).1;
+        let steps = ended(&network, "run", Executor::Sparse, args, &program.stdin, None).1;
         let model = runs.write(subject, Form::Loop, Attention::Indexed);
         for max_steps in [0, 1, steps - 1, steps] {
-            runs.add(&model, subject, &[args], program.stdin, Some(max_steps));
+            runs.add(&model, subject, &[args], &program.stdin, Some(max_steps));
         }
     }
     let compared = runs.compare(REFERENCE);
@@ -315,7 +316,7 @@ fn changed_weights_are_noticed() {
     let mut rng = rng(2);
     let program = programs::all().find(|program| program.name == "sorting").expect("one of them");
     let network = program.network();
-    let args = program.calls[0];
+    let args = &program.calls[0];
     let steps = ended(&network, "run", Executor::Sparse, args, &[], None).1;
     let run = damage::Run::follow(&network, "run", args, steps).expect("it ends");
     let mut runs = Runs::new();

@@ -67,10 +67,10 @@ impl Program {
 
     /// Returns the small programs.
     fn small() -> impl Iterator<Item = Program> {
-        programs::CIRCUITS.into_iter().map(|program| {
+        programs::circuits().map(|program| {
             let network = compiled(program.name, &program.wasm());
             let run =
-                Run::follow(&network, "run", program.calls[0], MAX_STEPS).expect("the programs are short");
+                Run::follow(&network, "run", &program.calls[0], MAX_STEPS).expect("the programs are short");
             Program::new(program.name, network, vec![run])
         })
     }

@@ -399,50 +399,6 @@ fn names() {
     assert_eq!(module.function_at(0), None);
 }
 
-#[test]
-fn parameters_only_where_values_meet() {
-    let module = module(
-        r#"(module (func $f (param i32 i32) (result i32)
-          (local i32)
-          (loop
-            (if (local.get 1) (then (local.set 2 (i32.add (local.get 2) (local.get 0)))))
-            (br_if 0 (i32.lt_u (local.get 2) (i32.const 100))))
-          (i32.add (local.get 0) (local.get 2))))"#,
-    );
-    // The sum alone, at the header and behind the `if`; what does not change has none.
-    let func = module.functions.values().next().unwrap();
-    let params: usize =
-        func.blocks.iter().filter(|(b, _)| *b != func.entry).map(|(_, b)| b.params.len()).sum();
-    assert_eq!(params, 2, "{func}");
-}
-
-#[test]
-fn text() {
-    let module = module(
-        r#"(module (memory 1)
-        (func $f (param $p i32) (result i64)
-          (block (br_if 0 (local.get $p)) (i32.store offset=4 (local.get $p) (i32.const 5000)))
-          (i64.load8_s (local.get $p))))"#,
-    );
-    let func = module.functions.values().next().unwrap();
-    let expected = "\
-function \"f\"(v0: i32) -> (i64) {
-block0:
-    branch v0, block1, block2
-block2:
-    v1 = const.i32 0x1388
-    bounds4 [v0 + 4]
-    store4.i32 memory[v0 + 4], v1
-    jump block1
-block1:
-    bounds1 [v0 + 0]
-    v2 = load1_s.i64 memory[v0 + 0]
-    return v2
-}
-";
-    assert_eq!(func.to_string(), expected);
-}
-
 /// A module that is valid as it is does not hear of proposals.
 #[test]
 fn what_is_of_no_proposal_gets_no_advice() {

@@ -1,43 +1,60 @@
-//! Tests in files: a module in text with what is to be run and shown of it.
+//! Tests in files. A file is a module in text; comments above it say what to do with the module, one thing to a line:
 //!
-//! Comments at the top of the file say what is done, one to a line:
+//! - `;; run: f(1, -2) == 3` calls an export of a fresh instance. Several results stand in parentheses, and `()` is no result.
+//!   Integers are decimal, or hexadecimal behind `0x`; floats are decimal, or their bits stand behind `0x`; a reference is `null`.
+//! - `;; run: f(0) traps: integer_divide_by_zero` says that the call traps. Traps have the names that they have in dumps.
+//! - `;; run onnx: …` is the same, and the call is made in ONNX Runtime, too.
+//! - `;; then: g(2) == 4` makes one more call in the instance of the call before it. It may trap, too.
+//! - `;; prints: "AB\n"` follows a call. It says what the instance has printed by then, in all. Strings are written as in
+//!   WebAssembly text, where `\ff` is a byte.
+//! - `;; input: "AB\n"` is the standard input of every instance.
+//! - `;; creation traps: unreachable` says that no instance can be made. (A call of such a module traps likewise.)
+//! - `;; compare: 16` calls every export 16 times, all in one instance, with arguments that are likely to be edge cases. Wasmtime
+//!   says what must come of it.
+//! - `;; dump: PHASE` or `;; dump: PHASE FUNCTION` shows what `wasm2onnx dump` prints. The expected text stands at the end of the
+//!   file, behind a line `;; expect PHASE FUNCTION` and with `;;` before each of its lines. `UPDATE=1` writes it anew.
 //!
-//! - `;; run: f(1, -2) == 3` calls an export in a fresh instance, on all executors. Several results stand in parentheses,
-//!   none is `()`; references are written `null`.
-//! - `;; run: f(0) traps: integer divide by zero`
-//! - `;; run onnx: …` is the same, and in ONNX Runtime, too.
-//! - `;; dump: PHASE` or `;; dump: PHASE FUNCTION` shows what `wasm2onnx dump` does. What is expected stands at the end of the
-//!   file behind a line `;; expect PHASE FUNCTION`, each line behind `;;`. `UPDATE=1` writes it anew.
+//! Every call is made on all executors, in the IR after each phase, and in wasmtime; the dense executor, which is slow, only makes
+//! short ones to their end. After each call, the exported memories and globals and what was printed must be the same everywhere.
+//! All other comments are for the reader.
 
+use std::fmt::{self, Display, Formatter};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use wasm2onnx_runtime::{Value, ValueType};
+use wasm2onnx_runtime::{TrapCode, Value, ValueType};
 
 /// A file.
+#[derive(Debug)]
 pub struct FileTest {
     /// Where it is.
     pub path: PathBuf,
     /// The module, with comments: all of the file that is not expected text.
     pub text: String,
-    /// Calls.
-    pub runs: Vec<Run>,
+    /// Standard input of every instance.
+    pub input: Vec<u8>,
+    /// Calls, those of one instance after another.
+    pub instances: Vec<Vec<Call>>,
+    /// How instance creation ends, if it must fail, and where that stands.
+    pub creation: Option<(Place, TrapCode)>,
+    /// How often all exports are called, if they are.
+    pub compare: Option<usize>,
     /// What is shown, and what is expected of it.
     pub dumps: Vec<Dump>,
 }
 
 /// A call and how it must end.
 #[derive(Clone, Debug)]
-pub struct Run {
-    /// The line that says so.
-    pub line: String,
+pub struct Call {
+    place: Place,
     /// Whether it is made in ONNX Runtime, too.
     pub onnx: bool,
     /// The export.
     pub name: String,
-    /// Its arguments.
-    pub args: Vec<String>,
-    /// Its results, or the message of a trap.
-    pub expected: Result<Vec<String>, String>,
+    args: Vec<String>,
+    expected: Result<Vec<String>, TrapCode>,
+    /// What its instance must have printed by then.
+    pub prints: Option<Vec<u8>>,
 }
 
 /// A module or function after a phase.
@@ -49,78 +66,218 @@ pub struct Dump {
     pub function: Option<String>,
     /// What it must look like.
     pub expected: String,
+    /// The line of the file that this begins behind.
+    pub line: usize,
+}
+
+/// A line of a file.
+#[derive(Clone, Debug)]
+pub struct Place {
+    path: PathBuf,
+    line: usize,
+    text: String,
+}
+
+impl Display for Place {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: `{}`", self.path.display(), self.line, self.text)
+    }
+}
+
+/// A file is not as it must be.
+#[derive(Debug)]
+pub enum FileError {
+    /// It cannot be read.
+    Unreadable(PathBuf, io::Error),
+    /// It has no line that tests anything.
+    TestsNothing(PathBuf),
+    /// A line that is not as it must be.
+    Line(Box<BadLine>),
+}
+
+/// A line that is not as it must be, and why.
+#[derive(Debug)]
+pub struct BadLine {
+    place: Place,
+    why: Why,
+}
+
+/// What is wrong with a line.
+#[derive(Debug)]
+enum Why {
+    UnknownWord(String),
+    NotACall,
+    NoCallBefore,
+    UnknownTrap(String),
+    NotAString,
+    NotANumber,
+    NoDump,
+    Arguments(usize),
+    Value(String, ValueType),
+}
+
+impl Display for FileError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let BadLine { place, why } = match self {
+            FileError::Unreadable(path, error) => return write!(f, "{}: {error}", path.display()),
+            FileError::TestsNothing(path) => return write!(f, "{} tests nothing", path.display()),
+            FileError::Line(line) => &**line,
+        };
+        write!(f, "{place} ")?;
+        match why {
+            Why::UnknownWord(word) => write!(f, "begins with the unknown word `{word}`"),
+            Why::NotACall => f.write_str("is neither `f(1) == 2` nor `f(1) traps: name`"),
+            Why::NoCallBefore => f.write_str("does not follow a call"),
+            Why::UnknownTrap(name) => {
+                let names = TrapCode::ALL.map(name_of).join(", ");
+                write!(f, "names a trap `{name}`, which is none of {names}")
+            }
+            Why::NotAString => f.write_str("needs a string as in WebAssembly text"),
+            Why::NotANumber => f.write_str("needs a number"),
+            Why::NoDump => f.write_str("belongs to a dump that no line asks for"),
+            Why::Arguments(count) => write!(f, "does not have {count} values, as the function's type does"),
+            Why::Value(text, ty) => write!(f, "has a value `{text}`, which is not of type {ty}"),
+        }
+    }
 }
 
 impl FileTest {
-    /// All files in a folder, by name.
+    /// All files in a folder and its folders, by name.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If one of them is not as it must be.
-    pub fn all(folder: &Path) -> Vec<FileTest> {
-        let entries =
-            std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("it can be read").path()).collect();
+    /// The first that is not as it must be.
+    pub fn all(folder: &Path) -> Result<Vec<FileTest>, FileError> {
+        let unreadable = |error| FileError::Unreadable(folder.to_owned(), error);
+        let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+        let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| Ok(entry?.path())).collect();
+        let mut paths = paths.map_err(unreadable)?;
         paths.sort();
-        paths.into_iter().map(FileTest::read).collect()
-    }
-
-    fn read(path: PathBuf) -> FileTest {
-        let all =
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let (text, expected) = match all.find("\n;; expect ") {
-            Some(end) => (all[..=end].to_owned(), &all[end + 1..]),
-            None => (all.clone(), ""),
-        };
-        let mut test = FileTest { path, text, runs: Vec::new(), dumps: Vec::new() };
-        for line in test.text.clone().lines().filter_map(|line| line.strip_prefix(";; ")) {
-            if let Some(run) = line.strip_prefix("run: ") {
-                test.runs.push(test.run(run, false));
-            } else if let Some(run) = line.strip_prefix("run onnx: ") {
-                test.runs.push(test.run(run, true));
-            } else if let Some(dump) = line.strip_prefix("dump: ") {
-                let (phase, function) = match dump.split_once(' ') {
-                    Some((phase, function)) => (phase, Some(function.to_owned())),
-                    None => (dump, None),
-                };
-                let dump = Dump { phase: phase.to_owned(), function, expected: String::new() };
-                test.dumps.push(dump);
+        let mut tests = Vec::new();
+        for path in paths {
+            if path.is_dir() {
+                tests.extend(FileTest::all(&path)?);
+            } else {
+                tests.push(FileTest::read(path)?);
             }
         }
+        Ok(tests)
+    }
+
+    /// A file.
+    ///
+    /// # Errors
+    ///
+    /// If it is not as it must be.
+    pub fn read(path: PathBuf) -> Result<FileTest, FileError> {
+        let all =
+            std::fs::read_to_string(&path).map_err(|error| FileError::Unreadable(path.clone(), error))?;
+        let (text, expected) = match all.find("\n;; expect ") {
+            Some(end) => (&all[..=end], &all[end + 1..]),
+            None => (&*all, ""),
+        };
+        let mut test = FileTest {
+            path,
+            text: text.to_owned(),
+            input: Vec::new(),
+            instances: Vec::new(),
+            creation: None,
+            compare: None,
+            dumps: Vec::new(),
+        };
+        for (i, line) in text.lines().enumerate().take_while(|(_, line)| line.starts_with(";;")) {
+            let text = line.trim_start_matches(";;").trim().to_owned();
+            test.line(&Place { path: test.path.clone(), line: i + 1, text })?;
+        }
+        test.expect(text.lines().count(), expected)?;
+        let calls = !test.instances.is_empty() || test.creation.is_some() || test.compare.is_some();
+        if !calls && test.dumps.is_empty() {
+            return Err(FileError::TestsNothing(test.path));
+        }
+        Ok(test)
+    }
+
+    /// Does what a comment above the module says.
+    fn line(&mut self, place: &Place) -> Result<(), FileError> {
+        let Some((word, rest)) = place.text.split_once(": ") else { return Ok(()) };
+        match word {
+            "run" | "run onnx" => self.instances.push(vec![Call::read(place, rest, word == "run onnx")?]),
+            "then" => self.last_instance(place)?.push(Call::read(place, rest, false)?),
+            "prints" => {
+                let call = self.last_instance(place)?.last_mut().expect("an instance has a call");
+                call.prints = Some(string(rest).ok_or_else(|| place.bad(Why::NotAString))?);
+            }
+            "input" => self.input = string(rest).ok_or_else(|| place.bad(Why::NotAString))?,
+            "creation traps" => self.creation = Some((place.clone(), place.trap(rest)?)),
+            "compare" => self.compare = Some(rest.parse().map_err(|_| place.bad(Why::NotANumber))?),
+            "dump" => {
+                let (phase, function) = match rest.split_once(' ') {
+                    Some((phase, function)) => (phase, Some(function.to_owned())),
+                    None => (rest, None),
+                };
+                let (phase, line) = (phase.to_owned(), place.line);
+                self.dumps.push(Dump { phase, function, expected: String::new(), line });
+            }
+            // A sentence may contain a colon, too.
+            _ if word.starts_with(char::is_uppercase) || word.split(' ').count() > 2 => {}
+            _ => return Err(place.bad(Why::UnknownWord(word.to_owned()))),
+        }
+        Ok(())
+    }
+
+    fn last_instance(&mut self, place: &Place) -> Result<&mut Vec<Call>, FileError> {
+        self.instances.last_mut().ok_or_else(|| place.bad(Why::NoCallBefore))
+    }
+
+    /// Reads what is expected of the dumps; `before` is the number of lines before that.
+    fn expect(&mut self, before: usize, text: &str) -> Result<(), FileError> {
         let mut at = None;
-        for line in expected.lines() {
+        for (i, line) in text.lines().enumerate() {
             if let Some(title) = line.strip_prefix(";; expect ") {
-                at = test.dumps.iter().position(|dump| dump.title() == title);
+                let line_number = before + i + 1;
+                at = self.dumps.iter().position(|dump| dump.title() == title);
+                match at {
+                    Some(at) => self.dumps[at].line = line_number,
+                    None if updates() => {}
+                    None => {
+                        let (path, text) = (self.path.clone(), line.to_owned());
+                        return Err(Place { path, line: line_number, text }.bad(Why::NoDump));
+                    }
+                }
             } else if let Some(at) = at {
                 let line =
                     line.strip_prefix(";;").map_or(line, |line| line.strip_prefix(' ').unwrap_or(line));
-                test.dumps[at].expected += line;
-                test.dumps[at].expected.push('\n');
+                self.dumps[at].expected += line;
+                self.dumps[at].expected.push('\n');
             }
         }
-        assert!(!test.runs.is_empty() || !test.dumps.is_empty(), "{} tests nothing", test.path.display());
-        test
+        Ok(())
+    }
+}
+
+/// Whether expected text is written anew.
+pub fn updates() -> bool {
+    std::env::var_os("UPDATE").is_some()
+}
+
+impl Place {
+    fn bad(&self, why: Why) -> FileError {
+        FileError::Line(Box::new(BadLine { place: self.clone(), why }))
     }
 
-    fn run(&self, line: &str, onnx: bool) -> Run {
-        let bad = || -> String {
-            format!("{}: `{line}` is neither `f(1) == 2` nor `f(1) traps: message`", self.path.display())
+    fn trap(&self, name: &str) -> Result<TrapCode, FileError> {
+        let found = TrapCode::ALL.into_iter().find(|code| name_of(*code) == name);
+        found.ok_or_else(|| self.bad(Why::UnknownTrap(name.to_owned())))
+    }
+
+    fn values(&self, texts: &[String], types: &[ValueType]) -> Result<Vec<Value>, FileError> {
+        if texts.len() != types.len() {
+            return Err(self.bad(Why::Arguments(types.len())));
+        }
+        let value = |(text, ty): (&String, &ValueType)| {
+            value(text, *ty).ok_or_else(|| self.bad(Why::Value(text.clone(), *ty)))
         };
-        let list = |text: &str| -> Vec<String> {
-            text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
-        };
-        let (call, expected) = if let Some((call, results)) = line.split_once(" == ") {
-            let results =
-                results.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(results);
-            (call, Ok(list(results)))
-        } else if let Some((call, message)) = line.split_once(" traps: ") {
-            (call, Err(message.to_owned()))
-        } else {
-            panic!("{}", bad())
-        };
-        let call = call.strip_suffix(')').and_then(|call| call.split_once('('));
-        let (name, args) = call.unwrap_or_else(|| panic!("{}", bad()));
-        Run { line: line.to_owned(), onnx, name: name.to_owned(), args: list(args), expected }
+        texts.iter().zip(types).map(value).collect()
     }
 }
 
@@ -134,49 +291,119 @@ impl Dump {
     }
 }
 
-impl Run {
-    /// Its arguments, of such types.
-    ///
-    /// # Panics
-    ///
-    /// If they are not of these types.
-    pub fn values(&self, types: &[ValueType]) -> Vec<Value> {
-        assert_eq!(self.args.len(), types.len(), "`{}`: {types:?}", self.line);
-        self.args.iter().zip(types).map(|(text, ty)| self.value(text, *ty)).collect()
-    }
-
-    fn value(&self, text: &str, ty: ValueType) -> Value {
-        let parsed = match ty {
-            ValueType::I32 => integer(text).map(|x| Value::I32(x as i32)),
-            ValueType::I64 => integer(text).map(|x| Value::I64(x as i64)),
-            ValueType::F32 => text.parse().ok().map(|x: f32| Value::F32(x.to_bits())),
-            ValueType::F64 => text.parse().ok().map(|x: f64| Value::F64(x.to_bits())),
-            ValueType::FuncRef | ValueType::ExternRef => {
-                (text == "null").then(|| Value::from_words(ty, [0, 0]))
-            }
+impl Call {
+    fn read(place: &Place, text: &str, onnx: bool) -> Result<Call, FileError> {
+        let list = |text: &str| -> Vec<String> {
+            text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
         };
-        parsed.unwrap_or_else(|| panic!("`{}`: {text} is not of type {ty}", self.line))
+        let (call, expected) = if let Some((call, results)) = text.split_once(" == ") {
+            let inner = results.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+            (call, Ok(list(inner.unwrap_or(results))))
+        } else if let Some((call, name)) = text.split_once(" traps: ") {
+            (call, Err(place.trap(name)?))
+        } else {
+            return Err(place.bad(Why::NotACall));
+        };
+        let call = call.strip_suffix(')').and_then(|call| call.split_once('('));
+        let (name, args) = call.ok_or_else(|| place.bad(Why::NotACall))?;
+        let (name, args) = (name.to_owned(), list(args));
+        Ok(Call { place: place.clone(), onnx, name, args, expected, prints: None })
     }
 
-    /// Asserts how it ended: with results, or with the message of a trap.
+    /// Its arguments, which are of such types.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If it was to end otherwise.
-    pub fn check(&self, way: &str, outcome: Result<&[Value], &str>) {
-        let outcome = outcome
-            .map(|results| results.iter().map(ToString::to_string).collect::<Vec<_>>())
-            .map_err(ToOwned::to_owned);
-        assert_eq!(outcome, self.expected, "`{}`, {way}", self.line);
+    /// If they are not.
+    pub fn args(&self, types: &[ValueType]) -> Result<Vec<Value>, FileError> {
+        self.place.values(&self.args, types)
+    }
+
+    /// How it must end, with results of such types or in a trap.
+    ///
+    /// # Errors
+    ///
+    /// If the results are not of these types.
+    pub fn expected(&self, types: &[ValueType]) -> Result<Result<Vec<Value>, TrapCode>, FileError> {
+        match &self.expected {
+            Ok(results) => Ok(Ok(self.place.values(results, types)?)),
+            Err(code) => Ok(Err(*code)),
+        }
     }
 }
 
-/// A number, signed or not, decimal or behind `0x`.
-fn integer(text: &str) -> Option<i128> {
+/// Where it stands, and what it says.
+impl Display for Call {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.place.fmt(f)
+    }
+}
+
+/// The name of a trap, as in dumps.
+fn name_of(code: TrapCode) -> String {
+    let mut name = String::new();
+    for c in format!("{code:?}").chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
+}
+
+/// A value of a type.
+fn value(text: &str, ty: ValueType) -> Option<Value> {
+    let is_bits = text.starts_with("0x");
+    Some(match ty {
+        ValueType::I32 => Value::I32(word(text)? as i32),
+        ValueType::F32 if is_bits => Value::F32(word(text)?),
+        ValueType::F32 => Value::F32(text.parse::<f32>().ok()?.to_bits()),
+        ValueType::I64 => Value::I64(integer(text)? as i64),
+        ValueType::F64 if is_bits => Value::F64(integer(text)?),
+        ValueType::F64 => Value::F64(text.parse::<f64>().ok()?.to_bits()),
+        ValueType::FuncRef | ValueType::ExternRef if text == "null" => Value::from_words(ty, [0, 0]),
+        ValueType::FuncRef | ValueType::ExternRef => return None,
+    })
+}
+
+/// A number of 32 bits, signed or not.
+fn word(text: &str) -> Option<u32> {
+    let number = number(text)?;
+    (-1 << 31..1 << 32).contains(&number).then_some(number as u32)
+}
+
+/// A number of 64 bits, signed or not.
+fn integer(text: &str) -> Option<u64> {
+    let number = number(text)?;
+    (-1 << 63..1 << 64).contains(&number).then_some(number as u64)
+}
+
+/// A number, decimal or behind `0x`.
+fn number(text: &str) -> Option<i128> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
     let number = match digits.strip_prefix("0x") {
         Some(digits) => i128::from_str_radix(digits, 16),
         None => digits.parse(),
     };
     number.ok().map(|number| if negative { -number } else { number })
+}
+
+/// A string as in WebAssembly text, in quotes.
+fn string(text: &str) -> Option<Vec<u8>> {
+    let text = text.strip_prefix('"')?.strip_suffix('"')?;
+    let (mut bytes, mut rest) = (Vec::new(), text.bytes());
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'"' => return None,
+            b'\\' => match rest.next()? {
+                b'n' => b'\n',
+                b't' => b'\t',
+                b'r' => b'\r',
+                c @ (b'"' | b'\'' | b'\\') => c,
+                high => u8::from_str_radix(str::from_utf8(&[high, rest.next()?]).ok()?, 16).ok()?,
+            },
+            byte => byte,
+        });
+    }
+    Some(bytes)
 }

@@ -42,8 +42,8 @@ pub fn phases(bytes: &[u8], options: &Options) -> [(Stage, Module); 3] {
     phases
 }
 
-/// Compares all phases with wasmtime: after instance creation and each of the calls.
-pub fn compare(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) {
+/// Compares all phases with wasmtime: after instance creation and each of the calls. Returns what was seen in wasmtime.
+pub fn compare(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
     let phases = phases(bytes, &Options::default());
     let expected = run_wasmtime(bytes, stdin, calls, fuel);
     for (stage, module) in &phases {
@@ -61,9 +61,11 @@ pub fn compare(bytes: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) {
             }
         }
     }
+    expected
 }
 
-fn hash(bytes: &[u8]) -> u64 {
+/// A number for the contents of a memory.
+pub fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(bytes.len() as u64, |h, b| (h ^ *b as u64).wrapping_mul(0x100000001b3))
 }
 
@@ -77,9 +79,7 @@ fn run_ir(module: &Module, stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> 
         Seen { outcome, memory, globals: globals.collect(), stdout: machine.stdout().to_vec() }
     };
     let failure = |failure| match failure {
-        // wasmtime does not tell a segment that does not fit from an index that is too large.
-        Failure::Trap(TrapCode::TableOutOfBounds) => Some(TrapCode::UndefinedElement),
-        Failure::Trap(code) => Some(code),
+        Failure::Trap(code) => Some(as_in_wasmtime(code)),
         Failure::Fuel => None,
         Failure::NoSuchExport => panic!("no such export"),
     };
@@ -102,8 +102,13 @@ fn run_ir(module: &Module, stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> 
     seen
 }
 
+/// wasmtime does not tell a segment that does not fit from an index that is too large.
+pub fn as_in_wasmtime(code: TrapCode) -> TrapCode {
+    if code == TrapCode::TableOutOfBounds { TrapCode::UndefinedElement } else { code }
+}
+
 /// Functions have no numbers that engines agree on.
-fn anonymous(bits: u64, ty: ValueType) -> u64 {
+pub fn anonymous(bits: u64, ty: ValueType) -> u64 {
     if ty == ValueType::FuncRef { bits.min(1) } else { bits }
 }
 

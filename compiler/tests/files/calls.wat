@@ -5,7 +5,7 @@
 ;; run onnx: pair(3, 4) == (4, 3)
 ;; run: through(0, 5) == 6
 ;; run: through(1, 5) == 10
-;; run: through(2, 5) traps: undefined element: out of bounds table access
+;; run: through(2, 5) traps: undefined_element
 ;; dump: packets fib
 (module
     (type $unary (func (param i32) (result i32)))

@@ -2,8 +2,8 @@
 ;; run onnx: third(100) == 33
 ;; run: third(-1) == 1431655765
 ;; run onnx: div(-7, 2) == -3
-;; run onnx: div(1, 0) traps: integer divide by zero
-;; run: div(-2147483648, -1) traps: integer overflow
+;; run onnx: div(1, 0) traps: integer_divide_by_zero
+;; run: div(-2147483648, -1) traps: integer_overflow
 ;; run: rem(-2147483648, -1) == 0
 ;; run: wide(9223372036854775807, -3) == -3074457345618258602
 ;; dump: optimize third

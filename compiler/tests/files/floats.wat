@@ -4,7 +4,7 @@
 ;; run: add(-0, -0) == -0
 ;; run onnx: root(2) == 1.4142135623730951
 ;; run: root(-1) == NaN
-;; run: truncate(1e10) traps: integer overflow
+;; run: truncate(1e10) traps: integer_overflow
 ;; run: truncate(-1.9) == -1
 ;; run: saturate(1e10) == 2147483647
 (module

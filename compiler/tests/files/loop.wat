@@ -1,7 +1,7 @@
 ;; A loop that loads, after every phase.
 ;; run onnx: sum(1) == 0
 ;; run onnx: sum(3) == 5
-;; run: sum(-1) traps: out of bounds memory access
+;; run: sum(-1) traps: memory_out_of_bounds
 ;; dump: frontend sum
 ;; dump: legalize sum
 ;; dump: optimize sum

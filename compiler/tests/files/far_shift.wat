@@ -1,0 +1,22 @@
+;; `$b << 30` of a value that is carried as a number near -2^32: its lowest bit is that and 2^32, times 2^30.
+;; compare: 16
+(module (memory (export "memory") 1 1)
+    (func (export "f") (param $n i32) (param $x i32)
+        (local $i i32) (local $a i32) (local $b i32) (local $c i32) (local $d i32) (local $e i32) (local $f i32)
+        (local $g i32) (local $y i32)
+        (local.set $y (local.get $x))
+        (loop
+            (local.set $g (i32.mul (local.get $i) (i32.const 1572864)))
+            (i32.store offset=2 (i32.and (local.get $d) (i32.const 1)) (i32.const 0))
+            (i32.store8 offset=6 (i32.and (local.get $g) (i32.const 1)) (i32.const 0))
+            (local.set $a (i32.add (i32.const -1) (i32.lt_s (local.get $e) (i32.const 0))))
+            (local.set $b (i32.mul (local.get $a) (i32.const -1)))
+            (i32.store offset=9 (i32.and (local.get $f) (i32.const 1)) (local.get $c))
+            (local.set $f (i32.mul (local.get $a) (local.get $b)))
+            (i32.store8 offset=5 (i32.and (local.get $x) (i32.const 1)) (i32.const 0))
+            (local.set $d (i32.add (i32.shl (local.get $c) (i32.const 1)) (i32.const 1)))
+            (i32.store8 offset=13 (i32.const 0) (i32.const 0))
+            (local.set $e (i32.rotl (local.get $y) (i32.const 1)))
+            (local.set $c (i32.shl (local.get $b) (i32.const 30)))
+            (br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1)))
+                (i32.and (local.get $n) (i32.const 15)))))))

@@ -1,0 +1,25 @@
+;; Tables that are grown, filled, copied and called.
+;; run onnx: run(5) == 159
+(module
+    (type $f (func (param i32) (result i32)))
+    (table $grows 2 20 funcref) (table $constant 2 funcref) (table $external 3 3 externref)
+    (elem (table $constant) (i32.const 0) func $double $next)
+    (elem $passive func $next $double $next $square $next)
+    (func $double (type $f) (i32.mul (local.get 0) (i32.const 2)))
+    (func $next (type $f) (i32.add (local.get 0) (i32.const 1)))
+    (func $square (type $f) (i32.mul (local.get 0) (local.get 0)))
+    (func (export "run") (param $n i32) (result i32) (local $x i32)
+        (drop (table.grow $grows (ref.func $square) (local.get $n)))
+        (table.init $grows $passive (i32.const 0) (i32.const 1) (i32.const 4))
+        (elem.drop $passive)
+        (table.copy $grows $grows (i32.const 2) (i32.const 1) (local.get $n))
+        (table.fill $grows (i32.const 4) (ref.null func) (i32.const 1))
+        (table.set $grows (i32.const 4) (table.get $constant (i32.const 1)))
+        (table.set $external (i32.const 1) (table.get $external (i32.const 2)))
+        (local.set $x (ref.is_null (table.get $external (i32.const 1))))
+        (loop $next
+            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+            (local.set $x (call_indirect $grows (type $f) (local.get $x) (local.get $n)))
+            (local.set $x (call_indirect $constant (type $f) (local.get $x) (i32.and (local.get $n) (i32.const 1))))
+            (br_if $next (local.get $n)))
+        (i32.add (local.get $x) (table.size $grows))))

@@ -4,10 +4,10 @@
 //! of its own, so that its peak memory can be told. KB/s are by the clock; the processor time of all
 //! threads is beside it, for machines that do other things too.
 //!
-//! `-- growth [FAMILY]` compiles modules of each family of `tests/common/grow.rs` in two sizes, and prints by
+//! `-- growth [FAMILY]` compiles modules of each family of `tests/grow.rs` in two sizes, and prints by
 //! how many times the time and the memory grow when the size is doubled.
 
-#[path = "../tests/common/grow.rs"]
+#[path = "../tests/grow.rs"]
 mod grow;
 
 use fastrand::Rng;

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p wasm2onnx-compiler --bench speed -- growth` prints the same for larger modules.
 
-#[path = "common/grow.rs"]
+#[path = "grow.rs"]
 mod grow;
 
 use std::alloc::{GlobalAlloc, Layout, System};

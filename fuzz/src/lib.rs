@@ -1,7 +1,7 @@
 //! Code that the targets share.
 
 pub mod change;
-#[path = "../../compiler/tests/common/file_test.rs"]
+#[path = "../../tests/src/file_test.rs"]
 pub mod file_test;
 pub mod gates;
 #[path = "../../tests/src/programs.rs"]

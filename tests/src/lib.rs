@@ -6,12 +6,12 @@ pub mod agree;
 pub mod blocks;
 pub mod damage;
 pub mod examples;
-#[path = "../../compiler/tests/common/file_test.rs"]
 pub mod file_test;
 pub mod onnx_file;
 pub mod onnx_runtime;
 pub mod oracle;
 pub mod ours;
+pub mod phases;
 pub mod programs;
 pub mod python;
 pub mod smith;

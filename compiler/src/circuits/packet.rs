@@ -107,6 +107,14 @@ struct Handed {
     frame_pointer: Linear,
 }
 
+/// The values that live on in fields.
+struct Live {
+    /// Their forms, ascending by value.
+    forms: Vec<(Value, Linear)>,
+    /// The ranges of those that the packet itself has made.
+    crossing: Vec<(Value, Range)>,
+}
+
 /// A packet being lowered.
 pub(super) struct Lowering<'a> {
     pub(super) cx: &'a Setting<'a>,
@@ -497,13 +505,13 @@ impl<'a> Lowering<'a> {
         Jump { packet: target.packet, args }
     }
 
-    /// Makes everything behind the instructions: what lives on, where it goes next, and the rows of the frame. Returns the
-    /// circuit, and the ranges of the packet's own values that later packets find in fields.
+    /// Lowers the end of the packet: the values that live on, where it goes next, and the rows of the frame. Returns the
+    /// circuit, and the ranges of those values that the packet itself has made.
     fn leave(mut self) -> (PacketCircuit, Vec<(Value, Range)>) {
         let term = &self.packet.term;
         let mut handed = Handed { fixed: Vec::new(), slots: Vec::new(), frame_pointer: Linear::default() };
         let jumps = term.targets().map(|target| self.jump(target, &mut handed.slots)).collect();
-        let (live, crossing) = self.live(&mut handed.slots);
+        let Live { forms, crossing } = self.live(&mut handed.slots);
         handed.frame_pointer = self.frame_pointer();
         let next = self.next(term, &mut handed);
         let Handed { mut fixed, slots, frame_pointer } = handed;
@@ -516,7 +524,7 @@ impl<'a> Lowering<'a> {
             circuit: self.words.circuit.finished(),
             next,
             jumps,
-            live,
+            live: forms,
             fixed,
             frame_pointer,
             table: Vec::new(),
@@ -526,9 +534,8 @@ impl<'a> Lowering<'a> {
         (circuit, crossing)
     }
 
-    /// The forms of the values that live on in fields, ascending by value, and the ranges of those that are the packet's own.
-    /// Those of its own that live on in the frame are added to `slots`.
-    fn live(&mut self, slots: &mut Vec<(u32, Linear)>) -> (Vec<(Value, Linear)>, Vec<(Value, Range)>) {
+    /// Finds the values that live on. Those of this packet that live on in the frame are added to `slots`.
+    fn live(&mut self, slots: &mut Vec<(u32, Linear)>) -> Live {
         let mut written: FxHashSet<u32> = slots.iter().map(|slot| slot.0).collect();
         let mut live = FxHashMap::default();
         let mut crossing = Vec::new();
@@ -555,12 +562,12 @@ impl<'a> Lowering<'a> {
                 }
             }
         }
-        let mut live: Vec<(Value, Linear)> = live.into_iter().collect();
-        live.sort_unstable_by_key(|(value, _)| *value);
-        (live, crossing)
+        let mut forms: Vec<(Value, Linear)> = live.into_iter().collect();
+        forms.sort_unstable_by_key(|(value, _)| *value);
+        Live { forms, crossing }
     }
 
-    /// The values of this packet whose place is a slot of the frame, ascending.
+    /// Returns the values of this packet whose place is a slot of the frame, ascending.
     fn own_in_frame(&self) -> Vec<(Value, u32)> {
         let slot = |value: Value| match self.cx.places.of.get(&value).copied() {
             Some(place @ Place::Slot(slot)) if self.is_own(value, place) => Some((value, slot)),
@@ -571,14 +578,14 @@ impl<'a> Lowering<'a> {
         own
     }
 
-    /// The form of a value of this packet in a field of the next one: unwrapped, if its range is not too large.
+    /// Returns the form that a value of this packet has in a field of the next one: unwrapped, if its range is not too large.
     fn crossing_form(&mut self, value: Value) -> Linear {
         let word = self.word(value);
         let form = self.words.form(word);
         if self.circuit().range(&form).within(CROSSING) { form } else { self.words.canonical(word) }
     }
 
-    /// Where the packet goes, with what a callee or caller finds there.
+    /// Decides where the packet goes, and hands over what a callee or caller finds there.
     fn next(&mut self, term: &Term, handed: &mut Handed) -> Next {
         match term {
             Term::Jump(_) => self.choose(Dest::Jump(0), None),
@@ -649,7 +656,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// What a resolver needs to find the check that failed: nothing, if there is at most one.
+    /// Returns what a resolver needs to find the check that failed: nothing if there is at most one check.
     fn failures(&mut self) -> Vec<(Linear, Dest)> {
         match self.guards.len() {
             0 | 1 => Vec::new(),

@@ -5,6 +5,11 @@ use fastrand::Rng;
 
 use super::*;
 
+/// Draws `true` once in `n` times.
+fn one_in(random: &mut Rng, n: u64) -> bool {
+    random.u64(..n) == 0
+}
+
 /// Draws an item of a list.
 pub(crate) fn pick<T: Copy>(random: &mut Rng, items: &[T]) -> T {
     items[random.usize(..items.len())]
@@ -29,7 +34,7 @@ fn equation(random: &mut Rng, ports: &Ports, kind: FieldKind) -> Vec<(Source, f6
         FieldKind::T => random.u64(..8) as f64,
         _ => pick(random, &[0.0, 1.0, -1.0, 3.0, 255.0]),
     };
-    if constant != 0.0 && !(random.u64(..4) == 0) {
+    if constant != 0.0 && !one_in(random, 4) {
         terms.insert(ONE, constant);
     }
     terms.into_iter().collect()
@@ -98,10 +103,10 @@ pub(crate) fn tame_network(random: &mut Rng) -> Network {
         for field in 0..=p.e() {
             let (kind, index) = p.kind(field);
             let terms = match kind {
-                FieldKind::S if !(random.u64(..3) == 0) => vec![(p.ys(index), 1.0)],
-                FieldKind::K | FieldKind::X if (random.u64(..2) == 0) => continue,
+                FieldKind::S if !one_in(random, 3) => vec![(p.ys(index), 1.0)],
+                FieldKind::K | FieldKind::X if one_in(random, 2) => continue,
                 FieldKind::E => tame_equation(random, &p, kind, index),
-                _ if (random.u64(..6) == 0) => continue,
+                _ if one_in(random, 6) => continue,
                 _ => tame_equation(random, &p, kind, index),
             };
             // Terms with the same source are added.
@@ -129,13 +134,13 @@ pub(crate) fn random_network(random: &mut Rng) -> Network {
         for field in 0..=p.e() {
             let (kind, index) = p.kind(field);
             let terms = match kind {
-                FieldKind::S if (random.u64(..2) == 0) => vec![(p.ys(index), 1.0)],
-                FieldKind::S if (random.u64(..3) == 0) => continue,
-                FieldKind::E if (random.u64(..2) == 0) => {
+                FieldKind::S if one_in(random, 2) => vec![(p.ys(index), 1.0)],
+                FieldKind::S if one_in(random, 3) => continue,
+                FieldKind::E if one_in(random, 2) => {
                     vec![(ONE, 2.0 + random.u64(..VOCABULARY - 2) as f64)]
                 }
-                FieldKind::E if (random.u64(..20) == 0) => vec![(ONE, 1.0)],
-                _ if (random.u64(..3) == 0) => continue,
+                FieldKind::E if one_in(random, 20) => vec![(ONE, 1.0)],
+                _ if one_in(random, 3) => continue,
                 _ => equation(random, &p, kind),
             };
             equations.push((field, terms));

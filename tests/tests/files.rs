@@ -1,19 +1,17 @@
 //! Modules in files, run on all executors and in wasmtime, and shown after phases. What a file may say stands in
 //! [`file_test`].
 
-mod common;
-#[path = "common/file_test.rs"]
-mod file_test;
-
 use std::path::Path;
 
-use common::{Calls, Seen, anonymous, as_in_wasmtime, calls_of_all, compare, hash, phases};
 use fastrand::Rng;
-use file_test::{Call, Dump, FileTest};
 use wasm2onnx_compiler::dump::dump;
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::lockstep::{End, compare_machine_code, compare_step_by_step};
-use wasm2onnx_runtime::{Config, Error, Executor, Instance, Network, PAGE_BYTES, TrapCode, Value, ValueType};
+use wasm2onnx_runtime::{Config, Executor, Instance, Network, Value};
+use wasm2onnx_tests::file_test::{self, Call, Dump, FileTest};
+use wasm2onnx_tests::oracle::{Engine, Outcome, Stop};
+use wasm2onnx_tests::ours;
+use wasm2onnx_tests::phases::{Calls, Seen, calls_of_all, compare, phases};
 
 /// Instructions that the calls of an instance take in wasmtime, at most.
 const FUEL: u64 = 10_000_000;
@@ -28,7 +26,7 @@ const LOCKSTEPS: u64 = 3_000;
 const MANY_STEPS: u64 = 20_000_000;
 
 fn tests() -> Vec<FileTest> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../compiler/tests/files");
     FileTest::all(&folder).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -50,74 +48,35 @@ fn ways() -> [(&'static str, Config); 5] {
     ]
 }
 
-/// How a call ended: with its results, or in a trap.
-fn outcome(ended: Result<Vec<Value>, Error>, what: &dyn std::fmt::Display) -> Result<Vec<Value>, TrapCode> {
-    ended.map_err(|error| match error {
-        Error::Trap(trap) => trap.code,
-        error => panic!("{what}: {error}"),
-    })
+/// Makes a call, and returns what is seen after it.
+fn see(instance: &mut Instance, name: &str, args: &[Value]) -> Seen {
+    let outcome = instance.call(name, args);
+    let stdout = instance.stdout();
+    Seen::after(instance, outcome, &stdout)
 }
 
-fn bits(value: &Value) -> u64 {
-    let [low, high] = value.words();
-    anonymous(u64::from(high) << 32 | u64::from(low), value.ty())
-}
-
-fn values(bits: &[u64], types: &[ValueType]) -> Vec<Value> {
-    let value = |(bits, ty): (&u64, &ValueType)| Value::from_words(*ty, [*bits as u32, (*bits >> 32) as u32]);
-    bits.iter().zip(types).map(value).collect()
-}
-
-/// What can be seen of an instance after a call that ended so.
-fn seen(instance: &mut Instance, outcome: &Result<Vec<Value>, TrapCode>) -> Seen {
-    let network = instance.network();
-    let memory = network.memories.keys().next().map(|name| {
-        let memory = instance.memory(name).expect("it is exported");
-        let mut bytes = vec![0; memory.pages() as usize * PAGE_BYTES as usize];
-        memory.read(0, &mut bytes).expect("all pages can be read");
-        hash(&bytes)
-    });
-    let global = |name: &String| (name.clone(), bits(&instance.global(name).expect("it is exported")));
-    Seen {
-        outcome: in_wasmtime(outcome),
-        memory,
-        globals: network.globals.keys().map(global).collect(),
-        stdout: instance.stdout(),
-    }
-}
-
-/// How a call that ends so here ends in wasmtime.
-fn in_wasmtime(outcome: &Result<Vec<Value>, TrapCode>) -> Result<Vec<u64>, Option<TrapCode>> {
-    match outcome {
-        Ok(results) => Ok(results.iter().map(bits).collect()),
-        Err(code) => Err(Some(as_in_wasmtime(*code))),
-    }
-}
-
-/// Whether wasmtime came to an end of its own, of its stack or its fuel.
-fn gave_up(seen: &Seen) -> bool {
-    matches!(seen.outcome, Err(None | Some(TrapCode::CallStackExhausted)))
+/// Returns how a call must end.
+fn expected(call: &Call, network: &Network) -> Outcome {
+    let results = &network.entries[&call.name].results;
+    call.expected(results).unwrap_or_else(|error| panic!("{error}")).map_err(Stop::Trap)
 }
 
 /// Makes the calls of an instance everywhere. Returns whether the dense executor has made them, too.
 fn check(test: &FileTest, network: &Network, calls: &[Call]) -> bool {
-    let mut all = Vec::new();
+    let mut all = Calls::new();
     for call in calls {
         let entry = network.entries.get(&call.name).unwrap_or_else(|| panic!("{call} calls no export"));
         let args = call.args(&entry.params).unwrap_or_else(|error| panic!("{error}"));
-        let expected = call.expected(&entry.results).unwrap_or_else(|error| panic!("{error}"));
-        all.push((call, args, expected));
+        all.push((call.name.clone(), args));
     }
-    let in_bits: Calls =
-        all.iter().map(|(call, args, _)| (call.name.clone(), args.iter().map(bits).collect())).collect();
-    let mut theirs = compare(test.text.as_bytes(), &test.input, &in_bits, FUEL);
+    let mut theirs = compare(test.text.as_bytes(), &test.input, &all, FUEL);
     // Where an instance cannot be made, no call ends otherwise.
     if theirs.len() > 1 {
         theirs.remove(0);
     }
-    theirs.truncate(theirs.iter().position(gave_up).unwrap_or(theirs.len()));
-    for ((call, _, expected), theirs) in all.iter().zip(&theirs) {
-        assert_eq!(theirs.outcome, in_wasmtime(expected), "{call}, wasmtime");
+    theirs.truncate(theirs.iter().position(Seen::gave_up).unwrap_or(theirs.len()));
+    for (call, theirs) in calls.iter().zip(&theirs) {
+        assert_eq!(theirs.effect.outcome, expected(call, network), "{call}, wasmtime");
         check_printed(call, &theirs.stdout, "wasmtime");
     }
     let (mut steps, mut made) = (0, true);
@@ -129,24 +88,24 @@ fn check(test: &FileTest, network: &Network, calls: &[Call]) -> bool {
         let mut instance = match Instance::with_config(network, config) {
             Ok(instance) => instance,
             Err(error) => {
-                let (call, _, expected) = &all[0];
-                assert_eq!(outcome(Err(error), call), *expected, "{call}, {way}");
+                let call = &calls[0];
+                assert_eq!(ours::outcome(Err(error)), expected(call, network), "{call}, {way}");
                 made = false;
                 continue;
             }
         };
-        for (i, (call, args, expected)) in all.iter().enumerate() {
-            let ended = outcome(instance.invoke(&call.name, args), call);
-            assert_eq!(ended, *expected, "{call}, {way}");
-            check_printed(call, &instance.stdout(), way);
+        for (i, (call, (name, args))) in calls.iter().zip(&all).enumerate() {
+            let seen = see(&mut instance, name, args);
+            assert_eq!(seen.effect.outcome, expected(call, network), "{call}, {way}");
+            check_printed(call, &seen.stdout, way);
             if let Some(theirs) = theirs.get(i) {
-                assert_eq!(seen(&mut instance, &ended), *theirs, "{call}, {way}, and wasmtime");
+                seen.compare(theirs).unwrap_or_else(|difference| panic!("{call}, {way}: {difference}"));
             }
         }
         steps = steps.max(instance.steps());
     }
     if made {
-        all.iter().for_each(|(call, args, _)| in_lockstep(network, call, args));
+        calls.iter().zip(&all).for_each(|(call, (_, args))| in_lockstep(network, call, args));
     }
     steps <= DENSE_STEPS
 }
@@ -191,10 +150,10 @@ fn instances_that_cannot_be_made_trap() {
         let Some((place, code)) = &test.creation else { continue };
         let network = network(&test);
         let theirs = compare(test.text.as_bytes(), &test.input, &Calls::new(), FUEL);
-        assert_eq!(theirs[0].outcome, Err(Some(as_in_wasmtime(*code))), "{place}, wasmtime");
+        assert_eq!(theirs[0].effect.outcome, Err(Stop::Trap(*code)), "{place}, wasmtime");
         for (way, config) in ways() {
             let made = Instance::with_config(&network, config).map(|_| Vec::new());
-            assert_eq!(outcome(made, place), Err(*code), "{place}, {way}");
+            assert_eq!(ours::outcome(made), Err(Stop::Trap(*code)), "{place}, {way}");
         }
     }
 }
@@ -216,13 +175,12 @@ fn all_exports_do_what_they_do_in_wasmtime() {
             let mut instance = Instance::with_config(&network, config)
                 .unwrap_or_else(|error| panic!("{path}, {way}, instance creation: {error}"));
             for ((name, args), theirs) in calls.iter().zip(&theirs[1..]) {
-                if gave_up(theirs) {
+                if theirs.gave_up() {
                     break;
                 }
-                let ended = instance.invoke(name, &values(args, &network.entries[name].params));
-                let ended = outcome(ended, &format_args!("{path}, {way}: {name}{args:x?}"));
-                let ours = seen(&mut instance, &ended);
-                assert_eq!(ours, *theirs, "{path}, {way}: {name}{args:x?}, and wasmtime");
+                see(&mut instance, name, args)
+                    .compare(theirs)
+                    .unwrap_or_else(|difference| panic!("{path}, {way}: {name}{args:?}: {difference}"));
             }
         }
     }

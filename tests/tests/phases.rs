@@ -1,13 +1,11 @@
 //! Modules whose text is computed: the IR after each phase is compared with wasmtime. `files` does the same for modules in files.
 
-mod common;
-
-use common::{calls_of_all, compare, phases};
 use fastrand::Rng;
 use wasm2onnx_compiler::compile;
 use wasm2onnx_compiler::evaluate::Machine;
 use wasm2onnx_compiler::options::Options;
 use wasm2onnx_runtime::{Error, Instance, Value};
+use wasm2onnx_tests::phases::{calls_of_all, compare, phases};
 
 /// Compares calls of all exports with many arguments.
 fn check(wat: &str) {
@@ -85,7 +83,7 @@ fn numeric_instructions() {
     check(&wat);
 }
 
-const TAIL_CALLS: &str = include_str!("files/tail_calls.wat");
+const TAIL_CALLS: &str = include_str!("../../compiler/tests/files/tail_calls.wat");
 
 /// Locals that are read behind many calls in a line: in a loop they may be what a later turn of it has set.
 #[test]

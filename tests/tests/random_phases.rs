@@ -1,12 +1,10 @@
 //! Random modules made by wasm-smith: the IR after each phase against wasmtime.
 
-mod common;
-
 use arbitrary::Unstructured;
-use common::{calls_of_all, compare, phases};
 use fastrand::Rng;
 use wasm2onnx_compiler::frontend;
 use wasm2onnx_compiler::options::{Options, Unsupported};
+use wasm2onnx_tests::phases::{calls_of_all, compare, phases};
 
 fn config(seed: u64) -> wasm_smith::Config {
     wasm_smith::Config {
@@ -64,9 +62,7 @@ fn check(seed: u64) {
 /// `WASM2ONNX_SEEDS=1000..2000` chooses others.
 #[test]
 fn random_modules() {
-    let seeds = std::env::var("WASM2ONNX_SEEDS").unwrap_or_else(|_| "0..200".into());
-    let (first, end) = seeds.split_once("..").expect("FIRST..END");
-    for seed in first.parse::<u64>().unwrap()..end.parse().unwrap() {
+    for seed in wasm2onnx_tests::seeds(200) {
         if std::env::var("WASM2ONNX_VERBOSE").is_ok() {
             eprintln!("seed {seed}");
         }

@@ -1,0 +1,211 @@
+//! The IR after each phase, in the compiler's evaluator, against wasmtime.
+
+use std::collections::BTreeMap;
+
+use wasm2onnx_compiler::evaluate::{Failure, Machine};
+use wasm2onnx_compiler::ir::Module;
+use wasm2onnx_compiler::verify::{Stage, verify};
+use wasm2onnx_compiler::{Options, frontend, legalize, optimize};
+use wasm2onnx_runtime::{TrapCode, Value, ValueType};
+
+use crate::agree::Effect;
+use crate::oracle::{Engine, Limits, NoInstance, Oracle, Outcome, Stop, Wasmtime, anonymous};
+use crate::values::random_value;
+
+/// Calls of exports with their arguments.
+pub type Calls = Vec<(String, Vec<Value>)>;
+
+/// What can be seen from outside after instance creation or after a call.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// How it ended, and what it left behind.
+    pub effect: Effect,
+    /// All that the instance has printed by then.
+    pub stdout: Vec<u8>,
+}
+
+impl Seen {
+    /// Returns what is seen if no instance can be made.
+    pub fn no_instance(stop: Stop) -> Seen {
+        let effect = Effect { outcome: Err(stop), globals: BTreeMap::new(), memories: None };
+        Seen { effect, stdout: Vec::new() }
+    }
+
+    /// Returns what is seen of an instance after something has ended.
+    pub fn after(engine: &mut impl Engine, outcome: Outcome, stdout: &[u8]) -> Seen {
+        let effect = Effect { outcome, globals: engine.globals(), memories: Some(engine.memories()) };
+        Seen { effect, stdout: stdout.to_vec() }
+    }
+
+    /// Whether an engine came to the end of its fuel or its stack, which are not the same everywhere.
+    pub fn gave_up(&self) -> bool {
+        matches!(self.effect.outcome, Err(Stop::Limit | Stop::Trap(TrapCode::CallStackExhausted)))
+    }
+
+    /// Compares what is seen with what is expected.
+    ///
+    /// # Errors
+    ///
+    /// The first difference, in words.
+    pub fn compare(&self, expected: &Seen) -> Result<(), String> {
+        self.effect.compare(&expected.effect)?;
+        if self.stdout != expected.stdout {
+            let [found, expected] = [&self.stdout, &expected.stdout].map(|bytes| bytes.escape_ascii());
+            return Err(format!("\"{found}\" is printed instead of \"{expected}\""));
+        }
+        Ok(())
+    }
+}
+
+/// Returns the module after `frontend`, `legalize` and `optimize`.
+///
+/// # Panics
+///
+/// If the compiler refuses the module, or if the verifier refuses what a phase has made of it.
+pub fn phases(wasm: &[u8], options: &Options) -> [(Stage, Module); 3] {
+    let typed = frontend::parse(wasm, options).unwrap_or_else(|error| panic!("{error}"));
+    let mut words = typed.clone();
+    legalize::run(&mut words);
+    let mut last = words.clone();
+    optimize::run(&mut last);
+    let phases = [(Stage::Typed, typed), (Stage::Words, words), (Stage::Final, last)];
+    for (stage, module) in &phases {
+        verify(module, *stage).unwrap_or_else(|message| panic!("{stage:?}: {message}"));
+    }
+    phases
+}
+
+/// Makes the calls of one instance in wasmtime and in the IR after each phase, and compares what is seen after
+/// instance creation and after each call. Returns what is seen in wasmtime.
+///
+/// # Panics
+///
+/// At the first difference; if the compiler or wasmtime refuses the module.
+pub fn compare(wasm: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
+    let phases = phases(wasm, &Options::default());
+    let expected = in_wasmtime(wasm, stdin, calls, fuel);
+    for (stage, module) in &phases {
+        for (i, (found, expected)) in
+            in_evaluator(module, stdin, calls, fuel).iter().zip(&expected).enumerate()
+        {
+            let too_deep = found.effect.outcome == Err(Stop::Trap(TrapCode::CallStackExhausted));
+            if expected.gave_up() || too_deep {
+                break;
+            }
+            if let Err(difference) = found.compare(expected) {
+                let call = i.checked_sub(1).map_or("creation".into(), |i| format!("{:?}", calls[i]));
+                panic!("{stage:?}, {call}: {difference}\n{module}");
+            }
+        }
+    }
+    expected
+}
+
+fn in_wasmtime(wasm: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
+    let binary = frontend::to_binary(wasm).expect("the compiler has read it");
+    let limits = Limits { fuel: Some(fuel), ..Limits::default() };
+    let module = Wasmtime::compile(&binary, limits).expect("wasmtime accepts the module");
+    let mut instance = match Wasmtime::instantiate(&module, stdin) {
+        Ok(instance) => instance,
+        Err(NoInstance::Ended(stop)) => return vec![Seen::no_instance(stop)],
+        Err(NoInstance::Refused) => panic!("wasmtime makes no instance"),
+    };
+    let mut seen = Vec::new();
+    let mut see = |instance: &mut Wasmtime, outcome| {
+        let stdout = instance.stdout().to_vec();
+        seen.push(Seen::after(instance, outcome, &stdout));
+    };
+    see(&mut instance, Ok(Vec::new()));
+    for (name, args) in calls {
+        let outcome = instance.call(name, args);
+        see(&mut instance, outcome);
+    }
+    seen
+}
+
+/// A run that comes to an end in wasmtime must come to one here within twenty times the fuel.
+fn in_evaluator(module: &Module, stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
+    let mut evaluator = match Machine::with_fuel(module, fuel * 20) {
+        Ok(machine) => Evaluator { module, machine },
+        Err(failure) => return vec![Seen::no_instance(stop(failure))],
+    };
+    evaluator.machine.set_stdin(stdin);
+    let mut seen = Vec::new();
+    let mut see = |evaluator: &mut Evaluator, outcome| {
+        let stdout = evaluator.machine.stdout().to_vec();
+        seen.push(Seen::after(evaluator, outcome, &stdout));
+    };
+    see(&mut evaluator, Ok(Vec::new()));
+    for (name, args) in calls {
+        let outcome = evaluator.call(name, args);
+        see(&mut evaluator, outcome);
+    }
+    seen
+}
+
+/// The evaluator of the IR behind the interface of the oracles.
+struct Evaluator<'m> {
+    module: &'m Module,
+    machine: Machine<'m>,
+}
+
+impl Engine for Evaluator<'_> {
+    fn call(&mut self, name: &str, args: &[Value]) -> Outcome {
+        let export = self.module.exports.iter().find(|(other, ..)| other == name);
+        let (.., signature) = export.expect("the function is exported");
+        let bits: Vec<u64> = args.iter().map(|arg| bits(*arg)).collect();
+        let results = self.machine.call(name, &bits).map_err(stop)?;
+        Ok(results.iter().zip(&signature.results).map(|(bits, ty)| value(*bits, *ty)).collect())
+    }
+
+    fn globals(&mut self) -> BTreeMap<String, Value> {
+        let globals = self.module.exported_globals.iter().map(|(name, ty, _, cells)| {
+            let bits =
+                cells.iter().rev().fold(0, |bits, cell| bits << 32 | u64::from(self.machine.cells[*cell]));
+            (name.clone(), value(bits, *ty))
+        });
+        globals.collect()
+    }
+
+    fn set_global(&mut self, name: &str, value: Value) {
+        let global = self.module.exported_globals.iter().find(|(other, ..)| other == name);
+        let (.., cells) = global.expect("the global is exported");
+        for (cell, word) in cells.iter().zip(value.words()) {
+            self.machine.cells[*cell] = word;
+        }
+    }
+
+    fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
+        let names = self.module.exported_memories.iter();
+        names.map(|name| (name.clone(), self.machine.memory.clone())).collect()
+    }
+}
+
+fn stop(failure: Failure) -> Stop {
+    match failure {
+        Failure::Trap(code) => Stop::Trap(code),
+        Failure::Fuel => Stop::Limit,
+        Failure::NoSuchExport => panic!("the function is not exported"),
+    }
+}
+
+fn bits(value: Value) -> u64 {
+    let [low, high] = value.words();
+    u64::from(high) << 32 | u64::from(low)
+}
+
+fn value(bits: u64, ty: ValueType) -> Value {
+    anonymous(Value::from_words(ty, [bits as u32, (bits >> 32) as u32]))
+}
+
+/// Returns `rounds` calls of each exported function with random arguments.
+pub fn calls_of_all(module: &Module, rng: &mut fastrand::Rng, rounds: usize) -> Calls {
+    let mut calls = Calls::new();
+    for _ in 0..rounds {
+        for (name, _, signature) in &module.exports {
+            let args = signature.params.iter().map(|ty| random_value(rng, *ty)).collect();
+            calls.push((name.clone(), args));
+        }
+    }
+    calls
+}

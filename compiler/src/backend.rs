@@ -135,7 +135,7 @@ fn assemble(
     }
     circuits.exit();
     if outgrown && calls.stack(frames) != layout.stack {
-        info!("a function has a larger frame than it was planned to have: all are made anew");
+        info!("a function needs a larger frame than was expected, so all functions are lowered again");
         return Ok(None);
     }
     let network = info_span!("link")

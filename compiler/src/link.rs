@@ -254,7 +254,7 @@ fn finish(experts: &mut Experts, ports: &Ports, next: impl Fn(ExpertId) -> Terms
         }
         read = experts.equation_end[last] as usize;
         for (source, weight) in next(e as ExpertId) {
-            assert!(written < read, "the row of e has more terms than `NextOut::most_terms` says");
+            assert!(written < read, "the equation of e has more terms than `NextOut::most_terms` says");
             experts.sources[written] = source.resolve(ports);
             experts.weights[written] = weight.to_f64().ok_or(e as ExpertId)?;
             written += 1;
@@ -352,9 +352,9 @@ struct Regions {
 
 fn regions(module: &Module, layout: &Layout) -> Regions {
     let mut list = Vec::new();
-    let mut add = |name: String, first: u64, count: u64, cell: CellWidth, values: Domain| {
+    let mut add = |name: String, first: u64, count: u64, width: CellWidth, values: Domain| {
         if count > 0 {
-            list.push(Region { name, first, count, cell, values });
+            list.push(Region { name, first, count, width, values });
         }
         (count > 0).then(|| list.len() - 1)
     };

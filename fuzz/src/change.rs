@@ -94,7 +94,7 @@ pub fn change(network: &mut Network, from: &mut Unstructured) -> arbitrary::Resu
         18 => {
             let region = any(regions, from)?;
             domain(&mut region.values, from)?;
-            region.cell = if from.arbitrary()? { CellWidth::Byte } else { CellWidth::Number };
+            region.width = if from.arbitrary()? { CellWidth::Byte } else { CellWidth::Number };
         }
         19 => {
             let table = any(tables, from)?;
@@ -249,7 +249,7 @@ fn widen(network: &mut Network, failure: &Failure, coarse: bool) -> bool {
             };
             let Some(wider) = joined(region.values, *proved) else { return false };
             region.values = wider;
-            region.cell = CellWidth::Number;
+            region.width = CellWidth::Number;
             true
         }
         _ => false,

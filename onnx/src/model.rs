@@ -324,7 +324,7 @@ impl Declared {
                     first: region.first,
                     count: region.count,
                     domain: domains.number(region.values),
-                    bytes: region.cell == CellWidth::Byte,
+                    bytes: region.width == CellWidth::Byte,
                 })
                 .collect(),
             tables: network
@@ -511,7 +511,7 @@ impl ReadDomains<'_> {
             name: region.name.clone(),
             first: region.first,
             count: region.count,
-            cell: if region.bytes { CellWidth::Byte } else { CellWidth::Number },
+            width: if region.bytes { CellWidth::Byte } else { CellWidth::Number },
             values: self.get(region.domain)?,
         })
     }

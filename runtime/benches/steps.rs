@@ -133,7 +133,7 @@ fn network() -> Network {
             name: "memory".into(),
             first: MEMORY as u64,
             count: 2 * SIZE as u64,
-            cell: CellWidth::Byte,
+            width: CellWidth::Byte,
             values: Domain::Interval(Interval::new(0, 255)),
         }],
         first_rows: (0..SIZE as u64).map(|i| (1000 + i, (i * 37 % 251) as f64)).collect(),
@@ -158,7 +158,7 @@ fn main() {
         };
         results.push(run(400).0);
         let (_, elapsed, steps) = run(rounds);
-        println!("{name:>13}: {:.2} ns a step, {steps} steps", elapsed.as_nanos() as f64 / steps as f64);
+        println!("{name:>13}: {:.2} ns per step, {steps} steps", elapsed.as_nanos() as f64 / steps as f64);
     }
     assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "{results:?}");
 }

@@ -36,7 +36,7 @@ pub enum Inexact {
         unit: u16,
     },
     /// Rule 1: the result of an equation of the map may depend on the order of summation.
-    #[error("the row of field {field} is not exact")]
+    #[error("the equation of field {field} is not exact")]
     Sum {
         /// The field that the equation makes.
         field: u16,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::dense::Dense;
 use crate::error::{Error, Trap};
 use crate::io::{Input, InputSource, Output, OutputSink, printed, printed_length};
-use crate::limits::{MAX_SLICE_STEPS, MIN_SLICE_STEPS, PAGE_BYTES, TOKEN_STEPS};
+use crate::limits::{MAX_SLICE_STEPS, MIN_SLICE_STEPS, PACKET_STEPS, PAGE_BYTES};
 use crate::network::*;
 use crate::observe::{Observed, Observer};
 use crate::sparse::{Sparse, SparseOptions};
@@ -287,14 +287,14 @@ impl<'n> Instance<'n> {
             return (stepper.run(left.min(MAX_SLICE_STEPS), ends), false);
         }
         let mut slice = Slice::default();
-        let budget = left.saturating_sub(TOKEN_STEPS).min(self.slice_steps);
+        let budget = left.saturating_sub(PACKET_STEPS).min(self.slice_steps);
         if budget > 0 {
             slice = stepper.run(budget, ends);
         }
         if slice.ended || slice.steps < budget {
             return (slice, false);
         }
-        for _ in 0..TOKEN_STEPS.min(left - budget) {
+        for _ in 0..PACKET_STEPS.min(left - budget) {
             let (expert, _) = stepper.z();
             if slice.steps > 0 && stepper.is_waiting() {
                 return (slice, false);

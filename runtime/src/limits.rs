@@ -57,7 +57,7 @@ pub const MAX_SLICE_STEPS: u64 = 1 << 20;
 pub const MIN_SLICE_STEPS: u64 = 1 << 8;
 
 /// Maximum number of steps that are evaluated one by one to reach the end of a packet.
-pub const TOKEN_STEPS: u64 = 1 << 8;
+pub const PACKET_STEPS: u64 = 1 << 8;
 
 /// Maximum number of terms, besides the constant, of an equation for `e` whose possible sums are enumerated
 /// to find the experts that it can lead to.

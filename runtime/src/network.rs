@@ -299,7 +299,7 @@ pub struct Region {
     /// Number of keys.
     pub count: u64,
     /// Width of the cells that an exact cache needs, from the declared values.
-    pub cell: CellWidth,
+    pub width: CellWidth,
     /// The values that its rows are declared to have. Contains 0.
     pub values: Domain,
 }

@@ -77,7 +77,7 @@ fn locations(network: &Network, locations: &[WordLocation], f: &mut Formatter<'_
 
 fn address_space(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
     for region in &network.regions {
-        let cells = match region.cell {
+        let cells = match region.width {
             CellWidth::Byte => "bytes",
             CellWidth::Number => "numbers",
         };

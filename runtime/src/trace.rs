@@ -91,14 +91,14 @@ impl Trace {
     pub(crate) fn new(regions: &[Region]) -> Result<Self, Error> {
         let mut bytes = 0;
         let mut lay_out = |region: &Region| {
-            let size = region.count as usize * cell_bytes(region.cell);
+            let size = region.count as usize * cell_bytes(region.width);
             let tracked = size > MAX_UNTRACKED;
             if tracked {
                 bytes = usize::next_multiple_of(bytes, CHUNK);
             }
             let offset = bytes;
             bytes = (bytes + size).next_multiple_of(size_of::<f64>());
-            Cells { first: region.first, count: region.count, width: region.cell, offset, tracked }
+            Cells { first: region.first, count: region.count, width: region.width, offset, tracked }
         };
         let regions = regions.iter().map(&mut lay_out).collect();
         let mapping = MmapOptions::new().len(bytes + (bytes >> BLOCK_BITS) + 1).no_reserve_swap().map_anon();

@@ -51,19 +51,23 @@ fn ports(ports: &Ports) -> Result<(), Error> {
 
 fn experts(network: &Network) -> Result<(), Error> {
     let experts = &network.experts;
-    check(covers(&experts.expert_end, experts.fields.len()), || "experts do not cover the rows".into())?;
-    check(experts.equation_end.len() == experts.fields.len(), || "not one row end for each row".into())?;
-    check(covers(&experts.equation_end, experts.sources.len()), || "rows do not cover the terms".into())?;
+    check(covers(&experts.expert_end, experts.fields.len()), || "experts do not cover the equations".into())?;
+    check(experts.equation_end.len() == experts.fields.len(), || {
+        "there is not one end for each equation".into()
+    })?;
+    check(covers(&experts.equation_end, experts.sources.len()), || {
+        "equations do not cover the terms".into()
+    })?;
     check(experts.weights.len() == experts.sources.len(), || "not one weight for each term".into())?;
     limit("experts", experts.len(), MAX_INDICES)?;
     for e in 0..experts.len() as ExpertId {
         let fields = &experts.fields[experts.equation_range(e)];
-        check(ascending(fields), || format!("rows of expert {e} are not sorted"))?;
+        check(ascending(fields), || format!("equations of expert {e} are not sorted"))?;
         check(fields.last().is_none_or(|f| *f <= network.ports.e()), || {
             format!("expert {e} makes a field that does not exist")
         })?;
         for Equation { field, sources, weights } in experts.equations(e) {
-            let place = || format!("in the row of field {field} of expert {e}");
+            let place = || format!("in the equation of field {field} of expert {e}");
             check(ascending(sources), || format!("terms are not sorted {}", place()))?;
             check(sources.last().is_none_or(|s| usize::from(*s) < network.ports.sources()), || {
                 format!("a source does not exist {}", place())
@@ -85,7 +89,7 @@ fn terminals(network: &Network) -> Result<(), Error> {
         "a terminal expert after the first two is not a trap".into()
     })?;
     check(terminals.len() <= network.experts.len(), || "terminal experts beyond the vocabulary".into())?;
-    check(network.experts.expert_end[terminals.len() - 1] == 0, || "a terminal expert has rows".into())
+    check(network.experts.expert_end[terminals.len() - 1] == 0, || "a terminal expert has equations".into())
 }
 
 fn regions(network: &Network) -> Result<(), Error> {
@@ -107,7 +111,7 @@ fn regions(network: &Network) -> Result<(), Error> {
             Domain::PowerOfTwo { hi } => hi < 8,
             Domain::Ids(_) => false,
         };
-        check(region.cell == CellWidth::Number || bytes, || {
+        check(region.width == CellWidth::Number || bytes, || {
             format!("{} has cells of bytes, and values that are none", place())
         })?;
     }
@@ -115,7 +119,7 @@ fn regions(network: &Network) -> Result<(), Error> {
         let region = row(network, *key, || "a first row".into())?;
         check(value.is_finite(), || format!("first row {key} is not finite"))?;
         check(
-            region.cell == CellWidth::Number || (value.fract() == 0.0 && (0.0..256.0).contains(value)),
+            region.width == CellWidth::Number || (value.fract() == 0.0 && (0.0..256.0).contains(value)),
             || {
                 format!(
                     "first row {key} is no byte, which is all that region `{}` has cells for",
@@ -138,7 +142,7 @@ fn row(network: &Network, key: u64, place: impl Fn() -> String) -> Result<&Regio
 /// Checks a row that the host writes words to.
 fn word(network: &Network, key: u64, place: impl Fn() -> String) -> Result<(), Error> {
     let region = row(network, key, &place)?;
-    check(region.cell == CellWidth::Number, || {
+    check(region.width == CellWidth::Number, || {
         format!("key {key} of {} is in region `{}`, whose cells are bytes", place(), region.name)
     })
 }
@@ -176,13 +180,15 @@ fn boundary(network: &Network) -> Result<(), Error> {
             [(true, &entry.params, &entry.param_locations), (false, &entry.results, &entry.result_locations)];
         for (written, types, locations) in sides {
             let words: usize = types.iter().map(|ty| ty.words()).sum();
-            check(locations.len() == words, || format!("{} has not one place for each word", place()))?;
+            check(locations.len() == words, || {
+                format!("{} does not have one location for each word", place())
+            })?;
             for location in locations {
                 match *location {
                     WordLocation::Row(key) if written => word(network, key, place)?,
                     WordLocation::Row(key) => row(network, key, place).map(drop)?,
                     WordLocation::Field(field) => check(usize::from(field) < network.ports.fields(), || {
-                        format!("{} has a place in a field that does not exist", place())
+                        format!("{} has a word in a field that does not exist", place())
                     })?,
                 }
             }

@@ -1,8 +1,8 @@
 //! Measures how fast models run in ONNX Runtime with one thread, and whether the time per step grows with the
 //! length of a run.
 //!
-//! `cargo bench -p wasm2onnx-tests --bench models` runs everything; with names of examples, `slope`, `batch`
-//! or `size` as arguments it runs only these. It needs `ORT_DYLIB_PATH` (see `tests/run`). Inputs are fresh
+//! `cargo bench -p wasm2onnx-tests --bench models` runs everything; with names of examples, `slope` or `batch`
+//! as arguments it runs only these. It needs `ORT_DYLIB_PATH` (see `tests/run`). Inputs are fresh
 //! unless `WASM2ONNX_SEED` is set; `WASM2ONNX_BENCH_INSTRUCTIONS` sets the approximate number of instructions
 //! of each example. Instructions are those that wasmtime counts for the same call. Times are wall-clock
 //! times, the minimum of [`RUNS`] runs, of whole calls including prologue and epilogue of the graph.

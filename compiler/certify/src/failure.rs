@@ -112,7 +112,7 @@ pub enum Broken {
     #[error("reads {0}, which is not declared")]
     Undeclared(FieldName),
     /// A weight is not an integer below 2^63, as the weights of all equations but those of gates must be.
-    #[error("weight {0} is not an integer of a row")]
+    #[error("weight {0} is not an integer, which only the weights of gates need not be")]
     Weight(f64),
     /// Weights of a gate span too many binary digits.
     #[error("weight {0} is too fine for a gate")]

@@ -112,7 +112,7 @@ pub struct Summary {
     /// Number of experts, terminal ones included.
     pub experts: usize,
     /// Number of equations of all experts.
-    pub rows: usize,
+    pub equations: usize,
     /// Numbers of declared fields and of ghosts.
     pub declared: (usize, usize),
     /// The largest Σ|w|·max|x| of an equation, in multiples of its finest weight; if that may exceed 2^53,
@@ -216,7 +216,7 @@ pub fn prove(network: &Network) -> Result<Summary, Failure> {
     }
     Ok(Summary {
         experts: network.experts.len(),
-        rows: network.experts.fields.len(),
+        equations: network.experts.fields.len(),
         declared: (network.certificate.fields.len(), network.certificate.ghost_range.len()),
         largest_magnitude: largest.magnitude,
         largest_at: (largest.expert, name(largest.field)),

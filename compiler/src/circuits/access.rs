@@ -38,7 +38,7 @@ impl Lowering<'_> {
             address = address.plus(1, &self.words.canonical(more));
         }
         let end = offset + u64::from(bytes);
-        let gate = match self.cx.layout.memory_size {
+        let gate = match self.setting.layout.memory_size {
             crate::ir::MemorySize::Constant(pages) => {
                 let room = (i64::from(pages) << 16) - end as i64;
                 if self.circuit().range(&address).hi <= room {
@@ -58,7 +58,7 @@ impl Lowering<'_> {
         if let Some(word) = self.cells.get(&cell) {
             return self.words.canonical(*word);
         }
-        let cell_key = self.cx.layout.cells[cell];
+        let cell_key = self.setting.layout.cells[cell];
         let form =
             self.circuit().read(&Linear::constant(cell_key.key), Range::new(0, cell_key.max.into()), -1);
         let at = self.circuit().ready(&form) - 1;
@@ -70,7 +70,7 @@ impl Lowering<'_> {
 
     /// Returns an address, the first key of its space and the number of keys of the space.
     pub(super) fn locate(&mut self, address: Value, space: Space, offset: u64) -> (Linear, u64, u64) {
-        let (base, count) = self.cx.layout.space(space);
+        let (base, count) = self.setting.layout.space(space);
         let word = self.word(address);
         (self.words.canonical(word).offset(offset), base, count)
     }
@@ -157,7 +157,8 @@ impl Lowering<'_> {
             return;
         };
         if own {
-            let limit = (self.cx.layout.memory + self.cx.layout.memory_bytes) as i64 - i64::from(cells);
+            let limit =
+                (self.setting.layout.memory + self.setting.layout.memory_bytes) as i64 - i64::from(cells);
             self.circuit().ghosts.push(GhostFact {
                 at,
                 until: at,
@@ -176,7 +177,7 @@ impl Lowering<'_> {
     }
 
     pub(super) fn set_cell(&mut self, cell: Cell, value: Value) {
-        let cell_key = self.cx.layout.cells[cell];
+        let cell_key = self.setting.layout.cells[cell];
         let word = self.word(value);
         let form = self.words.canonical(word);
         // The program never stores more than the cell's limit; this shows it to the checker.

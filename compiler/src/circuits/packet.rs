@@ -117,7 +117,7 @@ struct Live {
 
 /// A packet being lowered.
 pub(super) struct Lowering<'a> {
-    pub(super) cx: &'a Setting<'a>,
+    pub(super) setting: &'a Setting<'a>,
     packet: &'a Packet,
     pub(super) words: Words<'a>,
     values: FxHashMap<Value, WordId>,
@@ -139,9 +139,9 @@ pub(super) struct Lowering<'a> {
 pub const CROSSING: Range = Range::new(-(1 << 33), 1 << 34);
 
 /// Lowers packet `index`. `crossing` has the ranges of values defined in earlier packets and gets those of this one.
-pub fn lower(cx: &Setting, index: usize, crossing: &mut FxHashMap<Value, Range>) -> PacketCircuit {
-    let packet = &cx.packets.packets[index];
-    let circuit = Circuit::new(cx.prefetch && packet.entry == EntryKind::Normal, cx.careful);
+pub fn lower(setting: &Setting, index: usize, crossing: &mut FxHashMap<Value, Range>) -> PacketCircuit {
+    let packet = &setting.packets.packets[index];
+    let circuit = Circuit::new(setting.prefetch && packet.entry == EntryKind::Normal, setting.careful);
     let mut defined = FxHashMap::default();
     for (i, inst) in packet.insts.iter().enumerate() {
         if let Some(result) = inst.result {
@@ -149,9 +149,9 @@ pub fn lower(cx: &Setting, index: usize, crossing: &mut FxHashMap<Value, Range>)
         }
     }
     let mut lowering = Lowering {
-        cx,
+        setting,
         packet,
-        words: Words::new(circuit, cx.tables),
+        words: Words::new(circuit, setting.tables),
         values: FxHashMap::default(),
         defined,
         params: packet.params.iter().zip(0..).map(|(param, i)| (*param, i)).collect(),
@@ -184,8 +184,8 @@ impl<'a> Lowering<'a> {
     fn raw_frame_pointer(&mut self) -> Linear {
         let entry = self.packet.entry == EntryKind::Function;
         let normal = matches!(self.packet.entry, EntryKind::Normal | EntryKind::Switched);
-        let stack = &self.cx.layout.stack;
-        let hi = if entry || self.cx.packets.leaf { stack.span } else { stack.limit };
+        let stack = &self.setting.layout.stack;
+        let hi = if entry || self.setting.packets.leaf { stack.span } else { stack.limit };
         let source = if normal { EntrySource::FramePointer } else { EntrySource::Fixed };
         self.circuit().entry(0, source, Range::new(0, hi as i64))
     }
@@ -206,13 +206,13 @@ impl<'a> Lowering<'a> {
                     let word = self.words.word_of(form);
                     self.values.insert(*param, word);
                 }
-                if !self.cx.packets.leaf {
+                if !self.setting.packets.leaf {
                     self.check_stack();
                 }
             }
             EntryKind::Landing => {
                 for (i, param) in self.packet.params.iter().enumerate() {
-                    let form = self.argument(i, self.cx.frame);
+                    let form = self.argument(i, self.setting.frame);
                     let word = self.words.word_of(form);
                     self.values.insert(*param, word);
                 }
@@ -233,7 +233,7 @@ impl<'a> Lowering<'a> {
 
     fn slot_key(&mut self, slot: u32) -> Linear {
         let fp = self.raw_frame_pointer();
-        fp.offset(self.cx.layout.frame + u64::from(slot))
+        fp.offset(self.setting.layout.frame + u64::from(slot))
     }
 
     fn read_slot(&mut self, slot: u32) -> Linear {
@@ -248,7 +248,7 @@ impl<'a> Lowering<'a> {
     /// fp ≤ limit, or the call stack is exhausted. What goes on is a frame pointer that is 0 if not.
     fn check_stack(&mut self) {
         let fp = self.raw_frame_pointer();
-        let limit = self.cx.layout.stack.limit as i64;
+        let limit = self.setting.layout.stack.limit as i64;
         const SCALE: i64 = 1 << 22;
         let gate = fp.times(-1).offset(limit).times(pow2(-22)).offset(1);
         let checked = self.circuit().unit(&gate, &fp);
@@ -271,7 +271,7 @@ impl<'a> Lowering<'a> {
         if let Some(word) = self.values.get(&value) {
             return *word;
         }
-        let word = if let Some(c) = self.cx.packets.constants.get(&value) {
+        let word = if let Some(c) = self.setting.packets.constants.get(&value) {
             self.words.constant(*c)
         } else if let Some(&i) = self.defined.get(&value) {
             self.pure(&self.packet.insts[i])
@@ -285,8 +285,8 @@ impl<'a> Lowering<'a> {
     fn live_in(&mut self, value: Value) -> WordId {
         let param = self.params.get(&value).copied();
         let place = match param {
-            Some(_) => self.cx.places.of_param(value),
-            None => self.cx.places.of.get(&value).copied(),
+            Some(_) => self.setting.places.of_param(value),
+            None => self.setting.places.of.get(&value).copied(),
         };
         match place {
             Some(Place::Field(field)) => {
@@ -316,13 +316,13 @@ impl<'a> Lowering<'a> {
     /// Whether a value that later packets find at a place is the packet's own, and not there already.
     fn is_own(&self, value: Value, place: Place) -> bool {
         let jumped_to = matches!(self.packet.entry, EntryKind::Normal | EntryKind::Switched);
-        let moves = || !jumped_to || self.cx.places.of_param(value) != Some(place);
+        let moves = || !jumped_to || self.setting.places.of_param(value) != Some(place);
         self.defined.contains_key(&value) || self.params.contains_key(&value) && moves()
     }
 
     /// What is declared of the field of a parameter.
     fn param_range(&self, value: Value) -> Range {
-        match self.cx.params.get(&value) {
+        match self.setting.params.get(&value) {
             Some(p) if p.loose => CROSSING,
             Some(p) => Range::new(0, p.hi.into()),
             None => Range::WORD,
@@ -347,7 +347,7 @@ impl<'a> Lowering<'a> {
             Op::TableFunc(table) | Op::TableType(table) => {
                 let is_type = matches!(inst.op, Op::TableType(_));
                 let index = self.word(inst.args[0]);
-                let keys = self.cx.layout.tables[*table];
+                let keys = self.setting.layout.tables[*table];
                 let size = keys.count as i64 - 1;
                 let index = self.words.canonical(index);
                 let past = self.circuit().unit(&index.clone().offset(-size), &Linear::constant(1));
@@ -426,7 +426,7 @@ impl<'a> Lowering<'a> {
                 let word = match self.cells.get(cell) {
                     Some(word) => *word,
                     None => {
-                        let place = self.cx.layout.cells[*cell];
+                        let place = self.setting.layout.cells[*cell];
                         let key = Linear::constant(place.key);
                         let form = self.circuit().read(&key, Range::new(0, place.max.into()), -1);
                         let at = self.circuit().ready(&form) - 1;
@@ -479,10 +479,10 @@ impl<'a> Lowering<'a> {
 
     /// Forms of a jump's arguments, each as its parameter's field or slot wants it.
     fn jump(&mut self, target: &Target, slots: &mut Vec<(u32, Linear)>) -> Jump {
-        let next = &self.cx.packets.packets[target.packet as usize];
+        let next = &self.setting.packets.packets[target.packet as usize];
         let mut args = Vec::new();
         for (param, arg) in next.params.iter().zip(&target.args) {
-            let Some(place) = self.cx.places.of_param(*param) else {
+            let Some(place) = self.setting.places.of_param(*param) else {
                 args.push(None);
                 continue;
             };
@@ -542,11 +542,11 @@ impl<'a> Lowering<'a> {
         let own = self.own_in_frame();
         let term = &self.packet.term;
         for next in term.targets().map(|target| target.packet).chain(term.landing()) {
-            for &value in &self.cx.places.live_fields[next as usize] {
+            for &value in &self.setting.places.live_fields[next as usize] {
                 if live.contains_key(&value) {
                     continue;
                 }
-                let form = if self.is_own(value, self.cx.places.of[&value]) {
+                let form = if self.is_own(value, self.setting.places.of[&value]) {
                     let form = self.crossing_form(value);
                     crossing.push((value, self.words.circuit.range(&form)));
                     form
@@ -556,7 +556,7 @@ impl<'a> Lowering<'a> {
                 live.insert(value, form);
             }
             for &(value, slot) in &own {
-                if self.cx.places.slot_into(value, next).is_some() && written.insert(slot) {
+                if self.setting.places.slot_into(value, next).is_some() && written.insert(slot) {
                     let word = self.word(value);
                     slots.push((slot, self.words.canonical(word)));
                 }
@@ -569,7 +569,7 @@ impl<'a> Lowering<'a> {
 
     /// Returns the values of this packet whose place is a slot of the frame, ascending.
     fn own_in_frame(&self) -> Vec<(Value, u32)> {
-        let slot = |value: Value| match self.cx.places.of.get(&value).copied() {
+        let slot = |value: Value| match self.setting.places.of.get(&value).copied() {
             Some(place @ Place::Slot(slot)) if self.is_own(value, place) => Some((value, slot)),
             _ => None,
         };
@@ -606,9 +606,9 @@ impl<'a> Lowering<'a> {
             }
             Term::Call { callee, args, next } => {
                 self.save_caller(*next, &handed.frame_pointer);
-                self.hand_over(args, self.cx.frame, handed);
+                self.hand_over(args, self.setting.frame, handed);
                 handed.frame_pointer =
-                    std::mem::take(&mut handed.frame_pointer).offset(u64::from(self.cx.frame));
+                    std::mem::take(&mut handed.frame_pointer).offset(u64::from(self.setting.frame));
                 self.callee(callee)
             }
             Term::TailCall { callee, args } => {
@@ -618,7 +618,7 @@ impl<'a> Lowering<'a> {
             }
             Term::Return(values) => {
                 let raw = self.raw_frame_pointer();
-                let layout = self.cx.layout;
+                let layout = self.setting.layout;
                 let next = self.circuit().read(&raw.clone().offset(layout.returns), Range::IDS, -1);
                 let limit = Range::new(0, layout.stack.limit as i64);
                 handed.frame_pointer = self.circuit().read(&raw.offset(layout.frame_pointers), limit, -1);
@@ -630,9 +630,9 @@ impl<'a> Lowering<'a> {
 
     /// Writes the control rows of a call: the packet that it returns to, and the caller's frame pointer.
     fn save_caller(&mut self, landing: u32, frame_pointer: &Linear) {
-        let frame = u64::from(self.cx.frame);
+        let frame = u64::from(self.setting.frame);
         let raw = self.raw_frame_pointer();
-        let layout = self.cx.layout;
+        let layout = self.setting.layout;
         let return_key = raw.clone().offset(layout.returns + frame);
         let frame_key = raw.offset(layout.frame_pointers + frame);
         let (return_key, frame_key, at) = match self.all_ok(None) {
@@ -691,7 +691,7 @@ impl<'a> Lowering<'a> {
 
     /// A value that only passes through, as it came.
     fn entry_form(&mut self, value: Value) -> Linear {
-        let Some(Place::Field(field)) = self.cx.places.of.get(&value).copied() else {
+        let Some(Place::Field(field)) = self.setting.places.of.get(&value).copied() else {
             unreachable!("in a field")
         };
         let (source, range) = match self.params.get(&value) {

@@ -150,7 +150,7 @@ fn regions(network: &Network) -> Value {
             "first": region.first,
             "count": region.count,
             "cell": region.first,
-            "bytes": region.cell == CellWidth::Byte,
+            "bytes": region.width == CellWidth::Byte,
             "values": values,
         })
     };

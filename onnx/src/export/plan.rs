@@ -224,7 +224,7 @@ impl<'n> Plan<'n> {
         for (key, value) in &self.network.first_rows {
             let region = self.network.region_of(*key).expect("validated: first rows are in regions");
             let byte = *value as u8;
-            if self.network.regions[region].cell == CellWidth::Number || f64::from(byte) != *value {
+            if self.network.regions[region].width == CellWidth::Number || f64::from(byte) != *value {
                 rows.keys.push(*key as i64);
                 rows.values.push(*value);
                 continue;

@@ -152,7 +152,7 @@ pub(crate) fn random_network(random: &mut Rng) -> Network {
     let mut network = network(w.finish(), &[("f", entry(first, 3, 1))]);
     network.regions = regions();
     for region in &mut network.regions {
-        if region.cell == CellWidth::Number {
+        if region.width == CellWidth::Number {
             region.values = Domain::Interval(Interval::new(-(1 << 53), 1 << 53));
         }
     }

@@ -1,8 +1,8 @@
 use super::*;
 use crate::network::{Domain, Interval};
 
-fn region(first: u64, count: u64, cell: CellWidth) -> Region {
-    Region { name: String::new(), first, count, cell, values: Domain::Interval(Interval::WORD) }
+fn region(first: u64, count: u64, width: CellWidth) -> Region {
+    Region { name: String::new(), first, count, width, values: Domain::Interval(Interval::WORD) }
 }
 
 fn trace() -> Trace {

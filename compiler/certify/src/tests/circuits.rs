@@ -129,8 +129,8 @@ fn network(args: u16, experts: Vec<Expert>) -> Network {
     network
 }
 
-fn region(name: &str, first: u64, count: u64, cell: CellWidth, values: Domain) -> Region {
-    Region { name: name.into(), first, count, cell, values }
+fn region(name: &str, first: u64, count: u64, width: CellWidth, values: Domain) -> Region {
+    Region { name: name.into(), first, count, width, values }
 }
 
 /// `do s1 = s1 + 1 (mod 2^32) while s1 < s2`

@@ -84,7 +84,7 @@ fn chain(count: u32) -> Network {
         network.certificate.end_expert();
     }
     let region =
-        |name: &str, first, count, cell, values| Region { name: name.into(), first, count, cell, values };
+        |name: &str, first, count, width, values| Region { name: name.into(), first, count, width, values };
     network.regions = vec![
         region("global", 1, 1, CellWidth::Number, to(0, 65536)),
         region("memory", 1000, 65536, CellWidth::Byte, to(0, 255)),

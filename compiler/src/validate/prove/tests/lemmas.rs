@@ -65,7 +65,7 @@ fn network() -> Network {
             name: "memory".into(),
             first: MEMORY.0 as u64,
             count: (MEMORY.1 - MEMORY.0) as u64,
-            cell: CellWidth::Byte,
+            width: CellWidth::Byte,
             values: Domain::Interval(Interval::new(0, 255)),
         }],
         ..Network::default()

@@ -59,8 +59,8 @@ impl Display for Report<'_> {
         writeln!(f, "\nregions of the trace")?;
         writeln!(f, "  {:<width$} {:>14} {:>14}  {:<6} values", "name", "first key", "keys", "cell")?;
         for region in &network.regions {
-            let Region { name, first, count, width, values } = region;
-            let cell = match width {
+            let Region { name, first, count, width: cells, values } = region;
+            let cell = match cells {
                 CellWidth::Byte => "byte",
                 CellWidth::Number => "number",
             };

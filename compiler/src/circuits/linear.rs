@@ -54,10 +54,7 @@ impl Linear {
                     b.next();
                     sum
                 }
-                (Some(x), Some(y)) if x.0 < y.0 => *{
-                    let _ = y;
-                    a.next().expect("peeked")
-                },
+                (Some(x), Some(y)) if x.0 < y.0 => *a.next().expect("peeked"),
                 (Some(_), None) => *a.next().expect("peeked"),
                 (_, Some(_)) => {
                     let y = b.next().expect("peeked");

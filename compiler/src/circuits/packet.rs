@@ -166,7 +166,7 @@ pub fn lower(setting: &Setting, index: usize, crossing: &mut FxHashMap<Value, Ra
         checked_frame_pointer: None,
         misfit: false,
     };
-    lowering.enter(index);
+    lowering.enter();
     for inst in &packet.insts {
         lowering.effect(inst);
     }
@@ -198,7 +198,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn enter(&mut self, index: usize) {
+    fn enter(&mut self) {
         match self.packet.entry {
             EntryKind::Function => {
                 for (i, param) in self.packet.params.iter().enumerate() {
@@ -219,7 +219,6 @@ impl<'a> Lowering<'a> {
             }
             EntryKind::Normal | EntryKind::Switched => {}
         }
-        let _ = index;
     }
 
     /// Word `i` of arguments or results: in a field, or in slot `base` + … of the frame.

@@ -15,7 +15,7 @@ use wasmparser::{BinaryReader, OperatorsReader, Validator};
 const PADDING: usize = 20;
 
 /// Whatever instruction a module has, it compiles if the instruction is in the table, and is otherwise
-/// refused.
+/// refused as unsupported.
 #[test]
 fn what_is_not_in_the_table_is_refused() {
     let options = Options::default();

@@ -1,7 +1,7 @@
 //! The table of supported instructions, and everything that follows from it.
 //!
-//! An instruction that is in the table compiles, as its entry's [`Becomes`] says; anything else is refused. The
-//! frontend, the list in `docs/instructions.md` and the test of every single instruction
+//! An instruction that is in the table compiles, as its entry's [`Becomes`] says; anything else is refused.
+//! The frontend, the list in `docs/instructions.md` and the test of every single instruction
 //! (`tests/tests/instructions.rs`) read it, and have no list of their own.
 //!
 //! To add an instruction, add an entry. If it is an operation of the IR, that is all. If it is
@@ -28,7 +28,7 @@ pub struct Instruction {
     pub results: &'static [ValueType],
     /// What the frontend makes of it.
     pub becomes: Becomes,
-    /// What it adds to its packet if nothing is known about its operands, for people.
+    /// What it adds to its packet if nothing is known about its operands. For people.
     pub how: &'static str,
 }
 
@@ -37,7 +37,7 @@ pub struct Instruction {
 pub enum Kind {
     /// Structure, jumps and calls.
     Control,
-    /// On operands of any type.
+    /// Instructions on operands of any type.
     Parametric,
     /// Locals and globals.
     Variable,
@@ -47,9 +47,9 @@ pub enum Kind {
     Table,
     /// Linear memory.
     Memory,
-    /// Integers and what makes them.
+    /// Instructions on integers, and conversions to them.
     Integer,
-    /// Floats and what makes them.
+    /// Instructions on floats, and conversions to them.
     Float,
 }
 
@@ -59,32 +59,32 @@ pub enum Kind {
 pub enum Becomes {
     /// Several things, an effect, or nothing: written out in `frontend/body.rs`.
     Own,
-    /// A constant, its immediate.
+    /// The constant that is its immediate.
     Const,
-    /// An operation.
+    /// An operation on one operand.
     Unary(UnaryOp),
-    /// An operation.
+    /// An operation on two operands.
     Binary(BinaryOp),
-    /// An operation on the operands exchanged: a > b is b < a.
+    /// An operation on the operands in exchanged order: a > b is b < a.
     Swapped(BinaryOp),
-    /// A division, behind the traps that WebAssembly has.
+    /// A division, behind the checks for the traps that WebAssembly has.
     Division(BinaryOp),
-    /// Its operand: the bits stay.
+    /// Its operand, whose bits stay the same.
     Reinterpret,
     /// Operations on the sign of floats.
     Sign(SignOp),
     /// Float arithmetic.
     Float(FloatOp),
-    /// A difference of floats: the sum with the sign of the second flipped.
+    /// A difference of floats: the sum with the sign of the second operand flipped.
     FloatDifference,
     /// A comparison of floats.
     FloatCompare(Compare),
-    /// The lesser of two floats, or the greater.
+    /// The lesser or the greater of two floats.
     FloatExtremum {
-        /// Which.
+        /// Whether it is the greater one.
         greatest: bool,
     },
-    /// The integer part of a float, behind the traps that WebAssembly has.
+    /// The integer part of a float, behind the checks for the traps that WebAssembly has.
     Truncation {
         /// Whether the integer has a sign.
         signed: bool,
@@ -103,7 +103,7 @@ pub enum Becomes {
     },
 }
 
-/// Operations on the sign of floats, NaNs not excepted.
+/// Operations on the sign of floats, including NaNs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignOp {
     /// Flips the sign.
@@ -115,7 +115,7 @@ pub enum SignOp {
 }
 
 impl Instruction {
-    /// The entry of an operator; `None` if it is not supported.
+    /// Returns the entry of an operator, or `None` if it is not supported.
     pub fn of(op: &Operator) -> Option<&'static Instruction> {
         index(op).map(|index| &INSTRUCTIONS[index])
     }
@@ -126,7 +126,7 @@ use BinaryOp::*;
 use SignOp::*;
 use UnaryOp::*;
 
-// How things are computed: what several entries say, and what is too long for an entry's line.
+// How things are computed: texts that several entries share, and texts that are too long for an entry's line.
 const NOTHING: &str = "nothing";
 const CONSTANT: &str = "a constant";
 const CHOICE: &str = "a gate chooses the next packet's id (or selects, if both ways are short)";
@@ -182,9 +182,8 @@ const fn to_int(signed: bool, to: Type) -> FloatOp {
     FloatOp::ToInt { signed, to }
 }
 
-/// From entries
-/// `Operator "name" [operands] [results] what it becomes, how it is computed;`
-/// makes the table and the way from an operator to its entry.
+/// Makes the table, and the function from an operator to its entry, out of entries
+/// `Operator "name" [operands] [results] what it becomes, how it is computed;`.
 macro_rules! instructions {
     ($($kind:ident {$(
         $op:ident $({ $memarg:ident })? $name:literal [$($param:ident)*] [$($result:ident)*]
@@ -200,7 +199,7 @@ macro_rules! instructions {
             how: $how,
         },)*)*];
 
-        /// The index of an operator's entry in the table.
+        /// Returns the index of an operator's entry in the table.
         fn index(op: &Operator) -> Option<usize> {
             enum Row { $($($op,)*)* }
             Some(match op {
@@ -209,7 +208,7 @@ macro_rules! instructions {
             } as usize)
         }
 
-        /// Offset and alignment of a load or store of the table.
+        /// Returns the offset and alignment of a load or store of the table.
         pub(crate) fn memarg<'a>(op: &'a Operator) -> Option<&'a MemArg> {
             match op {
                 $($($(Operator::$op { $memarg } => Some($memarg),)?)*)*

@@ -7,14 +7,14 @@ use std::fmt::{self, Write};
 pub struct Family {
     pub name: &'static str,
     pub text: fn(usize) -> String,
-    /// Twice this size is compiled by a test, too.
+    /// Size for the test, which also compiles a module of twice this size.
     pub small: usize,
     /// The same for the benchmark.
     pub large: usize,
 }
 
 impl Family {
-    /// A module in the binary format.
+    /// Returns a module of size `n` in the binary format.
     pub fn module(&self, n: usize) -> Vec<u8> {
         wat::parse_str((self.text)(n)).expect("it is valid text")
     }
@@ -55,7 +55,7 @@ fn each(n: usize, mut f: impl FnMut(usize, &mut String) -> fmt::Result) -> Strin
     text
 }
 
-/// A loop with a `br_table` of `n` targets.
+/// Makes a loop with a `br_table` of `n` targets.
 fn table(n: usize) -> String {
     let arms = each(n, |i, out| {
         let sum = format!("(i32.add (i32.mul (local.get $s) (i32.const 3)) (i32.const {i}))");
@@ -71,7 +71,7 @@ fn table(n: usize) -> String {
     )
 }
 
-/// `n` short ifs in a row.
+/// Makes `n` short ifs in a row.
 fn ifs(n: usize) -> String {
     let ifs = each(n, |i, out| {
         let (bit, sum) = (1 << (i % 31), format!("(i32.add (local.get 1) (i32.const {i}))"));
@@ -80,14 +80,14 @@ fn ifs(n: usize) -> String {
     format!("(module (func (export \"f\") (param i32) (result i32) (local i32) {ifs} (local.get 1)))")
 }
 
-/// `n` nested loops.
+/// Makes `n` nested loops.
 fn loops(n: usize) -> String {
     let (open, close) = ("(loop ".repeat(n), ")".repeat(n));
     let body = "(local.set 0 (i32.add (local.get 0) (i32.const 1)))";
     format!("(module (func (export \"f\") (param i32) (result i32) {open} {body} {close} (local.get 0)))")
 }
 
-/// `n` functions, each calls the next.
+/// Makes `n` functions, each of which calls the next.
 fn chain(n: usize) -> String {
     let functions = each(n, |i, out| {
         let call = format!("(call $f{} (i32.add (local.get 0) (i32.const {i})))", i + 1);
@@ -98,7 +98,7 @@ fn chain(n: usize) -> String {
     )
 }
 
-/// A table of `n` functions.
+/// Makes a table of `n` functions.
 fn tables(n: usize) -> String {
     let names = each(n, |i, out| write!(out, "$f{i} "));
     let functions = each(n, |i, out| {
@@ -111,7 +111,7 @@ fn tables(n: usize) -> String {
     )
 }
 
-/// `n` functions, each calls the next twice, so that none is put in place of a call.
+/// Makes `n` functions, each of which calls the next twice, so that none is put in place of a call.
 fn calls_twice(n: usize) -> String {
     let functions = each(n, |i, out| {
         let call = |op: &str| format!("(call $f{} (i32.{op} (local.get 0) (i32.const {i})))", i + 1);
@@ -121,7 +121,7 @@ fn calls_twice(n: usize) -> String {
     format!("(module {functions} (func $f{n} (param i32) (result i32) {last}) (export \"f\" (func $f0)))")
 }
 
-/// `n` functions, each calls the next and the last calls the first.
+/// Makes `n` functions, each of which calls the next; the last calls the first.
 fn cycle(n: usize) -> String {
     let functions = each(n, |i, out| {
         let call = format!("(call $f{} (i32.add (local.get 0) (i32.const {i})))", (i + 1) % n);
@@ -130,13 +130,13 @@ fn cycle(n: usize) -> String {
     format!("(module {functions} (export \"f\" (func $f0)))")
 }
 
-/// The exclusive or of locals 1 to `n`.
+/// Makes the exclusive or of locals 1 to `n`.
 fn all_locals(n: usize) -> String {
     let rest = each(n - 1, |i, out| write!(out, "(i32.xor (local.get {}))", i + 2));
     format!("(local.get 1) {rest}")
 }
 
-/// A loop, then `n` locals in use at once.
+/// Makes a loop, and then `n` locals in use at once.
 fn live(n: usize) -> String {
     let sets = each(n, |i, out| write!(out, "(local.set {} (i32.mul (local.get 0) (i32.const {i})))", i + 1));
     let counted = "(local.tee 0 (i32.sub (local.get 0) (i32.const 1)))";
@@ -148,7 +148,7 @@ fn live(n: usize) -> String {
     )
 }
 
-/// `n` locals that live over as many loops and half as many more.
+/// Makes `n` locals that live over 1.5 · `n` loops.
 fn live_over_loops(n: usize) -> String {
     let loops = each(n + n / 2, |i, out| {
         let (a, b) = (1 + i % n, 1 + (i * 7 + 3) % n);
@@ -165,7 +165,7 @@ fn live_over_loops(n: usize) -> String {
     )
 }
 
-/// A loop that changes `n` locals.
+/// Makes a loop that changes `n` locals.
 fn carried(n: usize) -> String {
     let sets = each(n, |i, out| {
         let (local, i) = (i + 1, i + 1);
@@ -180,7 +180,7 @@ fn carried(n: usize) -> String {
     )
 }
 
-/// `n` early returns, and a value for every ten of them that lives over all.
+/// Makes `n` early returns, and for every ten of them a value that lives over all of them.
 fn returns(n: usize) -> String {
     let locals = n / 10;
     let sets =
@@ -201,7 +201,7 @@ fn returns(n: usize) -> String {
     )
 }
 
-/// Straight code of `n` assignments.
+/// Makes straight-line code of `n` assignments.
 fn straight(n: usize) -> String {
     const OPS: [&str; 9] = ["add", "sub", "mul", "and", "or", "xor", "shl", "shr_u", "lt_u"];
     let mut random: u64 = 1;
@@ -225,7 +225,7 @@ fn straight(n: usize) -> String {
     )
 }
 
-/// `n` loads and stores in a row.
+/// Makes `n` loads and stores in a row.
 fn memory(n: usize) -> String {
     let code = each(n, |i, out| {
         let (a, b) = (4 * i % 60_000, 7 * i % 60_000);
@@ -238,7 +238,7 @@ fn memory(n: usize) -> String {
     format!("(module (memory 2) (func (export \"f\") (param i32 i32) (result i32) {code} (local.get 0)))")
 }
 
-/// `n` calls in a row.
+/// Makes `n` calls in a row.
 fn calls(n: usize) -> String {
     let code = each(n, |i, out| write!(out, "(local.set 0 (call $g (local.get 0) (i32.const {i})))"));
     let again = "(call $g (local.get 0) (i32.sub (local.get 1) (i32.const 1)))";
@@ -249,7 +249,7 @@ fn calls(n: usize) -> String {
     )
 }
 
-/// `n` divisions in a row.
+/// Makes `n` divisions in a row.
 fn divisions(n: usize) -> String {
     let code = each(n, |i, out| {
         write!(out, "(local.set 1 (i32.add (local.get 1) (i32.div_u (local.get 0) (i32.const {}))))", i + 3)
@@ -257,7 +257,7 @@ fn divisions(n: usize) -> String {
     format!("(module (func (export \"f\") (param i32) (result i32) (local i32) {code} (local.get 1)))")
 }
 
-/// `n` small switches in a row.
+/// Makes `n` small switches in a row.
 fn switches(n: usize) -> String {
     let code = each(n, |i, out| {
         write!(
@@ -270,7 +270,7 @@ fn switches(n: usize) -> String {
     format!("(module (func (export \"f\") (param i32) (result i32) {code} (local.get 0)))")
 }
 
-/// A loop whose `n` parameters turn out to be constants, and a join of as many.
+/// Makes a loop whose `n` parameters turn out to be constants, and a join of as many.
 fn constants(n: usize) -> String {
     let sets = |from: usize| each(n, |i, out| write!(out, "(local.set {} (i32.const {}))", i + 1, from + i));
     let (a, b) = (sets(3), sets(3));
@@ -284,7 +284,7 @@ fn constants(n: usize) -> String {
     )
 }
 
-/// `n` functions in a table, each calls through it.
+/// Makes `n` functions in a table, each of which calls through it.
 fn through_tables(n: usize) -> String {
     let names = each(n, |i, out| write!(out, "$f{i} "));
     let functions = each(n, |i, out| {

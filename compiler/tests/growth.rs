@@ -1,4 +1,5 @@
-//! Twice the module takes about twice the work: processor time, and memory at most.
+//! Compiling a module of twice the size takes about twice the processor time and at most about twice the
+//! memory.
 //!
 //! `cargo bench -p wasm2onnx-compiler --bench speed -- growth` prints the same for larger modules.
 
@@ -13,9 +14,10 @@ use grow::{FAMILIES, Family};
 use wasm2onnx_compiler::error::ErrorKind;
 use wasm2onnx_compiler::{CompileError, Options, compile};
 
-/// Most times that twice the size may take the time. Quadratic passes take up to 4 times.
+/// Maximum factor of the time for twice the size. Quadratic passes take up to 4 times as long.
 const MOST_TIME: f64 = 3.0;
-/// Most times that twice the size may take the memory. Peaks are the same in every run, but vectors grow by doubling.
+/// Maximum factor of the peak memory for twice the size. Peaks are the same in every run, but vectors grow by
+/// doubling.
 const MOST_MEMORY: f64 = 2.6;
 
 /// Counts the bytes that are in use.
@@ -24,18 +26,18 @@ struct Counted;
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// Safety: all is left to the system's allocator.
+// Safety: everything is left to the system's allocator.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = IN_USE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         PEAK.fetch_max(now, Ordering::Relaxed);
-        // Safety: the caller's promises are those that it asks for.
+        // Safety: the caller promises what the system's allocator asks for.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // Safety: the caller's promises are those that it asks for.
+        // Safety: the caller promises what the system's allocator asks for.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -43,18 +45,19 @@ unsafe impl GlobalAlloc for Counted {
 #[global_allocator]
 static ALLOCATOR: Counted = Counted;
 
-/// One compilation at a time: the counters are everyone's.
+/// Allows one compilation at a time, since there is only one pair of counters.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Hundredths of a second of processor time of this process: other programs run, too.
+/// Returns the processor time of this process in hundredths of a second. Time by the clock would depend on
+/// other programs.
 fn processor_time() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("a Linux kernel");
     let (_, fields) = stat.rsplit_once(')').expect("the name is in parentheses");
-    // utime and stime are fields 14 and 15 of all; the two before `fields` are gone.
+    // utime and stime are fields 14 and 15 of the line; the first two fields are not in `fields`.
     fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().expect("a number")).sum()
 }
 
-/// Hundredths of a second and bytes that a compilation takes.
+/// Returns the hundredths of a second and the bytes that a compilation takes.
 fn measure(module: &[u8]) -> Result<(u64, usize), CompileError> {
     let before = IN_USE.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
@@ -63,7 +66,7 @@ fn measure(module: &[u8]) -> Result<(u64, usize), CompileError> {
     Ok((processor_time() - start, PEAK.load(Ordering::Relaxed).saturating_sub(before)))
 }
 
-/// Looks at a module and at one of twice the size, as often as it takes.
+/// Compares a module with one of twice the size, as often as it takes.
 fn check(family: &Family) {
     let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let modules = [family.module(family.small), family.module(2 * family.small)];
@@ -77,7 +80,8 @@ fn check(family: &Family) {
         }
         let memory = peaks[1] as f64 / peaks[0] as f64;
         assert!(memory < MOST_MEMORY, "{}: {memory} times the memory: {peaks:?} bytes", family.name);
-        // Times are rounded, and longer if others use the caches: the best of some rounds counts.
+        // Times are rounded, and longer while other programs use the caches, so the best of several rounds
+        // counts.
         let [small, large] = best;
         println!("{}: {small} and {large} hundredths of a second, {memory:.2} times the memory", family.name);
         if (large as f64) < MOST_TIME * (small + 1) as f64 {
@@ -105,7 +109,7 @@ macro_rules! families {
 families!(table ifs loops chain tables calls_twice cycle live live_over_loops carried returns straight
     memory calls divisions switches constants through_tables);
 
-/// More values at once than a frame has slots are refused, and soon.
+/// More values at once than a frame has slots are refused, and quickly.
 #[test]
 fn too_many_values_at_once() {
     let live = FAMILIES.iter().find(|family| family.name == "live").expect("a family");

@@ -1,4 +1,4 @@
-//! The table of instructions is what the compiler does, and what the documentation says.
+//! The table of instructions agrees with what the compiler does and with what the documentation says.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -11,15 +11,16 @@ use wasm2onnx_compiler::{Options, frontend};
 use wasm2onnx_runtime::ValueType;
 use wasmparser::{BinaryReader, OperatorsReader, Validator};
 
-/// Bytes of zeros behind an opcode: immediates, and `unreachable` after them.
+/// Number of zero bytes behind an opcode: immediates, and `unreachable` after them.
 const PADDING: usize = 20;
 
-/// Whatever instruction a module has, it compiles if that is in the table, and is refused by name if not.
+/// Whatever instruction a module has, it compiles if the instruction is in the table, and is otherwise
+/// refused as unsupported.
 #[test]
 fn what_is_not_in_the_table_is_refused() {
     let options = Options::default();
     let one_byte = (0..=0xff).map(|opcode| vec![opcode]);
-    // The second part of the others is a LEB128 number.
+    // The second part of the other opcodes is a LEB128 number.
     let prefixed = [0xfc, 0xfd, 0xfe].into_iter().flat_map(|prefix| {
         (0..0x180u16).map(move |opcode| match opcode {
             0..0x80 => vec![prefix, opcode as u8],
@@ -32,7 +33,7 @@ fn what_is_not_in_the_table_is_refused() {
         let Ok(op) = OperatorsReader::new(BinaryReader::new(&code, 0)).read() else {
             continue;
         };
-        // Operands of the types that fit, if any do. The end of a block may need one more `end`.
+        // Operands of all types are tried, until some fit. The end of a block may need one more `end`.
         let modules = operands().flat_map(|types| [1, 2].map(|ends| module(&types, &code, ends)));
         let mut validator = Validator::new_with_features(options.features);
         let Some(module) = modules.into_iter().find(|module| {
@@ -45,7 +46,7 @@ fn what_is_not_in_the_table_is_refused() {
             (Ok(_), Some(instruction)) => drop(supported.insert(instruction.name)),
             (Err(error), None) => {
                 assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }), "{op:?}: {error}");
-                // Without the immediates.
+                // The name without the immediates.
                 refused.insert(format!("{op:?}").split(' ').next().map(str::to_owned));
             }
             (Ok(_), None) => panic!("{op:?} compiles, but is not in the table"),
@@ -53,14 +54,17 @@ fn what_is_not_in_the_table_is_refused() {
         }
     }
     println!("{} instructions compile, {} are refused", supported.len(), refused.len());
-    // Four make no module like that; all other tests have them.
-    let missed: Vec<_> =
-        INSTRUCTIONS.iter().map(|row| row.name).filter(|name| !supported.contains(name)).collect();
+    // Four instructions make no module of this kind; all other tests have them.
+    let missed: Vec<_> = INSTRUCTIONS
+        .iter()
+        .map(|instruction| instruction.name)
+        .filter(|name| !supported.contains(name))
+        .collect();
     assert_eq!(missed, ["else", "end", "select (result t)", "ref.null"]);
     assert!(refused.len() >= 20, "only {} were refused", refused.len());
 }
 
-/// All types of up to three operands.
+/// Returns all lists of up to three constants, by type.
 fn operands() -> impl Iterator<Item = Vec<&'static [u8]>> {
     // i32.const 0, i64.const 0, f32.const 0, f64.const 0, ref.null func.
     const CONSTANTS: [&[u8]; 5] =
@@ -70,8 +74,8 @@ fn operands() -> impl Iterator<Item = Vec<&'static [u8]>> {
     })
 }
 
-/// A module with a memory, a table, a global and a function that pushes constants and goes on with
-/// that code.
+/// Makes a module with a memory, a table, a global and a function that pushes constants and then has this
+/// code.
 fn module(constants: &[&[u8]], code: &[u8], ends: usize) -> Vec<u8> {
     // One local of type i32.
     let mut body = vec![1, 1, 0x7f];
@@ -124,14 +128,21 @@ fn documentation() -> String {
          into every module that uses them.\n",
     );
     let mut kind = None;
-    for row in INSTRUCTIONS {
-        if kind != Some(row.kind) {
-            kind = Some(row.kind);
-            write!(text, "\n## {}\n\n", title(row.kind)).expect("strings can be written");
+    for instruction in INSTRUCTIONS {
+        if kind != Some(instruction.kind) {
+            kind = Some(instruction.kind);
+            write!(text, "\n## {}\n\n", title(instruction.kind)).expect("strings can be written");
             text.push_str("| instruction | type | becomes | computed as |\n| --- | --- | --- | --- |\n");
         }
-        writeln!(text, "| `{}` | {} | {} | {} |", row.name, signature(row), becomes(row), row.how)
-            .expect("strings can be written");
+        writeln!(
+            text,
+            "| `{}` | {} | {} | {} |",
+            instruction.name,
+            signature(instruction),
+            becomes(instruction),
+            instruction.how
+        )
+        .expect("strings can be written");
     }
     text
 }
@@ -149,17 +160,17 @@ fn title(kind: Kind) -> &'static str {
     }
 }
 
-/// The types of an instruction, if they are always the same.
-fn signature(row: &Instruction) -> String {
-    if row.params.is_empty() && row.results.is_empty() {
+/// Returns the types of an instruction, if they are always the same.
+fn signature(instruction: &Instruction) -> String {
+    if instruction.params.is_empty() && instruction.results.is_empty() {
         return String::new();
     }
     let list = |types: &[ValueType]| types.iter().map(ValueType::to_string).collect::<Vec<_>>().join(" ");
-    format!("{} → {}", list(row.params), list(row.results)).trim().to_owned()
+    format!("{} → {}", list(instruction.params), list(instruction.results)).trim().to_owned()
 }
 
-fn becomes(row: &Instruction) -> String {
-    match row.becomes {
+fn becomes(instruction: &Instruction) -> String {
+    match instruction.becomes {
         Becomes::Own | Becomes::Reinterpret => String::new(),
         Becomes::Const => "a constant".to_owned(),
         Becomes::Unary(op) => format!("{op:?}"),

@@ -1,4 +1,4 @@
-//! What a network declares of its address space: regions no larger than the program needs.
+//! What a network declares about its address space: regions no larger than the program needs.
 
 use wasm2onnx_compiler::error::ErrorKind;
 use wasm2onnx_compiler::{CompileError, Options, compile};
@@ -20,7 +20,7 @@ fn count(network: &Network, name: &str) -> u64 {
     region(network, name).map_or(0, |region| region.count)
 }
 
-/// Calls an export on both executors, which assert what is declared in debug builds.
+/// Calls an export on both executors, which assert in debug builds what is declared.
 fn call(network: &Network, name: &str, args: &[Value]) -> Result<Vec<Value>, Option<TrapCode>> {
     let run = |executor| {
         let config = Config { executor, ..Config::default() };
@@ -53,8 +53,8 @@ fn keys_below_the_first_region_are_enough_for_all_row_ports() {
     }
 }
 
-/// Three calls deep, with values that live across calls, and more arguments and results than fields.
-/// Loops keep the functions from being inlined.
+/// Makes a module whose calls are three deep, with values that live across calls, and with more arguments and
+/// results than fields. Loops keep the functions from being inlined.
 fn nested(innermost: &str) -> String {
     let many = |word: &str, n: usize| vec![word; n].join(" ");
     let pushes: String = (0..20).map(|i| format!("(i32.add (local.get {i}) (i32.const {i}))")).collect();
@@ -101,7 +101,7 @@ fn without_recursion_the_stack_is_as_large_as_the_deepest_path() {
 
 #[test]
 fn recursion_through_a_table_keeps_the_limit() {
-    // Never taken, but the call graph has it.
+    // This branch is never taken, but its call is in the call graph.
     let again = "(if (i32.eq (local.get 0) (i32.const 999999)) (then (drop (call $middle (i32.const 1) (i32.const 0)))))";
     let network = network(&nested(again));
     for name in ["control.fp", "control.return", "frame"] {
@@ -154,7 +154,7 @@ fn only_what_the_chosen_exports_need_is_compiled() {
 
 #[test]
 fn a_memory_that_is_only_checked_has_no_region() {
-    // The load's value is not needed, its check is.
+    // The value of the load is not needed, but its check is.
     let wat = |export: &str| {
         format!(
             "(module (memory {export} 1 3) (data (i32.const 0) \"x\") \
@@ -168,7 +168,7 @@ fn a_memory_that_is_only_checked_has_no_region() {
     assert_eq!(count(&network(&wat("(export \"m\")")), "memory"), 3 * 65536);
 }
 
-/// Writes its input twice.
+/// A program that writes its input twice.
 const TWICE: &str = r#"
     (module
         (import "env" "input_byte" (func $input (result i32)))
@@ -245,7 +245,7 @@ fn the_largest_memory() {
     }
 }
 
-/// What a form is made of may cancel, or its constant be large; neither hides anything from the
+/// The terms of a linear form may cancel, and its constant may be large; neither hides anything from the
 /// checker.
 #[test]
 fn forms_that_are_multiplied_out_are_certified() {

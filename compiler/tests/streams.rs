@@ -1,5 +1,5 @@
-//! Input that comes while the program runs and output that is shown as it is produced, on all executors:
-//! the same as with all of the input there from the beginning.
+//! Input that comes while the program runs, and output that is shown as it is produced, on all executors:
+//! results are the same as with all of the input there from the beginning.
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
@@ -9,12 +9,13 @@ use wasm2onnx_runtime::{
     Config, Dense, Error, Executor, Instance, Network, SourceKind, Stepper, TrapCode, Value, Waits,
 };
 
-/// Reads and prints in many ways: byte by byte, several reads and prints in one block, in calls, in arms.
+/// A program that reads and prints in many ways: byte by byte, several reads and prints in one block, in
+/// calls, in arms.
 const PROGRAM: &str = include_str!("files/streams.wat");
 
 const READERS: [&str; 4] = ["echo", "four", "pairs", "arms"];
 
-/// How a network is run.
+/// Returns the ways in which a network is run, by name.
 fn ways() -> Vec<(&'static str, Config)> {
     let way = |executor, compile_after| Config {
         executor,
@@ -31,7 +32,7 @@ fn ways() -> Vec<(&'static str, Config)> {
     ]
 }
 
-/// What was written to it.
+/// A sink that keeps what is written to it.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
 
@@ -52,7 +53,7 @@ impl Write for Shared {
     }
 }
 
-/// Input in pieces, with a note of how much had been printed each time that it was asked.
+/// Input that comes in pieces, and notes how much had been printed each time that it was asked for more.
 struct Pieces {
     bytes: Vec<u8>,
     size: usize,
@@ -118,7 +119,8 @@ fn pieces_are_as_good_as_the_whole() {
     }
 }
 
-/// Machine code reads on while there is input, and leaves before there is none: a step for each byte costs far more.
+/// Machine code goes on reading while there is input, and leaves only when there is none: steps in the
+/// interpreter for each byte would cost far more.
 #[test]
 fn machine_code_reads_what_is_there() {
     let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
@@ -146,7 +148,8 @@ fn machine_code_reads_what_is_there() {
 fn what_was_printed_before_is_there_when_input_is_asked_for() {
     let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
     for (way, config) in ways() {
-        // A prompt for each byte and the byte: 1, 3, 5, … when asked, the last time at the end.
+        // The program prints `>` before it asks for a byte, and then the byte: 1, 3, 5, … bytes when it asks,
+        // the last time at the end of the input.
         let input = vec![b'x'; 2000];
         let found = streamed(&network, config, "echo", &input, 1);
         let expected: Vec<usize> = (0..=input.len()).map(|i| 1 + 2 * i).collect();
@@ -169,7 +172,7 @@ fn input_is_asked_for_only_when_it_is_read() {
         let found = streamed(&network, config, "one", b"abc", 1);
         assert_eq!((found.asked.len(), found.outcome), (1, Ok(vec![Value::I32(97)])), "{way}");
     }
-    // What is there already is read first.
+    // Input that is there already is read first.
     for (way, config) in ways() {
         let config = Config { stdin: b"z".to_vec(), ..config };
         let found = streamed(&network, config, "one", b"abc", 1);
@@ -177,7 +180,7 @@ fn input_is_asked_for_only_when_it_is_read() {
     }
 }
 
-/// The steps that read the number of bytes are those that are said to wait.
+/// The steps that read the number of bytes are exactly those at which `Waits` says that the program waits.
 #[test]
 fn no_step_reads_the_length_without_waiting() {
     let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
@@ -197,7 +200,7 @@ fn no_step_reads_the_length_without_waiting() {
             if network.is_terminal(e) {
                 break;
             }
-            let reads = network.experts.equations(e).flat_map(|row| row.sources).any(|source| {
+            let reads = network.experts.equations(e).flat_map(|equation| equation.sources).any(|source| {
                 matches!(ports.source_kind(*source), (SourceKind::R, i) if z[usize::from(ports.q(i))] == length as f64)
             });
             assert_eq!(reads, waits.is_at(e, z), "{name}: expert {e}");
@@ -218,7 +221,7 @@ fn no_more_than_the_limit_is_printed() {
             assert_eq!(found.outcome, Err(Error::OutputLimit(limit)), "{way}");
             assert_eq!(found.printed, b">a>b>"[..limit as usize], "{way}");
         }
-        // As many as there may be are no more.
+        // A run that prints no more bytes than allowed is not stopped.
         for (way, config) in ways() {
             let found = streamed(&network, config, "echo", &b"abc"[..limit as usize / 2], 3);
             assert_eq!(found.outcome.is_ok(), limit % 2 == 1, "{way}");
@@ -256,7 +259,7 @@ fn failures_of_the_host_end_a_run() {
         let error = Instance::with_config(&network, config).unwrap().invoke("echo", &[]).unwrap_err();
         assert!(matches!(error, Error::Stdout { kind: io::ErrorKind::BrokenPipe, .. }), "{way}: {error}");
     }
-    // More input than there is room for.
+    // There is more input than room for it.
     let options = Options { stdin_bytes: 3, ..Options::default() };
     let network = compile(PROGRAM.as_bytes(), &options).unwrap();
     for (way, config) in ways() {
@@ -271,7 +274,8 @@ fn failures_of_the_host_end_a_run() {
     }
 }
 
-/// A limit of steps may fall anywhere: what is shown is what the trace says, a beginning of all that is printed.
+/// A limit of steps may stop a run anywhere: what is then shown is what the trace says, a prefix of all that
+/// is printed.
 #[test]
 fn what_a_limit_stops_has_printed_nothing_by_halves() {
     let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();

@@ -4,8 +4,8 @@ use wasm2onnx_runtime::{Value, ValueType};
 
 /// Reads one argument.
 ///
-/// An integer is decimal or, after `0x`, hexadecimal. It is accepted if it fits into the bits of its type either as a
-/// signed or as an unsigned integer. Floats are read as Rust reads them. A reference is `null`.
+/// An integer is decimal or, after `0x`, hexadecimal. It is accepted if it fits into the bits of its type
+/// either as a signed or as an unsigned integer. Floats are read as Rust reads them. A reference is `null`.
 pub fn parse(text: &str, ty: ValueType) -> Result<Value, String> {
     match ty {
         ValueType::I32 => integer(text, 32).map(|bits| Value::I32(bits as i32)),
@@ -17,7 +17,7 @@ pub fn parse(text: &str, ty: ValueType) -> Result<Value, String> {
     }
 }
 
-/// An integer of so many bits, signed or unsigned.
+/// Reads an integer of this many bits, signed or unsigned.
 fn integer(text: &str, bits: u32) -> Result<u64, String> {
     let (negative, magnitude) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -27,7 +27,7 @@ fn integer(text: &str, bits: u32) -> Result<u64, String> {
         Some(digits) => (digits, 16),
         None => (magnitude, 10),
     };
-    // `from_str_radix` would take a second sign.
+    // `from_str_radix` would accept a second sign.
     if digits.starts_with(['+', '-']) {
         return Err("invalid digit found in string".to_owned());
     }

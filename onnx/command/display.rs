@@ -13,7 +13,7 @@ pub struct Signature<'a> {
 }
 
 impl<'a> Signature<'a> {
-    /// Of an entry of a network.
+    /// Returns the signature of an entry of a network.
     pub fn of(name: &'a str, entry: &'a Entry) -> Self {
         Signature { name, params: &entry.params, results: &entry.results }
     }

@@ -5,16 +5,16 @@ use wasm2onnx_runtime::{Name, Network};
 use crate::display::{Signature, SomeSignatures};
 use crate::failure::Failure;
 
-/// The exported functions of a network.
+/// Returns the exported functions of a network.
 pub fn entries(network: &Network) -> Vec<Signature<'_>> {
     network.entries.iter().map(|(name, entry)| Signature::of(name, entry)).collect()
 }
 
-/// The function that initializes a WASI reactor. It has already been called when an instance exists, so no command
-/// means this one unless it is named.
+/// The function that initializes a WASI reactor. It has already been called when an instance exists, so it is
+/// not meant unless it is named.
 const INITIALIZE: &str = "_initialize";
 
-/// The function with the given name; without a name `_start`, or the only function that is exported.
+/// Returns the function with the given name; without a name `_start`, or the only function that is exported.
 pub fn choose_entry<'a>(exports: &[Signature<'a>], name: Option<&str>) -> Result<Signature<'a>, Failure> {
     let find = |name: &str| exports.iter().find(|export| export.name == name);
     let only = || {

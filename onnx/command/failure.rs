@@ -11,7 +11,7 @@ use wasm2onnx_runtime::{Error, Trap, TrapCode};
 pub enum Failure {
     /// The command line is wrong, or does not fit the program: status 2.
     Usage(String),
-    /// The program trapped: status 134, as of a process that aborted.
+    /// The program trapped: status 134, as for a process that aborted.
     Trap(Trap),
     /// Anything else: status 1.
     Other(anyhow::Error),
@@ -25,7 +25,7 @@ impl Failure {
             Failure::Trap(trap) => (trap.to_string(), 134),
             Failure::Other(error) => (format!("{error:#}"), 1),
         };
-        // A closed standard error leaves the status to tell.
+        // If standard error is closed, the status still tells.
         let _ = writeln!(std::io::stderr().lock(), "error: {}", Message(&message));
         ExitCode::from(status)
     }
@@ -56,7 +56,7 @@ impl Display for Message<'_> {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
-            // Not the program's doing: what it needs is not there.
+            // The program is not to blame: something that it needs is missing.
             Error::Trap(trap) if trap.code == TrapCode::UnsupportedHostCall => Failure::Other(trap.into()),
             Error::Trap(trap) => Failure::Trap(trap),
             Error::UnknownExport { .. } | Error::Arguments { .. } => Failure::Usage(error.to_string()),

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// How long another process may take to open the other end of a FIFO.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Which regular file something is, whatever it is called.
+/// Identifies a regular file, whatever it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     #[cfg(unix)]
@@ -20,7 +20,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of an open file, if it is a regular one.
+    /// Returns the identity of an open file, if it is a regular one.
     pub fn of(metadata: &Metadata, path: &Path) -> Option<Identity> {
         if !metadata.is_file() {
             return None;
@@ -35,21 +35,21 @@ impl Identity {
         Some(Identity { path: std::fs::canonicalize(path).ok()? })
     }
 
-    /// Of what is at a path.
+    /// Returns the identity of the file at a path, if it is a regular one.
     pub fn of_path(path: &Path) -> Option<Identity> {
         Identity::of(&std::fs::metadata(path).ok()?, path)
     }
 }
 
-/// Opens a file. Opening one that is not regular may block, a FIFO for instance until its other end is opened; this
-/// function does not wait for ever.
+/// Opens a file. Opening one that is not regular may block, a FIFO for instance until its other end is
+/// opened; this function does not wait forever.
 pub fn open_within_patience(path: &Path, options: &OpenOptions) -> io::Result<File> {
     if std::fs::metadata(path)?.is_file() {
         return options.open(path);
     }
     let (send, receive) = mpsc::channel();
     let (options, path): (OpenOptions, PathBuf) = (options.clone(), path.to_owned());
-    // If it waits for ever, it goes with the command.
+    // If the thread waits forever, it ends with the command.
     thread::spawn(move || drop(send.send(options.open(path))));
     receive.recv_timeout(PATIENCE).unwrap_or_else(|_| {
         let why = format!("nobody has opened its other end for {} seconds", PATIENCE.as_secs());

@@ -20,29 +20,29 @@ use crate::files::{Identity, open_within_patience};
 /// Options of all subcommands that compile a module.
 #[derive(Debug, clap::Args)]
 pub struct ModuleOptions {
-    /// What an import is. For a function, its role: `stdout-byte` (param i32), `stdin-byte` (result i32, -1 at the end),
-    /// `nop` or `trap`; by default `env.output_byte` is a `stdout-byte` and `env.input_byte` a `stdin-byte`. For a global,
-    /// its value; for a memory or table, its size in pages or entries
+    /// What an import is. For a function, its role: `stdout-byte` (param i32), `stdin-byte` (result i32, -1
+    /// at the end), `nop` or `trap`; by default `env.output_byte` is a `stdout-byte` and `env.input_byte` a
+    /// `stdin-byte`. For a global, its value; for a memory or table, its size in pages or entries
     #[arg(long = "import", value_name = "MODULE.NAME=ROLE")]
     pub imports: Vec<Import>,
 
-    /// Maximum size of the memory in pages of 64 KiB; growing it further returns -1 to the program [default: the declared
-    /// maximum, but not more than 1024 or four times the initial size, whichever is more]
+    /// Maximum size of the memory in pages of 64 KiB; growing it further returns -1 to the program [default:
+    /// the declared maximum, but not more than 1024 or four times the initial size, whichever is more]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=65536))]
     pub max_memory_pages: Option<u32>,
 
-    /// Minimum number of states on which each packet of the network is compared with the program that it was made from; 0
-    /// omits the comparison
+    /// Minimum number of states on which each packet of the network is compared with the program that it was
+    /// made from; 0 omits the comparison
     #[arg(long, value_name = "N", default_value_t = wasm2onnx_compiler::options::DEFAULT_VALIDATION_STATES)]
     pub validation_states: u32,
 
-    /// Try to prove of each packet that it does the same as the program in every state, which takes longer; `inspect` says
-    /// for how many packets that succeeded
+    /// Try to prove of each packet that it does the same as the program in every state, which takes longer;
+    /// `inspect` says for how many packets that succeeded
     #[arg(long)]
     pub prove: bool,
 
-    /// Maximum number of bytes that the program may print; the next one ends the run with an error [default: 268435456;
-    /// for models of a single step 1048576, since these have a cell for each byte from the start]
+    /// Maximum number of bytes that the program may print; the next one ends the run with an error [default:
+    /// 268435456; for models of a single step 1048576, since these have a cell for each byte from the start]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(0..=1 << 30))]
     pub max_output: Option<u64>,
 }
@@ -79,7 +79,7 @@ impl FromStr for Import {
 }
 
 impl ModuleOptions {
-    /// As the compiler takes them for a module.
+    /// Returns the options that the compiler takes for a module.
     fn compiler(&self, module: &[u8]) -> Result<Options, Failure> {
         let mut options = Options {
             max_memory_pages: self.max_memory_pages,
@@ -136,7 +136,7 @@ const MAX_MODULE: u64 = 1 << 28;
 /// Maximum size of a model in bytes: protocol buffers can be no larger.
 const MAX_MODEL: u64 = 1 << 31;
 
-/// How many bytes at its beginning tell what a file is.
+/// Number of bytes at its beginning that tell what a file is.
 const HEAD: u64 = 1 << 12;
 
 /// What a command was given: the bytes of a module or of a model.
@@ -150,8 +150,8 @@ pub struct Source {
 pub type Functions = BTreeMap<String, wasm2onnx_compiler::Signature>;
 
 impl Source {
-    /// Reads a file; `-` is standard input. A file that has no end, or is too large, is read only until that is
-    /// known.
+    /// Reads a file; `-` is standard input. A file that has no end, or is too large, is read only until that
+    /// is known.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let mut source = Source { path: path.to_owned(), bytes: Vec::new(), identity: None };
         let shown = source.shown();
@@ -169,17 +169,17 @@ impl Source {
         Ok(source)
     }
 
-    /// Which file it is, if it is a regular one.
+    /// Returns the identity of the file, if it is a regular one.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
     }
 
-    /// Its bytes.
+    /// Returns its bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Its network: of a model the one that it holds, of a module the one that it becomes.
+    /// Returns its network: that of a model, or the one that a module becomes.
     pub fn network(&self, options: &ModuleOptions) -> Result<Certified, Failure> {
         if !self.is_model() {
             let network = wasm2onnx_compiler::compile(&self.bytes, &options.compiler(&self.bytes)?);
@@ -195,7 +195,7 @@ impl Source {
         Ok(wasm2onnx::import(&self.bytes).with_context(|| self.shown())?)
     }
 
-    /// What a model says of itself; nothing for a module.
+    /// Returns what a model says about itself, or `None` for a module.
     pub fn description(&self) -> Result<Option<Description>, Failure> {
         match self.is_model() {
             true => Ok(Some(describe(&self.bytes).with_context(|| self.shown())?)),
@@ -203,7 +203,7 @@ impl Source {
         }
     }
 
-    /// The exported functions of a module.
+    /// Returns the exported functions of a module.
     pub fn exports(&self, options: &ModuleOptions) -> Result<Functions, Failure> {
         if self.is_model() {
             return Err(Failure::Usage(format!(
@@ -215,7 +215,7 @@ impl Source {
         Ok(exports.with_context(|| self.shown())?)
     }
 
-    /// Compiles a module for one of its exported functions alone, to be written as a model.
+    /// Compiles a module for only one of its exported functions, to be written as a model.
     pub fn compile(&self, options: &ModuleOptions, name: &str, form: Form) -> Result<Certified, Failure> {
         let given = options.max_output;
         let mut options = Options { exports: Some(vec![name.to_owned()]), ..options.compiler(&self.bytes)? };
@@ -227,7 +227,8 @@ impl Source {
         Ok(network.with_context(|| self.shown())?)
     }
 
-    /// The text of a module, or of one of its functions, after a phase of the compiler. A model has only its network to show.
+    /// Returns the text of a module, or of one of its functions, after a phase of the compiler. For a model
+    /// there is only its network to show.
     pub fn dump(
         &self,
         options: &ModuleOptions,
@@ -247,7 +248,8 @@ impl Source {
         }
     }
 
-    /// Whether it is a model rather than a module: by its name or, if that does not tell, its content.
+    /// Returns whether it is a model rather than a module: by its name or, if that does not tell, by its
+    /// content.
     fn is_model(&self) -> bool {
         match named_model(&self.path) {
             Some(is_model) => is_model,
@@ -255,7 +257,7 @@ impl Source {
         }
     }
 
-    /// Its name for messages.
+    /// Returns its name for messages.
     fn shown(&self) -> String {
         if self.path == Path::new("-") {
             "standard input".to_owned()
@@ -265,7 +267,7 @@ impl Source {
     }
 }
 
-/// Whether a file is a model, if its name tells.
+/// Returns whether a file is a model, if its name tells.
 fn named_model(path: &Path) -> Option<bool> {
     let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
     match extension.as_ref().and_then(|extension| extension.to_str()) {
@@ -275,7 +277,7 @@ fn named_model(path: &Path) -> Option<bool> {
     }
 }
 
-/// All of a file, if it can be a module or a model and is not too large for one.
+/// Reads all of a file, if it can be a module or a model and is not too large for one.
 fn read_file(mut file: impl Read, path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.by_ref().take(HEAD).read_to_end(&mut bytes)?;
@@ -283,10 +285,10 @@ fn read_file(mut file: impl Read, path: &Path) -> anyhow::Result<Vec<u8>> {
     let is_model = named_model(path).unwrap_or_else(|| bytes.first() == Some(&8));
     let can_be = match (is_model, bytes.first()) {
         (_, None) => true,
-        // No field has the number 0.
+        // No field of a protocol buffers message has the number 0.
         (true, first) => first != Some(&0),
         (false, Some(0)) => bytes.starts_with(&b"\0asm"[..bytes.len().min(4)]),
-        // What is cut off at the end does not count.
+        // A character that is cut off at the end does not count.
         (false, _) => std::str::from_utf8(&bytes).err().is_none_or(|error| error.error_len().is_none()),
     };
     match (can_be, is_model) {
@@ -302,7 +304,7 @@ fn read_file(mut file: impl Read, path: &Path) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// Which file standard input is.
+/// Returns the identity of standard input, if it is a regular file.
 fn standard_input() -> Option<Identity> {
     #[cfg(unix)]
     {
@@ -314,7 +316,8 @@ fn standard_input() -> Option<Identity> {
     None
 }
 
-/// How many bytes a model of a single step can read, and how many it can print: it has a cell for each from the start.
+/// Maximum number of bytes that a model of a single step can read, and that it can print: it has a cell for
+/// each from the start.
 const STEP_STREAM_BYTES: u64 = 1 << 20;
 
 /// The positional arguments of a subcommand that takes nothing but a module.

@@ -9,8 +9,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt};
 
-/// Starts the reports: without `-v` what `RUST_LOG` asks for, if anything; with one `-v` of phases, with two also of
-/// functions.
+/// Starts the reports: without `-v`, those that `RUST_LOG` asks for; with one `-v`, reports on phases; with
+/// two, also on functions.
 pub fn start(verbose: u8) {
     let ours = |level| Targets::new().with_target("wasm2onnx_compiler", level);
     let wanted = match verbose {

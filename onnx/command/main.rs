@@ -19,8 +19,8 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "wasm2onnx", version)]
 struct Command {
-    /// Print what the compiler does and how long each phase takes; given twice, also for each function. `RUST_LOG` selects in
-    /// more detail, for example `RUST_LOG=wasm2onnx_compiler=debug`
+    /// Print what the compiler does and how long each phase takes; given twice, also for each function.
+    /// `RUST_LOG` selects in more detail, for example `RUST_LOG=wasm2onnx_compiler=debug`
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 

@@ -1,8 +1,9 @@
 //! The file that a command writes, either the whole of it or nothing.
 //!
-//! A file is written beside the one that it replaces, and takes that one's name when all of it is on the disk.
-//! If an error, or a signal that can be caught, ends the command before ([`Temporary`]), the old file is still there and
-//! the new one is not. Output to anything but a regular file is written to it directly.
+//! A file is written beside the one that it replaces, and takes that one's name when all of it is on the
+//! disk. If an error, or a signal that can be caught, ends the command before that ([`Temporary`]), the old
+//! file is still there and the new one is not. Output to anything but a regular file is written to it
+//! directly.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -20,7 +21,7 @@ const MAX_LINKS: usize = 40;
 
 /// Where a command writes to.
 pub struct Output {
-    /// As it was given.
+    /// The path as it was given.
     path: PathBuf,
     target: Target,
 }
@@ -30,12 +31,12 @@ enum Target {
     Stream(u32),
     /// A device, a FIFO, ….
     Through(PathBuf),
-    /// A regular file, or one that is not there yet, at the end of all links.
+    /// A regular file, or one that does not exist yet, at the end of all links.
     File { path: PathBuf, old: Option<Permissions> },
 }
 
 impl Output {
-    /// Finds out what there is. Nothing is written yet.
+    /// Finds out where the path leads. Nothing is written yet.
     ///
     /// # Errors
     ///
@@ -57,7 +58,7 @@ impl Output {
         Ok(Output { path: path.to_owned(), target })
     }
 
-    /// Writes all of it.
+    /// Writes all of the bytes.
     ///
     /// # Errors
     ///
@@ -67,7 +68,7 @@ impl Output {
             Target::Stream(1) => through(io::stdout().lock(), bytes),
             Target::Stream(2) => through(io::stderr().lock(), bytes),
             Target::Stream(number) => {
-                // A regular file, too, is written on where it is.
+                // Even a regular file is appended to and not replaced.
                 let stream = OpenOptions::new().append(true).open(format!("/proc/self/fd/{number}"));
                 stream.and_then(|stream| through(stream, bytes))
             }
@@ -94,7 +95,7 @@ fn unwritable(path: &Path) -> String {
     format!("{} cannot be written", shown(path))
 }
 
-/// What a command was told to write to.
+/// Returns the name of what a command was told to write to.
 fn shown(path: &Path) -> String {
     match path == Path::new("-") {
         true => "standard output".to_owned(),
@@ -102,13 +103,13 @@ fn shown(path: &Path) -> String {
     }
 }
 
-/// Writes to what is not replaced.
+/// Writes to something that is not replaced.
 fn through(mut stream: impl Write, bytes: &[u8]) -> io::Result<()> {
     stream.write_all(bytes)?;
     stream.flush()
 }
 
-/// Follows links, as the system would, up to what they lead to.
+/// Follows links, as the system would, to what they lead to.
 fn resolve(path: &Path) -> io::Result<Target> {
     if path == Path::new("-") {
         return Ok(Target::Stream(1));
@@ -125,7 +126,7 @@ fn resolve(path: &Path) -> io::Result<Target> {
             }
             Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(metadata) if metadata.is_file() => {
-                // Whoever may not write it may not replace it.
+                // A file that may not be written may not be replaced, either.
                 OpenOptions::new().write(true).open(&path)?;
                 return Ok(Target::File { path, old: Some(metadata.permissions()) });
             }
@@ -141,21 +142,21 @@ fn resolve(path: &Path) -> io::Result<Target> {
     Err(io::Error::other("too many symbolic links"))
 }
 
-/// The number of an open stream that a path like `/proc/self/fd/1` names.
+/// Returns the number of an open stream that a path like `/proc/self/fd/1` names.
 fn stream_number(path: &Path) -> Option<u32> {
     let streams = fs::canonicalize(folder(path)).ok()?;
     let own = Path::new("/proc").join(std::process::id().to_string()).join("fd");
     (streams == own).then(|| path.file_name()?.to_str()?.parse().ok()).flatten()
 }
 
-/// The folder that a file is in.
+/// Returns the folder that a file is in.
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Puts a file in the place of an old one, or where there was none.
+/// Puts a file in the place of an old one, if there was one.
 fn replace(path: &Path, old: Option<&Permissions>, bytes: &[u8]) -> io::Result<()> {
-    // The name of the temporary file tells nobody anything.
+    // The name of the temporary file would tell the user nothing.
     let mut temporary = Temporary::beside(path).map_err(|error| {
         let kind = error.kind();
         io::Error::new(kind, format!("no file can be created in its folder: {kind}"))
@@ -166,12 +167,12 @@ fn replace(path: &Path, old: Option<&Permissions>, bytes: &[u8]) -> io::Result<(
     temporary.file.write_all(bytes)?;
     temporary.file.as_file().sync_all()?;
     temporary.persist(path)?;
-    // That the name is on the disk, too, not all systems can say.
+    // Not all systems can make sure that the name is on the disk, too.
     let _ = File::open(folder(path)).and_then(|folder| folder.sync_all());
     Ok(())
 }
 
-/// A file that is not there any more when the command has ended, unless it has got its name.
+/// A file that is removed when the command ends, unless it has got its final name.
 struct Temporary {
     file: NamedTempFile,
     #[cfg(unix)]
@@ -183,7 +184,7 @@ impl Temporary {
         let mut builder = tempfile::Builder::new();
         #[cfg(unix)]
         {
-            // As any new file: less what the user's mask takes away.
+            // The mode is that of any new file, from which the system takes away what the user's mask says.
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(Permissions::from_mode(0o666));
             let signals = signals::Watched::new()?;
@@ -228,9 +229,9 @@ mod signals {
     pub struct Watched(Arc<Mutex<Option<PathBuf>>>);
 
     impl Watched {
-        /// From now on a signal that ends the command removes the file first.
+        /// From now on, a signal that ends the command removes the file first.
         pub fn new() -> io::Result<Watched> {
-            // With a handler, whatever it does, a file that gets too large is an error of the write.
+            // If there is a handler for this signal, writing a file that gets too large is an error.
             flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
             let ends = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXCPU];
             let mut signals = Signals::new(ends.into_iter().filter(|signal| !is_ignored(*signal)))?;
@@ -238,7 +239,8 @@ mod signals {
             let shared = Arc::clone(&name);
             thread::spawn(move || {
                 for signal in signals.forever() {
-                    // Held until the command is gone: the file does not get its name any more.
+                    // The lock is held until the command has ended, so that the file does not get its final
+                    // name any more.
                     let mut name = lock(&shared);
                     if let Some(name) = name.take() {
                         // If that fails, nothing else would help.
@@ -259,7 +261,7 @@ mod signals {
         name.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether whoever started the command wants it to live through a signal, as `nohup` does. Known on
+    /// Returns whether the command was started so that it survives a signal, as by `nohup`. This is known on
     /// Linux only.
     fn is_ignored(signal: i32) -> bool {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

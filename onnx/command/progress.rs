@@ -17,14 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The line. Dropping it clears it.
 pub struct ProgressLine {
     bar: ProgressBar,
-    /// Hung up when the run is over.
+    /// Dropped when the run is over.
     running: Option<Sender<()>>,
     /// Shows the bar once the run has lasted long enough.
     shower: Option<JoinHandle<()>>,
 }
 
 impl ProgressLine {
-    /// A line on standard error, if that is a terminal.
+    /// Starts a line on standard error, if that is a terminal.
     pub fn start() -> Option<Self> {
         if !io::stderr().is_terminal() {
             return None;
@@ -48,23 +48,23 @@ impl ProgressLine {
         Some(ProgressLine { bar, running: Some(running), shower: Some(shower) })
     }
 
-    /// What the runtime calls as the run goes on.
+    /// Returns what the runtime calls as the run goes on.
     pub fn callback(&self) -> Progress {
         let bar = self.bar.clone();
         Box::new(move |steps| bar.set_position(steps))
     }
 
-    /// For whoever needs the terminal.
+    /// Returns what hides the line for code that needs the terminal.
     pub fn hider(&self) -> Hider {
         Hider(self.bar.clone())
     }
 }
 
-/// Takes the line away.
+/// Hides the line.
 pub struct Hider(ProgressBar);
 
 impl Hider {
-    /// From now on there is none.
+    /// Hides the line until the end of the run.
     pub fn hide(self) {
         self.0.finish_and_clear();
     }
@@ -74,7 +74,7 @@ impl Drop for ProgressLine {
     fn drop(&mut self) {
         drop(self.running.take());
         if let Some(shower) = self.shower.take() {
-            // It cannot have panicked but for indicatif, and then there is no line to clear.
+            // Only indicatif could make it panic, and then there is no line to clear.
             let _ = shower.join();
         }
         self.bar.finish_and_clear();

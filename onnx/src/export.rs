@@ -134,8 +134,9 @@ pub fn export(network: &Certified, options: &ExportOptions) -> Result<Vec<u8>, E
     write(network, Some(network.summary()), options)
 }
 
-/// Writes a network about which nothing is proved; [`import_unproved`](crate::import_unproved) reads such a model.
-/// [`import`](crate::import()) proves the certificate, and refuses the model if it cannot. For experiments.
+/// Writes a network about which nothing is proved; [`import_unproved`](crate::import_unproved) reads such a
+/// model. [`import`](crate::import()) proves the certificate, and refuses the model if it cannot. For
+/// experiments.
 ///
 /// # Errors
 ///
@@ -144,7 +145,7 @@ pub fn export_unproved(network: &Network, options: &ExportOptions) -> Result<Vec
     write(network, None, options)
 }
 
-/// `proved` is the summary of the proof, if the network was proved.
+/// Writes a network. `proved` is the summary of the proof, if the network was proved.
 fn write(
     network: &Network,
     proved: Option<&Summary>,
@@ -183,7 +184,7 @@ const UNLIMITED: i64 = 1 << 62;
 /// The newest opset that models were tested with.
 const MAX_OPSET: i64 = 26;
 
-/// The version of the format that came with an opset.
+/// Returns the version of the format that came with an opset.
 fn ir_version(opset: i64) -> i64 {
     match opset {
         ..=18 => 8,
@@ -200,7 +201,7 @@ const DOC: &str = "A WebAssembly program as a frozen transformer: its weights ar
     the initializers. The groups of nodes are: arguments and results at the boundary; what is expanded and frozen \
     before the first step; the step.";
 
-/// The whole run in one graph.
+/// Writes the whole run as one graph.
 fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     let (words, batch) = arguments::words(g, plan.entry, plan.batch());
     let max_steps = g.input("max_steps", ValueType::tensor(DataType::Int64, &[]));
@@ -281,10 +282,10 @@ fn frozen(g: &mut Graph, plan: &Plan, batch: &str) -> Frozen {
     })
 }
 
-/// What the phases begin with: double [batch, phases, numbers and expert].
+/// Makes what the phases begin with: double [batch, phases, numbers and expert].
 fn starts(g: &mut Graph, plan: &Plan, words: Option<&str>, batch: &str) -> Name {
     let mut creation = vec![0.0; plan.slots.count() + 1];
-    // A program that does nothing at its creation has halted.
+    // If nothing runs at instance creation, its phase begins with expert 1, which halts.
     *creation.last_mut().expect("there is the expert") = plan.network.start.unwrap_or(1).into();
     let creation = g.initializer("initial/creation", Tensor::row(&creation));
     let others = arguments::first_numbers(g, plan, words, batch);
@@ -298,7 +299,8 @@ fn starts(g: &mut Graph, plan: &Plan, words: Option<&str>, batch: &str) -> Name 
     })
 }
 
-/// The code of a terminal expert in the output `trap`; −1 for the state that no certified run reaches.
+/// Returns the code of a terminal expert in the output `trap`; −1 for the state that no certified run
+/// reaches.
 fn trap_code(terminal: Terminal) -> i64 {
     match terminal {
         Terminal::Halt => 0,

@@ -1,8 +1,8 @@
 //! Frozen networks as ONNX models, and back.
 //!
 //! [`export()`] writes a network as a model that ONNX Runtime runs without any code of ours; [`import()`]
-//! reads a model back, verifies its checksums and proves its certificate again. This package also contains the command
-//! `wasm2onnx`.
+//! reads a model back, verifies its checksums and proves its certificate again. This package also contains
+//! the command `wasm2onnx`.
 //!
 //! ```
 //! use wasm2onnx::{ExportOptions, export, import};
@@ -22,12 +22,13 @@
 //! # What a model holds
 //!
 //! Tensors and metadata are enough to decode a program without the model's graph and without any code of
-//! ours: [the definition of a step](wasm2onnx_runtime#the-step) says how, and `tests/python/exact_decoder.py` does it.
+//! ours: [the definition of a step](wasm2onnx_runtime#the-step) says how, and `tests/python/exact_decoder.py`
+//! does it.
 //!
 //! ## Tensors
 //!
-//! *Numbers* are the fields of `z` in the order that models use: `s, n, v, x, q, k, t`, and `e` at the end ([`Slots`]).
-//! A *slot* is the index of a number. Integers have the smallest type that holds them.
+//! *Numbers* are the fields of `z` in the order that models use: `s, n, v, x, q, k, t`, and `e` at the end
+//! ([`Slots`]). A *slot* is the index of a number. Integers have the smallest type that holds them.
 //!
 //! | tensor | |
 //! | --- | --- |
@@ -40,8 +41,9 @@
 //! | `trace/keys`, `trace/values` | all other first rows |
 //! | `initial.trace` | replaces these four in the step form and with attention over all rows: it is either \[1, cells\], one cell for each key up to the last one that is not 0, or \[1, rows, 2\], keys and values |
 //!
-//! Expert 1 has terms that keep results where they are, for a graph that continues to evaluate it; terminal experts
-//! have no step. All other tensors are sizes and limits, or repeat for the graph what the metadata says.
+//! Expert 1 has terms that keep results where they are, for a graph that continues to evaluate it; terminal
+//! experts have no step. All other tensors are sizes and limits, or repeat for the graph what the metadata
+//! says.
 //!
 //! ## Metadata
 //!
@@ -64,13 +66,14 @@
 //!
 //! ## A run
 //!
-//! The trace begins with the first rows, the bytes of standard input from the first key of their region
-//! on, and the number of these bytes. If there is a `start`, a run with all numbers 0 begins there. If that run halts, or
-//! there is none, the call follows, with its arguments in their locations. Each run ends at a terminal expert, whose
-//! rows are still appended: `trap` is 0 for expert 1, −1 for expert 0, and the code of the trap otherwise. A trap
-//! of instance creation is the trap of the model. `steps` counts the maps evaluated in both runs. When `max_steps` maps
-//! have been evaluated and the next expert is not terminal, the run stops before that expert's step, which does not
-//! even append its rows, and `trap` is 11. After a trap the results are 0, and what was printed before it remains.
+//! The trace begins with the first rows, the bytes of standard input from the first key of their region on,
+//! and the number of these bytes. If there is a `start`, a run with all numbers 0 begins there. If that run
+//! halts, or there is none, the call follows, with its arguments in their locations. Each run ends at a
+//! terminal expert, whose rows are still appended: `trap` is 0 for expert 1, −1 for expert 0, and the code of
+//! the trap otherwise. A trap of instance creation is the trap of the model. `steps` counts the maps
+//! evaluated in both runs. When `max_steps` maps have been evaluated and the next expert is not terminal, the
+//! run stops before that expert's step, which does not even append its rows, and `trap` is 11. After a trap
+//! the results are 0, and what was printed before it remains.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -1,4 +1,4 @@
-//! What a model holds beside its tensors: names, declared intervals, debug information.
+//! What a model holds besides its tensors: names, declared intervals, debug information.
 //!
 //! Everything that people or drivers of a model read is JSON; the declared intervals, of which there
 //! are many, are a message of their own, compressed.
@@ -25,13 +25,13 @@ use crate::proto::{GraphProto, StringStringEntryProto, TensorProto};
 /// Version of the format: one unit-and-map phase behind each attention.
 pub const FORMAT: &str = "1";
 
-/// Most bytes that compressed metadata may expand to.
+/// Maximum number of bytes that compressed metadata may expand to.
 const MAX_EXPANDED: u64 = 1 << 28;
 
-/// All of a network that is not in tensors, but for the debug information.
+/// Everything in a network that is not in tensors, except the debug information.
 ///
-/// Fields are numbered as in a network, by [`Ports`], not as [`Slots`](crate::Slots) are. Lists of what
-/// belongs to experts or ghosts are one behind the other; a list of counts says where each ends.
+/// Fields are numbered as in a network, by [`Ports`], not as [`Slots`](crate::Slots) are. The lists of all
+/// experts or ghosts are concatenated; a list of counts says where each ends.
 #[derive(Clone, PartialEq, Message)]
 pub struct Declared {
     /// Carried values, units, reads, lookups, rows.
@@ -40,10 +40,10 @@ pub struct Declared {
     /// Trap code of each terminal expert after `halt`.
     #[prost(uint32, repeated, tag = "2")]
     trap_codes: Vec<u32>,
-    /// Its function.
+    /// Function of each of these traps.
     #[prost(uint32, repeated, tag = "3")]
     trap_functions: Vec<u32>,
-    /// Its offset.
+    /// Offset of each of these traps.
     #[prost(uint32, repeated, tag = "4")]
     trap_offsets: Vec<u32>,
     /// Regions of the trace.
@@ -64,7 +64,7 @@ pub struct Declared {
     /// Declared fields.
     #[prost(uint32, repeated, tag = "10")]
     fields: Vec<u32>,
-    /// Their domains.
+    /// Domains of the declared fields.
     #[prost(uint32, repeated, tag = "11")]
     field_domains: Vec<u32>,
     /// Number of ghosts of each expert.
@@ -76,7 +76,7 @@ pub struct Declared {
     /// Fields of ghosts' terms.
     #[prost(uint32, repeated, tag = "14")]
     ghost_fields: Vec<u32>,
-    /// Their coefficients.
+    /// Coefficients of ghosts' terms.
     #[prost(sint64, repeated, tag = "15")]
     ghost_coefficients: Vec<i64>,
     /// Domain of each ghost, an interval.
@@ -94,7 +94,8 @@ pub struct Declared {
     /// Key of the position in standard input, if it is read.
     #[prost(uint64, optional, tag = "20")]
     stdin_position: Option<u64>,
-    /// Pages that the memory may grow to and the key of those that were refused, if that limit is the compiler's.
+    /// Maximum number of pages of the memory, and the key of the number that was refused, if this limit is
+    /// the compiler's.
     #[prost(uint64, repeated, tag = "21")]
     growth_limit: Vec<u64>,
 }
@@ -108,10 +109,10 @@ struct NamedRange {
     first: u64,
     #[prost(uint64, tag = "3")]
     count: u64,
-    /// What its values are declared to be, among the domains.
+    /// Index, among the domains, of what its values are declared to be.
     #[prost(uint32, tag = "4")]
     domain: u32,
-    /// Of a region: whether its cells are bytes.
+    /// For a region, whether its cells are bytes.
     #[prost(bool, tag = "5")]
     bytes: bool,
 }
@@ -164,8 +165,8 @@ struct LocationMessage {
     at: u64,
 }
 
-/// The debug information of a network: names of its wasm functions, and of each packet its first
-/// expert, its function (nothing for library routines) and the offset of its first instruction.
+/// Returns the debug information of a network: names of its wasm functions, and for each packet its first
+/// expert, its function (null for library routines) and the offset of its first instruction.
 pub fn debug(network: &Network) -> serde_json::Value {
     let packet = |packet: &PacketDebug| {
         let function = (packet.function != u32::MAX).then_some(packet.function);
@@ -206,14 +207,14 @@ pub fn restore_debug(text: &str, network: &mut Network) -> Result<(), String> {
 struct ValidatedMessage {
     packets: u64,
     states: u64,
-    /// Packets without a state that a run could be in.
+    /// Number of packets without a state that a run could be in.
     without: u64,
-    /// Packets that were proved; nothing if no proof was tried.
+    /// Number of packets that were proved; `None` if no proof was tried.
     #[serde(default)]
     proved: Option<u64>,
 }
 
-/// How a network was compared with the program.
+/// Returns in JSON how a network was compared with the program.
 pub fn validated(validated: &Validated) -> serde_json::Value {
     let Validated { packets, states, without, proved } = *validated;
     serde_json::to_value(ValidatedMessage { packets, states, without, proved }).expect("numbers have a value")
@@ -251,13 +252,13 @@ impl Domains {
     }
 }
 
-/// Lengths of consecutive ranges, from their ends.
+/// Returns the lengths of consecutive ranges from their ends.
 fn lengths(ends: &[u32]) -> Vec<u32> {
     let firsts = std::iter::once(0).chain(ends.iter().copied());
     ends.iter().zip(firsts).map(|(end, first)| end - first).collect()
 }
 
-/// Ends of consecutive ranges, from their lengths.
+/// Returns the ends of consecutive ranges from their lengths.
 fn ends(lengths: &[u32]) -> Result<Vec<u32>, String> {
     let mut end = 0u32;
     let mut next = |length: &u32| {
@@ -297,7 +298,8 @@ impl LocationMessage {
 }
 
 impl Declared {
-    /// All of a network that is neither tensor nor debug information, for a model of one entry.
+    /// Returns everything in a network that is neither tensor nor debug information, for a model of one
+    /// entry.
     pub fn of(network: &Network, name: &str, entry: &Entry) -> Declared {
         let mut domains = Domains::default();
         let certificate = &network.certificate;
@@ -375,7 +377,7 @@ impl Declared {
         }
     }
 
-    /// Makes a network of it, which has no tensors, no experts of entries and no start.
+    /// Makes a network, which has no tensors, no experts of entries and no start yet.
     ///
     /// # Errors
     ///
@@ -404,8 +406,8 @@ impl Declared {
         let [carried, units, reads, lookups, rows] = self.ports[..] else {
             return Err("there are not five kinds of ports".into());
         };
-        // Indices of fields are sums of these numbers in 16 bits, and are computed before the whole network is there to
-        // be validated.
+        // Indices of fields are sums of these numbers in 16 bits, and are computed before the whole network
+        // is there to be validated.
         let fields = [carried, units, units, reads, lookups, rows, rows].map(u64::from).iter().sum::<u64>();
         if fields >= u16::MAX.into() {
             return Err(format!("{fields} fields are too many"));
@@ -494,7 +496,7 @@ impl ReadDomains<'_> {
         }
     }
 
-    /// Fields and what they are declared to be.
+    /// Returns fields and what they are declared to be.
     fn fields<'b>(
         &'b self,
         fields: &'b [u32],
@@ -528,7 +530,7 @@ impl ReadDomains<'_> {
 }
 
 impl EntryMessage {
-    /// Makes an entry of it, whose expert is not known yet.
+    /// Makes an entry, whose expert is not known yet.
     fn restore(&self) -> Result<Entry, String> {
         let locations = |locations: &[LocationMessage]| {
             locations.iter().map(LocationMessage::restore).collect::<Result<_, _>>()
@@ -543,7 +545,7 @@ impl EntryMessage {
     }
 }
 
-/// Standard input or output: its region, and the key of its length.
+/// Returns the region of standard input or output and the key of its length.
 fn restore_stream(stream: &[u64]) -> Result<Option<(usize, u64)>, String> {
     match *stream {
         [] => Ok(None),
@@ -552,19 +554,19 @@ fn restore_stream(stream: &[u64]) -> Result<Option<(usize, u64)>, String> {
     }
 }
 
-/// A number of the network that has 16 bits.
+/// Returns a number of the network that has 16 bits.
 fn small(x: u32) -> Result<u16, String> {
     u16::try_from(x).map_err(|_| format!("{x} is too large"))
 }
 
-/// A message as text: compressed, in base 64.
+/// Returns a message as text: compressed, in base 64.
 pub fn to_text(message: &impl Message) -> String {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(&message.encode_to_vec()).expect("vectors can be written");
     BASE64.encode(encoder.finish().expect("vectors can be written"))
 }
 
-/// A message from its text.
+/// Reads a message from its text.
 ///
 /// # Errors
 ///
@@ -583,7 +585,7 @@ pub fn from_text<M: Message + Default>(text: &str) -> Result<M, String> {
 /// What all keys of metadata begin with.
 pub const PREFIX: &str = "wasm2onnx.";
 
-/// Bytes as hexadecimal digits.
+/// Returns bytes as hexadecimal digits.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("strings can be written");
@@ -591,7 +593,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-/// SHA-256 of tensors, in order: of each its name, type, shape and elements.
+/// Returns the SHA-256 of tensors, in order: for each its name, type, shape and elements.
 pub fn checksum(tensors: &[TensorProto]) -> String {
     let mut hash = Sha256::new();
     for tensor in tensors {
@@ -607,8 +609,8 @@ pub fn checksum(tensors: &[TensorProto]) -> String {
     hexadecimal(&hash.finalize())
 }
 
-/// SHA-256 of all else that a model says: its graph without the tensors, and the metadata under
-/// [`PREFIX`] but for this entry, [`INTEGRITY`]. Others may add metadata of their own.
+/// Returns the SHA-256 of everything else that a model says: its graph without the tensors, and the metadata
+/// under [`PREFIX`] except this entry, [`INTEGRITY`]. Others may add metadata of their own.
 pub fn integrity(graph: &GraphProto, metadata: &[StringStringEntryProto]) -> String {
     let bare = GraphProto { initializer: Vec::new(), ..graph.clone() };
     let mut hash = Sha256::new();
@@ -621,5 +623,5 @@ pub fn integrity(graph: &GraphProto, metadata: &[StringStringEntryProto]) -> Str
     hexadecimal(&hash.finalize())
 }
 
-/// The entry with what [`integrity`] gives.
+/// The metadata entry that holds what [`integrity`] returns.
 pub const INTEGRITY: &str = "integrity";

@@ -1,22 +1,27 @@
-//! Tests in files. A file is a module in text; comments above it say what to do with the module, one thing to a line:
+//! Tests in files. A file is a module in text; comments above it say what to do with the module, one thing to
+//! a line:
 //!
-//! - `;; run: f(1, -2) == 3` calls an export of a fresh instance. Several results stand in parentheses, and `()` is no result.
-//!   Integers are decimal, or hexadecimal behind `0x`; floats are decimal, or their bits stand behind `0x`; a reference is `null`.
-//! - `;; run: f(0) traps: integer_divide_by_zero` says that the call traps. Traps have the names that they have in dumps.
+//! - `;; run: f(1, -2) == 3` calls an export of a fresh instance. Several results are in parentheses, and
+//!   `()` is no result. Integers are decimal, or hexadecimal behind `0x`; floats are decimal, or their bits
+//!   behind `0x`; a reference is `null`.
+//! - `;; run: f(0) traps: integer_divide_by_zero` says that the call traps. Traps have the names that they
+//!   have in dumps.
 //! - `;; run onnx: …` is the same, and the call is made in ONNX Runtime, too.
 //! - `;; then: g(2) == 4` makes one more call in the instance of the call before it. It may trap, too.
-//! - `;; prints: "AB\n"` follows a call. It says what the instance has printed by then, in all. Strings are written as in
-//!   WebAssembly text, where `\ff` is a byte.
+//! - `;; prints: "AB\n"` follows a call. It says what the instance has printed by then, in all. Strings are
+//!   written as in WebAssembly text, where `\ff` is a byte.
 //! - `;; input: "AB\n"` is the standard input of every instance.
-//! - `;; creation traps: unreachable` says that no instance can be made. (A call of such a module traps likewise.)
-//! - `;; compare: 16` calls every export 16 times, all in one instance, with arguments that are likely to be edge cases. Wasmtime
-//!   says what must come of it.
-//! - `;; dump: PHASE` or `;; dump: PHASE FUNCTION` shows what `wasm2onnx dump` prints. The expected text stands at the end of the
-//!   file, behind a line `;; expect PHASE FUNCTION` and with `;;` before each of its lines. `UPDATE=1` writes it anew.
+//! - `;; creation traps: unreachable` says that no instance can be made. (A call of such a module traps
+//!   likewise.)
+//! - `;; compare: 16` calls every export 16 times, all in one instance, with arguments that are likely to be
+//!   edge cases. Wasmtime says what the results must be.
+//! - `;; dump: PHASE` or `;; dump: PHASE FUNCTION` shows what `wasm2onnx dump` prints. The expected text is
+//!   at the end of the file, behind a line `;; expect PHASE FUNCTION` and with `;;` before each of its lines.
+//!   `UPDATE=1` writes it anew.
 //!
-//! Every call is made on all executors, in the IR after each phase, and in wasmtime; the dense executor, which is slow, only makes
-//! short ones to their end. After each call, the exported memories and globals and what was printed must be the same everywhere.
-//! All other comments are for the reader.
+//! Every call is made on all executors, in the IR after each phase, and in wasmtime; the dense executor,
+//! which is slow, only finishes short ones. After each call, the exported memories and globals and
+//! what was printed must be the same everywhere. All other comments are for the reader.
 
 use std::fmt::{self, Display, Formatter};
 use std::io;
@@ -37,9 +42,9 @@ pub struct FileTest {
     pub instances: Vec<Vec<Call>>,
     /// How instance creation ends, if it must fail, and where that stands.
     pub creation: Option<(Place, TrapCode)>,
-    /// How often all exports are called, if they are.
+    /// Number of calls of every export, if the file asks for them.
     pub compare: Option<usize>,
-    /// What is shown, and what is expected of it.
+    /// What is shown, and the expected text of each.
     pub dumps: Vec<Dump>,
 }
 
@@ -49,11 +54,11 @@ pub struct Call {
     place: Place,
     /// Whether it is made in ONNX Runtime, too.
     pub onnx: bool,
-    /// The export.
+    /// Name of the export.
     pub name: String,
     args: Vec<String>,
     expected: Result<Vec<String>, TrapCode>,
-    /// What its instance must have printed by then.
+    /// What its instance must have printed after the call.
     pub prints: Option<Vec<u8>>,
 }
 
@@ -66,7 +71,7 @@ pub struct Dump {
     pub function: Option<String>,
     /// What it must look like.
     pub expected: String,
-    /// The line of the file that this begins behind.
+    /// The line of the file that is followed by the expected text.
     pub line: usize,
 }
 
@@ -84,18 +89,18 @@ impl Display for Place {
     }
 }
 
-/// A file is not as it must be.
+/// Why a file is no test.
 #[derive(Debug)]
 pub enum FileError {
     /// It cannot be read.
     Unreadable(PathBuf, io::Error),
     /// It has no line that tests anything.
     TestsNothing(PathBuf),
-    /// A line that is not as it must be.
+    /// A line is wrong.
     Line(Box<BadLine>),
 }
 
-/// A line that is not as it must be, and why.
+/// A wrong line, and why it is wrong.
 #[derive(Debug)]
 pub struct BadLine {
     place: Place,
@@ -142,11 +147,11 @@ impl Display for FileError {
 }
 
 impl FileTest {
-    /// All files in a folder and its folders, by name.
+    /// Reads all files in a folder and its subfolders, by name.
     ///
     /// # Errors
     ///
-    /// The first that is not as it must be.
+    /// The first file that is wrong.
     pub fn all(folder: &Path) -> Result<Vec<FileTest>, FileError> {
         let unreadable = |error| FileError::Unreadable(folder.to_owned(), error);
         let entries = std::fs::read_dir(folder).map_err(unreadable)?;
@@ -164,11 +169,11 @@ impl FileTest {
         Ok(tests)
     }
 
-    /// A file.
+    /// Reads a file.
     ///
     /// # Errors
     ///
-    /// If it is not as it must be.
+    /// If it cannot be read or is wrong.
     pub fn read(path: PathBuf) -> Result<FileTest, FileError> {
         let all =
             std::fs::read_to_string(&path).map_err(|error| FileError::Unreadable(path.clone(), error))?;
@@ -229,7 +234,7 @@ impl FileTest {
         self.instances.last_mut().ok_or_else(|| place.bad(Why::NoCallBefore))
     }
 
-    /// Reads what is expected of the dumps; `before` is the number of lines before that.
+    /// Reads what is expected of the dumps. `before` is the number of lines before that text.
     fn expect(&mut self, before: usize, text: &str) -> Result<(), FileError> {
         let mut at = None;
         for (i, line) in text.lines().enumerate() {
@@ -255,7 +260,7 @@ impl FileTest {
     }
 }
 
-/// Whether expected text is written anew.
+/// Returns whether expected text is written anew.
 pub fn updates() -> bool {
     std::env::var_os("UPDATE").is_some()
 }
@@ -282,7 +287,7 @@ impl Place {
 }
 
 impl Dump {
-    /// How the part of the file begins that is expected.
+    /// Returns what follows `;; expect` in the line above the expected text.
     pub fn title(&self) -> String {
         match &self.function {
             Some(function) => format!("{} {function}", self.phase),
@@ -310,16 +315,16 @@ impl Call {
         Ok(Call { place: place.clone(), onnx, name, args, expected, prints: None })
     }
 
-    /// Its arguments, which are of such types.
+    /// Returns its arguments as values of these types.
     ///
     /// # Errors
     ///
-    /// If they are not.
+    /// If they are not of these types.
     pub fn args(&self, types: &[ValueType]) -> Result<Vec<Value>, FileError> {
         self.place.values(&self.args, types)
     }
 
-    /// How it must end, with results of such types or in a trap.
+    /// Returns how it must end: with results of these types or in a trap.
     ///
     /// # Errors
     ///
@@ -332,14 +337,14 @@ impl Call {
     }
 }
 
-/// Where it stands, and what it says.
+/// Shows where the call stands, and what it says.
 impl Display for Call {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.place.fmt(f)
     }
 }
 
-/// The name of a trap, as in dumps.
+/// Returns the name of a trap, as in dumps.
 fn name_of(code: TrapCode) -> String {
     let mut name = String::new();
     for c in format!("{code:?}").chars() {
@@ -351,7 +356,7 @@ fn name_of(code: TrapCode) -> String {
     name
 }
 
-/// A value of a type.
+/// Reads a value of a type.
 fn value(text: &str, ty: ValueType) -> Option<Value> {
     let is_bits = text.starts_with("0x");
     Some(match ty {
@@ -366,19 +371,19 @@ fn value(text: &str, ty: ValueType) -> Option<Value> {
     })
 }
 
-/// A number of 32 bits, signed or not.
+/// Reads a number of 32 bits, signed or not.
 fn word(text: &str) -> Option<u32> {
     let number = number(text)?;
     (-1 << 31..1 << 32).contains(&number).then_some(number as u32)
 }
 
-/// A number of 64 bits, signed or not.
+/// Reads a number of 64 bits, signed or not.
 fn integer(text: &str) -> Option<u64> {
     let number = number(text)?;
     (-1 << 63..1 << 64).contains(&number).then_some(number as u64)
 }
 
-/// A number, decimal or behind `0x`.
+/// Reads a number, decimal or, behind `0x`, hexadecimal.
 fn number(text: &str) -> Option<i128> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
     let number = match digits.strip_prefix("0x") {
@@ -388,7 +393,7 @@ fn number(text: &str) -> Option<i128> {
     number.ok().map(|number| if negative { -number } else { number })
 }
 
-/// A string as in WebAssembly text, in quotes.
+/// Reads a string as in WebAssembly text, in quotes.
 fn string(text: &str) -> Option<Vec<u8>> {
     let text = text.strip_prefix('"')?.strip_suffix('"')?;
     let (mut bytes, mut rest) = (Vec::new(), text.bytes());

@@ -1,9 +1,9 @@
 //! What other engines say that a program does: wasmi and wasmtime, each behind the same small
 //! interface, with the two byte functions that `wasm2onnx` provides by default.
 //!
-//! wasmtime says what is right; wasmi is a second opinion on whole programs, and what speed is compared
-//! with. (wasmi 2.0.0 compiles `(select a b (i32.eqz c))` wrongly.) They serve as oracles only: nothing of
-//! them is linked into what the project ships.
+//! wasmtime says what is right; wasmi is a second opinion on whole programs, and its speed is what ours is
+//! compared with. (wasmi 2.0.0 compiles `(select a b (i32.eqz c))` wrongly.) They serve as oracles only:
+//! nothing of them is linked into what the project ships.
 
 mod with_wasmi;
 mod with_wasmtime;
@@ -29,19 +29,19 @@ pub enum Stop {
     Limit,
 }
 
-/// A WebAssembly instance, ours or another's. Its state persists between calls. Of references to functions
-/// that it gives is only known whether they are null, see [`anonymous`]; it takes none that are not, and
-/// wasmi none at all.
+/// A WebAssembly instance, ours or another's. Its state persists between calls. About a reference to a
+/// function that it returns, only whether it is null is known, see [`anonymous`]. As arguments it takes only
+/// null references, and wasmi takes none at all.
 pub trait Engine {
     /// Calls an exported function.
     ///
     /// # Panics
     ///
-    /// If there is no such function, or not with such parameters; if the call failed in any other
-    /// way than [`Stop`] knows.
+    /// If there is no such function with such parameters, or if the call failed in a way that [`Stop`] does
+    /// not know.
     fn call(&mut self, name: &str, args: &[Value]) -> Outcome;
 
-    /// Values of the exported globals.
+    /// Returns the values of the exported globals.
     fn globals(&mut self) -> BTreeMap<String, Value>;
 
     /// Changes an exported global.
@@ -51,11 +51,12 @@ pub trait Engine {
     /// If there is none that is mutable and of that type.
     fn set_global(&mut self, name: &str, value: Value);
 
-    /// Contents of the exported memories.
+    /// Returns the contents of the exported memories.
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>>;
 }
 
-/// The value, but with one number for all functions: each engine has numbers of its own.
+/// Returns the value, but with the same number for all functions, since each engine numbers them in its own
+/// way.
 pub fn anonymous(value: Value) -> Value {
     match value {
         Value::FuncRef(function) => Value::FuncRef(function.and(NonZeroU32::new(1))),
@@ -66,9 +67,10 @@ pub fn anonymous(value: Value) -> Value {
 /// What the instances of a module may use.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// Instructions, about; unlimited and in wasmi not counted without it.
+    /// Approximate maximum number of instructions. Without it there is no limit, and wasmi does not count
+    /// instructions.
     pub fuel: Option<u64>,
-    /// Pages of each memory.
+    /// Maximum number of pages of each memory.
     pub pages: Option<u32>,
 }
 
@@ -92,14 +94,14 @@ pub trait Oracle: Engine + Sized {
     /// Compiles a module, with the features that our compiler accepts by default, or refuses it.
     fn compile(wasm: &[u8], limits: Limits) -> Option<Self::Module>;
 
-    /// An instance with that standard input; runs the module's start function.
+    /// Makes an instance with this standard input and runs the module's start function.
     ///
     /// # Errors
     ///
     /// Why there is none.
     fn instantiate(module: &Self::Module, stdin: &[u8]) -> Result<Self, NoInstance>;
 
-    /// An instance with that standard input and no limits.
+    /// Makes an instance with this standard input and no limits.
     ///
     /// # Panics
     ///
@@ -109,16 +111,17 @@ pub trait Oracle: Engine + Sized {
         Self::instantiate(&module, stdin).unwrap_or_else(|why| panic!("no instance: {why:?}"))
     }
 
-    /// Instructions executed so far: all but `nop`, `drop`, `return` and those that only structure
-    /// the code (`block`, `loop`, `else`, `end`). After a trap those of the last stretch of straight
-    /// code may be missing. wasmi counts its own instructions: about as many.
+    /// Returns the number of instructions executed so far: all but `nop`, `drop`, `return` and those that
+    /// only structure the code (`block`, `loop`, `else`, `end`). After a trap, those of the last stretch of
+    /// straight-line code may be missing. wasmi counts its own instructions, of which there are about as
+    /// many.
     ///
     /// # Panics
     ///
     /// In wasmi without [`Limits::fuel`].
     fn instructions(&self) -> u64;
 
-    /// What the program has printed so far.
+    /// Returns what the program has printed so far.
     fn stdout(&self) -> &[u8];
 }
 
@@ -127,11 +130,11 @@ pub trait Oracle: Engine + Sized {
 pub enum NoInstance {
     /// It cannot serve the module.
     Refused,
-    /// Instance creation ended so.
+    /// Instance creation ended in this way.
     Ended(Stop),
 }
 
-/// First byte that differs between the memories of two engines, if any.
+/// Returns the first byte that differs between the memories of two engines, if any.
 pub fn first_difference(
     ours: &BTreeMap<String, Vec<u8>>,
     theirs: &BTreeMap<String, Vec<u8>>,

@@ -37,7 +37,7 @@ impl Seen {
         Seen { effect, stdout: stdout.to_vec() }
     }
 
-    /// Whether an engine came to the end of its fuel or its stack, which are not the same everywhere.
+    /// Returns whether an engine has used up its fuel or its stack, whose sizes differ between engines.
     pub fn gave_up(&self) -> bool {
         matches!(self.effect.outcome, Err(Stop::Limit | Stop::Trap(TrapCode::CallStackExhausted)))
     }
@@ -75,8 +75,8 @@ pub fn phases(wasm: &[u8], options: &Options) -> [(Stage, Module); 3] {
     phases
 }
 
-/// Makes the calls of one instance in wasmtime and in the IR after each phase, and compares what is seen after
-/// instance creation and after each call. Returns what is seen in wasmtime.
+/// Makes the calls of one instance in wasmtime and in the IR after each phase, and compares what is seen
+/// after instance creation and after each call. Returns what is seen in wasmtime.
 ///
 /// # Panics
 ///
@@ -123,7 +123,7 @@ fn in_wasmtime(wasm: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen>
     seen
 }
 
-/// A run that comes to an end in wasmtime must come to one here within twenty times the fuel.
+/// Makes the calls in the evaluator. A run that ends in wasmtime must end here within twenty times the fuel.
 fn in_evaluator(module: &Module, stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
     let mut evaluator = match Machine::with_fuel(module, fuel * 20) {
         Ok(machine) => Evaluator { module, machine },

@@ -1,5 +1,5 @@
-//! Small programs for tests of executors and models: the files in `compiler/tests/files/programs`. Each exports a function
-//! `run`.
+//! Small programs for tests of executors and models: the files in `compiler/tests/files/programs`. Each
+//! exports a function `run`.
 
 use std::path::Path;
 

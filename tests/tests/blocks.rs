@@ -1,7 +1,8 @@
 //! Random modules with large hot blocks: ours against wasmtime.
 //!
-//! `WASM2ONNX_SEEDS` is how many, or which as `2000..4000`; 2,000 without it. A failure prints its seed and leaves
-//! the module in `target/failures`, as text with its calls, the first ones made small. For many seeds:
+//! `WASM2ONNX_SEEDS` is the number of seeds, or a range of them such as `2000..4000`; without it there are
+//! 2,000. A failure prints its seed and leaves the module in `target/failures`, as text with its calls; the
+//! first few failures are made small. For many seeds:
 //!
 //! ```text
 //! WASM2ONNX_SEEDS=200000 cargo test --release -p wasm2onnx-tests --test blocks -- --nocapture

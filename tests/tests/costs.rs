@@ -1,5 +1,6 @@
-//! What float and 64-bit instructions cost: tokens and steps, averaged over a loop that loads random operands and stores
-//! results, less what the same loop takes without the operation. Where a routine is called, call and return are in it.
+//! What float and 64-bit instructions cost: tokens and steps, averaged over a loop that loads random operands
+//! and stores results, minus what the same loop takes without the operation. If a routine is called, call and
+//! return are included.
 
 use wasm2onnx_compiler::instructions::{Becomes, INSTRUCTIONS, Instruction};
 use wasm2onnx_compiler::{Options, compile};
@@ -22,29 +23,29 @@ struct Cost {
 #[test]
 fn tokens_and_steps_are_few() {
     println!("{:24} {:>8} {:>8}", "", "tokens", "steps");
-    for row in INSTRUCTIONS {
-        let operation = row.name.split_once('.').map_or("", |name| name.1);
+    for instruction in INSTRUCTIONS {
+        let operation = instruction.name.split_once('.').map_or("", |name| name.1);
         let most = match operation {
-            _ if is_float(row) => {
+            _ if is_float(instruction) => {
                 if matches!(operation, "div" | "sqrt") {
                     40.0
                 } else {
                     12.0
                 }
             }
-            // Without a call: in the packet that they stand in, or at most in the next.
+            // These need no call: they are in the packet of their operands, or at most in the next.
             "mul" | "shl" | "shr_s" | "shr_u" | "rotl" | "rotr" | "clz" | "ctz" | "popcnt"
-                if is_wide(row) =>
+                if is_wide(instruction) =>
             {
                 1.0
             }
-            _ if is_wide(row) => 40.0,
+            _ if is_wide(instruction) => 40.0,
             _ => continue,
         };
-        // Numbers below 2^20, and of two words.
-        for large in if is_wide(row) { &[false, true][..] } else { &[false] } {
-            let cost = cost(row, *large);
-            let name = format!("{}{}", row.name, if *large { ", large" } else { "" });
+        // Operands below 2^20, and operands of two words.
+        for large in if is_wide(instruction) { &[false, true][..] } else { &[false] } {
+            let cost = cost(instruction, *large);
+            let name = format!("{}{}", instruction.name, if *large { ", large" } else { "" });
             println!("{name:24} {:8.1} {:8.1}", cost.tokens, cost.steps);
             assert!(cost.tokens <= most, "{name} takes {} tokens", cost.tokens);
         }
@@ -52,17 +53,17 @@ fn tokens_and_steps_are_few() {
 }
 
 /// Returns whether an instruction is an operation on 64-bit integers.
-fn is_wide(row: &Instruction) -> bool {
+fn is_wide(instruction: &Instruction) -> bool {
     let operation = matches!(
-        row.becomes,
+        instruction.becomes,
         Becomes::Unary(_) | Becomes::Binary(_) | Becomes::Swapped(_) | Becomes::Division(_)
     );
-    operation && row.params[0] == ValueType::I64
+    operation && instruction.params[0] == ValueType::I64
 }
 
-fn is_float(row: &Instruction) -> bool {
+fn is_float(instruction: &Instruction) -> bool {
     matches!(
-        row.becomes,
+        instruction.becomes,
         Becomes::Sign(_)
             | Becomes::Float(_)
             | Becomes::FloatDifference
@@ -72,22 +73,23 @@ fn is_float(row: &Instruction) -> bool {
     )
 }
 
-fn cost(row: &Instruction, large: bool) -> Cost {
-    let (operand, result) = (row.params[0], row.results[0]);
+fn cost(instruction: &Instruction, large: bool) -> Cost {
+    let (operand, result) = (instruction.params[0], instruction.results[0]);
     let load = |at: usize| format!("({operand}.load offset={at} (local.get $at))");
-    let params: String = row.params.iter().map(|ty| format!(" {ty}")).collect();
-    // Another call of a routine, so that it does not stand in place of its only one.
-    let args: String = (0..row.params.len()).map(|i| format!(" (local.get {i})")).collect();
-    let other = format!("(func (export \"g\") (param{params}) (result {result}) ({}{args}))", row.name);
-    let operands: Vec<String> = [0, SECOND][..row.params.len()].iter().map(|at| load(*at)).collect();
-    let operation = format!("({} {})", row.name, operands.join(" "));
+    let params: String = instruction.params.iter().map(|ty| format!(" {ty}")).collect();
+    // There is another call of the routine, so that the routine is not put in place of its only call.
+    let args: String = (0..instruction.params.len()).map(|i| format!(" (local.get {i})")).collect();
+    let other =
+        format!("(func (export \"g\") (param{params}) (result {result}) ({}{args}))", instruction.name);
+    let operands: Vec<String> = [0, SECOND][..instruction.params.len()].iter().map(|at| load(*at)).collect();
+    let operation = format!("({} {})", instruction.name, operands.join(" "));
     let with = measure(
-        row,
+        instruction,
         large,
         &other,
         &format!("({result}.store offset={RESULTS} (local.get $at) {operation})"),
     );
-    // Nothing done, but as much stored.
+    // Nothing is done, but as much is stored.
     let words = |ty| if matches!(ty, ValueType::I32 | ValueType::F32) { 4 } else { 8 };
     let stored = match (words(operand), words(result)) {
         (8, 4) => "(i32.store offset=8000 (local.get $at) (i32.load (local.get $at)))".to_owned(),
@@ -99,21 +101,27 @@ fn cost(row: &Instruction, large: bool) -> Cost {
         .zip(["$first", "$second"])
         .map(|(operand, local)| format!("(local.set {local} {operand})"))
         .collect();
-    let without = measure(row, large, "", &format!("{loads}{stored}"));
+    let without = measure(instruction, large, "", &format!("{loads}{stored}"));
     let each = |with: u64, without: u64| (with as f64 - without as f64) / COUNT as f64;
     Cost { tokens: each(with.0, without.0), steps: each(with.1, without.1) }
 }
 
 /// Returns the tokens and steps of a loop with this body.
-fn measure(row: &Instruction, large: bool, other: &str, body: &str) -> (u64, u64) {
-    let operand = row.params[0];
+fn measure(instruction: &Instruction, large: bool, other: &str, body: &str) -> (u64, u64) {
+    let operand = instruction.params[0];
     let mut rng = fastrand::Rng::with_seed(1);
     let mut data = String::new();
     for _ in 0..2 * COUNT {
-        // Of either sign, if the operation has results for both, and magnitudes up to 2^20, which integers can have.
+        // Values of either sign, if the operation has results for both, and magnitudes up to 2^20, which
+        // integers can have.
         let x = (rng.f64() - 0.5) * 2f64.powi(rng.i32(1..21));
         let x =
-            if row.name.ends_with("sqrt") || row.name.ends_with("_u") || is_wide(row) { x.abs() } else { x };
+            if instruction.name.ends_with("sqrt") || instruction.name.ends_with("_u") || is_wide(instruction)
+            {
+                x.abs()
+            } else {
+                x
+            };
         let bits = match operand {
             ValueType::F32 => u64::from((x as f32).to_bits()),
             ValueType::F64 => x.to_bits(),
@@ -131,10 +139,10 @@ fn measure(row: &Instruction, large: bool, other: &str, body: &str) -> (u64, u64
           (loop {body}
             (br_if 0 (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 8))) (i32.const {SECOND}))))))"#
     );
-    let network =
-        compile(wat.as_bytes(), &Options::default()).unwrap_or_else(|error| panic!("{}: {error}", row.name));
+    let network = compile(wat.as_bytes(), &Options::default())
+        .unwrap_or_else(|error| panic!("{}: {error}", instruction.name));
     let mut instance = Instance::with_config(&network, Way::Checked.config(1 << 40)).expect("nothing traps");
     let before = (instance.tokens(), instance.steps());
-    assert_eq!(instance.invoke("f", &[]), Ok(Vec::<Value>::new()), "{}", row.name);
+    assert_eq!(instance.invoke("f", &[]), Ok(Vec::<Value>::new()), "{}", instruction.name);
     (instance.tokens() - before.0, instance.steps() - before.1)
 }

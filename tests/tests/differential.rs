@@ -1,7 +1,8 @@
 //! Random modules: ours against wasmtime.
 //!
-//! `WASM2ONNX_SEEDS` is how many modules wasm-smith makes, or which as `2000..4000`; 5,000 without it. A failure
-//! prints its seed and leaves the module in `target/failures`.
+//! `WASM2ONNX_SEEDS` is the number of modules that wasm-smith makes, or a range of seeds such as
+//! `2000..4000`; without it there are 5,000. A failure prints its seed and leaves the module in
+//! `target/failures`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -299,7 +300,7 @@ fn replay(network: &Network, transcript: &Transcript, way: Way, origin: Origin) 
     for RecordedCall { sets, args, effect: expected, .. } in &transcript.calls {
         sets.iter().for_each(|(name, value)| Engine::set_global(&mut ours, name, *value));
         let found = Effect::of(&mut ours, &transcript.name, args);
-        // The two stacks are not of one size, and fuel says nothing about how much an instruction moves.
+        // The two stacks differ in size, and fuel says nothing about how much an instruction moves.
         let exhausted = Err(Stop::Trap(TrapCode::CallStackExhausted));
         let left =
             found.outcome == exhausted || expected.outcome == exhausted || found.outcome == Err(Stop::Limit);

@@ -1,5 +1,5 @@
-//! Modules in files, run on all executors and in wasmtime, and shown after phases. What a file may say stands in
-//! [`file_test`].
+//! Modules in files, run on all executors and in wasmtime, and shown after phases. [`file_test`] describes
+//! what a file may say.
 
 use std::path::Path;
 
@@ -13,16 +13,16 @@ use wasm2onnx_tests::oracle::{Engine, Outcome, Stop};
 use wasm2onnx_tests::ours;
 use wasm2onnx_tests::phases::{Calls, Seen, calls_of_all, compare, phases};
 
-/// Instructions that the calls of an instance take in wasmtime, at most.
+/// Maximum number of instructions that the calls of an instance take in wasmtime.
 const FUEL: u64 = 10_000_000;
 
-/// Steps of an instance that the dense executor, which is slow, makes too.
+/// Number of steps of an instance that the dense executor, which is slow, makes too.
 const DENSE_STEPS: u64 = 20_000;
 
-/// Steps of a call in which every number is compared between executors.
+/// Number of steps of a call in which every number is compared between executors.
 const LOCKSTEPS: u64 = 3_000;
 
-/// Steps of an instance whose exports are called with many arguments, at most.
+/// Maximum number of steps of an instance whose exports are called with many arguments.
 const MANY_STEPS: u64 = 20_000_000;
 
 fn tests() -> Vec<FileTest> {
@@ -70,7 +70,7 @@ fn check(test: &FileTest, network: &Network, calls: &[Call]) -> bool {
         all.push((call.name.clone(), args));
     }
     let mut theirs = compare(test.text.as_bytes(), &test.input, &all, FUEL);
-    // Where an instance cannot be made, no call ends otherwise.
+    // If no instance can be made, every call ends in the way that instance creation ends.
     if theirs.len() > 1 {
         theirs.remove(0);
     }
@@ -158,7 +158,7 @@ fn instances_that_cannot_be_made_trap() {
     }
 }
 
-/// Arguments that are likely to be edge cases, in one instance that lives through all the calls.
+/// Arguments are likely to be edge cases, and one instance lives through all the calls.
 #[test]
 fn all_exports_do_what_they_do_in_wasmtime() {
     for test in tests() {

@@ -1,7 +1,7 @@
 //! Each instruction of the compiler's table alone: ours against wasmtime on edge values and random ones.
 //!
-//! Operations, loads and stores are tested by their rows alone. For the others there are programs below, and
-//! a test that all of the table is in one of them.
+//! Operations, loads and stores are tested by their entries in the table alone. For the others there are
+//! programs below, and a test that every entry is in one of them.
 //!
 //! Beside the plain instruction, each is tried where the compiler may choose another circuit for it:
 //! with one constant operand, as a condition, and on its own result.
@@ -222,7 +222,7 @@ impl Test {
                 if found != expected {
                     return Err(format!("{way:?}: {name}{args:?} gave {found:?} instead of {expected:?}"));
                 }
-                // All of the state now and then, and at the end.
+                // All of the state is compared now and then, and at the end.
                 if i % 256 == 0 || i + 1 == self.calls.len() {
                     let (found, expected) = (ours.globals(), theirs.globals());
                     if found != expected {
@@ -266,12 +266,12 @@ fn operation(instruction: &Instruction) {
             "i32",
             &format!("(block (br_if 0 {plain}) (return (i32.const 1))) (i32.const 2)"),
         );
-        for place in ["if", "select", "eqz", "br_if"] {
-            test.call_on_values(place, params, RANDOM_VARIANT, core_edges);
+        for variant in ["if", "select", "eqz", "br_if"] {
+            test.call_on_values(variant, params, RANDOM_VARIANT, core_edges);
         }
     }
     if let (ValueType::I32 | ValueType::I64, true) = (own, result == own && params.len() == 2) {
-        // On its own result, which may not have been wrapped, and among sums of it.
+        // The operation on its own result, which may not have been wrapped, and on sums.
         test.function("chain", params, &own.to_string(), &format!("({name} {plain} (local.get $0))"));
         test.function("chain2", params, &own.to_string(), &format!("({name} (local.get $1) {plain})"));
         test.function(
@@ -283,8 +283,8 @@ fn operation(instruction: &Instruction) {
             ),
         );
         test.function("same", params, &own.to_string(), &format!("({name} (local.get $0) (local.get $0))"));
-        for place in ["chain", "chain2", "sums", "same"] {
-            test.call_on_values(place, params, RANDOM_VARIANT, core_edges);
+        for variant in ["chain", "chain2", "sums", "same"] {
+            test.call_on_values(variant, params, RANDOM_VARIANT, core_edges);
         }
     }
     test.run();
@@ -301,7 +301,7 @@ fn constant_operand(instruction: &Instruction) {
     assert_eq!(params[1], ty, "{name} has operands of two types");
     let mut rng = fastrand::Rng::with_seed(7);
     let mut constants = core_edges(ty);
-    // Shift amounts, small divisors, powers of two, and any.
+    // Shift amounts, small divisors, powers of two, and other numbers.
     constants.extend([5, 7, 10, 12, 16, 24, 48, 100, 641, 1000, 1 << 20].map(|bits| value(ty, bits)));
     constants.extend([-2i64, -3, -7, -10].map(|x| value(ty, x as u64)));
     constants.extend((0..6).map(|_| random_value(&mut rng, ty)));
@@ -370,10 +370,10 @@ fn access(instruction: &Instruction) {
     for declaration in ["1 1", "1 2", "2 3"] {
         let mut test = Test::new(format!("{name}-{}", declaration.replace(' ', "-")), memory(declaration));
         test.function("grow", &[], "i32", "(memory.grow (i32.const 1))");
-        let places = OFFSETS.map(|offset| (format!("at {offset}"), offset, "(local.get $0)".to_owned()));
+        let varying = OFFSETS.map(|offset| (format!("at {offset}"), offset, "(local.get $0)".to_owned()));
         let fixed = [0u32, 5, 65_529, 65_532, 65_533, 65_535, 65_536, u32::MAX];
         let fixed = fixed.map(|at| (format!("fixed {at}"), 1, format!("(i32.const {})", at as i32)));
-        for (export, offset, address) in places.iter().chain(&fixed) {
+        for (export, offset, address) in varying.iter().chain(&fixed) {
             let body = if is_store {
                 format!("({name} offset={offset} {address} (local.get $1)) (i32.const 1)")
             } else {
@@ -382,7 +382,7 @@ fn access(instruction: &Instruction) {
             let result = if is_store { ValueType::I32 } else { ty };
             test.function(export, params, &result.to_string(), &body);
         }
-        // What a store leaves, a load of the same call finds, whole or in part.
+        // A load of the same call finds what a store leaves, whole or in part.
         if is_store {
             let body = format!(
                 "({name} (local.get $0) (local.get $2)) ({name} (local.get $1) ({ty}.const 1)) (i64.load (local.get $0))"
@@ -391,7 +391,7 @@ fn access(instruction: &Instruction) {
         }
         let mut rng = fastrand::Rng::with_seed(11);
         for round in 0..2 {
-            for (export, ..) in places.iter().chain(&fixed) {
+            for (export, ..) in varying.iter().chain(&fixed) {
                 let random = (0..40).map(|_| Value::from(rng.u32(..140_000)));
                 let addresses: Vec<_> = addresses().into_iter().chain(random).collect();
                 for address in if export.starts_with("fixed") { &addresses[..4] } else { &addresses } {
@@ -414,18 +414,18 @@ fn access(instruction: &Instruction) {
     }
 }
 
-/// Calls `test` with those instructions of the table that it is for.
-fn for_rows(is_for: impl Fn(&Instruction) -> bool, test: impl Fn(&Instruction)) {
-    INSTRUCTIONS.iter().filter(|row| is_for(row)).for_each(test);
+/// Calls `test` with those instructions of the table for which `is_for` holds.
+fn for_instructions(is_for: impl Fn(&Instruction) -> bool, test: impl Fn(&Instruction)) {
+    INSTRUCTIONS.iter().filter(|instruction| is_for(instruction)).for_each(test);
 }
 
 /// Tells whether an instruction is an operation whose first operand has this type.
 fn operation_on(ty: ValueType) -> impl Fn(&Instruction) -> bool {
-    move |row| is_operation(row) && row.params[0] == ty
+    move |instruction| is_operation(instruction) && instruction.params[0] == ty
 }
 
-fn is_operation(row: &Instruction) -> bool {
-    match row.becomes {
+fn is_operation(instruction: &Instruction) -> bool {
+    match instruction.becomes {
         Becomes::Unary(_)
         | Becomes::Binary(_)
         | Becomes::Swapped(_)
@@ -443,33 +443,33 @@ fn is_operation(row: &Instruction) -> bool {
 
 #[test]
 fn operations_on_i32() {
-    for_rows(operation_on(ValueType::I32), operation);
+    for_instructions(operation_on(ValueType::I32), operation);
 }
 
 #[test]
 fn operations_on_i64() {
-    for_rows(operation_on(ValueType::I64), operation);
+    for_instructions(operation_on(ValueType::I64), operation);
 }
 
 #[test]
 fn operations_on_floats() {
-    for_rows(operation_on(ValueType::F32), operation);
-    for_rows(operation_on(ValueType::F64), operation);
+    for_instructions(operation_on(ValueType::F32), operation);
+    for_instructions(operation_on(ValueType::F64), operation);
 }
 
 #[test]
 fn loads() {
-    for_rows(|row| matches!(row.becomes, Becomes::Load { .. }), access);
+    for_instructions(|instruction| matches!(instruction.becomes, Becomes::Load { .. }), access);
 }
 
 #[test]
 fn stores() {
-    for_rows(|row| matches!(row.becomes, Becomes::Store { .. }), access);
+    for_instructions(|instruction| matches!(instruction.becomes, Becomes::Store { .. }), access);
 }
 
 #[test]
 fn constant_instructions() {
-    for_rows(|row| matches!(row.becomes, Becomes::Const), constants_of);
+    for_instructions(|instruction| matches!(instruction.becomes, Becomes::Const), constants_of);
 }
 
 /// Tests an instruction that is a constant.
@@ -480,7 +480,7 @@ fn constants_of(instruction: &Instruction) {
         let text = match x {
             Value::I32(x) => x.to_string(),
             Value::I64(x) => x.to_string(),
-            // By its bits, in the text format's own way.
+            // A float is given by its bits, in the text format's own way.
             Value::F32(bits) => float_text(bits.into(), 8, 23),
             Value::F64(bits) => float_text(bits, 11, 52),
             Value::FuncRef(_) | Value::ExternRef(_) => unreachable!("no row's constant is a reference"),
@@ -529,8 +529,8 @@ fn programs_are_written_for_all_other_instructions() {
             }
         }
     }
-    for row in INSTRUCTIONS.iter().filter(|row| matches!(row.becomes, Becomes::Own)) {
-        assert!(names.contains(row.name), "no program is written for {}", row.name);
+    for instruction in INSTRUCTIONS.iter().filter(|instruction| matches!(instruction.becomes, Becomes::Own)) {
+        assert!(names.contains(instruction.name), "no program is written for {}", instruction.name);
     }
 }
 

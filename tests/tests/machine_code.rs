@@ -142,7 +142,7 @@ fn many_regions(tables: usize, more: bool) -> String {
 
 #[test]
 fn programs_of_many_regions_are_right() {
-    // The tables do not change what the program does, and wasmtime takes no more than 100.
+    // The tables do not change what the program does, and wasmtime takes no more than 100 of them.
     let alone = [false, true].map(|more| wat::parse_str(many_regions(0, more)).expect("it is text"));
     let programs = [(125, true, 255), (126, false, 256), (126, true, 257)];
     let programs = [programs, [(253, true, 511), (254, false, 512), (254, true, 513)]].concat();

@@ -148,12 +148,14 @@ fn softmax_counts_the_rows_of_arguments() {
     .expect("a module");
     let options = Options { exports: Some(vec!["run".to_owned()]), ..Options::default() };
     let network = compile(&wasm, &options).unwrap_or_else(|error| panic!("{error}"));
-    let in_rows =
-        network.entries["run"].param_locations.iter().filter(|place| matches!(place, WordLocation::Row(_)));
+    let in_rows = network.entries["run"]
+        .param_locations
+        .iter()
+        .filter(|location| matches!(location, WordLocation::Row(_)));
     let ports = usize::from(network.ports.rows);
     let before = in_rows.count().div_ceil(ports) - 1;
     assert!(before >= 4, "all arguments are rows of the first steps");
-    // Two steps' rows more in each phase: creation, those before the call, the call.
+    // Each phase (creation, what comes before the call, the call) appends the rows of two more steps.
     let limit = (32_768 - network.first_rows.len()) / ports - 2 * (before + 2);
     let mut model = LoopModel::load(&model(&network, "run", Form::Loop, Attention::Softmax), Level::All);
     for (n, fits) in [(2, true), (100_000, false)] {
@@ -172,18 +174,18 @@ fn batches_of_many_parameters() {
     let mut rng = rng(15);
     let network = mixes(ValueType::I64, 100, 2, "");
     let mut model = LoopModel::load(&model(&network, "run", Form::Loop, Attention::Indexed), Level::All);
-    let rows: Vec<Vec<_>> =
+    let calls: Vec<Vec<_>> =
         (0..7).map(|_| (0..100).map(|_| random_value(&mut rng, ValueType::I64)).collect()).collect();
-    let batch = model.run_batch(&rows, b"", None).unwrap_or_else(|error| panic!("{error}"));
-    for (args, ended) in rows.iter().zip(batch.rows) {
+    let batch = model.run_batch(&calls, b"", None).unwrap_or_else(|error| panic!("{error}"));
+    for (args, ended) in calls.iter().zip(batch.rows) {
         let mut instance = Instance::with_config(&network, Config::default()).expect("it is created");
         assert_eq!(ended.outcome(), outcome(instance.invoke("run", args)));
         // Steps are counted for each instance, and none for what is appended before the call.
         assert_eq!(ended.steps, instance.steps());
     }
-    let steps = model.run(&rows[0], b"", None).0.steps;
+    let steps = model.run(&calls[0], b"", None).0.steps;
     for max_steps in [0, 1, steps - 1, steps] {
-        let (ended, _) = model.run(&rows[0], b"", Some(max_steps as i64));
+        let (ended, _) = model.run(&calls[0], b"", Some(max_steps as i64));
         assert_eq!((ended.trap, ended.steps), (if max_steps < steps { 11 } else { 0 }, max_steps));
     }
 }

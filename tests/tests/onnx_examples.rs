@@ -37,8 +37,8 @@ const MEMORY_PAGES: u32 = 16;
 const STREAM_BYTES: u64 = 1 << 16;
 
 /// Minimum number of wasm instructions per token and per step.
-const LEAST_A_TOKEN: f64 = 4.0;
-const LEAST_A_STEP: f64 = 1.2;
+const LEAST_PER_TOKEN: f64 = 4.0;
+const LEAST_PER_STEP: f64 = 1.2;
 
 /// Examples to which these bounds do not apply: a float operation is a call of a routine of 20 to 50 steps,
 /// and `expressions` does little but call small functions through a table (1.16 instructions per step).
@@ -88,7 +88,7 @@ fn network(example: &Example, call: &Call, form: Form) -> Certified {
 
 fn in_loop_form(example: &Example) {
     let mut rng = rng(2);
-    // Those that take many steps for an instruction get less to do.
+    // Examples that take many steps per instruction get less to do.
     let share = if UNBOUNDED.contains(&example.name) { 20 } else { 1 };
     let sample = example.sample.clone().filter(|_| share == 1);
     let calls = sample.into_iter().chain([(example.generate)(&mut rng, EACH_LEVEL / share)]);
@@ -114,7 +114,7 @@ fn in_loop_form(example: &Example) {
         "{}: {instructions} instructions in {steps} steps; {a_token:.2} a token, {a_step:.2} a step",
         example.name
     );
-    let enough = a_token >= LEAST_A_TOKEN && a_step >= LEAST_A_STEP;
+    let enough = a_token >= LEAST_PER_TOKEN && a_step >= LEAST_PER_STEP;
     assert!(enough || UNBOUNDED.contains(&example.name), "{}: too few", example.name);
 }
 
@@ -152,7 +152,7 @@ fn plain_steps(network: &Network) -> u64 {
 }
 
 fn with_bound_buffers(example: &Example) {
-    // Every number beside the sparse executor, in a longer run.
+    // Every number is compared with the sparse executor, in a longer run.
     let call = (example.generate)(&mut rng(4), 10 * STEP_BY_STEP);
     let network = network(example, &call, Form::Step);
     let model = model(&network, call.entry, Form::Step, Attention::Indexed);
@@ -162,7 +162,7 @@ fn with_bound_buffers(example: &Example) {
         let steps = beside_sparse(example, &network, &call, (&mut run, driver), MAX_BOUND_STEPS);
         println!("{}, {level:?}: {steps} steps alike", example.name);
     }
-    // Bit for bit as without binding.
+    // The same as without binding, bit for bit.
     for level in Level::EACH {
         let (mut one, mut other) = (StepModel::load(&model, level), StepModel::load(&model, level));
         let (mut plain, driver) = one.plain(&call.stdin);

@@ -1,4 +1,5 @@
-//! Calls of `compiler/tests/files` that are marked `run onnx`, in ONNX Runtime: in as many steps as on our own executor.
+//! Calls of `compiler/tests/files` that are marked `run onnx`, in ONNX Runtime: in as many steps as on our
+//! own executor.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! What models are made of: the same graph for every program, only the operators that the contract
-//! lists, and what ONNX's own checker says.
+//! What models are made of: the same graph for every program, only the operators that are listed here, and
+//! what ONNX's own checker says.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Write;
@@ -186,7 +186,7 @@ const COMPUTING: [&str; 33] = [
     "Range",
     "Identity",
     "Loop",
-    // Not alone in this list: only on indices and ids.
+    // Allowed only on indices and ids.
     "Min",
     "Max",
 ];
@@ -240,7 +240,7 @@ impl Walk<'_> {
             let place = || format!("{}: {} ({})", self.name, node.name, node.op_type);
             let op = node.op_type.as_str();
             assert_eq!(node.domain, "", "{}: another domain", place());
-            // What decodes: all loops, and the step of the step form.
+            // All loops decode, and so does the step of the step form.
             let computes = depth > 0 || node.name.starts_with("step/");
             let allowed = COMPUTING.contains(&op)
                 || CONDITIONS.contains(&op) && (depth > 0 || !computes)
@@ -258,7 +258,7 @@ impl Walk<'_> {
                 assert!(relu.is_some_and(|relu| relu.op_type == "Relu"), "{}: not on a Relu", place());
             }
             let of_ids = node.input.iter().all(|input| self.ids.contains(input));
-            // Of equal scores the latest row's wins.
+            // Of equal scores, that of the latest row wins.
             if op == "ArgMax" && !of_ids {
                 assert_eq!(integer(node, "select_last_index"), Some(1), "{}: ties", place());
             }
@@ -287,21 +287,21 @@ impl Walk<'_> {
         if of_ids || integers {
             self.ids.extend(node.output.iter().cloned());
         }
-        // Parts of `z` are cut off or, by their places, picked.
+        // Parts of `z` are split off or, by their positions, picked.
         let picked = op == "GatherElements" && self.ids.contains(&node.input[1]);
         if op == "Split" || picked {
             let is_part = |name: &&String| INDEX_PARTS.iter().any(|part| name.ends_with(&format!("/{part}")));
             self.ids.extend(node.output.iter().filter(is_part).cloned());
         }
         for body in node.attribute.iter().filter_map(|attribute| attribute.g.as_ref()) {
-            // What is carried as integers are ids: entries of tables, cells, steps.
+            // Integers that are carried are ids: entries of tables, cells, steps.
             for input in &body.input {
                 if is_integer(element_type(input)) {
                     self.ids.insert(input.name.clone());
                 }
             }
             if op == "If" {
-                // A branch is where it is chosen.
+                // The branches are in the graph where one of them is chosen.
                 assert!(depth > 0, "{}: a choice outside of all loops", node.name);
                 self.walk(body, depth, false);
                 continue;

@@ -31,7 +31,7 @@ const MAX_STEPS: u64 = 200;
 fn one_entry(network: &Network) -> Network {
     let mut network = Network { globals: BTreeMap::new(), memories: BTreeMap::new(), ..network.clone() };
     network.entries.retain(|name, _| name == "run");
-    // A row whose value is 0 reads as no row does.
+    // A row whose value is 0 reads like no row.
     network.first_rows.retain(|(_, value)| *value != 0.0);
     network
 }
@@ -56,7 +56,7 @@ fn what_was_written_is_read() {
                     };
                     assert_eq!(run(&read), run(&network), "{what}");
                 }
-                // What is written again is the same file, but for the hash of the module.
+                // What is written again is the same file, except for the hash of the module.
                 assert!(model(&read, "run", form, attention) == bytes, "{what}: not the same file again");
                 count += 1;
             }
@@ -106,14 +106,14 @@ fn other_files_are_refused() {
         assert!(matches!(refused(b"\0asm\x01\0\0\0"), ImportError::NotOnnx(_)));
         assert!(matches!(refused(b""), ImportError::NotOnnx(_)));
         assert!(matches!(refused(b"(module)"), ImportError::NotOnnx(_)));
-        // Its graph or its metadata is changed.
+        // The graph or the metadata is changed.
         let mut file = File::read(&bytes);
         file.graph_mut().node[0].op_type.push('x');
         assert_eq!(refused(&file.write()), ImportError::Integrity, "{name}");
         let mut file = File::read(&bytes);
         set(&mut file, "signature", "f()".to_owned());
         assert_eq!(refused(&file.write()), ImportError::Integrity, "{name}");
-        // Somebody else's.
+        // The model is somebody else's.
         let mut file = File::read(&bytes);
         file.0.metadata_props.clear();
         assert!(matches!(refused(&file.write()), ImportError::NotOurs(_)), "{name}");
@@ -122,17 +122,17 @@ fn other_files_are_refused() {
             file.0.metadata_props.retain(|entry| entry.key != format!("wasm2onnx.{key}"));
             assert!(matches!(refused(&file.write()), ImportError::NotOurs(_)), "{name} without {key}");
         }
-        // Of another version.
+        // The model is of another version.
         let mut file = File::read(&bytes);
         set(&mut file, "format", "999".to_owned());
         assert!(matches!(refused(&file.write()), ImportError::Format { .. }), "{name}");
-        // Cut off.
+        // The file is cut off.
         for i in 0..64 {
             let cut = bytes.len() * i / 64;
             let _: ImportError = refused(&bytes[..cut]);
         }
         assert!(import(&bytes[..bytes.len() - 1]).is_err(), "{name}");
-        // A tensor is missing, of another type or shape, has another element.
+        // A tensor is missing, has another type or shape, or has another element.
         let tensors = File::read(&bytes).graph().initializer.len();
         for i in 0..tensors {
             let mut file = File::read(&bytes);
@@ -149,7 +149,7 @@ fn other_files_are_refused() {
                 }
                 let name = format!("{name}, {}, change {change}", tensor.name);
                 assert_eq!(refused(&file.write()), ImportError::Checksum, "{name}");
-                // Without the checksum, too, nothing happens but an error.
+                // Without the checksum, too, nothing worse than an error happens.
                 survives(&file.write(), &mut Outcomes::default());
             }
         }
@@ -191,7 +191,7 @@ fn tensors_are_checked_one_by_one() {
             assert!(is_of_tensor(changed(&|tensor| tensor.dims.push(3))), "{name}, {tensor}: shape");
             refused += 6;
         }
-        // Indices that are out of range.
+        // Indices are out of range.
         for tensor in
             ["weights/next", "weights/counts", "weights/sources", "weights/slots", "weights/indices"]
         {
@@ -230,7 +230,7 @@ fn survives(bytes: &[u8], outcomes: &mut Outcomes) {
     };
     outcomes.accepted += 1;
     validate(&network).expect("what is read is valid");
-    // Not what takes all memory to begin with.
+    // A network that takes all memory to begin with is left out.
     let cells: u64 = network.regions.iter().map(|region| region.count).sum();
     let Some(entry) = network.entries.values().next().filter(|_| cells < 1 << 24) else {
         return;
@@ -240,7 +240,7 @@ fn survives(bytes: &[u8], outcomes: &mut Outcomes) {
     let name = network.entries.keys().next().expect("there is one").clone();
     let config = Config { max_steps: Some(MAX_STEPS), assert_declared: false, ..Config::default() };
     if let Ok(mut instance) = Instance::with_config(&network, config) {
-        // However it ends.
+        // The call may end in any way.
         let _ = instance.invoke(&name, &args);
         outcomes.run += 1;
     }
@@ -408,7 +408,7 @@ fn networks_that_break_a_rule_are_not_written() {
     };
     assert!(written(&network, &entry).is_ok());
     assert!(matches!(written(&network, "nobody"), Err(ExportError::UnknownExport { .. })));
-    // A first row in no region.
+    // A first row is in no region.
     let mut broken = network.clone().into_network();
     broken.first_rows.push((1, 1.0));
     assert!(matches!(written(&broken, &entry), Err(ExportError::Malformed(_))));

@@ -107,7 +107,8 @@ fn the_least_memory_of_a_run_is_known_beforehand() {
 /// A data segment costs many times its size when the model is loaded.
 #[test]
 fn what_is_said_of_data_is_what_it_takes() {
-    // So many that it does not matter how much the allocator keeps, which is some 20 MB more or less from run to run.
+    // So many bytes that it does not matter how much the allocator keeps, which varies by some 20 MB from run
+    // to run.
     const BYTES: usize = 4 << 20;
     let f = r#"(func (export "f") (param i32) (result i32) (i32.load8_u (local.get 0)))"#;
     let with = |data: &str| {
@@ -254,7 +255,8 @@ fn standard_input_comes_as_it_is_touched() {
         let network = network(wat, Options { stdin_bytes, stdout_bytes, ..Options::default() });
         let mut model = LoopModel::load(&model(&network, "f", Form::Loop, Attention::Indexed), Level::All);
         let mut rng = rng(11);
-        // A chunk has at least 1,024 cells; whatever the key of the first byte is, these end all over one.
+        // A chunk has at least 1,024 cells; whatever the key of the first byte is, these lengths end all over
+        // a chunk.
         for length in [0, 1, 2, 127, 128, 129, 500, 1_000, 1_023, 1_024, 1_025, 1_500, 2_047, 3_000, 4_999] {
             let stdin: Vec<u8> = (0..length).map(|_| rng.u8(..)).collect();
             compare(&network, &mut model, &[Value::I32(70_000)], &stdin, &format!("{length} bytes"));

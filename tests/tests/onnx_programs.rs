@@ -34,7 +34,7 @@ fn expected(
     ended(network, "run", executor, args, stdin, max_steps)
 }
 
-fn row(ended: Ended, stdout: Vec<u8>) -> (Outcome, u64, Vec<u8>) {
+fn ending(ended: Ended, stdout: Vec<u8>) -> (Outcome, u64, Vec<u8>) {
     (ended.outcome(), ended.steps, stdout)
 }
 
@@ -56,7 +56,7 @@ fn whole_runs(attention: Attention) {
                 let expected = expected(&network, Executor::Dense, args, &program.stdin, None);
                 traps += u64::from(expected.0.is_err());
                 assert_eq!(
-                    row(ended, stdout),
+                    ending(ended, stdout),
                     expected,
                     "{}{args:?}, {attention:?}, {level:?}",
                     program.name
@@ -117,7 +117,7 @@ fn step_by_step_beside_the_dense_executor() {
 /// allowed, and a run that just fits is right.
 #[test]
 fn softmax_refuses_what_is_too_long() {
-    // It begins with nearly as many rows as there may be: one for each byte that is not 0.
+    // The program begins with nearly as many rows as there may be: one for each byte that is not 0.
     let bytes = "\\01".repeat(32_000);
     let wasm = wat::parse_str(format!(
         r#"(memory 1) (data (i32.const 1024) "{bytes}") (func (export "run") (param $n i32) (result i64)
@@ -134,8 +134,8 @@ fn softmax_refuses_what_is_too_long() {
         assert_eq!(file.metadata("max_rows"), Some("32768"), "{form:?}");
         assert_eq!(File::read(&model(&network, "run", form, Attention::Dense)).metadata("max_rows"), None);
     }
-    // A step appends a row for each port. So do, in each of two phases (instance creation, the call), the turn that
-    // finds its end and the last rows behind it.
+    // A step appends a row for each port. In each of two phases (instance creation, the call), so do the turn
+    // that finds the phase's end and the last rows behind it.
     let rows = 32_768 - network.first_rows.len() as u64;
     let limit = rows / u64::from(network.ports.rows) - 4;
     let steps = |n: i32| expected(&network, Executor::Sparse, &[Value::I32(n)], &[], None).1;
@@ -154,7 +154,7 @@ fn softmax_refuses_what_is_too_long() {
 /// Every limit of steps stops a run as it stops the sparse executor, during instance creation too.
 #[test]
 fn step_limits() {
-    // Resident, with instance creation, paged with streams, ended by a trap.
+    // Resident traces, instance creation, paged traces with streams, runs that end in a trap.
     for name in ["recursion", "start", "start_traps", "echo", "echo_traps", "division_traps"] {
         let program = programs::all().find(|program| program.name == name).expect("one of them");
         let network = program.network();
@@ -172,7 +172,7 @@ fn step_limits() {
                 for max_steps in all {
                     let (ended, stdout) = model.run(args, &program.stdin, Some(max_steps as i64));
                     let what = format!("{name}{args:?}, {attention:?}, {max_steps} steps");
-                    assert_eq!(row(ended, stdout), run(Some(max_steps)), "{what}");
+                    assert_eq!(ending(ended, stdout), run(Some(max_steps)), "{what}");
                 }
                 for max_steps in [-1, -2, i64::MIN] {
                     let (ended, _) = model.run(args, &program.stdin, Some(max_steps));
@@ -213,23 +213,23 @@ fn batches() {
                 continue;
             }
             let count = if attention == Attention::Indexed { all.len() } else { all.len().min(5) };
-            let rows = &all[..count];
+            let calls = &all[..count];
             // No call is short enough.
-            if rows.is_empty() {
+            if calls.is_empty() {
                 continue;
             }
             let mut model = LoopModel::load(&model(&network, "run", Form::Loop, attention), Level::All);
-            if rows.len() > 1 && is_paged(&network, attention) {
-                let refused = model.run_batch(&rows[..2], &[], None).expect_err("a paged trace is one");
+            if calls.len() > 1 && is_paged(&network, attention) {
+                let refused = model.run_batch(&calls[..2], &[], None).expect_err("a paged trace is one");
                 assert!(refused.to_string().contains("arg0"), "{}: {refused}", program.name);
                 continue;
             }
             let longest =
-                rows.iter().map(|args| expected(&network, Executor::Sparse, args, &[], None).1).max();
+                calls.iter().map(|args| expected(&network, Executor::Sparse, args, &[], None).1).max();
             for max_steps in [None, longest.map(|steps| steps as i64 / 2)] {
-                let batch = model.run_batch(rows, &[], max_steps).unwrap_or_else(|error| panic!("{error}"));
+                let batch = model.run_batch(calls, &[], max_steps).unwrap_or_else(|error| panic!("{error}"));
                 let mut steps = Vec::new();
-                for (args, ended) in rows.iter().zip(batch.rows) {
+                for (args, ended) in calls.iter().zip(batch.rows) {
                     let what = format!("{}{args:?}, {attention:?}, {max_steps:?}", program.name);
                     let (single, _) = model.run(args, &[], max_steps);
                     assert_eq!(ended, single, "{what}: in the batch and by itself");
@@ -306,7 +306,7 @@ fn random_modules() {
 /// how many were too long.
 fn compare_random(wasm: &[u8], seed: u64) -> Result<(u64, u64, u64, u64), String> {
     let mut rng = fastrand::Rng::with_seed(seed);
-    // No model takes or gives a reference.
+    // No model takes or returns a reference.
     let all = exported_functions(wasm, &Options::default()).map_err(|error| format!("refused: {error}"))?;
     let plain = |signature: &Signature| {
         !signature.params.iter().chain(&signature.results).any(|ty| ty.is_reference())
@@ -323,7 +323,8 @@ fn compare_random(wasm: &[u8], seed: u64) -> Result<(u64, u64, u64, u64), String
         let mut model = LoopModel::load(&model(&network, &name, Form::Loop, Attention::Indexed), level);
         for _ in 0..CALLS {
             let args: Vec<_> = params.iter().map(|ty| random_value(&mut rng, *ty)).collect();
-            // What takes too long there is compared as far as the limit goes, with our executor only.
+            // A call that takes too long in ONNX Runtime is compared as far as the limit goes, with our
+            // executor only.
             let (outcome, steps, _) = ended(&network, &name, Executor::Sparse, &args, &[], Some(LONG));
             let limit = (outcome == Err(Stop::Limit)).then_some(LONG as i64);
             let (ended, _) = model.run(&args, &[], limit);

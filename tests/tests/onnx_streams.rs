@@ -43,10 +43,10 @@ fn streams_are_those_that_the_function_uses() {
             assert_eq!(has(&file.graph().input, "stdin"), stdin, "{name}");
             assert_eq!(has(&file.graph().output, "stdout"), stdout, "{name}");
             let mut model = LoopModel::load(&bytes, Level::All);
-            let rows = vec![vec![Value::I32(65)], vec![Value::I32(66)], vec![Value::I32(67)]];
-            let batch = model.run_batch(&rows, b"", None);
+            let calls = vec![vec![Value::I32(65)], vec![Value::I32(66)], vec![Value::I32(67)]];
+            let batch = model.run_batch(&calls, b"", None);
             assert_eq!(batch.is_ok(), !stdin && !stdout, "{name}: as many instances as there are arguments");
-            for args in rows {
+            for args in calls {
                 let (ended, printed) = model.run(&args, b"xyz", None);
                 let config = Config { stdin: b"xyz".to_vec(), ..Config::default() };
                 let mut instance = Instance::with_config(&network, config).expect("it is created");

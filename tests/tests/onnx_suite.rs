@@ -1,10 +1,10 @@
 //! A sample of the official test suite in ONNX Runtime, against what the suite expects.
 //!
-//! Of every file of every suite, functions evenly spread over the file, and of each of them assertions
-//! evenly spread over those with different arguments. A function becomes a model of its own in the loop
-//! form, and its assertions one batch: rows are fresh instances. So an assertion is left out if it is
-//! about what earlier calls have left, which the sparse executor finds out: on a fresh instance
-//! it does not give what the suite expects there. Left out are also calls that take long, and functions
+//! The sample has, of every file of every suite, functions evenly spread over the file, and of each of these
+//! functions assertions evenly spread over those with different arguments. A function becomes a model of its
+//! own in the loop form, and its assertions become one batch of fresh instances. So an assertion is left out
+//! if it is about what earlier calls have left, which the sparse executor finds out: on a fresh instance it
+//! does not give what the suite expects there. Calls that take long are also left out, and so are functions
 //! whose parameters or results are references, which no model can have.
 
 use std::collections::BTreeMap;
@@ -146,8 +146,8 @@ fn compare(suite: Suite, function: Function<'_>) -> Result<Tally, String> {
     }
     let mut model = LoopModel::load(&model, Level::All);
     for batch in chosen.chunks(if alone { 1 } else { ASSERTIONS }) {
-        let rows: Vec<Vec<Value>> = batch.iter().map(|assertion| assertion.args.to_vec()).collect();
-        let ended = model.run_batch(&rows, &[], None).map_err(|error| format!("{name}: {error}"))?;
+        let calls: Vec<Vec<Value>> = batch.iter().map(|assertion| assertion.args.to_vec()).collect();
+        let ended = model.run_batch(&calls, &[], None).map_err(|error| format!("{name}: {error}"))?;
         for (assertion, ended) in batch.iter().zip(&ended.rows) {
             let outcome = match ended.trap {
                 0 => Ok(ended.results.clone()),

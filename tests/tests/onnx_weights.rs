@@ -83,7 +83,7 @@ fn changed_weights_change_the_run_in_the_file_alike() {
             let what = format!("{}, {change:?} by {factor}", program.name);
             let report = compare(&network, &run, 2 * steps, &what);
             undo.apply(&mut network);
-            // A run broken off because it is not exact any more is compared as far as it got.
+            // A run that was stopped because it is not exact any more is compared up to that step.
             let expected = match report.end {
                 End::Inexact { .. } => {
                     inexact += 1;

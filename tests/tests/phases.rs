@@ -1,4 +1,5 @@
-//! Modules whose text is computed: the IR after each phase is compared with wasmtime. `files` does the same for modules in files.
+//! Modules whose text is computed: the IR after each phase is compared with wasmtime. `files` does the same
+//! for modules in files.
 
 use fastrand::Rng;
 use wasm2onnx_compiler::compile;

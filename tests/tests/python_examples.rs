@@ -141,7 +141,7 @@ fn run_script(name: &str, args: Vec<String>, stdin: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("WASM2ONNX_PYTHON cannot be started: {error}"));
-    // A script that reads nothing may be gone.
+    // A script that reads nothing may have ended.
     let _ = child.stdin.take().expect("it is piped").write_all(stdin);
     child.wait_with_output().expect("the script ends")
 }
@@ -286,9 +286,9 @@ fn a_call_of_a_program_that_reads_and_prints() {
 fn a_batch() {
     let models = Models::new();
     let (entry, wat, _) = PROGRAMS[0];
-    let rows = [[1071, 462], [5, 0], [-6, 4], [270, 192]];
+    let lists = [[1071, 462], [5, 0], [-6, 4], [270, 192]];
     let network = network(entry, wat);
-    check_batch(&models, &network, entry, &rows);
+    check_batch(&models, &network, entry, &lists);
     // A module without a start function: this one runs many instances.
     let wat =
         r#"(func (export "divide") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))"#;
@@ -300,19 +300,19 @@ fn a_batch() {
     );
 }
 
-fn check_batch(models: &Models, network: &Certified, entry: &'static str, rows: &[[i64; 2]]) {
+fn check_batch(models: &Models, network: &Certified, entry: &'static str, lists: &[[i64; 2]]) {
     let model = models.write(network, entry, Form::Loop, Attention::Indexed);
     let columns: Vec<String> =
-        (0..2).map(|i| texts(&rows.iter().map(|row| row[i]).collect::<Vec<_>>()).join(",")).collect();
+        (0..2).map(|i| texts(&lists.iter().map(|args| args[i]).collect::<Vec<_>>()).join(",")).collect();
     let mut lines = String::new();
-    for row in rows {
+    for args in lists {
         let Vanilla { stdout, code, steps } =
-            expected(network, &call(entry, values(network, entry, row)), MAX_STEPS);
+            expected(network, &call(entry, values(network, entry, args)), MAX_STEPS);
         let answer = match code {
             0 => String::from_utf8(stdout).expect("a number").trim().to_owned(),
             code => format!("trap {code}"),
         };
-        lines += &format!("{}, {} -> {answer} in {steps} steps\n", row[0], row[1]);
+        lines += &format!("{}, {} -> {answer} in {steps} steps\n", args[0], args[1]);
     }
     assert_eq!(printed(&script("batch.py", &model, &columns, b"")), lines);
 }
@@ -329,7 +329,7 @@ fn every_step() {
         let found: Vec<&str> = printed(&output).lines().collect();
         assert_eq!(found.len(), lines.len(), "{entry}");
         for (found, line) in found.into_iter().zip(lines) {
-            // Where the step came from is not part of it.
+            // The function that the step belongs to is not compared.
             let (number, rest) = found.split_at(found.find("expert").map_or(0, |i| i + 12).min(found.len()));
             let rest = rest.find("  [").map_or("", |i| &rest[i..]);
             let found =
@@ -369,7 +369,12 @@ fn steps_after_instance_creation_and_with_arguments_that_are_rows() {
     let models = Models::new();
     let network = network("sum", SUM);
     assert!(network.start.is_some());
-    assert!(network.entries["sum"].param_locations.iter().any(|place| matches!(place, WordLocation::Row(_))));
+    assert!(
+        network.entries["sum"]
+            .param_locations
+            .iter()
+            .any(|location| matches!(location, WordLocation::Row(_)))
+    );
     let model = models.write(&network, "sum", Form::Step, Attention::Indexed);
     let args = [-5_000_000_000i64, 2, 3, 4, 5, 6, 7];
     let output = script("steps.py", &model, &texts(&args), b"");
@@ -418,8 +423,8 @@ fn enter(network: &Network, entry: &str, args: &[Value], stepper: &mut dyn Stepp
     let entry = &network.entries[entry];
     let words = args.iter().flat_map(|arg| arg.words().into_iter().take(arg.ty().words()));
     let (mut fields, mut rows) = (Vec::new(), 0..network.ports.rows);
-    for (place, word) in entry.param_locations.iter().zip(words) {
-        match place {
+    for (location, word) in entry.param_locations.iter().zip(words) {
+        match location {
             WordLocation::Field(field) => fields.push((*field, f64::from(word))),
             WordLocation::Row(key) => {
                 let row = rows.next().expect("there are enough ports");
@@ -435,7 +440,7 @@ fn enter(network: &Network, entry: &str, args: &[Value], stepper: &mut dyn Stepp
 fn the_vanilla_transformer_is_short_and_uses_nothing_of_ours() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/python/vanilla_transformer.py");
     let text = std::fs::read_to_string(path).expect("it is there");
-    // Arguments that are rows took five more than 150.
+    // The part for arguments that are rows took five more lines than 150.
     assert!(text.lines().count() <= 155);
     let imports = text.lines().filter(|line| line.starts_with("import ") || line.starts_with("from "));
     let imports: Vec<_> = imports.collect();
@@ -537,7 +542,7 @@ fn run_vanilla_on(name: &str) {
     let args = texts(&call.args);
     let model = models.write(&network, call.entry, Form::Loop, Attention::Indexed);
     for (softmax, max_steps) in [(false, MAX_STEPS), (true, MAX_SOFTMAX_STEPS)] {
-        // A run that takes longer is stopped there by both.
+        // Both stop a run that takes longer.
         let expected = expected(&network, &call, max_steps);
         let dump = models.0.path().join("dump.jsonl");
         let limit = max_steps.to_string();
@@ -566,14 +571,16 @@ fn damaged_weights_change_the_vanilla_transformer_alike() {
         let args = values(&network, entry, args);
         let path = path_of(&network, entry, &args);
         let unchanged = compare_step_by_step(&network, entry, &args, MAX_STEPS).expect("executors agree");
-        let rows = path.iter().flat_map(|e| network.experts.equation_range(*e));
-        let terms: Vec<_> =
-            rows.flat_map(|row| network.experts.term_range(row).map(move |term| (row, term))).collect();
+        let equations = path.iter().flat_map(|e| network.experts.equation_range(*e));
+        let terms: Vec<_> = equations
+            .flat_map(|equation| network.experts.term_range(equation).map(move |term| (equation, term)))
+            .collect();
         for _ in 0..CHANGES {
-            let (row, term) = terms[rng.usize(..terms.len())];
+            let (equation, term) = terms[rng.usize(..terms.len())];
             let weights = &network.experts.weights;
-            let finest =
-                weights[network.experts.term_range(row)].iter().fold(f64::INFINITY, |a, w| a.min(w.abs()));
+            let finest = weights[network.experts.term_range(equation)]
+                .iter()
+                .fold(f64::INFINITY, |a, w| a.min(w.abs()));
             let old = weights[term];
             let new = old + finest * [-2.0, -1.0, 1.0, 2.0][rng.usize(..4)];
             if new == 0.0 {
@@ -582,7 +589,8 @@ fn damaged_weights_change_the_vanilla_transformer_alike() {
             network.experts.weights[term] = new;
             let report = compare_step_by_step(&network, entry, &args, 2 * unchanged.steps)
                 .unwrap_or_else(|divergence| panic!("{entry}, weight {term}: {divergence}"));
-            // Up to the first step that is not exact, whose numbers are still.
+            // The comparison goes up to the first step that is not exact; the numbers that this step begins
+            // with are still exact.
             let zs = numbers(&network, entry, &args, report.steps);
             let (form, attention) = (Form::Step, Attention::Dense);
             let model = unproved_model(&network, entry, form, attention);

@@ -80,12 +80,12 @@ fn damaged_modules() {
         for _ in 0..60 {
             let mut damaged = bytes.clone();
             for _ in 0..=random.u64(..) % 3 {
-                let place = (random.u64(..) % damaged.len() as u64) as usize;
+                let index = (random.u64(..) % damaged.len() as u64) as usize;
                 match random.u64(..) % 4 {
-                    0 => drop(damaged.remove(place)),
-                    1 => damaged.insert(place, random.u64(..) as u8),
-                    2 => damaged[place] ^= 1 << (random.u64(..) % 8),
-                    _ => damaged[place] = random.u64(..) as u8,
+                    0 => drop(damaged.remove(index)),
+                    1 => damaged.insert(index, random.u64(..) as u8),
+                    2 => damaged[index] ^= 1 << (random.u64(..) % 8),
+                    _ => damaged[index] = random.u64(..) as u8,
                 }
             }
             if frontend::parse(&damaged, &trap).is_ok() {

@@ -1,7 +1,8 @@
 //! A sample of the official test suite on the dense executor, against what the suite expects.
 //!
-//! The beginning of every module of every file: calls in the script's order, on one instance, as long
-//! as they are short. A module is left at the first call that takes long, for what it did is not known.
+//! The sample is the beginning of every module of every file: calls in the script's order, on one instance,
+//! as long as they are short. A module is left at the first call that takes long, since what that call did is
+//! not known.
 
 use std::sync::Mutex;
 
@@ -84,7 +85,7 @@ fn run(script: &[Line], networks: &[Option<Result<Certified, Stop>>]) -> Result<
         let (call, ending) = match command {
             Command::Module { .. } => {
                 let network = network.as_ref().expect("it was compiled").as_ref();
-                // What does not compile or trap as it should is found by the whole suite.
+                // The whole suite finds modules that do not compile or trap as they should.
                 current = network
                     .ok()
                     .and_then(|network| Instance::with_config(network, Way::Dense.config(MAX_STEPS)).ok());

@@ -112,7 +112,7 @@ const EVEN_AND_ODD: &str = r#"(module
 #[test]
 fn a_million_tail_calls_need_no_stack() {
     let test = Test::new(EVEN_AND_ODD);
-    // Nothing calls. One slot and the outermost return would do.
+    // No function makes a call. One slot and the outermost return would do.
     assert!(test.stack() < 16, "{} keys", test.stack());
     let one = |n| vec![Value::I32(n)];
     let two = |n| vec![Value::I32(n), Value::I32(1)];
@@ -135,7 +135,7 @@ fn a_million_tail_calls_need_no_stack() {
     };
     assert!(cost("even", &one).0 <= 1.0);
     assert!(cost("even_indirect", &one).0 <= 2.0);
-    // A function that tail calls itself is a loop, and a turn of one that tests first is one packet.
+    // A function that tail calls itself becomes a loop, and a turn of a loop that tests first is one packet.
     assert_eq!(cost("sum", &two), cost("loop", &two));
     assert!(cost("sum", &two).0 <= 1.0);
 }
@@ -145,7 +145,7 @@ fn a_million_tail_calls_need_no_stack() {
 #[test]
 fn long_lists_of_arguments_are_permuted() {
     let mut rng = fastrand::Rng::with_seed(5);
-    // Types of the parameters of each function, the first a counter.
+    // Types of the parameters of each function; the first is a counter.
     let lists: Vec<Vec<&str>> = [20, 33, 3, 14, 25]
         .map(|count| (0..count).map(|i| if i > 0 && rng.bool() { "i64" } else { "i32" }).collect())
         .into();
@@ -161,7 +161,7 @@ fn long_lists_of_arguments_are_permuted() {
             ("i64", "i32") => format!("(i32.wrap_i64 (local.get {i}))"),
             _ => format!("(local.get {i})"),
         };
-        // All parameters count, and in every second function all live across a call.
+        // All parameters matter, and in every second function all of them live across a call.
         let any: Vec<_> = (0..9).map(|_| get(rng.usize(1..list.len()), "i64")).collect();
         writeln!(wat, "(if (i32.eqz (local.get 0)) (then (return {})))", any.join(" ")).unwrap();
         if f % 2 == 0 {
@@ -174,7 +174,7 @@ fn long_lists_of_arguments_are_permuted() {
             args.push(match (j, *ty) {
                 (0, _) => "(i32.sub (local.get 0) (i32.const 1))".to_owned(),
                 (1, "i64") => format!("(i64.add {from} (local.get $x))"),
-                // Every other one moves as it is.
+                // Every other parameter is passed on unchanged.
                 (_, ty) if j % 2 == 1 => format!("({ty}.add {from} ({ty}.const {j}))"),
                 _ => from,
             });

@@ -47,7 +47,7 @@ impl Runs {
     }
 
     fn store(&mut self, name: &str, model: &[u8]) -> PathBuf {
-        // Programs may have one name.
+        // Several programs may have the same name.
         self.models += 1;
         let path = self.folder.path().join(format!("{}.{name}.onnx", self.models));
         std::fs::write(&path, model).expect("temporary files can be written");
@@ -59,18 +59,18 @@ impl Runs {
         &mut self,
         model: &Path,
         Subject(_, network, entry): Subject,
-        rows: &[&[Value]],
+        calls: &[&[Value]],
         stdin: &[u8],
         max_steps: Option<u64>,
     ) {
-        let run = |row: &&[Value]| ended(network, entry, Executor::Sparse, row, stdin, max_steps);
+        let run = |args: &&[Value]| ended(network, entry, Executor::Sparse, args, stdin, max_steps);
         let file = model.file_name().unwrap_or_default().display();
-        self.names.push(format!("{file}, {rows:?}, {max_steps:?} steps"));
-        self.expected.push(rows.iter().map(run).collect());
+        self.names.push(format!("{file}, {calls:?}, {max_steps:?} steps"));
+        self.expected.push(calls.iter().map(run).collect());
         self.runs.push(Run {
             model: model.to_owned(),
             results: network.entries[entry].results.clone(),
-            rows: rows.iter().map(|row| row.to_vec()).collect(),
+            rows: calls.iter().map(|args| args.to_vec()).collect(),
             stdin: stdin.to_vec(),
             max_steps: max_steps.unwrap_or(ENOUGH),
         });
@@ -250,8 +250,8 @@ fn the_reference_evaluator_runs_programs() {
                 runs.add(&model, subject, &[args], &program.stdin, None);
             }
         } else {
-            let rows: Vec<&[Value]> = program.calls.iter().map(Vec::as_slice).collect();
-            runs.add(&model, subject, &rows, &program.stdin, None);
+            let calls: Vec<&[Value]> = program.calls.iter().map(Vec::as_slice).collect();
+            runs.add(&model, subject, &calls, &program.stdin, None);
         }
     }
     let compared = runs.compare(REFERENCE);

@@ -1,8 +1,8 @@
 //! The program is in the weights: changed weights change the run, for all executors alike.
 //!
 //! Both tests run every change step by step on the dense executor and the interpreter side by side and
-//! compare every number up to the first step that is not exact any more (rule 1 or 7 of the certificate, checked
-//! on the numbers of the step). Machine code, made before the first step and made early, goes as far
+//! compare every number up to the first step that is not exact any more (rule 1 or 7 of the certificate,
+//! checked on the numbers of the step). Machine code, made before the first step and made early, goes as far
 //! and must then hold the same numbers and the same trace.
 //!
 //! What the certificate declares does not hold any more once a weight is changed, and nothing here asks
@@ -79,7 +79,7 @@ impl Program {
     fn examples() -> impl Iterator<Item = Program> {
         let mut rng = wasm2onnx_tests::rng(1);
         examples::all().into_iter().filter_map(move |Example { name, wasm, generate, .. }| {
-            // Input is part of a network's first rows, so there is a network for each.
+            // Input is part of a network's first rows, so there is a network for each input.
             let network = compiled(name, wasm);
             let programs = EXAMPLE_CALLS.into_iter().filter_map(|instructions| {
                 let call = generate(&mut rng, instructions);
@@ -124,8 +124,8 @@ impl Program {
         what: &str,
     ) -> Report {
         let report = self.compare_in_step(network, run, max_steps, what);
-        // Machine code runs many steps at once, so its state is compared after the last exact one, or
-        // at the end. It leaves the last steps of a budget to the interpreter.
+        // Machine code runs many steps at once, so its state is compared after the last exact one, or at the
+        // end. Machine code leaves the last steps of a budget to the interpreter.
         let ended = matches!(report.end, End::Finished(_));
         let steps = if ended { report.steps + 1_000 } else { report.steps };
         let (interpreted, _) = State::after(network, run, INTERPRETER, steps);
@@ -192,7 +192,7 @@ fn changed_weights_change_the_run_of_all_executors_alike() {
         in_parallel(each, |i| {
             let mut rng = fastrand::Rng::with_seed(seed.wrapping_add(i));
             let mut network = program.network.clone();
-            // One that would take its term away is drawn again.
+            // A change that would take its term away is drawn again.
             let mut changes =
                 std::iter::repeat_with(|| run.random_change(&mut rng, &program.network.experts));
             let (change, factor) = changes
@@ -201,7 +201,7 @@ fn changed_weights_change_the_run_of_all_executors_alike() {
             let compiled = if i % 4 == 0 { &[AT_ONCE, EARLY][..] } else { &[AT_ONCE] };
             let what = format!("{change:?} by {factor}");
             let report = program.compare(&network, run, 2 * steps, compiled, &what);
-            // A run broken off because it is not exact any more is compared as far as it got.
+            // A run that was stopped because it is not exact any more is compared up to that step.
             let expected = match report.end {
                 End::Inexact { .. } => {
                     broken_off.fetch_add(1, Ordering::Relaxed);
@@ -244,8 +244,8 @@ fn an_erased_packet_ends_the_run_where_it_begins() {
         for experts in packets(network) {
             let without = Network { experts: erase(&network.experts, experts.clone()), ..network.clone() };
             let what = format!("experts {experts:?} erased");
-            // The run that comes to it, and the step at which it does: the earliest, as they are
-            // all alike and early ones are soon compared.
+            // The run that reaches the packet, and the step at which it does: the earliest one, since all
+            // serve equally well and an early step is soon compared.
             let first = |run: &Run| run.path.iter().position(|e| experts.contains(e));
             let visit = runs.iter().filter_map(|run| Some((first(run)? as u64, run))).min_by_key(|(i, _)| *i);
             let Some((first, run)) = visit else {

@@ -10,10 +10,10 @@ use crate::packetize::{EntryKind, Packet, Packets, ParamRange, Place, Places, Ta
 use rustc_hash::{FxHashMap, FxHashSet};
 use wasm2onnx_runtime::TrapCode;
 
-/// Where a packet can go by a constant id.
+/// Where a packet can go if the next id is a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dest {
-    /// Jump number `.0` of the packet's [`PacketCircuit::jumps`].
+    /// The jump with this index in [`PacketCircuit::jumps`].
     Jump(u32),
     /// The entry of a function.
     Function(Func),
@@ -23,30 +23,31 @@ pub enum Dest {
     Resolver,
 }
 
-/// What the next expert's id is.
+/// How the id of the next expert is found.
 #[derive(Clone, Debug)]
 pub enum Next {
-    /// `default`, or the choice whose bit is 1; at most one is.
+    /// The choice whose bit is 1, or `default` if there is none. At most one bit is 1.
     Choice {
-        /// Where to if no bit is 1.
+        /// Destination if no bit is 1.
         default: Dest,
-        /// Bits and where they lead.
+        /// Bits and their destinations.
         choices: Vec<(Linear, Dest)>,
     },
     /// An id that was read: from `control`, a table of functions or a jump table.
     Read(Linear),
 }
 
-/// A jump to a packet of the same function, with the forms of the arguments.
+/// A jump to a packet of the same function, with the linear forms of its arguments.
 #[derive(Clone, Debug)]
 pub struct Jump {
     /// Index of the packet.
     pub packet: u32,
-    /// For each parameter, its form; none for those that are handed over in the frame.
+    /// For each parameter, the linear form of its argument; `None` if it is handed over in the frame or has
+    /// no place.
     pub args: Vec<Option<Linear>>,
 }
 
-/// A packet, lowered.
+/// A lowered packet.
 #[derive(Debug)]
 pub struct PacketCircuit {
     /// Its atoms, rows and facts.
@@ -55,19 +56,20 @@ pub struct PacketCircuit {
     pub next: Next,
     /// Jumps within the function.
     pub jumps: Vec<Jump>,
-    /// Forms of the values that live on in fields, ascending by value.
+    /// Linear forms of the values that live on in fields, ascending by value.
     pub live: Vec<(Value, Linear)>,
-    /// Fields that the next packet finds by convention.
+    /// Fields in which the next packet finds values by convention, and the linear forms of these values.
     pub fixed: Vec<(u16, Linear)>,
     /// The frame pointer.
     pub frame_pointer: Linear,
-    /// Checks that can fail, if there are several: bits and sites for the resolver.
+    /// For the resolver, if several checks can fail: for each of them, the bit that is 1 if it failed, and
+    /// its destination.
     pub failures: Vec<(Linear, Dest)>,
     /// Entries of the jump table, if that is not a `Switch`'s.
     pub table: Vec<Dest>,
     /// Offset of the first instruction in the module.
     pub offset: u32,
-    /// Whether an argument's circuit does not show the range that its parameter was taken to have.
+    /// Whether the circuit of some argument does not show the range that its parameter was taken to have.
     pub misfit: bool,
 }
 
@@ -79,25 +81,25 @@ pub struct Setting<'a> {
     pub tables: &'a Tables,
     /// The function's packets.
     pub packets: &'a Packets,
-    /// Places of its values.
+    /// Places of the function's values.
     pub places: &'a Places,
-    /// What is known of parameters.
+    /// What is known about parameters.
     pub params: &'a FxHashMap<Value, ParamRange>,
-    /// Size of its frame: how far the callee's frame is.
+    /// Size of the function's frame, which is also the distance from it to the frame of a callee.
     pub frame: u32,
-    /// Whether packets that can be prefetched are.
+    /// Whether packets are prefetched where that is possible.
     pub prefetch: bool,
     /// Whether circuits are made longer and easier to certify.
     pub careful: bool,
 }
 
-/// A check: its bit is 1 where the program goes on.
+/// A check: `ok` is 1 if the program goes on; otherwise it goes to `dest`.
 struct Guard {
     ok: Gate,
     dest: Dest,
 }
 
-/// What a packet leaves to those that follow, while its end is lowered.
+/// What a packet hands over to those that follow, collected while its end is lowered.
 struct Handed {
     /// Fields that the next packet finds by convention.
     fixed: Vec<(u16, Linear)>,
@@ -109,9 +111,9 @@ struct Handed {
 
 /// The values that live on in fields.
 struct Live {
-    /// Their forms, ascending by value.
+    /// Their linear forms, ascending by value.
     forms: Vec<(Value, Linear)>,
-    /// The ranges of those that the packet itself has made.
+    /// The ranges of those values that the packet itself has made.
     crossing: Vec<(Value, Range)>,
 }
 
@@ -135,10 +137,11 @@ pub(super) struct Lowering<'a> {
     misfit: bool,
 }
 
-/// Values that fields of other packets may hold unwrapped.
+/// The range within which values may stay unwrapped in fields of other packets.
 pub const CROSSING: Range = Range::new(-(1 << 33), 1 << 34);
 
-/// Lowers packet `index`. `crossing` has the ranges of values defined in earlier packets and gets those of this one.
+/// Lowers the packet with this index. `crossing` has the ranges of values made in earlier packets; those of
+/// this packet are added to it.
 pub fn lower(setting: &Setting, index: usize, crossing: &mut FxHashMap<Value, Range>) -> PacketCircuit {
     let packet = &setting.packets.packets[index];
     let circuit = Circuit::new(setting.prefetch && packet.entry == EntryKind::Normal, setting.careful);
@@ -180,7 +183,7 @@ impl<'a> Lowering<'a> {
         &mut self.words.circuit
     }
 
-    /// The frame pointer as the packet finds it.
+    /// Returns the frame pointer as the packet finds it.
     fn raw_frame_pointer(&mut self) -> Linear {
         let entry = self.packet.entry == EntryKind::Function;
         let normal = matches!(self.packet.entry, EntryKind::Normal | EntryKind::Switched);
@@ -190,7 +193,7 @@ impl<'a> Lowering<'a> {
         self.circuit().entry(0, source, Range::new(0, hi as i64))
     }
 
-    /// The frame pointer, within the limit once the entry has checked it.
+    /// Returns the frame pointer. If the packet has checked it, the result is within the limit.
     fn frame_pointer(&mut self) -> Linear {
         match &self.checked_frame_pointer {
             Some(form) => form.clone(),
@@ -221,7 +224,8 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Word `i` of arguments or results: in a field, or in slot `base` + … of the frame.
+    /// Returns word `i` of the arguments or results: a field, or a slot of the frame, where slots are counted
+    /// from `base`.
     fn argument(&mut self, i: usize, base: u32) -> Linear {
         if i < ARGUMENT_FIELDS as usize {
             self.circuit().entry(1 + i as u16, EntrySource::Fixed, Range::WORD)
@@ -244,7 +248,8 @@ impl<'a> Lowering<'a> {
         form
     }
 
-    /// fp ≤ limit, or the call stack is exhausted. What goes on is a frame pointer that is 0 if not.
+    /// Checks that fp ≤ limit; if not, the call stack is exhausted. From here on, the frame pointer is 0 if
+    /// the check fails.
     fn check_stack(&mut self) {
         let fp = self.raw_frame_pointer();
         let limit = self.setting.layout.stack.limit as i64;
@@ -265,7 +270,7 @@ impl<'a> Lowering<'a> {
         self.guards.push(Guard { ok: Gate { form: gate, negated: false }, dest });
     }
 
-    /// The word of a value: of this packet, or one that the packet begins with.
+    /// Returns the word of a value that the packet makes or begins with.
     pub(super) fn word(&mut self, value: Value) -> WordId {
         if let Some(word) = self.values.get(&value) {
             return *word;
@@ -312,14 +317,15 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Whether a value that later packets find at a place is the packet's own, and not there already.
+    /// Returns whether this packet has to put a value where later packets find it: the packet made the value,
+    /// and it is not at that place already.
     fn is_own(&self, value: Value, place: Place) -> bool {
         let jumped_to = matches!(self.packet.entry, EntryKind::Normal | EntryKind::Switched);
         let moves = || !jumped_to || self.setting.places.of_param(value) != Some(place);
         self.defined.contains_key(&value) || self.params.contains_key(&value) && moves()
     }
 
-    /// What is declared of the field of a parameter.
+    /// Returns the range declared for the field of a parameter.
     fn param_range(&self, value: Value) -> Range {
         match self.setting.params.get(&value) {
             Some(p) if p.loose => CROSSING,
@@ -448,13 +454,14 @@ impl<'a> Lowering<'a> {
         self.guards.push(Guard { ok, dest });
     }
 
-    /// The bit of a check that failed.
+    /// Returns the bit that is 1 if check `i` failed.
     fn failed(&mut self, i: usize) -> Linear {
         let ok = self.guards[i].ok.clone();
         self.words.bit(&Gate { form: ok.form, negated: !ok.negated })
     }
 
-    /// A gate that is in [1, 2) only if all checks so far passed, and `own` (below 2) is 1 or more.
+    /// Returns a gate that is in [1, 2) only if all checks so far passed and `own` (below 2), if there is
+    /// one, is at least 1. Returns `None` if there is neither a check nor `own`.
     pub(super) fn all_ok(&mut self, own: Option<Linear>) -> Option<Linear> {
         let mut failures = Linear::default();
         let mut gate = own;
@@ -476,7 +483,8 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Forms of a jump's arguments, each as its parameter's field or slot wants it.
+    /// Returns a jump with the linear forms of its arguments, each as its parameter's field wants it.
+    /// Arguments that are handed over in the frame are added to `slots`.
     fn jump(&mut self, target: &Target, slots: &mut Vec<(u32, Linear)>) -> Jump {
         let next = &self.setting.packets.packets[target.packet as usize];
         let mut args = Vec::new();
@@ -504,8 +512,8 @@ impl<'a> Lowering<'a> {
         Jump { packet: target.packet, args }
     }
 
-    /// Lowers the end of the packet: the values that live on, where it goes next, and the rows of the frame. Returns the
-    /// circuit, and the ranges of those values that the packet itself has made.
+    /// Lowers the end of the packet: the values that live on, where it goes next, and the rows of the frame.
+    /// Returns the circuit, and the ranges of those values that the packet itself has made.
     fn leave(mut self) -> (PacketCircuit, Vec<(Value, Range)>) {
         let term = &self.packet.term;
         let mut handed = Handed { fixed: Vec::new(), slots: Vec::new(), frame_pointer: Linear::default() };
@@ -533,7 +541,8 @@ impl<'a> Lowering<'a> {
         (circuit, crossing)
     }
 
-    /// Finds the values that live on. Those of this packet that live on in the frame are added to `slots`.
+    /// Finds the values that live on in fields. Values of this packet that live on in the frame are added to
+    /// `slots`.
     fn live(&mut self, slots: &mut Vec<(u32, Linear)>) -> Live {
         let mut written: FxHashSet<u32> = slots.iter().map(|slot| slot.0).collect();
         let mut live = FxHashMap::default();
@@ -577,14 +586,15 @@ impl<'a> Lowering<'a> {
         own
     }
 
-    /// Returns the form that a value of this packet has in a field of the next one: unwrapped, if its range is not too large.
+    /// Returns the linear form that a value of this packet has in a field of the next one: unwrapped, unless
+    /// its range is too large.
     fn crossing_form(&mut self, value: Value) -> Linear {
         let word = self.word(value);
         let form = self.words.form(word);
         if self.circuit().range(&form).within(CROSSING) { form } else { self.words.canonical(word) }
     }
 
-    /// Decides where the packet goes, and hands over what a callee or caller finds there.
+    /// Decides where the packet goes, and hands over what the callee or caller expects.
     fn next(&mut self, term: &Term, handed: &mut Handed) -> Next {
         match term {
             Term::Jump(_) => self.choose(Dest::Jump(0), None),
@@ -663,7 +673,8 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Hands over arguments or results: the first ones in fields, the others in slots of the frame from `base` on.
+    /// Hands over arguments or results: the first ones in fields, the others in slots of the frame from
+    /// `base` on.
     fn hand_over(&mut self, values: &[Value], base: u32, handed: &mut Handed) {
         for (i, value) in values.iter().enumerate() {
             let word = self.word(*value);
@@ -676,7 +687,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// The entry of what is called.
+    /// Returns the entry of a callee as the next id.
     fn callee(&mut self, callee: &Callee) -> Next {
         match callee {
             Callee::Direct(func) => self.choose(Dest::Function(*func), None),
@@ -688,7 +699,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// A value that only passes through, as it came.
+    /// Returns the linear form of a value that only passes through, as it was at the packet's entry.
     fn entry_form(&mut self, value: Value) -> Linear {
         let Some(Place::Field(field)) = self.setting.places.of.get(&value).copied() else {
             unreachable!("in a field")
@@ -703,7 +714,8 @@ impl<'a> Lowering<'a> {
         self.circuit().entry(field, source, range)
     }
 
-    /// The next id: a trap if a check failed, otherwise `branch.1` if its gate is 1, otherwise `default`.
+    /// Chooses the next id: that of a trap or of the resolver if a check failed, otherwise that of `branch.1`
+    /// if its gate is 1, otherwise that of `default`.
     fn choose(&mut self, default: Dest, branch: Option<(Linear, Dest)>) -> Next {
         let mut choices = Vec::new();
         let one = Linear::constant(1);
@@ -717,8 +729,8 @@ impl<'a> Lowering<'a> {
             0 => {}
             1 => trap = Some((failures.clone(), self.guards[0].dest)),
             _ => {
-                // The checker has to see that nothing is taken where a check failed: both bits come
-                // from the same failures in one map, or the later one from the earlier one.
+                // The checker has to see that no branch is taken if a check failed. So both bits are computed
+                // from the same failures in one map, or the later bit from the earlier one.
                 let circuit = &mut self.words.circuit;
                 let wanted = branch.as_ref().map_or(0, |(gate, _)| circuit.placed(gate, 0));
                 let from = wanted.min(circuit.placed(&all, 0));

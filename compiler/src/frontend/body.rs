@@ -20,7 +20,7 @@ use crate::builder::Builder;
 use crate::instructions::{Becomes, Instruction, memarg};
 use crate::ir::*;
 
-/// What one function's translation can reuse of the last one's.
+/// Allocations that the translation of a function can take over from the one before.
 #[derive(Default)]
 pub struct Allocations {
     validator: FuncValidatorAllocations,
@@ -80,14 +80,14 @@ pub fn translate(
     }
 }
 
-/// A construct that is open: a block, loop, if or the function itself.
+/// An open construct: a block, a loop, an `if`, or the function itself.
 struct Construct {
     kind: ConstructKind,
     /// Height of the operand stack below its parameters.
     height: usize,
-    /// Where its end is. (Of the function: nowhere, its end returns.)
+    /// The block that follows its end. Not used for the function itself, whose end returns.
     end: Block,
-    /// How many values its end has.
+    /// Number of its results.
     results: usize,
     /// Where it was opened.
     opened: Opened,
@@ -98,12 +98,12 @@ enum ConstructKind {
     Dead,
     Function,
     Block,
-    /// The header has the loop's parameters first.
+    /// The first parameters of the header are those of the loop.
     Loop {
         header: Block,
         params: usize,
     },
-    /// Parameters are saved for the other arm, whose block is there already.
+    /// The parameters are saved for the other arm, whose block exists already.
     If {
         otherwise: Block,
         params: Values,
@@ -163,13 +163,13 @@ impl<'a> Body<'a> {
         self.stack.push(value);
     }
 
-    /// The topmost values, taken from the stack.
+    /// Takes the topmost values from the stack.
     fn pop_many(&mut self, count: usize) -> Values {
         let rest = self.stack.len() - count;
         self.stack.drain(rest..).collect()
     }
 
-    /// The topmost values, left there.
+    /// Returns the topmost values and leaves them on the stack.
     fn top(&self, count: usize) -> Values {
         Values::from_slice(&self.stack[self.stack.len() - count..])
     }
@@ -201,7 +201,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Instructions that are one operation of the IR, or few, as the table says.
+    /// Translates an instruction that is one operation of the IR, or a few, as the table says.
     fn operation(&mut self, instruction: &Instruction, op: &Operator) -> Result<(), String> {
         let ty = word_type(match instruction.becomes {
             Becomes::Const | Becomes::Load { .. } => instruction.results[0],
@@ -251,7 +251,8 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    /// Address and offset of an access to that many bytes, behind the check of its bounds.
+    /// Emits the bounds check of an access to this many bytes. Returns the address and the offset of the
+    /// access.
     fn address(&mut self, op: &Operator, bytes: u8) -> Result<(Value, u64), String> {
         let memarg = memarg(op).expect("loads and stores have one");
         if memarg.target != MemArgTarget::Memory(0) {
@@ -262,7 +263,7 @@ impl<'a> Body<'a> {
         Ok((address, memarg.offset))
     }
 
-    /// Instructions that the table leaves to this function.
+    /// Translates an instruction that the table leaves to this function.
     fn own(&mut self, op: &Operator) -> Result<(), String> {
         match op {
             Operator::End => self.end(),
@@ -406,7 +407,7 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    /// The cell with the memory's size.
+    /// Returns the cell with the memory's size.
     fn memory_size(&mut self) -> Cell {
         let Context { memory, module, .. } = &mut *self.context;
         memory.as_mut().expect("validated").size(&mut module.cells)
@@ -433,7 +434,8 @@ impl<'a> Body<'a> {
         self.push(result);
     }
 
-    /// Whether a size can grow by so much, and what it is then.
+    /// Returns whether a size can grow by `delta`, and the size after that, which is the old one if it
+    /// cannot.
     pub(super) fn grown(&mut self, old: Value, delta: Value, max: u32) -> [Value; 2] {
         let max = self.b.word(max);
         let room = self.b.word_op(BinaryOp::Sub, max, old);
@@ -442,7 +444,7 @@ impl<'a> Body<'a> {
         [fits, self.b.select(Type::I32, fits, grown, old)]
     }
 
-    /// The types of a function.
+    /// Returns the types of a function.
     fn signature(&self, index: u32) -> Result<Types, String> {
         let functions = &self.context.functions;
         functions.signature(functions.type_index(index))
@@ -481,7 +483,7 @@ impl<'a> Body<'a> {
             self.emit_tail_call(Callee::Direct(func), types);
             return Ok(());
         }
-        // What is served in place needs no frame.
+        // An import, whose operations are put in place of the call, needs no frame.
         self.call(index)?;
         if self.reachable {
             self.return_results();
@@ -519,7 +521,7 @@ impl<'a> Body<'a> {
         })
     }
 
-    /// A block with parameters of these types.
+    /// Makes a block with parameters of these types.
     fn join(&mut self, types: &[Type]) -> Block {
         let block = self.b.func.add_block();
         for ty in types {
@@ -565,7 +567,7 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    /// `else`
+    /// Translates `else`.
     fn otherwise(&mut self) {
         let construct = self.constructs.last_mut().expect("validated");
         if let ConstructKind::Dead = construct.kind {
@@ -624,7 +626,8 @@ impl<'a> Body<'a> {
         self.reachable = self.ssa.has_preds(construct.end);
         if self.reachable {
             self.b.block = construct.end;
-            // Only results yet: parameters for locals come when these are read.
+            // So far the block has only the results as parameters. Parameters for locals are added when these
+            // are read.
             self.stack.extend(&self.b.func.blocks[construct.end].params[..construct.results]);
         }
     }
@@ -638,7 +641,7 @@ impl<'a> Body<'a> {
         &self.constructs[self.constructs.len() - 1 - depth as usize]
     }
 
-    /// How many values a branch to a label takes.
+    /// Returns the number of values that a branch to a label takes.
     fn label_arity(&self, depth: u32) -> usize {
         match self.construct(depth) {
             Construct { kind: ConstructKind::Loop { params, .. }, .. } => *params,
@@ -646,7 +649,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Block of a label; none for the function's, which returns.
+    /// Returns the block of a label, or `None` for the label of the function, which returns.
     fn label_block(&self, depth: u32) -> Option<Block> {
         match &self.construct(depth).kind {
             ConstructKind::Function => None,
@@ -663,7 +666,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// A block call for one edge of a terminator; a branch to the function's label goes to a new
+    /// Returns a block call for one edge of a terminator. A branch to the function's label goes to a new
     /// block that returns.
     fn label_call(&mut self, depth: u32, args: &Values, edge: usize) -> BlockCall {
         match self.label_block(depth) {
@@ -713,7 +716,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// The IR's type of a value at the boundary.
+/// Returns the IR's type of a value at the boundary.
 fn word_type(ty: ValueType) -> Type {
     match ty {
         ValueType::I32 | ValueType::F32 | ValueType::FuncRef | ValueType::ExternRef => Type::I32,
@@ -721,7 +724,7 @@ fn word_type(ty: ValueType) -> Type {
     }
 }
 
-/// The bits of a constant.
+/// Returns the bits of a constant.
 fn immediate(op: &Operator) -> u64 {
     match op {
         Operator::I32Const { value } => *value as u32 as u64,

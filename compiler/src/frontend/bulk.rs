@@ -10,7 +10,7 @@ use crate::ir::*;
 use TrapCode::{MemoryOutOfBounds, TableOutOfBounds};
 
 impl Body<'_> {
-    /// Instructions on memory and tables that the table of instructions leaves to this file.
+    /// Translates an instruction on memory or tables that the table of instructions leaves to this file.
     pub(super) fn bulk(&mut self, op: &Operator) -> Result<(), String> {
         match *op {
             Operator::MemoryFill { mem: 0 } => {
@@ -85,7 +85,7 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// The three topmost values, the deepest first.
+    /// Takes the three topmost values from the stack. Returns the deepest one first.
     fn pop_three(&mut self) -> [Value; 3] {
         let (c, b, a) = (self.pop(), self.pop(), self.pop());
         [a, b, c]
@@ -109,7 +109,7 @@ impl Body<'_> {
         self.b.effect(Op::Within(TableOutOfBounds), Type::I32, &[first, count, size]);
     }
 
-    /// Checks that part of a segment is there. Where that part begins in the space of all segments.
+    /// Checks that part of a segment is there. Returns where that part begins in the space of all segments.
     fn in_segment(&mut self, code: TrapCode, first: u32, length: Cell, from: Value, count: Value) -> Value {
         let length = self.b.value(Op::CellGet(length), Type::I32, &[]);
         self.b.effect(Op::Within(code), Type::I32, &[from, count, length]);

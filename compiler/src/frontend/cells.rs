@@ -1,6 +1,8 @@
-//! What a module keeps in cells: globals, the memory's size, streams, the sizes of tables, the lengths of segments.
+//! What a module keeps in cells: globals, the memory's size, the state of streams, the sizes of tables, the
+//! lengths of segments.
 //!
-//! A cell is made when the first instruction asks for it, so that what no instruction uses is not in the network.
+//! A cell is made when the first instruction asks for it, so that what no instruction uses is not in the
+//! network.
 
 use cranelift_entity::PrimaryMap;
 use rustc_hash::FxHashMap;
@@ -23,11 +25,11 @@ pub struct Global {
     pub types: Option<(Type, ValueType)>,
     /// Its bits if it is immutable.
     pub constant: Option<u64>,
-    /// Where it is kept, low word first; an immutable one only if it is exported.
+    /// The cells that hold it, low word first. An immutable global has cells only if it is exported.
     pub cells: SmallVec<[Cell; 2]>,
     /// Whether instructions may set it.
     pub mutable: bool,
-    /// The bits that it begins with.
+    /// Its initial bits.
     init: u64,
 }
 
@@ -36,7 +38,7 @@ pub struct Global {
 pub struct Globals(Vec<Global>);
 
 impl Globals {
-    /// Adds a global that begins with some bits.
+    /// Adds a global with these initial bits.
     pub fn add(&mut self, ty: GlobalType, init: u64, cells: &mut Cells) {
         let types = value_type(ty.content_type).ok().zip(boundary_type(ty.content_type));
         let constant = (!ty.mutable).then_some(init);
@@ -62,12 +64,12 @@ impl Globals {
         global.cells = words.into_iter().map(cell).collect();
     }
 
-    /// A global.
+    /// Returns a global.
     pub fn get(&self, index: u32) -> &Global {
         &self.0[index as usize]
     }
 
-    /// A global and its type in the IR.
+    /// Returns a global and its type in the IR.
     ///
     /// # Errors
     ///
@@ -81,7 +83,7 @@ impl Globals {
     }
 }
 
-/// The type at the boundary of a type of values; `None` if it cannot cross it.
+/// Returns the type at the boundary of values of a type, or `None` if they cannot cross the boundary.
 pub fn boundary_type(ty: ValType) -> Option<ValueType> {
     Some(match ty {
         ValType::I32 => ValueType::I32,
@@ -94,36 +96,36 @@ pub fn boundary_type(ty: ValType) -> Option<ValueType> {
     })
 }
 
-/// The memory, sizes in pages.
+/// The memory. Its sizes are in pages.
 #[derive(Clone, Copy, Default)]
 pub struct Memory {
-    /// The size that it begins with.
+    /// The initial size.
     pub initial: u32,
     /// The maximum size.
     pub max: u32,
-    /// What the maximum size would be if the module alone decided.
+    /// The maximum size that the module alone would allow.
     pub declared: u32,
-    /// The cell with its size, if any instruction asks for that.
+    /// The cell with its size, if any instruction asks for the size.
     cell: Option<Cell>,
     /// Whether any instruction grows it.
     pub grows: bool,
 }
 
 impl Memory {
-    /// A memory that no instruction has asked for.
+    /// Returns a memory that no instruction has asked for.
     pub fn new(initial: u32, max: u32, declared: u32) -> Memory {
         Memory { initial, max, declared, ..Memory::default() }
     }
 
-    /// The cell with the number of pages.
+    /// Returns the cell with the number of pages.
     pub fn size(&mut self, cells: &mut Cells) -> Cell {
         let (init, max) = (self.initial, self.max);
         let cell = || cells.push(CellData { name: "memory.pages".into(), init, max });
         *self.cell.get_or_insert_with(cell)
     }
 
-    /// The cell with the number of pages that a limit refused although the module's declaration allows them. Returns
-    /// `None` if there is no such limit.
+    /// Returns the cell with the number of pages that a limit refused although the module's declaration
+    /// allows them, or `None` if there is no such limit.
     pub fn refused_growth(&self, module: &mut Module) -> Option<Cell> {
         if module.growth_limit.is_none() && self.max < self.declared {
             let cell = CellData { name: "memory.refused".into(), init: 0, max: self.declared };
@@ -136,12 +138,12 @@ impl Memory {
 /// Standard input and output: the numbers of bytes that they have room for.
 pub struct Streams {
     stdin: u32,
-    /// The byte after these ends the run.
+    /// Maximum number of bytes of standard output; one more ends the run.
     pub stdout: u32,
 }
 
 impl Streams {
-    /// The streams that a user asks for.
+    /// Returns the streams that the options ask for.
     ///
     /// # Errors
     ///
@@ -157,13 +159,13 @@ impl Streams {
         })
     }
 
-    /// The cell with the number of bytes of standard output.
+    /// Returns the cell with the number of bytes of standard output.
     pub fn stdout_length(&self, module: &mut Module) -> Cell {
         let cell = || CellData { name: "stdout.length".into(), init: 0, max: self.stdout };
         *module.stdout_length.get_or_insert_with(|| module.cells.push(cell()))
     }
 
-    /// The cells with the position in standard input and with its length.
+    /// Returns the cells with the position in standard input and with its length.
     pub fn stdin(&self, module: &mut Module) -> (Cell, Cell) {
         let mut cell =
             |name: &str| module.cells.push(CellData { name: name.into(), init: 0, max: self.stdin });
@@ -178,17 +180,17 @@ impl Streams {
 pub struct Tables(Vec<u32>);
 
 impl Tables {
-    /// Adds a table that can have so many entries.
+    /// Adds a table that can have this many entries.
     pub fn add(&mut self, max: u32) {
         self.0.push(max);
     }
 
-    /// The maximum number of entries of a table.
+    /// Returns the maximum number of entries of a table.
     pub fn max(&self, table: u32) -> u32 {
         self.0[table as usize]
     }
 
-    /// The cell with the number of entries of a table.
+    /// Returns the cell with the number of entries of a table.
     pub fn size(&self, table: u32, module: &mut Module) -> Cell {
         let id = TableId::from_u32(table);
         let data = &mut module.tables[id];
@@ -197,28 +199,30 @@ impl Tables {
     }
 }
 
-/// Segments of one kind, as the instructions see them that refer to them.
+/// Segments of one kind, as instructions that refer to them see them.
 pub struct Segments {
-    /// The kind, as names of cells begin.
+    /// The kind, which begins the names of cells.
     kind: &'static str,
-    /// Number of bytes or elements that each has after instance creation: an active or declarative one has none.
+    /// Number of bytes or elements of each segment after instance creation; 0 for an active or declarative
+    /// one.
     pub lengths: Vec<u32>,
-    /// For those that instructions refer to, where each begins in its space, and the cell with its current length.
+    /// For each segment that instructions refer to, where it begins in its space, and the cell with its
+    /// current length.
     starts: FxHashMap<u32, (u32, Cell)>,
-    /// These segments, in their order in the space.
+    /// The segments that instructions refer to, in their order in the space.
     pub used: Vec<u32>,
-    /// Where the last of them ends.
+    /// Where the last of these segments ends.
     end: u32,
 }
 
 impl Segments {
-    /// No segments yet.
+    /// Makes an empty list of segments.
     pub fn new(kind: &'static str) -> Segments {
         Segments { kind, lengths: Vec::new(), starts: FxHashMap::default(), used: Vec::new(), end: 0 }
     }
 
-    /// Where a segment begins in its space, behind the others if no instruction has asked for it yet, and the cell with its
-    /// length.
+    /// Returns where a segment begins in its space, and the cell with its length. A segment that no
+    /// instruction has asked for before is put behind the others.
     pub fn get(&mut self, index: u32, cells: &mut Cells) -> (u32, Cell) {
         *self.starts.entry(index).or_insert_with(|| {
             let (first, len) = (self.end, self.lengths[index as usize]);

@@ -1,4 +1,4 @@
-//! What function bodies and declarations are translated in.
+//! The context in which declarations and function bodies are translated.
 
 use smallvec::SmallVec;
 use wasmparser::{ConstExpr, Operator};
@@ -10,7 +10,7 @@ use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
 use crate::options::Options;
 
-/// What the declarations of a module say, and the module that becomes of it.
+/// What the declarations of a module say, and the module of the IR that is made from it.
 pub struct Context {
     /// The functions.
     pub functions: Functions,
@@ -31,7 +31,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context in which nothing is declared yet.
+    /// Makes a context in which nothing is declared yet.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl Context {
         })
     }
 
-    /// The bits of a constant expression.
+    /// Returns the bits of a constant expression.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl Context {
     }
 }
 
-/// An error at an offset outside of functions.
+/// Returns an error at an offset outside of functions.
 pub fn unsupported(what: &str, offset: u64) -> CompileError {
     ErrorKind::Unsupported { what: what.to_string(), function: None, offset, advice: None }.into()
 }

@@ -5,7 +5,7 @@ use crate::float::{Emit, Format};
 use crate::instructions::{Becomes, SignOp};
 use crate::ir::*;
 
-/// An instruction with one operand or two. `result` is the type of its result.
+/// Emits an instruction with one operand or two. `result` is the type of its result.
 pub fn emit(b: &mut Builder, becomes: Becomes, result: Type, first: Value, second: Value) -> Value {
     let ty = b.func.values[first];
     let format = Format::of(ty);
@@ -24,7 +24,7 @@ pub fn emit(b: &mut Builder, becomes: Becomes, result: Type, first: Value, secon
         Becomes::Truncation { signed } => {
             let mut emit = Emit { b, format };
             emit.check_to_int(signed, result, first);
-            // A word is short enough to stand in place.
+            // The operations for a word are few enough to be put in place.
             if result == Type::I32 {
                 return emit.integer_part(signed, result, first);
             }

@@ -29,16 +29,17 @@ pub enum Callable {
 struct Import {
     role: Role,
     name: String,
-    /// The function that stands for it where a function is needed: in a table, as an export, at instance creation.
+    /// The function that stands for it where a function is needed: in a table, as an export, at instance
+    /// creation.
     wrapper: Option<Func>,
 }
 
 /// The functions of a module, imports first.
 #[derive(Default)]
 pub struct Functions {
-    /// The types of the module; `None` for one that is not of functions.
+    /// The types of the module; `None` for one that is not a function type.
     pub types: Vec<Option<FuncType>>,
-    /// For each type, the number that all equal types have.
+    /// For each type, a number that it shares with all equal types.
     canonical: Vec<u32>,
     /// For each function, the index of its type.
     of: Vec<u32>,
@@ -49,12 +50,12 @@ pub struct Functions {
     wrapped: Vec<u32>,
     /// The functions that have a reference, by reference − 1.
     pub references: Vec<Option<Func>>,
-    /// The reference of each of them.
+    /// The reference of each function that has one, by the function's index.
     reference_of: FxHashMap<u32, u32>,
 }
 
 impl Functions {
-    /// Adds a type; `canonical` is the number of all that are equal to it.
+    /// Adds a type. It shares the number `canonical` with all types that are equal to it.
     pub fn add_type(&mut self, ty: Option<FuncType>, canonical: u32) {
         self.types.push(ty);
         self.canonical.push(canonical);
@@ -71,42 +72,42 @@ impl Functions {
         self.of.push(ty);
     }
 
-    /// Number of functions, imports included.
+    /// Returns the number of functions, imports included.
     pub fn count(&self) -> usize {
         self.of.len()
     }
 
-    /// Number of imported functions.
+    /// Returns the number of imported functions.
     pub fn import_count(&self) -> usize {
         self.imports.len()
     }
 
-    /// The role of an import.
+    /// Returns the role of an import.
     pub fn role(&self, import: u32) -> Role {
         self.imports[import as usize].role
     }
 
-    /// Names that imports have of their own accord, in order.
+    /// Returns the names that imports are declared with, in order.
     pub fn import_names(&self) -> impl Iterator<Item = &str> {
         self.imports.iter().map(|import| import.name.as_str())
     }
 
-    /// The index of a function's type.
+    /// Returns the index of a function's type.
     pub fn type_index(&self, function: u32) -> u32 {
         self.of[function as usize]
     }
 
-    /// A function's type; `None` if it is not one of functions.
+    /// Returns a function's type, or `None` if it is not a function type.
     pub fn type_of(&self, function: u32) -> Option<&FuncType> {
         self.types[self.type_index(function) as usize].as_ref()
     }
 
-    /// The number that all types have which are equal to a type.
+    /// Returns the number that a type shares with all equal types.
     pub fn canonical(&self, ty: u32) -> u32 {
         self.canonical[ty as usize]
     }
 
-    /// A type in the IR's types.
+    /// Returns a function type in the IR's types.
     ///
     /// # Errors
     ///
@@ -118,7 +119,7 @@ impl Functions {
         Ok(Types { params: list(ty.params())?, results: list(ty.results())? })
     }
 
-    /// What an index means where it is called directly.
+    /// Returns what a direct call of this function index calls.
     pub fn callable(&self, function: u32) -> Callable {
         match self.imports.get(function as usize) {
             Some(import) => Callable::Import(import.role),
@@ -126,7 +127,8 @@ impl Functions {
         }
     }
 
-    /// The IR's function of an index that something other than a direct call refers to: an import gets a wrapper.
+    /// Returns the IR's function for a function index that something other than a direct call refers to. An
+    /// import gets a wrapper.
     pub fn func(&mut self, function: u32) -> Func {
         let defined = (self.of.len() - self.imports.len()) as u32;
         match self.imports.get_mut(function as usize) {
@@ -138,12 +140,12 @@ impl Functions {
         }
     }
 
-    /// The imports that have a wrapper, in the order of the wrappers.
+    /// Returns the imports that have a wrapper, in the order of the wrappers.
     pub fn wrapped(&self) -> &[u32] {
         &self.wrapped
     }
 
-    /// The reference of a function.
+    /// Returns the reference of a function, and makes it if there is none yet.
     pub fn reference(&mut self, function: u32) -> u32 {
         if let Some(reference) = self.reference_of.get(&function) {
             return *reference;
@@ -156,7 +158,7 @@ impl Functions {
     }
 }
 
-/// The IR's type for a type of values.
+/// Returns the IR's type for a type of values.
 ///
 /// # Errors
 ///

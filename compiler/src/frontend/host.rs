@@ -8,7 +8,8 @@ use crate::builder::Builder;
 use crate::ir::*;
 use crate::options::Role;
 
-/// The type that functions with a role must have; `None` for roles that functions of any type can have.
+/// Returns the type that functions with a role must have, or `None` if functions of any type can have the
+/// role.
 pub fn expected_type(role: Role) -> Option<&'static str> {
     match role {
         Role::StdoutByte => Some("(i32) -> ()"),
@@ -17,8 +18,8 @@ pub fn expected_type(role: Role) -> Option<&'static str> {
     }
 }
 
-/// Emits the operations in place of a call of an import, and returns its results. Returns `None` if the import always
-/// traps, which is left to the caller.
+/// Emits the operations in place of a call of an import, and returns its results. Returns `None` if the
+/// import always traps, which is left to the caller.
 pub fn emit(
     context: &mut Context,
     b: &mut Builder,
@@ -44,7 +45,8 @@ pub fn emit(
         }
         Role::StdinByte => {
             let (position_cell, length_cell) = context.streams.stdin(&mut context.module);
-            // First, so that a packet begins here: what was printed until now is there when the host is asked.
+            // The length is read first, so that a packet begins here: everything printed so far is in the
+            // trace when the host is asked for input.
             let length = b.value(Op::CellGet(length_cell), Type::I32, &[]);
             let position = b.value(Op::CellGet(position_cell), Type::I32, &[]);
             let more = b.word_op(BinaryOp::LtU, position, length);

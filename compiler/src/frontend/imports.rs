@@ -9,7 +9,7 @@ use super::cells::boundary_type;
 use crate::error::{CompileError, ErrorKind};
 use crate::options::{MemoryImport, Options, TableImport};
 
-/// The value of an imported global.
+/// Returns the value of an imported global.
 ///
 /// # Errors
 ///
@@ -38,7 +38,7 @@ pub fn global(
     Ok(given.value)
 }
 
-/// An imported memory.
+/// Returns an imported memory.
 ///
 /// # Errors
 ///
@@ -66,7 +66,7 @@ pub fn memory(
     Ok(given)
 }
 
-/// An imported table.
+/// Returns an imported table.
 ///
 /// # Errors
 ///
@@ -101,7 +101,8 @@ pub fn table(
     Ok(*given)
 }
 
-/// Whether limits match (specification, "Import Matching"): at least as large, and no more room to grow.
+/// Returns whether limits match (specification, "Import Matching"): the import is at least as large as
+/// declared, and has no more room to grow.
 fn fits(size: u64, max: Option<u64>, declared: u64, declared_max: Option<u64>) -> bool {
     let room = declared_max.is_none_or(|declared| max.is_some_and(|max| max <= declared));
     size >= declared && room
@@ -141,13 +142,13 @@ pub enum ImportType {
     Table {
         /// Maximum number of entries, if the module declares one.
         max: Option<u32>,
-        /// Whether it holds `externref`s and not `funcref`s.
+        /// Whether it holds `externref`s rather than `funcref`s.
         external: bool,
     },
 }
 
-/// The imports of a module in the binary format that are globals, memories and tables of supported types, by
-/// `module.name`.
+/// Returns the imports of a module in the binary format that are globals, memories and tables of supported
+/// types, by `module.name`.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! WebAssembly to IR: everything but function bodies in `module`, these in `body`.
+//! WebAssembly to IR: `body` translates function bodies, `module` everything else.
 //!
 //! wasmparser's validator is the only gate: every section and every instruction goes through it
 //! first, and what follows relies on it without checking again.
@@ -34,22 +34,22 @@ use crate::options::Options;
 ///
 /// # Errors
 ///
-/// Whatever is not valid or not supported, with its place.
+/// Whatever is not valid or not supported, and where it is.
 pub fn parse(input: &[u8], options: &Options) -> Result<Module, CompileError> {
     let binary = to_binary(input)?;
     module::translate(&binary, options)
 }
 
-/// The exported functions of a module, in either format.
+/// Returns the exported functions of a module, in either format.
 ///
 /// # Errors
 ///
-/// Whatever is not valid or not supported in its declarations, with its place.
+/// Whatever is not valid or not supported in its declarations, and where it is.
 pub fn exports(input: &[u8], options: &Options) -> Result<BTreeMap<String, Signature>, CompileError> {
     module::exports(&to_binary(input)?, options)
 }
 
-/// The imports of a module, in either format, that are given by value.
+/// Returns the imports of a module, in either format, that are given by value.
 ///
 /// # Errors
 ///
@@ -58,8 +58,8 @@ pub fn imports(input: &[u8]) -> Result<BTreeMap<String, ImportType>, CompileErro
     imports::declared(&to_binary(input)?)
 }
 
-/// The module in the binary format; one in the text format is assembled. A binary is looked at no
-/// further than its version.
+/// Returns the module in the binary format; one in the text format is assembled. Of a binary, only the header
+/// is looked at.
 ///
 /// # Errors
 ///
@@ -97,7 +97,7 @@ pub fn to_binary(input: &[u8]) -> Result<Cow<'_, [u8]>, CompileError> {
 
 /// Why the translation of a function stopped.
 enum Stop {
-    /// The validator's word.
+    /// The validator refuses the module.
     Invalid(wasmparser::Error),
     /// Something that is valid but cannot be compiled.
     Unsupported { what: String, offset: u64 },

@@ -1,4 +1,4 @@
-//! A module from its sections to the IR.
+//! Translates a module from its sections to the IR.
 
 use std::collections::BTreeMap;
 
@@ -25,8 +25,8 @@ pub fn translate(binary: &[u8], options: &Options) -> Result<Module, CompileErro
     Ok(context.module)
 }
 
-/// The exported functions of a module in the binary format: its declarations are validated, no body is looked at. An export
-/// whose type is not supported is left out.
+/// Returns the exported functions of a module in the binary format. Its declarations are validated; its
+/// function bodies are not looked at. An export whose type is not supported is left out.
 pub fn exports(binary: &[u8], options: &Options) -> Result<BTreeMap<String, Signature>, CompileError> {
     let lenient = Options { exports: None, unsupported: Unsupported::Trap, ..options.clone() };
     let mut context = Context::new(&lenient)?;
@@ -34,7 +34,7 @@ pub fn exports(binary: &[u8], options: &Options) -> Result<BTreeMap<String, Sign
         name_functions(&mut context, &sections);
         export(&mut context, &sections, &lenient)
     });
-    // Whoever refuses says why.
+    // `explain` leaves an error as it is unless what is not supported is refused.
     let strict = Options { unsupported: Unsupported::Refuse, ..lenient };
     read.map_err(|error| proposals::explain(binary, &strict, &context.functions.names, error))?;
     Ok(context.module.exports.into_iter().map(|(name, _, signature)| (name, signature)).collect())
@@ -61,7 +61,7 @@ fn translate_all(context: &mut Context, binary: &[u8], options: &Options) -> Res
     Ok(())
 }
 
-/// From the name section, an export, the import, or `func[i]`.
+/// Names functions after the name section, an export or the import, or `func[i]`.
 fn name_functions(context: &mut Context, sections: &Sections) {
     let mut names: Vec<Option<String>> = vec![None; context.functions.count()];
     for (name, import) in names.iter_mut().zip(context.functions.import_names()) {
@@ -81,7 +81,7 @@ fn name_functions(context: &mut Context, sections: &Sections) {
     context.functions.names = names.into_iter().enumerate().map(unnamed).collect();
 }
 
-/// Every name that is asked for is that of an exported function.
+/// Checks that every name that is asked for is that of an exported function.
 fn check_wanted(context: &Context, sections: &Sections, wanted: &[String]) -> Result<(), CompileError> {
     let functions = sections.exports.iter().map(|(export, _)| export);
     let functions: Vec<_> = functions
@@ -179,8 +179,8 @@ fn translate_bodies(
     Ok(())
 }
 
-/// A function that is called with the type of another, but only traps. One with types that the IR
-/// does not have can only be called by functions that trap themselves.
+/// Returns a function that can be called in place of the one with this index, but only traps. If that one has
+/// types that the IR does not have, only functions that trap themselves can call it.
 fn trapping(context: &Context, name: String, index: u32) -> Function {
     let (params, results) = match context.functions.signature(context.functions.type_index(index)) {
         Ok(types) => (types.params, types.results),
@@ -189,7 +189,8 @@ fn trapping(context: &Context, name: String, index: u32) -> Function {
     Function::trapping(name, index, &params, results.to_vec(), TrapCode::UnsupportedHostCall)
 }
 
-/// What an instance runs when it is created: the start function, then what initializes a WASI reactor.
+/// Returns what an instance runs when it is created: the start function, then the function that initializes a
+/// WASI reactor.
 fn at_creation(context: &mut Context, sections: &Sections) -> Result<Vec<Func>, CompileError> {
     const INITIALIZE: &str = "_initialize";
     let mut creation: Vec<Func> = sections.start.iter().map(|index| context.functions.func(*index)).collect();
@@ -209,7 +210,8 @@ fn at_creation(context: &mut Context, sections: &Sections) -> Result<Vec<Func>, 
     Ok(creation)
 }
 
-/// A function that calls functions without parameters and results one after the other, if there is any.
+/// Returns a function that calls these functions, which have no parameters and results, one after the other.
+/// Returns `None` if there are none.
 fn in_sequence(module: &mut Module, functions: &[Func]) -> Option<Func> {
     let [first, .., _] = functions else { return functions.first().copied() };
     let ty = module.function_types[*first];
@@ -227,7 +229,7 @@ fn in_sequence(module: &mut Module, functions: &[Func]) -> Option<Func> {
     Some(module.functions.push(sequence))
 }
 
-/// Functions for imports that are exported, in a table or the start function.
+/// Adds functions for imports that are exported, in a table, or the start function.
 fn add_wrappers(context: &mut Context) {
     for index in context.functions.wrapped().to_vec() {
         let role = context.functions.role(index);

@@ -2,7 +2,7 @@
 
 use wasmparser::{FuncType, Operator, ValType, for_each_operator};
 
-/// Name of an instruction in the text format, such as `f64.add`.
+/// Returns the name of an instruction in the text format, such as `f64.add`.
 pub fn operator_name(op: &Operator) -> String {
     macro_rules! visit_name {
         ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
@@ -21,7 +21,8 @@ pub fn operator_name(op: &Operator) -> String {
     ];
     match name.split_once('_') {
         Some((prefix, rest)) if PREFIXES.contains(&prefix) => match rest.strip_prefix("atomic_") {
-            // i32.atomic.rmw.add is written with dots throughout; enough of it to be found.
+            // `i32.atomic.rmw.add` is written with dots throughout; the reader can find the instruction with
+            // the first ones.
             Some(rest) => format!("{prefix}.atomic.{}", rest.replacen("rmw_", "rmw.", 1)),
             None => format!("{prefix}.{rest}"),
         },
@@ -29,7 +30,7 @@ pub fn operator_name(op: &Operator) -> String {
     }
 }
 
-/// A function type as `(i32, i64) -> (i32)`.
+/// Writes a function type as `(i32, i64) -> (i32)`.
 pub fn type_name(ty: &FuncType) -> String {
     let list = |types: &[ValType]| types.iter().map(ValType::to_string).collect::<Vec<_>>().join(", ");
     format!("({}) -> ({})", list(ty.params()), list(ty.results()))

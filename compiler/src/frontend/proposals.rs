@@ -1,8 +1,8 @@
-//! Errors for modules that are valid only with a proposal that is not supported: they name the part of the module that
-//! belongs to the proposal, and say what the author of the module can do.
+//! Errors for modules that are valid only with a proposal that is not supported: they name the part of the
+//! module that belongs to the proposal, and say what the author of the module can do.
 //!
-//! The validator calls such a module invalid. It is then validated again, with all proposals that wasmparser knows,
-//! and with all but one of them at a time, which shows which ones it needs. All of this happens only
+//! The validator calls such a module invalid. It is then validated again, with all proposals that wasmparser
+//! knows, and with all but one of them at a time, which shows which ones it needs. All of this happens only
 //! on the way to an error.
 
 use wasmparser::{Operator, Parser, Payload, Validator, WasmFeatures, for_each_operator};
@@ -63,9 +63,9 @@ proposals! {
     compact_imports COMPACT_IMPORTS "compact imports" "write the import section without them";
 }
 
-/// Returns a better error for a module that is refused: if an invalid module would be valid with a proposal, it is
-/// called unsupported, and whatever is unsupported comes with advice. `names` are the names of its functions, as
-/// far as they are known.
+/// Returns a better error for a module that is refused: if an invalid module would be valid with a proposal,
+/// it is called unsupported, and whatever is unsupported comes with advice. `names` are the names of its
+/// functions, as far as they are known.
 pub fn explain(binary: &[u8], options: &Options, names: &[String], error: CompileError) -> CompileError {
     // The runner of a test suite knows which version of WebAssembly it wants.
     if options.unsupported == Unsupported::Trap {
@@ -82,21 +82,21 @@ pub fn explain(binary: &[u8], options: &Options, names: &[String], error: Compil
     if let Err(invalid) = validate(WasmFeatures::all()) {
         return if known.is_some() { error } else { invalid.into() };
     }
-    let place = Site::of(binary, offset);
-    let by_operator = match &place {
+    let site = Site::of(binary, offset);
+    let by_operator = match &site {
         Site::Function(_, Some(op)) => of_operator(op),
         _ => None,
     };
     let needed = |proposal: &&Proposal| validate(WasmFeatures::all().difference(proposal.feature)).is_err();
-    // Two proposals may both contain a feature: then neither of them is needed, and either of them is enough. If the module
-    // is valid without any proposal, it was not refused because of one.
+    // Two proposals may both contain a feature: then neither of them is needed, and either of them is enough.
+    // If the module is valid without any proposal, it was not refused because of one.
     let is_valid = validate(options.features).is_ok();
     let enough =
         |proposal: &&Proposal| !is_valid && validate(options.features.union(proposal.feature)).is_ok();
     let proposal =
         by_operator.or_else(|| PROPOSALS.iter().find(needed)).or_else(|| PROPOSALS.iter().rev().find(enough));
     let Some(proposal) = proposal else { return error };
-    let (what, function) = known.unwrap_or_else(|| match &place {
+    let (what, function) = known.unwrap_or_else(|| match &site {
         Site::Function(index, op) => {
             let name = names.get(*index as usize).cloned().unwrap_or_else(|| format!("func[{index}]"));
             let what = op.as_ref().map_or_else(|| "the type of a local".to_owned(), operator_name);
@@ -108,7 +108,7 @@ pub fn explain(binary: &[u8], options: &Options, names: &[String], error: Compil
     ErrorKind::Unsupported { what, function, offset, advice }.into()
 }
 
-/// The proposal that an instruction belongs to, if that is not supported.
+/// Returns the proposal that an instruction belongs to, if that proposal is not supported.
 fn of_operator(op: &Operator) -> Option<&'static Proposal> {
     macro_rules! proposal {
         ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
@@ -122,7 +122,7 @@ fn of_operator(op: &Operator) -> Option<&'static Proposal> {
     PROPOSALS.iter().find(|proposal| proposal.key == key)
 }
 
-/// What belongs to a proposal in a section, in words. `item` is the item of the section, if it is known.
+/// Says in words what belongs to a proposal in a section. `item` is the item of the section, if it is known.
 fn declaration(proposal: &Proposal, section: &str, item: Option<&str>) -> String {
     match (proposal.key, section) {
         ("memory64", "table") => "a 64-bit table".into(),
@@ -176,9 +176,9 @@ impl<'a> Site<'a> {
     }
 }
 
-/// The item of a section that contains an offset.
+/// Returns the item of a section that contains an offset, in words.
 fn item_at(section: &Payload, offset: u64) -> Option<String> {
-    /// The last item that begins before an offset, and how many come before it.
+    /// Returns the last item that begins before an offset, and how many items come before it.
     fn last<'a, T: wasmparser::FromReader<'a>>(
         section: &wasmparser::SectionLimited<'a, T>,
         offset: u64,
@@ -208,7 +208,7 @@ fn item_at(section: &Payload, offset: u64) -> Option<String> {
     }
 }
 
-/// What kind of type it is, in words.
+/// Says in words what kind of type it is.
 fn kind_of(ty: &wasmparser::SubType) -> &'static str {
     use wasmparser::CompositeInnerType;
     match ty.composite_type.inner {
@@ -219,7 +219,7 @@ fn kind_of(ty: &wasmparser::SubType) -> &'static str {
     }
 }
 
-/// Name of a section, by its number in the binary format.
+/// Returns the name of a section with this number in the binary format.
 fn section_name(id: u8) -> &'static str {
     const NAMES: [&str; 14] = [
         "custom",

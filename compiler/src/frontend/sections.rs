@@ -16,7 +16,7 @@ use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
 use crate::options::{DEFAULT_MAX_MEMORY_PAGES, DEFAULT_MAX_TABLE_ENTRIES, Options};
 
-/// Most pages that a 32-bit memory can have.
+/// Maximum number of pages that a 32-bit memory can have.
 const MAX_PAGES: u64 = 65536;
 
 /// Sections that are used only after all of them were read.
@@ -26,9 +26,9 @@ pub struct Sections<'a> {
     pub elements: Vec<Element<'a>>,
     pub data: Vec<wasmparser::Data<'a>>,
     pub bodies: Vec<(wasmparser::FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
-    /// Tables that are not null at first, and what their entries are.
+    /// Tables whose entries are not null at first, and the initial value of these entries.
     pub table_inits: Vec<(TableId, ConstExpr<'a>)>,
-    /// What an imported memory holds: addresses and bytes.
+    /// Contents of an imported memory: addresses and bytes.
     pub imported_data: Vec<(u32, Vec<u8>)>,
     pub start: Option<u32>,
     pub names: BTreeMap<u32, String>,
@@ -55,7 +55,7 @@ pub fn read<'a>(
     Ok(sections)
 }
 
-/// What a section declares, or what is kept of it.
+/// Adds what a section declares to the context, or keeps the section.
 fn section<'a>(
     payload: Payload<'a>,
     context: &mut Context,
@@ -115,7 +115,7 @@ fn section<'a>(
     Ok(())
 }
 
-/// Types, and for each the first that is the same.
+/// Adds types, and finds for each the number that all equal types share.
 fn types(
     reader: TypeSectionReader,
     context: &mut Context,
@@ -151,7 +151,8 @@ fn tables<'a>(
     Ok(())
 }
 
-/// Names of functions. A damaged name section is no reason to refuse a module; one that has to be loaded by another is.
+/// Reads names of functions. A damaged name section is no reason to refuse a module; that another module has
+/// to load it is one.
 fn custom(section: &CustomSectionReader, sections: &mut Sections) -> Result<(), CompileError> {
     if matches!(section.name(), "dylink.0" | "dylink") {
         let what = "a shared library (of Emscripten, a side module), which another module has to load".into();
@@ -219,7 +220,7 @@ fn add_import(
 
 fn add_table(context: &mut Context, initial: u64, maximum: Option<u64>) -> Result<TableId, CompileError> {
     const LIMIT: u64 = 1 << 24;
-    /// A network has at most 65,535 regions, and a table up to four.
+    /// A network has at most 65,535 regions, and a table has up to four of them.
     const MAX_TABLES: usize = 16_000;
     if context.module.tables.len() == MAX_TABLES {
         let what = "the number of tables".to_string();

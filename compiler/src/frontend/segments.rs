@@ -1,4 +1,4 @@
-//! Contents of tables and memory: segments, and what they are copied from later.
+//! Contents of tables and memory: active segments, and passive ones, which instructions copy later.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use super::sections::Sections;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
 
-/// Most entries that a table can begin with by one expression for all.
+/// Maximum number of entries of a table that begins with the same expression in all entries.
 const MAX_INITIALIZED: u32 = 1 << 20;
 
-/// Contents of tables: their first entries, and the active segments in order. The first that does not fit makes
-/// instance creation trap.
+/// Fills tables with their first entries, and then with the active segments in order. The first segment that
+/// does not fit makes instance creation trap.
 pub fn fill_tables(context: &mut Context, sections: &Sections) -> Result<(), CompileError> {
     let mut tables: SecondaryMap<TableId, BTreeMap<u32, u32>> = SecondaryMap::new();
     for (table, init) in &sections.table_inits {
@@ -60,7 +60,7 @@ fn element_count(element: &Element) -> u32 {
     }
 }
 
-/// The references of an element segment.
+/// Returns the references of an element segment.
 fn element_references(context: &mut Context, element: &Element) -> Result<Vec<u32>, CompileError> {
     match &element.items {
         ElementItems::Functions(items) => {
@@ -72,10 +72,10 @@ fn element_references(context: &mut Context, element: &Element) -> Result<Vec<u3
     }
 }
 
-/// Contents of the passive segments that instructions use.
+/// Stores the contents of the passive segments that instructions use.
 pub fn fill_segments(context: &mut Context, sections: &Sections) -> Result<(), CompileError> {
     for i in &context.data.used {
-        // One that is active or declarative has nothing left.
+        // An active or declarative segment has nothing left to copy.
         if context.data.lengths[*i as usize] > 0 {
             context.module.passive_data.extend_from_slice(sections.data[*i as usize].data);
         }
@@ -89,14 +89,15 @@ pub fn fill_segments(context: &mut Context, sections: &Sections) -> Result<(), C
     Ok(())
 }
 
-/// The compiler's own table: what a call of a reference reads.
+/// Adds the compiler's own table, which a call of a reference reads.
 pub fn add_reference_table(module: &mut Module) {
     let count = module.references.len() as u32;
     let entries = (1..=count).map(|reference| (reference, reference)).collect();
     module.tables.push(TableData { size: count + 1, size_cell: None, entries });
 }
 
-/// The data segments, in order. The first that does not fit makes instance creation trap.
+/// Fills the memory with the data segments, in order. The first one that does not fit makes instance creation
+/// trap.
 pub fn fill_memory(context: &mut Context, sections: &Sections) -> Result<(), CompileError> {
     for segment in &sections.data {
         let len = if matches!(segment.kind, DataKind::Passive) { segment.data.len() as u32 } else { 0 };

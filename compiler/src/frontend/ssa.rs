@@ -1,14 +1,15 @@
 //! SSA construction for the locals of a function, while its control flow graph is being made.
 //!
-//! The algorithm of Braun et al., "Simple and Efficient Construction of Static Single Assignment
-//! Linear" (2013), without recursion. Structured control makes two things simpler: only loop headers
-//! are read before all their predecessors are known, and every cycle goes through a loop header.
-//! So a block parameter is made in advance only at loop headers; at other joins the values of all
-//! predecessors are known first, and there is a parameter only where they differ. And where a
-//! construct is left, or its loop is entered, a local that nothing in it sets is what it was where
-//! the construct began: the search goes on there at once, so that many locals that live over many
-//! constructs cost nothing in each of them. Blocks in a line, as calls make them, are skipped in the same way, by jumps over
-//! more and more of them.
+//! The algorithm is that of Braun et al., "Simple and Efficient Construction of Static Single Assignment
+//! Form" (2013), without recursion. Structured control makes two things simpler: only loop headers are read
+//! before all their predecessors are known, and every cycle goes through a loop header. So a block parameter
+//! is made in advance only at loop headers; at other joins the values of all predecessors are known first,
+//! and there is a parameter only where they differ.
+//!
+//! Where a construct is left, or its loop is entered, a local that nothing in the construct sets has the
+//! value that it had where the construct began. The search goes on there at once, so that many locals that
+//! live over many constructs cost nothing in each of them. Blocks in a line, as calls make them, are skipped
+//! in the same way, by jumps over more and more of them.
 
 use cranelift_entity::SecondaryMap;
 use cranelift_entity::packed_option::PackedOption;
@@ -23,12 +24,12 @@ use crate::ir::*;
 pub struct Ssa {
     /// Types of the locals.
     pub types: Vec<Type>,
-    /// Value of a local at the end of a block, as far as it was set or asked for.
+    /// Values of locals at the ends of blocks, where they were set or asked for.
     defs: FxHashMap<(Block, u32), Value>,
     blocks: SecondaryMap<Block, State>,
-    /// How often locals were set so far.
+    /// Number of times that locals were set so far.
     clock: u32,
-    /// For each local, when it was set, ascending.
+    /// For each local, the clock each time that it was set, ascending.
     sets: Vec<Vec<u32>>,
     /// Loop parameters that turned out to be another value.
     aliases: Aliases,
@@ -37,29 +38,31 @@ pub struct Ssa {
 
 #[derive(Clone, Default)]
 struct State {
-    /// Edges into the block: which block, and which of its terminator's edges.
+    /// Edges into the block: for each, the block that it comes from and its index among the edges of that
+    /// block's terminator.
     preds: SmallVec<[(Block, u32); 2]>,
-    /// A loop header, whose predecessors are not all known before it is sealed.
+    /// Whether it is a loop header, whose predecessors are not all known before it is sealed.
     header: bool,
-    /// Whether all predecessors are known (of blocks that are not headers they always are).
+    /// Whether all predecessors of a loop header are known. (Those of other blocks always are.)
     sealed: bool,
     /// Parameters made before the header was sealed, with their locals.
     incomplete: Vec<(u32, Value)>,
     /// The construct that ends here, or the loop that begins here, once it is closed.
     construct: Option<Construct>,
-    /// If there is one edge into the block, how the search for a local may go back.
+    /// If there is only one edge into the block, how the search for a local may go back.
     line: Option<Line>,
 }
 
-/// Where a block is in a line of blocks, each of them the only predecessor of the next. A line has jump pointers (Myers, "An
-/// applicative random-access stack", 1983), which reach any block in a logarithmic number of jumps.
+/// Where a block is in a line of blocks, in which each block is the only predecessor of the next. A line has
+/// jump pointers (Myers, "An applicative random-access stack", 1983), which reach any block in a logarithmic
+/// number of jumps.
 #[derive(Clone, Copy)]
 struct Line {
     /// The clock at the end of the predecessor.
     entered: u32,
-    /// How many blocks of the line come before.
+    /// Number of blocks of the line that come before.
     length: u32,
-    /// One of them, and the clock at its end.
+    /// One of these blocks, and the clock at its end.
     jump: Opened,
 }
 
@@ -68,11 +71,11 @@ struct Line {
 pub struct Opened {
     /// The block that it was opened in.
     block: Block,
-    /// The clock then.
+    /// The clock at that time.
     clock: u32,
 }
 
-/// One that was closed.
+/// A construct that was closed.
 #[derive(Clone, Copy)]
 struct Construct {
     opened: Opened,
@@ -100,12 +103,13 @@ impl Ssa {
     /// Records an edge into a block.
     pub fn edge(&mut self, from: Block, index: usize, to: Block) {
         self.blocks[to].preds.push((from, index as u32));
-        // Edges into a loop header come after what is in the loop, and with what it sets.
+        // The other edges into a loop header come later, when the loop's body is filled, and with what the
+        // body sets.
         let is_only = self.blocks[to].preds.len() == 1 && !self.blocks[to].header;
         self.blocks[to].line = is_only.then(|| self.line_after(from));
     }
 
-    /// The place in a line of a block that only comes after another, which is filled.
+    /// Returns the position in a line of a block whose only predecessor is `before`, which is filled.
     fn line_after(&self, before: Block) -> Line {
         let near = Line { entered: self.clock, length: 1, jump: self.open(before) };
         let Some(one) = self.blocks[before].line else { return near };
@@ -116,7 +120,7 @@ impl Ssa {
         if one.length - two.length == two.length - three { Line { jump: two.jump, ..line } } else { line }
     }
 
-    /// Whether anything jumps to a block.
+    /// Returns whether anything jumps to a block.
     pub fn has_preds(&self, block: Block) -> bool {
         !self.blocks[block].preds.is_empty()
     }
@@ -135,30 +139,32 @@ impl Ssa {
         self.defs.insert((block, local), value);
     }
 
-    /// A construct begins at the end of a block.
+    /// Begins a construct at the end of a block.
     pub fn open(&self, block: Block) -> Opened {
         Opened { block, clock: self.clock }
     }
 
-    /// All of a construct is filled: `at` is where it is left, or the header of its loop.
+    /// Ends a construct, all of which is filled. `at` is the block where it is left, or the header of its
+    /// loop.
     pub fn close(&mut self, opened: Opened, at: Block) {
         self.blocks[at].construct = Some(Construct { opened, closed: self.clock });
     }
 
-    /// Where to look further if a construct that is closed at a block does not set the local.
+    /// Returns the block where the search goes on if a construct that is closed at this block does not set
+    /// the local.
     fn unchanged(&self, block: Block, local: u32) -> Option<Block> {
         let Construct { opened, closed } = self.blocks[block].construct?;
         self.is_unchanged(local, opened.clock, closed).then_some(opened.block)
     }
 
-    /// Whether nothing sets a local from one clock to another.
+    /// Returns whether nothing sets a local from one clock to another.
     fn is_unchanged(&self, local: u32, from: u32, to: u32) -> bool {
         let sets = self.sets.get(local as usize).map_or(&[][..], Vec::as_slice);
         let next = sets.partition_point(|clock| *clock < from);
         sets.get(next).is_none_or(|clock| *clock >= to)
     }
 
-    /// The value of a local in a block that is being filled.
+    /// Returns the value of a local in a block that is being filled.
     pub fn read(&mut self, func: &mut Function, block: Block, local: u32) -> Value {
         if let Some(value) = self.defs.get(&(block, local)) {
             return *value;
@@ -256,7 +262,7 @@ impl Ssa {
         results.push(value);
     }
 
-    /// All predecessors of a loop header are known now.
+    /// Seals a loop header, all of whose predecessors are known now.
     pub fn seal(&mut self, func: &mut Function, block: Block) {
         self.blocks[block].sealed = true;
         for (local, param) in std::mem::take(&mut self.blocks[block].incomplete) {
@@ -301,7 +307,7 @@ impl Ssa {
         zero.unwrap()
     }
 
-    /// Puts the constants 0 of locals into the entry block and replaces aliases. The last step.
+    /// Puts the constants 0 of locals into the entry block and replaces aliases. This is the last step.
     pub fn finish(mut self, func: &mut Function) {
         if !self.aliases.is_empty() {
             for block in func.blocks.values_mut() {
@@ -318,7 +324,7 @@ impl Ssa {
     }
 }
 
-/// The one value that all are, those aside that are `param` itself.
+/// Returns the one value that all of `values` are, apart from those that are `param` itself.
 fn same(values: &[Value], param: Option<Value>) -> Option<Value> {
     let mut others = values.iter().copied().filter(|v| Some(*v) != param);
     let first = others.next()?;

@@ -1,4 +1,5 @@
-//! What is refused and how that reads, imports by role, limits, the shape of the SSA form.
+//! Tests of what is refused and with which message, of imports by role, of limits, and of the shape of the
+//! SSA form.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -62,7 +63,7 @@ fn invalid_modules() {
     assert!(message.starts_with("invalid module"), "{message}");
     let binary = wat::parse_str("(module (func (export \"f\")))").unwrap();
     for length in 8..binary.len() {
-        // Whatever is left of a module that was cut off, it is refused or has no function to export.
+        // A module that was cut off somewhere is refused, or what is left has no function to export.
         if let Ok(module) = parse(&binary[..length], &Options::default()) {
             assert!(module.exports.is_empty());
         }
@@ -86,11 +87,12 @@ fn unsupported_instructions_by_name() {
     module("(module (func (unreachable) (drop (i32x4.splat (i32.const 1)))))");
 }
 
-/// Every proposal, in an instruction or a declaration, by name and with its place, whatever the validator
-/// says of it.
+/// Every proposal, in an instruction or a declaration, is named together with the offset, whatever the
+/// validator says about it.
 #[test]
 fn unsupported_proposals() {
-    // Where the instruction's bytes are; nothing for declarations.
+    // The last column is what the binary has at the offset: the instruction's bytes, or nothing for
+    // declarations.
     for (wat, what, proposal, bytes) in [
         (
             "(func $f (drop (i8x16.add (v128.const i64x2 0 0) (v128.const i64x2 0 0))))",
@@ -174,7 +176,7 @@ fn unsupported_proposals() {
             assert!(message.contains(" in function `f` (func[0])"), "{wat}: {message}");
             assert!(binary[offset..].starts_with(bytes), "{wat}: {message}");
         }
-        // The same for who only asks for the exports.
+        // The same error comes if only the exports are asked for.
         let exports = crate::exported_functions(&binary, &Options::default());
         assert!(!exports.is_err_and(|error| error.to_string() != message), "{wat}");
     }
@@ -399,7 +401,7 @@ fn names() {
     assert_eq!(module.function_at(0), None);
 }
 
-/// A module that is valid as it is does not hear of proposals.
+/// The error about a module that needs no proposal does not mention proposals.
 #[test]
 fn what_is_of_no_proposal_gets_no_advice() {
     let message = error("(module (func (export \"_initialize\") (param i32)))");

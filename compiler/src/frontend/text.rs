@@ -4,9 +4,9 @@ use wasm2onnx_runtime::Name;
 
 use crate::error::{CompileError, ErrorKind};
 
-/// Longest line that an error shows, in bytes.
+/// Maximum length of a line that an error shows, in bytes.
 const MAX_LINE: usize = 120;
-/// Most lines of an error.
+/// Maximum number of lines of an error.
 const MAX_LINES: usize = 8;
 
 /// What a module in the text format begins with: a module, or one of its fields.
@@ -43,7 +43,7 @@ pub fn assemble(text: &str) -> Result<Vec<u8>, CompileError> {
     })
 }
 
-/// Whether text begins as a module does, behind comments and annotations.
+/// Returns whether text begins as a module does, behind comments and annotations.
 fn is_module(text: &str) -> bool {
     let mut rest = text;
     loop {
@@ -62,7 +62,8 @@ fn is_module(text: &str) -> bool {
     word.is_some_and(|word| word.starts_with('@') || word == "tag" || KEYWORDS.contains(&word))
 }
 
-/// An error of the assembler as it is, if all of its lines are short; else its message and the place.
+/// Returns an error of the assembler as it is, if all of its lines are short; otherwise its message and where
+/// it is.
 fn shorten(error: &str) -> String {
     let lines: Vec<&str> = error.lines().collect();
     if lines.len() <= MAX_LINES && lines.iter().all(|line| line.len() <= MAX_LINE) {
@@ -70,9 +71,9 @@ fn shorten(error: &str) -> String {
     }
     const PLACE: &str = "<anon>:";
     let (message, rest) = error.split_once(PLACE).unwrap_or((error, ""));
-    let place = rest.lines().next().unwrap_or_default();
+    let position = rest.lines().next().unwrap_or_default();
     let message = message.trim_end_matches([' ', '-', '>', '\n']).trim_end_matches(" at");
-    match place.split_once(':') {
+    match position.split_once(':') {
         Some((line, column)) => {
             format!("{} (at line {}, column {})", Name(message), Name(line), Name(column))
         }

@@ -1,9 +1,9 @@
-//! One walk down the dominator tree: constants, identities, value numbering, checks and reads that
-//! were done before.
+//! One walk down the dominator tree: folds constants, applies identities, numbers values, and removes checks
+//! and reads that were done before.
 //!
-//! What was found in a block holds in all blocks that it dominates. A table entry names the block
-//! that it was made in and counts only where that block dominates. The walk is in preorder, so an
-//! entry that does not dominate the block at hand never will again and may be overwritten.
+//! What was found in a block holds in all blocks that it dominates. A table entry names the block that it was
+//! made in and counts only where that block dominates. The walk is in preorder, so an entry that does not
+//! dominate the current block never will again and may be overwritten.
 
 use cranelift_entity::SecondaryMap;
 use cranelift_entity::packed_option::PackedOption;
@@ -16,7 +16,8 @@ use super::fold::{self, Bound, Def, Folded, Known};
 use crate::cfg::{Cfg, Dominators};
 use crate::ir::*;
 
-/// Known values of cells that a block hands on; more are forgotten, to stay linear.
+/// Maximum number of known values of cells that a block hands on. If there are more, all are forgotten, so
+/// that the time stays linear.
 const MAX_CELLS: usize = 32;
 
 /// Simplifies a function. Control flow changes only in terminators.
@@ -75,18 +76,19 @@ pub fn run(func: &mut Function, facts: &Facts) {
 struct Simplifier<'a> {
     facts: &'a Facts,
     dominators: Dominators,
-    /// The block at hand, the instructions it has so far, and the offset for new ones.
+    /// The current block, its instructions so far, and the offset for new ones.
     block: Block,
     insts: Vec<Inst>,
     offset: u32,
-    /// What replaced a value.
+    /// For each value that was replaced, its replacement.
     alias: SecondaryMap<Value, PackedOption<Value>>,
     defs: SecondaryMap<Value, Def>,
     bounds: SecondaryMap<Value, Bound>,
     /// Values by how they are computed.
     numbers: FxHashMap<(Op, Values), (Value, Block)>,
     constants: FxHashMap<u32, (Value, Block)>,
-    /// How far beyond an address the memory is known to reach. The last entry counts that dominates.
+    /// For each address, how far beyond it the memory is known to reach. The last entry that dominates
+    /// counts.
     checked: FxHashMap<Value, SmallVec<[(Block, u64); 1]>>,
     /// Conditions known to be 0 (true) or not.
     conditions: FxHashMap<Value, (Block, bool)>,
@@ -138,7 +140,7 @@ impl Simplifier<'_> {
         }
     }
 
-    /// What the branch to a block with one predecessor says about its condition.
+    /// Remembers what the branch to a block with one predecessor says about the branch's condition.
     fn enter(&mut self, term: &Terminator, block: Block) {
         if let Terminator::Branch { cond, then, otherwise } = term
             && then.block != otherwise.block
@@ -152,7 +154,7 @@ impl Simplifier<'_> {
         self.conditions.insert(value, (self.block, zero));
     }
 
-    /// An instruction; the code if it always traps.
+    /// Simplifies an instruction. Returns the trap code if it always traps.
     fn inst(&mut self, mut inst: Inst) -> Option<TrapCode> {
         self.offset = inst.offset;
         inst.args.iter_mut().for_each(|arg| self.resolve(arg));
@@ -205,7 +207,7 @@ impl Simplifier<'_> {
                     Some(false) => return Some(code),
                     None => self.condition(*cond, true),
                 }
-                // Of x == 0 it is x that later conditions ask about.
+                // For x == 0, it is x that later conditions ask about.
                 if let Def::Unary(UnaryOp::Eqz, x) = self.defs[*cond] {
                     self.condition(x, false);
                 }
@@ -235,7 +237,7 @@ impl Simplifier<'_> {
                 if let Def::Const(index) = self.defs[inst.args[0]] {
                     match *op {
                         Op::TableFunc(table) => {
-                            // A function of that type is there, or a check before has trapped.
+                            // The entry is a function of that type, or an earlier check has trapped.
                             if let Some(func) = self.facts.table_entry(table, index) {
                                 self.references.insert(result, func);
                             }
@@ -298,7 +300,7 @@ impl Simplifier<'_> {
         self.insts.push(inst);
     }
 
-    /// A value of which only the lowest bytes are stored.
+    /// Returns a value that can be stored in place of this one if only the lowest bytes are stored.
     fn stored(&self, value: Value, bytes: u8) -> Value {
         let mask = match bytes {
             1 => 0xff,
@@ -316,7 +318,7 @@ impl Simplifier<'_> {
         }
     }
 
-    /// Whether the memory is known to reach `end` bytes beyond an address. It is from here on.
+    /// Returns whether the memory is known to reach `end` bytes beyond an address. From here on it is.
     fn is_checked(&mut self, address: Value, end: u64) -> bool {
         if self.bounds[address].max as u64 + end <= self.facts.memory_bytes {
             return true;
@@ -335,7 +337,7 @@ impl Simplifier<'_> {
         false
     }
 
-    /// A value that is 0 whenever this one is, for conditions.
+    /// Returns a value that a condition can test in place of this one: both are 0 in the same cases.
     fn boolean(&self, mut cond: Value) -> Value {
         while let Def::Binary(BinaryOp::Ne, x, y) = self.defs[cond]
             && self.defs[y] == Def::Const(0)
@@ -370,7 +372,7 @@ impl Simplifier<'_> {
                 }
             }
             Terminator::Switch { index, targets, default } => {
-                // Entries at the end that do what the default does.
+                // The last entries are dropped if they do what the default does.
                 while targets.last() == Some(default) {
                     targets.pop();
                 }
@@ -393,7 +395,7 @@ impl Simplifier<'_> {
                 }
             }
             Terminator::Call { callee: Callee::Direct(callee), args, next } => {
-                // A divisor that became a constant is divided by inline.
+                // A division by a divisor that became a constant is done inline.
                 if Some(*callee) == self.facts.udivrem32
                     && let Def::Const(divisor) = self.defs[args[1]]
                     && divisor != 0

@@ -1,4 +1,4 @@
-;; Loads and stores are checked before them, each for itself.
+;; The bounds of loads and stores are checked before them, for each separately.
 ;; dump: frontend f
 (module (memory 1)
     (func $f (param $p i32) (result i64)

@@ -1,4 +1,4 @@
-;; Calls end packets; what lives across one is in the frame. Tail calls hand on the frame that they have.
+;; Calls end packets; what lives across a call is in the frame. Tail calls hand on the frame that they have.
 ;; run onnx: fib(10) == 55
 ;; run onnx: even(7) == 0
 ;; run: even(1000) == 1

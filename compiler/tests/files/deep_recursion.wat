@@ -1,4 +1,4 @@
-;; Recursion without an end traps at a limit, which leaves room for many calls, and the instance lives on.
+;; Endless recursion traps at a limit, which leaves room for many calls, and the instance lives on.
 ;; run: f(100000) == 100000
 ;; then: f(-1) traps: call_stack_exhausted
 ;; then: f(10) == 10

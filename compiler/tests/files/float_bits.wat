@@ -1,4 +1,4 @@
-;; What only moves floats, or changes their signs, keeps all of their bits: in memory, in globals, and as integers.
+;; Instructions that only move floats, or change their signs, keep all of their bits: in memory, in globals, and as integers.
 ;; compare: 16
 (module
     (memory (export "memory") 1)

@@ -1,4 +1,4 @@
-;; Float arithmetic is routines, bit-exact.
+;; Float arithmetic is done by routines, bit-exactly.
 ;; run onnx: add(0.1, 0.2) == 0.30000000000000004
 ;; run: add(-0, 0) == 0
 ;; run: add(-0, -0) == -0

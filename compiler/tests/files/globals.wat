@@ -1,4 +1,4 @@
-;; Globals of words and of two words, exported and not, also before a trap.
+;; Globals of one word and of two words, exported and not, also before a trap.
 ;; compare: 16
 (module
     (global $a (export "a") (mut i32) (i32.const 5))

@@ -1,4 +1,4 @@
-;; Calls, direct and through a table: by types that are declared twice, of several results, of entries that are empty.
+;; Calls, direct and through a table: of types that are declared twice, with several results, of empty entries.
 ;; compare: 16
 (module
     (type $binary (func (param i32 i32) (result i32)))

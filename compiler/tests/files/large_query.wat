@@ -1,5 +1,5 @@
-;; Found at random: a query of a table is made of a form with a constant of 2^40 and more.
-;; (Such a query once passed for one of a jump table.)
+;; Found at random: a query of a table is made from a linear form with a constant of 2^40 and more.
+;; (Such a query was once taken for one of a jump table.)
 ;; compare: 16
 (module (func (export "f") (param i32 i32 i32 i32) (result i32) (i32.shl (i32.mul (i32.xor (i32.sub (i32.shr_s
 (i32.lt_u (i32.lt_s (local.get 0) (i32.const 7886516) ) (i32.const 2131513) ) (i32.add (local.get 3)

@@ -1,4 +1,4 @@
-;; Memory is read and written at addresses that are a hash of the number of the round, and read again a round later.
+;; Memory is read and written at addresses that are a hash of the round's number, and read again a round later.
 ;; run onnx: f(300, 7) == -608422036
 ;; run onnx: f(300, 8) == -608422036
 ;; run onnx: f(1000, 14) == -1408307200

@@ -1,4 +1,4 @@
-;; The start function leaves pages of memory for the call, some of them not in a model's window any more.
+;; The start function leaves pages of memory for the call, some of which are no longer in a model's window.
 ;; run onnx: f(0) == 644012
 ;; run onnx: f(601000) == 1802492
 ;; run onnx: f(60100000) == 120833260

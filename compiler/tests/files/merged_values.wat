@@ -1,5 +1,5 @@
-;; A block has a parameter only where values meet: for the sum alone, at the loop's header and behind the `if`. What does not
-;; change has none.
+;; A block has a parameter only where values meet: for the sum alone, at the loop's header and behind the `if`. A value that does
+;; not change has none.
 ;; dump: frontend f
 (module (func $f (param i32 i32) (result i32)
     (local i32)

@@ -1,5 +1,5 @@
-;; A copy from a table whose bounds an earlier packet has checked: its packet seen alone begins in states in which it reads from
-;; the frame, which validation must not count (seed 121629 of `differential`).
+;; A copy from a table, whose bounds an earlier packet has checked. Seen alone, the packet of the copy also begins in states in
+;; which it reads from the frame; validation must not count these (seed 121629 of `differential`).
 ;; run: f(3, 1) == 6
 ;; run: f(2, 0) == 5
 ;; dump: packets f

@@ -1,4 +1,4 @@
-;; Traps of what is tail called, and of the checks before that: none of them ends the instance.
+;; Traps in functions that are tail called, and traps of the checks before a tail call: none of them ends the instance.
 ;; run: indirect(0, 1) traps: integer_divide_by_zero
 ;; then: indirect(5, 1) == 2
 ;; then: indirect(0, 2) traps: memory_out_of_bounds

@@ -24,8 +24,8 @@ pub struct Compile {
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
 
-    /// Where to write the model; `-` is standard output. An existing file is replaced once the whole model has been
-    /// written; a model for a device or FIFO is written to it directly
+    /// Where to write the model; `-` is standard output. An existing file is replaced once the whole model
+    /// has been written; a model for a device or FIFO is written to it directly
     #[arg(short, long, value_name = "OUTPUT.onnx")]
     output: PathBuf,
 
@@ -111,7 +111,7 @@ impl Compile {
     }
 }
 
-/// What was written: sizes and counts.
+/// Returns a summary of what was written: sizes and counts.
 fn summary(network: &Network, name: &str, bytes: usize) -> String {
     let signature = Signature::of(name, &network.entries[name]);
     let experts = network.experts.len() - network.terminals.len();
@@ -124,7 +124,7 @@ fn summary(network: &Network, name: &str, bytes: usize) -> String {
     )
 }
 
-/// A note on how much memory a run of the model takes, if that is much.
+/// Returns a note on how much memory a run of the model takes, if that is much.
 fn memory_notice(bytes: u64) -> String {
     const MUCH: u64 = 1_000_000_000;
     match bytes > MUCH {

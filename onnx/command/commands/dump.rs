@@ -25,7 +25,7 @@ pub struct Dump {
     input: Input,
 }
 
-/// The phases by their names.
+/// Returns a parser for the names of the phases.
 fn phases() -> impl TypedValueParser<Value = Phase> {
     PossibleValuesParser::new(Phase::ALL.map(Phase::name)).map(|name| name.parse().expect("one of them"))
 }

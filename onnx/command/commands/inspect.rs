@@ -76,12 +76,12 @@ impl Display for Report<'_> {
         }
 
         let (declared, ghosts) = certificate.declared;
-        let (expert, row) = certificate.largest_at;
+        let (expert, field) = certificate.largest_at;
         writeln!(f, "\ncertificate")?;
         writeln!(f, "  declared     {} intervals, {} ghosts", Count(declared as u64), Count(ghosts as u64))?;
         writeln!(
             f,
-            "  largest      {}, {:.1} bits below 2^53: equation of {row} of {}",
+            "  largest      {}, {:.1} bits below 2^53: equation of {field} of {}",
             Count(certificate.largest_magnitude),
             certificate.headroom(),
             Origin(network, expert),
@@ -133,7 +133,7 @@ impl Display for Origin<'_> {
     }
 }
 
-/// The file that the network was read from.
+/// Writes what is known about the file that the network was read from.
 fn described(f: &mut Formatter<'_>, model: &Description) -> fmt::Result {
     writeln!(f, "model; its tensors have the checksum that it names")?;
     for (name, value) in &model.metadata {
@@ -146,7 +146,7 @@ fn described(f: &mut Formatter<'_>, model: &Description) -> fmt::Result {
     writeln!(f, "  {:<12} {tables} bytes of shared tables, {others} bytes of others\n", "tensors")
 }
 
-/// Exported globals and memories.
+/// Writes the exported globals and memories.
 fn exported_state(f: &mut Formatter<'_>, network: &Network) -> fmt::Result {
     if !network.globals.is_empty() {
         writeln!(f, "globals exported")?;
@@ -167,7 +167,7 @@ fn exported_state(f: &mut Formatter<'_>, network: &Network) -> fmt::Result {
     Ok(())
 }
 
-/// The sizes of the network, each with its name.
+/// Returns the sizes of the network, each with its name.
 fn sizes(network: &Network) -> Vec<(&'static str, String)> {
     let ports = &network.ports;
     let experts = network.experts.len();

@@ -35,14 +35,17 @@ pub struct Run {
     #[arg(long, value_enum, default_value_t = ExecutorName::Sparse)]
     executor: ExecutorName,
 
-    /// Print to standard error how many tokens and steps the run took, in all and per second, and the size of the live trace
+    /// Print to standard error how many tokens and steps the run took, in all and per second, and the size of
+    /// the live trace
     #[arg(long)]
     stats: bool,
 
-    /// The module (.wasm or .wat) or the compiled model (.onnx); `-` is standard input. Everything that follows is an
-    /// argument of the function, except for a `--` directly after the input: integers are signed or unsigned, in decimal or
-    /// after `0x` in hexadecimal; floats are written as Rust reads them; a reference can only be `null`
-    // One list, since only within a list is everything after the first value a value.
+    /// The module (.wasm or .wat) or the compiled model (.onnx); `-` is standard input. Everything that
+    /// follows is an argument of the function, except for a `--` directly after the input: integers are
+    /// signed or unsigned, in decimal or after `0x` in hexadecimal; floats are written as Rust reads them; a
+    /// reference can only be `null`
+    // The input and the arguments are one list, since clap takes everything after the first value as values
+    // only within a list.
     #[arg(required = true, trailing_var_arg = true, value_names = ["INPUT", "ARGS"])]
     input_and_arguments: Vec<OsString>,
 }
@@ -67,7 +70,7 @@ impl From<ExecutorName> for Executor {
 impl Run {
     pub fn execute(self) -> Result<(), Failure> {
         let (input, mut arguments) = self.input_and_arguments.split_first().expect("clap requires it");
-        // As wasmtime has it: one that stands right behind the input is the shell's habit, not an argument.
+        // As in wasmtime, a `--` directly behind the input is a separator, not an argument.
         if let Some((first, others)) = arguments.split_first()
             && first == "--"
         {
@@ -110,8 +113,8 @@ impl Run {
     }
 }
 
-/// Standard input, which is read only when the program asks for it. What the user types must not mix with the line
-/// that shows how far the run is.
+/// Standard input, which is read only when the program asks for it. What the user types must not mix with the
+/// progress line.
 struct Stdin(Option<Hider>);
 
 impl Read for Stdin {
@@ -124,7 +127,7 @@ impl Read for Stdin {
     }
 }
 
-/// Standard output. What is printed to a terminal must not mix with that line, either.
+/// Standard output. What is printed to a terminal must not mix with the progress line, either.
 struct Stdout(Option<Hider>);
 
 impl Write for Stdout {
@@ -145,7 +148,7 @@ fn hider(line: &Option<ProgressLine>) -> Option<Hider> {
     line.as_ref().map(ProgressLine::hider)
 }
 
-/// The arguments, by the types of the parameters.
+/// Reads the arguments according to the types of the parameters.
 fn parse_arguments(signature: Signature, texts: &[OsString]) -> Result<Vec<Value>, Failure> {
     let (expected, given) = (signature.params.len(), texts.len());
     if expected != given {
@@ -156,7 +159,7 @@ fn parse_arguments(signature: Signature, texts: &[OsString]) -> Result<Vec<Value
     }
     let mut arguments = Vec::new();
     for (text, ty) in texts.iter().zip(signature.params) {
-        // What is not Unicode is not a number.
+        // Text that is not Unicode is not a number.
         let text = text.to_string_lossy();
         arguments.push(arguments::parse(&text, *ty).map_err(|why| {
             Failure::Usage(format!(
@@ -168,13 +171,13 @@ fn parse_arguments(signature: Signature, texts: &[OsString]) -> Result<Vec<Value
     Ok(arguments)
 }
 
-/// Results, one to a line.
+/// Returns the results, one per line.
 fn lines(results: &[Value]) -> String {
     results.iter().map(|result| format!("{result}\n")).collect()
 }
 
-/// A note, if the memory could not grow because of a limit that the program knows nothing of: the program may
-/// have failed for that reason, whatever it says.
+/// Returns a note if the memory could not grow because of a limit that the program does not know: the program
+/// may have failed for that reason, whatever it says.
 fn growth_notice(instance: &Instance<'_>) -> String {
     let (Some(limit), Some(pages)) = (instance.network().growth_limit, instance.refused_growth()) else {
         return String::new();
@@ -187,7 +190,7 @@ fn growth_notice(instance: &Instance<'_>) -> String {
     )
 }
 
-/// The report of `--stats`.
+/// Returns the report of `--stats`.
 fn stats(instance: &Instance<'_>, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64().max(1e-9);
     let rate = |count: u64| Count((count as f64 / seconds) as u64);

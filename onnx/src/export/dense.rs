@@ -1,20 +1,21 @@
-//! Reads as attention over all rows, the definition: for small programs, and for those who doubt.
+//! Reads by attention over all rows, as the definition has it: for small programs, and for those who doubt.
 //!
-//! The trace is every row that was appended, key and value. *Dense*: the score of a row is −(q − k)²,
-//! a sink of value 0 has −½, the winner is the latest row of the largest score. *Softmax*: the same
-//! with dot products and ONNX's `Attention`. With 16-bit digits h, l of keys and queries,
+//! The trace consists of all rows that were appended, with key and value. *Dense*: the score of a row is
+//! −(q − k)², that of a sink of value 0 is −½, and the winner is the latest row with the largest score.
+//! *Softmax*: the same with dot products and ONNX's `Attention`. With 16-bit digits h, l of keys and queries,
 //!
 //! ```text
 //! K = (2·k_h, 2·k_l, −k_h² − k_l² + ε·t, 0)      Q = (q_h, q_l, 1, q_h² + q_l² − ½)
 //! K of the sink = (0, 0, 0, 1)                   ε = 2^-16, scale 2^28
 //! ```
 //!
-//! Q·K is −(q − k)² of both digits, up to what the query adds to every row, plus ε times the row's
-//! number; Q·K of the sink is q_h² + q_l² − ½. Scores differ by ε or more, 2^28·ε = 4096, and e^−4096 is
-//! 0: softmax in float64 picks one row. It takes ε·rows < ½, so no more than [`MAX_ROWS`] rows.
+//! Q·K is −(q − k)², summed over both digits, plus a number that the query adds to every row, plus ε times
+//! the row's number t; Q·K of the sink is q_h² + q_l² − ½. Scores differ by ε or more; 2^28·ε = 4096, and
+//! e^−4096 is 0, so softmax in float64 picks one row. This needs ε·t < ½, so there can be no more than
+//! [`MAX_ROWS`] rows.
 //!
-//! A row with key 0, which is not appended, is a row that no query matches: its key becomes −1 (dense)
-//! or [`NOWHERE`]. A query for nothing reads the sink.
+//! A row with key 0, which is not to be appended, is in the trace as a row that no query matches: its key
+//! becomes −1 (dense) or [`NOWHERE`]. A query for nothing reads the sink.
 
 use super::ExportError;
 use super::graph::{Attribute, Graph, Name, Tensor};
@@ -22,13 +23,13 @@ use super::plan::{Plan, Scores};
 use super::step::Frozen;
 use crate::proto::DataType;
 
-/// The frozen tables as rows that are attended to, made before the first step.
+/// The frozen tables as rows for attention, made before the first step.
 pub enum Tables {
     /// For hard attention.
     Hard {
         /// Keys: double [1, 1, entries].
         keys: Name,
-        /// Values with the sink's first: double [entries and sink].
+        /// Values, that of the sink first: double [entries and sink].
         values: Name,
     },
     /// For softmax.
@@ -40,10 +41,10 @@ pub enum Tables {
     },
 }
 
-/// Rows that softmax attention tells apart.
+/// Maximum number of rows that softmax attention tells apart.
 pub const MAX_ROWS: i64 = 1 << 15;
 
-/// What key 0 becomes for softmax attention: above all keys.
+/// What key 0 becomes for softmax attention: a number above all keys.
 const NOWHERE: f64 = (1u64 << 40) as f64;
 
 /// By how much a row scores more than the one before it: as much as [`MAX_ROWS`] rows allow.
@@ -52,14 +53,15 @@ const EPSILON: f64 = 1.0 / (2 * MAX_ROWS) as f64;
 /// Scale of the scores.
 const SCALE: f32 = (1u64 << 28) as f32;
 
-/// Most steps of a run whose rows softmax attention tells apart: a step appends as many as there are
-/// ports. `rows` is the number of rows that it begins with, int64 [1].
+/// Returns the maximum number of steps of a run whose rows softmax attention can tell apart, if a step
+/// appends a row for each port. `rows` is the number of rows that the run begins with, int64 [1].
 ///
 /// # Errors
 ///
 /// [`ExportError::TooManyRows`]
 pub fn limit(g: &mut Graph, plan: &Plan, rows: &str, max_steps: &str) -> Result<Name, ExportError> {
-    // Each phase appends rows for its steps, for the turn that finds its end, and behind it; instance creation is one, too.
+    // Each phase appends rows for its steps, for the turn that finds its end, and behind that turn; instance
+    // creation is a phase, too.
     let ports = usize::from(plan.network.ports.rows);
     let early = ports * 2 * (plan.arguments.phases.len() + 1);
     let first = plan.network.first_rows.len() + early;
@@ -81,7 +83,7 @@ pub fn limit(g: &mut Graph, plan: &Plan, rows: &str, max_steps: &str) -> Result<
     }))
 }
 
-/// Appends rows [batch, rows] to a trace [batch, rows, 2]: all of a step's, also those that are none.
+/// Appends rows [batch, rows] to a trace [batch, rows, 2]: all rows of a step, including those with key 0.
 pub fn append(g: &mut Graph, trace: &str, keys: &str, values: &str) -> Name {
     let last = g.initializer("const/last", Tensor::list(&[-1i64]));
     let keys = g.plain("key.column", "Unsqueeze", &[keys, &last]);
@@ -90,7 +92,7 @@ pub fn append(g: &mut Graph, trace: &str, keys: &str, values: &str) -> Name {
     g.along("trace", "Concat", 1, &[trace, &rows])
 }
 
-/// Makes the frozen tables rows.
+/// Turns the frozen tables into rows.
 pub fn tables(g: &mut Graph, scores: Scores, frozen: &Frozen) -> Tables {
     let Frozen { lookup, batch, zero_row: zero, .. } = frozen;
     let begin = g.initializer("const/range", Tensor::list(&[0i64]));
@@ -149,7 +151,7 @@ pub fn read(g: &mut Graph, scores: Scores, frozen: &Frozen, trace: &str, queries
             let nothing = g.initializer("attention/nothing", Tensor::scalar(0f64));
             let keys = distinguish(g, role, &keys, -1.0);
             let keys = g.plain(&name("keys.row"), "Reshape", &[&keys, &rows]);
-            // Below 0 lie the rows that are none.
+            // Keys below 0 are those of rows that are not to be appended.
             let queries = g.plain(&name("query"), "Max", &[queries, &nothing]);
             let winners = hardmax(g, role, &queries, &keys);
             let values = g.plain(&name("value.list"), "Reshape", &[&values, &list]);
@@ -171,7 +173,7 @@ pub fn look_up(g: &mut Graph, tables: &Tables, queries: &str) -> Name {
     }
 }
 
-/// Keys of rows that are none, which are 0, become something that is no key.
+/// Replaces the key 0 of rows that are not to be appended by a number that is no key.
 fn distinguish(g: &mut Graph, role: &str, keys: &str, instead: f64) -> Name {
     let name = |part: &str| format!("{role}.{part}");
     let one = g.initializer("const/one.number", Tensor::scalar(1f64));
@@ -183,8 +185,8 @@ fn distinguish(g: &mut Graph, role: &str, keys: &str, instead: f64) -> Name {
     g.plain(&name("row.distinct"), "Add", &[keys, &away])
 }
 
-/// The index of the row with the largest score, and the latest of these, for each query; 0 is the
-/// sink. Queries [batch, n], keys [batch, 1, rows].
+/// Returns, for each query, the index of the row with the largest score, the latest one if there are several;
+/// 0 is the sink. Queries [batch, n], keys [batch, 1, rows].
 fn hardmax(g: &mut Graph, role: &str, queries: &str, keys: &str) -> Name {
     let role = |part: &str| format!("{role}.{part}");
     let last = g.initializer("const/last", Tensor::list(&[-1i64]));
@@ -204,7 +206,7 @@ fn hardmax(g: &mut Graph, role: &str, queries: &str, keys: &str) -> Name {
     g.op(&role("winner"), "ArgMax", &[&scores], attributes)
 }
 
-/// Digits of 16 bits, high and low.
+/// Splits numbers into digits of 16 bits, high and low.
 fn digits(g: &mut Graph, role: &str, numbers: &str) -> [Name; 2] {
     let role = |part: &str| format!("{role}.{part}");
     let down = g.initializer("attention/2^-16", Tensor::scalar(2f64.powi(-16)));
@@ -216,7 +218,7 @@ fn digits(g: &mut Graph, role: &str, numbers: &str) -> [Name; 2] {
     [high, g.plain(&role("low"), "Sub", &[numbers, &above])]
 }
 
-/// `K` of rows with the keys [batch, rows, 1], the sink first: [batch, 1, rows, 4].
+/// Makes `K` of rows with the keys [batch, rows, 1], the sink first: [batch, 1, rows, 4].
 fn key_vectors(g: &mut Graph, role: &str, keys: &str, later: Option<f64>, batch: &str) -> Name {
     let [high, low] = digits(g, role, keys);
     let role = |part: &str| format!("{role}.{part}");
@@ -252,14 +254,15 @@ fn key_vectors(g: &mut Graph, role: &str, keys: &str, later: Option<f64>, batch:
     g.plain(&role("vector"), "Unsqueeze", &[&vectors, &heads])
 }
 
-/// `V` of rows with the values [batch, rows, 1], the sink's 0 first: [batch, 1, rows, 1].
+/// Makes `V` of rows with the values [batch, rows, 1], the sink's 0 first: [batch, 1, rows, 1].
 fn value_vectors(g: &mut Graph, role: &str, values: &str, zero: &str) -> Name {
     let heads = g.initializer("attention/heads", Tensor::list(&[1i64]));
     let values = g.along(&format!("{role}.rows"), "Concat", 1, &[zero, values]);
     g.plain(&format!("{role}.vector"), "Unsqueeze", &[&values, &heads])
 }
 
-/// ONNX's own attention, one head: queries [batch, n], `K` and `V` as above. Gives [batch, n].
+/// Applies ONNX's own attention with one head to queries [batch, n], `K` and `V` as above. Returns [batch,
+/// n].
 fn softmax(g: &mut Graph, role: &str, queries: &str, k: &str, v: &str) -> Name {
     let last = g.initializer("const/last", Tensor::list(&[-1i64]));
     let half = g.initializer("attention/sink", Tensor::scalar(-0.5f64));

@@ -1,4 +1,4 @@
-//! What a model of a network needs to know beforehand: where everything lies.
+//! What has to be known before a model of a network is written: where everything lies.
 
 use crate::proto::DataType;
 use wasm2onnx_runtime::{CellWidth, Entry, Field, Network, ValueType, WordLocation};
@@ -8,13 +8,13 @@ use super::graph::{self, Dim, Graph, Name, Tensor};
 use super::{Attention, ExportError};
 use crate::pack::{Matrices, Slots};
 
-/// Cells that are stored together if one of them is not 0.
+/// Number of cells that are stored together if one of them is not 0.
 pub const STORED_PAGE: usize = 64;
 
-/// Cells that the resident variant carries at most: every step copies all of them.
+/// Maximum number of cells that the resident variant carries: every step copies all of them.
 const MAX_RESIDENT_CELLS: usize = 8192;
 
-/// Opset of `ReduceMax` with axes as an input, the youngest operator that is needed.
+/// Opset of `ReduceMax` with axes as an input, the newest operator that every model needs.
 const OPSET: i64 = 18;
 
 /// Opset of `Attention`.
@@ -74,13 +74,13 @@ pub struct Plan<'n> {
     pub slots: Slots,
     /// The matrices.
     pub matrices: Matrices,
-    /// What the arguments are in.
+    /// Where the words of the arguments go, and the other numbers that a run begins with.
     pub arguments: Arguments,
     /// How reads are made.
     pub reading: Reading,
-    /// Cells of a direct-mapped trace: keys are their indices. Below the first region lie a cell for
-    /// each row port, where rows that are not appended go, and one that is never written, which
-    /// queries for nothing read; the last cell is never written either.
+    /// Number of cells of a direct-mapped trace, whose keys are the indices of its cells. Below the first
+    /// region lie a cell for each row port, where rows that are not appended go, and one that is never
+    /// written, which queries for nothing read; the last cell is never written either.
     pub cells: usize,
     /// First key of any region.
     first: u64,
@@ -99,7 +99,7 @@ impl<'n> Plan<'n> {
         let results: Vec<Field> = entry
             .result_locations
             .iter()
-            .filter_map(|place| match place {
+            .filter_map(|location| match location {
                 WordLocation::Field(field) => Some(*field),
                 WordLocation::Row(_) => None,
             })
@@ -124,19 +124,19 @@ impl<'n> Plan<'n> {
         })
     }
 
-    /// How the loop form keeps its trace.
+    /// Returns how the loop form keeps its trace.
     pub fn keeping(&self) -> Keeping {
         let io = &self.network.io;
         let streams = io.stdin.is_some() || io.stdout.is_some();
         match self.reading {
             Reading::Rows(scores) => Keeping::Growing(scores),
-            // Who reads or prints bytes has a large trace.
+            // A program that reads or prints bytes has a large trace.
             Reading::Cells if streams || self.cells > MAX_RESIDENT_CELLS => Keeping::Paged,
             Reading::Cells => Keeping::Resident,
         }
     }
 
-    /// Number of instances that run side by side in the loop form.
+    /// Returns the number of instances that run side by side in the loop form.
     pub fn batch(&self) -> Dim {
         let io = &self.network.io;
         let streams = io.stdin.is_some() || io.stdout.is_some();
@@ -147,7 +147,8 @@ impl<'n> Plan<'n> {
         }
     }
 
-    /// Cells that are there whatever the input: all but those of standard input, the last region.
+    /// Returns the number of cells that exist whatever the input: all but those of standard input, the last
+    /// region.
     pub fn first_cells(&self) -> usize {
         match self.network.io.stdin {
             Some((region, _)) => self.network.regions[region].first as usize,
@@ -155,7 +156,7 @@ impl<'n> Plan<'n> {
         }
     }
 
-    /// The lowest opset that has all operators.
+    /// Returns the lowest opset that has all operators.
     pub fn opset(&self) -> i64 {
         let float = |ty: &ValueType| matches!(ty, ValueType::F32 | ValueType::F64);
         let floats = self.entry.params.iter().chain(&self.entry.results).any(float);
@@ -166,35 +167,36 @@ impl<'n> Plan<'n> {
         }
     }
 
-    /// Number of numbers, the expert among them.
+    /// Makes the number of fields of `z`, that of the expert among them.
     pub fn count(&self, g: &mut Graph) -> Name {
         g.initializer("shape/numbers", Tensor::list(&[self.slots.count() as i64 + 1]))
     }
 
-    /// Sizes of the parts that a step uses apart: `s`, `n`, `v`, `x`, and all indices.
+    /// Makes the sizes of the parts that a step uses separately: `s`, `n`, `v`, `x`, and all indices.
     pub fn part_sizes(&self, g: &mut Graph) -> Name {
         let [s, n, v, x, q, k, t] = self.slots.sizes().map(|size| size as i64);
         g.initializer("shape/fields", Tensor::list(&[s, n, v, x, q + k + t + 1]))
     }
 
-    /// Sizes of the parts of the indices: `q`, `k`, `t`, `e`.
+    /// Makes the sizes of the parts of the indices: `q`, `k`, `t`, `e`.
     pub fn id_sizes(&self, g: &mut Graph) -> Name {
         let [.., q, k, t] = self.slots.sizes().map(|size| size as i64);
         g.initializer("shape/indices", Tensor::list(&[q, k, t, 1]))
     }
 
-    /// Sizes of all parts: `s`, `n`, `v`, `x`, `q`, `k`, `t`, `e`.
+    /// Makes the sizes of all parts: `s`, `n`, `v`, `x`, `q`, `k`, `t`, `e`.
     pub fn all_sizes(&self, g: &mut Graph) -> Name {
         let sizes: Vec<i64> = self.slots.sizes().iter().map(|size| *size as i64).chain([1]).collect();
         g.initializer("shape/fields", Tensor::list(&sizes))
     }
 
-    /// Type of all numbers and the expert.
+    /// Returns the type of all numbers and the expert.
     pub fn numbers_type(&self) -> graph::ValueType {
         graph::ValueType::tensor(DataType::Double, &[Dim::Named("batch"), Dim::Named("numbers")])
     }
 
-    /// The least of each query, key and lookup: see [`Plan::cells`]. A table's entry −1 is its last, which is 0.
+    /// Returns the smallest value of each query, key and lookup, see [`Plan::cells`]. A table's entry −1 is
+    /// its last, which is 0.
     pub fn floor(&self) -> Vec<f64> {
         let [.., q, k, t] = self.slots.sizes();
         let sink = (self.first - 1) as f64;
@@ -204,7 +206,7 @@ impl<'n> Plan<'n> {
         floor
     }
 
-    /// The largest of each query, key and lookup, for a trace whose last cell is the given one.
+    /// Returns the largest value of each query, key and lookup, for a trace whose last cell is the given one.
     pub fn top(&self, last_cell: usize) -> Vec<f64> {
         let [.., q, k, t] = self.slots.sizes();
         let mut top = vec![last_cell as f64; q + k];
@@ -212,12 +214,12 @@ impl<'n> Plan<'n> {
         top
     }
 
-    /// The largest id of an expert; the least is 0.
+    /// Returns the largest id of an expert; the smallest is 0.
     pub fn last_expert(&self) -> f64 {
         self.network.experts.len() as f64 - 1.0
     }
 
-    /// First rows as a model stores them: pages of bytes with at least one that is not 0, and all
+    /// Returns the first rows as a model stores them: pages of bytes with at least one that is not 0, and all
     /// other rows by key and value.
     pub fn first_rows(&self) -> FirstRows {
         let mut rows = FirstRows { pages: vec![0], bytes: vec![0; STORED_PAGE], ..FirstRows::default() };

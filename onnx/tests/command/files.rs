@@ -12,7 +12,7 @@ use super::*;
 
 const MODULE: &str = r#"(module (func (export "f") (param i32) (result i32) (local.get 0)))"#;
 
-/// The files of a folder.
+/// Returns the names of the files in a folder.
 fn names(folder: &Folder) -> BTreeSet<String> {
     let names = fs::read_dir(folder.0.path()).expect("it is a folder");
     names.map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned()).collect()
@@ -22,7 +22,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| name.to_string()).collect()
 }
 
-/// What is written to a regular file.
+/// Returns the model that is written to a regular file.
 fn model() -> Vec<u8> {
     let folder = Folder::new();
     fs::read(super::compile(&folder, MODULE, &[])).expect("it was written")
@@ -52,7 +52,7 @@ fn a_model_goes_to_standard_output() {
     symlink("/dev/stdout", &link).expect("links can be made");
     assert!(compile_to(&folder, &link).success().get_output().stdout == expected);
     assert!(link.is_symlink());
-    // A regular file behind it is written on where it is.
+    // A regular file that standard output leads to is appended to.
     let log = folder.file("log", "before,");
     for output in ["/dev/stdout", "-"] {
         let mut child = Process::new(cargo_bin!("wasm2onnx"))
@@ -132,7 +132,7 @@ fn the_input_is_never_replaced() {
             .expect("the command can be started");
         assert_eq!(compiled.status.code(), Some(2));
     }
-    // As standard output: opened to be written over, and to be written on.
+    // The module is also standard output, opened to be overwritten or to be appended to.
     for (output, appends) in [("-", true), ("-", false), ("/dev/stdout", false)] {
         let stdout = fs::OpenOptions::new().write(true).append(appends).open(&module).expect("it is there");
         let compiled = Process::new(cargo_bin!("wasm2onnx"))
@@ -143,7 +143,7 @@ fn the_input_is_never_replaced() {
         assert_eq!(compiled.status.code(), Some(2));
     }
     assert_eq!(fs::read_to_string(&module).expect("it is there"), MODULE);
-    // Another file may be called alike.
+    // Another file may have the same name.
     fs::create_dir(folder.0.path().join("sub")).expect("folders can be made");
     compile_to(&folder, &folder.0.path().join("sub/module.wat")).success();
 }
@@ -188,7 +188,7 @@ fn a_file_that_would_be_too_large_leaves_the_old_one() {
     }
 }
 
-/// A module whose model is large, so that writing it takes a while.
+/// Makes a module whose model is large, so that writing it takes a while.
 fn large() -> String {
     let byte = |i: u32| format!("\\{:02x}", i.wrapping_mul(2_654_435_761) >> 24);
     let data: String = (0..3_000_000).map(byte).collect();
@@ -205,7 +205,7 @@ fn signals_leave_no_temporary_file() {
     let out = folder.file("out.onnx", "old");
     let own = set(&["module.wasm", "out.onnx"]);
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        // Until it came while there was a temporary file.
+        // Until the signal came while there was a temporary file.
         let mut caught = false;
         for _ in 0..30 {
             fs::write(&out, "old").expect("it can be written");
@@ -219,7 +219,7 @@ fn signals_leave_no_temporary_file() {
                 .expect("the command can be started");
             let pid = Pid::from_child(&child);
             while names(&folder) == own && child.try_wait().expect("it runs").is_none() {}
-            // It may be over.
+            // The process may have ended.
             let _ = kill_process(pid, signal);
             let status = child.wait().expect("it ends");
             assert_eq!(names(&folder), own, "{signal:?}");
@@ -229,7 +229,7 @@ fn signals_leave_no_temporary_file() {
                 caught = true;
                 break;
             }
-            // It came too late: the model is there, even if the process had not quite ended.
+            // The signal came too late: the model is there, even if the process had not quite ended.
             assert!(left.len() > 1_000_000, "{signal:?}");
         }
         assert!(caught, "{signal:?}");
@@ -260,7 +260,7 @@ fn inputs_without_an_end_are_refused() {
         refused(folder.0.path(), "directory");
     }
     assert!(start.elapsed() < Duration::from_secs(30));
-    // Text without an end.
+    // Text without an end is refused.
     let mut yes = Process::new("yes").arg("(module)").stdout(Stdio::piped()).spawn().expect("Unix has it");
     let output = Process::new(cargo_bin!("wasm2onnx"))
         .args(["run", "-"])
@@ -272,7 +272,7 @@ fn inputs_without_an_end_are_refused() {
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(message.contains("it is larger than 268,435,456 bytes, the limit for a module"), "{message}");
-    // One that is only said to be so large is not read at all.
+    // A file whose size is known to be too large is not read at all.
     let large = folder.0.path().join("large.wasm");
     fs::File::create(&large).and_then(|file| file.set_len(1 << 40)).expect("files can be sparse");
     wasm2onnx().arg("run").arg(&large).assert().code(1).stderr(contains("is neither"));
@@ -290,7 +290,7 @@ fn a_fifo_is_a_file_like_others() {
     };
     wasm2onnx().arg("run").arg(&fifo).arg("7").assert().success().stdout("7\n");
     writer.join().expect("it has written");
-    // Nobody is waited for for ever.
+    // The command does not wait forever for the other end.
     wasm2onnx()
         .arg("run")
         .arg(&fifo)

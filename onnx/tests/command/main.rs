@@ -29,7 +29,7 @@ const ARITHMETIC: &str = r#"
         (func (export "deep") (param i32) (result i32) (call 5 (i32.add (local.get 0) (i32.const 1)))))
 "#;
 
-/// Copies its input to its output, upper case, until a `!`, where it traps.
+/// A program that copies its input to its output, upper case, until a `!`, where it traps.
 const SHOUT: &str = r#"
     (module
         (import "env" "input_byte" (func $input (result i32)))
@@ -55,7 +55,7 @@ impl Folder {
         Folder(TempDir::new().expect("temporary folders can be made"))
     }
 
-    /// Writes a file and gives its path.
+    /// Writes a file and returns its path.
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.0.path().join(name);
         std::fs::write(&path, content).expect("temporary files can be written");
@@ -69,7 +69,7 @@ fn wasm2onnx() -> Command {
     command
 }
 
-/// `run` with the module on standard input.
+/// Runs a module from standard input with `run`.
 fn run(wat: &str, options: &[&str], args: &[&str]) -> assert_cmd::assert::Assert {
     wasm2onnx().arg("run").args(options).arg("-").args(args).write_stdin(wat).assert()
 }
@@ -143,11 +143,11 @@ fn bytes_in_and_out() {
     let echo = |input: &str| wasm2onnx().arg("run").arg(&shout).write_stdin(input).assert();
     echo("hello").success().stdout("HELLO").stderr(is_empty());
     echo("").success().stdout("");
-    // What was printed before a trap was printed.
+    // What was printed before a trap is shown.
     echo("ab!cd").code(134).stdout("AB").stderr(starts_with(
         "error: wasm trap: wasm `unreachable` instruction executed (in function `_start`, at offset 0x",
     ));
-    // A run that a limit stops, too.
+    // The same for a run that a limit stops.
     wasm2onnx()
         .args(["run", "--max-steps", "60"])
         .arg(&shout)
@@ -225,7 +225,7 @@ fn imported_globals_memories_and_tables_take_values() {
 fn standard_input_is_read_only_by_programs_that_read_it() {
     let folder = Folder::new();
     let module = folder.file("add.wat", ARITHMETIC);
-    // Its end never comes while this test holds the pipe.
+    // The end of the input never comes while this test holds the pipe.
     let mut child = Process::new(cargo_bin!("wasm2onnx"))
         .args(["run", "--invoke", "add"])
         .arg(module)
@@ -255,7 +255,7 @@ fn a_reader_that_leaves_is_no_error() {
             .spawn()
             .expect("the command can be started");
         drop(child.stdout.take());
-        // `inspect` reads none of it, and may be gone.
+        // `inspect` reads none of it, and may have ended.
         let _ = child.stdin.take().expect("it is piped").write_all(&vec![b'a'; 100_000]);
         let output = child.wait_with_output().expect("the command ends");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -274,7 +274,7 @@ fn statistics_go_to_standard_error() {
     for pattern in patterns {
         assertion = assertion.stderr(is_match(pattern).expect("the pattern is well-formed"));
     }
-    // They say how far a run came that did not get to its end.
+    // The statistics also say how far a run came that was stopped.
     run(ARITHMETIC, &["--stats", "--max-steps", "1000", "--invoke", "forever"], &[])
         .code(1)
         .stderr(contains("1,000 (").and(contains("error: step limit of 1000 reached")));
@@ -374,7 +374,7 @@ fn limits_are_named() {
         .stderr(contains("4").and(contains("limit of 3")));
 }
 
-/// Files that are not, or not quite, WebAssembly: a message, status 1, no panic.
+/// Checks that a file that is not, or not quite, WebAssembly is refused: a message, status 1, no panic.
 fn is_refused(module: &[u8], text: &str) {
     for command in ["run", "inspect"] {
         wasm2onnx()
@@ -517,7 +517,7 @@ fn damaged_models_are_refused() {
     refused("empty.onnx", b"", "not an ONNX model");
     refused("text.onnx", b"(module)", "not an ONNX model");
     refused("short.onnx", &bytes[..bytes.len() / 2], "not an ONNX model");
-    // Whatever byte of a tensor, of the graph or of the metadata is changed.
+    // A change of any byte of a tensor, of the graph or of the metadata is noticed.
     for (name, at) in [("weights/values", 30), ("decode/step/unit", 3), ("wasm2onnx.regions", 25)] {
         let mut damaged = bytes.clone();
         let last = bytes.windows(name.len()).rposition(|w| w == name.as_bytes()).expect("it is there");

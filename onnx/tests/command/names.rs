@@ -5,7 +5,7 @@ use super::*;
 const EVIL: &str = r"\1b[2Jevil\0a";
 const SHOWN: &str = r"\u{1b}[2Jevil\n";
 
-/// Nothing that a terminal would act upon.
+/// Checks that nothing is printed that a terminal would act upon.
 fn is_harmless(assert: &assert_cmd::assert::Assert) {
     let output = assert.get_output();
     for stream in [&output.stdout, &output.stderr] {
@@ -53,7 +53,7 @@ fn names_are_escaped_wherever_they_are_printed() {
         assert!(String::from_utf8_lossy(&printed).contains(shown), "{wat}: {output:?}");
     }
     is_harmless(&run(&text, &[], &[]).code(1));
-    // A model's metadata, and what compiling says.
+    // The same for a model's metadata, and for what `compile` says.
     let name = "\u{1b}[2Jevil\n";
     let module = folder.file("module.wat", &exports);
     let model = folder.0.path().join("model.onnx");

@@ -7,7 +7,7 @@ use std::thread;
 
 use super::*;
 
-/// Prints `y` lines for ever.
+/// A program that prints `y` lines forever.
 const ENDLESS: &str = r#"
     (module (import "env" "output_byte" (func $o (param i32)))
         (func (export "f") (loop $l (call $o (i32.const 121)) (call $o (i32.const 10)) (br $l))))
@@ -24,7 +24,7 @@ fn spawn(arguments: &[&str], module: &Path) -> Child {
         .expect("the command can be started")
 }
 
-/// What a command prints, for those who do not want to wait for ever.
+/// What a command prints, with a limit on the time to wait for it.
 struct Printed(mpsc::Receiver<u8>);
 
 impl Printed {
@@ -112,7 +112,7 @@ fn a_prompt_comes_before_its_answer() {
     printed.expect("b?");
     send(&mut stdin, "x");
     printed.expect("y");
-    // It has read all that it reads: it does not wait for the end.
+    // The program has read all that it will read, so it does not wait for the end of the input.
     assert!(child.wait().expect("the command ends").success());
     drop(stdin);
 }
@@ -129,7 +129,7 @@ fn a_function_that_does_not_read_does_not_wait() {
         drop(stdin);
         assert!(output.status.success());
     }
-    // Its model has no input for bytes, nor an output.
+    // The program's model has neither an input nor an output for bytes.
     let network = wasm2onnx::import(&std::fs::read(&model).expect("it was written")).expect("it is sound");
     assert_eq!(network.io, Default::default());
 }
@@ -229,14 +229,15 @@ fn a_memory_grows_as_far_as_it_says_or_the_default() {
     };
     grow("257", "1", &[]).stdout("257\n").stderr(is_empty());
     run(&wat("257"), &["--invoke", "size"], &["1"]).success().stdout("258\n").stderr(is_empty());
-    // At most 1,024 pages or four times the initial size.
+    // The limit is 1,024 pages or four times the initial size, whichever is more.
     grow("1", "1023", &[]).stdout("1\n").stderr(is_empty());
     grow("1", "1024", &[]).stdout("-1\n").stderr(note("1,025", "1,024"));
     grow("0", "1024", &[]).stdout("0\n").stderr(is_empty());
     grow("256", "768", &[]).stdout("256\n").stderr(is_empty());
     grow("300", "900", &[]).stdout("300\n").stderr(is_empty());
     grow("300", "901", &[]).stdout("-1\n").stderr(note("1,201", "1,200"));
-    // What the module declares is no news to it, nor that there are no more than 65,536.
+    // There is no note about a limit that the module declares, nor about the limit of 65,536 pages that all
+    // modules have.
     grow("1 5", "4", &[]).stdout("1\n").stderr(is_empty());
     grow("1 5", "5", &[]).stdout("-1\n").stderr(is_empty());
     grow("1 2000", "1500", &[]).stdout("-1\n").stderr(note("1,501", "1,024"));
@@ -244,13 +245,13 @@ fn a_memory_grows_as_far_as_it_says_or_the_default() {
     grow("1", "65535", &[]).stdout("-1\n").stderr(note("65,536", "1,024"));
     grow("1", "65536", &[]).stdout("-1\n").stderr(is_empty());
     grow("1", "-1", &[]).stdout("-1\n").stderr(is_empty());
-    // The option.
+    // The option sets another limit.
     grow("1", "3", &["--max-memory-pages", "3"]).stdout("-1\n").stderr(note("4", "3"));
     grow("1 3", "3", &["--max-memory-pages", "3"]).stdout("-1\n").stderr(is_empty());
     grow("1", "2", &["--max-memory-pages", "3"]).stdout("1\n").stderr(is_empty());
     grow("1", "1500", &["--max-memory-pages", "2000"]).stdout("1\n").stderr(is_empty());
     grow("1", "3", &["--max-memory-pages", "3", "--executor", "dense"]).stdout("-1\n").stderr(note("4", "3"));
-    // Not the last attempt, but one that was refused; and before a trap.
+    // The attempt that was refused need not be the last one, and a trap may follow.
     run(&wat("1"), &["--invoke", "twice"], &["2000", "2"])
         .success()
         .stdout("-1\n1\n")
@@ -275,23 +276,23 @@ fn a_reactor_is_initialized_before_the_first_call() {
     for executor in ["sparse", "dense"] {
         run(wat, &["--executor", executor, "--invoke", "f"], &[]).success().stdout("7\n");
     }
-    // It is not what somebody wants to run who does not say so.
+    // It is not run unless it is named.
     run(wat, &[], &[]).success().stdout("7\n");
     let folder = Folder::new();
     for form in ["loop", "step"] {
         let model = compile(&folder, wat, &["--invoke", "f", "--form", form]);
         wasm2onnx().arg("run").arg(&model).assert().success().stdout("7\n");
     }
-    // Behind the start function.
+    // It is called after the start function.
     let start = "(func $start (global.set $x (i32.add (global.get $x) (i32.const 10)))) (start $start)";
     let both = wat.replace("(func (export \"f\")", &format!("{start} (func (export \"f\")"));
     run(&both, &["--invoke", "f"], &[]).success().stdout("77\n");
-    // If nothing else is there, it is the function, and was called once before.
+    // If it is the only function, it is run, after it was called once at instance creation.
     run(r#"(module (func (export "_initialize")))"#, &[], &[]).success().stdout("");
-    // A trap in it ends the creation.
+    // A trap in it ends instance creation.
     let traps = wat.replace("(global.set $x (i32.mul (global.get $x) (i32.const 7)))", "unreachable");
     run(&traps, &["--invoke", "f"], &[]).code(134).stderr(contains("in function `_initialize`"));
-    // An import under that name, and a type that cannot be called.
+    // The function may be an import. One whose type cannot be called is refused.
     let import = r#"
         (module
             (import "env" "output_byte" (func $o (param i32)))
@@ -313,7 +314,7 @@ fn an_argument_may_begin_with_a_dash() {
     let module = folder.file("arithmetic.wat", ARITHMETIC);
     let add = |args: &[&str]| wasm2onnx().args(["run", "--invoke", "add"]).arg(&module).args(args).assert();
     add(&["-5", "-6"]).success().stdout("-11\n");
-    // One right behind the input is dropped, others are arguments.
+    // A `--` directly behind the input is dropped; others are arguments.
     add(&["--", "-5", "-6"]).success().stdout("-11\n");
     add(&["--", "5", "6"]).success().stdout("11\n");
     add(&["5", "--", "6"]).code(2).stderr(contains("3 arguments given"));

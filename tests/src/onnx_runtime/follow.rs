@@ -1,4 +1,4 @@
-//! The step form beside one of our executors: every number of every step compared.
+//! The step form side by side with one of our executors: every number of every step is compared.
 
 use std::cell::RefCell;
 use wasm2onnx::Slots;
@@ -14,16 +14,16 @@ use crate::ours;
 /// How far two runs agree.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Followed {
-    /// Maps evaluated and compared.
+    /// Number of maps evaluated and compared.
     pub steps: u64,
-    /// Whether both have ended. If not, the steps that were allowed are done.
+    /// Whether both runs have ended. If not, they were stopped after the maximum number of steps.
     pub ended: bool,
-    /// The last expert: the terminal one, if they have ended.
+    /// The last expert: the terminal one, if the runs have ended.
     pub expert: i64,
 }
 
-/// Runs a call on an executor that is still empty and in ONNX Runtime, a step of each at a time, for
-/// at most so many steps: compares the expert and all numbers after each, and at the end the traces.
+/// Runs a call on an executor that is still empty and in ONNX Runtime, a step of each at a time, for at most
+/// `max_steps` steps. Compares the expert and all numbers after each step, and at the end the traces.
 /// Standard input must be among the network's first rows (see [`ours::with_stdin`]).
 ///
 /// # Errors
@@ -53,8 +53,10 @@ pub fn follow(
         pair.run.set(expert, &numbers);
         pair.run.append(&rows);
         ours::enter(network, call.0, call.1, pair.executor);
-        let rows =
-            network.entries[call.0].param_locations.iter().any(|place| matches!(place, WordLocation::Row(_)));
+        let rows = network.entries[call.0]
+            .param_locations
+            .iter()
+            .any(|location| matches!(location, WordLocation::Row(_)));
         ended = pair.run(rows)?;
     }
     if ended {
@@ -73,8 +75,8 @@ struct Pair<'p> {
 }
 
 impl Pair<'_> {
-    /// Runs both to the end, and says whether they came to it. Arguments that are rows are already
-    /// appended in the executor when a run begins, and in the model the first step appends them.
+    /// Runs both to the end, and returns whether they came to it. Arguments that are rows are already
+    /// appended in the executor when a run begins; in the model the first step appends them.
     fn run(&mut self, but_rows: bool) -> Result<bool, String> {
         let ends = TokenEnds::new(self.network);
         let difference = RefCell::new(None);
@@ -98,7 +100,7 @@ impl Pair<'_> {
     }
 
     fn compare_traces(&self) -> Result<(), String> {
-        // Below are cells for rows that are not appended.
+        // The cells below are for rows that are not appended.
         let first = self.network.regions.first().map_or(u64::MAX, |region| region.first);
         let found = self.driver.rows(&self.run.trace(), first);
         let mut rows = std::collections::BTreeMap::new();
@@ -118,9 +120,9 @@ impl Pair<'_> {
 struct Follower<'f> {
     run: &'f mut dyn Steps,
     driver: &'f Driver,
-    /// The expert of the step before.
+    /// The expert of the previous step.
     from: ExpertId,
-    /// Whether the rows of the next step are not alike.
+    /// Whether the rows of the next step are left out of the comparison.
     but_rows: bool,
     /// The first difference.
     difference: &'f RefCell<Option<String>>,

@@ -107,7 +107,7 @@ fn instructions_are_counted_and_limited() {
              (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#,
     )
     .unwrap();
-    // wasmi counts what it made of the loop.
+    // wasmi counts the instructions that it made of the loop.
     count::<Wasmi>(&wasm, 1);
     count::<Wasmtime>(&wasm, 0);
 }

@@ -27,7 +27,7 @@ impl Oracle for Wasmi {
         let mut config = Config::default();
         config
             .consume_fuel(limits.fuel.is_some())
-            // Larger than our stack.
+            // So large that our stack is exhausted first.
             .set_max_recursion_depth(1 << 20)
             .set_max_stack_height(1 << 28)
             .wasm_multi_memory(false)
@@ -111,7 +111,7 @@ impl Engine for Wasmi {
     }
 }
 
-/// What an error says of the program, if anything.
+/// Returns what an error says about the program, if anything.
 fn stop(error: &Error) -> Option<Stop> {
     if let ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) = error.kind() {
         return Some(Stop::Trap(TrapCode::UndefinedElement));

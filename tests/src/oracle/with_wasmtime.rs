@@ -27,9 +27,10 @@ type Data = (Host, StoreLimits);
 /// The engine of all modules.
 static ENGINE: LazyLock<wasmtime::Engine> = LazyLock::new(|| {
     let mut config = Config::new();
-    // Of the NaNs that WebAssembly allows the one that its deterministic profile asks for, as ours.
+    // Of the NaNs that WebAssembly allows, results are those of its deterministic profile, like ours.
     config.consume_fuel(true).cranelift_nan_canonicalization(true).cranelift_opt_level(OptLevel::None);
-    // An instruction costs the same whatever it is asked to do: it may be too much, and trap or fail.
+    // An instruction takes the same fuel however much it is asked to do: if that is too much, it traps or
+    // fails.
     let variable = VariableOperatorCost {
         memory_copy_per_byte: 0,
         memory_fill_per_byte: 0,
@@ -132,12 +133,12 @@ impl Engine for Wasmtime {
     }
 }
 
-/// What an error says of the program, if anything.
+/// Returns what an error says about the program, if anything.
 fn stop(error: &Error, wasm: &[u8]) -> Option<Stop> {
     Some(Stop::Trap(match error.downcast_ref::<Trap>()? {
         Trap::UnreachableCodeReached => TrapCode::Unreachable,
         Trap::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
-        // One code for both: the instruction tells them apart.
+        // wasmtime has one code for both traps; the instruction tells them apart.
         Trap::TableOutOfBounds if is_indirect_call(error, wasm) => TrapCode::UndefinedElement,
         Trap::TableOutOfBounds => TrapCode::TableOutOfBounds,
         Trap::IndirectCallToNull => TrapCode::UninitializedElement,
@@ -151,7 +152,7 @@ fn stop(error: &Error, wasm: &[u8]) -> Option<Stop> {
     }))
 }
 
-/// Whether a trap is that of a `call_indirect` or `return_call_indirect`.
+/// Returns whether a trap is that of a `call_indirect` or `return_call_indirect`.
 fn is_indirect_call(error: &Error, wasm: &[u8]) -> bool {
     let trace = error.downcast_ref::<WasmBacktrace>();
     let offset = trace.and_then(|trace| trace.frames().first()?.module_offset());
@@ -199,7 +200,7 @@ pub struct Exports {
 }
 
 impl Exports {
-    /// Those of a module; none if wasmtime refuses it.
+    /// Returns the exports of a module, or none if wasmtime refuses it.
     pub fn of(wasm: &[u8]) -> Exports {
         let mut exports = Exports::default();
         let Ok(module) = Module::new(&ENGINE, wasm) else {

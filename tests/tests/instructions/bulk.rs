@@ -9,25 +9,26 @@ const LENGTHS: [u32; 16] = [0, 1, 2, 3, 4, 5, 7, 15, 16, 17, 31, 33, 48, 64, 65,
 /// Numbers of which sums overflow words or memory.
 const FAR: [u32; 8] = [65_535, 65_536, 65_537, 131_072, 0x7fff_ffff, 0x8000_0000, 0xffff_fff0, u32::MAX];
 
-/// All tests of this file.
+/// Returns all tests of this file.
 pub fn written() -> Vec<Test> {
     let mut tests = vec![references(), tables(), table_growth()];
     tests.extend(["1", "1 2"].map(memory));
     tests
 }
 
-/// Calls of a function of three numbers: each of the places with each of the lengths, then sums that overflow.
-fn call_on_places(test: &mut Test, name: &str, places: &[u32], lengths: &[u32]) {
-    let mut rng = fastrand::Rng::with_seed(places.len() as u64);
+/// Calls a function of three numbers: with each of the positions and each of the lengths, then with sums that
+/// overflow.
+fn call_on_positions(test: &mut Test, name: &str, positions: &[u32], lengths: &[u32]) {
+    let mut rng = fastrand::Rng::with_seed(positions.len() as u64);
     let mut call = |a: u32, b: u32, c: u32| test.call(name, &[a.into(), b.into(), c.into()]);
     for &length in lengths {
-        for &place in places {
-            let other = places[rng.usize(..places.len())];
-            call(place, other, length);
-            call(other, place, length);
-            // Overlapping, either way.
-            call(place, place.wrapping_add(rng.u32(0..20)), length);
-            call(place.wrapping_add(rng.u32(0..20)), place, length);
+        for &position in positions {
+            let other = positions[rng.usize(..positions.len())];
+            call(position, other, length);
+            call(other, position, length);
+            // Ranges that overlap, in either direction.
+            call(position, position.wrapping_add(rng.u32(0..20)), length);
+            call(position.wrapping_add(rng.u32(0..20)), position, length);
         }
     }
     for far in FAR {
@@ -42,7 +43,8 @@ fn call_on_places(test: &mut Test, name: &str, places: &[u32], lengths: &[u32]) 
     }
 }
 
-/// memory.fill, memory.copy, memory.init and data.drop, in a memory that can grow and in one that cannot.
+/// Tests memory.fill, memory.copy, memory.init and data.drop, in a memory that can grow and in one that
+/// cannot.
 fn memory(declaration: &str) -> Test {
     let grow = if declaration.contains(' ') { "(drop (memory.grow (i32.const 1)))" } else { "" };
     let constant: String = LENGTHS
@@ -88,25 +90,25 @@ fn memory(declaration: &str) -> Test {
         "#
     );
     let mut test = Test::new(format!("bulk-memory-{}", declaration.replace(' ', "-")), wat);
-    let places = [0, 1, 17, 40, 100, 220, 65_500, 65_519, 65_520, 65_530, 65_536];
+    let positions = [0, 1, 17, 40, 100, 220, 65_500, 65_519, 65_520, 65_530, 65_536];
     let in_segment = [0, 1, 2, 3, 4, 20, 90, 97, 98, 99, 100];
     for _ in 0..2 {
         for name in ["fill", "copy", "store, copy, load"] {
-            call_on_places(&mut test, name, &places, &LENGTHS);
+            call_on_positions(&mut test, name, &positions, &LENGTHS);
         }
         for name in ["init", "init short", "init active"] {
-            call_on_places(&mut test, name, &in_segment, &LENGTHS);
-            for place in places {
-                test.call(name, &[place.into(), 1u32.into(), 2u32.into()]);
+            call_on_positions(&mut test, name, &in_segment, &LENGTHS);
+            for position in positions {
+                test.call(name, &[position.into(), 1u32.into(), 2u32.into()]);
             }
         }
         for n in LENGTHS {
-            for place in places {
-                test.call(&format!("copy {n}"), &[place.into(), (place / 2).into()]);
-                test.call(&format!("copy {n}"), &[(place / 2).into(), place.into()]);
-                test.call(&format!("copy {n}"), &[place.into(), (place + 3).into()]);
-                test.call(&format!("fill {n}"), &[place.into(), (n + place).into()]);
-                test.call(&format!("init {n}"), &[place.into(), (place % 120).into()]);
+            for position in positions {
+                test.call(&format!("copy {n}"), &[position.into(), (position / 2).into()]);
+                test.call(&format!("copy {n}"), &[(position / 2).into(), position.into()]);
+                test.call(&format!("copy {n}"), &[position.into(), (position + 3).into()]);
+                test.call(&format!("fill {n}"), &[position.into(), (n + position).into()]);
+                test.call(&format!("init {n}"), &[position.into(), (position % 120).into()]);
             }
         }
         for name in ["drop short", "drop active", "grow", "drop long", "drop long"] {
@@ -116,7 +118,7 @@ fn memory(declaration: &str) -> Test {
     test
 }
 
-/// References that are made, kept in globals and tables, and asked for.
+/// Tests references that are made, kept in globals and tables, and asked for.
 fn references() -> Test {
     use ValueType::I32;
     let wat = r#"
@@ -154,7 +156,8 @@ fn references() -> Test {
     ])
 }
 
-/// All instructions on tables, and calls through several of them: written ones, growing ones and constant ones.
+/// Tests all instructions on tables, and calls through several of them: written ones, growing ones and
+/// constant ones.
 fn tables() -> Test {
     let functions: String =
         (0..12).map(|i| format!("(func $f{i} (type $f) (i32.const {}))\n", 100 + i)).collect();
@@ -220,7 +223,7 @@ fn tables() -> Test {
         test.call("sizes", &[]);
     };
     look(&mut test);
-    let places = [0, 1, 2, 3, 5, 9, 14, 20, 24, 25, 26, 29, 30, 31];
+    let positions = [0, 1, 2, 3, 5, 9, 14, 20, 24, 25, 26, 29, 30, 31];
     let lengths = [0, 1, 2, 3, 4, 5, 16, 17, 20, 25, 30];
     for round in 0..2 {
         for name in [
@@ -237,10 +240,10 @@ fn tables() -> Test {
             "init a",
             "copy b a",
         ] {
-            call_on_places(&mut test, name, &places, &lengths);
+            call_on_positions(&mut test, name, &positions, &lengths);
             look(&mut test);
         }
-        for (a, b) in places.iter().flat_map(|a| places.iter().map(move |b| (*a, *b))) {
+        for (a, b) in positions.iter().flat_map(|a| positions.iter().map(move |b| (*a, *b))) {
             test.call("get, set", &[a.into(), b.into()]);
             test.call("get constant", &[a.into(), (b % 7).into()]);
         }
@@ -251,13 +254,13 @@ fn tables() -> Test {
         if round == 1 {
             test.call("drop", &[]);
             look(&mut test);
-            call_on_places(&mut test, "init a", &places, &lengths);
+            call_on_positions(&mut test, "init a", &positions, &lengths);
         }
     }
     test
 }
 
-/// Tables that grow from nothing, to their limit or as far as asked.
+/// Tests tables that grow from nothing, to their limit or as far as asked.
 fn table_growth() -> Test {
     let wat = r#"
         (type $f (func (result i32)))

@@ -9,8 +9,8 @@ use wasm2onnx_tests::values::random_value;
 
 use super::{Test, core_edges, value};
 
-/// Operands of a shift, `#` for the type and `@` for a constant near a power of two. Some are far from what their parts
-/// are: `x | 2^k` where x is small, less 2^k again.
+/// Operands of a shift, `#` for the type and `@` for a constant near a power of two. Some results are far
+/// smaller than the numbers that they are computed from: `x | 2^k` where x is small, minus 2^k.
 const BEFORE: [&str; 12] = [
     "(#.sub (local.get $0) (local.get $1))",
     "(#.add (local.get $0) (local.get $1))",
@@ -48,14 +48,14 @@ const AFTER: [(&str, bool); 16] = [
 
 const SHIFTS: [&str; 5] = ["shl", "shr_u", "shr_s", "rotl", "rotr"];
 
-/// So many functions for each shift and amount.
+/// Number of functions for each shift and amount.
 const FUNCTIONS: usize = 6;
 
 fn bits(ty: ValueType) -> u32 {
     32 * ty.words() as u32
 }
 
-/// 2^k − 1, 2^k or 2^k + 1, or the negative of one, or a small number.
+/// Returns 2^k − 1, 2^k or 2^k + 1, or the negative of one of these, or a small number.
 fn constant(rng: &mut fastrand::Rng, ty: ValueType) -> i64 {
     let power = 1i64.wrapping_shl(rng.u32(..bits(ty)));
     let near = match rng.u8(..8) {
@@ -66,7 +66,7 @@ fn constant(rng: &mut fastrand::Rng, ty: ValueType) -> i64 {
     if ty == ValueType::I32 { (signed as i32).into() } else { signed }
 }
 
-/// The text with its types and constants put in; every `@` is the same constant half of the time.
+/// Returns the text with its types and constants put in; half of the time, every `@` is the same constant.
 fn filled(rng: &mut fastrand::Rng, ty: ValueType, text: &str) -> String {
     let same = rng.bool().then(|| constant(rng, ty));
     let mut out = String::new();
@@ -83,7 +83,7 @@ fn filled(rng: &mut fastrand::Rng, ty: ValueType, text: &str) -> String {
     out
 }
 
-/// Operands at which something changes, and random ones.
+/// Returns operands at which something changes, and random ones.
 fn operands(rng: &mut fastrand::Rng, ty: ValueType) -> Vec<[Value; 2]> {
     let edges = core_edges(ty);
     let mut pairs = vec![[value(ty, 9), value(ty, 2)], [value(ty, 0), value(ty, 0)]];
@@ -94,7 +94,7 @@ fn operands(rng: &mut fastrand::Rng, ty: ValueType) -> Vec<[Value; 2]> {
     pairs
 }
 
-/// All amounts of a shift on a type, a module for each 16 of them.
+/// Tests all amounts of a shift on a type, with a module for each 16 of them.
 fn shift(name: &str, ty: ValueType) {
     let mut rng = fastrand::Rng::with_seed(bits(ty).into());
     for first in (0..bits(ty)).step_by(16) {

@@ -1,4 +1,5 @@
-//! Functions, memories and globals that have the names of what the compiler itself makes: names are for people.
+//! Functions, memories and globals that have the names of what the compiler itself makes: names are for
+//! people.
 
 use wasm2onnx_runtime::ValueType::{F32, F64, I32, I64};
 
@@ -42,8 +43,8 @@ const NAMES: [&str; 34] = [
     "func[0]",
 ];
 
-/// Programs that use division, float arithmetic, copies, tables and the stack beside functions called `name`, of two
-/// types, and a memory and a global with other such names.
+/// Returns programs that use division, float arithmetic, copies, tables and the stack beside functions called
+/// `name`, of two types, and a memory and a global with other such names.
 fn programs(name: &str, memory: &str, global: &str) -> [Test; 2] {
     let rest = format!(
         r#"
@@ -112,7 +113,8 @@ fn functions_may_have_the_names_of_what_the_compiler_makes() {
     for (i, name) in NAMES.iter().enumerate() {
         let other = |by: usize| NAMES[(i + by) % NAMES.len()];
         let [two, one] = programs(name, other(1), other(2));
-        // Both types for routines, which are called; the others take turns.
+        // Names of routines, which are called, are tried with functions of both types; other names take
+        // turns.
         let is_routine = name.starts_with("__");
         if is_routine || i % 2 == 0 {
             two.run();

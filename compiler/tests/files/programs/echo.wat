@@ -1,4 +1,4 @@
-;; Reads a byte, prints another one, and so on until there are none.
+;; Reads a byte, prints another one, and so on until there is no more input.
 ;; input: "Hello, \00\ff World"
 ;; run onnx: run() == 15
 ;; prints: "hELLO\0c\00 \df\00wORLD"

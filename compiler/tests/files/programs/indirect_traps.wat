@@ -1,4 +1,4 @@
-;; Entries of another type, without a function, and behind the table.
+;; Calls of entries of another type, without a function, and beyond the end of the table.
 ;; run onnx: run(1) == 42
 ;; run onnx: run(3) == -21
 ;; run onnx: run(2) traps: indirect_call_type_mismatch

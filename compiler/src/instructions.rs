@@ -4,9 +4,7 @@
 //! The frontend, the list in `docs/instructions.md` and the test of every single instruction
 //! (`tests/tests/instructions.rs`) read it, and have no list of their own.
 //!
-//! To add an instruction, add an entry. If it is an operation of the IR, that is all. If it is
-//! [`Becomes::Own`], write its translation in `frontend/body.rs` and a program with it in the test,
-//! which fails until there is one.
+//! `docs/adding.md` says how to add an instruction. Entries that are too long for their columns may stick out.
 
 use wasm2onnx_runtime::ValueType;
 use wasmparser::{MemArg, Operator};

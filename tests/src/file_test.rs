@@ -169,6 +169,24 @@ impl FileTest {
         Ok(tests)
     }
 
+    /// Reads the files of a folder that the environment variable `WASM2ONNX_FILES` chooses by a part of their path,
+    /// or all of them if it is not set. Also returns whether these are all.
+    ///
+    /// # Errors
+    ///
+    /// The first file that is not as it must be.
+    ///
+    /// # Panics
+    ///
+    /// If no file has that part in its path.
+    pub fn chosen(folder: &Path) -> Result<(Vec<FileTest>, bool), FileError> {
+        let mut tests = FileTest::all(folder)?;
+        let Ok(part) = std::env::var("WASM2ONNX_FILES") else { return Ok((tests, true)) };
+        tests.retain(|test| test.path.to_string_lossy().contains(&part));
+        assert!(!tests.is_empty(), "no file in {} has `{part}` in its path", folder.display());
+        Ok((tests, false))
+    }
+
     /// Reads a file.
     ///
     /// # Errors

@@ -25,9 +25,10 @@ const LOCKSTEPS: u64 = 3_000;
 /// Maximum number of steps of an instance whose exports are called with many arguments.
 const MANY_STEPS: u64 = 20_000_000;
 
-fn tests() -> Vec<FileTest> {
+/// Returns the files, and whether these are all.
+fn tests() -> (Vec<FileTest>, bool) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../compiler/tests/files");
-    FileTest::all(&folder).unwrap_or_else(|error| panic!("{error}"))
+    FileTest::chosen(&folder).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn network(test: &FileTest) -> Network {
@@ -129,8 +130,9 @@ fn in_lockstep(network: &Network, call: &Call, args: &[Value]) {
 
 #[test]
 fn calls_end_as_they_must() {
+    let (tests, all) = tests();
     let (mut calls, mut onnx, mut dense) = (0, 0, 0);
-    for test in tests() {
+    for test in tests {
         let network = network(&test);
         for instance in &test.instances {
             calls += instance.len();
@@ -141,12 +143,12 @@ fn calls_end_as_they_must() {
     println!(
         "{calls} calls, {dense} of them on the dense executor to the end, {onnx} in ONNX Runtime, too, by `onnx_files`"
     );
-    assert!(calls >= 150);
+    assert!(calls >= 150 || !all);
 }
 
 #[test]
 fn instances_that_cannot_be_made_trap() {
-    for test in tests() {
+    for test in tests().0 {
         let Some((place, code)) = &test.creation else { continue };
         let network = network(&test);
         let theirs = compare(test.text.as_bytes(), &test.input, &Calls::new(), FUEL);
@@ -161,7 +163,7 @@ fn instances_that_cannot_be_made_trap() {
 /// Arguments are likely to be edge cases, and one instance lives through all the calls.
 #[test]
 fn all_exports_do_what_they_do_in_wasmtime() {
-    for test in tests() {
+    for test in tests().0 {
         let Some(rounds) = test.compare else { continue };
         let (network, path) = (network(&test), test.path.display());
         let [(_, typed), ..] = phases(test.text.as_bytes(), &Options::default());
@@ -218,8 +220,9 @@ fn check_dumps(test: &FileTest, shown: &[String]) {
 
 #[test]
 fn phases_look_as_they_must() {
+    let (tests, all) = tests();
     let mut shown = 0;
-    for test in tests() {
+    for test in tests {
         let text = |dumped: &Dump| {
             let phase =
                 dumped.phase.parse().unwrap_or_else(|error| panic!("{}: {error}", test.path.display()));
@@ -231,5 +234,5 @@ fn phases_look_as_they_must() {
         shown += all.len();
     }
     println!("{shown} phases of functions");
-    assert!(shown >= 12);
+    assert!(shown >= 12 || !all);
 }

@@ -14,8 +14,9 @@ use wasm2onnx_tests::ours::ended;
 #[test]
 fn calls_end_as_they_must() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../compiler/tests/files");
+    let (tests, all) = FileTest::chosen(&folder).unwrap_or_else(|error| panic!("{error}"));
     let mut calls = 0;
-    for test in FileTest::all(&folder).unwrap_or_else(|error| panic!("{error}")) {
+    for test in tests {
         for call in test.instances.iter().map(|instance| &instance[0]).filter(|call| call.onnx) {
             let name = &call.name;
             let options = Options { exports: Some(vec![name.clone()]), ..Options::default() };
@@ -36,5 +37,5 @@ fn calls_end_as_they_must() {
         }
     }
     println!("{calls} calls");
-    assert!(calls >= 60);
+    assert!(calls >= 60 || !all);
 }

@@ -18,7 +18,8 @@ use crate::options::{Options, Unsupported};
 struct Proposal {
     /// Its name in the table of all operators.
     key: &'static str,
-    /// Its name for the validator.
+    /// Its name for the validator. It may be among [`Options::features`] and still be refused, as SIMD is, which is a part of
+    /// WebAssembly 2.0.
     feature: WasmFeatures,
     /// Its name for people.
     name: &'static str,

@@ -2,6 +2,7 @@
 
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::Instance;
+use wasmparser::Validator;
 
 use super::text::function_name;
 use super::{Call, Program};
@@ -37,6 +38,13 @@ pub struct Done {
 }
 
 impl Program {
+    /// Whether the program is a valid module.
+    pub(super) fn is_valid(&self) -> bool {
+        let features = Options::default().features;
+        let valid = |wasm: Vec<u8>| Validator::new_with_features(features).validate_all(&wasm).is_ok();
+        self.wasm().is_ok_and(valid)
+    }
+
     fn wasm(&self) -> Result<Vec<u8>, String> {
         wat::parse_str(self.to_string()).map_err(|error| format!("no module: {error}"))
     }

@@ -39,7 +39,8 @@ impl<F: FnMut(&Program) -> bool> Shrinker<F> {
             return false;
         }
         self.tries -= 1;
-        let smaller = (self.fails)(&program);
+        // What is no module any more fails in other ways.
+        let smaller = program.is_valid() && (self.fails)(&program);
         if smaller {
             self.best = program;
         }

@@ -5,16 +5,17 @@
 //! from it.
 
 use smallvec::smallvec;
-use wasm2onnx_runtime::{TrapCode, ValueType};
+use wasm2onnx_runtime::TrapCode;
 use wasmparser::{
     BlockType, FuncToValidate, FuncValidatorAllocations, FunctionBody, MemArgTarget, Operator,
     OperatorsReader, OperatorsReaderAllocations, ValidatorResources,
 };
 
 use super::context::Context;
-use super::functions::{Callable, TypeList, Types, value_type};
+use super::functions::Callable;
 use super::names::operator_name;
 use super::ssa::{Opened, Ssa};
+use super::types::{TypeList, Types, value_type, word_type};
 use super::{Stop, float, host};
 use crate::builder::Builder;
 use crate::instructions::{Becomes, Instruction, memarg};
@@ -713,14 +714,6 @@ impl<'a> Body<'a> {
         let default = targets.pop().expect("the default");
         self.b.terminate(Terminator::Switch { index, targets, default });
         self.reachable = false;
-    }
-}
-
-/// Returns the IR's type of a value at the boundary.
-fn word_type(ty: ValueType) -> Type {
-    match ty {
-        ValueType::I32 | ValueType::F32 | ValueType::FuncRef | ValueType::ExternRef => Type::I32,
-        ValueType::I64 | ValueType::F64 => Type::I64,
     }
 }
 

@@ -8,9 +8,9 @@ use cranelift_entity::PrimaryMap;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::ValueType;
-use wasmparser::{GlobalType, RefType, ValType};
+use wasmparser::GlobalType;
 
-use super::functions::value_type;
+use super::types::{boundary_type, value_type};
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Cell, CellData, Module, TableId, Type};
 use crate::layout::MAX_STREAM;
@@ -81,19 +81,6 @@ impl Globals {
             None => Err("a global with a vector or an unusual reference".into()),
         }
     }
-}
-
-/// Returns the type at the boundary of values of a type, or `None` if they cannot cross the boundary.
-pub fn boundary_type(ty: ValType) -> Option<ValueType> {
-    Some(match ty {
-        ValType::I32 => ValueType::I32,
-        ValType::I64 => ValueType::I64,
-        ValType::F32 => ValueType::F32,
-        ValType::F64 => ValueType::F64,
-        ValType::Ref(RefType::FUNCREF) => ValueType::FuncRef,
-        ValType::Ref(RefType::EXTERNREF) => ValueType::ExternRef,
-        ValType::V128 | ValType::Ref(_) => return None,
-    })
 }
 
 /// The memory. Its sizes are in pages.

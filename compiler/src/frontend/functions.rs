@@ -1,20 +1,11 @@
 //! The function index space: types, imports and names, and which functions something refers to.
 
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
-use wasmparser::{FuncType, RefType, ValType};
+use wasmparser::{FuncType, ValType};
 
-use crate::ir::{Func, Type};
+use super::types::{TypeList, Types, value_type};
+use crate::ir::Func;
 use crate::options::Role;
-
-/// Types of the parameters or results of a function or block.
-pub type TypeList = SmallVec<[Type; 4]>;
-
-/// A function type in the IR's types.
-pub struct Types {
-    pub params: TypeList,
-    pub results: TypeList,
-}
 
 /// What an entry of the function index space is.
 #[derive(Clone, Copy)]
@@ -155,19 +146,5 @@ impl Functions {
         let reference = self.references.len() as u32;
         self.reference_of.insert(function, reference);
         reference
-    }
-}
-
-/// Returns the IR's type for a type of values.
-///
-/// # Errors
-///
-/// The name of a type that is not supported.
-pub fn value_type(ty: ValType) -> Result<Type, String> {
-    match ty {
-        ValType::I32 | ValType::F32 => Ok(Type::I32),
-        ValType::I64 | ValType::F64 => Ok(Type::I64),
-        ValType::Ref(RefType::FUNCREF | RefType::EXTERNREF) => Ok(Type::I32),
-        ValType::V128 | ValType::Ref(_) => Err(format!("type {ty}")),
     }
 }

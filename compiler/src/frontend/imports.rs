@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wasm2onnx_runtime::{PAGE_BYTES, Value, ValueType};
 use wasmparser::{GlobalType, MemoryType, Parser, Payload, RefType, TableType, TypeRef};
 
-use super::cells::boundary_type;
+use super::types::boundary_type;
 use crate::error::{CompileError, ErrorKind};
 use crate::options::{MemoryImport, Options, TableImport};
 

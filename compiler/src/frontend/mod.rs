@@ -20,6 +20,7 @@ mod ssa;
 #[cfg(test)]
 mod tests;
 mod text;
+mod types;
 
 pub use imports::ImportType;
 

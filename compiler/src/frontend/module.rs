@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use wasm2onnx_runtime::TrapCode;
 use wasmparser::{ExternalKind, FunctionBody, ValType, ValidatorResources};
 
-use super::cells::boundary_type;
 use super::context::{Context, unsupported};
-use super::functions::TypeList;
 use super::sections::{self, Sections};
 use super::segments::{add_reference_table, fill_memory, fill_segments, fill_tables};
+use super::types::{TypeList, boundary_type};
 use super::{Stop, body, host, names, proposals};
 use crate::builder::Builder;
 use crate::error::{CompileError, ErrorKind};

@@ -563,6 +563,8 @@ pub struct Module {
     pub exported_memories: Vec<String>,
     /// Cell with the number of bytes of standard input, if the program reads it. The host may write the cell
     /// whenever the program is about to read it, so no two reads of it are merged, and each begins a packet.
+    /// At such a read the host also looks at `stdin_position` and `stdout_length`, so a write to these two must not be
+    /// removed or moved across it. After a trap and at the end of a call, the host can see all cells.
     pub stdin_length: Option<Cell>,
     /// Cell with the number of those bytes that were read.
     pub stdin_position: Option<Cell>,

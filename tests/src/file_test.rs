@@ -14,7 +14,8 @@
 //! - `;; creation traps: unreachable` says that no instance can be made. (A call of such a module traps
 //!   likewise.)
 //! - `;; compare: 16` calls every export 16 times, all in one instance, with arguments that are likely to be
-//!   edge cases. Wasmtime says what the results must be.
+//!   edge cases. Wasmtime says what the results must be. The calls end at the first one that exhausts its fuel or
+//!   stack, which must not be among the first half: no export should recurse or loop as often as its argument says.
 //! - `;; dump: PHASE` or `;; dump: PHASE FUNCTION` shows what `wasm2onnx dump` prints. The expected text is
 //!   at the end of the file, behind a line `;; expect PHASE FUNCTION` and with `;;` before each of its lines.
 //!   `UPDATE=1` writes it anew.
@@ -41,7 +42,7 @@ pub struct FileTest {
     /// Calls, those of one instance after another.
     pub instances: Vec<Vec<Call>>,
     /// How instance creation ends, if it must fail, and where that stands.
-    pub creation: Option<(Place, TrapCode)>,
+    pub creation: Option<(Line, TrapCode)>,
     /// Number of calls of every export, if the file asks for them.
     pub compare: Option<usize>,
     /// What is shown, and the expected text of each.
@@ -51,7 +52,7 @@ pub struct FileTest {
 /// A call and how it must end.
 #[derive(Clone, Debug)]
 pub struct Call {
-    place: Place,
+    at: Line,
     /// Whether it is made in ONNX Runtime, too.
     pub onnx: bool,
     /// Name of the export.
@@ -77,13 +78,13 @@ pub struct Dump {
 
 /// A line of a file.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Line {
     path: PathBuf,
     line: usize,
     text: String,
 }
 
-impl Display for Place {
+impl Display for Line {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: `{}`", self.path.display(), self.line, self.text)
     }
@@ -103,7 +104,7 @@ pub enum FileError {
 /// A wrong line, and why it is wrong.
 #[derive(Debug)]
 pub struct BadLine {
-    place: Place,
+    at: Line,
     why: Why,
 }
 
@@ -123,12 +124,12 @@ enum Why {
 
 impl Display for FileError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let BadLine { place, why } = match self {
+        let BadLine { at, why } = match self {
             FileError::Unreadable(path, error) => return write!(f, "{}: {error}", path.display()),
             FileError::TestsNothing(path) => return write!(f, "{} tests nothing", path.display()),
             FileError::Line(line) => &**line,
         };
-        write!(f, "{place} ")?;
+        write!(f, "{at} ")?;
         match why {
             Why::UnknownWord(word) => write!(f, "begins with the unknown word `{word}`"),
             Why::NotACall => f.write_str("is neither `f(1) == 2` nor `f(1) traps: name`"),
@@ -210,7 +211,7 @@ impl FileTest {
         };
         for (i, line) in text.lines().enumerate().take_while(|(_, line)| line.starts_with(";;")) {
             let text = line.trim_start_matches(";;").trim().to_owned();
-            test.line(&Place { path: test.path.clone(), line: i + 1, text })?;
+            test.line(&Line { path: test.path.clone(), line: i + 1, text })?;
         }
         test.expect(text.lines().count(), expected)?;
         let calls = !test.instances.is_empty() || test.creation.is_some() || test.compare.is_some();
@@ -221,35 +222,35 @@ impl FileTest {
     }
 
     /// Does what a comment above the module says.
-    fn line(&mut self, place: &Place) -> Result<(), FileError> {
-        let Some((word, rest)) = place.text.split_once(": ") else { return Ok(()) };
+    fn line(&mut self, at: &Line) -> Result<(), FileError> {
+        let Some((word, rest)) = at.text.split_once(": ") else { return Ok(()) };
         match word {
-            "run" | "run onnx" => self.instances.push(vec![Call::read(place, rest, word == "run onnx")?]),
-            "then" => self.last_instance(place)?.push(Call::read(place, rest, false)?),
+            "run" | "run onnx" => self.instances.push(vec![Call::read(at, rest, word == "run onnx")?]),
+            "then" => self.last_instance(at)?.push(Call::read(at, rest, false)?),
             "prints" => {
-                let call = self.last_instance(place)?.last_mut().expect("an instance has a call");
-                call.prints = Some(string(rest).ok_or_else(|| place.bad(Why::NotAString))?);
+                let call = self.last_instance(at)?.last_mut().expect("an instance has a call");
+                call.prints = Some(string(rest).ok_or_else(|| at.bad(Why::NotAString))?);
             }
-            "input" => self.input = string(rest).ok_or_else(|| place.bad(Why::NotAString))?,
-            "creation traps" => self.creation = Some((place.clone(), place.trap(rest)?)),
-            "compare" => self.compare = Some(rest.parse().map_err(|_| place.bad(Why::NotANumber))?),
+            "input" => self.input = string(rest).ok_or_else(|| at.bad(Why::NotAString))?,
+            "creation traps" => self.creation = Some((at.clone(), at.trap(rest)?)),
+            "compare" => self.compare = Some(rest.parse().map_err(|_| at.bad(Why::NotANumber))?),
             "dump" => {
                 let (phase, function) = match rest.split_once(' ') {
                     Some((phase, function)) => (phase, Some(function.to_owned())),
                     None => (rest, None),
                 };
-                let (phase, line) = (phase.to_owned(), place.line);
+                let (phase, line) = (phase.to_owned(), at.line);
                 self.dumps.push(Dump { phase, function, expected: String::new(), line });
             }
             // A sentence may contain a colon, too.
             _ if word.starts_with(char::is_uppercase) || word.split(' ').count() > 2 => {}
-            _ => return Err(place.bad(Why::UnknownWord(word.to_owned()))),
+            _ => return Err(at.bad(Why::UnknownWord(word.to_owned()))),
         }
         Ok(())
     }
 
-    fn last_instance(&mut self, place: &Place) -> Result<&mut Vec<Call>, FileError> {
-        self.instances.last_mut().ok_or_else(|| place.bad(Why::NoCallBefore))
+    fn last_instance(&mut self, at: &Line) -> Result<&mut Vec<Call>, FileError> {
+        self.instances.last_mut().ok_or_else(|| at.bad(Why::NoCallBefore))
     }
 
     /// Reads what is expected of the dumps. `before` is the number of lines before that text.
@@ -264,7 +265,7 @@ impl FileTest {
                     None if updates() => {}
                     None => {
                         let (path, text) = (self.path.clone(), line.to_owned());
-                        return Err(Place { path, line: line_number, text }.bad(Why::NoDump));
+                        return Err(Line { path, line: line_number, text }.bad(Why::NoDump));
                     }
                 }
             } else if let Some(at) = at {
@@ -283,9 +284,9 @@ pub fn updates() -> bool {
     std::env::var_os("UPDATE").is_some()
 }
 
-impl Place {
+impl Line {
     fn bad(&self, why: Why) -> FileError {
-        FileError::Line(Box::new(BadLine { place: self.clone(), why }))
+        FileError::Line(Box::new(BadLine { at: self.clone(), why }))
     }
 
     fn trap(&self, name: &str) -> Result<TrapCode, FileError> {
@@ -315,7 +316,7 @@ impl Dump {
 }
 
 impl Call {
-    fn read(place: &Place, text: &str, onnx: bool) -> Result<Call, FileError> {
+    fn read(at: &Line, text: &str, onnx: bool) -> Result<Call, FileError> {
         let list = |text: &str| -> Vec<String> {
             text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
         };
@@ -323,14 +324,14 @@ impl Call {
             let inner = results.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
             (call, Ok(list(inner.unwrap_or(results))))
         } else if let Some((call, name)) = text.split_once(" traps: ") {
-            (call, Err(place.trap(name)?))
+            (call, Err(at.trap(name)?))
         } else {
-            return Err(place.bad(Why::NotACall));
+            return Err(at.bad(Why::NotACall));
         };
         let call = call.strip_suffix(')').and_then(|call| call.split_once('('));
-        let (name, args) = call.ok_or_else(|| place.bad(Why::NotACall))?;
+        let (name, args) = call.ok_or_else(|| at.bad(Why::NotACall))?;
         let (name, args) = (name.to_owned(), list(args));
-        Ok(Call { place: place.clone(), onnx, name, args, expected, prints: None })
+        Ok(Call { at: at.clone(), onnx, name, args, expected, prints: None })
     }
 
     /// Returns its arguments as values of these types.
@@ -339,7 +340,7 @@ impl Call {
     ///
     /// If they are not of these types.
     pub fn args(&self, types: &[ValueType]) -> Result<Vec<Value>, FileError> {
-        self.place.values(&self.args, types)
+        self.at.values(&self.args, types)
     }
 
     /// Returns how it must end: with results of these types or in a trap.
@@ -349,7 +350,7 @@ impl Call {
     /// If the results are not of these types.
     pub fn expected(&self, types: &[ValueType]) -> Result<Result<Vec<Value>, TrapCode>, FileError> {
         match &self.expected {
-            Ok(results) => Ok(Ok(self.place.values(results, types)?)),
+            Ok(results) => Ok(Ok(self.at.values(results, types)?)),
             Err(code) => Ok(Err(*code)),
         }
     }
@@ -358,7 +359,7 @@ impl Call {
 /// Shows where the call stands, and what it says.
 impl Display for Call {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.place.fmt(f)
+        self.at.fmt(f)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Random modules made by wasm-smith: the IR after each phase against wasmtime.
+//! Random modules made by wasm-smith: the IR after each phase against wasmtime. `WASM2ONNX_SEEDS` is a number of
+//! seeds, or a range such as `0..6000`.
 
 use arbitrary::Unstructured;
 use fastrand::Rng;

@@ -26,7 +26,7 @@ use wasm2onnx_runtime::{Network, Terminal, validate};
 use crate::proto::{DataType, ModelProto, OperatorSetIdProto};
 pub use footprint::least_memory;
 use graph::{Graph, Name, Tensor, ValueType};
-use phases::State;
+use phases::RunState;
 pub(crate) use plan::STORED_PAGE;
 use plan::{Keeping, Plan, Scores};
 use step::Frozen;
@@ -210,7 +210,7 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     let stdin = trace::stdin(g, plan);
     let frozen = frozen(g, plan, &batch);
     let starts = starts(g, plan, words.as_deref(), &batch);
-    let run = |g: &mut Graph, first, phase: &mut dyn FnMut(&mut Graph, State) -> State| {
+    let run = |g: &mut Graph, first, phase: &mut dyn FnMut(&mut Graph, RunState) -> RunState| {
         g.group("run", "Decodes: instance creation, then the call.", |g| {
             phases::run(g, plan, &frozen, &starts, first, phase)
         })

@@ -4,9 +4,9 @@
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, ExpertId, FieldKind, Ghost, Interval, Source};
 
+use super::assumptions::{Bounds, INFINITE, MAX_SPLIT, floor_div};
 use super::failure::{Broken, Failure};
 use super::linear::{Linear, gcd, small};
-use super::state::{Bounds, INFINITE, MAX_SPLIT, floor_div};
 use super::step::{Prover, Splits, proved};
 use super::world::ghost_name;
 

@@ -45,7 +45,7 @@
 //! is all these intervals together. A unit `n·v` is linear if `n` or `v` has only one possible value. Facts
 //! are the ghosts, and the inequalities of a gate that was split. A linear form is bounded by the box; if
 //! that does not suffice, multiples of facts are subtracted from it so that variables cancel, and the rest is
-//! bounded by the box (`State::bounds`). Each such bound is valid, since the linear form is the rest plus a
+//! bounded by the box (`Assumptions::bounds`). Each such bound is valid, since the linear form is the rest plus a
 //! multiple of something that lies in an interval. So all of them hold at once. Linear forms have integer
 //! coefficients and integer variables, so bounds are rounded inwards.
 //!
@@ -88,11 +88,11 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod assumptions;
 mod failure;
 mod ghost;
 mod linear;
 pub mod parallel;
-mod state;
 mod step;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-/// A variable of the proof of one step: see [`Variables`](super::state::Variables).
+/// A variable of the proof of one step: see [`Variables`](super::assumptions::Variables).
 pub(super) type Var = u32;
 
 /// Integers are kept below this magnitude, so that signs and differences never overflow.

@@ -7,9 +7,9 @@ use wasm2onnx_runtime::{
     SourceKind,
 };
 
+use super::assumptions::{Assumptions, Bounds, INFINITE, MAX_SPLIT, ceil_div, floor_div, product};
 use super::failure::{Broken, Declared, Failure, Location, Proved};
 use super::linear::{Linear, dyadic};
-use super::state::{Bounds, INFINITE, MAX_SPLIT, State, ceil_div, floor_div, product};
 use super::world::World;
 
 /// Largest magnitude up to which all integers are exact in a float64.
@@ -73,7 +73,7 @@ impl Widest {
 pub(super) struct Prover<'a> {
     pub net: &'a Network,
     pub world: &'a World<'a>,
-    pub state: State<'a>,
+    pub state: Assumptions<'a>,
     pub expert: ExpertId,
     pub equations: Vec<Equation>,
     /// Weights of the expert's equations as integers.
@@ -92,7 +92,7 @@ impl<'a> Prover<'a> {
         Prover {
             net,
             world,
-            state: State::new(world),
+            state: Assumptions::new(world),
             expert: 0,
             equations: Vec::new(),
             integers: Vec::new(),

@@ -26,7 +26,7 @@ pub struct Ssa {
     pub types: Vec<Type>,
     /// Values of locals at the ends of blocks, where they were set or asked for.
     defs: FxHashMap<(Block, u32), Value>,
-    blocks: SecondaryMap<Block, State>,
+    blocks: SecondaryMap<Block, BlockState>,
     /// Number of times that locals were set so far.
     clock: u32,
     /// For each local, the clock each time that it was set, ascending.
@@ -37,7 +37,7 @@ pub struct Ssa {
 }
 
 #[derive(Clone, Default)]
-struct State {
+struct BlockState {
     /// Edges into the block: for each, the block that it comes from and its index among the edges of that
     /// block's terminator.
     preds: SmallVec<[(Block, u32); 2]>,

@@ -89,7 +89,7 @@ pub trait Known {
 }
 
 /// Result of one rule.
-enum Step {
+enum Rewrite {
     /// No rule applies.
     Keep,
     Const(u32),
@@ -98,12 +98,12 @@ enum Step {
     Again(Op, Values),
 }
 
-fn again(op: BinaryOp, a: Value, b: Value) -> Step {
-    Step::Again(Op::Binary(op), smallvec![a, b])
+fn again(op: BinaryOp, a: Value, b: Value) -> Rewrite {
+    Rewrite::Again(Op::Binary(op), smallvec![a, b])
 }
 
-fn again_unary(op: UnaryOp, a: Value) -> Step {
-    Step::Again(Op::Unary(op), smallvec![a])
+fn again_unary(op: UnaryOp, a: Value) -> Rewrite {
+    Rewrite::Again(Op::Unary(op), smallvec![a])
 }
 
 /// Applies rules until none applies. Only for operations without side effects.
@@ -111,7 +111,7 @@ pub fn fold(cx: &mut impl Known, mut op: Op, mut args: Values) -> Folded {
     // Each rule makes an operation simpler; the limit is against mistakes in them.
     for _ in 0..16 {
         let step = match op {
-            Op::Const(bits) => Step::Const(bits as u32),
+            Op::Const(bits) => Rewrite::Const(bits as u32),
             Op::Unary(unary) => fold_unary(cx, unary, args[0]),
             Op::Binary(binary) => {
                 let (mut a, mut b) = (args[0], args[1]);
@@ -126,13 +126,13 @@ pub fn fold(cx: &mut impl Known, mut op: Op, mut args: Values) -> Folded {
                 fold_binary(cx, binary, a, b)
             }
             Op::Select => fold_select(cx, args[0], args[1], args[2]),
-            _ => Step::Keep,
+            _ => Rewrite::Keep,
         };
         match step {
-            Step::Keep => break,
-            Step::Const(bits) => return Folded::Const(bits),
-            Step::Value(value) => return Folded::Value(value),
-            Step::Again(new_op, new_args) => (op, args) = (new_op, new_args),
+            Rewrite::Keep => break,
+            Rewrite::Const(bits) => return Folded::Const(bits),
+            Rewrite::Value(value) => return Folded::Value(value),
+            Rewrite::Again(new_op, new_args) => (op, args) = (new_op, new_args),
         }
     }
     Folded::Op(op, args)
@@ -191,13 +191,13 @@ pub fn bound_of(cx: &impl Known, op: &Op, args: &[Value]) -> Bound {
     }
 }
 
-fn fold_unary(cx: &mut impl Known, op: UnaryOp, a: Value) -> Step {
+fn fold_unary(cx: &mut impl Known, op: UnaryOp, a: Value) -> Rewrite {
     let def = cx.def(a);
     if let Def::Const(bits) = def {
-        return Step::Const(evaluate::unary(op, Type::I32, bits as u64) as u32);
+        return Rewrite::Const(evaluate::unary(op, Type::I32, bits as u64) as u32);
     }
     match (op, def) {
-        (Eqz, Def::Unary(Eqz, x)) if cx.bound(x).max <= 1 => Step::Value(x),
+        (Eqz, Def::Unary(Eqz, x)) if cx.bound(x).max <= 1 => Rewrite::Value(x),
         (Eqz, Def::Unary(Eqz, x)) => {
             let zero = cx.constant(0);
             again(Ne, x, zero)
@@ -216,14 +216,14 @@ fn fold_unary(cx: &mut impl Known, op: UnaryOp, a: Value) -> Step {
                 again(Eq, x, c)
             }
             (Rotl, _) => again_unary(Eqz, x),
-            _ => Step::Keep,
+            _ => Rewrite::Keep,
         },
         (Eqz, _) => match cx.known(a) {
-            Some(zero) => Step::Const(zero as u32),
-            None => Step::Keep,
+            Some(zero) => Rewrite::Const(zero as u32),
+            None => Rewrite::Keep,
         },
-        (Extend8S, _) if cx.bound(a).max <= 0x7f => Step::Value(a),
-        (Extend16S, _) if cx.bound(a).max <= 0x7fff => Step::Value(a),
+        (Extend8S, _) if cx.bound(a).max <= 0x7f => Rewrite::Value(a),
+        (Extend16S, _) if cx.bound(a).max <= 0x7fff => Rewrite::Value(a),
         (Extend8S, Def::Binary(And, x, y)) if constant_of(cx, y).is_some_and(|c| c & 0xff == 0xff) => {
             again_unary(op, x)
         }
@@ -231,22 +231,22 @@ fn fold_unary(cx: &mut impl Known, op: UnaryOp, a: Value) -> Step {
             again_unary(op, x)
         }
         (Extend8S | Extend16S, Def::Unary(Extend8S, _)) | (Extend16S, Def::Unary(Extend16S, _)) => {
-            Step::Value(a)
+            Rewrite::Value(a)
         }
-        _ => Step::Keep,
+        _ => Rewrite::Keep,
     }
 }
 
-fn fold_binary(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value) -> Step {
+fn fold_binary(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value) -> Rewrite {
     let (first, second) = (constant_of(cx, a), constant_of(cx, b));
     if let (Some(x), Some(y)) = (first, second) {
-        return Step::Const(evaluate::binary(op, Type::I32, x as u64, y as u64) as u32);
+        return Rewrite::Const(evaluate::binary(op, Type::I32, x as u64, y as u64) as u32);
     }
     if a == b {
         match op {
-            Sub | Xor | Ne | LtU | LtS => return Step::Const(0),
-            Eq | GeU | GeS => return Step::Const(1),
-            And | Or => return Step::Value(a),
+            Sub | Xor | Ne | LtU | LtS => return Rewrite::Const(0),
+            Eq | GeU | GeS => return Rewrite::Const(1),
+            And | Or => return Rewrite::Value(a),
             _ => {}
         }
     }
@@ -255,9 +255,9 @@ fn fold_binary(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value) -> Step {
     }
     let step = match second {
         Some(c) => with_constant(cx, op, a, b, c),
-        None => Step::Keep,
+        None => Rewrite::Keep,
     };
-    if !matches!(step, Step::Keep) {
+    if !matches!(step, Rewrite::Keep) {
         return step;
     }
     match (op, cx.def(a), cx.def(b)) {
@@ -268,43 +268,43 @@ fn fold_binary(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value) -> Step {
             (Def::Binary(DivU, x, divisor), Some(c)) if x == a && constant_of(cx, divisor) == Some(c) => {
                 again(RemU, a, divisor)
             }
-            _ => Step::Keep,
+            _ => Rewrite::Keep,
         },
-        (Sub, Def::Binary(Add, x, y), _) if y == b => Step::Value(x),
-        (Sub, Def::Binary(Add, x, y), _) if x == b => Step::Value(y),
+        (Sub, Def::Binary(Add, x, y), _) if y == b => Rewrite::Value(x),
+        (Sub, Def::Binary(Add, x, y), _) if x == b => Rewrite::Value(y),
         // The bits that a left shift moves out, as `legalize` makes them for unknown amounts.
         (Sub, Def::Binary(Rotl, x, n), Def::Binary(Shl, y, m)) if x == y && n == m => {
             match constant_of(cx, n) {
-                Some(n) if n % 32 == 0 => Step::Const(0),
+                Some(n) if n % 32 == 0 => Rewrite::Const(0),
                 Some(n) => {
                     let n = cx.constant(32 - n % 32);
                     again(ShrU, x, n)
                 }
-                None => Step::Keep,
+                None => Rewrite::Keep,
             }
         }
         (Sub, Def::Binary(Rotl, x, n), Def::Binary(ShrU, y, m)) if x == y => {
             match (constant_of(cx, n), constant_of(cx, m)) {
-                (Some(n), Some(m)) if n % 32 == 0 && m % 32 == 0 => Step::Const(0),
+                (Some(n), Some(m)) if n % 32 == 0 && m % 32 == 0 => Rewrite::Const(0),
                 (Some(n), Some(m)) if (n + m) % 32 == 0 => again(Shl, x, cx.constant(n)),
-                _ => Step::Keep,
+                _ => Rewrite::Keep,
             }
         }
-        (Shl | ShrU | ShrS | Rotl, Def::Const(0), _) => Step::Const(0),
+        (Shl | ShrU | ShrS | Rotl, Def::Const(0), _) => Rewrite::Const(0),
         (Shl | ShrU | ShrS | Rotl, _, Def::Binary(And, n, mask))
             if constant_of(cx, mask).is_some_and(|mask| mask & 31 == 31) =>
         {
             again(op, a, n)
         }
         (ShrS, ..) if cx.bound(a).max < 1 << 31 => again(ShrU, a, b),
-        (Carry, ..) if cx.bound(a).max.checked_add(cx.bound(b).max).is_some() => Step::Const(0),
-        (MulHi, ..) if (cx.bound(a).max as u64 * cx.bound(b).max as u64) >> 32 == 0 => Step::Const(0),
-        _ => Step::Keep,
+        (Carry, ..) if cx.bound(a).max.checked_add(cx.bound(b).max).is_some() => Rewrite::Const(0),
+        (MulHi, ..) if (cx.bound(a).max as u64 * cx.bound(b).max as u64) >> 32 == 0 => Rewrite::Const(0),
+        _ => Rewrite::Keep,
     }
 }
 
 /// Simplifies `a op c` for a constant c and an a that is not constant. `b` is the value of c.
-fn with_constant(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value, c: u32) -> Step {
+fn with_constant(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value, c: u32) -> Rewrite {
     let def = cx.def(a);
     // The constant operand of the operation that made `a`, if that is the same operation: the two can be one.
     let inner = match def {
@@ -317,14 +317,14 @@ fn with_constant(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value, c: u32) 
         again(op, x, c)
     };
     match (op, c, inner) {
-        (Add | Or | Xor | Shl | ShrU | ShrS | Rotl, 0, _) => Step::Value(a),
+        (Add | Or | Xor | Shl | ShrU | ShrS | Rotl, 0, _) => Rewrite::Value(a),
         (Sub, c, _) => {
             let c = cx.constant(c.wrapping_neg());
             again(Add, a, c)
         }
         (Add, c, Some((x, d))) => combined(x, c.wrapping_add(d)),
-        (Mul | MulHi | Carry | And, 0, _) | (MulHi, 1, _) => Step::Const(0),
-        (Mul, 1, _) => Step::Value(a),
+        (Mul | MulHi | Carry | And, 0, _) | (MulHi, 1, _) => Rewrite::Const(0),
+        (Mul, 1, _) => Rewrite::Value(a),
         (Mul, c, Some((x, d))) => combined(x, c.wrapping_mul(d)),
         (Mul | MulHi, c, _) if c.is_power_of_two() => {
             let shift = c.trailing_zeros();
@@ -336,31 +336,31 @@ fn with_constant(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value, c: u32) 
             again(Sub, zero, a)
         }
         (And, c, Some((x, d))) => combined(x, c & d),
-        (And, c, _) if bits & !c == 0 => Step::Value(a),
-        (And, c, _) if bits & c == 0 => Step::Const(0),
+        (And, c, _) if bits & !c == 0 => Rewrite::Value(a),
+        (And, c, _) if bits & c == 0 => Rewrite::Const(0),
         // A mask of bits that are 0 anyway is written in one way.
         (And, c, _) if bits & c != c && max != u32::MAX => combined(a, bits & c),
         (Or | Xor, c, _) if bits & c == 0 => again(Add, a, b),
-        (Or, u32::MAX, _) => Step::Const(u32::MAX),
+        (Or, u32::MAX, _) => Rewrite::Const(u32::MAX),
         (Or, c, Some((x, d))) => combined(x, c | d),
         (Xor, c, Some((x, d))) => combined(x, c ^ d),
         (Xor, 1, _) if max <= 1 => again_unary(Eqz, a),
         (Shl | ShrU | ShrS | Rotl, c, _) if c >= 32 => combined(a, c % 32),
         (Shl | ShrU, c, Some((x, d))) if d < 32 => {
             if c + d >= 32 {
-                Step::Const(0)
+                Rewrite::Const(0)
             } else {
                 combined(x, c + d)
             }
         }
         (ShrS, c, Some((x, d))) if d < 32 => combined(x, (c + d).min(31)),
         (Rotl, c, Some((x, d))) if d < 32 => combined(x, (c + d) % 32),
-        (ShrU, c, _) if max >> c == 0 => Step::Const(0),
+        (ShrU, c, _) if max >> c == 0 => Rewrite::Const(0),
         (ShrS | ShrU | Shl, c, _) => shift_back(cx, op, def, c),
-        (DivU, 1, _) => Step::Value(a),
-        (RemU, 1, _) => Step::Const(0),
-        (DivU, c, _) if max < c => Step::Const(0),
-        (RemU, c, _) if max < c => Step::Value(a),
+        (DivU, 1, _) => Rewrite::Value(a),
+        (RemU, 1, _) => Rewrite::Const(0),
+        (DivU, c, _) if max < c => Rewrite::Const(0),
+        (RemU, c, _) if max < c => Rewrite::Value(a),
         (DivU, c, _) if c.is_power_of_two() => {
             let amount = cx.constant(c.trailing_zeros());
             again(ShrU, a, amount)
@@ -371,16 +371,16 @@ fn with_constant(cx: &mut impl Known, op: BinaryOp, a: Value, b: Value, c: u32) 
         }
         _ => {
             debug_assert_eq!(constant_of(cx, b), Some(c));
-            Step::Keep
+            Rewrite::Keep
         }
     }
 }
 
 /// Simplifies a shift by c of a shift by the same amount in the other direction.
-fn shift_back(cx: &mut impl Known, op: BinaryOp, def: Def, c: u32) -> Step {
-    let Def::Binary(inner, x, y) = def else { return Step::Keep };
+fn shift_back(cx: &mut impl Known, op: BinaryOp, def: Def, c: u32) -> Rewrite {
+    let Def::Binary(inner, x, y) = def else { return Rewrite::Keep };
     if constant_of(cx, y) != Some(c) {
-        return Step::Keep;
+        return Rewrite::Keep;
     }
     match (op, inner) {
         (ShrU, Shl) => {
@@ -393,7 +393,7 @@ fn shift_back(cx: &mut impl Known, op: BinaryOp, def: Def, c: u32) -> Step {
         }
         (ShrS, Shl) if c == 24 => again_unary(Extend8S, x),
         (ShrS, Shl) if c == 16 => again_unary(Extend16S, x),
-        _ => Step::Keep,
+        _ => Rewrite::Keep,
     }
 }
 
@@ -404,19 +404,19 @@ fn compare(
     b: Value,
     first: Option<u32>,
     second: Option<u32>,
-) -> Step {
+) -> Rewrite {
     let (max_a, max_b) = (cx.bound(a).max, cx.bound(b).max);
     match (op, first, second) {
         (Eq, _, Some(0)) => again_unary(Eqz, a),
-        (Eq, _, Some(1)) | (Ne, _, Some(0)) if max_a <= 1 => Step::Value(a),
+        (Eq, _, Some(1)) | (Ne, _, Some(0)) if max_a <= 1 => Rewrite::Value(a),
         (Ne, _, Some(1)) if max_a <= 1 => again_unary(Eqz, a),
-        (Eq, _, Some(c)) if c > max_a => Step::Const(0),
-        (Ne, _, Some(c)) if c > max_a => Step::Const(1),
+        (Eq, _, Some(c)) if c > max_a => Rewrite::Const(0),
+        (Ne, _, Some(c)) if c > max_a => Rewrite::Const(1),
         (Ne, _, Some(0)) => match cx.known(a) {
-            Some(zero) => Step::Const(!zero as u32),
+            Some(zero) => Rewrite::Const(!zero as u32),
             None => match cx.def(a) {
                 Def::Binary(Sub | Xor, x, y) => again(Ne, x, y),
-                _ => Step::Keep,
+                _ => Rewrite::Keep,
             },
         },
         (Eq | Ne, _, Some(c)) => match cx.def(a) {
@@ -430,7 +430,7 @@ fn compare(
                 let c = cx.constant(c ^ d);
                 again(op, x, c)
             }
-            _ => Step::Keep,
+            _ => Rewrite::Keep,
         },
         (LtU, _, Some(1)) => again_unary(Eqz, a),
         (GeU, _, Some(1)) | (LtU, Some(0), _) => {
@@ -451,29 +451,29 @@ fn compare(
             let c = cx.constant(c.wrapping_add(1));
             again(if op == LtS { GeS } else { LtS }, b, c)
         }
-        (LtU, _, Some(c)) if max_a < c => Step::Const(1),
-        (GeU, _, Some(c)) if max_a < c => Step::Const(0),
-        (LtU, Some(c), _) if max_b <= c => Step::Const(0),
-        (GeU, Some(c), _) if max_b <= c => Step::Const(1),
-        (LtU, _, Some(0)) => Step::Const(0),
-        (GeU, _, Some(0)) => Step::Const(1),
+        (LtU, _, Some(c)) if max_a < c => Rewrite::Const(1),
+        (GeU, _, Some(c)) if max_a < c => Rewrite::Const(0),
+        (LtU, Some(c), _) if max_b <= c => Rewrite::Const(0),
+        (GeU, Some(c), _) if max_b <= c => Rewrite::Const(1),
+        (LtU, _, Some(0)) => Rewrite::Const(0),
+        (GeU, _, Some(0)) => Rewrite::Const(1),
         // Without sign bits, the unsigned comparison is the same, and cheaper.
         (LtS, ..) if max_a.max(max_b) < 1 << 31 => again(LtU, a, b),
         (GeS, ..) if max_a.max(max_b) < 1 << 31 => again(GeU, a, b),
-        _ => Step::Keep,
+        _ => Rewrite::Keep,
     }
 }
 
-fn fold_select(cx: &mut impl Known, cond: Value, a: Value, b: Value) -> Step {
-    let select = |cond, a, b| Step::Again(Op::Select, smallvec![cond, a, b]);
+fn fold_select(cx: &mut impl Known, cond: Value, a: Value, b: Value) -> Rewrite {
+    let select = |cond, a, b| Rewrite::Again(Op::Select, smallvec![cond, a, b]);
     if a == b {
-        return Step::Value(a);
+        return Rewrite::Value(a);
     }
     if let Some(c) = constant_of(cx, cond) {
-        return Step::Value(if c != 0 { a } else { b });
+        return Rewrite::Value(if c != 0 { a } else { b });
     }
     if let Some(zero) = cx.known(cond) {
-        return Step::Value(if zero { b } else { a });
+        return Rewrite::Value(if zero { b } else { a });
     }
     match cx.def(cond) {
         Def::Unary(Eqz, x) => return select(x, b, a),
@@ -482,7 +482,7 @@ fn fold_select(cx: &mut impl Known, cond: Value, a: Value, b: Value) -> Step {
     }
     let boolean = cx.bound(cond).max <= 1;
     match (constant_of(cx, a), constant_of(cx, b)) {
-        (Some(1), Some(0)) if boolean => return Step::Value(cond),
+        (Some(1), Some(0)) if boolean => return Rewrite::Value(cond),
         (Some(1), Some(0)) => {
             let zero = cx.constant(0);
             return again(Ne, cond, zero);
@@ -510,5 +510,5 @@ fn fold_select(cx: &mut impl Known, cond: Value, a: Value, b: Value) -> Step {
         let one = cx.constant(1);
         return select(cond, one, b);
     }
-    Step::Keep
+    Rewrite::Keep
 }

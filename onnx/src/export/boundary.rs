@@ -12,7 +12,7 @@ use super::arguments::{self, TYPES, bit_cast, onnx_type};
 use super::dense;
 use super::graph::{Dim, Graph, Name, Tensor, ValueType};
 use super::paged;
-use super::phases::State;
+use super::phases::RunState;
 use super::plan::{Plan, Scores};
 use super::step::{self, Frozen};
 
@@ -55,7 +55,7 @@ impl Memory {
 }
 
 /// Makes the outputs `result…`, `trap`, `steps`.
-pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, memory: &Memory) {
+pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &RunState, memory: &Memory) {
     let Plan { network, entry, slots, .. } = plan;
     let batch = plan.batch();
     let codes: Vec<i64> = network.terminals.iter().map(|terminal| super::trap_code(*terminal)).collect();
@@ -93,7 +93,7 @@ pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, memo
 }
 
 /// Makes the words of the results, in the order of [`arguments::order`]: int64 [batch, words].
-fn result_words(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &State, memory: &Memory) -> Name {
+fn result_words(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &RunState, memory: &Memory) -> Name {
     let locations = &plan.entry.result_locations;
     let rows: Vec<i64> = locations
         .iter()

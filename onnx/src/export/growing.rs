@@ -2,7 +2,7 @@
 
 use super::dense::{self, Tables};
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
-use super::phases::State;
+use super::phases::RunState;
 use super::plan::{Plan, Scores};
 use super::step::{self, Frozen};
 use crate::proto::DataType;
@@ -19,8 +19,8 @@ pub fn run(
     frozen: &Frozen,
     (scores, tables): (Scores, &Tables),
     max_steps: &str,
-    state: State,
-) -> State {
+    state: RunState,
+) -> RunState {
     let parts = plan.all_sizes(g);
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));
     let yes = g.initializer("const/true", Tensor::boolean(true));
@@ -56,5 +56,5 @@ pub fn run(
         let k = step::last_keys(g, frozen, &k, &e);
         dense::append(g, &trace, &k, &x)
     });
-    State { z, steps, trace: vec![trace] }
+    RunState { z, steps, trace: vec![trace] }
 }

@@ -25,11 +25,11 @@
 //! outer loop.
 
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
-use super::phases::State;
+use super::phases::RunState;
 use super::plan::Plan;
 use super::space::Space;
 use super::step::{self, Frozen};
-use super::trace::{self, FirstRows};
+use super::trace::{self, FirstRowTensors};
 use crate::proto::DataType;
 
 /// Number of cells of a page: a power of two.
@@ -76,7 +76,7 @@ pub fn frames(plan: &Plan) -> usize {
 
 /// Makes the trace that a run begins with, as its phases carry it.
 pub fn first_trace(g: &mut Graph, plan: &Plan, stdin: &str) -> (Vec<Carried>, Space) {
-    let rows = FirstRows::new(g, plan);
+    let rows = FirstRowTensors::new(g, plan);
     let space = Space::new(g, plan, &rows, stdin);
     let cells = trace::in_chunks(g, plan, &rows, &space);
     let frames = frames(plan);
@@ -181,8 +181,8 @@ pub fn run(
     frozen: &Frozen,
     max_steps: &str,
     space: &Space,
-    state: State,
-) -> State {
+    state: RunState,
+) -> RunState {
     let [.., q, k, t] = plan.slots.sizes();
     let keys = q + k;
     let per_id = |of_key: f64, of_lookup: f64, of_expert: f64| {
@@ -230,7 +230,7 @@ pub fn run(
     let (z, steps) = (next(), next());
     let mut trace: Vec<Name> = last.collect();
     trace[0] = last_rows(g, &paging, &z, [&trace[0], &trace[1], &trace[2]]);
-    State { z, steps, trace }
+    RunState { z, steps, trace }
 }
 
 /// Takes the indices out of the numbers. Returns them, the pages of those that are keys or queries, and for

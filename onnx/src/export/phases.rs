@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::step::Frozen;
 
 /// What a phase begins with, and what it leaves.
-pub struct State {
+pub struct RunState {
     /// Numbers and expert; the gates are not quantized yet: double [batch, numbers].
     pub z: Name,
     /// Number of maps evaluated: int64 [batch].
@@ -24,8 +24,8 @@ pub fn run(
     frozen: &Frozen,
     starts: &str,
     trace: Vec<Carried>,
-    phase: &mut dyn FnMut(&mut Graph, State) -> State,
-) -> State {
+    phase: &mut dyn FnMut(&mut Graph, RunState) -> RunState,
+) -> RunState {
     let count = g.initializer("phases/count", Tensor::scalar(plan.arguments.phases.len() as i64 + 1));
     let yes = g.initializer("const/true", Tensor::boolean(true));
     let expert_slot = g.initializer("limits/expert.slot", Tensor::list(&[plan.slots.count() as i64]));
@@ -43,7 +43,7 @@ pub fn run(
     carried.extend(trace);
     let last = g.repeat("phases", &count, &yes, carried, |g, i, carried| {
         let z = g.along("start", "Gather", 1, &[starts, i]);
-        let state = phase(g, State { z, steps: carried[1].clone(), trace: carried[2..].to_vec() });
+        let state = phase(g, RunState { z, steps: carried[1].clone(), trace: carried[2..].to_vec() });
         let expert = g.along("end.expert", "Gather", 1, &[&state.z, &expert_slot]);
         let expert = g.largest("end.any", &expert);
         let above = g.plain("end.above", "Greater", &[&expert, &before]);
@@ -56,5 +56,5 @@ pub fn run(
     debug_assert_eq!(last.len(), 2 + parts);
     let mut last = last.into_iter();
     let mut next = || last.next().expect("all that is carried comes out");
-    State { z: next(), steps: next(), trace: (0..parts).map(|_| next()).collect() }
+    RunState { z: next(), steps: next(), trace: (0..parts).map(|_| next()).collect() }
 }

@@ -3,7 +3,7 @@
 use crate::proto::DataType;
 
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
-use super::phases::State;
+use super::phases::RunState;
 use super::plan::Plan;
 use super::step::{self, Frozen};
 
@@ -13,7 +13,7 @@ pub fn trace_type() -> ValueType {
 }
 
 /// Runs all instances to the end of one phase. The trace is a single value.
-pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, max_steps: &str, state: State) -> State {
+pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, max_steps: &str, state: RunState) -> RunState {
     let fields = plan.part_sizes(g);
     let indices = plan.id_sizes(g);
     let floor = g.initializer("limits/floor", Tensor::row(&[plan.floor(), vec![0.0]].concat()));
@@ -64,5 +64,5 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, max_steps: &str, state: 
         let k = g.cast("keys.id", &k, DataType::Int64);
         g.along("trace", "ScatterElements", 1, &[&trace, &k, &x])
     });
-    State { z, steps, trace: vec![trace] }
+    RunState { z, steps, trace: vec![trace] }
 }

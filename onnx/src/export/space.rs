@@ -4,7 +4,7 @@
 use super::graph::{Graph, Name, Tensor};
 use super::paged::{self, PAGE};
 use super::plan::{Plan, STORED_PAGE};
-use super::trace::FirstRows;
+use super::trace::FirstRowTensors;
 use crate::proto::DataType;
 
 /// Maximum number of chunks, without those of standard input: the directory has a number for each.
@@ -50,7 +50,7 @@ impl Space {
 
     /// Makes the space. From the start there are chunks for first rows, chunks for the pages that are
     /// resident then, and the chunk in which standard input begins, which may hold other cells as well.
-    pub fn new(g: &mut Graph, plan: &Plan, rows: &FirstRows, stdin: &str) -> Space {
+    pub fn new(g: &mut Graph, plan: &Plan, rows: &FirstRowTensors, stdin: &str) -> Space {
         let space = Space::of(plan);
         let cells = space.cells() as i64;
         let resident = paged::frames(plan).div_ceil(space.pages) as i64;

@@ -8,7 +8,7 @@ use crate::proto::DataType;
 
 /// Makes the first rows, with a cell for each key: double [cells].
 pub fn first_rows(g: &mut Graph, plan: &Plan) -> Name {
-    let rows = FirstRows::new(g, plan);
+    let rows = FirstRowTensors::new(g, plan);
     let page_count = plan.first_cells().div_ceil(STORED_PAGE);
     let shape = g.initializer("trace/shape", Tensor::list(&[page_count as i64, STORED_PAGE as i64]));
     let zero = g.initializer("const/range", Tensor::list(&[0i64]));
@@ -21,7 +21,7 @@ pub fn first_rows(g: &mut Graph, plan: &Plan) -> Name {
 
 /// Makes the chunks that the paged variant has from the start, behind the chunk of zeros, with the first rows
 /// and the beginning of standard input: double [cells].
-pub fn in_chunks(g: &mut Graph, plan: &Plan, rows: &FirstRows, space: &Space) -> Name {
+pub fn in_chunks(g: &mut Graph, plan: &Plan, rows: &FirstRowTensors, space: &Space) -> Name {
     // A program that reads nothing has no cell for the length. It gets cell 0, which is never read.
     let length = plan.network.io.stdin.map_or(0, |(_, key)| key);
     let length = g.initializer("trace/stdin.length", Tensor::list(&[length as i64]));
@@ -135,7 +135,7 @@ pub fn growing(g: &mut Graph, plan: &Plan, stdin: &str, batch: &str) -> (Vec<Car
 }
 
 /// First rows as the file stores them.
-pub struct FirstRows {
+pub struct FirstRowTensors {
     /// Numbers of the pages that hold bytes: int64 [n, 1].
     pub pages: Name,
     /// Their bytes: uint8 [n, STORED_PAGE].
@@ -146,9 +146,9 @@ pub struct FirstRows {
     values: Name,
 }
 
-impl FirstRows {
+impl FirstRowTensors {
     /// Adds the rows that memory begins with.
-    pub fn new(g: &mut Graph, plan: &Plan) -> FirstRows {
+    pub fn new(g: &mut Graph, plan: &Plan) -> FirstRowTensors {
         let rows = plan.first_rows();
         let count = rows.pages.len();
         let pages = g.initializer("trace/pages", Tensor::new(&[count, 1], rows.pages));
@@ -158,7 +158,7 @@ impl FirstRows {
         let keys = g.group("rows", "The rows that memory begins with: pages of bytes, and numbers.", |g| {
             g.cast("key", &keys, DataType::Int64)
         });
-        FirstRows { pages, bytes, keys, values }
+        FirstRowTensors { pages, bytes, keys, values }
     }
 
     /// Writes the rows into zeros: `shape` is that of the stored pages, `pages` and `keys` say where the rows

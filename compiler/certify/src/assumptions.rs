@@ -105,7 +105,7 @@ const MAX_WORK: usize = 1 << 22;
 const MAX_VARIABLES: usize = 8;
 
 /// The assumptions at one expert.
-pub(super) struct State<'a> {
+pub(super) struct Assumptions<'a> {
     pub world: &'a World<'a>,
     net: &'a Network,
     pub variables: Variables,
@@ -123,12 +123,12 @@ pub(super) struct State<'a> {
     work: Cell<usize>,
 }
 
-impl<'a> State<'a> {
+impl<'a> Assumptions<'a> {
     pub fn new(world: &'a World<'a>) -> Self {
         let net = world.net;
         let variables = Variables { fields: net.ports.fields() as Var, sources: net.ports.sources() as Var };
         let vars = (variables.fields + variables.sources) as usize + MAX_FRACTIONS;
-        State {
+        Assumptions {
             world,
             net,
             variables,
@@ -247,13 +247,13 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Returns a mark to which [`State::leave`] returns.
+    /// Returns a mark to which [`Assumptions::leave`] returns.
     pub fn mark(&self) -> usize {
         self.log.len()
     }
 
     /// Assumes a case: each variable is 0 or 1 as the bits of `case` say. Returns `false` if no `z` is in
-    /// that case. [`State::leave`] takes back what was assumed.
+    /// that case. [`Assumptions::leave`] takes back what was assumed.
     pub fn assume(&mut self, vars: &[Var], case: usize) -> bool {
         let mark = self.mark();
         for (i, &var) in vars.iter().enumerate() {
@@ -383,7 +383,7 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Assumes that a linear form lies within bounds, until [`State::forget`] is given what this returns.
+    /// Assumes that a linear form lies within bounds, until [`Assumptions::forget`] is given what this returns.
     pub fn assume_fact(&mut self, form: &Linear, bounds: Bounds) -> (usize, usize) {
         self.load_ghosts();
         let mark = (self.facts.len(), self.fact_terms.len());

@@ -67,8 +67,6 @@ pub(crate) struct Decoded {
 /// A read of the trace.
 #[derive(Debug)]
 pub(crate) struct DecodedRead {
-    /// Index of the port.
-    pub(crate) port: u16,
     /// Region of its last access.
     pub(crate) hint: RegionHint,
     /// Register of the query.
@@ -118,6 +116,7 @@ impl Targets {
     }
 
     /// Returns the experts.
+    #[cfg(feature = "jit")]
     pub(crate) fn as_slice(&self) -> &[ExpertId] {
         &self.experts[..self.len.into()]
     }
@@ -173,7 +172,7 @@ impl Decoded {
         let used = |source: u16| used[usize::from(source)].then_some(map.source(source) as u32);
         let read = |port| {
             let result = used(ports.yr(port))?;
-            Some(DecodedRead { port, hint: None, query: ports.q(port).into(), result })
+            Some(DecodedRead { hint: None, query: ports.q(port).into(), result })
         };
         let lookup = |i| Some((ports.t(i).into(), used(ports.yw(i))?));
         let unit = |i| Some((ports.n(i).into(), ports.v(i).into(), used(ports.yu(i))?));

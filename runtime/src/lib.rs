@@ -129,8 +129,6 @@
 
 mod attention;
 mod declared;
-// Without machine code, nothing reads what is recorded for machine code only.
-#[cfg_attr(not(feature = "jit"), allow(dead_code))]
 mod decoded;
 mod dense;
 mod error;
@@ -148,7 +146,6 @@ mod show;
 mod sparse;
 mod stepper;
 mod tokens;
-#[cfg_attr(not(feature = "jit"), allow(dead_code))]
 mod trace;
 mod validate;
 mod value;

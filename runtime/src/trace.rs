@@ -82,6 +82,25 @@ pub(crate) fn key_of(x: f64) -> Option<u64> {
 /// that every index fits.
 pub(crate) type RegionHint = Option<u16>;
 
+/// What machine code takes its addresses from.
+#[cfg(feature = "jit")]
+impl Trace {
+    /// Returns the regions, in the network's order.
+    pub(crate) fn regions(&self) -> &[Cells] {
+        &self.regions
+    }
+
+    /// Returns the offset in the mapping of the notes which say what blocks were written, a byte for each.
+    pub(crate) fn notes(&self) -> usize {
+        self.notes
+    }
+
+    /// Returns the address of the mapping's first byte. It stays valid as long as the trace lives.
+    pub(crate) fn base(&mut self) -> *mut u8 {
+        self.cells.as_mut_ptr()
+    }
+}
+
 impl Trace {
     /// Creates an empty trace over validated regions.
     ///
@@ -104,21 +123,6 @@ impl Trace {
         let mapping = MmapOptions::new().len(bytes + (bytes >> BLOCK_BITS) + 1).no_reserve_swap().map_anon();
         let cells = mapping.map_err(|_| Error::OutOfMemory { bytes: bytes as u64 })?;
         Ok(Trace { cells, regions, notes: bytes })
-    }
-
-    /// Returns the regions, in the network's order.
-    pub(crate) fn regions(&self) -> &[Cells] {
-        &self.regions
-    }
-
-    /// Returns the offset in the mapping of the notes which say what blocks were written, a byte for each.
-    pub(crate) fn notes(&self) -> usize {
-        self.notes
-    }
-
-    /// Returns the address of the mapping's first byte. It stays valid as long as the trace lives.
-    pub(crate) fn base(&mut self) -> *mut u8 {
-        self.cells.as_mut_ptr()
     }
 
     /// Returns the region of a key and the index of the key in it. Tries the hint first, and updates it.

@@ -308,9 +308,13 @@ impl Follower<'_> {
     }
 
     fn read(&mut self, query: Sym, port: u16, e: ExpertId, decoded: Option<&Decoded>) -> Sym {
+        let field = self.network.ports.q(port);
+        // A field of `z` is the register of the same number.
         let mut hint = match decoded {
-            Some(decoded) => decoded.reads.iter().find(|read| read.port == port).and_then(|read| read.hint),
-            None => self.declared_region(e, self.network.ports.q(port)),
+            Some(decoded) => {
+                decoded.reads.iter().find(|read| read.query == field.into()).and_then(|read| read.hint)
+            }
+            None => self.declared_region(e, field),
         };
         if let Some(key) = query.as_constant() {
             match self.region(key) {

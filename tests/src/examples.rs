@@ -68,7 +68,7 @@ impl Call {
     /// If the program traps, which no example does.
     pub fn answer(&self, oracle: &mut impl Oracle) -> Result<Answer, Stop> {
         let results = oracle.call(self.entry, &self.args)?;
-        Ok(Answer { results, stdout: oracle.stdout().to_vec() })
+        Ok(Answer { results, stdout: oracle.stdout() })
     }
 
     /// Returns standard input as text.

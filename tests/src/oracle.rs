@@ -53,6 +53,9 @@ pub trait Engine {
 
     /// Returns the contents of the exported memories.
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>>;
+
+    /// Returns what the program has printed until now.
+    fn stdout(&self) -> Vec<u8>;
 }
 
 /// Returns the value, but with the same number for all functions, since each engine numbers them in its own
@@ -120,9 +123,6 @@ pub trait Oracle: Engine + Sized {
     ///
     /// In wasmi without [`Limits::fuel`].
     fn instructions(&self) -> u64;
-
-    /// Returns what the program has printed so far.
-    fn stdout(&self) -> &[u8];
 }
 
 /// Why an oracle has no instance.

@@ -103,6 +103,10 @@ impl Engine for Instance<'_> {
         }
         contents
     }
+
+    fn stdout(&self) -> Vec<u8> {
+        Instance::stdout(self)
+    }
 }
 
 /// Runs a call on a fresh instance, for at most `max_steps` steps.

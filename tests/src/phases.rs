@@ -15,48 +15,6 @@ use crate::values::random_value;
 /// Calls of exports with their arguments.
 pub type Calls = Vec<(String, Vec<Value>)>;
 
-/// What can be seen from outside after instance creation or after a call.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    /// How it ended, and what it left behind.
-    pub effect: Effect,
-    /// All that the instance has printed by then.
-    pub stdout: Vec<u8>,
-}
-
-impl Seen {
-    /// Returns what is seen if no instance can be made.
-    pub fn no_instance(stop: Stop) -> Seen {
-        let effect = Effect { outcome: Err(stop), globals: BTreeMap::new(), memories: None };
-        Seen { effect, stdout: Vec::new() }
-    }
-
-    /// Returns what is seen of an instance after something has ended.
-    pub fn after(engine: &mut impl Engine, outcome: Outcome, stdout: &[u8]) -> Seen {
-        let effect = Effect { outcome, globals: engine.globals(), memories: Some(engine.memories()) };
-        Seen { effect, stdout: stdout.to_vec() }
-    }
-
-    /// Returns whether an engine has used up its fuel or its stack, whose sizes differ between engines.
-    pub fn gave_up(&self) -> bool {
-        matches!(self.effect.outcome, Err(Stop::Limit | Stop::Trap(TrapCode::CallStackExhausted)))
-    }
-
-    /// Compares what is seen with what is expected.
-    ///
-    /// # Errors
-    ///
-    /// The first difference, in words.
-    pub fn compare(&self, expected: &Seen) -> Result<(), String> {
-        self.effect.compare(&expected.effect)?;
-        if self.stdout != expected.stdout {
-            let [found, expected] = [&self.stdout, &expected.stdout].map(|bytes| bytes.escape_ascii());
-            return Err(format!("\"{found}\" is printed instead of \"{expected}\""));
-        }
-        Ok(())
-    }
-}
-
 /// Returns the module after `frontend`, `legalize` and `optimize`.
 ///
 /// # Panics
@@ -81,14 +39,14 @@ pub fn phases(wasm: &[u8], options: &Options) -> [(Stage, Module); 3] {
 /// # Panics
 ///
 /// At the first difference; if the compiler or wasmtime refuses the module.
-pub fn compare(wasm: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
+pub fn compare(wasm: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Effect> {
     let phases = phases(wasm, &Options::default());
     let expected = in_wasmtime(wasm, stdin, calls, fuel);
     for (stage, module) in &phases {
         for (i, (found, expected)) in
             in_evaluator(module, stdin, calls, fuel).iter().zip(&expected).enumerate()
         {
-            let too_deep = found.effect.outcome == Err(Stop::Trap(TrapCode::CallStackExhausted));
+            let too_deep = found.outcome == Err(Stop::Trap(TrapCode::CallStackExhausted));
             if expected.gave_up() || too_deep {
                 break;
             }
@@ -101,46 +59,33 @@ pub fn compare(wasm: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen>
     expected
 }
 
-fn in_wasmtime(wasm: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
+fn in_wasmtime(wasm: &[u8], stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Effect> {
     let binary = frontend::to_binary(wasm).expect("the compiler has read it");
     let limits = Limits { fuel: Some(fuel), ..Limits::default() };
     let module = Wasmtime::compile(&binary, limits).expect("wasmtime accepts the module");
     let mut instance = match Wasmtime::instantiate(&module, stdin) {
         Ok(instance) => instance,
-        Err(NoInstance::Ended(stop)) => return vec![Seen::no_instance(stop)],
+        Err(NoInstance::Ended(stop)) => return vec![Effect::of_no_instance(stop)],
         Err(NoInstance::Refused) => panic!("wasmtime makes no instance"),
     };
-    let mut seen = Vec::new();
-    let mut see = |instance: &mut Wasmtime, outcome| {
-        let stdout = instance.stdout().to_vec();
-        seen.push(Seen::after(instance, outcome, &stdout));
-    };
-    see(&mut instance, Ok(Vec::new()));
-    for (name, args) in calls {
-        let outcome = instance.call(name, args);
-        see(&mut instance, outcome);
-    }
-    seen
+    effects(&mut instance, calls)
 }
 
 /// Makes the calls in the evaluator. A run that ends in wasmtime must end here within twenty times the fuel.
-fn in_evaluator(module: &Module, stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Seen> {
+fn in_evaluator(module: &Module, stdin: &[u8], calls: &Calls, fuel: u64) -> Vec<Effect> {
     let mut evaluator = match Machine::with_fuel(module, fuel * 20) {
         Ok(machine) => Evaluator { module, machine },
-        Err(failure) => return vec![Seen::no_instance(stop(failure))],
+        Err(failure) => return vec![Effect::of_no_instance(stop(failure))],
     };
     evaluator.machine.set_stdin(stdin);
-    let mut seen = Vec::new();
-    let mut see = |evaluator: &mut Evaluator, outcome| {
-        let stdout = evaluator.machine.stdout().to_vec();
-        seen.push(Seen::after(evaluator, outcome, &stdout));
-    };
-    see(&mut evaluator, Ok(Vec::new()));
-    for (name, args) in calls {
-        let outcome = evaluator.call(name, args);
-        see(&mut evaluator, outcome);
-    }
-    seen
+    effects(&mut evaluator, calls)
+}
+
+/// Returns the effects of instance creation and of calls.
+fn effects(engine: &mut impl Engine, calls: &Calls) -> Vec<Effect> {
+    let mut effects = vec![Effect::of_creation(engine)];
+    effects.extend(calls.iter().map(|(name, args)| Effect::of(engine, name, args)));
+    effects
 }
 
 /// The evaluator of the IR behind the interface of the oracles.
@@ -178,6 +123,10 @@ impl Engine for Evaluator<'_> {
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
         let names = self.module.exported_memories.iter();
         names.map(|name| (name.clone(), self.machine.memory.clone())).collect()
+    }
+
+    fn stdout(&self) -> Vec<u8> {
+        self.machine.stdout().to_vec()
     }
 }
 

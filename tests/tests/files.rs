@@ -8,10 +8,11 @@ use wasm2onnx_compiler::dump::dump;
 use wasm2onnx_compiler::{Options, compile};
 use wasm2onnx_runtime::lockstep::{End, compare_machine_code, compare_step_by_step};
 use wasm2onnx_runtime::{Config, Executor, Instance, Network, Value};
+use wasm2onnx_tests::agree::Effect;
 use wasm2onnx_tests::file_test::{self, Call, Dump, FileTest};
-use wasm2onnx_tests::oracle::{Engine, Outcome, Stop};
+use wasm2onnx_tests::oracle::{Outcome, Stop};
 use wasm2onnx_tests::ours;
-use wasm2onnx_tests::phases::{Calls, Seen, calls_of_all, compare, phases};
+use wasm2onnx_tests::phases::{Calls, calls_of_all, compare, phases};
 
 /// Maximum number of instructions that the calls of an instance take in wasmtime.
 const FUEL: u64 = 10_000_000;
@@ -49,13 +50,6 @@ fn ways() -> [(&'static str, Config); 5] {
     ]
 }
 
-/// Makes a call, and returns what is seen after it.
-fn see(instance: &mut Instance, name: &str, args: &[Value]) -> Seen {
-    let outcome = instance.call(name, args);
-    let stdout = instance.stdout();
-    Seen::after(instance, outcome, &stdout)
-}
-
 /// Returns how a call must end.
 fn expected(call: &Call, network: &Network) -> Outcome {
     let results = &network.entries[&call.name].results;
@@ -75,9 +69,9 @@ fn check(test: &FileTest, network: &Network, calls: &[Call]) -> bool {
     if theirs.len() > 1 {
         theirs.remove(0);
     }
-    theirs.truncate(theirs.iter().position(Seen::gave_up).unwrap_or(theirs.len()));
+    theirs.truncate(theirs.iter().position(Effect::gave_up).unwrap_or(theirs.len()));
     for (call, theirs) in calls.iter().zip(&theirs) {
-        assert_eq!(theirs.effect.outcome, expected(call, network), "{call}, wasmtime");
+        assert_eq!(theirs.outcome, expected(call, network), "{call}, wasmtime");
         check_printed(call, &theirs.stdout, "wasmtime");
     }
     let (mut steps, mut made) = (0, true);
@@ -96,8 +90,8 @@ fn check(test: &FileTest, network: &Network, calls: &[Call]) -> bool {
             }
         };
         for (i, (call, (name, args))) in calls.iter().zip(&all).enumerate() {
-            let seen = see(&mut instance, name, args);
-            assert_eq!(seen.effect.outcome, expected(call, network), "{call}, {way}");
+            let seen = Effect::of(&mut instance, name, args);
+            assert_eq!(seen.outcome, expected(call, network), "{call}, {way}");
             check_printed(call, &seen.stdout, way);
             if let Some(theirs) = theirs.get(i) {
                 seen.compare(theirs).unwrap_or_else(|difference| panic!("{call}, {way}: {difference}"));
@@ -152,7 +146,7 @@ fn instances_that_cannot_be_made_trap() {
         let Some((place, code)) = &test.creation else { continue };
         let network = network(&test);
         let theirs = compare(test.text.as_bytes(), &test.input, &Calls::new(), FUEL);
-        assert_eq!(theirs[0].effect.outcome, Err(Stop::Trap(*code)), "{place}, wasmtime");
+        assert_eq!(theirs[0].outcome, Err(Stop::Trap(*code)), "{place}, wasmtime");
         for (way, config) in ways() {
             let made = Instance::with_config(&network, config).map(|_| Vec::new());
             assert_eq!(ours::outcome(made), Err(Stop::Trap(*code)), "{place}, {way}");
@@ -181,7 +175,7 @@ fn all_exports_do_what_they_do_in_wasmtime() {
                 if theirs.gave_up() {
                     break;
                 }
-                see(&mut instance, name, args)
+                Effect::of(&mut instance, name, args)
                     .compare(theirs)
                     .unwrap_or_else(|difference| panic!("{path}, {way}: {name}{args:?}: {difference}"));
                 compared += 1;

@@ -65,10 +65,6 @@ impl Oracle for Wasmi {
         let given = self.fuel.expect("instructions are counted where they are limited");
         given - self.store.get_fuel().expect("fuel is on")
     }
-
-    fn stdout(&self) -> &[u8] {
-        &self.store.data().0.stdout
-    }
 }
 
 impl Wasmi {
@@ -108,6 +104,10 @@ impl Engine for Wasmi {
             _ => None,
         });
         memories.collect()
+    }
+
+    fn stdout(&self) -> Vec<u8> {
+        self.store.data().0.stdout.clone()
     }
 }
 

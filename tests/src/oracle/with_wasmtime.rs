@@ -81,10 +81,6 @@ impl Oracle for Wasmtime {
     fn instructions(&self) -> u64 {
         self.fuel - self.store.get_fuel().expect("fuel is on")
     }
-
-    fn stdout(&self) -> &[u8] {
-        &self.store.data().0.stdout
-    }
 }
 
 impl Wasmtime {
@@ -130,6 +126,10 @@ impl Engine for Wasmtime {
             _ => None,
         });
         memories.collect()
+    }
+
+    fn stdout(&self) -> Vec<u8> {
+        self.store.data().0.stdout.clone()
     }
 }
 

@@ -72,6 +72,23 @@ impl Prefetched {
     }
 }
 
+/// Calls `each` with the linear forms that a packet makes whatever follows it: its rows, its next expert, and what it hands
+/// over by convention.
+pub fn for_each_result(packet: &PacketCircuit, each: &mut impl FnMut(&Linear)) {
+    for row in &packet.circuit.rows {
+        each(&row.key);
+        if let RowValue::Linear(form) = &row.value {
+            each(form);
+        }
+    }
+    match &packet.next {
+        Next::Read(form) => each(form),
+        Next::Choice { choices, .. } => choices.iter().for_each(|(form, _)| each(form)),
+    }
+    packet.fixed.iter().for_each(|(_, form)| each(form));
+    packet.failures.iter().for_each(|(form, _)| each(form));
+}
+
 /// Returns the interfaces of all packets of a function.
 pub fn interfaces(
     packets: &Packets,
@@ -115,18 +132,7 @@ pub fn interfaces(
                 _ => {}
             }
         }
-        for row in &circuit.rows {
-            need(&row.key);
-            if let RowValue::Linear(form) = &row.value {
-                need(form);
-            }
-        }
-        match &packet.next {
-            Next::Read(form) => need(form),
-            Next::Choice { choices, .. } => choices.iter().for_each(|c| need(&c.0)),
-        }
-        packet.fixed.iter().for_each(|f| need(&f.1));
-        packet.failures.iter().for_each(|f| need(&f.0));
+        for_each_result(packet, &mut need);
         result.push(Interface { needed, base: [0; 3], count, prefetched });
     }
     // What later packets need has to pass through the packets before them.

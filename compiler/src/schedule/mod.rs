@@ -26,13 +26,13 @@ pub use interface::Prefetched;
 
 use crate::circuits::linear::{Linear, Range};
 use crate::circuits::packet::{Next, PacketCircuit};
-use crate::circuits::{AtomKind, Circuit, EntrySource, RowValue};
+use crate::circuits::{AtomKind, Circuit, EntrySource};
 use crate::limits;
 use crate::packetize::Packets;
 use assembly::{Before, Terminals};
 use emit::Emitter;
 use fragment::Writer;
-use interface::{Interface, interfaces};
+use interface::{Interface, for_each_result, interfaces};
 
 /// First field of the bits that a resolver gets.
 const FAILURE_FIELDS: u16 = limits::CARRIED - 8;
@@ -149,20 +149,10 @@ fn live_atoms(packet: &PacketCircuit) -> Vec<bool> {
     live
 }
 
+/// Calls `each` with all linear forms that a packet makes.
 fn for_each_root(packet: &PacketCircuit, each: &mut impl FnMut(&Linear)) {
-    for row in &packet.circuit.rows {
-        each(&row.key);
-        if let RowValue::Linear(form) = &row.value {
-            each(form);
-        }
-    }
-    match &packet.next {
-        Next::Read(form) => each(form),
-        Next::Choice { choices, .. } => choices.iter().for_each(|c| each(&c.0)),
-    }
+    for_each_result(packet, each);
     packet.jumps.iter().flat_map(|j| j.args.iter().flatten()).for_each(&mut *each);
     packet.live.iter().for_each(|l| each(&l.1));
-    packet.fixed.iter().for_each(|f| each(&f.1));
-    packet.failures.iter().for_each(|f| each(&f.0));
     each(&packet.frame_pointer);
 }

@@ -62,19 +62,9 @@ fn phases_and_their_times_are_told_when_asked_for() {
     run(ARITHMETIC, &["-vv", "--invoke", "add"], &["2", "3"])
         .success()
         .stderr(contains("function{name=\"add\""));
-    wasm2onnx()
-        .env("RUST_LOG", "loud=very")
-        .args(["inspect", "-"])
-        .write_stdin(ARITHMETIC)
-        .assert()
-        .success()
-        .stderr(starts_with("note: RUST_LOG is not understood: "));
-    wasm2onnx()
-        .env("RUST_LOG", "wasm2onnx_compiler=info")
-        .args(["inspect", "-"])
-        .write_stdin(ARITHMETIC)
-        .assert()
-        .success()
-        .stdout(starts_with("functions exported"))
-        .stderr(contains("certify"));
+    let logged = |filter: &str| {
+        wasm2onnx().env("RUST_LOG", filter).args(["inspect", "-"]).write_stdin(ARITHMETIC).assert().success()
+    };
+    logged("loud=very").stderr(starts_with("note: RUST_LOG is not understood: "));
+    logged("wasm2onnx_compiler=info").stdout(starts_with("functions exported")).stderr(contains("certify"));
 }

@@ -32,7 +32,7 @@ pub(crate) trait Watch {
     /// Called before all functions are made anew.
     fn restart(&mut self) {}
     /// Called when a function has been lowered. What was reported of the function before is void.
-    fn lowered(&mut self, _placed: &PlacedPackets, _circuits: &[PacketCircuit]) {}
+    fn lowered(&mut self, _function: Func, _placed: &PlacedPackets, _circuits: &[PacketCircuit]) {}
     /// Called when a function has been scheduled and stays as it is.
     fn scheduled(&mut self, _function: Func, _fragment: &Fragment) {}
 }
@@ -117,14 +117,14 @@ fn assemble(
     packetize.exit();
     let layout = Layout::new(module, calls.stack(frames));
     let (tables, table_list, lookup) = link::plan_tables(module);
-    let mut assembly = Assembly::new(lookup.len() as u32, module.function_offsets.clone());
+    let mut assembly = Assembly::new(lookup.len() as u32);
     let mut entries: SecondaryMap<Func, u32> = SecondaryMap::new();
     let mut functions = Vec::with_capacity(placements.len());
     let surroundings = Surroundings { module, layout: &layout, tables: &tables };
     let circuits = info_span!("circuits and steps").entered();
     let mut outgrown = false;
     for (func, placed) in module.functions.keys().zip(placements) {
-        let first = assembly.before().packets;
+        let first = assembly.packets();
         entries[func] = first;
         let careful = careful.contains(&func);
         let (placed, prefetched) = function(&surroundings, func, placed, careful, &mut assembly, watch)?;
@@ -220,9 +220,8 @@ fn function(
             tight = false;
             continue;
         }
-        watch.lowered(&placed, &circuits);
-        let before = assembly.before();
-        match schedule::run(&placed.packets, circuits, function.index(), before, &mut assembly.terminals) {
+        watch.lowered(func, &placed, &circuits);
+        match schedule::run(module, &placed.packets, circuits, function.index(), assembly) {
             Ok((fragment, prefetched)) => {
                 watch.scheduled(func, &fragment);
                 assembly.append(fragment);

@@ -160,12 +160,21 @@ struct Notes<'a> {
     pending: String,
 }
 
+impl Notes<'_> {
+    fn is_wanted(&self, function: Func) -> bool {
+        self.function.is_none_or(|wanted| wanted == function)
+    }
+}
+
 impl Watch for Notes<'_> {
     fn restart(&mut self) {
         self.text.clear();
     }
 
-    fn lowered(&mut self, placed: &PlacedPackets, circuits: &[PacketCircuit]) {
+    fn lowered(&mut self, function: Func, placed: &PlacedPackets, circuits: &[PacketCircuit]) {
+        if !self.is_wanted(function) {
+            return;
+        }
         self.pending = match self.after {
             Phase::Packets => Shown(&placed.packets, &placed.places).to_string(),
             Phase::Circuits => {
@@ -176,7 +185,7 @@ impl Watch for Notes<'_> {
     }
 
     fn scheduled(&mut self, function: Func, fragment: &Fragment) {
-        if self.function.is_some_and(|wanted| wanted != function) {
+        if !self.is_wanted(function) {
             return;
         }
         if self.after == Phase::Steps {

@@ -98,32 +98,22 @@ pub fn run(
     (mut tables, mut lookup): (Vec<Table>, Vec<f64>),
 ) -> Result<Network, CompileError> {
     let start = start(module, &mut terminals);
-    let Fragment {
-        mut experts,
-        next,
-        packets,
-        debug,
-        packet_values,
-        landings,
-        jump_tables,
-        mut certificate,
-        ports,
-    } = all;
+    let Fragment { mut experts, next, packets, packet_values, jump_tables, mut certificate, ports } = all;
     let terminals = terminals.list;
     let ports = final_ports(module, ports);
     let ids = Ids { first: terminals.len() as u32, packets: &packets, entries };
-    for (term, packet) in packet_values {
-        experts.weights[term] = f64::from(ids.packet(packet));
+    for (term, packet) in &packet_values {
+        experts.weights[*term] = f64::from(ids.packet(*packet));
     }
     let next = |e: ExpertId| next_equation(&next[e as usize], ids.first + e + 1, &ids);
-    finish(&mut experts, &ports, next).map_err(|e| inexact(module, &debug, e))?;
+    finish(&mut experts, &ports, next).map_err(|e| inexact(module, &packets, e))?;
     certificate.fields.rename(|field| PortField::of_code(field).resolve(&ports));
     let ghost_fields = certificate.ghost_terms.iter_mut().map(|term| &mut term.0);
     ghost_fields.for_each(|field| *field = PortField::of_code(*field).resolve(&ports));
     terminals_first(terminals.len(), &mut experts, &mut certificate);
 
     let functions = function_ids(module, &ids);
-    let landings = landings.iter().map(|packet| ids.packet(*packet));
+    let landings = packet_values.iter().map(|(_, packet)| ids.packet(*packet));
     certificate.id_sets = vec![
         id_set("returns", landings.chain([1]).collect(), layout.stack.limit),
         id_set("functions", functions.iter().map(|f| f.1).collect(), layout.stack.span),
@@ -158,7 +148,7 @@ pub fn run(
         certificate,
         validated: Default::default(),
         function_names: module.function_names.clone(),
-        packets: debug.iter().map(|p| PacketDebug { expert: p.expert + ids.first, ..*p }).collect(),
+        packets: packets.iter().map(|p| PacketDebug { expert: p.expert + ids.first, ..*p }).collect(),
         terminals,
     };
     exports(module, layout, memory, &mut network, &ids);
@@ -169,15 +159,15 @@ pub fn run(
 struct Ids<'a> {
     /// Id of the first expert that is not terminal.
     first: ExpertId,
-    /// First experts of packets; terminal experts are not counted.
-    packets: &'a [u32],
+    /// The packets; terminal experts are not counted.
+    packets: &'a [PacketDebug],
     /// First packets of functions.
     entries: &'a SecondaryMap<Func, u32>,
 }
 
 impl Ids<'_> {
     fn packet(&self, packet: u32) -> ExpertId {
-        self.first + self.packets[packet as usize]
+        self.first + self.packets[packet as usize].expert
     }
 
     fn of(&self, expert: ExpertRef) -> ExpertId {
@@ -224,9 +214,9 @@ fn add_jump_table(
     let (first, count) = (lookup.len() as u32, targets.len() as u32);
     tables.push(Table { name: name.clone(), first, count, domain });
     lookup.extend(targets.iter().map(|e| f64::from(*e)));
-    let interface = common_interface(certificate, &targets);
     targets.sort_unstable();
     targets.dedup();
+    let interface = common_interface(certificate, &targets);
     certificate.id_sets.push(IdSet { name, ids: targets, interface });
 }
 
@@ -269,9 +259,9 @@ fn finish(experts: &mut Experts, ports: &Ports, next: impl Fn(ExpertId) -> Terms
 
 /// Returns the error for an expert that cannot name the next one exactly, with the function and offset that
 /// the expert came from. Terminal experts are not counted.
-fn inexact(module: &Module, debug: &[PacketDebug], expert: ExpertId) -> CompileError {
-    let packet = debug.partition_point(|p| p.expert <= expert).checked_sub(1);
-    let (index, offset) = packet.map_or((u32::MAX, 0), |i| (debug[i].function, debug[i].offset));
+fn inexact(module: &Module, packets: &[PacketDebug], expert: ExpertId) -> CompileError {
+    let packet = packets.partition_point(|p| p.expert <= expert).checked_sub(1);
+    let (index, offset) = packet.map_or((u32::MAX, 0), |i| (packets[i].function, packets[i].offset));
     let function = module.functions.values().find(|function| function.index() == index);
     let name = function.map_or_else(String::new, |function| function.name.clone());
     ErrorKind::Inexact { function: name, offset: offset.into() }.into()

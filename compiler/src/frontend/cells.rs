@@ -181,8 +181,8 @@ impl Tables {
     pub fn size(&self, table: u32, module: &mut Module) -> Cell {
         let id = TableId::from_u32(table);
         let data = &mut module.tables[id];
-        let cell = CellData { name: format!("{id}.size"), init: data.size, max: self.max(table) };
-        *data.size_cell.get_or_insert_with(|| module.cells.push(cell))
+        let cell = || CellData { name: format!("{id}.size"), init: data.size, max: self.max(table) };
+        *data.size_cell.get_or_insert_with(|| module.cells.push(cell()))
     }
 }
 

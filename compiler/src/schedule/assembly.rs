@@ -19,37 +19,21 @@ pub struct Assembly {
     /// Terminal experts.
     pub terminals: Terminals,
     /// Key of the next jump table's first entry.
-    jump_key: u32,
-}
-
-/// What comes before the fragment of a function.
-#[derive(Clone, Copy, Debug)]
-pub struct Before {
-    /// Number of packets.
-    pub packets: u32,
-    /// Number of jump tables.
-    pub jump_tables: u32,
-    /// Key of its first jump table's first entry.
-    pub jump_key: u32,
+    pub(super) jump_key: u32,
 }
 
 impl Assembly {
-    /// Returns an empty assembly. Jump tables begin at `jump_key` in the table space; `function_offsets` says
-    /// where each function's body begins in the module.
-    pub fn new(jump_key: u32, function_offsets: Vec<(u32, u32)>) -> Assembly {
-        Assembly { all: Fragment::default(), terminals: Terminals::new(function_offsets), jump_key }
+    /// Returns an empty assembly. Jump tables begin at `jump_key` in the table space.
+    pub fn new(jump_key: u32) -> Assembly {
+        Assembly { all: Fragment::default(), terminals: Terminals::default(), jump_key }
     }
 
-    /// Returns what comes before the next fragment.
-    pub fn before(&self) -> Before {
-        Before {
-            packets: self.all.packets.len() as u32,
-            jump_tables: self.all.jump_tables.len() as u32,
-            jump_key: self.jump_key,
-        }
+    /// Returns the number of packets.
+    pub fn packets(&self) -> u32 {
+        self.all.packets.len() as u32
     }
 
-    /// Appends the fragment that was made for what is now [before](Assembly::before) it.
+    /// Appends the fragment of the next function.
     pub fn append(&mut self, fragment: Fragment) {
         self.jump_key += fragment.jump_tables.iter().map(|table| table.len() as u32).sum::<u32>();
         self.all.append(fragment);
@@ -63,24 +47,17 @@ pub struct Terminals {
     pub list: Vec<Terminal>,
     /// Ids of traps by code, function and offset.
     sites: FxHashMap<(TrapCode, u32, u32), u32>,
-    function_offsets: Vec<(u32, u32)>,
+}
+
+impl Default for Terminals {
+    fn default() -> Terminals {
+        Terminals { list: vec![Terminal::Unreachable, Terminal::Halt], sites: FxHashMap::default() }
+    }
 }
 
 impl Terminals {
-    fn new(function_offsets: Vec<(u32, u32)>) -> Terminals {
-        Terminals {
-            list: vec![Terminal::Unreachable, Terminal::Halt],
-            sites: FxHashMap::default(),
-            function_offsets,
-        }
-    }
-
-    /// Returns the terminal expert of a trap at an offset of the module. An inlined instruction is in the
-    /// function that its offset is in; instructions of library routines are in no function, and count as part
-    /// of the one that they were made for.
+    /// Returns the terminal expert of a trap.
     pub fn trap(&mut self, code: TrapCode, function: u32, offset: u32) -> ExpertRef {
-        let body = self.function_offsets.partition_point(|(start, _)| *start <= offset).checked_sub(1);
-        let function = body.map_or(function, |i| self.function_offsets[i].1);
         let id = *self.sites.entry((code, function, offset)).or_insert_with(|| {
             self.list.push(Terminal::Trap { code, function, offset });
             self.list.len() as u32 - 1

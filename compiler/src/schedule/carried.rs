@@ -10,16 +10,15 @@ use rustc_hash::FxHashMap;
 /// Which atoms are carried from step to step, and in which fields.
 pub struct Carried<'a> {
     circuit: &'a Circuit,
-    last: i32,
     /// Last t at which the atom is read from a field; −1 if never.
     need: Vec<i32>,
     pub field: Vec<u16>,
 }
 
 impl<'a> Carried<'a> {
-    pub fn new(circuit: &'a Circuit, last: i32) -> Self {
+    pub fn new(circuit: &'a Circuit) -> Self {
         let n = circuit.atoms.len();
-        Carried { circuit, last, need: vec![-1; n], field: vec![u16::MAX; n] }
+        Carried { circuit, need: vec![-1; n], field: vec![u16::MAX; n] }
     }
 
     fn is_entry(&self, atom: usize) -> bool {
@@ -91,16 +90,11 @@ impl<'a> Carried<'a> {
     /// Returns the field that holds the atom in z_t, if one does.
     pub fn field_at(&self, atom: u32, t: i32) -> Option<u16> {
         let a = atom as usize;
-        (self.first_in_field(a) <= t && t <= self.need[a] && t <= self.last).then_some(self.field[a])
+        (self.first_in_field(a) <= t && t <= self.need[a]).then_some(self.field[a])
     }
 
     /// Returns the atoms in fields of z_t.
     pub fn carried_at(&self, t: i32) -> impl Iterator<Item = (u32, u16)> + '_ {
         (0..self.need.len() as u32).filter_map(move |a| self.field_at(a, t).map(|f| (a, f)))
-    }
-
-    /// Returns the atoms that map t puts into fields for later maps of the packet.
-    pub fn carried_from(&self, t: i32) -> impl Iterator<Item = (u32, u16)> + '_ {
-        self.carried_at(t + 1)
     }
 }

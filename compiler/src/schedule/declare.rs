@@ -3,20 +3,21 @@
 
 use super::PortField;
 use super::carried::Carried;
-use super::emit::Emitter;
-use super::fragment::{GhostTerms, Writer};
+use super::emit::{Emitter, NextIds};
+use super::fragment::GhostTerms;
+use super::writer::Writer;
 use crate::circuits::linear::{Exact, Linear, Range, pow2};
 use crate::circuits::{Atom, AtomKind, GhostTerm};
 use smallvec::SmallVec;
-use wasm2onnx_runtime::{Domain, FieldKind, IdSetId, Interval};
+use wasm2onnx_runtime::{Domain, FieldKind, Interval};
 
 impl Emitter<'_> {
     /// Declares z_t.
-    pub(super) fn declare(&self, carried: &Carried, t: i32, ids: Option<IdSetId>, out: &mut Writer) {
+    pub(super) fn declare(&self, carried: &Carried, t: i32, ids: Option<NextIds>, out: &mut Writer) {
         let circuit = self.circuit();
         let base = if t == 0 { self.own.base } else { [0; 3] };
         let ids_or = |range: Range| match ids {
-            Some(set) if range.is_id => Domain::Ids(set),
+            Some(ids) if range.is_id => Domain::Ids(ids.set),
             _ => Domain::Interval(interval(range)),
         };
         for (atom, field) in carried.carried_at(t) {
@@ -38,8 +39,8 @@ impl Emitter<'_> {
                 }
                 AtomKind::Lookup { query, port } => {
                     let mut range = circuit.range(query);
-                    if atom.range.is_id {
-                        range = plus(range, out.last_jump_table().into());
+                    if let Some(ids) = ids.filter(|_| atom.range.is_id) {
+                        range = plus(range, ids.first.into());
                     }
                     out.declare(PortField::new(FieldKind::T, base[2] + port), ids_or(range));
                 }

@@ -2,14 +2,15 @@
 
 use super::assembly::{FUNCTIONS, RETURNS};
 use super::carried::Carried;
-use super::fragment::{Choice, ExpertRef, NextOut, Terms, Writer};
+use super::fragment::{Choice, ExpertRef, NextOut, Terms};
 use super::interface::{Interface, handed_over};
+use super::writer::Writer;
 use super::{FAILURE_FIELDS, PortField, PortSource, Retry};
 use crate::circuits::linear::{Exact, Linear};
 use crate::circuits::packet::{Dest, Next, PacketCircuit};
 use crate::circuits::{AtomKind, Circuit, RowValue};
 use crate::ir::Callee;
-use crate::packetize::{Packets, Term};
+use crate::packetize::Term;
 use rustc_hash::{FxHashMap, FxHashSet};
 use wasm2onnx_runtime::{FieldKind, IdSetId, SourceKind};
 
@@ -25,14 +26,26 @@ struct Maps {
     last: i32,
 }
 
+/// What the computed id of a next expert can be.
+#[derive(Clone, Copy)]
+pub(super) struct NextIds {
+    /// The set that it is in.
+    pub set: IdSetId,
+    /// Key of the first entry of the jump table that it is read from; 0 if it is not read from one.
+    pub first: u32,
+}
+
 /// Makes the experts of a packet.
 pub struct Emitter<'a> {
+    /// How the packet ends; `None` for a resolver.
+    pub term: Option<&'a Term>,
     pub packet: &'a PacketCircuit,
     pub live: &'a [bool],
     pub own: &'a Interface,
     pub circuits: &'a [PacketCircuit],
     pub interfaces: &'a [Interface],
-    pub resolver: u32,
+    /// The packet's resolver, if it has one.
+    pub resolver: Option<u32>,
 }
 
 impl Emitter<'_> {
@@ -66,21 +79,8 @@ impl Emitter<'_> {
                     sum.plus(*c, handed_over(self.packet, j, next, *atom))
                 })
             };
-            for (atom, a, b) in &interface.prefetched {
-                match &next.circuit.atoms[*atom as usize].kind {
-                    AtomKind::Unit { port, .. } => {
-                        let port = interface.base[0] + port;
-                        exits.push((FieldKind::N, port, substitute(a)));
-                        exits.push((FieldKind::V, port, substitute(b)));
-                    }
-                    AtomKind::Read { port, .. } => {
-                        exits.push((FieldKind::Q, interface.base[1] + port, substitute(a)));
-                    }
-                    AtomKind::Lookup { port, .. } => {
-                        exits.push((FieldKind::T, interface.base[2] + port, substitute(a)));
-                    }
-                    _ => unreachable!("not a port"),
-                }
+            for (kind, port, form) in interface.ports(&next.circuit) {
+                exits.push((kind, port, substitute(form)));
             }
         }
         for (field, form) in &self.packet.fixed {
@@ -93,17 +93,17 @@ impl Emitter<'_> {
     }
 
     /// Makes the experts of the packet.
-    pub fn emit(&self, index: usize, packets: &Packets, out: &mut Writer) -> Result<(), Retry> {
+    pub fn emit(&self, out: &mut Writer) -> Result<(), Retry> {
         let exits = self.exits();
         let next: Vec<&Linear> = match &self.packet.next {
             Next::Read(form) => vec![form],
             Next::Choice { choices, .. } => choices.iter().map(|c| &c.0).collect(),
         };
         let last = self.last_map(&exits, &next)?;
-        // The key of the packet's jump table is known now.
-        let maps = self.maps(exits, last, out.next_jump_table());
+        let ids = self.next_ids(out);
+        let maps = self.maps(exits, last, ids);
         let carried = self.carried(&maps, &next)?;
-        self.write(index, packets, &carried, &maps, out)
+        self.write(&carried, &maps, ids, out)
     }
 
     /// Returns the last map of the packet: everything is made by then, and what the next packets begin with
@@ -131,11 +131,13 @@ impl Emitter<'_> {
     }
 
     /// Returns what each map has to make, except for what it carries on.
-    fn maps(&self, exits: Vec<(FieldKind, u16, Linear)>, last: i32, jump_table: u32) -> Maps {
+    fn maps(&self, exits: Vec<(FieldKind, u16, Linear)>, last: i32, ids: Option<NextIds>) -> Maps {
         let circuit = self.circuit();
         let mut equations: Vec<Vec<(FieldKind, u16, Linear)>> = vec![Vec::new(); last as usize + 1];
         for (i, atom) in circuit.atoms.iter().enumerate() {
-            if !self.live[i] || atom.avail <= 0 {
+            if !self.live[i] || atom.avail <= 0 || matches!(atom.kind, AtomKind::Linear(_)) {
+                // A named linear form is made for what carries it. It may be available only after the last map: then all
+                // that depends on it multiplies it out.
                 continue;
             }
             let equations = &mut equations[atom.avail as usize - 1];
@@ -146,7 +148,7 @@ impl Emitter<'_> {
                 }
                 AtomKind::Read { query, port } => equations.push((FieldKind::Q, *port, query.clone())),
                 AtomKind::Lookup { query, port } => {
-                    let first = if atom.range.is_id { jump_table } else { 0 };
+                    let first = ids.filter(|_| atom.range.is_id).map_or(0, |ids| ids.first);
                     equations.push((FieldKind::T, *port, query.clone().offset(first)));
                 }
                 _ => {}
@@ -178,7 +180,7 @@ impl Emitter<'_> {
     /// map is known.
     fn carried(&self, maps: &Maps, next: &[&Linear]) -> Result<Carried<'_>, Retry> {
         let circuit = self.circuit();
-        let mut carried = Carried::new(circuit, maps.last);
+        let mut carried = Carried::new(circuit);
         for t in (0..=maps.last).rev() {
             for (_, _, form) in &maps.equations[t as usize] {
                 carried.use_at(&circuit.expand(form, t), t);
@@ -195,15 +197,13 @@ impl Emitter<'_> {
     /// Writes the experts, one for each map.
     fn write(
         &self,
-        index: usize,
-        packets: &Packets,
         carried: &Carried,
         maps: &Maps,
+        ids: Option<NextIds>,
         out: &mut Writer,
     ) -> Result<(), Retry> {
         let (circuit, last) = (self.circuit(), maps.last);
-        out.begin_packet(index, self.packet.offset);
-        let ids = self.id_domain(index, packets, out);
+        out.begin_packet(self.packet.offset);
         for t in 0..=last {
             self.declare(carried, t, ids, out);
             let mut encoded: Vec<(PortField, Terms)> = Vec::new();
@@ -217,7 +217,7 @@ impl Emitter<'_> {
             for (_, port, packet) in maps.packet_values.iter().filter(|v| v.0 == t as usize) {
                 out.packet_value(PortField::new(FieldKind::X, *port), *packet, &mut encoded);
             }
-            for (atom, field) in carried.carried_from(t) {
+            for (atom, field) in carried.carried_at(t + 1) {
                 let form = match &circuit.atoms[atom as usize].kind {
                     AtomKind::Linear(form) | AtomKind::Pinned(form)
                         if carried.first_in_field(atom as usize) == t + 1 =>
@@ -231,7 +231,6 @@ impl Emitter<'_> {
             let next = if t < last { NextOut::Following } else { self.next(carried, last, out) };
             out.end_expert(encoded, next)?;
         }
-        out.end_packet();
         Ok(())
     }
 
@@ -240,7 +239,7 @@ impl Emitter<'_> {
             Dest::Jump(j) => ExpertRef::Packet(out.packet(self.packet.jumps[j as usize].packet)),
             Dest::Function(func) => ExpertRef::Function(func),
             Dest::Trap(code, offset) => out.terminal(code, offset),
-            Dest::Resolver => ExpertRef::Packet(out.packet(self.resolver)),
+            Dest::Resolver => ExpertRef::Packet(out.packet(self.resolver.expect("several checks can fail"))),
         }
     }
 
@@ -263,22 +262,24 @@ impl Emitter<'_> {
         }
     }
 
-    /// Returns the set of ids that the packet's computed next id belongs to. Makes the packet's jump table.
-    fn id_domain(&self, index: usize, packets: &Packets, out: &mut Writer) -> Option<IdSetId> {
-        if !self.packet.table.is_empty() {
-            let refs = self.packet.table.iter().map(|d| self.dest(*d, out)).collect();
-            return Some(out.jump_table(refs));
-        }
-        match &packets.packets.get(index)?.term {
-            Term::Return(_) => Some(RETURNS),
-            Term::Call { callee: Callee::Reference(_), .. }
-            | Term::TailCall { callee: Callee::Reference(_), .. } => Some(FUNCTIONS),
-            Term::Switch { targets, .. } => {
-                let refs = targets.iter().map(|t| ExpertRef::Packet(out.packet(t.packet))).collect();
-                Some(out.jump_table(refs))
+    /// Returns the ids that the packet's next id can be, if that is computed. Makes the packet's jump table.
+    fn next_ids(&self, out: &mut Writer) -> Option<NextIds> {
+        let targets: Vec<ExpertRef> = match self.term {
+            _ if !self.packet.table.is_empty() => {
+                self.packet.table.iter().map(|d| self.dest(*d, out)).collect()
             }
-            _ => None,
-        }
+            Some(Term::Switch { targets, .. }) => {
+                targets.iter().map(|t| ExpertRef::Packet(out.packet(t.packet))).collect()
+            }
+            Some(Term::Return(_)) => return Some(NextIds { set: RETURNS, first: 0 }),
+            Some(
+                Term::Call { callee: Callee::Reference(_), .. }
+                | Term::TailCall { callee: Callee::Reference(_), .. },
+            ) => return Some(NextIds { set: FUNCTIONS, first: 0 }),
+            _ => return None,
+        };
+        let (set, first) = out.jump_table(targets);
+        Some(NextIds { set, first })
     }
 
     /// Returns the expanded linear form in terms of elements of y_t.

@@ -21,6 +21,24 @@ pub struct Interface {
     pub prefetched: Vec<(u32, Linear, Linear)>,
 }
 
+impl Interface {
+    /// Returns the prefetched ports of a packet, given its circuit: what they are, and their linear forms over entry fields.
+    pub fn ports<'a>(&'a self, circuit: &'a Circuit) -> impl Iterator<Item = (FieldKind, u16, &'a Linear)> {
+        self.prefetched.iter().flat_map(|(atom, a, b)| {
+            let (first, second) = match &circuit.atoms[*atom as usize].kind {
+                AtomKind::Unit { port, .. } => {
+                    let port = self.base[0] + port;
+                    ((FieldKind::N, port, a), Some((FieldKind::V, port, b)))
+                }
+                AtomKind::Read { port, .. } => ((FieldKind::Q, self.base[1] + port, a), None),
+                AtomKind::Lookup { port, .. } => ((FieldKind::T, self.base[2] + port, a), None),
+                _ => unreachable!("not a port"),
+            };
+            std::iter::once(first).chain(second)
+        })
+    }
+}
+
 /// Packets that jump to a packet, each with the jump by which it does.
 type Predecessors = SmallVec<[(u32, u32); 2]>;
 
@@ -44,29 +62,17 @@ impl Prefetched {
     /// Returns `None` if a weight is not a float64.
     pub fn new(circuit: &Circuit, interface: &Interface) -> Option<Prefetched> {
         let mut result = Prefetched::default();
-        for (atom, a, b) in &interface.prefetched {
-            let mut add = |kind: FieldKind, port: u16, form: &Linear| -> Option<()> {
-                let mut terms = SmallVec::new();
-                for (entry, c) in &form.terms {
-                    let entry = &circuit.atoms[*entry as usize];
-                    let AtomKind::Entry { field, .. } = entry.kind else { unreachable!("multiplied out") };
-                    if !result.inputs.iter().any(|input| input.0 == field) {
-                        result.inputs.push((field, entry.range));
-                    }
-                    terms.push((field, c.to_f64()?));
+        for (kind, port, form) in interface.ports(circuit) {
+            let mut terms = SmallVec::new();
+            for (entry, c) in &form.terms {
+                let entry = &circuit.atoms[*entry as usize];
+                let AtomKind::Entry { field, .. } = entry.kind else { unreachable!("multiplied out") };
+                if !result.inputs.iter().any(|input| input.0 == field) {
+                    result.inputs.push((field, entry.range));
                 }
-                result.ports.push((PortField::new(kind, port), terms, form.constant.to_f64()?));
-                Some(())
-            };
-            match &circuit.atoms[*atom as usize].kind {
-                AtomKind::Unit { port, .. } => {
-                    add(FieldKind::N, interface.base[0] + port, a)?;
-                    add(FieldKind::V, interface.base[0] + port, b)?;
-                }
-                AtomKind::Read { port, .. } => add(FieldKind::Q, interface.base[1] + port, a)?,
-                AtomKind::Lookup { port, .. } => add(FieldKind::T, interface.base[2] + port, a)?,
-                _ => unreachable!("not a port"),
+                terms.push((field, c.to_f64()?));
             }
+            result.ports.push((PortField::new(kind, port), terms, form.constant.to_f64()?));
         }
         Some(result)
     }

@@ -18,6 +18,7 @@ mod emit;
 mod fragment;
 mod interface;
 mod print;
+mod writer;
 
 pub use assembly::Assembly;
 pub use coordinates::{PortField, PortSource};
@@ -27,12 +28,12 @@ pub use interface::Prefetched;
 use crate::circuits::linear::{Linear, Range};
 use crate::circuits::packet::{Next, PacketCircuit};
 use crate::circuits::{AtomKind, Circuit, EntrySource};
+use crate::ir::Module;
 use crate::limits;
 use crate::packetize::Packets;
-use assembly::{Before, Terminals};
 use emit::Emitter;
-use fragment::Writer;
 use interface::{Interface, for_each_result, interfaces};
+use writer::Writer;
 
 /// First field of the bits that a resolver gets.
 const FAILURE_FIELDS: u16 = limits::CARRIED - 8;
@@ -48,49 +49,40 @@ pub enum Retry {
     Inexact(u32),
 }
 
-/// Emits all packets of a function; `function` is its index. Returns their experts and what is prefetched for
-/// each.
+/// Emits all packets of a function of a module; `function` is its index. Returns their experts, which come after
+/// those in the assembly, and what is prefetched for each packet.
 pub fn run(
+    module: &Module,
     packets: &Packets,
     mut circuits: Vec<PacketCircuit>,
     function: u32,
-    before: Before,
-    terminals: &mut Terminals,
+    assembly: &mut Assembly,
 ) -> Result<(Fragment, Vec<Prefetched>), Retry> {
     if let Some(packet) = circuits.iter().find(|packet| packet.circuit.inexact) {
         return Err(Retry::Inexact(packet.offset));
     }
-    for i in 0..circuits.len() {
+    // Resolvers come after the other packets and have none themselves.
+    let mut resolvers = vec![None; circuits.len()];
+    for (i, number) in resolvers.iter_mut().enumerate() {
         if !circuits[i].failures.is_empty() {
-            let resolver = resolver(&circuits[i]);
-            circuits.push(resolver);
+            *number = Some(circuits.len() as u32);
+            circuits.push(resolver(&circuits[i]));
         }
     }
-    let resolvers: Vec<u32> = {
-        let mut next = packets.packets.len() as u32;
-        circuits[..packets.packets.len()]
-            .iter()
-            .map(|c| {
-                let has = !c.failures.is_empty();
-                next += has as u32;
-                if has { next - 1 } else { u32::MAX }
-            })
-            .collect()
-    };
     let live: Vec<Vec<bool>> = circuits.iter().map(live_atoms).collect();
     let interfaces = interfaces(packets, &circuits, &live)?;
-    let mut out = Writer::new(before, terminals, function, circuits.len());
+    let mut out = Writer::new(module, assembly, function);
     for (i, packet) in circuits.iter().enumerate() {
-        let resolver = resolvers.get(i).copied().unwrap_or(u32::MAX);
         Emitter {
+            term: packets.packets.get(i).map(|packet| &packet.term),
             packet,
             live: &live[i],
             own: &interfaces[i],
             circuits: &circuits,
             interfaces: &interfaces,
-            resolver,
+            resolver: resolvers.get(i).copied().flatten(),
         }
-        .emit(i, packets, &mut out)?;
+        .emit(&mut out)?;
     }
     let prefetched = |(packet, interface): (&PacketCircuit, &Interface)| {
         Prefetched::new(&packet.circuit, interface).ok_or(Retry::Inexact(packet.offset))

@@ -49,9 +49,8 @@ impl Display for Fragment {
             writeln!(f, "jump table {i}: [{}]", List(table))?;
         }
         for (e, next) in self.next.iter().enumerate() {
-            if let Ok(i) = self.debug.binary_search_by_key(&(e as u32), |debug| debug.expert) {
-                let packet = self.packets.iter().position(|first| *first == e as u32).unwrap_or(i);
-                writeln!(f, "packet {packet}, at offset {}", Hex(self.debug[i].offset))?;
+            if let Ok(i) = self.packets.binary_search_by_key(&(e as u32), |packet| packet.expert) {
+                writeln!(f, "packet {i}, at offset {}", Hex(self.packets[i].offset))?;
             }
             // The equation of `e` is written in `link`.
             let field = |code| Some(PortField::of_code(code)).filter(|field| *field != PortField::EXPERT);

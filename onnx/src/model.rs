@@ -612,7 +612,15 @@ pub fn checksum(tensors: &[TensorProto]) -> String {
 /// Returns the SHA-256 of everything else that a model says: its graph without the tensors, and the metadata
 /// under [`PREFIX`] except this entry, [`INTEGRITY`]. Others may add metadata of their own.
 pub fn integrity(graph: &GraphProto, metadata: &[StringStringEntryProto]) -> String {
-    let bare = GraphProto { initializer: Vec::new(), ..graph.clone() };
+    // Field by field: the tensors, which are nearly all of the graph, are not copied.
+    let bare = GraphProto {
+        node: graph.node.clone(),
+        name: graph.name.clone(),
+        initializer: Vec::new(),
+        doc_string: graph.doc_string.clone(),
+        input: graph.input.clone(),
+        output: graph.output.clone(),
+    };
     let mut hash = Sha256::new();
     hash.update(bare.encode_to_vec());
     for entry in metadata {

@@ -20,7 +20,7 @@
 //!   at the end of the file, behind a line `;; expect PHASE FUNCTION` and with `;;` before each of its lines.
 //!   `UPDATE=1` writes it anew.
 //!
-//! Every call is made on all executors, in the IR after each phase, and in wasmtime; the dense executor,
+//! Every call of `run:` and `then:` is made on all executors, in the IR after each phase, and in wasmtime; the dense executor,
 //! which is slow, only finishes short ones. After each call, the exported memories and globals and
 //! what was printed must be the same everywhere. All other comments are for the reader.
 
@@ -114,6 +114,7 @@ enum Why {
     UnknownWord(String),
     NotACall,
     NoCallBefore,
+    BelowHead,
     UnknownTrap(String),
     NotAString,
     NotANumber,
@@ -133,6 +134,7 @@ impl Display for FileError {
         match why {
             Why::UnknownWord(word) => write!(f, "begins with the unknown word `{word}`"),
             Why::NotACall => f.write_str("is neither `f(1) == 2` nor `f(1) traps: name`"),
+            Why::BelowHead => f.write_str("must stand above the module, among the first lines"),
             Why::NoCallBefore => f.write_str("does not follow a call"),
             Why::UnknownTrap(name) => {
                 let names = TrapCode::ALL.map(name_of).join(", ");
@@ -170,7 +172,7 @@ impl FileTest {
         Ok(tests)
     }
 
-    /// Reads the files of a folder that the environment variable `WASM2ONNX_FILES` chooses by a part of their path,
+    /// Reads the files of a folder that the environment variable `WASM2ONNX_FILES` chooses by a part of their path in the folder,
     /// or all of them if it is not set. Also returns whether these are all.
     ///
     /// # Errors
@@ -183,7 +185,10 @@ impl FileTest {
     pub fn chosen(folder: &Path) -> Result<(Vec<FileTest>, bool), FileError> {
         let mut tests = FileTest::all(folder)?;
         let Ok(part) = std::env::var("WASM2ONNX_FILES") else { return Ok((tests, true)) };
-        tests.retain(|test| test.path.to_string_lossy().contains(&part));
+        tests.retain(|test| {
+            let path = test.path.strip_prefix(folder).unwrap_or(&test.path);
+            path.to_string_lossy().contains(&part)
+        });
         assert!(!tests.is_empty(), "no file in {} has `{part}` in its path", folder.display());
         Ok((tests, false))
     }
@@ -209,9 +214,16 @@ impl FileTest {
             compare: None,
             dumps: Vec::new(),
         };
-        for (i, line) in text.lines().enumerate().take_while(|(_, line)| line.starts_with(";;")) {
+        let mut is_head = true;
+        for (i, line) in text.lines().enumerate() {
+            is_head &= line.starts_with(";;");
             let text = line.trim_start_matches(";;").trim().to_owned();
-            test.line(&Line { path: test.path.clone(), line: i + 1, text })?;
+            let at = Line { path: test.path.clone(), line: i + 1, text };
+            if is_head {
+                test.line(&at)?;
+            } else if line.starts_with(";;") && at.word().is_some() {
+                return Err(at.bad(Why::BelowHead));
+            }
         }
         test.expect(text.lines().count(), expected)?;
         let calls = !test.instances.is_empty() || test.creation.is_some() || test.compare.is_some();
@@ -223,7 +235,8 @@ impl FileTest {
 
     /// Does what a comment above the module says.
     fn line(&mut self, at: &Line) -> Result<(), FileError> {
-        let Some((word, rest)) = at.text.split_once(": ") else { return Ok(()) };
+        let Some(word) = at.word() else { return Ok(()) };
+        let rest = at.text[word.len() + 1..].trim_start();
         match word {
             "run" | "run onnx" => self.instances.push(vec![Call::read(at, rest, word == "run onnx")?]),
             "then" => self.last_instance(at)?.push(Call::read(at, rest, false)?),
@@ -242,8 +255,6 @@ impl FileTest {
                 let (phase, line) = (phase.to_owned(), at.line);
                 self.dumps.push(Dump { phase, function, expected: String::new(), line });
             }
-            // A sentence may contain a colon, too.
-            _ if word.starts_with(char::is_uppercase) || word.split(' ').count() > 2 => {}
             _ => return Err(at.bad(Why::UnknownWord(word.to_owned()))),
         }
         Ok(())
@@ -281,10 +292,17 @@ impl FileTest {
 
 /// Returns whether expected text is written anew.
 pub fn updates() -> bool {
-    std::env::var_os("UPDATE").is_some()
+    std::env::var_os("UPDATE").is_some_and(|value| value == "1")
 }
 
 impl Line {
+    /// Returns what stands before the first colon, if that says what to do with the module: one or two words in lower
+    /// case. A sentence of the reader's may contain a colon, too.
+    fn word(&self) -> Option<&str> {
+        let (word, _) = self.text.split_once(':')?;
+        (!word.contains(char::is_uppercase) && word.split(' ').count() <= 2).then_some(word)
+    }
+
     fn bad(&self, why: Why) -> FileError {
         FileError::Line(Box::new(BadLine { at: self.clone(), why }))
     }

@@ -24,6 +24,9 @@ mod step;
 pub use follow::{Followed, follow};
 pub use step::{Bound, Driver, Plain, StepModel, Steps};
 
+/// All forms of attention.
+pub const ATTENTIONS: [Attention; 3] = [Attention::Indexed, Attention::Dense, Attention::Softmax];
+
 /// How much ONNX Runtime rewrites a graph before it runs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {

@@ -159,22 +159,28 @@ pub fn ended(
     stdin: &[u8],
     max_steps: Option<u64>,
 ) -> (Outcome, u64, Vec<u8>) {
-    let config = |max_steps| Config { executor, max_steps, stdin: stdin.to_vec(), ..Config::default() };
-    match Instance::with_config(network, config(max_steps)) {
-        Ok(mut instance) => {
-            let outcome = outcome(instance.invoke(name, args));
-            (outcome, instance.steps(), instance.stdout())
-        }
-        // An instance that was not created cannot tell its number of steps.
-        Err(Error::StepLimit(max)) => (Err(Stop::Limit), max, Vec::new()),
-        Err(error) => {
-            let ended = |max: &u64| {
-                !matches!(Instance::with_config(network, config(Some(*max))), Err(Error::StepLimit(_)))
-            };
-            let steps = (0..).find(ended).expect("it ended");
-            (outcome(Err(error)), steps, Vec::new())
-        }
+    let config = Config { executor, max_steps, stdin: stdin.to_vec(), ..Config::default() };
+    let mut instance = Instance::prepared(network, config).expect("there is room for an instance");
+    let outcome = outcome(instance.invoke(name, args));
+    (outcome, instance.steps(), instance.stdout())
+}
+
+/// Compares every number of the first `steps` steps of a call between the dense executor, the interpreter, and
+/// machine code that is made at once and soon, on fresh instances.
+///
+/// # Errors
+///
+/// The first difference, or that a number is not exact.
+pub fn in_lockstep(network: &Network, entry: &str, args: &[Value], steps: u64) -> Result<End, String> {
+    let report = compare_step_by_step(network, entry, args, steps).map_err(|error| error.to_string())?;
+    if matches!(report.end, End::Inexact { .. }) {
+        return Err(format!("{:?}", report.end));
     }
+    for compile_after in [0, COMPILE_AFTER] {
+        lockstep::compare_machine_code(network, entry, args, report.steps, compile_after, 100)
+            .map_err(|error| format!("machine code after {compile_after} visits: {error}"))?;
+    }
+    Ok(report.end)
 }
 
 /// Appends the rows that an instance begins with to an executor's trace.

@@ -7,10 +7,10 @@
 use std::fmt::Write;
 
 use wasm2onnx_compiler::{Certified, Options, compile};
-use wasm2onnx_runtime::lockstep::{End, compare_machine_code, compare_step_by_step};
 use wasm2onnx_runtime::{Config, Instance, Network, Value};
 use wasm2onnx_tests::in_parallel;
 use wasm2onnx_tests::oracle::{Engine, Oracle, Wasmtime};
+use wasm2onnx_tests::ours;
 
 /// Numbers of visits that make a packet hot: at once, early, by default.
 const THRESHOLDS: [u32; 3] = [0, 2, 1_000];
@@ -39,12 +39,7 @@ fn compare_all(text: &str, args: &[i32], steps: u64) {
         }
     }
     let args = [Value::I32(args[0])];
-    let report = compare_step_by_step(&network, "f", &args, steps).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    assert!(!matches!(report.end, End::Inexact { .. }), "{:?}\n{text}", report.end);
-    for compile_after in [0, 2] {
-        compare_machine_code(&network, "f", &args, report.steps, compile_after, 100)
-            .unwrap_or_else(|e| panic!("after {compile_after} visits: {e}\n{text}"));
-    }
+    ours::in_lockstep(&network, "f", &args, steps).unwrap_or_else(|e| panic!("{e}\n{text}"));
 }
 
 /// Returns constants to add: small ones, and those around powers of two.

@@ -10,12 +10,11 @@ use wasm2onnx::proto::{DataType, GraphProto, NodeProto};
 use wasm2onnx::{Attention, ExportOptions, Form, export};
 use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_tests::onnx_file::{File, integer};
+use wasm2onnx_tests::onnx_runtime::ATTENTIONS;
 use wasm2onnx_tests::onnx_runtime::python;
 use wasm2onnx_tests::{examples, programs};
 
 const FORMS: [Form; 2] = [Form::Loop, Form::Step];
-const ATTENTIONS: [Attention; 3] = [Attention::Indexed, Attention::Dense, Attention::Softmax];
-
 /// An opset that has the operators for every signature.
 const OPSET: i64 = 26;
 

@@ -8,15 +8,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use fastrand::Rng;
 use wasm2onnx::import::import_unproved;
-use wasm2onnx::{Attention, ExportError, ExportOptions, Form, ImportError, export_unproved, import};
+use wasm2onnx::{ExportError, ExportOptions, Form, ImportError, export_unproved, import};
 use wasm2onnx_runtime::{Config, Error, Instance, Network, validate};
 use wasm2onnx_tests::onnx_file::File;
+use wasm2onnx_tests::onnx_runtime::ATTENTIONS;
 use wasm2onnx_tests::onnx_runtime::model;
 use wasm2onnx_tests::{programs, rng};
 
 const FORMS: [Form; 2] = [Form::Loop, Form::Step];
-const ATTENTIONS: [Attention; 3] = [Attention::Indexed, Attention::Dense, Attention::Softmax];
-
 /// Number of damaged files of each kind.
 const MUTATIONS: usize = 2_000;
 

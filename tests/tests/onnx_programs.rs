@@ -8,16 +8,13 @@ use wasm2onnx::{Attention, Form};
 use wasm2onnx_compiler::{Certified, Options, Signature, compile, exported_functions};
 use wasm2onnx_runtime::{Dense, Executor, Network, Value};
 use wasm2onnx_tests::onnx_file::File;
-use wasm2onnx_tests::onnx_runtime::{Ended, Level, LoopModel, StepModel, follow, model};
+use wasm2onnx_tests::onnx_runtime::{ATTENTIONS, Ended, Level, LoopModel, StepModel, follow, model};
 use wasm2onnx_tests::oracle::{Engine, Limits, NoInstance, Oracle, Outcome, Stop, Wasmtime};
 use wasm2onnx_tests::ours::{self, ended};
 use wasm2onnx_tests::programs;
 use wasm2onnx_tests::smith::random_module;
 use wasm2onnx_tests::values::random_value;
 use wasm2onnx_tests::{in_parallel, rng, save_failure};
-
-/// All kinds of attention.
-const ATTENTIONS: [Attention; 3] = [Attention::Indexed, Attention::Dense, Attention::Softmax];
 
 /// Maximum number of steps of a small program.
 const MAX_STEPS: u64 = 2_000;

@@ -1,11 +1,15 @@
 //! Random modules made by wasm-smith: the IR after each phase against wasmtime. `WASM2ONNX_SEEDS` is a number of
 //! seeds, or a range such as `0..6000`.
 
+use std::sync::Mutex;
+
 use arbitrary::Unstructured;
 use fastrand::Rng;
 use wasm2onnx_compiler::frontend;
 use wasm2onnx_compiler::options::{Options, Unsupported};
+use wasm2onnx_tests::agree::guarded;
 use wasm2onnx_tests::phases::{calls_of_all, compare, phases};
+use wasm2onnx_tests::{each_in_parallel, save_failure};
 
 fn config(seed: u64) -> wasm_smith::Config {
     wasm_smith::Config {
@@ -50,25 +54,42 @@ fn module(seed: u64) -> Option<Vec<u8>> {
     Some(module.to_bytes())
 }
 
-fn check(seed: u64) {
-    let Some(bytes) = module(seed) else { return };
-    let path = std::env::temp_dir().join(format!("wasm2onnx-random-{seed}.wasm"));
-    std::fs::write(&path, &bytes).unwrap();
-    let [(_, typed), ..] = phases(&bytes, &Options::default());
+/// Compares the calls of a module. Returns how many there are, and how many were compared.
+fn check(seed: u64, bytes: &[u8]) -> (usize, usize) {
+    let [(_, typed), ..] = phases(bytes, &Options::default());
     let calls = calls_of_all(&typed, &mut Rng::with_seed(seed), 3);
-    compare(&bytes, b"input", &calls, 1_000_000);
-    std::fs::remove_file(&path).unwrap();
+    (calls.len(), compare(bytes, b"input", &calls, 1_000_000).compared)
 }
 
-/// `WASM2ONNX_SEEDS=1000..2000` chooses others.
 #[test]
 fn random_modules() {
-    for seed in wasm2onnx_tests::seeds(200) {
-        if std::env::var("WASM2ONNX_VERBOSE").is_ok() {
-            eprintln!("seed {seed}");
+    let seeds = wasm2onnx_tests::seeds(200);
+    let count = seeds.end - seeds.start;
+    // Modules, calls, those that were compared, and failures.
+    let sums = Mutex::new((0, 0, 0, 0));
+    each_in_parallel(seeds, |seed| {
+        let Some(bytes) = module(seed) else { return };
+        let checked = guarded(|| Ok(check(seed, &bytes)));
+        let mut sums = sums.lock().expect("no test panics holding it");
+        sums.0 += 1;
+        match checked {
+            Ok((calls, compared)) => (sums.1, sums.2) = (sums.1 + calls, sums.2 + compared),
+            Err(what) => {
+                println!(
+                    "FAILED seed {seed}: {what}; module: {}",
+                    save_failure(&format!("phases-{seed}.wasm"), &bytes)
+                );
+                sums.3 += 1;
+            }
         }
-        check(seed);
-    }
+    });
+    let (modules, calls, compared, failed) = sums.into_inner().expect("no test panicked holding it");
+    println!(
+        "{modules} modules of {count} seeds; {compared} of {calls} calls were compared after each phase"
+    );
+    assert_eq!(failed, 0, "modules fail");
+    assert!(2 * modules >= count, "too few seeds make a module");
+    assert!(10 * compared >= 9 * calls, "too few calls were compared");
 }
 
 /// Modules with changed bytes are refused, or go through all phases: nothing panics.

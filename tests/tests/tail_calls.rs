@@ -5,7 +5,6 @@ use std::fmt::Write;
 use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_runtime::lockstep::End;
 use wasm2onnx_runtime::{Instance, TrapCode, Value};
-use wasm2onnx_tests::examples::Call;
 use wasm2onnx_tests::oracle::{Engine, Oracle, Outcome, Stop, Wasmtime};
 use wasm2onnx_tests::ours::{self, Way};
 
@@ -45,12 +44,7 @@ impl Test {
 
     /// Compares every number of the first steps of a call on the dense and the sparse executor.
     fn in_lockstep(&self, entry: &'static str, args: &[Value]) -> End {
-        let call = Call { entry, args: args.to_vec(), stdin: Vec::new() };
-        let end = ours::compare(&self.network, &call, DENSE_STEPS).unwrap_or_else(|error| panic!("{error}"));
-        assert!(!matches!(end, End::Inexact { .. }), "{end:?}");
-        ours::compare_machine_code(&self.network, &call, DENSE_STEPS)
-            .unwrap_or_else(|error| panic!("{error}"));
-        end
+        ours::in_lockstep(&self.network, entry, args, DENSE_STEPS).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn instance(&self, way: Way) -> Instance<'_> {

@@ -93,7 +93,7 @@ impl Run {
         };
         let start = Instant::now();
         let mut instance = Instance::prepared(&network, config)?;
-        let outcome = instance.create().and_then(|()| instance.invoke(signature.name, &arguments));
+        let outcome = instance.invoke(signature.name, &arguments);
         let elapsed = start.elapsed();
         drop(line);
 

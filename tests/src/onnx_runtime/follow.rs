@@ -1,11 +1,9 @@
 //! The step form side by side with one of our executors: every number of every step is compared.
 
-use std::cell::RefCell;
 use wasm2onnx::Slots;
 
 use wasm2onnx_runtime::{
-    ExpertId, Field, FieldKind, FieldName, Network, Observed, Observer, Step, Stepper, Terminal, TokenEnds,
-    Value, WordLocation,
+    ExpertId, Field, FieldKind, FieldName, Network, Step, Stepper, Terminal, Value, WordLocation,
 };
 
 use super::{Driver, Steps};
@@ -77,76 +75,34 @@ struct Pair<'p> {
 impl Pair<'_> {
     /// Runs both to the end, and returns whether they came to it. Arguments that are rows are already
     /// appended in the executor when a run begins; in the model the first step appends them.
-    fn run(&mut self, but_rows: bool) -> Result<bool, String> {
-        let ends = TokenEnds::new(self.network);
-        let difference = RefCell::new(None);
-        let from = self.executor.z().0;
-        let Pair { network, run, driver, .. } = self;
-        let mut follower = Follower { run: &mut **run, driver, from, but_rows, difference: &difference };
-        let mut observed = Observed::new(network, &ends, &mut *self.executor, &mut follower, (self.steps, 0));
+    fn run(&mut self, mut but_rows: bool) -> Result<bool, String> {
+        let mut from = self.executor.z().0;
         loop {
-            if self.steps == self.max_steps && !network.is_terminal(observed.z().0) {
+            let step = Step::next(self.network, &*self.executor, self.steps);
+            let expert = step.expert;
+            self.compare(&step, from, but_rows)?;
+            if self.steps == self.max_steps && !self.network.is_terminal(expert) {
                 return Ok(false);
             }
-            let stepped = observed.step();
-            if let Some(difference) = difference.take() {
-                return Err(difference);
-            }
+            let stepped = self.executor.step();
+            self.run.step();
             if !stepped {
                 return Ok(true);
             }
             self.steps += 1;
+            (from, but_rows) = (expert, false);
         }
     }
 
-    fn compare_traces(&self) -> Result<(), String> {
-        // The cells below are for rows that are not appended.
-        let first = self.network.regions.first().map_or(u64::MAX, |region| region.first);
-        let found = self.driver.rows(&self.run.trace(), first);
-        let mut rows = std::collections::BTreeMap::new();
-        self.executor.for_each_row(&mut |key, value| {
-            rows.insert(key, value);
-        });
-        if rows == found {
-            return Ok(());
-        }
-        let keys = rows.keys().chain(found.keys());
-        let key = keys.copied().find(|key| rows.get(key) != found.get(key)).expect("they differ");
-        Err(format!("at the end key {key} reads {:?}, in ONNX Runtime {:?}", rows.get(&key), found.get(&key)))
-    }
-}
-
-/// Makes each step that it sees in ONNX Runtime, too.
-struct Follower<'f> {
-    run: &'f mut dyn Steps,
-    driver: &'f Driver,
-    /// The expert of the previous step.
-    from: ExpertId,
-    /// Whether the rows of the next step are left out of the comparison.
-    but_rows: bool,
-    /// The first difference.
-    difference: &'f RefCell<Option<String>>,
-}
-
-impl Observer for Follower<'_> {
-    fn step(&mut self, step: &Step<'_>) {
-        if let Err(difference) = self.compare(step) {
-            self.difference.borrow_mut().get_or_insert(difference);
-        }
-        self.run.step();
-        (self.from, self.but_rows) = (step.expert, false);
-    }
-}
-
-impl Follower<'_> {
-    /// Compares what a step begins with.
-    fn compare(&self, step: &Step<'_>) -> Result<(), String> {
+    /// Compares what a step begins with, but for its rows if these are left out. `from` is the expert of the
+    /// previous step.
+    fn compare(&self, step: &Step<'_>, from: ExpertId, but_rows: bool) -> Result<(), String> {
         let ports = step.network.ports;
         let slots = Slots(ports);
         let numbers = self.run.numbers();
-        let location = || format!("before step {}, after expert {}", step.number, self.from);
+        let location = || format!("before step {}, after expert {}", step.number, from);
         for (field, value) in (0 as Field..).zip(step.z) {
-            if self.but_rows && matches!(ports.kind(field).0, FieldKind::K | FieldKind::X) {
+            if but_rows && matches!(ports.kind(field).0, FieldKind::K | FieldKind::X) {
                 continue;
             }
             let found = numbers[slots.of(field)];
@@ -167,5 +123,21 @@ impl Follower<'_> {
             return Err(format!("expert {expert} is terminal for one of them"));
         }
         Ok(())
+    }
+
+    fn compare_traces(&self) -> Result<(), String> {
+        // The cells below are for rows that are not appended.
+        let first = self.network.regions.first().map_or(u64::MAX, |region| region.first);
+        let found = self.driver.rows(&self.run.trace(), first);
+        let mut rows = std::collections::BTreeMap::new();
+        self.executor.for_each_row(&mut |key, value| {
+            rows.insert(key, value);
+        });
+        if rows == found {
+            return Ok(());
+        }
+        let keys = rows.keys().chain(found.keys());
+        let key = keys.copied().find(|key| rows.get(key) != found.get(key)).expect("they differ");
+        Err(format!("at the end key {key} reads {:?}, in ONNX Runtime {:?}", rows.get(&key), found.get(&key)))
     }
 }

@@ -89,7 +89,7 @@ fn random_modules() {
     );
     assert_eq!(failed, 0, "modules fail");
     assert!(2 * modules >= count, "too few seeds make a module");
-    assert!(10 * compared >= 9 * calls, "too few calls were compared");
+    assert!(4 * compared >= 3 * calls, "too few calls were compared");
 }
 
 /// Modules with changed bytes are refused, or go through all phases: nothing panics.

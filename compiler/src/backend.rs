@@ -46,6 +46,7 @@ pub fn run(module: &Module, options: &Options) -> Result<Certified, CompileError
     let validated = info_span!("validate")
         .in_scope(|| validate::run(module, &network, &blueprint, options.validation_states, options.prove))?;
     network.set_validated(validated);
+    network.set_offsets(|offset| module.offset_in_module(offset));
     Ok(network)
 }
 
@@ -151,7 +152,7 @@ pub(crate) struct PlacedPackets {
 
 impl PlacedPackets {
     fn new(module: &Module, function: &Function, weight: usize) -> Result<PlacedPackets, CompileError> {
-        let packets = packetize::run(function, module.stdin_length, weight);
+        let packets = packetize::run(function, module.host.stdin_end, weight);
         let places = packetize::places(&packets, CROSSING_FIELDS, reserved_slots(function, &packets));
         if places.slots >= MAX_FRAME {
             return Err(ErrorKind::Limit {
@@ -241,7 +242,8 @@ fn function(
                     (Some(weight), _) => placed = PlacedPackets::new(module, function, *weight)?,
                     (None, Retry::Inexact(offset)) => {
                         let function = function.name.clone();
-                        return Err(ErrorKind::Inexact { function, offset: offset.into() }.into());
+                        let offset = module.offset_in_module(offset).into();
+                        return Err(ErrorKind::Inexact { function, offset }.into());
                     }
                     (None, _) => {
                         return Err(ErrorKind::Limit {

@@ -67,6 +67,48 @@ impl Module {
         Some(self.function_offsets[i.checked_sub(1)?].1)
     }
 
+    /// Returns the offset in its own module of an instruction, given its offset if all modules are put one behind the
+    /// other.
+    pub fn offset_in_module(&self, offset: u32) -> u32 {
+        let i = self.modules.partition_point(|first| *first <= offset);
+        offset - i.checked_sub(1).map_or(0, |i| self.modules[i])
+    }
+
+    /// Returns the functions that exports, tables and instance creation lead to. A table counts only if something reads
+    /// it.
+    pub fn reached(&self) -> EntitySet<Func> {
+        let mut reached = EntitySet::with_capacity(self.functions.len());
+        let mut work: Vec<Func> = self.exports.iter().map(|export| export.1).chain(self.start).collect();
+        let mut tables = EntitySet::with_capacity(self.tables.len());
+        let written = self.written_tables();
+        while let Some(id) = work.pop() {
+            if !reached.insert(id) {
+                continue;
+            }
+            let mut read = |table: TableId, work: &mut Vec<Func>| {
+                // Before `legalize`, a call may be through a table that changes: then any reference may be in it.
+                let table = if written.contains(table) { self.reference_table() } else { table };
+                if tables.insert(table) {
+                    let entries = self.tables[table].entries.iter();
+                    work.extend(entries.filter_map(|entry| self.referenced(entry.1)));
+                }
+            };
+            for block in self.functions[id].blocks.values() {
+                for inst in &block.insts {
+                    if let Op::TableFunc(table) | Op::TableType(table) = inst.op {
+                        read(table, &mut work);
+                    }
+                }
+                match block.term.callee() {
+                    Some(Callee::Direct(callee)) => work.push(*callee),
+                    Some(Callee::Indirect { table, .. }) => read(*table, &mut work),
+                    Some(Callee::Reference(_)) | None => {}
+                }
+            }
+        }
+        reached
+    }
+
     /// Returns the function that a reference refers to; `None` for null.
     pub fn referenced(&self, reference: u32) -> Option<Func> {
         *self.references.get((reference as usize).checked_sub(1)?)?

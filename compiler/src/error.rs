@@ -14,6 +14,26 @@ impl CompileError {
     }
 }
 
+impl CompileError {
+    /// Says that the error is in a module that others import from.
+    pub(crate) fn in_module(self, module: &str) -> CompileError {
+        ErrorKind::InModule { module: module.to_string(), error: self }.into()
+    }
+}
+
+/// An import that nothing serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingImport {
+    /// First part of its name.
+    pub module: String,
+    /// Second part.
+    pub name: String,
+    /// `function`, or nothing if `ty` says it.
+    pub kind: &'static str,
+    /// Its type, such as `(i32) -> (i64)` or `mutable global of type i32`.
+    pub ty: String,
+}
+
 impl From<ErrorKind> for CompileError {
     fn from(kind: ErrorKind) -> Self {
         CompileError(Box::new(kind))
@@ -56,21 +76,9 @@ pub enum ErrorKind {
         /// A sentence that says what to do about it.
         advice: Option<String>,
     },
-    /// An imported function has no role.
-    #[error(
-        "unknown import: `{import}` of type {}; give it a role with --import {import}=ROLE (stdout-byte, stdin-byte, \
-         nop, trap)",
-        Name(ty),
-        import = full_name(module, name)
-    )]
-    UnknownImport {
-        /// First part of its name.
-        module: String,
-        /// Second part.
-        name: String,
-        /// Its type, as `(i32) -> (i64)`.
-        ty: String,
-    },
+    /// Imports that nothing serves, of those that the program can reach.
+    #[error("{}", missing_imports(.0))]
+    MissingImports(Vec<MissingImport>),
     /// The type of an imported function does not fit its role.
     #[error(
         "import `{}.{}` has type {}, but a function with role {role} has type {expected}",
@@ -90,22 +98,7 @@ pub enum ErrorKind {
         /// The type of functions with this role.
         expected: &'static str,
     },
-    /// An imported global, memory or table is not given.
-    #[error(
-        "unknown import: {ty} `{import}`; give it a {what} with --import {import}=N",
-        import = full_name(module, name)
-    )]
-    MissingImport {
-        /// First part of its name.
-        module: String,
-        /// Second part.
-        name: String,
-        /// What it is declared as.
-        ty: String,
-        /// What has to be given: a value, or a size.
-        what: &'static str,
-    },
-    /// An imported global, memory or table is not given as it is declared.
+    /// Something is imported that is not what the module declares.
     #[error("import `{}.{}` is declared as {declared}, but given as {given}", Name(module), Name(name))]
     ImportMismatch {
         /// First part of its name.
@@ -116,6 +109,14 @@ pub enum ErrorKind {
         declared: String,
         /// What it is given as.
         given: String,
+    },
+    /// A module that others import from cannot be compiled.
+    #[error("{}: {error}", Name(module))]
+    InModule {
+        /// Its name for the others.
+        module: String,
+        /// Why.
+        error: CompileError,
     },
     /// [`dump`](crate::dump::dump) was asked for a function that does not exist after that phase.
     #[error(
@@ -192,6 +193,27 @@ fn in_function(function: &Option<(String, u32)>) -> String {
 /// `module.name`
 fn full_name(module: &str, name: &str) -> String {
     format!("{}.{}", Name(module), Name(name))
+}
+
+fn missing_imports(missing: &[MissingImport]) -> String {
+    let mut text = match missing {
+        [_] => "an import is missing:".to_string(),
+        _ => format!("{} imports are missing:", missing.len()),
+    };
+    for MissingImport { module, name, kind, ty } in missing {
+        let kind = if kind.is_empty() { String::new() } else { format!("{kind} of type ") };
+        text += &format!("\n  {}: {kind}{}", full_name(module, name), Name(ty));
+    }
+    if missing.iter().any(|missing| !missing.kind.is_empty()) {
+        text += "\ngive a function a role with --import MODULE.NAME=ROLE (stdout-byte, stdin-byte, nop, const:V or trap; \
+                 `*` in a name stands for anything, as in --import 'env.*=trap'), or a module that exports it with \
+                 --preload MODULE=FILE";
+    }
+    if missing.iter().any(|missing| missing.kind.is_empty()) {
+        text += "\ngive a global a value with --import MODULE.NAME=VALUE, or a module that exports it with --preload \
+                 MODULE=FILE";
+    }
+    text
 }
 
 fn sentence(advice: &Option<String>) -> String {

@@ -39,6 +39,11 @@ entity_impl!(Cell, "cell");
 pub struct TableId(u32);
 entity_impl!(TableId, "table");
 
+/// A linear memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MemoryId(u32);
+entity_impl!(MemoryId, "memory");
+
 /// Type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
@@ -187,15 +192,38 @@ impl FloatOp {
     }
 }
 
+/// Bytes that the program prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Output {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Output {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Output; 2] = [Output::Stdout, Output::Stderr];
+
+    /// Returns its name: that of its region, and of the output of a model.
+    pub fn name(self) -> &'static str {
+        match self {
+            Output::Stdout => "stdout",
+            Output::Stderr => "stderr",
+        }
+    }
+}
+
 /// Address spaces. Each address has a byte or, in some spaces, a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Space {
-    /// Linear memory.
-    Memory,
-    /// Bytes of standard input.
-    Stdin,
-    /// Bytes of standard output.
-    Stdout,
+    /// A linear memory.
+    Memory(MemoryId),
+    /// What the host gives, one behind the other: the arguments of a WASI program and its environment, each string ended by a
+    /// 0, its tree of files, which is a ustar archive, and standard input, of which more may arrive while the program runs.
+    Input,
+    /// What is printed.
+    Output(Output),
     /// Bytes of the passive data segments, one after the other.
     Data,
     /// Words: the references of a table.
@@ -277,6 +305,8 @@ pub enum Op {
     /// Traps with `MemoryOutOfBounds` unless `args[0] + offset + bytes <=` size of the memory in bytes. If
     /// there is a second argument, it is added, too.
     Bounds {
+        /// The memory that is accessed.
+        memory: MemoryId,
         /// Added to the address.
         offset: u64,
         /// Number of bytes accessed.
@@ -462,7 +492,7 @@ pub enum Routine {
 /// its functions the names of routines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The module: the wasm function with that index.
+    /// A module: the wasm function with that number in [`Module::function_names`].
     Module(u32),
     /// The library.
     Routine(Routine),
@@ -485,7 +515,7 @@ pub struct Function {
     pub entry: Block,
 }
 
-/// Size of the memory.
+/// Size of a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemorySize {
     /// It never changes: number of pages of 65,536 bytes.
@@ -499,11 +529,22 @@ pub enum MemorySize {
     },
 }
 
-impl Default for MemorySize {
-    /// That of a module without memory.
-    fn default() -> MemorySize {
-        MemorySize::Constant(0)
+impl MemorySize {
+    /// Returns the maximum number of pages.
+    pub fn max(self) -> u32 {
+        match self {
+            MemorySize::Constant(max) | MemorySize::Cell { max, .. } => max,
+        }
     }
+}
+
+/// A linear memory.
+#[derive(Clone, Debug)]
+pub struct MemoryData {
+    /// Its size.
+    pub size: MemorySize,
+    /// Its initial bytes: disjoint, ascending by address; zero bytes may be left out.
+    pub data: Vec<(u32, Vec<u8>)>,
 }
 
 /// A table of references.
@@ -528,6 +569,66 @@ pub struct CellData {
     pub max: u32,
 }
 
+/// The cells that the host writes or looks at; each is there only if the program uses it. The host writes them before an
+/// instance is created, but for the end of standard input: it may write that whenever the program is about to read it, so no
+/// two reads of that cell are merged, and each begins a packet. At such a read the host also looks at `stdin_position` and
+/// `outputs`, so a write to these must not be removed or moved across it. After a trap and at the end of a call, the host can
+/// see all cells.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// Where the arguments end in [`Space::Input`].
+    pub argv_end: Option<Cell>,
+    /// Where the environment ends, which begins behind the arguments.
+    pub environ_end: Option<Cell>,
+    /// Where the tree of files ends, which begins behind the environment.
+    pub files_end: Option<Cell>,
+    /// Where the standard input that has arrived ends. It begins behind the tree of files.
+    pub stdin_end: Option<Cell>,
+    /// Where the standard input begins that the program has not read yet. If the program reads any, the host writes it, too.
+    pub stdin_position: Option<Cell>,
+    /// Number of bytes of each [`Output`].
+    pub outputs: [Option<Cell>; 2],
+    /// Nanoseconds since 1970 when the instance is created: the low word and the high word.
+    pub clock: [Option<Cell>; 2],
+    /// The seed of random numbers: the low word and the high word.
+    pub seed: [Option<Cell>; 2],
+    /// Which of the descriptors 0, 1, 2 are terminals: a bit for each.
+    pub terminals: Option<Cell>,
+    /// The exit status, once the program has ended itself.
+    pub exit_code: Option<Cell>,
+}
+
+impl Host {
+    /// Returns the cells with the ends of what the host gives.
+    pub fn ends(&self) -> [Option<Cell>; 4] {
+        [self.argv_end, self.environ_end, self.files_end, self.stdin_end]
+    }
+
+    /// Returns the cells that the host writes.
+    pub fn written(&self) -> impl Iterator<Item = Cell> {
+        let numbers = self.clock.into_iter().chain(self.seed).chain([self.terminals, self.stdin_position]);
+        self.ends().into_iter().chain(numbers).flatten()
+    }
+
+    /// Returns all of its cells, to be changed.
+    pub fn cells_mut(&mut self) -> impl Iterator<Item = &mut Option<Cell>> {
+        let Host {
+            argv_end,
+            environ_end,
+            files_end,
+            stdin_end,
+            stdin_position,
+            outputs,
+            clock,
+            seed,
+            terminals,
+            exit_code,
+        } = self;
+        let several = outputs.iter_mut().chain(clock).chain(seed);
+        several.chain([argv_end, environ_end, files_end, stdin_end, stdin_position, terminals, exit_code])
+    }
+}
+
 /// A module.
 #[derive(Clone, Debug, Default)]
 pub struct Module {
@@ -546,11 +647,9 @@ pub struct Module {
     pub passive_data: Vec<u8>,
     /// Contents of [`Space::Elements`].
     pub passive_elements: Vec<u32>,
-    /// The memory's size; `Constant(0)` where there is none.
-    pub memory: MemorySize,
-    /// Initial bytes of the memory: disjoint, ascending by address; zero bytes may be left out.
-    pub data: Vec<(u32, Vec<u8>)>,
-    /// If present, instance creation traps with this code (a segment that does not fit; `data` then holds
+    /// The memories.
+    pub memories: PrimaryMap<MemoryId, MemoryData>,
+    /// If present, instance creation traps with this code (a segment that does not fit; tables and memories then hold
     /// what comes before).
     pub creation_trap: Option<TrapCode>,
     /// The start function.
@@ -559,25 +658,21 @@ pub struct Module {
     pub exports: Vec<(String, Func, Signature)>,
     /// Exported globals: name, type, whether it is mutable, and the cells of its words, low word first.
     pub exported_globals: Vec<(String, wasm2onnx_runtime::ValueType, bool, Vec<Cell>)>,
-    /// Names under which the memory is exported.
-    pub exported_memories: Vec<String>,
-    /// Cell with the number of bytes of standard input, if the program reads it. The host may write the cell
-    /// whenever the program is about to read it, so no two reads of it are merged, and each begins a packet.
-    /// At such a read the host also looks at `stdin_position` and `stdout_length`, so a write to these two must not be
-    /// removed or moved across it. After a trap and at the end of a call, the host can see all cells.
-    pub stdin_length: Option<Cell>,
-    /// Cell with the number of those bytes that were read.
-    pub stdin_position: Option<Cell>,
-    /// Cell with the number of bytes written to standard output, if the program writes any.
-    pub stdout_length: Option<Cell>,
-    /// Maximum number of pages of the memory, and the cell with the number of pages that was refused last, if
+    /// Exported memories with their names.
+    pub exported_memories: Vec<(String, MemoryId)>,
+    /// What the host gives and looks at.
+    pub host: Host,
+    /// Maximum number of pages of a memory, and the cell with the number of pages that was refused last, if
     /// the module itself would let the memory grow further.
     pub growth_limit: Option<(u32, Cell)>,
-    /// Names of all wasm functions, imports included, for messages.
+    /// Names of all wasm functions of all modules, imports included, for messages.
     pub function_names: Vec<String>,
-    /// Where the body of each function begins in the module, and the wasm index of the function, ascending.
-    /// After inlining, the function of an instruction is found by the instruction's offset.
+    /// Where the body of each function begins, and the number of the function in `function_names`, ascending.
+    /// After inlining, the function of an instruction is found by the instruction's offset. If there are several modules,
+    /// offsets count as if the modules were put one behind the other.
     pub function_offsets: Vec<(u32, u32)>,
+    /// Where each module begins among all of them.
+    pub modules: Vec<u32>,
 }
 
 /// A function type at the boundary.

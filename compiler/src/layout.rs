@@ -1,6 +1,6 @@
 //! The address space of the trace: which keys belong to what.
 
-use crate::ir::{Cell, MAX_CELLS, MemorySize, Module, Op, Space, TableId};
+use crate::ir::{Cell, MAX_CELLS, MemoryId, MemorySize, Module, Op, Output, Space, TableId};
 use crate::limits;
 use crate::stack::Stack;
 use cranelift_entity::{EntitySet, SecondaryMap};
@@ -15,9 +15,9 @@ pub const ARGUMENT_FIELDS: u16 = 12;
 pub const FIRST_KEY: u64 = 64;
 /// Maximum number of bytes of standard input or output.
 pub const MAX_STREAM: u64 = 1 << 30;
-/// Number of keys of `stdout` beyond the bytes that the program may write: after the checks of one packet, a
+/// Number of keys of an output beyond the bytes that the program may write: after the checks of one packet, a
 /// position is below the end of the region without a check of its own.
-const STDOUT_SLACK: u64 = 8;
+const OUTPUT_SLACK: u64 = 8;
 
 const _: () = assert!((limits::ROWS as u64) < FIRST_KEY - 1);
 
@@ -46,10 +46,36 @@ pub struct TableKeys {
     pub references: u64,
 }
 
+/// Keys of a memory.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryKeys {
+    /// First key.
+    pub first: u64,
+    /// Number of keys, one for each byte that the memory can have; 0 if nothing accesses it.
+    pub bytes: u64,
+    /// Its size.
+    pub size: MemorySize,
+}
+
+impl Default for MemoryKeys {
+    fn default() -> MemoryKeys {
+        MemoryKeys { first: 0, bytes: 0, size: MemorySize::Constant(0) }
+    }
+}
+
+/// Keys of bytes that the host gives or looks at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StreamKeys {
+    /// First key.
+    pub first: u64,
+    /// Number of keys; 0 if the program does not use them.
+    pub bytes: u64,
+}
+
 /// What the instructions of a module use.
 #[derive(Default)]
 struct Used {
-    memory: bool,
+    memories: EntitySet<MemoryId>,
     data: bool,
     elements: bool,
     /// Tables whose functions and types are read.
@@ -72,11 +98,11 @@ impl Used {
             }
             for space in [inst.reads(), inst.writes()].into_iter().flatten() {
                 match space {
-                    Space::Memory => used.memory = true,
+                    Space::Memory(memory) => drop(used.memories.insert(memory)),
                     Space::Data => used.data = true,
                     Space::Elements => used.elements = true,
                     Space::Table(table) => drop(used.references.insert(table)),
-                    Space::Stdin | Space::Stdout => {}
+                    Space::Input | Space::Output(_) => {}
                 }
             }
         }
@@ -105,33 +131,28 @@ pub struct Layout {
     pub frame: u64,
     /// Sizes of these three regions.
     pub stack: Stack,
-    /// `memory`.
-    pub memory: u64,
-    /// Number of its keys; 0 if nothing accesses it.
-    pub memory_bytes: u64,
-    /// Its size.
-    pub memory_size: MemorySize,
+    /// `memory`, and further memories.
+    pub memories: SecondaryMap<MemoryId, MemoryKeys>,
     /// `data`: bytes of passive segments.
     pub data: u64,
     /// Number of its keys; 0 if nothing reads them.
     pub data_bytes: u64,
-    /// `stdout`.
-    pub stdout: u64,
-    /// Number of its keys; 0 if standard output is not written.
-    pub stdout_bytes: u64,
-    /// `stdin`.
-    pub stdin: u64,
-    /// Number of its keys; 0 if standard input is not read.
-    pub stdin_bytes: u64,
+    /// What the program prints.
+    pub outputs: [StreamKeys; 2],
+    /// What the host gives.
+    pub input: StreamKeys,
 }
 
 impl Layout {
     /// Returns the first key of a space and the number of its keys.
     pub fn space(&self, space: Space) -> (u64, u64) {
         match space {
-            Space::Memory => (self.memory, self.memory_bytes),
-            Space::Stdin => (self.stdin, self.stdin_bytes),
-            Space::Stdout => (self.stdout, self.stdout_bytes),
+            Space::Memory(memory) => (self.memories[memory].first, self.memories[memory].bytes),
+            Space::Input => (self.input.first, self.input.bytes),
+            Space::Output(output) => {
+                let StreamKeys { first, bytes } = self.outputs[output as usize];
+                (first, bytes)
+            }
             Space::Data => (self.data, self.data_bytes),
             Space::Elements => (self.elements, self.element_count),
             Space::Table(table) => {
@@ -185,25 +206,35 @@ impl Layout {
         let returns = next;
         let frame_pointers = returns + stack.control_keys;
         let frame = frame_pointers + stack.control_keys;
-        let memory = frame + stack.frame_keys;
-        let pages = match module.memory {
-            MemorySize::Constant(pages) => pages,
-            MemorySize::Cell { cell, .. } => module.cells[cell].max,
-        };
-        let memory_bytes = match (module.exported_memories.is_empty(), used.memory) {
-            // An empty memory that is exported still has a region, so that the host finds it.
-            (false, _) => pages.max(1) as u64 * PAGE_BYTES,
-            (true, true) => pages as u64 * PAGE_BYTES,
-            (true, false) => 0,
-        };
-        let stream = |length: Option<Cell>| length.map(|cell| module.cells[cell].max as u64);
-        let data = memory + memory_bytes;
+        next = frame + stack.frame_keys;
+        let mut memories: SecondaryMap<MemoryId, MemoryKeys> = SecondaryMap::new();
+        for (memory, data) in module.memories.iter() {
+            let pages = match data.size {
+                MemorySize::Constant(pages) => pages,
+                MemorySize::Cell { cell, .. } => module.cells[cell].max,
+            };
+            let exported = module.exported_memories.iter().any(|exported| exported.1 == memory);
+            let bytes = match (exported, used.memories.contains(memory)) {
+                // An empty memory that is exported still has a region, so that the host finds it.
+                (true, _) => pages.max(1) as u64 * PAGE_BYTES,
+                (false, true) => pages as u64 * PAGE_BYTES,
+                (false, false) => 0,
+            };
+            memories[memory] = MemoryKeys { first: next, bytes, size: data.size };
+            next += bytes;
+        }
+        let data = next;
         let data_bytes = if used.data { module.passive_data.len() as u64 } else { 0 };
-        let stdout = data + data_bytes;
-        let stdout_bytes = stream(module.stdout_length).map_or(0, |bytes| bytes + STDOUT_SLACK);
-        // It is the last region, so that an executor needs cells only for as many bytes as there are to read.
-        let stdin = stdout + stdout_bytes;
-        let stdin_bytes = stream(module.stdin_length).unwrap_or(0);
+        next += data_bytes;
+        let mut stream = |length: Option<Cell>, slack: u64| {
+            let bytes = length.map_or(0, |cell| module.cells[cell].max as u64 + slack);
+            next += bytes;
+            StreamKeys { first: next - bytes, bytes }
+        };
+        let host = &module.host;
+        let outputs = Output::ALL.map(|output| stream(host.outputs[output as usize], OUTPUT_SLACK));
+        // The input is the last region, so that an executor needs cells only for as many bytes as there are to read.
+        let input = stream(host.ends().into_iter().flatten().next(), 0);
         Layout {
             frame_pointers,
             returns,
@@ -216,13 +247,9 @@ impl Layout {
             element_count,
             data,
             data_bytes,
-            memory,
-            memory_bytes,
-            memory_size: module.memory,
-            stdin,
-            stdin_bytes,
-            stdout,
-            stdout_bytes,
+            memories,
+            outputs,
+            input,
         }
     }
 }

@@ -45,7 +45,7 @@ use tracing::info_span;
 pub use error::CompileError;
 pub use frontend::{ImportType, imports};
 pub use ir::Signature;
-pub use options::{GlobalImport, MemoryImport, Options, Role, TableImport, Unsupported};
+pub use options::{GlobalImport, MemoryImport, Options, Preload, Role, TableImport, Unsupported};
 pub use wasm2onnx_certify::Certified;
 
 /// Compiles a module, binary or text, to a frozen network.

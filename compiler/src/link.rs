@@ -3,8 +3,9 @@
 use crate::circuits::Exact;
 use crate::circuits::words::Tables;
 use crate::error::{CompileError, ErrorKind};
-use crate::ir::{BinaryOp, Func, MemorySize, Module, Op, UnaryOp};
+use crate::ir::{BinaryOp, Cell, Func, MemoryId, MemorySize, Module, Op, Output, UnaryOp};
 use crate::layout::{ARGUMENT_FIELDS, CellKey, FIRST_KEY, Layout};
+use crate::print::memory_name;
 use crate::schedule::assembly::{FUNCTIONS, JUMP_TABLES, RETURNS, Terminals};
 use crate::schedule::{Assembly, ExpertRef, Fragment, NextOut, PortField, PortSource, Terms};
 use cranelift_entity::SecondaryMap;
@@ -123,12 +124,25 @@ pub fn run(
         add_jump_table(i, targets, &mut tables, &mut lookup, &mut certificate);
     }
 
-    let Regions { list, memory, stdout, stdin } = regions(module, layout);
-    let key = |cell: Option<crate::ir::Cell>| cell.map(|cell| layout.cells[cell].key);
+    let Regions { list, memories, outputs, input } = regions(module, layout);
+    let host = &module.host;
+    let key = |cell: Option<Cell>| cell.map(|cell| layout.cells[cell].key);
+    // An input of no bytes has no region.
+    let end = |cell: Option<Cell>| input.and(key(cell));
+    let output = |output: Output| outputs[output as usize].zip(key(host.outputs[output as usize]));
     let io = Io {
-        stdin: stdin.zip(key(module.stdin_length)),
-        stdin_position: key(module.stdin_position),
-        stdout: stdout.zip(key(module.stdout_length)),
+        input,
+        argv_end: end(host.argv_end),
+        environ_end: end(host.environ_end),
+        files_end: end(host.files_end),
+        stdin_end: end(host.stdin_end),
+        stdin_position: key(host.stdin_position),
+        stdout: output(Output::Stdout),
+        stderr: output(Output::Stderr),
+        clock: host.clock.map(key),
+        seed: host.seed.map(key),
+        terminals: key(host.terminals),
+        exit_code: key(host.exit_code),
     };
     let growth_limit =
         module.growth_limit.map(|(pages, cell)| GrowthLimit { pages, refused: layout.cells[cell].key });
@@ -151,7 +165,7 @@ pub fn run(
         packets: packets.iter().map(|p| PacketDebug { expert: p.expert + ids.first, ..*p }).collect(),
         terminals,
     };
-    exports(module, layout, memory, &mut network, &ids);
+    exports(module, layout, &memories, &mut network, &ids);
     Ok(network)
 }
 
@@ -264,7 +278,7 @@ fn inexact(module: &Module, packets: &[PacketDebug], expert: ExpertId) -> Compil
     let (index, offset) = packet.map_or((u32::MAX, 0), |i| (packets[i].function, packets[i].offset));
     let function = module.functions.values().find(|function| function.index() == index);
     let name = function.map_or_else(String::new, |function| function.name.clone());
-    ErrorKind::Inexact { function: name, offset: offset.into() }.into()
+    ErrorKind::Inexact { function: name, offset: module.offset_in_module(offset).into() }.into()
 }
 
 fn start(module: &Module, terminals: &mut Terminals) -> Option<ExpertRef> {
@@ -335,9 +349,9 @@ fn common_interface(certificate: &Certificate, ids: &[ExpertId]) -> Vec<(Field, 
 /// The regions, and which of them the host reads and writes. Their names are for people.
 struct Regions {
     list: Vec<Region>,
-    memory: Option<usize>,
-    stdout: Option<usize>,
-    stdin: Option<usize>,
+    memories: SecondaryMap<MemoryId, Option<usize>>,
+    outputs: [Option<usize>; 2],
+    input: Option<usize>,
 }
 
 fn regions(module: &Module, layout: &Layout) -> Regions {
@@ -381,11 +395,19 @@ fn regions(module: &Module, layout: &Layout) -> Regions {
         interval(stack.limit),
     );
     add("frame".into(), layout.frame, stack.frame_keys, CellWidth::Number, word);
-    let memory = add("memory".into(), layout.memory, layout.memory_bytes, CellWidth::Byte, interval(255));
-    add("data".into(), layout.data, layout.data_bytes, CellWidth::Byte, interval(255));
-    let stdout = add("stdout".into(), layout.stdout, layout.stdout_bytes, CellWidth::Byte, interval(255));
-    let stdin = add("stdin".into(), layout.stdin, layout.stdin_bytes, CellWidth::Byte, interval(255));
-    Regions { list, memory, stdout, stdin }
+    let mut bytes = |name: String, first, count| add(name, first, count, CellWidth::Byte, interval(255));
+    let mut memories: SecondaryMap<MemoryId, Option<usize>> = SecondaryMap::new();
+    for memory in module.memories.keys() {
+        let keys = layout.memories[memory];
+        memories[memory] = bytes(memory_name(memory), keys.first, keys.bytes);
+    }
+    bytes("data".into(), layout.data, layout.data_bytes);
+    let outputs = Output::ALL.map(|output| {
+        let keys = layout.outputs[output as usize];
+        bytes(output.name().into(), keys.first, keys.bytes)
+    });
+    let input = bytes("input".into(), layout.input.first, layout.input.bytes);
+    Regions { list, memories, outputs, input }
 }
 
 fn first_rows(module: &Module, layout: &Layout, functions: &[(Func, ExpertId)]) -> Vec<(u64, f64)> {
@@ -420,9 +442,12 @@ fn first_rows(module: &Module, layout: &Layout, functions: &[(Func, ExpertId)]) 
             rows.push((layout.data + i as u64, f64::from(*byte)));
         }
     }
-    for (address, bytes) in module.data.iter().filter(|_| layout.memory_bytes > 0) {
-        for (i, byte) in bytes.iter().enumerate().filter(|b| *b.1 != 0) {
-            rows.push((layout.memory + *address as u64 + i as u64, f64::from(*byte)));
+    for (memory, data) in module.memories.iter() {
+        let keys = layout.memories[memory];
+        for (address, bytes) in data.data.iter().filter(|_| keys.bytes > 0) {
+            for (i, byte) in bytes.iter().enumerate().filter(|b| *b.1 != 0) {
+                rows.push((keys.first + *address as u64 + i as u64, f64::from(*byte)));
+            }
         }
     }
     rows.sort_by_key(|r| r.0);
@@ -434,7 +459,13 @@ fn words(types: &[ValueType]) -> usize {
     types.iter().map(|ty| ty.words()).sum()
 }
 
-fn exports(module: &Module, layout: &Layout, memory: Option<usize>, network: &mut Network, ids: &Ids) {
+fn exports(
+    module: &Module,
+    layout: &Layout,
+    memories: &SecondaryMap<MemoryId, Option<usize>>,
+    network: &mut Network,
+    ids: &Ids,
+) {
     let location = |i: usize| {
         if i < ARGUMENT_FIELDS as usize {
             WordLocation::Field(1 + i as u16)
@@ -456,13 +487,12 @@ fn exports(module: &Module, layout: &Layout, memory: Option<usize>, network: &mu
         let keys = cells.iter().map(|c| layout.cells[*c].key).collect();
         network.globals.insert(name.clone(), GlobalExport { ty: *ty, mutable: *mutable, keys });
     }
-    if let Some(region) = memory {
-        let pages = match module.memory {
+    for (name, memory) in &module.exported_memories {
+        let Some(region) = memories[*memory] else { continue };
+        let pages = match module.memories[*memory].size {
             MemorySize::Constant(pages) => MemoryPages::Constant(pages),
             MemorySize::Cell { cell, .. } => MemoryPages::Row(layout.cells[cell].key),
         };
-        for name in &module.exported_memories {
-            network.memories.insert(name.clone(), MemoryExport { region, pages });
-        }
+        network.memories.insert(name.clone(), MemoryExport { region, pages });
     }
 }

@@ -15,8 +15,15 @@ pub struct Options {
     pub features: WasmFeatures,
     /// What happens to a function that contains an instruction that cannot be compiled.
     pub unsupported: Unsupported,
-    /// Roles of imported functions, by `module.name`.
+    /// Roles of imported functions, by `module.name`. In a name, `*` stands for any text; if several names match, the one with
+    /// the most other characters counts.
     pub imports: BTreeMap<String, Role>,
+    /// Modules that are linked with the compiled one: what it imports from the name of one of them is what that one exports.
+    /// Each can import from those before it. Instance creation creates all of them, in order.
+    pub preloads: Vec<Preload>,
+    /// Exported functions without parameters and results that instance creation calls, after the start function and
+    /// `_initialize`, which it calls in any case.
+    pub init: Vec<String>,
     /// Imported globals, by `module.name`.
     pub globals: BTreeMap<String, GlobalImport>,
     /// Imported memories, by `module.name`.
@@ -32,9 +39,11 @@ pub struct Options {
     /// everything that neither these functions nor the start function can reach is left out, and no memory or global is
     /// visible from outside.
     pub exports: Option<Vec<String>>,
-    /// Maximum number of bytes of standard input; can be up to 2^30.
+    /// Maximum number of bytes of standard input; can be up to 2^30. The arguments, the environment and the tree of files of a
+    /// WASI program count, too.
     pub stdin_bytes: u64,
-    /// Maximum number of bytes of standard output; can be up to 2^30. The next byte ends the run with `OutputLimit`.
+    /// Maximum number of bytes of standard output, and of standard error; can be up to 2^30. The next byte ends the run
+    /// with `OutputLimit`.
     pub stdout_bytes: u64,
     /// Minimum number of states on which each packet of the network is compared with the packet of the program that it
     /// was made from; 0 omits the comparison.
@@ -94,7 +103,11 @@ impl Default for Options {
             imports: BTreeMap::from([
                 ("env.output_byte".to_string(), Role::StdoutByte),
                 ("env.input_byte".to_string(), Role::StdinByte),
+                // AssemblyScript's.
+                ("env.abort".to_string(), Role::Trap),
             ]),
+            preloads: Vec::new(),
+            init: Vec::new(),
             globals: BTreeMap::new(),
             memories: BTreeMap::new(),
             tables: BTreeMap::new(),
@@ -108,6 +121,40 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Returns the role of the imported function `module.name`, if it has one.
+    pub fn role(&self, full_name: &str) -> Option<Role> {
+        let exact = self.imports.get(full_name);
+        let matching = || {
+            let patterns = self.imports.iter().filter(|(pattern, _)| matches(pattern, full_name));
+            patterns.max_by_key(|(pattern, _)| pattern.len() - pattern.matches('*').count())
+        };
+        exact.or_else(|| Some(matching()?.1)).copied()
+    }
+}
+
+/// Returns whether a name is the pattern, with any text in place of each `*`.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut name) = name.strip_prefix(first) else { return false };
+    let (middle, last) = rest.rsplit_once('*').map_or(("", rest), |(middle, last)| (middle, last));
+    // Each part is found as early as possible, which leaves the most room for the others.
+    for part in middle.split('*') {
+        let Some(at) = name.find(part) else { return false };
+        name = &name[at + part.len()..];
+    }
+    name.ends_with(last)
+}
+
+/// A module that is linked with the compiled one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preload {
+    /// The name that others import its exports by.
+    pub name: String,
+    /// The module, in the binary or the text format.
+    pub module: Vec<u8>,
+}
+
 /// What happens to a function that contains an instruction that cannot be compiled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unsupported {
@@ -119,7 +166,7 @@ pub enum Unsupported {
 }
 
 /// What an imported function does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {
     /// Appends the lowest byte of its i32 parameter to standard output.
     StdoutByte,
@@ -127,28 +174,80 @@ pub enum Role {
     StdinByte,
     /// Does nothing; results are 0.
     Nop,
+    /// Does nothing; results are this number.
+    Constant(Number),
     /// Traps with `UnsupportedHostCall`.
     Trap,
 }
 
-impl Role {
-    /// All roles.
-    pub const ALL: [Role; 4] = [Role::StdoutByte, Role::StdinByte, Role::Nop, Role::Trap];
+/// A number as the command line has it: which value it is depends on the type that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// An integer.
+    Int(i128),
+    /// A number with a point or an exponent, an infinity or a NaN.
+    Float(f64),
+}
 
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
+impl Number {
+    /// Returns it as an i32, signed or unsigned, if it is one.
+    pub fn i32(self) -> Option<i32> {
+        let Number::Int(value) = self else { return None };
+        i32::try_from(value).ok().or_else(|| u32::try_from(value).ok().map(|value| value as i32))
+    }
+
+    /// Returns it as an i64, signed or unsigned, if it is one.
+    pub fn i64(self) -> Option<i64> {
+        let Number::Int(value) = self else { return None };
+        i64::try_from(value).ok().or_else(|| u64::try_from(value).ok().map(|value| value as i64))
+    }
+
+    /// Returns the nearest f64.
+    pub fn f64(self) -> f64 {
         match self {
-            Role::StdoutByte => "stdout-byte",
-            Role::StdinByte => "stdin-byte",
-            Role::Nop => "nop",
-            Role::Trap => "trap",
+            Number::Int(value) => value as f64,
+            Number::Float(value) => value,
+        }
+    }
+}
+
+impl FromStr for Number {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        let integer = match digits.strip_prefix("0x") {
+            Some(digits) => {
+                i128::from_str_radix(digits, 16).ok().map(|n| if text.starts_with('-') { -n } else { n })
+            }
+            None => text.parse().ok(),
+        };
+        match integer {
+            Some(integer) => Ok(Number::Int(integer)),
+            None => text.parse().map(Number::Float).map_err(|_| format!("`{text}` is not a number")),
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Number::Int(value) => value.fmt(f),
+            Number::Float(value) => value.fmt(f),
         }
     }
 }
 
 impl fmt::Display for Role {
+    /// Writes its name on the command line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        match self {
+            Role::StdoutByte => f.write_str("stdout-byte"),
+            Role::StdinByte => f.write_str("stdin-byte"),
+            Role::Nop => f.write_str("nop"),
+            Role::Constant(number) => write!(f, "const:{number}"),
+            Role::Trap => f.write_str("trap"),
+        }
     }
 }
 
@@ -156,8 +255,17 @@ impl FromStr for Role {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        Role::ALL.into_iter().find(|role| role.name() == s).ok_or_else(|| {
-            format!("unknown role `{s}`, expected one of {}", Role::ALL.map(Role::name).join(", "))
-        })
+        match s {
+            "stdout-byte" => Ok(Role::StdoutByte),
+            "stdin-byte" => Ok(Role::StdinByte),
+            "nop" => Ok(Role::Nop),
+            "trap" => Ok(Role::Trap),
+            _ => match s.strip_prefix("const:") {
+                Some(number) => Ok(Role::Constant(number.parse()?)),
+                None => Err(format!(
+                    "unknown role `{s}`, expected one of stdout-byte, stdin-byte, nop, const:V, trap"
+                )),
+            },
+        }
     }
 }

@@ -56,10 +56,20 @@ impl Display for BlockCall {
     }
 }
 
+/// Returns the name of a memory: `memory` for the first one, which is the only one of most programs.
+pub fn memory_name(memory: MemoryId) -> String {
+    match memory.as_u32() {
+        0 => "memory".into(),
+        _ => memory.to_string(),
+    }
+}
+
 impl Display for Space {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         match self {
             Space::Table(table) => table.fmt(f),
+            Space::Memory(memory) => f.write_str(&memory_name(*memory)),
+            Space::Output(output) => f.write_str(output.name()),
             space => f.write_str(&snake(&format!("{space:?}"))),
         }
     }
@@ -98,7 +108,12 @@ impl Display for Inst {
             Op::Repeat { space, cells } => {
                 write!(f, "repeat{cells} {space}[{}], {}", self.args[0], self.args[1])
             }
-            Op::Bounds { offset, bytes } => write!(f, "bounds{bytes} [{args} + {offset}]"),
+            Op::Bounds { memory, offset, bytes } if memory.as_u32() == 0 => {
+                write!(f, "bounds{bytes} [{args} + {offset}]")
+            }
+            Op::Bounds { memory, offset, bytes } => {
+                write!(f, "bounds{bytes} {}[{args} + {offset}]", memory_name(*memory))
+            }
             Op::Within(code) => write!(f, "within {args}, {}", snake(&format!("{code:?}"))),
             Op::TrapIf(code) => write!(f, "trap_if {args}, {}", snake(&format!("{code:?}"))),
             Op::CellGet(cell) => write!(f, "get {cell}"),
@@ -166,13 +181,16 @@ impl Display for Module {
         for (cell, data) in &self.cells {
             writeln!(f, "{cell} {:?} = {}, at most {}", data.name, data.init, data.max)?;
         }
-        match self.memory {
-            MemorySize::Constant(0) => {}
-            MemorySize::Constant(pages) => writeln!(f, "memory {pages}")?,
-            MemorySize::Cell { cell, max } => writeln!(f, "memory {cell}, at most {max}")?,
-        }
-        for (address, bytes) in &self.data {
-            writeln!(f, "data {address}: {} bytes", bytes.len())?;
+        for (memory, data) in &self.memories {
+            let name = memory_name(memory);
+            match data.size {
+                MemorySize::Constant(0) => {}
+                MemorySize::Constant(pages) => writeln!(f, "{name} {pages}")?,
+                MemorySize::Cell { cell, max } => writeln!(f, "{name} {cell}, at most {max}")?,
+            }
+            for (address, bytes) in &data.data {
+                writeln!(f, "data {address}: {} bytes", bytes.len())?;
+            }
         }
         let function = |reference: u32| self.referenced(reference).map_or("none".into(), |f| f.to_string());
         for (table, data) in &self.tables {
@@ -201,8 +219,8 @@ impl Display for Module {
             let kind = if *mutable { "mutable" } else { "immutable" };
             writeln!(f, "export {name:?} {kind} {}", List(cells))?;
         }
-        for name in &self.exported_memories {
-            writeln!(f, "export {name:?} memory")?;
+        for (name, memory) in &self.exported_memories {
+            writeln!(f, "export {name:?} {}", memory_name(*memory))?;
         }
         for (func, function) in &self.functions {
             write!(f, "\n; {func}\n{function}")?;

@@ -194,7 +194,7 @@ fn streams_are_as_large_as_asked_for() {
         Ok::<_, String>((end, instance.stdout()))
     };
     let network_ = with(TWICE, &options(5, 7)).expect("it compiles");
-    assert_eq!(count(&network_, "stdin"), 5);
+    assert_eq!(count(&network_, "input"), 5);
     assert!((7..32).contains(&count(&network_, "stdout")));
     for executor in [Executor::Sparse, Executor::Dense] {
         assert_eq!(run(&network_, b"", executor), Ok((None, vec![])));
@@ -206,7 +206,7 @@ fn streams_are_as_large_as_asked_for() {
     let none = with(TWICE, &options(0, 0)).expect("it compiles");
     assert_eq!(run(&none, b"", Executor::Sparse), Ok((None, vec![])));
     let default = network(TWICE);
-    assert_eq!((count(&default, "stdin"), count(&default, "stdout") >> 28), (1 << 30, 1));
+    assert_eq!((count(&default, "input"), count(&default, "stdout") >> 28), (1 << 30, 1));
     for options in [options(1 << 31, 1), options(1, (1 << 30) + 1)] {
         let error = with(TWICE, &options).expect_err("too large");
         assert!(matches!(error.kind(), ErrorKind::Limit { limit: 0x4000_0000, .. }), "{error}");

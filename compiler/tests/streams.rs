@@ -184,7 +184,7 @@ fn input_is_asked_for_only_when_it_is_read() {
 #[test]
 fn no_step_reads_the_length_without_waiting() {
     let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
-    let (_, length) = network.io.stdin.unwrap();
+    let length = network.io.stdin_end.unwrap();
     let waits = Waits::new(&network).expect("the program reads");
     let ports = &network.ports;
     let mut waited = 0;
@@ -257,7 +257,7 @@ fn failures_of_the_host_end_a_run() {
     for (way, config) in ways() {
         let config = Config { stdout_sink: Some(Box::new(Broken)), ..config };
         let error = Instance::with_config(&network, config).unwrap().invoke("echo", &[]).unwrap_err();
-        assert!(matches!(error, Error::Stdout { kind: io::ErrorKind::BrokenPipe, .. }), "{way}: {error}");
+        assert!(matches!(error, Error::Output { kind: io::ErrorKind::BrokenPipe, .. }), "{way}: {error}");
     }
     // There is more input than room for it.
     let options = Options { stdin_bytes: 3, ..Options::default() };
@@ -269,7 +269,11 @@ fn failures_of_the_host_end_a_run() {
             let found = streamed(&network, config(), "echo", b"abc", size);
             assert_eq!(found.printed, b">a>b>c>", "{way}");
             let found = streamed(&network, config(), "echo", b"abcd", size);
-            assert_eq!(found.outcome, Err(Error::StdinTooLong { capacity: 3 }), "{way}");
+            assert_eq!(
+                found.outcome,
+                Err(Error::InputTooLong { input: "standard input is", capacity: 3 }),
+                "{way}"
+            );
         }
     }
 }

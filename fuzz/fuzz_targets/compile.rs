@@ -8,7 +8,7 @@
 use libfuzzer_sys::fuzz_target;
 use wasm2onnx_compiler::error::ErrorKind;
 use wasm2onnx_compiler::evaluate::{Failure, Machine};
-use wasm2onnx_compiler::ir::{MemorySize, Module};
+use wasm2onnx_compiler::ir::{MemorySize, Module, Output};
 use wasm2onnx_compiler::{Options, compile, frontend};
 use wasm2onnx_fuzz::gates::Gates;
 use wasm2onnx_fuzz::{judge, smith};
@@ -92,7 +92,7 @@ fn look(wasm: &[u8], words: [u32; 2]) -> bool {
 /// Calls all exports, one after the other in one instance, and compares each call with the evaluator. Returns
 /// whether any call ended in both.
 fn compare(network: &Network, module: &Module, words: [u32; 2]) -> bool {
-    if matches!(module.memory, MemorySize::Constant(pages) if pages > PAGES) {
+    if module.memories.values().any(|memory| matches!(memory.size, MemorySize::Constant(pages) if pages > PAGES)) {
         return false;
     }
     let stdin = words.map(u32::to_le_bytes).concat();
@@ -107,7 +107,7 @@ fn compare(network: &Network, module: &Module, words: [u32; 2]) -> bool {
             return false;
         }
     };
-    machine.set_stdin(&stdin);
+    machine.set_input([&[], &[], &[], &stdin]);
     let mut compared = false;
     for (name, _, signature) in &module.exports {
         let args: Vec<_> = signature.params.iter().map(|ty| Value::from_words(*ty, words)).collect();
@@ -121,14 +121,14 @@ fn compare(network: &Network, module: &Module, words: [u32; 2]) -> bool {
             break;
         }
         compared = true;
-        assert_eq!(instance.stdout(), machine.stdout(), "output of {name}");
-        for name in &module.exported_memories {
-            let mut memory = vec![0; machine.memory.len()];
+        assert_eq!(instance.stdout(), machine.output(Output::Stdout), "output of {name}");
+        for (name, id) in &module.exported_memories {
+            let mut memory = vec![0; machine.memories[*id].len()];
             instance
                 .memory(name)
                 .and_then(|memory_| memory_.read(0, &mut memory))
                 .expect("as large a memory");
-            assert!(memory == machine.memory, "memory after {name}");
+            assert!(memory == machine.memories[*id], "memory after {name}");
         }
         for (name, ty, _, cells) in &module.exported_globals {
             let mut words = [0; 2];

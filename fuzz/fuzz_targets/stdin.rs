@@ -60,7 +60,7 @@ fuzz_target!(|bytes: &[u8]| {
         Err(Error::Trap(_)) => GATES.pass(2),
         Err(Error::StepLimit(_)) => GATES.pass(3),
         // The small programs have cells for only a few bytes.
-        Err(Error::StdinTooLong { .. } | Error::OutputLimit(_)) => return,
+        Err(Error::InputTooLong { .. } | Error::OutputLimit(_)) => return,
         Err(error) => panic!("{error}"),
     }
 

@@ -152,9 +152,14 @@ pub fn change(network: &mut Network, from: &mut Unstructured) -> arbitrary::Resu
             *end = number((*end).into(), from)? as u32;
         }
         26 => {
-            let streams = [&mut network.io.stdin, &mut network.io.stdout];
-            for (region, key) in streams.into_iter().flatten() {
+            if let Some((region, key)) = &mut network.io.stdout {
                 *region = from.int_in_range(0..=12)?;
+                *key = number(*key as i64, from)? as u64;
+            }
+            if let Some(region) = &mut network.io.input {
+                *region = from.int_in_range(0..=12)?;
+            }
+            if let Some(key) = &mut network.io.stdin_end {
                 *key = number(*key as i64, from)? as u64;
             }
         }

@@ -13,6 +13,8 @@ pub enum Failure {
     Usage(String),
     /// The program trapped: status 134, as for a process that aborted.
     Trap(Trap),
+    /// The program ended itself with this status, which it is no failure to hand on.
+    Exit(i32),
     /// Anything else: status 1.
     Other(anyhow::Error),
 }
@@ -23,6 +25,8 @@ impl Failure {
         let (message, status) = match self {
             Failure::Usage(message) => (message, 2),
             Failure::Trap(trap) => (trap.to_string(), 134),
+            // A process has only eight bits for its status.
+            Failure::Exit(status) => return ExitCode::from(status as u8),
             Failure::Other(error) => (format!("{error:#}"), 1),
         };
         // If standard error is closed, the status still tells.
@@ -59,6 +63,7 @@ impl From<Error> for Failure {
             // The program is not to blame: something that it needs is missing.
             Error::Trap(trap) if trap.code == TrapCode::UnsupportedHostCall => Failure::Other(trap.into()),
             Error::Trap(trap) => Failure::Trap(trap),
+            Error::Exit(status) => Failure::Exit(status),
             Error::UnknownExport { .. } | Error::Arguments { .. } => Failure::Usage(error.to_string()),
             other => Failure::Other(other.into()),
         }

@@ -1,6 +1,7 @@
 //! The module or model on the command line, and the network that it is or becomes.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,10 @@ use std::str::FromStr;
 use anyhow::{Context, anyhow};
 use wasm2onnx::{Description, Form, describe, is_model};
 use wasm2onnx_compiler::dump::{Phase, dump};
-use wasm2onnx_compiler::{Certified, GlobalImport, ImportType, MemoryImport, Options, Role, TableImport};
-use wasm2onnx_runtime::{Name, Value, ValueType};
+use wasm2onnx_compiler::{
+    Certified, GlobalImport, ImportType, MemoryImport, Options, Preload, Role, TableImport, options,
+};
+use wasm2onnx_runtime::{List, Name, Value, ValueType};
 
 use crate::arguments;
 use crate::display::Count;
@@ -21,10 +24,20 @@ use crate::files::{Identity, open_within_patience};
 #[derive(Debug, clap::Args)]
 pub struct ModuleOptions {
     /// What an import is. For a function, its role: `stdout-byte` (param i32), `stdin-byte` (result i32, -1
-    /// at the end), `nop` or `trap`; by default `env.output_byte` is a `stdout-byte` and `env.input_byte` a
-    /// `stdin-byte`. For a global, its value; for a memory or table, its size in pages or entries
+    /// at the end), `nop` (results 0), `const:V` (results V) or `trap`; by default `env.output_byte` is a `stdout-byte`,
+    /// `env.input_byte` a `stdin-byte`, and `env.abort` traps. For a global, its value; for a memory or table, its size in
+    /// pages or entries [default: as declared]. `*` in the name stands for any text
     #[arg(long = "import", value_name = "MODULE.NAME=ROLE")]
     pub imports: Vec<Import>,
+
+    /// A module that is linked with the program: imports from NAME are what it exports. Each may import from those before it
+    #[arg(long = "preload", value_name = "NAME=FILE")]
+    pub preloads: Vec<PreloadFile>,
+
+    /// An exported function without parameters and results to call when an instance is created, after the start function and
+    /// `_initialize`, which is called in any case
+    #[arg(long, value_name = "NAME")]
+    pub init: Vec<String>,
 
     /// Maximum size of the memory in pages of 64 KiB; growing it further returns -1 to the program [default:
     /// the declared maximum, but not more than 1024 or four times the initial size, whichever is more]
@@ -47,10 +60,31 @@ pub struct ModuleOptions {
     pub max_output: Option<u64>,
 }
 
+/// A module to link with the program.
+#[derive(Clone, Debug)]
+pub struct PreloadFile {
+    /// The name that others import from.
+    name: String,
+    path: PathBuf,
+}
+
+impl FromStr for PreloadFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+                Ok(PreloadFile { name: name.to_owned(), path: path.into() })
+            }
+            _ => Err("expected NAME=FILE".to_owned()),
+        }
+    }
+}
+
 /// What an import is.
 #[derive(Clone, Debug)]
 pub struct Import {
-    /// `module.name`.
+    /// `module.name`, in which `*` stands for any text.
     name: String,
     given: Given,
 }
@@ -68,7 +102,7 @@ impl FromStr for Import {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, given) = text.rsplit_once('=').ok_or("expected MODULE.NAME=ROLE")?;
-        if !name.contains('.') {
+        if !name.contains(['.', '*']) {
             return Err("expected MODULE.NAME=ROLE".to_owned());
         }
         let is_value =
@@ -88,45 +122,89 @@ impl ModuleOptions {
             ..Options::default()
         };
         options.stdout_bytes = self.max_output.unwrap_or(options.stdout_bytes);
-        let mut values = Vec::new();
-        for Import { name, given } in &self.imports {
-            match given {
-                Given::Role(role) => drop(options.imports.insert(name.clone(), *role)),
-                Given::Value(text) => values.push((name, text)),
+        options.init.clone_from(&self.init);
+        for PreloadFile { name, path } in &self.preloads {
+            let source = Source::read(path)?;
+            if source.is_model() {
+                let message =
+                    format!("--preload {name}={}: a model cannot be linked, only a module", source.shown());
+                return Err(Failure::Usage(message));
             }
+            options.preloads.push(Preload { name: name.clone(), module: source.bytes });
         }
-        if values.is_empty() {
-            return Ok(options);
+        self.add_imports(module, &mut options)?;
+        Ok(options)
+    }
+
+    /// Adds what `--import` says.
+    fn add_imports(&self, module: &[u8], options: &mut Options) -> Result<(), Failure> {
+        if self.imports.is_empty() {
+            return Ok(());
         }
         // A module that cannot be read is refused when it is compiled, with a better message.
-        let declared = wasm2onnx_compiler::imports(module).unwrap_or_default();
-        for (name, text) in values {
-            let bad = |message: String| Failure::Usage(format!("--import {name}={text}: {message}"));
+        let modules = options.preloads.iter().map(|preload| &preload.module[..]).chain([module]);
+        let declared: Option<Vec<_>> =
+            modules.map(|module| wasm2onnx_compiler::imports(module).ok()).collect();
+        let Some(declared) = declared else { return Ok(()) };
+        let declared: BTreeMap<String, ImportType> = declared.into_iter().flatten().collect();
+        for Import { name, given } in &self.imports {
+            let matching: Vec<_> =
+                declared.iter().filter(|(import, _)| options::matches(name, import)).collect();
+            let bad = |message: String| Failure::Usage(format!("--import {name}={given}: {message}"));
+            if matching.is_empty() {
+                let names: Vec<_> = declared.keys().map(|name| Name(name)).collect();
+                let all = if names.is_empty() { "nothing".into() } else { List(&names).to_string() };
+                return Err(bad(format!("the module has no such import; it imports {all}")));
+            }
+            let text = match given {
+                Given::Role(role) => {
+                    if matching.iter().all(|(_, ty)| **ty != ImportType::Function) {
+                        return Err(bad("it is not a function; give it a value or a size".to_owned()));
+                    }
+                    options.imports.insert(name.clone(), *role);
+                    continue;
+                }
+                Given::Value(text) => text,
+            };
             let number = || match arguments::parse(text, ValueType::I32).map_err(bad)? {
                 Value::I32(number) if !text.starts_with('-') => Ok(number as u32),
                 _ => Err(bad("expected a size".to_owned())),
             };
-            match declared.get(name) {
-                Some(ImportType::Global { ty, mutable }) => {
-                    let value = arguments::parse(text, *ty).map_err(bad)?;
-                    options.globals.insert(name.clone(), GlobalImport { value, mutable: *mutable });
-                }
-                Some(ImportType::Memory { max }) => {
-                    let memory = MemoryImport { pages: number()?, max: *max, data: Vec::new() };
-                    options.memories.insert(name.clone(), memory);
-                }
-                Some(ImportType::Table { max, external }) => {
-                    let table = TableImport { entries: number()?, max: *max, external: *external };
-                    options.tables.insert(name.clone(), table);
-                }
-                None => {
-                    let message =
-                        "the module imports no global, memory or table of that name with a supported type";
-                    return Err(bad(message.to_owned()));
+            for (import, ty) in matching {
+                let import = import.clone();
+                match *ty {
+                    ImportType::Global { ty, mutable } => {
+                        let value = arguments::parse(text, ty).map_err(bad)?;
+                        options.globals.insert(import, GlobalImport { value, mutable });
+                    }
+                    ImportType::Memory { max } => {
+                        let memory = MemoryImport { pages: number()?, max, data: Vec::new() };
+                        options.memories.insert(import, memory);
+                    }
+                    ImportType::Table { max, external } => {
+                        let table = TableImport { entries: number()?, max, external };
+                        options.tables.insert(import, table);
+                    }
+                    ImportType::Function => {
+                        return Err(bad(format!(
+                            "`{}` is a function; give it a role, such as const:{text}",
+                            Name(&import)
+                        )));
+                    }
                 }
             }
         }
-        Ok(options)
+        Ok(())
+    }
+}
+
+impl Display for Given {
+    /// Writes it as the command line has it.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Given::Role(role) => role.fmt(f),
+            Given::Value(text) => f.write_str(text),
+        }
     }
 }
 
@@ -185,10 +263,12 @@ impl Source {
             let network = wasm2onnx_compiler::compile(&self.bytes, &options.compiler(&self.bytes)?);
             return Ok(network.with_context(|| self.shown())?);
         }
-        if !options.imports.is_empty() || options.max_memory_pages.is_some() || options.max_output.is_some() {
+        let linked = !options.imports.is_empty() || !options.preloads.is_empty() || !options.init.is_empty();
+        if linked || options.max_memory_pages.is_some() || options.max_output.is_some() {
             return Err(Failure::Usage(format!(
-                "{}: --import, --max-memory-pages and --max-output are for modules; what a model imports, how far its \
-                 memory can grow and how much it can print was decided when it was compiled",
+                "{}: --import, --preload, --init, --max-memory-pages and --max-output are for modules; what a model \
+                 imports and runs first, how far its memory can grow and how much it can print was decided when it was \
+                 compiled",
                 self.shown(),
             )));
         }

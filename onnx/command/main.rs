@@ -10,6 +10,8 @@ mod input;
 mod log;
 mod output;
 mod progress;
+mod tree;
+mod wasi;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@ mod arguments;
 mod boundary;
 mod dense;
 mod footprint;
+mod given;
 mod graph;
 mod growing;
 mod metadata;
@@ -21,7 +22,7 @@ mod weights;
 
 use prost::Message;
 use wasm2onnx_certify::{Certified, Summary};
-use wasm2onnx_runtime::{Network, Terminal, validate};
+use wasm2onnx_runtime::{Network, Terminal, TrapCode, validate};
 
 use crate::proto::{DataType, ModelProto, OperatorSetIdProto};
 pub use footprint::least_memory;
@@ -207,7 +208,7 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     let max_steps = g.input("max_steps", ValueType::tensor(DataType::Int64, &[]));
     g.initializer("max_steps", Tensor::scalar(UNLIMITED));
     let max_steps = boundary::limit(g, &max_steps, UNLIMITED);
-    let stdin = trace::stdin(g, plan);
+    let given = given::new(g, plan);
     let frozen = frozen(g, plan, &batch);
     let starts = starts(g, plan, words.as_deref(), &batch);
     let run = |g: &mut Graph, first, phase: &mut dyn FnMut(&mut Graph, RunState) -> RunState| {
@@ -224,13 +225,13 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
             (last, memory)
         }
         Keeping::Paged => {
-            let (first, space) = paged::first_trace(g, plan, &stdin);
+            let (first, space) = paged::first_trace(g, plan, &given);
             let last = run(g, first, &mut |g, state| paged::run(g, plan, &frozen, &max_steps, &space, state));
             let memory = boundary::Memory::Paged(last.trace.clone());
             (last, memory)
         }
         Keeping::Growing(scores) => {
-            let (first, rows) = trace::growing(g, plan, &stdin, &batch);
+            let (first, rows) = trace::growing(g, plan, &given, &batch);
             let tables = dense::tables(g, scores, &frozen);
             let max_steps = match scores {
                 Scores::Softmax => dense::limit(g, plan, &rows, &max_steps)?,
@@ -244,9 +245,18 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
         }
     };
     boundary::results(g, plan, &frozen, &last, &memory);
-    if let Some((region, length)) = plan.network.io.stdout {
-        let first = plan.network.regions[region].first;
-        boundary::stdout(g, plan, &frozen, &memory, first, length);
+    let io = &plan.network.io;
+    for (name, doc, place) in [
+        ("stdout", "What the program printed.", io.stdout),
+        ("stderr", "What the program printed to standard error.", io.stderr),
+    ] {
+        if let Some((region, length)) = place {
+            let first = plan.network.regions[region].first;
+            boundary::printed(g, plan, &frozen, &memory, (name, doc), (first, length));
+        }
+    }
+    if let Some(key) = io.exit_code {
+        boundary::exit_code(g, plan, &frozen, &memory, key);
     }
     Ok(())
 }
@@ -305,6 +315,7 @@ fn trap_code(terminal: Terminal) -> i64 {
     match terminal {
         Terminal::Halt => 0,
         Terminal::Unreachable => -1,
+        Terminal::Trap { code: TrapCode::Exit, .. } => 0,
         Terminal::Trap { code, .. } => code as i64,
     }
 }

@@ -55,8 +55,12 @@
 //!   `{"key": …}`, a row of the trace; the row of an argument must be there when the call begins. `numbers`: pairs
 //!   \[slot, number\] that a call begins with, in addition to
 //!   its arguments. `fields` and `sources`: the parts of the numbers and of `y` in order, with their
-//!   sizes; the parts of `y` have the names of the fields that they are made of. `stdin` and `stdout`: null,
-//!   or the region of the bytes and the key of the row with their number.
+//!   sizes; the parts of `y` have the names of the fields that they are made of. `stdout` and `stderr`: null,
+//!   or the region of the bytes and the key of the row with their number. `argv`, `environ`, `files` and `stdin`: null, or the
+//!   region of the bytes and the key of the row with the number of bytes of the region up to their end; they follow each other
+//!   in this order, and arguments and variables of the environment end in a 0 each. `stdin_position`: null, or the key of a
+//!   row with the number of bytes before `stdin`. `clock` and `seed`: the keys of the rows with their words, low word first;
+//!   `exit_code`: null, or the key of the row with the exit status.
 //! - `regions`: for each region its `name`, first key and number of keys. `traps`: for each terminal expert that is a
 //!   trap, its code.
 //! - `declared`: the certificate, that is, the [declared intervals](wasm2onnx_runtime::Certificate) of what each expert is
@@ -66,10 +70,10 @@
 //!
 //! ## A run
 //!
-//! The trace begins with the first rows, the bytes of standard input from the first key of their region on,
-//! and the number of these bytes. If there is a `start`, a run with all numbers 0 begins there. If that run
+//! The trace begins with the first rows, the bytes of the inputs from the first key of their region on,
+//! and the rows that say where each input ends. If there is a `start`, a run with all numbers 0 begins there. If that run
 //! halts, or there is none, the call follows, with its arguments in their locations. Each run ends at a
-//! terminal expert, whose rows are still appended: `trap` is 0 for expert 1, −1 for expert 0, and the code of
+//! terminal expert, whose rows are still appended: `trap` is 0 for expert 1 and where the program ends itself with an exit status, −1 for expert 0, and the code of
 //! the trap otherwise. A trap of instance creation is the trap of the model. `steps` counts the maps
 //! evaluated in both runs. When `max_steps` maps have been evaluated and the next expert is not terminal, the
 //! run stops before that expert's step, which does not even append its rows, and `trap` is 11. After a trap

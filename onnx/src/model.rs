@@ -85,9 +85,9 @@ pub struct Declared {
     /// The function that the model runs.
     #[prost(message, optional, tag = "17")]
     entry: Option<EntryMessage>,
-    /// Region and length key of standard input, if it is read.
-    #[prost(uint64, repeated, tag = "18")]
-    stdin: Vec<u64>,
+    /// The region of what is given, if any of it is used.
+    #[prost(uint64, optional, tag = "18")]
+    input: Option<u64>,
     /// Region and length key of standard output, if it is written.
     #[prost(uint64, repeated, tag = "19")]
     stdout: Vec<u64>,
@@ -98,6 +98,16 @@ pub struct Declared {
     /// the compiler's.
     #[prost(uint64, repeated, tag = "21")]
     growth_limit: Vec<u64>,
+    /// Keys of the ends of arguments, environment, files and standard input, 0 for those that are not used.
+    #[prost(uint64, repeated, tag = "22")]
+    ends: Vec<u64>,
+    /// Region and length key of standard error, if it is written.
+    #[prost(uint64, repeated, tag = "23")]
+    stderr: Vec<u64>,
+    /// Keys of the words of the clock and the seed, low before high, of the terminals and of the exit status; 0 for those
+    /// that are not used.
+    #[prost(uint64, repeated, tag = "24")]
+    host_words: Vec<u64>,
 }
 
 /// A region or a table.
@@ -302,7 +312,7 @@ impl Declared {
     /// entry.
     pub fn of(network: &Network, name: &str, entry: &Entry) -> Declared {
         let mut domains = Domains::default();
-        let certificate = &network.certificate;
+        let (certificate, io) = (&network.certificate, &network.io);
         let field_domains = certificate.fields.iter().map(|(_, domain)| domains.number(domain)).collect();
         let ghost_domains =
             certificate.ghost_range.iter().map(|range| domains.number(Domain::Interval(*range))).collect();
@@ -365,9 +375,19 @@ impl Declared {
                 param_locations: locations(&entry.param_locations),
                 result_locations: locations(&entry.result_locations),
             }),
-            stdin: network.io.stdin.iter().flat_map(|(region, key)| [*region as u64, *key]).collect(),
-            stdout: network.io.stdout.iter().flat_map(|(region, key)| [*region as u64, *key]).collect(),
-            stdin_position: network.io.stdin_position,
+            input: io.input.map(|region| region as u64),
+            stdout: stream(io.stdout),
+            stdin_position: io.stdin_position,
+            ends: or_zero([io.argv_end, io.environ_end, io.files_end, io.stdin_end]),
+            stderr: stream(io.stderr),
+            host_words: or_zero([
+                io.clock[0],
+                io.clock[1],
+                io.seed[0],
+                io.seed[1],
+                io.terminals,
+                io.exit_code,
+            ]),
             growth_limit: network
                 .growth_limit
                 .iter()
@@ -391,11 +411,7 @@ impl Declared {
             tables: self.tables.iter().map(|table| domains.table(table)).collect::<Result<_, _>>()?,
             regions: self.regions.iter().map(|region| domains.region(region)).collect::<Result<_, _>>()?,
             entries: [(entry.name.clone(), entry.restore()?)].into(),
-            io: Io {
-                stdin: restore_stream(&self.stdin)?,
-                stdin_position: self.stdin_position,
-                stdout: restore_stream(&self.stdout)?,
-            },
+            io: self.restore_io()?,
             growth_limit: self.restore_growth_limit()?,
             certificate: self.restore_certificate(&domains)?,
             ..Network::default()
@@ -433,6 +449,27 @@ impl Declared {
             terminals.push(Terminal::Trap { code, function, offset });
         }
         Ok(terminals)
+    }
+
+    fn restore_io(&self) -> Result<Io, String> {
+        let input = self.input.map(usize::try_from).transpose().map_err(|_| "a region does not exist")?;
+        let [argv_end, environ_end, files_end, stdin_end] = restore_keys(&self.ends)?;
+        let [clock_low, clock_high, seed_low, seed_high, terminals, exit_code] =
+            restore_keys(&self.host_words)?;
+        Ok(Io {
+            input,
+            argv_end,
+            environ_end,
+            files_end,
+            stdin_end,
+            stdin_position: self.stdin_position,
+            stdout: restore_stream(&self.stdout)?,
+            stderr: restore_stream(&self.stderr)?,
+            clock: [clock_low, clock_high],
+            seed: [seed_low, seed_high],
+            terminals,
+            exit_code,
+        })
     }
 
     fn restore_growth_limit(&self) -> Result<Option<GrowthLimit>, String> {
@@ -546,6 +583,28 @@ impl EntryMessage {
 }
 
 /// Returns the region of standard input or output and the key of its length.
+/// Writes keys, 0 for those that are not there; none at all if no key is there.
+fn or_zero<const N: usize>(keys: [Option<u64>; N]) -> Vec<u64> {
+    match keys == [None; N] {
+        true => Vec::new(),
+        false => keys.map(|key| key.unwrap_or(0)).to_vec(),
+    }
+}
+
+/// The inverse of [`or_zero`].
+fn restore_keys<const N: usize>(keys: &[u64]) -> Result<[Option<u64>; N], String> {
+    if keys.is_empty() {
+        return Ok([None; N]);
+    }
+    let keys: [u64; N] =
+        keys.try_into().map_err(|_| format!("there are not {N} keys of inputs or outputs"))?;
+    Ok(keys.map(|key| Some(key).filter(|key| *key != 0)))
+}
+
+fn stream(stream: Option<(usize, u64)>) -> Vec<u64> {
+    stream.iter().flat_map(|(region, key)| [*region as u64, *key]).collect()
+}
+
 fn restore_stream(stream: &[u64]) -> Result<Option<(usize, u64)>, String> {
     match *stream {
         [] => Ok(None),

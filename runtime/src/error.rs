@@ -62,9 +62,14 @@ pub enum Error {
         /// Current size of the memory, in bytes.
         size: u64,
     },
-    /// Standard input is longer than the region that the network has for it.
-    #[error("standard input is longer than the {capacity} bytes that the network can read")]
-    StdinTooLong {
+    /// The program has ended itself with this exit status, which is not a failure of the run. The instance stays usable.
+    #[error("the program has ended with exit status {0}")]
+    Exit(i32),
+    /// Standard input, or what a WASI program is given, is longer than the region that the network has for it.
+    #[error("{input} longer than the {capacity} bytes that the network can read")]
+    InputTooLong {
+        /// What is too long, and `is` or `are`.
+        input: &'static str,
         /// Number of keys of the region.
         capacity: u64,
     },
@@ -79,9 +84,11 @@ pub enum Error {
         /// Message of the failure.
         message: String,
     },
-    /// [`Config::stdout_sink`](crate::Config::stdout_sink) failed.
-    #[error("standard output cannot be written: {message}")]
-    Stdout {
+    /// [`Config::stdout_sink`](crate::Config::stdout_sink) or [`Config::stderr_sink`](crate::Config::stderr_sink) failed.
+    #[error("{stream} cannot be written: {message}")]
+    Output {
+        /// `standard output` or `standard error`.
+        stream: &'static str,
         /// Kind of the failure.
         kind: io::ErrorKind,
         /// Message of the failure.
@@ -110,8 +117,8 @@ impl Error {
         Error::Stdin { kind: error.kind(), message: error.to_string() }
     }
 
-    pub(crate) fn stdout(error: &io::Error) -> Error {
-        Error::Stdout { kind: error.kind(), message: error.to_string() }
+    pub(crate) fn output(stream: &'static str, error: &io::Error) -> Error {
+        Error::Output { stream, kind: error.kind(), message: error.to_string() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::dense::Dense;
 use crate::error::{Error, Trap};
-use crate::io::{Input, InputSource, Output, OutputSink, printed, printed_length};
+use crate::io::{Input, InputSource, Output, OutputSink, Printed, STDIN, too_long};
 use crate::limits::{MAX_SLICE_STEPS, MIN_SLICE_STEPS, PACKET_STEPS, PAGE_BYTES};
 use crate::network::*;
 use crate::observe::{Observed, Observer};
@@ -49,6 +49,10 @@ pub struct Config {
     /// program waits for input, and when it ends, however it ends. [`Instance::stdout`] returns all of it,
     /// too.
     pub stdout_sink: Option<OutputSink>,
+    /// The same for standard error.
+    pub stderr_sink: Option<OutputSink>,
+    /// What a WASI program is given. Ignored, part by part, if the network does not use it.
+    pub wasi: Wasi,
     /// Whether the sparse executor asserts at each step what the certificate declares, and panics
     /// if it does not hold. By default only with `debug_assertions`. Only for certified networks.
     pub assert_declared: bool,
@@ -60,6 +64,24 @@ pub struct Config {
     pub progress: Option<Progress>,
 }
 
+/// What a WASI program is given besides standard input.
+#[derive(Clone, Debug, Default)]
+pub struct Wasi {
+    /// The program's name and its arguments, each ended by a 0.
+    pub argv: Vec<u8>,
+    /// The environment: `NAME=VALUE`, each ended by a 0.
+    pub environ: Vec<u8>,
+    /// The tree of files, a ustar archive. A volume label names the directory that the following entries are in, `/` by
+    /// default.
+    pub files: Vec<u8>,
+    /// The time when the instance is created, in nanoseconds since 1970.
+    pub clock: u64,
+    /// The seed of random numbers.
+    pub seed: u64,
+    /// Which of the descriptors 0, 1 and 2 are terminals: a bit for each.
+    pub terminals: u32,
+}
+
 impl Default for Config {
     fn default() -> Self {
         let SparseOptions { assert_declared, compile_after } = SparseOptions::default();
@@ -69,6 +91,8 @@ impl Default for Config {
             stdin: Vec::new(),
             stdin_source: None,
             stdout_sink: None,
+            stderr_sink: None,
+            wasi: Wasi::default(),
             assert_declared,
             compile_after,
             progress: None,
@@ -85,7 +109,7 @@ pub struct Instance<'n> {
     progress: Option<Progress>,
     observer: Option<Box<dyn Observer + Send + Sync + 'n>>,
     input: Option<Input>,
-    output: Option<Output>,
+    outputs: Vec<Output>,
     /// First expert of instance creation, until it has run.
     start: Option<ExpertId>,
     /// Maximum number of steps of the next slice of a run.
@@ -142,7 +166,7 @@ impl<'n> Instance<'n> {
     /// # Errors
     ///
     /// [`Error::Malformed`] if the network breaks a structural rule, [`Error::OutOfMemory`],
-    /// [`Error::StdinTooLong`].
+    /// [`Error::InputTooLong`].
     pub fn prepared(network: &'n Network, config: Config) -> Result<Self, Error> {
         let machine = match config.executor {
             Executor::Sparse => {
@@ -160,16 +184,24 @@ impl<'n> Instance<'n> {
             progress: config.progress,
             observer: None,
             input: None,
-            output: config.stdout_sink.filter(|_| network.io.stdout.is_some()).map(Output::new),
+            outputs: Vec::new(),
             slice_steps: MIN_SLICE_STEPS,
             start: network.start,
             steps: 0,
             tokens: 0,
         };
         let stepper = instance.machine.stepper_mut();
-        first_rows(network, &config.stdin, stepper)?;
+        let supplied = first_rows(network, &config.wasi, &config.stdin, stepper)?;
+        for (stream, place, sink) in [
+            ("standard output", network.io.stdout, config.stdout_sink),
+            ("standard error", network.io.stderr, config.stderr_sink),
+        ] {
+            if let (Some(printed), Some(sink)) = (Printed::new(network, place), sink) {
+                instance.outputs.push(Output::new(stream, printed, sink));
+            }
+        }
         if let Some(source) = config.stdin_source {
-            instance.input = Input::new(network, source, config.stdin.len() as u64, stepper)?;
+            instance.input = Input::new(network, source, supplied, stepper)?;
         }
         if instance.input.is_some() {
             stepper.wait_at(Waits::new(network));
@@ -205,7 +237,7 @@ impl<'n> Instance<'n> {
     ///
     /// [`Error::UnknownExport`], [`Error::Arguments`]; [`Error::Trap`] if the program traps;
     /// [`Error::StepLimit`] or [`Error::OutputLimit`] if a limit stops it; [`Error::Stdin`],
-    /// [`Error::StdinTooLong`] and [`Error::Stdout`] if input or output fails;
+    /// [`Error::InputTooLong`] and [`Error::Output`] if input or output fails; [`Error::Exit`] if the program ends itself;
     /// [`Error::UnreachableState`] and [`Error::NotAWord`] only for a damaged network.
     pub fn invoke(&mut self, name: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
         self.create()?;
@@ -226,7 +258,8 @@ impl<'n> Instance<'n> {
             self.tokens += slice.tokens;
             if slice.ended {
                 self.show()?;
-                return end_of_run(self.network, self.machine.stepper().z().0);
+                let stepper = self.machine.stepper();
+                return end_of_run(self.network, stepper.z().0, stepper);
             }
             if let Some(max) = self.max_steps
                 && self.steps >= max
@@ -283,7 +316,7 @@ impl<'n> Instance<'n> {
             }
         };
         let ends = &self.ends;
-        if self.output.is_none() {
+        if self.outputs.is_empty() {
             return (stepper.run(left.min(MAX_SLICE_STEPS), ends), false);
         }
         let mut slice = Slice::default();
@@ -316,7 +349,7 @@ impl<'n> Instance<'n> {
 
     /// Writes what was printed and not written yet, including the rows of the last step.
     fn show(&mut self) -> Result<(), Error> {
-        if self.output.is_some() {
+        if !self.outputs.is_empty() {
             self.machine.stepper_mut().append_rows();
         }
         self.write_output()
@@ -324,9 +357,8 @@ impl<'n> Instance<'n> {
 
     /// Writes what was printed according to the rows of the trace, and not written yet.
     fn write_output(&mut self) -> Result<(), Error> {
-        let Some(output) = &mut self.output else { return Ok(()) };
         let stepper = self.machine.stepper();
-        output.write(self.network, stepper, printed_length(self.network, stepper))
+        self.outputs.iter_mut().try_for_each(|output| output.write(stepper))
     }
 
     /// Returns the network of the instance.
@@ -409,8 +441,16 @@ impl<'n> Instance<'n> {
 
     /// Returns what the program has printed so far. It is empty if the network prints nothing.
     pub fn stdout(&self) -> Vec<u8> {
-        let stepper = self.machine.stepper();
-        printed(self.network, stepper, 0..printed_length(self.network, stepper))
+        self.printed(self.network.io.stdout)
+    }
+
+    /// Returns what the program has printed to standard error so far.
+    pub fn stderr(&self) -> Vec<u8> {
+        self.printed(self.network.io.stderr)
+    }
+
+    fn printed(&self, stream: Option<(usize, u64)>) -> Vec<u8> {
+        Printed::new(self.network, stream).map_or(Vec::new(), |printed| printed.all(self.machine.stepper()))
     }
 
     /// Returns the size in pages that the program asked for when a limit that it does not declare last
@@ -489,22 +529,48 @@ fn word_of(x: f64) -> Result<u32, Error> {
     if f64::from(word) == x { Ok(word) } else { Err(Error::NotAWord(x)) }
 }
 
-/// Appends the rows that a new instance begins with.
-pub(crate) fn first_rows(network: &Network, stdin: &[u8], stepper: &mut dyn Stepper) -> Result<(), Error> {
+/// Appends the rows that a new instance begins with. Returns how many bytes of the input's region these are.
+pub(crate) fn first_rows(
+    network: &Network,
+    wasi: &Wasi,
+    stdin: &[u8],
+    stepper: &mut dyn Stepper,
+) -> Result<u64, Error> {
     for (key, value) in &network.first_rows {
         stepper.append(*key, *value);
     }
-    if let Some((region, length)) = network.io.stdin {
-        let region = &network.regions[region];
-        if stdin.len() as u64 > region.count {
-            return Err(Error::StdinTooLong { capacity: region.count });
+    let io = &network.io;
+    let words = |number: u64| [number & 0xffff_ffff, number >> 32];
+    let numbers = io.clock.into_iter().zip(words(wasi.clock));
+    let numbers = numbers.chain(io.seed.into_iter().zip(words(wasi.seed)));
+    for (key, word) in numbers.chain([(io.terminals, wasi.terminals.into())]) {
+        if let Some(key) = key {
+            stepper.append(key, word as f64);
         }
-        for (key, byte) in (region.first..).zip(stdin) {
+    }
+    let Some(region) = io.input else { return Ok(0) };
+    let region = &network.regions[region];
+    let mut end = 0;
+    for (input, key, bytes) in [
+        ("the arguments are", io.argv_end, &wasi.argv[..]),
+        ("the environment is", io.environ_end, &wasi.environ),
+        ("the tree of files is", io.files_end, &wasi.files),
+        (STDIN, io.stdin_end, stdin),
+    ] {
+        if let (STDIN, Some(position)) = (input, io.stdin_position) {
+            stepper.append(position, end as f64);
+        }
+        let Some(key) = key else { continue };
+        if bytes.len() as u64 > region.count - end {
+            return Err(too_long(input, region.count - end));
+        }
+        for (key, byte) in (region.first + end..).zip(bytes) {
             stepper.append(key, f64::from(*byte));
         }
-        stepper.append(length, stdin.len() as f64);
+        end += bytes.len() as u64;
+        stepper.append(key, end as f64);
     }
-    Ok(())
+    Ok(end)
 }
 
 /// Fields of `z` and their values.
@@ -535,11 +601,15 @@ pub(crate) fn prepare<'n>(
 }
 
 /// Returns what the terminal expert means for the run that came to it.
-pub(crate) fn end_of_run(network: &Network, terminal: ExpertId) -> Result<(), Error> {
+pub(crate) fn end_of_run(network: &Network, terminal: ExpertId, stepper: &dyn Stepper) -> Result<(), Error> {
     match network.terminals[terminal as usize] {
         Terminal::Halt => Ok(()),
         Terminal::Unreachable => Err(Error::UnreachableState),
         Terminal::Trap { code: TrapCode::OutputLimit, .. } => Err(Error::OutputLimit(output_limit(network))),
+        Terminal::Trap { code: TrapCode::Exit, .. } => {
+            let status = network.io.exit_code.map_or(0.0, |key| stepper.read(key));
+            Err(Error::Exit(word_of(status)? as i32))
+        }
         Terminal::Trap { code, function, offset } => {
             let name = network.function_names.get(function as usize);
             let function_name = name.filter(|name| !name.is_empty()).cloned();
@@ -551,7 +621,8 @@ pub(crate) fn end_of_run(network: &Network, terminal: ExpertId) -> Result<(), Er
 /// Returns the maximum number of bytes that a network lets a program print, which is declared of the row
 /// with their number.
 fn output_limit(network: &Network) -> u64 {
-    let length = network.io.stdout.and_then(|(_, length)| network.region_of(length));
+    // Standard error has the same limit.
+    let length = network.io.stdout.or(network.io.stderr).and_then(|(_, length)| network.region_of(length));
     match length.map(|region| network.regions[region].values) {
         Some(Domain::Interval(interval)) => interval.hi.max(0) as u64,
         _ => 0,

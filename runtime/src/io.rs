@@ -1,4 +1,4 @@
-//! Standard input and output of an instance while its program runs.
+//! Standard input, output and error of an instance while its program runs.
 //!
 //! Input is read from its source only when the program needs it: see [`Waits`](crate::Waits).
 
@@ -15,7 +15,7 @@ const CHUNK: usize = 1 << 16;
 /// Where standard input comes from while the program runs.
 pub type InputSource = Box<dyn Read + Send + Sync>;
 
-/// Where standard output goes while the program runs.
+/// Where standard output or error goes while the program runs.
 pub type OutputSink = Box<dyn Write + Send + Sync>;
 
 /// Standard input that is still to come.
@@ -25,34 +25,34 @@ pub(crate) struct Input {
     first: u64,
     /// Maximum number of bytes.
     capacity: u64,
-    /// Key of the row with the number of bytes.
-    length: u64,
-    /// Key of the row with the number of bytes that the program has read.
+    /// Key of the row that says where the input ends.
+    end: u64,
+    /// Key of the row that says where the input begins that the program has not read yet.
     position: u64,
-    /// Number of bytes appended so far.
+    /// Number of bytes of the region that have been appended so far.
     supplied: u64,
 }
 
 impl Input {
-    /// Returns the input that follows the first `supplied` bytes, or `None` if the network reads no input.
+    /// Returns the input that follows the first `supplied` bytes of the region, or `None` if the network reads no input.
     ///
-    /// If the network has no row with the number of bytes that the program has read, appends all of the input
+    /// If the network has no row that says how much the program has read, appends all of the input
     /// now and returns `None`.
     ///
     /// # Errors
     ///
-    /// [`Error::Stdin`], [`Error::StdinTooLong`]
+    /// [`Error::Stdin`], [`Error::InputTooLong`]
     pub(crate) fn new(
         network: &Network,
         source: InputSource,
         supplied: u64,
         stepper: &mut dyn Stepper,
     ) -> Result<Option<Input>, Error> {
-        let Some((region, length)) = network.io.stdin else { return Ok(None) };
+        let (Some(region), Some(end)) = (network.io.input, network.io.stdin_end) else { return Ok(None) };
         let region = &network.regions[region];
         let position = network.io.stdin_position;
         let (first, capacity) = (region.first, region.count);
-        let mut input = Input { source, first, capacity, length, position: position.unwrap_or(0), supplied };
+        let mut input = Input { source, first, capacity, end, position: position.unwrap_or(0), supplied };
         match position {
             Some(_) => Ok(Some(input)),
             None => {
@@ -66,7 +66,7 @@ impl Input {
     ///
     /// # Errors
     ///
-    /// [`Error::Stdin`], [`Error::StdinTooLong`]
+    /// [`Error::Stdin`], [`Error::InputTooLong`]
     pub(crate) fn wait(&mut self, stepper: &mut dyn Stepper) -> Result<bool, Error> {
         while key_of(stepper.read(self.position)).unwrap_or(0) >= self.supplied {
             if !self.supply(stepper)? {
@@ -89,47 +89,54 @@ impl Input {
             }
         };
         if self.supplied + count as u64 > self.capacity {
-            return Err(Error::StdinTooLong { capacity: self.capacity });
+            return Err(too_long(STDIN, self.capacity));
         }
         for (key, byte) in (self.first + self.supplied..).zip(&bytes[..count]) {
             stepper.append(key, f64::from(*byte));
         }
         self.supplied += count as u64;
-        stepper.append(self.length, self.supplied as f64);
+        stepper.append(self.end, self.supplied as f64);
         Ok(count > 0)
     }
 }
 
-/// Standard output that is written as it is produced.
+/// What [`Error::InputTooLong`] says of standard input.
+pub(crate) const STDIN: &str = "standard input is";
+
+pub(crate) fn too_long(input: &'static str, capacity: u64) -> Error {
+    Error::InputTooLong { input, capacity }
+}
+
+/// Standard output or standard error that is written as it is produced.
 pub(crate) struct Output {
+    /// `standard output` or `standard error`.
+    stream: &'static str,
+    printed: Printed,
     sink: OutputSink,
     /// Number of bytes written so far.
     written: u64,
 }
 
 impl Output {
-    pub(crate) fn new(sink: OutputSink) -> Output {
-        Output { sink, written: 0 }
+    pub(crate) fn new(stream: &'static str, printed: Printed, sink: OutputSink) -> Output {
+        Output { stream, printed, sink, written: 0 }
     }
 
-    /// Writes those of the first `length` bytes printed that have not been written yet.
+    /// Writes those bytes that the program has printed and that have not been written yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Stdout`]
-    pub(crate) fn write(
-        &mut self,
-        network: &Network,
-        stepper: &dyn Stepper,
-        length: u64,
-    ) -> Result<(), Error> {
+    /// [`Error::Output`]
+    pub(crate) fn write(&mut self, stepper: &dyn Stepper) -> Result<(), Error> {
+        let length = self.printed.length(stepper);
         if self.written >= length {
             return Ok(());
         }
-        let failed = |error| Error::stdout(&error);
+        let stream = self.stream;
+        let failed = |error| Error::output(stream, &error);
         while self.written < length {
             let end = length.min(self.written + CHUNK as u64);
-            let new = printed(network, stepper, self.written..end);
+            let new = self.printed.bytes(stepper, self.written..end);
             self.written = end;
             self.sink.write_all(&new).map_err(failed)?;
         }
@@ -137,15 +144,37 @@ impl Output {
     }
 }
 
-/// Returns the number of bytes that a program has printed.
-pub(crate) fn printed_length(network: &Network, stepper: &dyn Stepper) -> u64 {
-    let Some((region, length)) = network.io.stdout else { return 0 };
-    key_of(stepper.read(length)).unwrap_or(0).min(network.regions[region].count)
+/// Where the bytes are that a program prints to one stream.
+#[derive(Clone, Copy)]
+pub(crate) struct Printed {
+    /// First key of the region.
+    first: u64,
+    /// Number of its keys.
+    capacity: u64,
+    /// Key of the row with the number of bytes.
+    length: u64,
 }
 
-/// Returns a range of the bytes that a program has printed.
-pub(crate) fn printed(network: &Network, stepper: &dyn Stepper, range: std::ops::Range<u64>) -> Vec<u8> {
-    let Some((region, _)) = network.io.stdout else { return Vec::new() };
-    let first = network.regions[region].first;
-    range.map(|i| stepper.read(first + i) as u8).collect()
+impl Printed {
+    /// Returns where the bytes of [`Io::stdout`](crate::Io::stdout) or [`Io::stderr`](crate::Io::stderr) are.
+    pub(crate) fn new(network: &Network, stream: Option<(usize, u64)>) -> Option<Printed> {
+        let (region, length) = stream?;
+        let region = &network.regions[region];
+        Some(Printed { first: region.first, capacity: region.count, length })
+    }
+
+    /// Returns the number of bytes.
+    pub(crate) fn length(self, stepper: &dyn Stepper) -> u64 {
+        key_of(stepper.read(self.length)).unwrap_or(0).min(self.capacity)
+    }
+
+    /// Returns some of the bytes.
+    pub(crate) fn bytes(self, stepper: &dyn Stepper, range: std::ops::Range<u64>) -> Vec<u8> {
+        range.map(|i| stepper.read(self.first + i) as u8).collect()
+    }
+
+    /// Returns all bytes.
+    pub(crate) fn all(self, stepper: &dyn Stepper) -> Vec<u8> {
+        self.bytes(stepper, 0..self.length(stepper))
+    }
 }

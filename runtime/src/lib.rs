@@ -154,7 +154,7 @@ mod waits;
 pub use dense::Dense;
 pub use error::{Error, Trap};
 pub use exact::Inexact;
-pub use instance::{Config, Executor, Instance, Memory, Progress};
+pub use instance::{Config, Executor, Instance, Memory, Progress, Wasi};
 pub use io::{InputSource, OutputSink};
 pub use limits::{MAX_EXACT, PAGE_BYTES};
 pub use network::*;

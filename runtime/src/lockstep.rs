@@ -3,7 +3,7 @@
 use crate::dense::Dense;
 use crate::error::Error;
 use crate::exact::{Inexact, check_map, check_z};
-use crate::instance::{end_of_run, first_rows, prepare, results};
+use crate::instance::{Wasi, end_of_run, first_rows, prepare, results};
 use crate::network::{ExpertId, Field, Network};
 use crate::observe::Step;
 use crate::sparse::{Sparse, SparseOptions};
@@ -119,8 +119,8 @@ pub fn compare_step_by_step(
         max_steps,
         digest: DIGEST_SEED,
     };
-    first_rows(network, &[], &mut pair.sparse)?;
-    first_rows(network, &[], &mut pair.dense)?;
+    first_rows(network, &Wasi::default(), &[], &mut pair.sparse)?;
+    first_rows(network, &Wasi::default(), &[], &mut pair.dense)?;
     let end = match pair.run_all(entry, args)? {
         Ok(results) => End::Finished(results),
         Err(early) => early,
@@ -153,13 +153,13 @@ pub fn compare_machine_code(
     let ends = TokenEnds::new(network);
     let executor = |compile_after| -> Result<_, Error> {
         let mut sparse = Sparse::new(network, SparseOptions { compile_after, ..INTERPRETER })?;
-        first_rows(network, &[], &mut sparse)?;
+        first_rows(network, &Wasi::default(), &[], &mut sparse)?;
         if let Some(start) = network.start {
             sparse.enter(start, &[]);
             if !sparse.run(steps, &ends).ended {
                 return Err(Error::StepLimit(steps));
             }
-            end_of_run(network, sparse.z().0)?;
+            end_of_run(network, sparse.z().0, &sparse)?;
         }
         let (entry, fields) = prepare(network, entry, args, &mut sparse)?;
         sparse.enter(entry.expert, &fields);
@@ -250,7 +250,7 @@ impl Pair<'_> {
             self.dense.step();
             self.compare_rows(&z)?;
             if !stepped {
-                return Ok(Ok(end_of_run(self.network, expert)));
+                return Ok(Ok(end_of_run(self.network, expert, &self.sparse)));
             }
             self.steps += 1;
             self.compare_z(expert)?;

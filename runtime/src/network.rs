@@ -604,11 +604,13 @@ pub enum TrapCode {
     StepLimit = 11,
     UnsupportedHostCall = 12,
     OutputLimit = 14,
+    /// No trap: the program has ended itself with an exit status.
+    Exit = 18,
 }
 
 impl TrapCode {
     /// All codes, ascending.
-    pub const ALL: [TrapCode; 13] = {
+    pub const ALL: [TrapCode; 14] = {
         use TrapCode::*;
         [
             Unreachable,
@@ -624,6 +626,7 @@ impl TrapCode {
             StepLimit,
             UnsupportedHostCall,
             OutputLimit,
+            Exit,
         ]
     };
     /// Returns the trap code with a number.
@@ -646,6 +649,7 @@ impl TrapCode {
             TrapCode::StepLimit => "step limit reached",
             TrapCode::UnsupportedHostCall => "unsupported host call",
             TrapCode::OutputLimit => "output limit reached",
+            TrapCode::Exit => "the program has ended itself",
         }
     }
 }
@@ -731,16 +735,38 @@ pub enum MemoryPages {
     Row(u64),
 }
 
-/// How a program reads standard input and prints to standard output: keys that the host fills and reads.
+/// What a host gives to a program and what the program prints: keys that the host fills and reads. What a program does not
+/// use has no key.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Io {
-    /// Index of the region of the bytes of standard input, and the key of the row with their number.
-    pub stdin: Option<(usize, u64)>,
-    /// Key of the row with the number of bytes that the program has read. With it, more bytes can be appended
-    /// when the program has read all of them; without it, all of the input must be there before the run.
+    /// Index of the region of the bytes that the host gives, one behind the other from the region's first key: the arguments
+    /// of a WASI program and its environment, each string ended by a 0; its tree of files, a ustar archive; standard input.
+    /// Of these four, those are there whose ends have a key.
+    pub input: Option<usize>,
+    /// Key of the row that says where the arguments end: the number of bytes from the beginning of the region.
+    pub argv_end: Option<u64>,
+    /// The same for the environment.
+    pub environ_end: Option<u64>,
+    /// The same for the tree of files.
+    pub files_end: Option<u64>,
+    /// The same for standard input. More of it can be appended when the program has read all of it.
+    pub stdin_end: Option<u64>,
+    /// Key of the row that says where the standard input begins that the program has not read yet. Without it, all of the
+    /// input must be there before the run.
     pub stdin_position: Option<u64>,
     /// Index of the region of the bytes of standard output, and the key of the row with their number.
     pub stdout: Option<(usize, u64)>,
+    /// The same for standard error.
+    pub stderr: Option<(usize, u64)>,
+    /// Keys of the rows with the time at which an instance is created, in nanoseconds since 1970: the low word and the high
+    /// word.
+    pub clock: [Option<u64>; 2],
+    /// Keys of the rows with the seed of random numbers: the low word and the high word.
+    pub seed: [Option<u64>; 2],
+    /// Key of the row that says which of the descriptors 0, 1 and 2 are terminals: a bit for each.
+    pub terminals: Option<u64>,
+    /// Key of the row with the exit status, once the program has ended itself ([`TrapCode::Exit`]).
+    pub exit_code: Option<u64>,
 }
 
 /// A limit on the growth of a memory that the compiler sets and the program does not declare.

@@ -39,9 +39,32 @@ fn boundary(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
             MemoryPages::Row(key) => writeln!(f, "pages in row {key}")?,
         }
     }
-    let streams = [("standard input", network.io.stdin), ("standard output", network.io.stdout)];
-    for (what, (index, key)) in streams.into_iter().filter_map(|(what, io)| Some((what, io?))) {
-        writeln!(f, "{what} in {}, its length in row {key}", region(network, index))?;
+    let io = &network.io;
+    if let Some(input) = io.input {
+        writeln!(f, "input in {}", region(network, input))?;
+    }
+    for (what, key) in [
+        ("arguments end", io.argv_end),
+        ("environment ends", io.environ_end),
+        ("files end", io.files_end),
+        ("standard input ends", io.stdin_end),
+        ("standard input has been read to", io.stdin_position),
+    ] {
+        if let Some(key) = key {
+            writeln!(f, "{what} in row {key}")?;
+        }
+    }
+    for (what, output) in [("standard output", io.stdout), ("standard error", io.stderr)] {
+        if let Some((index, key)) = output {
+            writeln!(f, "{what} in {}, its length in row {key}", region(network, index))?;
+        }
+    }
+    for (what, keys) in
+        [("clock", io.clock), ("seed", io.seed), ("terminals, exit status", [io.terminals, io.exit_code])]
+    {
+        for key in keys.into_iter().flatten() {
+            writeln!(f, "{what} in row {key}")?;
+        }
     }
     if let Some(start) = network.start {
         writeln!(f, "creation at expert {start}")?;

@@ -365,7 +365,7 @@ fn memory_is_accessible_within_its_size() {
 fn byte_programs_read_and_print() {
     let mut network = memory();
     network.regions = regions();
-    network.io = Io { stdin: Some((1, 1)), stdin_position: None, stdout: Some((2, 2)) };
+    network.io = Io { input: Some(1), stdin_end: Some(1), stdout: Some((2, 2)), ..Io::default() };
     network.first_rows = vec![(2, 3.0), (100_000, 104.0), (100_001, 105.0)];
     let network = network;
     for executor in [Executor::Sparse, Executor::Dense] {
@@ -384,7 +384,7 @@ fn byte_programs_read_and_print() {
     }
     let config = Config { stdin: vec![0; 70_000], ..Config::default() };
     let error = Instance::with_config(&network, config).err().unwrap();
-    assert_eq!(error, Error::StdinTooLong { capacity: 65_536 });
+    assert_eq!(error, Error::InputTooLong { input: "standard input is", capacity: 65_536 });
 }
 
 #[test]
@@ -455,7 +455,7 @@ fn what_passes_a_limit_is_refused_by_its_name() {
     let mut network = adder();
     network.regions = vec![Region { count: 1 << 32, ..regions()[2].clone() }];
     network.io.stdout = Some((0, network.regions[0].first));
-    assert_eq!(message(&network), "standard input or output is too large");
+    assert_eq!(message(&network), "input or output is too large");
 }
 
 /// The cells of bytes cannot hold other values. Random changes of networks have found executors that differ
@@ -507,11 +507,8 @@ fn what_a_run_begins_with_fits_its_cells() {
     };
     assert_eq!(global(101), "key 101 of global `g` is in region `memory`, whose cells are bytes");
     assert_eq!(global(50), "");
-    let length = |key| changed(&|network| network.io.stdin = Some((1, key)));
-    assert_eq!(
-        length(101),
-        "key 101 of standard input or output is in region `memory`, whose cells are bytes"
-    );
+    let length = |key| changed(&|network| (network.io.input, network.io.stdin_end) = (Some(1), Some(key)));
+    assert_eq!(length(101), "key 101 of input or output is in region `memory`, whose cells are bytes");
     assert_eq!(length(50), "");
 }
 
@@ -526,10 +523,10 @@ fn networks_of_any_kind_have_a_text() {
     network.tables = vec![Table { name: "t".into(), first: 0, count: 0, domain: Domain::Ids(7) }];
     network.regions[0].count = 0;
     network.regions[0].first = 0;
-    network.io.stdin = Some((99, 1));
+    network.io.input = Some(99);
     let text = network.to_string();
     assert!(text.contains("table t, 0 keys from 0, ids of set 7"), "{text}");
-    assert!(text.contains("standard input in no region"), "{text}");
+    assert!(text.contains("input in no region"), "{text}");
 }
 
 #[test]

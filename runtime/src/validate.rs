@@ -212,15 +212,21 @@ fn boundary(network: &Network) -> Result<(), Error> {
             }
         }
     }
-    for (region, key) in network.io.stdin.into_iter().chain(network.io.stdout) {
-        check(region < network.regions.len(), || "standard input or output has no region".into())?;
+    let io = &network.io;
+    let outputs = [io.stdout, io.stderr].into_iter().flatten();
+    for region in outputs.clone().map(|(region, _)| region).chain(io.input) {
+        check(region < network.regions.len(), || "input or output has no region".into())?;
         // A damaged network may claim any number of bytes printed, up to the size of the region.
-        check(network.regions[region].count <= MAX_STREAM, || {
-            "standard input or output is too large".into()
-        })?;
-        word(network, key, || "standard input or output".into())?;
+        check(network.regions[region].count <= MAX_STREAM, || "input or output is too large".into())?;
     }
-    if let Some(key) = network.io.stdin_position {
+    let ends = [io.argv_end, io.environ_end, io.files_end, io.stdin_end];
+    check(io.input.is_some() || ends == [None; 4], || "input has no region".into())?;
+    let numbers = io.clock.into_iter().chain(io.seed).chain([io.terminals, io.exit_code]);
+    let lengths = outputs.map(|(_, length)| length);
+    for key in lengths.chain(ends.into_iter().chain(numbers).flatten()) {
+        word(network, key, || "input or output".into())?;
+    }
+    if let Some(key) = io.stdin_position {
         row(network, key, || "the position in standard input".into()).map(drop)?;
     }
     if let Some(limit) = network.growth_limit {

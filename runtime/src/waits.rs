@@ -31,7 +31,7 @@ impl Waits {
     /// Finds the steps of a network. Returns `None` if the network reads no input, or has no row with the
     /// number of bytes read.
     pub fn new(network: &Network) -> Option<Waits> {
-        let ((_, length), position) = (network.io.stdin?, network.io.stdin_position?);
+        let (length, position) = (network.io.stdin_end?, network.io.stdin_position?);
         let ports = &network.ports;
         let experts = vec![false; network.experts.len()].into();
         let mut waits = Waits { length, position, experts, ..Waits::default() };

@@ -209,7 +209,7 @@ pub fn enter(network: &Network, entry: &str, args: &[Value], stepper: &mut dyn S
 /// Returns the network with this standard input among its first rows.
 pub fn with_stdin(network: &Network, stdin: &[u8]) -> Network {
     let mut network = network.clone();
-    if let Some((region, length)) = network.io.stdin.take() {
+    if let (Some(region), Some(length)) = (network.io.input.take(), network.io.stdin_end.take()) {
         let first = network.regions[region].first;
         let bytes = (first..).zip(stdin).map(|(key, byte)| (key, f64::from(*byte)));
         network.first_rows.extend(bytes);

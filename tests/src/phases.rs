@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wasm2onnx_compiler::evaluate::{Failure, Machine};
-use wasm2onnx_compiler::ir::Module;
+use wasm2onnx_compiler::ir::{Module, Output};
 use wasm2onnx_compiler::verify::{Stage, verify};
 use wasm2onnx_compiler::{Options, frontend, legalize, optimize};
 use wasm2onnx_runtime::{TrapCode, Value, ValueType};
@@ -104,7 +104,7 @@ fn in_evaluator(
             return;
         }
     };
-    evaluator.machine.set_stdin(stdin);
+    evaluator.machine.set_input([&[], &[], &[], stdin]);
     make_calls(&mut evaluator, calls, each);
 }
 
@@ -150,11 +150,11 @@ impl Engine for Evaluator<'_> {
 
     fn memories(&mut self) -> BTreeMap<String, Vec<u8>> {
         let names = self.module.exported_memories.iter();
-        names.map(|name| (name.clone(), self.machine.memory.clone())).collect()
+        names.map(|(name, memory)| (name.clone(), self.machine.memories[*memory].clone())).collect()
     }
 
     fn stdout(&self) -> Vec<u8> {
-        self.machine.stdout().to_vec()
+        self.machine.output(Output::Stdout).to_vec()
     }
 }
 

@@ -115,7 +115,9 @@ fn without_program(mut file: File) -> wasm2onnx::proto::ModelProto {
 /// arguments, put words into fields, make values of results, make the printed bytes, and the outputs.
 fn is_signature(name: &str) -> bool {
     match name.split_once('/') {
-        Some((group, _)) => ["words", "stdin", "first", "values", "printed"].contains(&group),
+        Some((group, _)) => {
+            ["words", "inputs", "first", "values", "stdout", "stderr", "exit"].contains(&group)
+        }
         None => name == "stdout" || name.starts_with("result"),
     }
 }

@@ -195,7 +195,7 @@ fn batches() {
     for program in programs::all() {
         let network = program.network();
         let params = network.entries["run"].params.clone();
-        if network.io.stdin.is_some() || network.io.stdout.is_some() || params.is_empty() {
+        if network.io.input.is_some() || network.io.stdout.is_some() || params.is_empty() {
             continue;
         }
         let random = (0..24).map(|_| params.iter().map(|ty| random_value(&mut rng, *ty)).collect());

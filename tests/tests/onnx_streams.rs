@@ -36,7 +36,11 @@ fn streams_are_those_that_the_function_uses() {
             let options = Options { exports: Some(vec![name.to_owned()]), ..Options::default() };
             let network = compile(wasm, &options).unwrap_or_else(|error| panic!("{error}"));
             let stdin = stdin || start;
-            assert_eq!((network.io.stdin.is_some(), network.io.stdout.is_some()), (stdin, stdout), "{name}");
+            assert_eq!(
+                (network.io.stdin_end.is_some(), network.io.stdout.is_some()),
+                (stdin, stdout),
+                "{name}"
+            );
             let bytes = model(&network, name, Form::Loop, Attention::Indexed);
             let file = File::read(&bytes);
             let has = |list: &[wasm2onnx::proto::ValueInfoProto], name| list.iter().any(|v| v.name == name);

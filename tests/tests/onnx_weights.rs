@@ -108,7 +108,7 @@ fn an_erased_packet_ends_the_run_in_the_file_where_it_begins() {
     let mut erased = 0;
     for program in programs::all() {
         let network = program.network().into_network();
-        if network.start.is_some() || network.io.stdin.is_some() {
+        if network.start.is_some() || network.io.input.is_some() {
             continue;
         }
         let run = Run::follow(&network, "run", &program.calls[0], MAX_STEPS).expect("it is short");

@@ -100,7 +100,7 @@ mod world;
 
 use std::ops::Deref;
 
-use wasm2onnx_runtime::{ExpertId, FieldName, Interval, Network, Validated};
+use wasm2onnx_runtime::{ExpertId, FieldName, Interval, Network, Terminal, Validated};
 
 pub use failure::{Broken, Declared, Failure, Location, Proved};
 use step::{Largest, Prover, Widest};
@@ -158,6 +158,17 @@ impl Certified {
     /// certificate does not depend on that.
     pub fn set_validated(&mut self, validated: Validated) {
         self.network.validated = validated;
+    }
+
+    /// Replaces the offset in the program of each packet and trap, which are there for people. The certificate does not
+    /// depend on them.
+    pub fn set_offsets(&mut self, new: impl Fn(u32) -> u32) {
+        self.network.packets.iter_mut().for_each(|packet| packet.offset = new(packet.offset));
+        for terminal in &mut self.network.terminals {
+            if let Terminal::Trap { offset, .. } = terminal {
+                *offset = new(*offset);
+            }
+        }
     }
 }
 

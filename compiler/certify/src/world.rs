@@ -209,13 +209,20 @@ impl<'a> World<'a> {
                 self.region(key, location)?;
             }
         }
-        if let Some((region, length)) = net.io.stdin {
-            let location = || Location::Export("standard input".into());
+        let io = &net.io;
+        if let Some(region) = io.input {
+            let location = || Location::Export("input".into());
             let region = &net.regions[region];
             if !self.implies(byte, region.values) {
                 return Err(initial(location(), "a byte".into(), region.values));
             }
-            accepts(length, Domain::Interval(Interval::new(0, region.count as i64)), &location)?;
+            let count = Domain::Interval(Interval::new(0, region.count as i64));
+            let ends = [io.argv_end, io.environ_end, io.files_end, io.stdin_end, io.stdin_position];
+            ends.into_iter().flatten().try_for_each(|key| accepts(key, count, &location))?;
+        }
+        let words = io.clock.into_iter().chain(io.seed).chain([io.terminals]);
+        for key in words.flatten() {
+            accepts(key, word, &|| Location::Export("what the host gives".into()))?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use super::linear::{Linear, Range, pow2};
 use super::packet::Lowering;
 use super::{GhostFact, GhostTerm, RowValue};
-use crate::ir::{Cell, Space, Value};
+use crate::ir::{Cell, MemoryId, MemorySize, Space, Value};
 use wasm2onnx_runtime::PAGE_BYTES;
 
 /// Linear forms of cells that are read or written together.
@@ -22,10 +22,11 @@ pub(super) struct Access {
 pub(super) const CHECK: i32 = 34;
 
 impl Lowering<'_> {
-    /// Returns the gate that is 1 where `address + more + offset + bytes` is within memory; `None` if it
+    /// Returns the gate that is 1 where `address + more + offset + bytes` is within a memory; `None` if it
     /// always is.
     pub(super) fn bounds(
         &mut self,
+        memory: MemoryId,
         address: Value,
         more: Option<Value>,
         offset: u64,
@@ -38,15 +39,15 @@ impl Lowering<'_> {
             address = address.plus(1, &self.words.canonical(more));
         }
         let end = offset + u64::from(bytes);
-        let gate = match self.setting.layout.memory_size {
-            crate::ir::MemorySize::Constant(pages) => {
+        let gate = match self.setting.layout.memories[memory].size {
+            MemorySize::Constant(pages) => {
                 let room = (i64::from(pages) << 16) - end as i64;
                 if self.circuit().range(&address).hi <= room {
                     return None;
                 }
                 address.times(-1).offset(room)
             }
-            crate::ir::MemorySize::Cell { cell, .. } => {
+            MemorySize::Cell { cell, .. } => {
                 let pages = self.read_cell(cell);
                 pages.times(PAGE_BYTES as i64).plus(-1, &address).offset(-(end as i64))
             }
@@ -116,7 +117,7 @@ impl Lowering<'_> {
         let cells = values.len() as u8;
         let (mut index, base, count) = self.locate(address, space, offset);
         let own = match space {
-            Space::Memory => self.bounds(address, None, offset, cells),
+            Space::Memory(memory) => self.bounds(memory, address, None, offset, cells),
             // The program checks the limit; this shows the checker that the keys are in the region.
             _ => {
                 index = self.at_most(index, count as i64 - i64::from(cells));
@@ -136,7 +137,8 @@ impl Lowering<'_> {
                 let keys = [key.clone(), Linear::constant(1)];
                 let (units, at) = self.circuit().masked(&gate, &keys, cells.into(), from);
                 from = at;
-                self.declare_mask(&units[0], &units[1], own.is_some(), cells);
+                let end = own.is_some().then(|| (base + count) as i64 - i64::from(cells));
+                self.declare_mask(&units[0], &units[1], end);
                 (units[0].clone(), units[1].clone())
             }
         };
@@ -148,22 +150,20 @@ impl Lowering<'_> {
         self.stores.push(Access { space, key, cells, at });
     }
 
-    /// Tells the checker that a masked key is in bounds where it is not 0, and that two units of
+    /// Tells the checker that a masked key is at most `end`, if that is what its gate checks, and that two units of
     /// one gate go together.
-    pub(super) fn declare_mask(&mut self, masked: &Linear, ok: &Linear, own: bool, cells: u8) {
+    fn declare_mask(&mut self, masked: &Linear, ok: &Linear, end: Option<i64>) {
         let (Some((key_unit, at)), Some((ok_unit, ok_at))) =
             (self.circuit().unit_avail(masked), self.circuit().unit_avail(ok))
         else {
             return;
         };
-        if own {
-            let limit =
-                (self.setting.layout.memory + self.setting.layout.memory_bytes) as i64 - i64::from(cells);
+        if let Some(end) = end {
             self.circuit().ghosts.push(GhostFact {
                 at,
                 until: at,
                 terms: vec![(GhostTerm::Value(key_unit), 1), (GhostTerm::Gate(key_unit), 1 << CHECK)],
-                range: Range::new(i64::MIN, limit + (1 << CHECK)),
+                range: Range::new(i64::MIN, end + (1 << CHECK)),
             });
         }
         if at == ok_at {

@@ -412,9 +412,9 @@ impl<'a> Lowering<'a> {
                 let gate = Gate { form: room.times(pow2(-CHECK)).offset(1), negated: false };
                 self.guard(gate, Dest::Trap(*code, inst.offset));
             }
-            Op::Bounds { offset, bytes } => {
+            Op::Bounds { memory, offset, bytes } => {
                 let more = inst.args.get(1).copied();
-                if let Some(gate) = self.bounds(inst.args[0], more, *offset, *bytes) {
+                if let Some(gate) = self.bounds(*memory, inst.args[0], more, *offset, *bytes) {
                     let dest = Dest::Trap(TrapCode::MemoryOutOfBounds, inst.offset);
                     self.guard(Gate { form: gate, negated: false }, dest);
                 }

@@ -16,17 +16,17 @@ const PAGE: usize = wasm2onnx_runtime::PAGE_BYTES as usize;
 /// A module being run.
 pub struct Machine<'a> {
     module: &'a Module,
-    /// Linear memory.
-    pub memory: Vec<u8>,
+    /// Linear memories.
+    pub memories: SecondaryMap<MemoryId, Vec<u8>>,
     /// Values of the cells.
     pub cells: SecondaryMap<Cell, u32>,
     /// References in the tables.
     pub tables: SecondaryMap<TableId, Vec<u32>>,
     passive_data: Vec<u8>,
-    /// Bytes of standard input; set with [`Machine::set_stdin`].
-    stdin: Vec<u8>,
-    /// Bytes of standard output.
-    stdout: Vec<u8>,
+    /// What the host gives; set with [`Machine::set_input`].
+    input: Vec<u8>,
+    /// What the program prints.
+    outputs: [Vec<u8>; 2],
     /// Instructions and terminators that may still be evaluated.
     pub fuel: u64,
     /// Maximum number of calls that may be open.
@@ -73,13 +73,16 @@ impl<'a> Machine<'a> {
         for (cell, data) in &module.cells {
             cells[cell] = data.init;
         }
-        let pages = match module.memory {
-            MemorySize::Constant(pages) => pages,
-            MemorySize::Cell { cell, .. } => cells[cell],
-        };
-        let mut memory = vec![0; pages as usize * PAGE];
-        for (address, bytes) in &module.data {
-            memory[*address as usize..][..bytes.len()].copy_from_slice(bytes);
+        let mut memories: SecondaryMap<MemoryId, Vec<u8>> = SecondaryMap::new();
+        for (memory, data) in &module.memories {
+            let pages = match data.size {
+                MemorySize::Constant(pages) => pages,
+                MemorySize::Cell { cell, .. } => cells[cell],
+            };
+            memories[memory] = vec![0; pages as usize * PAGE];
+            for (address, bytes) in &data.data {
+                memories[memory][*address as usize..][..bytes.len()].copy_from_slice(bytes);
+            }
         }
         let mut tables: SecondaryMap<TableId, Vec<u32>> = SecondaryMap::new();
         for (table, data) in &module.tables {
@@ -88,15 +91,14 @@ impl<'a> Machine<'a> {
                 tables[table][*index as usize] = *reference;
             }
         }
-        let (stdin, stdout) = (Vec::new(), Vec::new());
         let mut machine = Machine {
             module,
-            memory,
+            memories,
             cells,
             tables,
             passive_data: module.passive_data.clone(),
-            stdin,
-            stdout,
+            input: Vec::new(),
+            outputs: Default::default(),
             fuel,
             max_depth: 1000,
         };
@@ -109,18 +111,25 @@ impl<'a> Machine<'a> {
         Ok(machine)
     }
 
-    /// Sets standard input.
-    pub fn set_stdin(&mut self, bytes: &[u8]) {
-        self.stdin = bytes.to_vec();
-        if let Some(cell) = self.module.stdin_length {
-            self.cells[cell] = bytes.len() as u32;
+    /// Sets what the host gives: arguments, environment, files and standard input.
+    pub fn set_input(&mut self, parts: [&[u8]; 4]) {
+        let host = &self.module.host;
+        self.input.clear();
+        for (i, (part, end)) in parts.into_iter().zip(host.ends()).enumerate() {
+            if let (3, Some(position)) = (i, host.stdin_position) {
+                self.cells[position] = self.input.len() as u32;
+            }
+            // What the program does not use is not there.
+            let Some(end) = end else { continue };
+            self.input.extend_from_slice(part);
+            self.cells[end] = self.input.len() as u32;
         }
     }
 
-    /// Returns the bytes written to standard output.
-    pub fn stdout(&self) -> &[u8] {
-        let length = self.module.stdout_length.map_or(0, |cell| self.cells[cell]);
-        &self.stdout[..length as usize]
+    /// Returns what the program has printed.
+    pub fn output(&self, output: Output) -> &[u8] {
+        let length = self.module.host.outputs[output as usize].map_or(0, |cell| self.cells[cell]);
+        &self.outputs[output as usize][..length as usize]
     }
 
     /// Calls an exported function. Arguments and results are of the function's types at the
@@ -280,13 +289,9 @@ impl<'a> Machine<'a> {
             Op::Store { space, bytes, offset } => {
                 let address = (args[0] + offset) as usize;
                 let end = address + *bytes as usize;
-                let grows = *space == Space::Stdout;
-                let bytes_of = self.space(*space);
-                if grows && bytes_of.len() < end {
-                    bytes_of.resize(end, 0);
-                }
                 // A store comes after a bounds check; one that does not is an error of the compiler.
-                bytes_of[address..end].copy_from_slice(&args[1].to_le_bytes()[..*bytes as usize]);
+                self.target(*space, end)[address..end]
+                    .copy_from_slice(&args[1].to_le_bytes()[..*bytes as usize]);
                 return Ok(None);
             }
             Op::Copy { from, to } => {
@@ -311,9 +316,9 @@ impl<'a> Machine<'a> {
                 }
                 return Ok(None);
             }
-            Op::Bounds { offset, bytes } => {
+            Op::Bounds { memory, offset, bytes } => {
                 let more = args.get(1).unwrap_or(&0);
-                if args[0] + more + offset + *bytes as u64 > self.memory.len() as u64 {
+                if args[0] + more + offset + *bytes as u64 > self.memories[*memory].len() as u64 {
                     return Err(Failure::Trap(TrapCode::MemoryOutOfBounds));
                 }
                 return Ok(None);
@@ -329,10 +334,12 @@ impl<'a> Machine<'a> {
                 let value = args[0] as u32;
                 assert!(value <= self.module.cells[*cell].max, "{cell} is {value}");
                 self.cells[*cell] = value;
-                if let MemorySize::Cell { cell: pages, .. } = self.module.memory
-                    && pages == *cell
-                {
-                    self.memory.resize(value as usize * PAGE, 0);
+                for (memory, data) in &self.module.memories {
+                    if let MemorySize::Cell { cell: pages, .. } = data.size
+                        && pages == *cell
+                    {
+                        self.memories[memory].resize(value as usize * PAGE, 0);
+                    }
                 }
                 return Ok(None);
             }
@@ -349,12 +356,21 @@ impl<'a> Machine<'a> {
 
     fn space(&mut self, space: Space) -> &mut Vec<u8> {
         match space {
-            Space::Memory => &mut self.memory,
-            Space::Stdin => &mut self.stdin,
-            Space::Stdout => &mut self.stdout,
+            Space::Memory(memory) => &mut self.memories[memory],
+            Space::Input => &mut self.input,
+            Space::Output(output) => &mut self.outputs[output as usize],
             Space::Data => &mut self.passive_data,
             Space::Table(_) | Space::Elements => unreachable!("a space of words"),
         }
+    }
+
+    /// Returns a space that is about to be written up to `end`. An output grows as it is written.
+    fn target(&mut self, space: Space, end: usize) -> &mut Vec<u8> {
+        let bytes = self.space(space);
+        if matches!(space, Space::Output(_)) && bytes.len() < end {
+            bytes.resize(end, 0);
+        }
+        bytes
     }
 
     /// Returns a cell of a space of words; 0 where there is none.
@@ -384,8 +400,14 @@ impl<'a> Machine<'a> {
                 self.set_word(to, target + i, word);
             }
         } else {
-            let bytes = self.space(from)[source as usize..][..cells as usize].to_vec();
-            self.space(to)[target as usize..][..cells as usize].copy_from_slice(&bytes);
+            let (source, cells) = (source as usize, cells as usize);
+            // What lies behind an input is 0.
+            let bytes = self.space(from);
+            let mut bytes = bytes[source.min(bytes.len())..bytes.len().min(source + cells)].to_vec();
+            assert!(bytes.len() == cells || from == Space::Input, "{from} ends before {}", source + cells);
+            bytes.resize(cells, 0);
+            let target = target as usize;
+            self.target(to, target + cells)[target..][..cells].copy_from_slice(&bytes);
         }
     }
 
@@ -393,7 +415,8 @@ impl<'a> Machine<'a> {
         if space.has_words() {
             (0..cells).for_each(|i| self.set_word(space, target + i, value));
         } else {
-            self.space(space)[target as usize..][..cells as usize].fill(value as u8);
+            let (target, cells) = (target as usize, cells as usize);
+            self.target(space, target + cells)[target..][..cells].fill(value as u8);
         }
     }
 }

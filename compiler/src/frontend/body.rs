@@ -12,8 +12,8 @@ use wasmparser::{
 };
 
 use super::context::Context;
-use super::functions::Callable;
 use super::names::operator_name;
+use super::program::{Callable, Program};
 use super::ssa::{Opened, Ssa};
 use super::types::{TypeList, Types, value_type, word_type};
 use super::{Stop, float, host};
@@ -38,6 +38,7 @@ pub fn translate(
     to_validate: FuncToValidate<ValidatorResources>,
     body: FunctionBody,
 ) -> Result<Function, Stop> {
+    let first_position = context.position;
     let mut validator = to_validate.into_validator(std::mem::take(&mut allocations.validator));
     let mut reader = body.get_binary_reader();
     let start = reader.original_position();
@@ -45,7 +46,8 @@ pub fn translate(
     let mut reader = OperatorsReader::new_with_allocs(reader, std::mem::take(&mut allocations.reader));
 
     let name = context.functions.names[index as usize].clone();
-    let mut func = Function::new(name, Origin::Module(index), Vec::new());
+    let number = context.functions.first_number + index;
+    let mut func = Function::new(name, Origin::Module(number), Vec::new());
     // An unsupported instruction does not end validation: an invalid module is always refused.
     let mut stop = None;
     let mut body = match Body::new(context, allocations, &mut func, index, &validator) {
@@ -60,7 +62,7 @@ pub fn translate(
         let op = reader.read()?;
         validator.op(offset, &op)?;
         let Some(body) = &mut body else { continue };
-        body.b.offset = offset as u32;
+        body.b.offset = first_position + offset as u32;
         if stop.is_none()
             && let Err(what) = body.operator(&op)
         {
@@ -238,13 +240,13 @@ impl<'a> Body<'a> {
                 float::emit(&mut self.b, instruction.becomes, result, first, second.unwrap_or(first))
             }
             Becomes::Load { bytes, signed } => {
-                let (address, offset) = self.address(op, bytes)?;
-                self.b.value(Op::Load { space: Space::Memory, bytes, signed, offset }, ty, &[address])
+                let (space, address, offset) = self.address(op, bytes)?;
+                self.b.value(Op::Load { space, bytes, signed, offset }, ty, &[address])
             }
             Becomes::Store { bytes } => {
                 let value = self.pop();
-                let (address, offset) = self.address(op, bytes)?;
-                self.b.effect(Op::Store { space: Space::Memory, bytes, offset }, ty, &[address, value]);
+                let (space, address, offset) = self.address(op, bytes)?;
+                self.b.effect(Op::Store { space, bytes, offset }, ty, &[address, value]);
                 return Ok(());
             }
         };
@@ -252,16 +254,18 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    /// Emits the bounds check of an access to this many bytes. Returns the address and the offset of the
-    /// access.
-    fn address(&mut self, op: &Operator, bytes: u8) -> Result<(Value, u64), String> {
+    /// Emits the bounds check of an access to this many bytes. Returns what is accessed, the address and the offset of
+    /// the access.
+    fn address(&mut self, op: &Operator, bytes: u8) -> Result<(Space, Value, u64), String> {
         let memarg = memarg(op).expect("loads and stores have one");
-        if memarg.target != MemArgTarget::Memory(0) {
-            return Err(format!("{} of another memory", operator_name(op)));
+        let MemArgTarget::Memory(index) = memarg.target else { return Err(operator_name(op)) };
+        let space = self.context.memories.get(index);
+        let (offset, address) = (memarg.offset, self.pop());
+        // Bytes of the host are only accessed by the library, which knows where they end.
+        if let Space::Memory(memory) = space {
+            self.b.effect(Op::Bounds { memory, offset, bytes }, Type::I32, &[address]);
         }
-        let address = self.pop();
-        self.b.effect(Op::Bounds { offset: memarg.offset, bytes }, Type::I32, &[address]);
-        Ok((address, memarg.offset))
+        Ok((space, address, offset))
     }
 
     /// Translates an instruction that the table leaves to this function.
@@ -293,15 +297,16 @@ impl<'a> Body<'a> {
                 let types = self.context.functions.signature(*type_index)?;
                 let index = self.pop();
                 let ty = self.context.functions.canonical(*type_index);
-                self.emit_call(Callee::Indirect { table: TableId::from_u32(*table_index), ty, index }, types);
+                let table = self.context.tables.get(*table_index);
+                self.emit_call(Callee::Indirect { table, ty, index }, types);
             }
             Operator::ReturnCall { function_index } => self.return_call(*function_index)?,
             Operator::ReturnCallIndirect { type_index, table_index } => {
                 let types = self.context.functions.signature(*type_index)?;
                 let index = self.pop();
                 let ty = self.context.functions.canonical(*type_index);
-                let callee = Callee::Indirect { table: TableId::from_u32(*table_index), ty, index };
-                self.emit_tail_call(callee, types);
+                let table = self.context.tables.get(*table_index);
+                self.emit_tail_call(Callee::Indirect { table, ty, index }, types);
             }
             Operator::Nop => {}
             Operator::Drop => drop(self.pop()),
@@ -326,12 +331,12 @@ impl<'a> Body<'a> {
             }
             Operator::GlobalGet { global_index } => self.global_get(*global_index)?,
             Operator::GlobalSet { global_index } => self.global_set(*global_index)?,
-            Operator::MemorySize { .. } => {
-                let cell = self.memory_size();
+            Operator::MemorySize { mem } => {
+                let cell = self.memory_size(self.context.memories.linear(*mem));
                 let pages = self.b.value(Op::CellGet(cell), Type::I32, &[]);
                 self.push(pages);
             }
-            Operator::MemoryGrow { .. } => self.memory_grow(),
+            Operator::MemoryGrow { mem } => self.memory_grow(self.context.memories.linear(*mem)),
             Operator::RefNull { .. } => {
                 let null = self.b.word(0);
                 self.push(null);
@@ -342,7 +347,8 @@ impl<'a> Body<'a> {
                 self.push(is_null);
             }
             Operator::RefFunc { function_index } => {
-                let reference = self.context.functions.reference(*function_index);
+                let Context { functions, program, .. } = &mut *self.context;
+                let reference = functions.reference(*function_index, program);
                 let reference = self.b.word(reference);
                 self.push(reference);
             }
@@ -372,7 +378,7 @@ impl<'a> Body<'a> {
     }
 
     fn global_get(&mut self, index: u32) -> Result<(), String> {
-        let (ty, global) = self.context.globals.supported(index)?;
+        let (ty, global) = self.context.globals.supported(index, &self.context.program)?;
         let value = match (global.constant, &global.cells[..]) {
             (Some(bits), _) => self.b.constant(ty, bits),
             (None, [cell]) => self.b.value(Op::CellGet(*cell), Type::I32, &[]),
@@ -392,7 +398,7 @@ impl<'a> Body<'a> {
 
     fn global_set(&mut self, index: u32) -> Result<(), String> {
         let value = self.pop();
-        let (_, global) = self.context.globals.supported(index)?;
+        let (_, global) = self.context.globals.supported(index, &self.context.program)?;
         match global.cells[..] {
             [cell] => self.b.effect(Op::CellSet(cell), Type::I32, &[value]),
             [low_cell, high_cell] => {
@@ -408,22 +414,22 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    /// Returns the cell with the memory's size.
-    fn memory_size(&mut self) -> Cell {
-        let Context { memory, module, .. } = &mut *self.context;
-        memory.as_mut().expect("validated").size(&mut module.cells)
+    /// Returns the cell with the size of a memory.
+    fn memory_size(&mut self, memory: MemoryId) -> Cell {
+        let Program { memories, module, .. } = &mut self.context.program;
+        memories[memory].size(memory, &mut module.cells)
     }
 
-    fn memory_grow(&mut self) {
-        let cell = self.memory_size();
+    fn memory_grow(&mut self, memory: MemoryId) {
+        let cell = self.memory_size(memory);
         let delta = self.pop();
-        let memory = self.context.memory.as_mut().expect("validated");
+        let memory = &mut self.context.program.memories[memory];
         memory.grows = true;
         let memory = *memory;
         let old = self.b.value(Op::CellGet(cell), Type::I32, &[]);
         let [fits, new] = self.grown(old, delta, memory.max);
         self.b.effect(Op::CellSet(cell), Type::I32, &[new]);
-        if let Some(refused) = memory.refused_growth(&mut self.context.module) {
+        if let Some(refused) = memory.refused_growth(&mut self.context.program.module) {
             let [declared, wanted] = self.grown(old, delta, memory.declared);
             let before = self.b.value(Op::CellGet(refused), Type::I32, &[]);
             let wanted = self.b.select(Type::I32, declared, wanted, before);
@@ -455,11 +461,12 @@ impl<'a> Body<'a> {
         let types = self.signature(index)?;
         match self.context.functions.callable(index) {
             Callable::Func(func) => self.emit_call(Callee::Direct(func), types),
-            Callable::Import(role) => {
+            Callable::Host(call) => {
                 let args = self.pop_many(types.params.len());
-                match host::emit(self.context, &mut self.b, role, &args, &types.results) {
-                    Some(results) => self.stack.extend(results),
-                    None => self.trap(TrapCode::UnsupportedHostCall),
+                let program = &mut self.context.program;
+                match host::emit(program, &mut self.b, call, &args, &types.results) {
+                    Ok(results) => self.stack.extend(results),
+                    Err(code) => self.trap(code),
                 }
             }
         }

@@ -1,52 +1,56 @@
-//! The context in which declarations and function bodies are translated.
+//! The context in which the declarations and function bodies of a module are translated.
 
 use smallvec::SmallVec;
 use wasmparser::{ConstExpr, Operator};
 
-use super::cells::{Globals, Memory, Segments, Streams, Tables};
 use super::functions::Functions;
 use super::names;
+use super::program::Program;
+use super::spaces::{Globals, Memories, Segments, Tables};
 use crate::error::{CompileError, ErrorKind};
-use crate::ir::*;
-use crate::options::Options;
 
-/// What the declarations of a module say, and the module of the IR that is made from it.
+/// The index spaces of a module, and the program that it becomes a part of.
 pub struct Context {
     /// The functions.
     pub functions: Functions,
     /// The globals.
     pub globals: Globals,
-    /// The memory, if there is one.
-    pub memory: Option<Memory>,
-    /// Standard input and output.
-    pub streams: Streams,
+    /// The memories.
+    pub memories: Memories,
     /// The tables.
     pub tables: Tables,
-    /// The data segments, in [`Space::Data`].
+    /// The data segments, in [`Space::Data`](crate::ir::Space::Data).
     pub data: Segments,
-    /// The element segments, in [`Space::Elements`].
+    /// The element segments, in [`Space::Elements`](crate::ir::Space::Elements).
     pub elements: Segments,
-    /// The module in the IR.
-    pub module: Module,
+    /// Where the module begins, if all modules of the program are put one behind the other.
+    pub position: u32,
+    /// What begins the names of what the module declares: empty for the main module.
+    pub prefix: String,
+    /// The program.
+    pub program: Program,
 }
 
 impl Context {
     /// Makes a context in which nothing is declared yet.
     ///
-    /// # Errors
-    ///
-    /// If a stream is to have room for more bytes than there can be.
-    pub fn new(options: &Options) -> Result<Self, CompileError> {
-        Ok(Context {
-            functions: Functions::default(),
+    /// `length` is the length of the module in bytes.
+    pub fn new(mut program: Program, prefix: String, length: u32) -> Self {
+        let first_number = program.module.function_names.len() as u32;
+        let position = program.end;
+        program.end += length;
+        program.module.modules.push(position);
+        Context {
+            functions: Functions::new(first_number),
+            position,
             globals: Globals::default(),
-            memory: None,
-            streams: Streams::new(options)?,
+            memories: Memories::default(),
             tables: Tables::default(),
-            data: Segments::new("data"),
-            elements: Segments::new("element"),
-            module: Module::default(),
-        })
+            data: Segments::new(format!("{prefix}data")),
+            elements: Segments::new(format!("{prefix}element")),
+            prefix,
+            program,
+        }
     }
 
     /// Returns the bits of a constant expression.
@@ -74,14 +78,19 @@ impl Context {
                 Operator::I64Add => binary(u64::wrapping_add),
                 Operator::I64Sub => binary(u64::wrapping_sub),
                 Operator::I64Mul => binary(u64::wrapping_mul),
-                Operator::RefFunc { function_index } => self.functions.reference(function_index) as u64,
+                Operator::RefFunc { function_index } => {
+                    self.functions.reference(function_index, &mut self.program) as u64
+                }
                 Operator::RefNull { .. } => 0,
-                Operator::GlobalGet { global_index } => match self.globals.get(global_index).constant {
-                    Some(constant) => constant,
-                    None => {
-                        return Err(unsupported("a constant expression with an unsupported global", offset));
+                Operator::GlobalGet { global_index } => {
+                    match self.globals.get(global_index, &self.program).constant {
+                        Some(constant) => constant,
+                        None => {
+                            let what = "a constant expression with an unsupported global";
+                            return Err(unsupported(what, offset));
+                        }
                     }
-                },
+                }
                 Operator::End => continue,
                 op => {
                     let what = format!("{} in a constant expression", names::operator_name(&op));

@@ -1,27 +1,18 @@
-//! The function index space: types, imports and names, and which functions something refers to.
+//! The function index space of a module: types, imports and names, and which functions something refers to.
 
-use rustc_hash::FxHashMap;
 use wasmparser::{FuncType, ValType};
 
+use super::program::{Callable, HostCall, Program};
 use super::types::{TypeList, Types, value_type};
 use crate::ir::Func;
-use crate::options::Role;
 
-/// What an entry of the function index space is.
-#[derive(Clone, Copy)]
-pub enum Callable {
-    /// A function of the module.
-    Func(Func),
-    /// An import, whose operations are put in place of the call.
-    Import(Role),
-}
-
-/// An imported function.
-struct Import {
-    role: Role,
-    name: String,
-    /// The function that stands for it where a function is needed: in a table, as an export, at instance
-    /// creation.
+/// An entry of the function index space.
+struct Entry {
+    /// Index of its type.
+    ty: u32,
+    callable: Callable,
+    /// The function that stands for a function of the host where a function is needed: in a table, as an export, at
+    /// instance creation.
     wrapper: Option<Func>,
 }
 
@@ -32,20 +23,23 @@ pub struct Functions {
     pub types: Vec<Option<FuncType>>,
     /// For each type, a number that it shares with all equal types.
     canonical: Vec<u32>,
-    /// For each function, the index of its type.
-    of: Vec<u32>,
+    entries: Vec<Entry>,
+    /// The names that imports are declared with.
+    pub import_names: Vec<String>,
     /// The name of each function.
     pub names: Vec<String>,
-    imports: Vec<Import>,
-    /// Indices of the imports that have a wrapper, in the order of the wrappers' [`Func`]s.
+    /// The number of the first function among those of all modules, for debug information.
+    pub first_number: u32,
+    /// Indices of the imports that have a wrapper.
     wrapped: Vec<u32>,
-    /// The functions that have a reference, by reference − 1.
-    pub references: Vec<Option<Func>>,
-    /// The reference of each function that has one, by the function's index.
-    reference_of: FxHashMap<u32, u32>,
 }
 
 impl Functions {
+    /// Returns an empty index space. Its first function has this number among those of all modules.
+    pub fn new(first_number: u32) -> Functions {
+        Functions { first_number, ..Functions::default() }
+    }
+
     /// Adds a type. It shares the number `canonical` with all types that are equal to it.
     pub fn add_type(&mut self, ty: Option<FuncType>, canonical: u32) {
         self.types.push(ty);
@@ -53,39 +47,35 @@ impl Functions {
     }
 
     /// Adds an imported function. All imports come before the other functions.
-    pub fn add_import(&mut self, role: Role, name: String, ty: u32) {
-        self.imports.push(Import { role, name, wrapper: None });
-        self.of.push(ty);
+    pub fn add_import(&mut self, callable: Callable, name: String, ty: u32) {
+        self.entries.push(Entry { ty, callable, wrapper: None });
+        self.import_names.push(name);
+    }
+
+    /// Decides what an import is that was not known when it was added.
+    pub fn set_import(&mut self, function: u32, callable: Callable) {
+        self.entries[function as usize].callable = callable;
     }
 
     /// Adds a function of the module.
-    pub fn add(&mut self, ty: u32) {
-        self.of.push(ty);
+    pub fn add(&mut self, ty: u32, program: &mut Program) {
+        let func = program.declare(self.canonical(ty));
+        self.entries.push(Entry { ty, callable: Callable::Func(func), wrapper: None });
     }
 
     /// Returns the number of functions, imports included.
     pub fn count(&self) -> usize {
-        self.of.len()
+        self.entries.len()
     }
 
     /// Returns the number of imported functions.
     pub fn import_count(&self) -> usize {
-        self.imports.len()
-    }
-
-    /// Returns the role of an import.
-    pub fn role(&self, import: u32) -> Role {
-        self.imports[import as usize].role
-    }
-
-    /// Returns the names that imports are declared with, in order.
-    pub fn import_names(&self) -> impl Iterator<Item = &str> {
-        self.imports.iter().map(|import| import.name.as_str())
+        self.import_names.len()
     }
 
     /// Returns the index of a function's type.
     pub fn type_index(&self, function: u32) -> u32 {
-        self.of[function as usize]
+        self.entries[function as usize].ty
     }
 
     /// Returns a function's type, or `None` if it is not a function type.
@@ -112,39 +102,36 @@ impl Functions {
 
     /// Returns what a direct call of this function index calls.
     pub fn callable(&self, function: u32) -> Callable {
-        match self.imports.get(function as usize) {
-            Some(import) => Callable::Import(import.role),
-            None => Callable::Func(Func::from_u32(function - self.imports.len() as u32)),
-        }
+        self.entries[function as usize].callable
     }
 
-    /// Returns the IR's function for a function index that something other than a direct call refers to. An
-    /// import gets a wrapper.
-    pub fn func(&mut self, function: u32) -> Func {
-        let defined = (self.of.len() - self.imports.len()) as u32;
-        match self.imports.get_mut(function as usize) {
-            Some(import) => *import.wrapper.get_or_insert_with(|| {
+    /// Returns the IR's function for a function index that something other than a direct call refers to. A function of
+    /// the host gets a wrapper.
+    pub fn func(&mut self, function: u32, program: &mut Program) -> Func {
+        let canonical = self.canonical(self.type_index(function));
+        let entry = &mut self.entries[function as usize];
+        match entry.callable {
+            Callable::Func(func) => func,
+            Callable::Host(_) => *entry.wrapper.get_or_insert_with(|| {
                 self.wrapped.push(function);
-                Func::from_u32(defined + self.wrapped.len() as u32 - 1)
+                program.declare(canonical)
             }),
-            None => Func::from_u32(function - self.imports.len() as u32),
         }
     }
 
-    /// Returns the imports that have a wrapper, in the order of the wrappers.
-    pub fn wrapped(&self) -> &[u32] {
-        &self.wrapped
+    /// Returns the functions of the host that have a wrapper, with these wrappers.
+    pub fn wrapped(&self) -> Vec<(u32, HostCall, Func)> {
+        let wrapper = |function: &u32| {
+            let entry = &self.entries[*function as usize];
+            let Callable::Host(call) = entry.callable else { unreachable!("only these have one") };
+            (*function, call, entry.wrapper.expect("it is in the list"))
+        };
+        self.wrapped.iter().map(wrapper).collect()
     }
 
     /// Returns the reference of a function, and makes it if there is none yet.
-    pub fn reference(&mut self, function: u32) -> u32 {
-        if let Some(reference) = self.reference_of.get(&function) {
-            return *reference;
-        }
-        let func = self.func(function);
-        self.references.push(Some(func));
-        let reference = self.references.len() as u32;
-        self.reference_of.insert(function, reference);
-        reference
+    pub fn reference(&mut self, function: u32, program: &mut Program) -> u32 {
+        let func = self.func(function, program);
+        program.reference(func)
     }
 }

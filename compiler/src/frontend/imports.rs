@@ -1,57 +1,306 @@
-//! Imported globals, memories and tables: checks what [`Options`] give against what the module declares.
+//! What serves the imports of a module: another module of the program, a role, the library, or what [`Options`] give;
+//! checked against what the module declares.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use wasm2onnx_runtime::{PAGE_BYTES, Value, ValueType};
-use wasmparser::{GlobalType, MemoryType, Parser, Payload, RefType, TableType, TypeRef};
+use wasm2onnx_runtime::{PAGE_BYTES, TrapCode, Value, ValueType};
+use wasmparser::{
+    FuncType, GlobalType, Import, MemoryType, Parser, Payload, RefType, TableType, TypeRef, ValType,
+};
 
-use super::types::boundary_type;
-use crate::error::{CompileError, ErrorKind};
-use crate::options::{MemoryImport, Options, TableImport};
+use super::context::{Context, unsupported};
+use super::program::{Callable, Extern, HostCall, MAX_CONSTANTS, Program};
+use super::sections::{self, Sections};
+use super::types::{TypeList, boundary_type};
+use super::{host, names, wasi};
+use crate::error::{CompileError, ErrorKind, MissingImport};
+use crate::ir::*;
+use crate::options::{MemoryImport, Options, Role, TableImport};
 
-/// Returns the value of an imported global.
+/// Adds an import to the index spaces of a module.
 ///
 /// # Errors
 ///
-/// If no value is given, or one of another type.
-pub fn global(
+/// If what serves it does not fit its declaration. If nothing serves it, that is noted in [`Program::missing`] or
+/// [`Program::stand_ins`].
+pub fn add(
+    context: &mut Context,
+    sections: &mut Sections,
+    import: Import,
+    offset: u64,
     options: &Options,
+) -> Result<(), CompileError> {
+    let (module, name) = (import.module.to_string(), import.name.to_string());
+    let served = context.program.exports.get(&(module.clone(), name.clone())).cloned();
+    match import.ty {
+        TypeRef::Func(index) | TypeRef::FuncExact(index) => {
+            let ty = context.functions.types[index as usize].clone();
+            let full_name = format!("{module}.{name}");
+            let number = context.functions.count() as u32;
+            let callable = match (served, options.role(&full_name)) {
+                (Some(served), _) => served_function(served, module, name, ty.as_ref())?,
+                (None, Some(role)) => Callable::Host(with_role(role, module, name, ty.as_ref())?),
+                (None, None) => {
+                    if module == wasi::MODULE {
+                        sections.from_library.push((number, name.clone()));
+                    }
+                    // If the library has the function, it replaces the one that stands in for it.
+                    let canonical = context.functions.canonical(index);
+                    let types = context.functions.signature(index).ok();
+                    let (params, results) = types
+                        .map_or((TypeList::new(), TypeList::new()), |types| (types.params, types.results));
+                    let ty = ty.as_ref().map_or("unknown".into(), names::type_name);
+                    let missing = MissingImport { module, name, kind: "function", ty };
+                    let first = context.functions.first_number + number;
+                    Callable::Func(stand_in(
+                        &mut context.program,
+                        missing,
+                        canonical,
+                        first,
+                        &params,
+                        &results,
+                    ))
+                }
+            };
+            context.functions.add_import(callable, full_name, index);
+        }
+        TypeRef::Table(ty) => {
+            sections.imported_tables += 1;
+            sections.table_types.push(ty);
+            let table = match served {
+                Some(served) => served_table(served, module, name, ty)?,
+                None => {
+                    let given = table(options, module, name, ty)?;
+                    let max = given.max.map(u64::from);
+                    sections::new_table(&mut context.program, given.entries as u64, max)?
+                }
+            };
+            context.tables.add(table);
+        }
+        TypeRef::Memory(ty) => {
+            sections.imported_memories += 1;
+            sections.memory_types.push(ty);
+            let space = match served {
+                Some(served) => served_memory(served, module, name, ty)?,
+                None => {
+                    let given = memory(options, module, name, ty)?;
+                    let ty =
+                        MemoryType { initial: given.pages as u64, maximum: given.max.map(u64::from), ..ty };
+                    let memory = sections::new_memory(&mut context.program, ty, offset, options)?;
+                    for (address, bytes) in &given.data {
+                        context.program.contents[memory].write(*address as usize, bytes);
+                    }
+                    Space::Memory(memory)
+                }
+            };
+            context.memories.add(space);
+        }
+        TypeRef::Global(ty) => {
+            sections.global_types.push(ty);
+            match served {
+                Some(served) => context.globals.add(served_global(served, module, name, ty)?),
+                None => {
+                    let init = match global(options, &module, &name, ty)? {
+                        Some(value) => {
+                            let [low, high] = value.words();
+                            low as u64 | (high as u64) << 32
+                        }
+                        None => {
+                            let ty = shown_global(ty.mutable, &ty.content_type.to_string());
+                            context.program.missing.push(MissingImport { module, name, kind: "", ty });
+                            0
+                        }
+                    };
+                    context.globals.add_new(ty, init, &context.prefix, &mut context.program);
+                }
+            }
+        }
+        TypeRef::Tag(_) => return Err(unsupported(&format!("imported tag `{module}.{name}`"), offset)),
+    }
+    Ok(())
+}
+
+/// Makes a function that traps, in place of one that nothing serves. That the program can reach it is an error.
+fn stand_in(
+    program: &mut Program,
+    missing: MissingImport,
+    canonical: u32,
+    number: u32,
+    params: &[Type],
+    results: &[Type],
+) -> Func {
+    let func = program.declare(canonical);
+    let name = format!("{}.{}", missing.module, missing.name);
+    let code = TrapCode::UnsupportedHostCall;
+    program.define(func, Function::trapping(name, number, params, results.to_vec(), code));
+    program.stand_ins.insert(func, missing);
+    func
+}
+
+/// Returns what a function with a role is replaced by.
+fn with_role(
+    role: Role,
+    module: String,
+    name: String,
+    ty: Option<&FuncType>,
+) -> Result<HostCall, CompileError> {
+    let shown = ty.map_or("unknown".into(), names::type_name);
+    let error = |expected: &'static str| {
+        let (module, name, ty) = (module.clone(), name.clone(), shown.clone());
+        CompileError::from(ErrorKind::ImportType { module, name, ty, role, expected })
+    };
+    if let Some(expected) = host::expected_type(role)
+        && expected != shown
+    {
+        return Err(error(expected));
+    }
+    let Role::Constant(number) = role else { return Ok(HostCall::Role(role)) };
+    let results = ty.map_or(&[][..], FuncType::results);
+    let mut bits = [0; MAX_CONSTANTS];
+    if results.is_empty() || results.len() > MAX_CONSTANTS {
+        return Err(error("(…) -> (result), with one to four results"));
+    }
+    for (bits, ty) in bits.iter_mut().zip(results) {
+        let found = match ty {
+            ValType::I32 => number.i32().map(|value| value as u32 as u64),
+            ValType::I64 => number.i64().map(|value| value as u64),
+            ValType::F32 => Some((number.f64() as f32).to_bits().into()),
+            ValType::F64 => Some(number.f64().to_bits()),
+            _ => None,
+        };
+        *bits = found.ok_or_else(|| error("(…) -> (result), a number type that has this value"))?;
+    }
+    Ok(HostCall::Results(bits))
+}
+
+fn served_function(
+    served: Extern,
+    module: String,
+    name: String,
+    ty: Option<&FuncType>,
+) -> Result<Callable, CompileError> {
+    let shown =
+        |ty: Option<&FuncType>| format!("function of type {}", ty.map_or("unknown".into(), names::type_name));
+    match served {
+        Extern::Func(callable, given) if Some(&given) == ty => Ok(callable),
+        Extern::Func(_, given) => Err(mismatch(module, name, shown(ty), shown(Some(&given)))),
+        other => Err(mismatch(module, name, shown(ty), other.shown())),
+    }
+}
+
+fn served_table(
+    served: Extern,
+    module: String,
+    name: String,
+    ty: TableType,
+) -> Result<TableId, CompileError> {
+    let declared = Extern::Table(TableId::from_u32(0), ty).shown();
+    match served {
+        Extern::Table(table, given)
+            if given.element_type == ty.element_type
+                && given.table64 == ty.table64
+                && fits(given.initial, given.maximum, ty.initial, ty.maximum) =>
+        {
+            Ok(table)
+        }
+        other => Err(mismatch(module, name, declared, other.shown())),
+    }
+}
+
+fn served_memory(
+    served: Extern,
+    module: String,
+    name: String,
+    ty: MemoryType,
+) -> Result<Space, CompileError> {
+    let declared = Extern::Memory(Space::Data, ty).shown();
+    match served {
+        Extern::Memory(space, given)
+            if given.memory64 == ty.memory64
+                && given.shared == ty.shared
+                && given.page_size_log2 == ty.page_size_log2
+                && fits(given.initial, given.maximum, ty.initial, ty.maximum) =>
+        {
+            Ok(space)
+        }
+        other => Err(mismatch(module, name, declared, other.shown())),
+    }
+}
+
+fn served_global(
+    served: Extern,
     module: String,
     name: String,
     ty: GlobalType,
-) -> Result<Value, CompileError> {
-    let shown =
-        |mutable: bool, ty: &str| format!("{}global of type {ty}", if mutable { "mutable " } else { "" });
-    let declared = shown(ty.mutable, &ty.content_type.to_string());
-    let Some(given) = options.globals.get(&format!("{module}.{name}")) else {
-        return Err(missing(module, name, declared, "value"));
-    };
-    // A reference to a function of another instance cannot be called here.
-    let foreign = matches!(given.value, Value::FuncRef(Some(_)));
-    if boundary_type(ty.content_type) != Some(given.value.ty()) || ty.mutable != given.mutable || foreign {
-        let mut given_as = shown(given.mutable, &given.value.ty().to_string());
-        if foreign {
-            given_as += " that is not null";
-        }
-        return Err(mismatch(module, name, declared, given_as));
+) -> Result<usize, CompileError> {
+    let declared = shown_global(ty.mutable, &ty.content_type.to_string());
+    match served {
+        Extern::Global(global, given) if given == ty => Ok(global),
+        other => Err(mismatch(module, name, declared, other.shown())),
     }
-    Ok(given.value)
 }
 
-/// Returns an imported memory.
+impl Extern {
+    /// Writes what it is, for messages.
+    fn shown(&self) -> String {
+        match self {
+            Extern::Func(_, ty) => format!("function of type {}", names::type_name(ty)),
+            Extern::Table(_, ty) => {
+                limits(&format!("table of type {}", ty.element_type), "entries", ty.initial, ty.maximum)
+            }
+            Extern::Memory(_, ty) => limits("memory", "pages", ty.initial, ty.maximum),
+            Extern::Global(_, ty) => shown_global(ty.mutable, &ty.content_type.to_string()),
+        }
+    }
+}
+
+fn shown_global(mutable: bool, ty: &str) -> String {
+    format!("{}global of type {ty}", if mutable { "mutable " } else { "" })
+}
+
+/// Returns the value of an imported global, or `None` if none is given.
 ///
 /// # Errors
 ///
-/// If it is not given, or its size does not fit the declaration.
-pub fn memory(
+/// If the value is of another type.
+fn global(
+    options: &Options,
+    module: &str,
+    name: &str,
+    ty: GlobalType,
+) -> Result<Option<Value>, CompileError> {
+    let Some(given) = options.globals.get(&format!("{module}.{name}")) else { return Ok(None) };
+    // A reference to a function of another instance cannot be called here.
+    let foreign = matches!(given.value, Value::FuncRef(Some(_)));
+    if boundary_type(ty.content_type) != Some(given.value.ty()) || ty.mutable != given.mutable || foreign {
+        let declared = shown_global(ty.mutable, &ty.content_type.to_string());
+        let mut given_as = shown_global(given.mutable, &given.value.ty().to_string());
+        if foreign {
+            given_as += " that is not null";
+        }
+        return Err(mismatch(module.into(), name.into(), declared, given_as));
+    }
+    Ok(Some(given.value))
+}
+
+/// Returns an imported memory: the given one, or one as the module declares it.
+///
+/// # Errors
+///
+/// If its size does not fit the declaration.
+fn memory(
     options: &Options,
     module: String,
     name: String,
     ty: MemoryType,
-) -> Result<&MemoryImport, CompileError> {
+) -> Result<Cow<'_, MemoryImport>, CompileError> {
     let declared = limits("memory", "pages", ty.initial, ty.maximum);
     let Some(given) = options.memories.get(&format!("{module}.{name}")) else {
-        return Err(missing(module, name, declared, "size in pages"));
+        let max = ty.maximum.map(|max| max.min(u32::MAX.into()) as u32);
+        // More than there can be is refused where the memory is made.
+        let pages = ty.initial.min(u32::MAX.into()) as u32;
+        return Ok(Cow::Owned(MemoryImport { pages, max, data: Vec::new() }));
     };
     let (pages, max) = (given.pages as u64, given.max.map(u64::from));
     let size = pages * PAGE_BYTES;
@@ -63,15 +312,15 @@ pub fn memory(
         }
         return Err(mismatch(module, name, declared, given));
     }
-    Ok(given)
+    Ok(Cow::Borrowed(given))
 }
 
-/// Returns an imported table.
+/// Returns an imported table: the given one, or one as the module declares it.
 ///
 /// # Errors
 ///
-/// If it is not given, or its type or its size does not fit the declaration.
-pub fn table(
+/// If its type or its size does not fit the declaration.
+fn table(
     options: &Options,
     module: String,
     name: String,
@@ -89,7 +338,17 @@ pub fn table(
         None => format!("table of type {}", ty.element_type),
     };
     let Some(given) = options.tables.get(&format!("{module}.{name}")) else {
-        return Err(missing(module, name, declared, "size in entries"));
+        let Some(element) = declared_type.filter(|_| !ty.table64) else {
+            return Err(mismatch(
+                module,
+                name,
+                declared,
+                "a table of references to functions or of the host".into(),
+            ));
+        };
+        let entries = ty.initial.min(u32::MAX.into()) as u32;
+        let max = ty.maximum.map(|max| max.min(u32::MAX.into()) as u32);
+        return Ok(TableImport { entries, max, external: element == ValueType::ExternRef });
     };
     let (entries, max) = (given.entries as u64, given.max.map(u64::from));
     let element = given_type(given.external);
@@ -115,17 +374,15 @@ fn limits(what: &str, unit: &str, size: u64, max: Option<u64>) -> String {
     }
 }
 
-fn missing(module: String, name: String, ty: String, what: &'static str) -> CompileError {
-    ErrorKind::MissingImport { module, name, ty, what }.into()
-}
-
 fn mismatch(module: String, name: String, declared: String, given: String) -> CompileError {
     ErrorKind::ImportMismatch { module, name, declared, given }.into()
 }
 
-/// What a module declares about an import that is given by value, not by role.
+/// What a module declares about an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportType {
+    /// A function, which is given a role.
+    Function,
     /// A global.
     Global {
         /// Type of its value.
@@ -147,8 +404,7 @@ pub enum ImportType {
     },
 }
 
-/// Returns the imports of a module in the binary format that are globals, memories and tables of supported
-/// types, by `module.name`.
+/// Returns the imports of a module in the binary format by `module.name`, but for those of unsupported types.
 ///
 /// # Errors
 ///
@@ -169,7 +425,8 @@ pub fn declared(binary: &[u8]) -> Result<BTreeMap<String, ImportType>, CompileEr
                     max: max(maximum),
                     external: element_type == RefType::EXTERNREF,
                 }),
-                _ => None,
+                TypeRef::Func(_) | TypeRef::FuncExact(_) => Some(ImportType::Function),
+                TypeRef::Tag(_) => None,
             };
             if let Some(ty) = ty {
                 declared.insert(format!("{}.{}", import.module, import.name), ty);

@@ -13,14 +13,17 @@ mod host;
 mod imports;
 mod module;
 mod names;
+mod program;
 mod proposals;
 mod sections;
 mod segments;
+mod spaces;
 mod ssa;
 #[cfg(test)]
 mod tests;
 mod text;
 mod types;
+mod wasi;
 
 pub use imports::ImportType;
 
@@ -37,8 +40,12 @@ use crate::options::Options;
 ///
 /// Whatever is not valid or not supported, and where it is.
 pub fn parse(input: &[u8], options: &Options) -> Result<Module, CompileError> {
-    let binary = to_binary(input)?;
-    module::translate(&binary, options)
+    let preloads = options.preloads.iter().map(|preload| {
+        let binary = to_binary(&preload.module).map_err(|error| error.in_module(&preload.name))?;
+        Ok((preload.name.as_str(), binary))
+    });
+    let preloads = preloads.collect::<Result<Vec<_>, CompileError>>()?;
+    module::translate(&preloads, &to_binary(input)?, options)
 }
 
 /// Returns the exported functions of a module, in either format.
@@ -50,7 +57,7 @@ pub fn exports(input: &[u8], options: &Options) -> Result<BTreeMap<String, Signa
     module::exports(&to_binary(input)?, options)
 }
 
-/// Returns the imports of a module, in either format, that are given by value.
+/// Returns the imports of a module, in either format.
 ///
 /// # Errors
 ///

@@ -1,34 +1,70 @@
-//! Translates a module from its sections to the IR.
+//! Translates modules from their sections to the IR.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use wasm2onnx_runtime::TrapCode;
 use wasmparser::{ExternalKind, FunctionBody, ValType, ValidatorResources};
 
 use super::context::{Context, unsupported};
+use super::program::{Callable, Creation, Extern, Program};
 use super::sections::{self, Sections};
-use super::segments::{add_reference_table, fill_memory, fill_segments, fill_tables};
+use super::segments::{fill_memories, fill_segments, fill_tables};
 use super::types::{TypeList, boundary_type};
-use super::{Stop, body, host, names, proposals};
+use super::{Stop, body, host, names, proposals, wasi};
 use crate::builder::Builder;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
 use crate::options::{Options, Unsupported};
 
-/// Validates a module in the binary format and translates it.
-pub fn translate(binary: &[u8], options: &Options) -> Result<Module, CompileError> {
-    let mut context = Context::new(options)?;
-    translate_all(&mut context, binary, options)
+/// Validates the modules of a program in the binary format, the main one last, and translates them.
+pub fn translate(
+    modules: &[(&str, Cow<[u8]>)],
+    main: &[u8],
+    options: &Options,
+) -> Result<Module, CompileError> {
+    let mut program = Program::new(options)?;
+    for (name, binary) in modules {
+        program =
+            translate_one(program, binary, Some(name), options).map_err(|error| error.in_module(name))?;
+    }
+    program = translate_one(program, main, None, options)?;
+    if !program.missing.is_empty() {
+        return Err(ErrorKind::MissingImports(program.missing).into());
+    }
+    let stand_ins = std::mem::take(&mut program.stand_ins);
+    let module = program.finish();
+    if stand_ins.is_empty() {
+        return Ok(module);
+    }
+    let reached = module.reached();
+    let mut missing: Vec<_> = stand_ins.into_iter().filter(|(func, _)| reached.contains(*func)).collect();
+    if missing.is_empty() {
+        return Ok(module);
+    }
+    missing.sort_by_key(|(func, _)| *func);
+    Err(ErrorKind::MissingImports(missing.into_iter().map(|(_, missing)| missing).collect()).into())
+}
+
+/// Translates a module and adds it to the program: the main module, or one from which others import by a name.
+pub fn translate_one(
+    program: Program,
+    binary: &[u8],
+    linked: Option<&str>,
+    options: &Options,
+) -> Result<Program, CompileError> {
+    let prefix = linked.map_or(String::new(), |name| format!("{name}."));
+    let mut context = Context::new(program, prefix, binary.len() as u32);
+    translate_all(&mut context, binary, linked, options)
         .map_err(|error| proposals::explain(binary, options, &context.functions.names, error))?;
-    context.module.function_names = context.functions.names;
-    Ok(context.module)
+    Ok(context.program)
 }
 
 /// Returns the exported functions of a module in the binary format. Its declarations are validated; its
 /// function bodies are not looked at. An export whose type is not supported is left out.
 pub fn exports(binary: &[u8], options: &Options) -> Result<BTreeMap<String, Signature>, CompileError> {
     let lenient = Options { exports: None, unsupported: Unsupported::Trap, ..options.clone() };
-    let mut context = Context::new(&lenient)?;
+    let mut context = Context::new(Program::new(&lenient)?, String::new(), binary.len() as u32);
     let read = sections::read(binary, &lenient, &mut context).and_then(|sections| {
         name_functions(&mut context, &sections);
         export(&mut context, &sections, &lenient)
@@ -36,34 +72,37 @@ pub fn exports(binary: &[u8], options: &Options) -> Result<BTreeMap<String, Sign
     // `explain` leaves an error as it is unless what is not supported is refused.
     let strict = Options { unsupported: Unsupported::Refuse, ..lenient };
     read.map_err(|error| proposals::explain(binary, &strict, &context.functions.names, error))?;
-    Ok(context.module.exports.into_iter().map(|(name, _, signature)| (name, signature)).collect())
+    let exports = context.program.module.exports.into_iter();
+    Ok(exports.map(|(name, _, signature)| (name, signature)).collect())
 }
 
-fn translate_all(context: &mut Context, binary: &[u8], options: &Options) -> Result<(), CompileError> {
+fn translate_all(
+    context: &mut Context,
+    binary: &[u8],
+    linked: Option<&str>,
+    options: &Options,
+) -> Result<(), CompileError> {
     let mut sections = sections::read(binary, options, context)?;
     name_functions(context, &sections);
-    export(context, &sections, options)?;
+    wasi::link(context, &sections, options)?;
+    match linked {
+        None => export(context, &sections, options)?,
+        Some(name) => export_to_others(context, &sections, name),
+    }
     fill_tables(context, &sections)?;
-    fill_memory(context, &sections)?;
-    let creation = at_creation(context, &sections)?;
+    fill_memories(context, &sections)?;
+    at_creation(context, &sections, linked.is_none(), options)?;
     let bodies = std::mem::take(&mut sections.bodies);
     translate_bodies(context, bodies, options)?;
     fill_segments(context, &sections)?;
     add_wrappers(context);
-    context.module.start = in_sequence(&mut context.module, &creation);
-    context.module.references = std::mem::take(&mut context.functions.references);
-    add_reference_table(&mut context.module);
-    if let Some(memory) = context.memory.as_mut().filter(|memory| memory.grows) {
-        let cell = memory.size(&mut context.module.cells);
-        context.module.memory = MemorySize::Cell { cell, max: memory.max };
-    }
     Ok(())
 }
 
 /// Names functions after the name section, an export or the import, or `func[i]`.
 fn name_functions(context: &mut Context, sections: &Sections) {
     let mut names: Vec<Option<String>> = vec![None; context.functions.count()];
-    for (name, import) in names.iter_mut().zip(context.functions.import_names()) {
+    for (name, import) in names.iter_mut().zip(&context.functions.import_names) {
         *name = Some(import.into());
     }
     for (export, _) in &sections.exports {
@@ -76,8 +115,40 @@ fn name_functions(context: &mut Context, sections: &Sections) {
             *slot = Some(name.clone());
         }
     }
-    let unnamed = |(index, name): (usize, Option<String>)| name.unwrap_or_else(|| format!("func[{index}]"));
-    context.functions.names = names.into_iter().enumerate().map(unnamed).collect();
+    let imports = context.functions.import_count();
+    let named = |(index, name): (usize, Option<String>)| {
+        let name = name.unwrap_or_else(|| format!("func[{index}]"));
+        if index < imports { name } else { format!("{}{name}", context.prefix) }
+    };
+    context.functions.names = names.into_iter().enumerate().map(named).collect();
+    context.program.module.function_names.extend_from_slice(&context.functions.names);
+}
+
+/// Lets later modules import what the module exports.
+fn export_to_others(context: &mut Context, sections: &Sections, module: &str) {
+    for (export, _) in &sections.exports {
+        let item = match export.kind {
+            ExternalKind::Func | ExternalKind::FuncExact => {
+                let Some(ty) = context.functions.type_of(export.index) else { continue };
+                Extern::Func(context.functions.callable(export.index), ty.clone())
+            }
+            ExternalKind::Table => {
+                let (table, ty) =
+                    (context.tables.get(export.index), sections.table_types[export.index as usize]);
+                Extern::Table(table, ty)
+            }
+            ExternalKind::Memory => Extern::Memory(
+                context.memories.get(export.index),
+                sections.memory_types[export.index as usize],
+            ),
+            ExternalKind::Global => Extern::Global(
+                context.globals.number(export.index),
+                sections.global_types[export.index as usize],
+            ),
+            ExternalKind::Tag => continue,
+        };
+        context.program.exports.insert((module.to_string(), export.name.to_string()), item);
+    }
 }
 
 /// Checks that every name that is asked for is that of an exported function.
@@ -117,8 +188,8 @@ fn export(context: &mut Context, sections: &Sections, options: &Options) -> Resu
                 });
                 match signature {
                     Some(signature) => {
-                        let func = context.functions.func(export.index);
-                        context.module.exports.push((name, func, signature));
+                        let func = context.functions.func(export.index, &mut context.program);
+                        context.program.module.exports.push((name, func, signature));
                     }
                     None if options.unsupported == Unsupported::Trap => {}
                     None => {
@@ -129,12 +200,13 @@ fn export(context: &mut Context, sections: &Sections, options: &Options) -> Resu
                 }
             }
             ExternalKind::Global => {
-                context.globals.add_cells(export.index as usize, &mut context.module.cells);
-                let global = context.globals.get(export.index);
+                let program = &mut context.program;
+                let global = &mut program.globals[context.globals.number(export.index)];
+                global.add_cells(&mut program.module.cells);
                 match global.types {
                     Some((_, ty)) => {
                         let exported = (name, ty, global.mutable, global.cells.to_vec());
-                        context.module.exported_globals.push(exported);
+                        program.module.exported_globals.push(exported);
                     }
                     None if options.unsupported == Unsupported::Trap => {}
                     None => {
@@ -143,7 +215,10 @@ fn export(context: &mut Context, sections: &Sections, options: &Options) -> Resu
                     }
                 }
             }
-            ExternalKind::Memory => context.module.exported_memories.push(name),
+            ExternalKind::Memory => {
+                let memory = context.memories.linear(export.index);
+                context.program.module.exported_memories.push((name, memory));
+            }
             // Nothing outside can use a table: references to functions do not leave a network.
             ExternalKind::Table | ExternalKind::Tag => {}
         }
@@ -160,7 +235,10 @@ fn translate_bodies(
     let imports = context.functions.import_count() as u32;
     for (i, (to_validate, body)) in bodies.into_iter().enumerate() {
         let index = imports + i as u32;
-        context.module.function_offsets.push((body.range().start as u32, index));
+        let Context { functions, program, position, .. } = &mut *context;
+        let Callable::Func(id) = functions.callable(index) else { unreachable!("it has a body") };
+        let start = *position + body.range().start as u32;
+        program.module.function_offsets.push((start, functions.first_number + index));
         let func = match body::translate(context, &mut allocations, index, to_validate, body) {
             Ok(func) => func,
             Err(Stop::Invalid(error)) => return Err(error.into()),
@@ -173,7 +251,7 @@ fn translate_bodies(
                 trapping(context, name, index)
             }
         };
-        context.module.functions.push(func);
+        context.program.define(id, func);
     }
     Ok(())
 }
@@ -185,64 +263,67 @@ fn trapping(context: &Context, name: String, index: u32) -> Function {
         Ok(types) => (types.params, types.results),
         Err(_) => (TypeList::new(), TypeList::new()),
     };
-    Function::trapping(name, index, &params, results.to_vec(), TrapCode::UnsupportedHostCall)
+    let number = context.functions.first_number + index;
+    Function::trapping(name, number, &params, results.to_vec(), TrapCode::UnsupportedHostCall)
 }
 
-/// Returns what an instance runs when it is created: the start function, then the function that initializes a
-/// WASI reactor.
-fn at_creation(context: &mut Context, sections: &Sections) -> Result<Vec<Func>, CompileError> {
-    const INITIALIZE: &str = "_initialize";
-    let mut creation: Vec<Func> = sections.start.iter().map(|index| context.functions.func(*index)).collect();
-    let is_it = |export: &wasmparser::Export| export.kind == ExternalKind::Func && export.name == INITIALIZE;
-    if let Some((export, offset)) = sections.exports.iter().find(|(export, _)| is_it(export)) {
-        match context.functions.type_of(export.index) {
-            Some(ty) if ty.params().is_empty() && ty.results().is_empty() => {
-                creation.push(context.functions.func(export.index));
+/// Adds what an instance runs when the module is created: the start function, the function that initializes a WASI
+/// reactor, and of the main module the functions that the options name.
+fn at_creation(
+    context: &mut Context,
+    sections: &Sections,
+    is_main: bool,
+    options: &Options,
+) -> Result<(), CompileError> {
+    if context.program.traps_at_creation() {
+        return Ok(());
+    }
+    let mut indices: Vec<u32> = sections.start.into_iter().collect();
+    let named = if is_main { &options.init[..] } else { &[] };
+    // An instance is initialized once, also if the option says it again.
+    let initialize = [INITIALIZE.to_string()];
+    for name in initialize.iter().chain(named.iter().filter(|name| *name != INITIALIZE)) {
+        let is_it = |export: &wasmparser::Export| export.kind == ExternalKind::Func && export.name == name;
+        let Some((export, offset)) = sections.exports.iter().find(|(export, _)| is_it(export)) else {
+            if name != INITIALIZE {
+                check_wanted(context, sections, std::slice::from_ref(name))?;
             }
+            continue;
+        };
+        match context.functions.type_of(export.index) {
+            Some(ty) if ty.params().is_empty() && ty.results().is_empty() => indices.push(export.index),
             ty => {
                 let ty = ty.map_or("unknown".into(), names::type_name);
-                let what = format!("`{INITIALIZE}`, which is called at instance creation, of type {ty}");
+                let what = format!("`{name}`, which is called at instance creation, of type {ty}");
                 return Err(unsupported(&what, *offset));
             }
         }
     }
-    Ok(creation)
-}
-
-/// Returns a function that calls these functions, which have no parameters and results, one after the other.
-/// Returns `None` if there are none.
-fn in_sequence(module: &mut Module, functions: &[Func]) -> Option<Func> {
-    let [first, .., _] = functions else { return functions.first().copied() };
-    let ty = module.function_types[*first];
-    let origin = module.functions[*first].origin;
-    let mut sequence = Function::new("instance creation".into(), origin, Vec::new());
-    let mut block = sequence.entry;
-    for func in functions {
-        let next = sequence.add_block();
-        let callee = Callee::Direct(*func);
-        sequence.blocks[block].term = Terminator::Call { callee, args: Values::new(), next };
-        block = next;
+    for index in indices {
+        let func = context.functions.func(index, &mut context.program);
+        context.program.creation.push(Creation::Call(func));
     }
-    sequence.blocks[block].term = Terminator::Return(Values::new());
-    module.function_types.push(ty);
-    Some(module.functions.push(sequence))
+    Ok(())
 }
 
-/// Adds functions for imports that are exported, in a table, or the start function.
+/// The function that initializes a WASI reactor.
+const INITIALIZE: &str = "_initialize";
+
+/// Defines the functions that stand for functions of the host that are exported, in a table, or called at instance
+/// creation.
 fn add_wrappers(context: &mut Context) {
-    for index in context.functions.wrapped().to_vec() {
-        let role = context.functions.role(index);
+    for (index, call, wrapper) in context.functions.wrapped() {
         let name = context.functions.names[index as usize].clone();
         let mut func = trapping(context, name, index);
         let args = func.blocks[func.entry].params.clone();
         let results = func.results.clone();
         let block = func.entry;
-        let mut b = Builder { func: &mut func, block, offset: 0 };
-        if let Some(results) = host::emit(context, &mut b, role, &args, &results) {
-            b.terminate(Terminator::Return(results));
-        }
-        context.module.functions.push(func);
-        let canonical = context.functions.canonical(context.functions.type_index(index));
-        context.module.function_types.push(canonical);
+        let mut b = Builder { func: &mut func, block, offset: context.position };
+        let end = match host::emit(&mut context.program, &mut b, call, &args, &results) {
+            Ok(results) => Terminator::Return(results),
+            Err(code) => Terminator::Trap(code),
+        };
+        b.terminate(end);
+        context.program.define(wrapper, func);
     }
 }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
 use wasmparser::{
-    CompositeInnerType, ConstExpr, CustomSectionReader, Element, FunctionBody, KnownCustom, MemoryType, Name,
-    Parser, Payload, SubType, TableInit, TableSectionReader, TableType, TypeRef, TypeSectionReader,
+    CompositeInnerType, ConstExpr, CustomSectionReader, Element, FunctionBody, GlobalType, KnownCustom,
+    MemoryType, Name, Parser, Payload, TableInit, TableSectionReader, TableType, TypeSectionReader,
     ValidPayload, Validator, ValidatorResources,
 };
 
 use super::cells::Memory;
 use super::context::{Context, unsupported};
-use super::{host, imports, names};
+use super::imports;
+use super::program::Program;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
 use crate::options::{DEFAULT_MAX_MEMORY_PAGES, DEFAULT_MAX_TABLE_ENTRIES, Options};
@@ -28,8 +28,15 @@ pub struct Sections<'a> {
     pub bodies: Vec<(wasmparser::FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
     /// Tables whose entries are not null at first, and the initial value of these entries.
     pub table_inits: Vec<(TableId, ConstExpr<'a>)>,
-    /// Contents of an imported memory: addresses and bytes.
-    pub imported_data: Vec<(u32, Vec<u8>)>,
+    /// The types of tables, memories and globals, imports first.
+    pub table_types: Vec<TableType>,
+    pub memory_types: Vec<MemoryType>,
+    pub global_types: Vec<GlobalType>,
+    /// Numbers of imported tables and memories.
+    pub imported_tables: u32,
+    pub imported_memories: u32,
+    /// Imported functions that are left to the library: their indices and names.
+    pub from_library: Vec<(u32, String)>,
     pub start: Option<u32>,
     pub names: BTreeMap<u32, String>,
 }
@@ -44,12 +51,11 @@ pub fn read<'a>(
     let mut parser = Parser::new(0);
     parser.set_features(options.features);
     let mut sections = Sections::default();
-    let mut canonical = FxHashMap::default();
     for payload in parser.parse_all(binary) {
         let payload = payload?;
         match validator.payload(&payload)? {
             ValidPayload::Func(to_validate, body) => sections.bodies.push((to_validate, body)),
-            _ => section(payload, context, &mut sections, &mut canonical, options)?,
+            _ => section(payload, context, &mut sections, options)?,
         }
     }
     Ok(sections)
@@ -60,32 +66,28 @@ fn section<'a>(
     payload: Payload<'a>,
     context: &mut Context,
     sections: &mut Sections<'a>,
-    canonical: &mut FxHashMap<SubType, u32>,
     options: &Options,
 ) -> Result<(), CompileError> {
     match payload {
-        Payload::TypeSection(reader) => types(reader, context, canonical)?,
+        Payload::TypeSection(reader) => types(reader, context)?,
         Payload::ImportSection(reader) => {
             for import in reader.into_imports_with_offsets() {
                 let (offset, import) = import?;
-                add_import(context, sections, import, offset, options)?;
+                imports::add(context, sections, import, offset, options)?;
             }
         }
         Payload::FunctionSection(reader) => {
             for ty in reader {
-                let ty = ty?;
-                context.functions.add(ty);
-                context.module.function_types.push(context.functions.canonical(ty));
+                context.functions.add(ty?, &mut context.program);
             }
         }
         Payload::TableSection(reader) => tables(reader, context, sections)?,
         Payload::MemorySection(reader) => {
-            for (index, memory) in reader.into_iter_with_offsets().enumerate() {
+            for memory in reader.into_iter_with_offsets() {
                 let (offset, memory) = memory?;
-                if index > 0 || context.memory.is_some() {
-                    return Err(unsupported("a second memory", offset));
-                }
-                add_memory(context, memory, offset, options)?;
+                sections.memory_types.push(memory);
+                let memory = new_memory(&mut context.program, memory, offset, options)?;
+                context.memories.add(Space::Memory(memory));
             }
         }
         Payload::TagSection(reader) if reader.count() > 0 => {
@@ -94,8 +96,9 @@ fn section<'a>(
         Payload::GlobalSection(reader) => {
             for global in reader {
                 let global = global?;
+                sections.global_types.push(global.ty);
                 let init = context.constant(&global.init_expr)?;
-                context.globals.add(global.ty, init, &mut context.module.cells);
+                context.globals.add_new(global.ty, init, &context.prefix, &mut context.program);
             }
         }
         Payload::ExportSection(reader) => {
@@ -116,13 +119,10 @@ fn section<'a>(
 }
 
 /// Adds types, and finds for each the number that all equal types share.
-fn types(
-    reader: TypeSectionReader,
-    context: &mut Context,
-    canonical: &mut FxHashMap<SubType, u32>,
-) -> Result<(), CompileError> {
+fn types(reader: TypeSectionReader, context: &mut Context) -> Result<(), CompileError> {
     for group in reader {
         for ty in group?.into_types() {
+            let canonical = &mut context.program.canonical;
             let next = canonical.len() as u32;
             let canonical = *canonical.entry(ty.clone()).or_insert(next);
             let is_func = matches!(ty.composite_type.inner, CompositeInnerType::Func(_));
@@ -139,11 +139,13 @@ fn tables<'a>(
 ) -> Result<(), CompileError> {
     for table in reader.into_iter_with_offsets() {
         let (offset, table) = table?;
+        sections.table_types.push(table.ty);
         let TableType { initial, maximum, table64, .. } = table.ty;
         if table64 {
             return Err(unsupported("a 64-bit table", offset));
         }
-        let id = add_table(context, initial, maximum)?;
+        let id = new_table(&mut context.program, initial, maximum)?;
+        context.tables.add(id);
         if let TableInit::Expr(expr) = table.init {
             sections.table_inits.push((id, expr));
         }
@@ -170,59 +172,12 @@ fn custom(section: &CustomSectionReader, sections: &mut Sections) -> Result<(), 
     Ok(())
 }
 
-fn add_import(
-    context: &mut Context,
-    sections: &mut Sections,
-    import: wasmparser::Import,
-    offset: u64,
-    options: &Options,
-) -> Result<(), CompileError> {
-    let (module, name) = (import.module.to_string(), import.name.to_string());
-    match import.ty {
-        TypeRef::Func(index) | TypeRef::FuncExact(index) => {
-            let full_name = format!("{module}.{name}");
-            let ty = match &context.functions.types[index as usize] {
-                Some(ty) => names::type_name(ty),
-                None => "unknown".into(),
-            };
-            let Some(role) = options.imports.get(&full_name).copied() else {
-                return Err(ErrorKind::UnknownImport { module, name, ty }.into());
-            };
-            if let Some(expected) = host::expected_type(role)
-                && expected != ty
-            {
-                return Err(ErrorKind::ImportType { module, name, ty, role, expected }.into());
-            }
-            context.functions.add_import(role, full_name, index);
-        }
-        TypeRef::Table(ty) => {
-            let given = imports::table(options, module, name, ty)?;
-            add_table(context, given.entries as u64, given.max.map(u64::from))?;
-        }
-        TypeRef::Memory(ty) => {
-            if context.memory.is_some() {
-                return Err(unsupported("a second memory", offset));
-            }
-            let given = imports::memory(options, module, name, ty)?;
-            let ty = MemoryType { initial: given.pages as u64, maximum: given.max.map(u64::from), ..ty };
-            add_memory(context, ty, offset, options)?;
-            sections.imported_data = given.data.clone();
-        }
-        TypeRef::Global(ty) => {
-            let [low, high] = imports::global(options, module, name, ty)?.words();
-            let init = low as u64 | (high as u64) << 32;
-            context.globals.add(ty, init, &mut context.module.cells);
-        }
-        TypeRef::Tag(_) => return Err(unsupported(&format!("imported tag `{module}.{name}`"), offset)),
-    }
-    Ok(())
-}
-
-fn add_table(context: &mut Context, initial: u64, maximum: Option<u64>) -> Result<TableId, CompileError> {
+/// Adds a table to the program.
+pub fn new_table(program: &mut Program, initial: u64, maximum: Option<u64>) -> Result<TableId, CompileError> {
     const LIMIT: u64 = 1 << 24;
     /// A network has at most 65,535 regions, and a table has up to four of them.
     const MAX_TABLES: usize = 16_000;
-    if context.module.tables.len() == MAX_TABLES {
+    if program.module.tables.len() == MAX_TABLES {
         let what = "the number of tables".to_string();
         return Err(ErrorKind::Limit { what, value: MAX_TABLES as u64 + 1, limit: MAX_TABLES as u64 }.into());
     }
@@ -231,16 +186,19 @@ fn add_table(context: &mut Context, initial: u64, maximum: Option<u64>) -> Resul
         return Err(ErrorKind::Limit { what, value: initial, limit: LIMIT }.into());
     }
     let limit = initial.max(DEFAULT_MAX_TABLE_ENTRIES as u64);
-    context.tables.add(maximum.unwrap_or(u64::MAX).min(limit) as u32);
-    Ok(context.module.tables.push(TableData { size: initial as u32, size_cell: None, entries: Vec::new() }))
+    let table =
+        program.module.tables.push(TableData { size: initial as u32, size_cell: None, entries: Vec::new() });
+    program.table_max[table] = maximum.unwrap_or(u64::MAX).min(limit) as u32;
+    Ok(table)
 }
 
-fn add_memory(
-    context: &mut Context,
+/// Adds a memory to the program.
+pub fn new_memory(
+    program: &mut Program,
     memory: MemoryType,
     offset: u64,
     options: &Options,
-) -> Result<(), CompileError> {
+) -> Result<MemoryId, CompileError> {
     if memory.memory64 {
         return Err(unsupported("a 64-bit memory", offset));
     }
@@ -257,7 +215,8 @@ fn add_memory(
         return Err(ErrorKind::Limit { what, value: memory.initial, limit }.into());
     }
     let initial = memory.initial as u32;
-    context.memory = Some(Memory::new(initial, declared.min(limit) as u32, declared as u32));
-    context.module.memory = MemorySize::Constant(initial);
-    Ok(())
+    let size = MemorySize::Constant(initial);
+    let id = program.module.memories.push(MemoryData { size, data: Vec::new() });
+    program.memories[id] = Memory::new(initial, declared.min(limit) as u32, declared as u32);
+    Ok(id)
 }

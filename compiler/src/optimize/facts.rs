@@ -10,11 +10,9 @@ pub struct Facts {
     /// Values of cells that nothing ever writes.
     pub cells: SecondaryMap<Cell, Option<u32>>,
     /// The cell that the host may write while the program runs.
-    pub stdin_length: Option<Cell>,
-    /// Least number of bytes that the memory has.
-    pub memory_bytes: u64,
-    /// First bytes of a memory that nothing ever writes.
-    pub constant_memory: Option<Vec<(u32, Vec<u8>)>>,
+    pub stdin_end: Option<Cell>,
+    /// What is known of each memory.
+    memories: SecondaryMap<MemoryId, MemoryFacts>,
     /// Entries of the tables that are functions, ascending.
     functions: SecondaryMap<TableId, Vec<(u32, Func)>>,
     /// Type of each function.
@@ -23,18 +21,29 @@ pub struct Facts {
     pub udivrem32: Option<Func>,
 }
 
+/// Facts about a memory.
+#[derive(Clone, Default)]
+struct MemoryFacts {
+    /// Least number of bytes that it has.
+    bytes: u64,
+    /// Its first bytes, if nothing ever writes it.
+    constant: Option<Vec<(u32, Vec<u8>)>>,
+}
+
 impl Facts {
     /// Looks at all instructions of a module.
     pub fn new(module: &Module) -> Self {
         let mut written = written_cells(module);
-        let mut stores = false;
-        for func in module.functions.values() {
-            for block in func.blocks.values() {
-                stores |= block.insts.iter().any(|inst| inst.writes() == Some(Space::Memory));
+        let mut stored: EntitySet<MemoryId> = EntitySet::with_capacity(module.memories.len());
+        stored.extend(module.exported_memories.iter().map(|memory| memory.1));
+        for inst in
+            module.functions.values().flat_map(|func| func.blocks.values()).flat_map(|block| &block.insts)
+        {
+            if let Some(Space::Memory(memory)) = inst.writes() {
+                stored.insert(memory);
             }
         }
-        // The host writes these.
-        written.extend(module.stdin_length);
+        written.extend(module.host.written());
         for (_, _, mutable, cells) in &module.exported_globals {
             if *mutable {
                 written.extend(cells.iter().copied());
@@ -45,11 +54,15 @@ impl Facts {
         for cell in module.cells.keys() {
             cells[cell] = constant(cell);
         }
-        let pages = match module.memory {
-            MemorySize::Constant(pages) => pages,
-            MemorySize::Cell { cell, .. } => module.cells[cell].init,
-        };
-        let constant_memory = (!stores && module.exported_memories.is_empty()).then(|| module.data.clone());
+        let mut memories: SecondaryMap<MemoryId, MemoryFacts> = SecondaryMap::new();
+        for (memory, data) in &module.memories {
+            let pages = match data.size {
+                MemorySize::Constant(pages) => pages,
+                MemorySize::Cell { cell, .. } => module.cells[cell].init,
+            };
+            let constant = (!stored.contains(memory)).then(|| data.data.clone());
+            memories[memory] = MemoryFacts { bytes: pages as u64 * PAGE_BYTES, constant };
+        }
         let mut functions: SecondaryMap<TableId, Vec<(u32, Func)>> = SecondaryMap::new();
         for (table, data) in &module.tables {
             let function = |(i, reference): &(u32, u32)| Some((*i, module.referenced(*reference)?));
@@ -59,9 +72,8 @@ impl Facts {
         let udivrem32 = module.functions.iter().find(|(_, func)| is_udivrem32(func)).map(|(id, _)| id);
         Facts {
             cells,
-            stdin_length: module.stdin_length,
-            memory_bytes: pages as u64 * PAGE_BYTES,
-            constant_memory,
+            stdin_end: module.host.stdin_end,
+            memories,
             functions,
             function_types: module.function_types.clone(),
             udivrem32,
@@ -74,9 +86,14 @@ impl Facts {
         entries.binary_search_by_key(&index, |entry| entry.0).ok().map(|i| entries[i].1)
     }
 
-    /// Returns a little-endian word of constant memory.
-    pub fn load(&self, address: u64, bytes: u8) -> Option<u32> {
-        let segments = self.constant_memory.as_ref()?;
+    /// Returns the least number of bytes that a memory has.
+    pub fn memory_bytes(&self, memory: MemoryId) -> u64 {
+        self.memories[memory].bytes
+    }
+
+    /// Returns a little-endian word of a memory that nothing writes.
+    pub fn load(&self, memory: MemoryId, address: u64, bytes: u8) -> Option<u32> {
+        let segments = self.memories[memory].constant.as_ref()?;
         let byte = |address: u64| {
             let i = segments.partition_point(|(first, _)| *first as u64 <= address).checked_sub(1)?;
             segments[i].1.get((address - segments[i].0 as u64) as usize).copied()
@@ -97,11 +114,14 @@ fn written_cells(module: &Module) -> EntitySet<Cell> {
     written
 }
 
-/// Makes the size of a memory constant if no function grows it.
-pub fn constant_memory_size(module: &mut Module) {
-    if let MemorySize::Cell { cell, .. } = module.memory
-        && !written_cells(module).contains(cell)
-    {
-        module.memory = MemorySize::Constant(module.cells[cell].init);
+/// Makes the size of each memory constant that no function grows.
+pub fn constant_memory_sizes(module: &mut Module) {
+    let written = written_cells(module);
+    for memory in module.memories.values_mut() {
+        if let MemorySize::Cell { cell, .. } = memory.size
+            && !written.contains(cell)
+        {
+            memory.size = MemorySize::Constant(module.cells[cell].init);
+        }
     }
 }

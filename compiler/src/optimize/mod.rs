@@ -42,7 +42,7 @@ pub fn run(module: &mut Module) {
 fn each_function(module: &mut Module, f: impl Fn(&mut Function, &Facts)) {
     let facts = Facts::new(module);
     module.functions.values_mut().for_each(|func| f(func, &facts));
-    facts::constant_memory_size(module);
+    facts::constant_memory_sizes(module);
 }
 
 /// Simplifies a function until its control flow stays as it is, but at most for that many rounds.

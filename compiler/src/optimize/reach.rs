@@ -7,28 +7,7 @@ use crate::ir::*;
 
 /// Drops functions that no export, table or start function leads to, and renumbers the others.
 pub fn drop_functions(module: &mut Module) {
-    let mut reached = EntitySet::with_capacity(module.functions.len());
-    let mut work: Vec<Func> = module.exports.iter().map(|export| export.1).chain(module.start).collect();
-    let mut tables = EntitySet::with_capacity(module.tables.len());
-    while let Some(id) = work.pop() {
-        if !reached.insert(id) {
-            continue;
-        }
-        for block in module.functions[id].blocks.values() {
-            for inst in &block.insts {
-                // A table counts only once something reads it.
-                if let Op::TableFunc(table) | Op::TableType(table) = inst.op
-                    && tables.insert(table)
-                {
-                    let entries = module.tables[table].entries.iter();
-                    work.extend(entries.filter_map(|entry| module.referenced(entry.1)));
-                }
-            }
-            if let Some(Callee::Direct(callee)) = block.term.callee() {
-                work.push(*callee);
-            }
-        }
-    }
+    let reached = module.reached();
     if module.functions.keys().all(|id| reached.contains(id)) {
         return;
     }
@@ -61,22 +40,28 @@ pub fn drop_functions(module: &mut Module) {
 pub fn drop_cells(module: &mut Module) {
     let mut used = EntitySet::with_capacity(module.cells.len());
     used.extend(module.exported_globals.iter().flat_map(|global| global.3.iter().copied()));
-    if let MemorySize::Cell { cell, .. } = module.memory {
-        used.insert(cell);
+    for memory in module.memories.values() {
+        if let MemorySize::Cell { cell, .. } = memory.size {
+            used.insert(cell);
+        }
     }
     used.extend(module.tables.values().filter_map(|table| table.size_cell));
     for inst in module.functions.values().flat_map(|func| func.blocks.values()).flat_map(|block| &block.insts)
     {
         match inst.op {
             Op::CellGet(cell) | Op::CellSet(cell) => drop(used.insert(cell)),
-            Op::Load { space: Space::Stdin, .. } => used.extend(module.stdin_length),
-            Op::Store { space: Space::Stdout, .. } => used.extend(module.stdout_length),
             _ => {}
+        }
+        if inst.reads() == Some(Space::Input) {
+            used.extend(module.host.ends().into_iter().flatten());
+        }
+        if let Some(Space::Output(output)) = inst.writes() {
+            used.extend(module.host.outputs[output as usize]);
         }
     }
     // What the host looks at is kept only if the program uses it, too.
-    for stream in [&mut module.stdin_length, &mut module.stdin_position, &mut module.stdout_length] {
-        *stream = stream.filter(|cell| used.contains(*cell));
+    for cell in module.host.cells_mut() {
+        *cell = cell.filter(|cell| used.contains(*cell));
     }
     module.growth_limit = module.growth_limit.filter(|(_, cell)| used.contains(*cell));
     let mut map: SecondaryMap<Cell, PackedOption<Cell>> = SecondaryMap::new();
@@ -87,13 +72,13 @@ pub fn drop_cells(module: &mut Module) {
     }
     let new = |cell: &mut Cell| *cell = map[*cell].expect("used");
     module.tables.values_mut().filter_map(|table| table.size_cell.as_mut()).for_each(new);
-    module.stdin_length.iter_mut().for_each(new);
-    module.stdin_position.iter_mut().for_each(new);
+    module.host.cells_mut().flatten().for_each(new);
     module.growth_limit.iter_mut().for_each(|(_, cell)| new(cell));
-    module.stdout_length.iter_mut().for_each(new);
     module.exported_globals.iter_mut().flat_map(|global| &mut global.3).for_each(new);
-    if let MemorySize::Cell { cell, .. } = &mut module.memory {
-        new(cell);
+    for memory in module.memories.values_mut() {
+        if let MemorySize::Cell { cell, .. } = &mut memory.size {
+            new(cell);
+        }
     }
     for func in module.functions.values_mut() {
         for inst in func.blocks.values_mut().flat_map(|block| &mut block.insts) {

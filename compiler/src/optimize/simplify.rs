@@ -89,7 +89,7 @@ struct Simplifier<'a> {
     constants: FxHashMap<u32, (Value, Block)>,
     /// For each address, how far beyond it the memory is known to reach. The last entry that dominates
     /// counts.
-    checked: FxHashMap<Value, SmallVec<[(Block, u64); 1]>>,
+    checked: FxHashMap<(MemoryId, Value), SmallVec<[(Block, u64); 1]>>,
     /// Conditions known to be 0 (true) or not.
     conditions: FxHashMap<Value, (Block, bool)>,
     /// Functions that constant entries of tables refer to.
@@ -163,9 +163,9 @@ impl Simplifier<'_> {
                 self.pure(inst, result);
                 return None;
             }
-            (Op::Load { space: Space::Memory, bytes, signed: false, offset }, Some(result)) => {
+            (Op::Load { space: Space::Memory(memory), bytes, signed: false, offset }, Some(result)) => {
                 if let Def::Const(address) = self.defs[inst.args[0]]
-                    && let Some(word) = self.facts.load(address as u64 + *offset, *bytes)
+                    && let Some(word) = self.facts.load(*memory, address as u64 + *offset, *bytes)
                 {
                     let value = self.constant(word);
                     self.alias[result] = value.into();
@@ -188,9 +188,9 @@ impl Simplifier<'_> {
                     return self.inst(inst);
                 }
             }
-            (Op::Bounds { offset, bytes }, _) => {
-                let end = *offset + *bytes as u64;
-                if self.is_checked(inst.args[0], end) {
+            (Op::Bounds { memory, offset, bytes }, _) => {
+                let (memory, end) = (*memory, *offset + *bytes as u64);
+                if self.is_checked(memory, inst.args[0], end) {
                     return None;
                 }
             }
@@ -222,7 +222,7 @@ impl Simplifier<'_> {
                     self.alias[result] = value.into();
                     return None;
                 }
-                if self.facts.stdin_length != Some(cell) {
+                if self.facts.stdin_end != Some(cell) {
                     self.cells.insert(cell, result);
                 }
             }
@@ -318,12 +318,12 @@ impl Simplifier<'_> {
         }
     }
 
-    /// Returns whether the memory is known to reach `end` bytes beyond an address. From here on it is.
-    fn is_checked(&mut self, address: Value, end: u64) -> bool {
-        if self.bounds[address].max as u64 + end <= self.facts.memory_bytes {
+    /// Returns whether a memory is known to reach `end` bytes beyond an address. From here on it is.
+    fn is_checked(&mut self, memory: MemoryId, address: Value, end: u64) -> bool {
+        if self.bounds[address].max as u64 + end <= self.facts.memory_bytes(memory) {
             return true;
         }
-        let entries = self.checked.entry(address).or_default();
+        let entries = self.checked.entry((memory, address)).or_default();
         while let Some((block, checked)) = entries.last() {
             if self.dominators.dominates(*block, self.block) {
                 if *checked >= end {

@@ -41,19 +41,17 @@ fn module_of(func: Function, params: usize) -> Module {
         references: Vec::new(),
         passive_data: Vec::new(),
         passive_elements: Vec::new(),
-        memory: MemorySize::Constant(1),
-        data: Vec::new(),
+        memories: PrimaryMap::from_iter([MemoryData { size: MemorySize::Constant(1), data: Vec::new() }]),
         creation_trap: None,
         start: None,
         exports: vec![("f".into(), id, signature)],
         exported_globals: Vec::new(),
-        exported_memories: vec!["memory".into()],
-        stdin_length: None,
-        stdin_position: None,
-        stdout_length: None,
+        exported_memories: vec![("memory".into(), MemoryId::from_u32(0))],
+        host: Host::default(),
         growth_limit: None,
         function_names: Vec::new(),
         function_offsets: Vec::new(),
+        modules: Vec::new(),
     }
 }
 
@@ -102,7 +100,7 @@ fn operations(b: &mut Builder, random: &mut Rng, values: &mut Vec<Value>, count:
             }
             5 => b.value(
                 Op::Load {
-                    space: Space::Memory,
+                    space: Space::Memory(MemoryId::from_u32(0)),
                     bytes: 1 << (other % 3),
                     signed: other & 8 == 0 && other % 3 < 2,
                     offset: other & 7,
@@ -128,7 +126,11 @@ fn function(seed: u64) -> Function {
         operations(&mut b, random, &mut values, count);
         let last = *values.last().expect("parameters at least");
         match random.usize(..6) {
-            0 => b.effect(Op::Bounds { offset: random.u64(..) & 0xff, bytes: 4 }, Type::I32, &[last]),
+            0 => b.effect(
+                Op::Bounds { memory: MemoryId::from_u32(0), offset: random.u64(..) & 0xff, bytes: 4 },
+                Type::I32,
+                &[last],
+            ),
             1 => b.trap_if(wasm2onnx_runtime::TrapCode::Unreachable, last),
             2 => {
                 // A loop of at most three rounds.
@@ -198,7 +200,7 @@ fn random_functions() {
             let args: Vec<u64> = (0..3).map(|_| word(random) as u64).collect();
             let run = |module| {
                 let mut machine = Machine::new(module).unwrap();
-                for (i, byte) in machine.memory[..1024].iter_mut().enumerate() {
+                for (i, byte) in machine.memories[MemoryId::from_u32(0)][..1024].iter_mut().enumerate() {
                     *byte = (i as u8).wrapping_mul(37) ^ (i >> 8) as u8;
                 }
                 machine.call("f", &args)

@@ -1,8 +1,8 @@
 //! Compares what is not in packets: first rows, entries, where instance creation begins.
 
 use super::state::First;
-use crate::ir::{Cell, MemorySize, Module};
-use crate::layout::{ARGUMENT_FIELDS, Layout};
+use crate::ir::{Cell, MemorySize, Module, Output};
+use crate::layout::{ARGUMENT_FIELDS, Layout, StreamKeys};
 use std::collections::BTreeMap;
 use wasm2onnx_runtime::{ExpertId, GlobalExport, MemoryPages, Network, Region, Terminal, WordLocation};
 
@@ -49,8 +49,11 @@ pub fn compare(
     rows.extend((layout.elements..).zip(elements).take(layout.element_count as usize));
     let bytes = |bytes: &[u8]| bytes.iter().map(|byte| f64::from(*byte)).collect::<Vec<_>>();
     rows.extend((layout.data..).zip(bytes(&module.passive_data)).take(layout.data_bytes as usize));
-    for (address, data) in module.data.iter().filter(|_| layout.memory_bytes > 0) {
-        rows.extend((layout.memory + u64::from(*address)..).zip(bytes(data)));
+    for (memory, memory_data) in &module.memories {
+        let keys = layout.memories[memory];
+        for (address, data) in memory_data.data.iter().filter(|_| keys.bytes > 0) {
+            rows.extend((keys.first + u64::from(*address)..).zip(bytes(data)));
+        }
     }
     rows.retain(|row| row.1 != 0.0);
     rows.sort_unstable_by_key(|row| row.0);
@@ -109,31 +112,45 @@ fn state(module: &Module, layout: &Layout, network: &Network) -> Result<(), Stri
     if globals != network.globals {
         return Err(format!("exported globals are {:?} and should be {globals:?}", network.globals));
     }
-    let pages = match module.memory {
-        MemorySize::Constant(pages) => MemoryPages::Constant(pages),
-        MemorySize::Cell { cell, .. } => MemoryPages::Row(key(cell)),
-    };
-    for name in &module.exported_memories {
+    for (name, memory) in &module.exported_memories {
+        let (pages, keys) = (module.memories[*memory].size, layout.memories[*memory]);
+        let pages = match pages {
+            MemorySize::Constant(pages) => MemoryPages::Constant(pages),
+            MemorySize::Cell { cell, .. } => MemoryPages::Row(key(cell)),
+        };
         let found = network.memories.get(name).filter(|memory| memory.pages == pages);
         let region = found.map(|memory| &network.regions[memory.region]);
         // A memory without pages has no region of its own.
-        let is_there = |region: &Region| (region.first, region.count) == (layout.memory, layout.memory_bytes);
-        if layout.memory_bytes > 0 && !region.is_some_and(is_there) {
+        let is_there = |region: &Region| (region.first, region.count) == (keys.first, keys.bytes);
+        if keys.bytes > 0 && !region.is_some_and(is_there) {
             return Err(format!("memory `{name}` is not where it is exported"));
         }
     }
     // A stream of no bytes has no region.
-    let stream = |first: u64, count: u64, length: Option<Cell>| {
-        length.filter(|_| count > 0).map(|length| (first, key(length)))
+    let stream = |StreamKeys { first, bytes }: StreamKeys, length: Option<Cell>| {
+        length.filter(|_| bytes > 0).map(|length| (first, key(length)))
     };
     let found =
         |stream: Option<(usize, u64)>| stream.map(|(region, length)| (network.regions[region].first, length));
-    let io = &network.io;
-    if found(io.stdin) != stream(layout.stdin, layout.stdin_bytes, module.stdin_length)
-        || found(io.stdout) != stream(layout.stdout, layout.stdout_bytes, module.stdout_length)
-        || io.stdin_position != module.stdin_position.map(key)
+    let (io, host) = (&network.io, &module.host);
+    let input = (layout.input.bytes > 0).then_some(layout.input.first);
+    let end = |cell: Option<Cell>| cell.filter(|_| layout.input.bytes > 0);
+    let is_at = |found: Option<u64>, cell: Option<Cell>| found == cell.map(key);
+    let output = |output: Output| stream(layout.outputs[output as usize], host.outputs[output as usize]);
+    if io.input.map(|region| network.regions[region].first) != input
+        || !is_at(io.argv_end, end(host.argv_end))
+        || !is_at(io.environ_end, end(host.environ_end))
+        || !is_at(io.files_end, end(host.files_end))
+        || !is_at(io.stdin_end, end(host.stdin_end))
+        || !is_at(io.stdin_position, host.stdin_position)
+        || found(io.stdout) != output(Output::Stdout)
+        || found(io.stderr) != output(Output::Stderr)
+        || io.clock != host.clock.map(|cell| cell.map(key))
+        || io.seed != host.seed.map(|cell| cell.map(key))
+        || !is_at(io.terminals, host.terminals)
+        || !is_at(io.exit_code, host.exit_code)
     {
-        return Err("standard input or output is not where the program reads and prints".into());
+        return Err("what the host gives or looks at is not where the program reads and prints".into());
     }
     Ok(())
 }

@@ -95,7 +95,7 @@ pub fn run(
         compare(check, prover.as_mut(), function, lowered, states, total).map_err(|(packet, message)| {
             ErrorKind::Mismatch {
                 function: Some(function.name.clone()),
-                offset: lowered.packets.packets[packet].offset(),
+                offset: module.offset_in_module(lowered.packets.packets[packet].offset()),
                 message,
             }
         })

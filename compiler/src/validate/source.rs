@@ -2,7 +2,7 @@
 
 use super::state::{LANES, Lanes, Traces};
 use crate::evaluate::{binary, unary};
-use crate::ir::{Cell, Inst, MAX_CELLS, MemorySize, Op, Space, Type, Value};
+use crate::ir::{Cell, Inst, MAX_CELLS, MemoryId, MemorySize, Op, Space, Type, Value};
 use crate::layout::Layout;
 use wasm2onnx_runtime::{PAGE_BYTES, TrapCode};
 
@@ -142,11 +142,11 @@ impl<'a> Source<'a> {
                     self.write_cells(lane, *to, target[lane].into(), (*cells).into(), |j| values[j as usize]);
                 }
             }
-            Op::Bounds { offset, bytes } => {
+            Op::Bounds { memory, offset, bytes } => {
                 let (address, more) = (arg(0), if inst.args.len() > 1 { arg(1) } else { [0; LANES] });
                 let fails = std::array::from_fn(|lane| {
                     let end = u64::from(address[lane]) + u64::from(more[lane]) + offset + u64::from(*bytes);
-                    end > self.memory_size(lane)
+                    end > self.memory_size(*memory, lane)
                 });
                 self.trap(TrapCode::MemoryOutOfBounds, inst.offset, fails);
             }
@@ -189,7 +189,7 @@ impl<'a> Source<'a> {
     /// load would have found them to be. What lies behind a space belongs to something else, and may be read
     /// before or after it is written; only behind standard input lies nothing.
     fn read_inside(&mut self, lane: usize, space: Space, first: u64, cells: u64) {
-        if first + cells > self.layout.space(space).1 && space != Space::Stdin {
+        if first + cells > self.layout.space(space).1 && space != Space::Input {
             self.runs[lane] = Run::Impossible;
         }
     }
@@ -197,7 +197,10 @@ impl<'a> Source<'a> {
     /// Writes cells, which something before the store has found to be inside of the space.
     fn write_cells(&mut self, lane: usize, space: Space, first: u64, cells: u64, value: impl Fn(u64) -> f64) {
         let (base, count) = self.layout.space(space);
-        let size = if space == Space::Memory { self.memory_size(lane) } else { count };
+        let size = match space {
+            Space::Memory(memory) => self.memory_size(memory, lane),
+            _ => count,
+        };
         if first + cells > size || !self.is_running(lane) {
             self.runs[lane] = Run::Impossible;
             return;
@@ -207,9 +210,9 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Returns the size of the memory in bytes.
-    fn memory_size(&self, lane: usize) -> u64 {
-        let pages = match self.layout.memory_size {
+    /// Returns the size of a memory in bytes.
+    fn memory_size(&self, memory: MemoryId, lane: usize) -> u64 {
+        let pages = match self.layout.memories[memory].size {
             MemorySize::Constant(pages) => pages,
             MemorySize::Cell { cell, .. } => self.cell(lane, cell),
         };

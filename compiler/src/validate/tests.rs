@@ -218,9 +218,9 @@ fn a_boundary_that_is_wrong_is_found_out() {
         ("a global that does not change", |n| n.globals.get_mut("g").unwrap().mutable = false),
         ("a region for another", |n| n.memories.get_mut("m").unwrap().region += 1),
         ("a size that never changes", |n| n.memories.get_mut("m").unwrap().pages = MemoryPages::Constant(1)),
-        ("another length of the input", |n| n.io.stdin.as_mut().unwrap().1 += 1),
+        ("another length of the input", |n| *n.io.stdin_end.as_mut().unwrap() += 1),
         ("another region of the output", |n| n.io.stdout.as_mut().unwrap().0 -= 1),
-        ("another position of the input", |n| n.io.stdin_position = n.io.stdin.map(|(_, length)| length)),
+        ("another position of the input", |n| n.io.stdin_position = n.io.stdin_end),
         ("another place of a parameter", |n| n.entries.get_mut("f").unwrap().param_locations.swap(0, 1)),
         ("a parameter of another type", |n| n.entries.get_mut("f").unwrap().params[1] = ValueType::I32),
         ("another place of a result", |n| {

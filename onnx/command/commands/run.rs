@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::input::{ModuleOptions, Source};
 use crate::output::print;
 use crate::progress::{Hider, ProgressLine};
+use crate::wasi::WasiOptions;
 
 /// Run an exported function of a module or of a compiled model
 #[derive(Debug, clap::Args)]
@@ -35,13 +36,16 @@ pub struct Run {
     #[arg(long, value_enum, default_value_t = ExecutorName::Sparse)]
     executor: ExecutorName,
 
+    #[command(flatten)]
+    wasi: WasiOptions,
+
     /// Print to standard error how many tokens and steps the run took, in all and per second, and the size of
     /// the live trace
     #[arg(long)]
     stats: bool,
 
     /// The module (.wasm or .wat) or the compiled model (.onnx); `-` is standard input. Everything that
-    /// follows is an argument of the function, except for a `--` directly after the input: integers are
+    /// follows is an argument of the program, if `_start` is run. Otherwise it is an argument of the function, except for a `--` directly after the input: integers are
     /// signed or unsigned, in decimal or after `0x` in hexadecimal; floats are written as Rust reads them; a
     /// reference can only be `null`
     // The input and the arguments are one list, since clap takes everything after the first value as values
@@ -79,7 +83,11 @@ impl Run {
         let path = Path::new(input);
         let network = Source::read(path)?.network(&self.module)?;
         let signature = choose_entry(&entries(&network), self.invoke.as_deref())?;
-        let arguments = parse_arguments(signature, arguments)?;
+        let (arguments, program_arguments) = match signature.name {
+            "_start" if signature.params.is_empty() => (Vec::new(), arguments),
+            _ => (parse_arguments(signature, arguments)?, &[][..]),
+        };
+        let wasi = self.wasi.given(&network, path, program_arguments)?;
 
         let line = ProgressLine::start();
         let config = Config {
@@ -87,7 +95,9 @@ impl Run {
             max_steps: self.max_steps,
             // If the module came from standard input, there is nothing left for the program to read.
             stdin_source: (path != Path::new("-")).then(|| -> InputSource { Box::new(Stdin(hider(&line))) }),
-            stdout_sink: Some(Box::new(Stdout(hider(&line)))),
+            stdout_sink: Some(Box::new(Printer { stream: io::stdout(), line: hider(&line) })),
+            stderr_sink: Some(Box::new(Printer { stream: io::stderr(), line: hider(&line) })),
+            wasi,
             progress: line.as_ref().map(ProgressLine::callback),
             ..Config::default()
         };
@@ -107,7 +117,7 @@ impl Run {
         }
         match outcome {
             // The reader has seen enough.
-            Err(Error::Stdout { kind: io::ErrorKind::BrokenPipe, .. }) => Ok(()),
+            Err(Error::Output { kind: io::ErrorKind::BrokenPipe, .. }) => Ok(()),
             outcome => outcome.map(drop).map_err(Failure::from),
         }
     }
@@ -127,20 +137,22 @@ impl Read for Stdin {
     }
 }
 
-/// Standard output. What is printed to a terminal must not mix with the progress line, either.
-struct Stdout(Option<Hider>);
+/// Standard output or standard error. What is printed to a terminal must not mix with the progress line, either.
+struct Printer<S> {
+    stream: S,
+    line: Option<Hider>,
+}
 
-impl Write for Stdout {
+impl<S: Write + IsTerminal> Write for Printer<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut stdout = io::stdout().lock();
-        if let Some(line) = self.0.take_if(|_| stdout.is_terminal()) {
+        if let Some(line) = self.line.take_if(|_| self.stream.is_terminal()) {
             line.hide();
         }
-        stdout.write(bytes)
+        self.stream.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush()
+        self.stream.flush()
     }
 }
 

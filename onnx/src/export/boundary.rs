@@ -64,29 +64,32 @@ pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &RunState, m
     let codes = g.initializer("traps/codes", Tensor::list(&codes));
     let limit_code =
         g.initializer("traps/limit", Tensor::scalar(wasm2onnx_runtime::TrapCode::StepLimit as i64));
-    let zero = g.initializer("const/zero", Tensor::scalar(0i64));
     let column = g.initializer("const/column", Tensor::list(&[-1i64, 1]));
     let expert_slot = g.initializer("limits/expert.slot", Tensor::list(&[slots.count() as i64]));
-    let trap = g.group("ending", "Why the run ended: the terminal expert, or the step limit.", |g| {
+    let halt = g.initializer("traps/halt", Tensor::scalar(1i64));
+    let [trap, done] = g.group("ending", "Why the run ended: the terminal expert, or the step limit.", |g| {
         let expert = g.along("expert.number", "Gather", 1, &[&ending.z, &expert_slot]);
         let expert = step::expert(g, plan, &expert);
         let named = g.plain("terminal", "Min", &[&expert, &last_terminal]);
         let code = g.plain("code", "Gather", &[&codes, &named]);
         let live = g.plain("live", "GreaterOrEqual", &[&expert, &terminals]);
-        g.plain("trap", "Where", &[&live, &limit_code, &code])
+        [g.plain("trap", "Where", &[&live, &limit_code, &code]), g.plain("done", "Equal", &[&expert, &halt])]
     });
-    let outputs = g.group("values", "The results' words as values of their types; 0 after a trap.", |g| {
-        let done = g.plain("done", "Equal", &[&trap, &zero]);
-        let mut outputs = Vec::new();
-        if !entry.results.is_empty() {
-            let done = g.plain("done.column", "Reshape", &[&done, &column]);
-            let words = result_words(g, plan, frozen, ending, memory);
-            values(g, &entry.results, &words, &done, &mut outputs);
-        }
-        outputs.push(("trap".into(), DataType::Int64, trap.clone()));
-        outputs.push(("steps".into(), DataType::Int64, ending.steps.clone()));
-        outputs
-    });
+    let outputs = g.group(
+        "values",
+        "The results' words as values of their types; 0 unless the function returned.",
+        |g| {
+            let mut outputs = Vec::new();
+            if !entry.results.is_empty() {
+                let done = g.plain("done.column", "Reshape", &[&done, &column]);
+                let words = result_words(g, plan, frozen, ending, memory);
+                values(g, &entry.results, &words, &done, &mut outputs);
+            }
+            outputs.push(("trap".into(), DataType::Int64, trap.clone()));
+            outputs.push(("steps".into(), DataType::Int64, ending.steps.clone()));
+            outputs
+        },
+    );
     for (name, ty, value) in outputs {
         g.output(&name, ValueType::tensor(ty, &[batch]), &value);
     }
@@ -137,12 +140,7 @@ fn values(
     let span = g.initializer("const/2^32", Tensor::scalar(1i64 << 32));
     let half = g.initializer("const/2^31", Tensor::scalar(1i64 << 31));
     let axis = g.initializer("const/axis", Tensor::list(&[1i64]));
-    // Only numbers in range are cast, since ONNX Runtime may merge two consecutive casts.
-    let signed = |g: &mut Graph, part: &str, word: &str| {
-        let up = g.plain(&format!("{part}.up"), "Add", &[word, &half]);
-        let wrapped = g.plain(&format!("{part}.wrapped"), "Mod", &[&up, &span]);
-        g.plain(&format!("{part}.signed"), "Sub", &[&wrapped, &half])
-    };
+    let signed = |g: &mut Graph, part: &str, word: &str| signed(g, part, word, &half, &span);
     let mut first = 0;
     let mut converted = vec![None; types.len()];
     for (ty, name) in TYPES {
@@ -186,18 +184,25 @@ fn values(
     }
 }
 
-/// Makes the output `stdout`: the bytes from the key `first` on, as many as the cell `length` says.
-pub fn stdout(g: &mut Graph, plan: &Plan, frozen: &Frozen, memory: &Memory, first: u64, length: u64) {
-    let length = g.initializer("stdout/length", Tensor::list(&[length as i64]));
+/// Makes an output of printed bytes: those from the key `first` on, as many as the cell `length` says.
+pub fn printed(
+    g: &mut Graph,
+    plan: &Plan,
+    frozen: &Frozen,
+    memory: &Memory,
+    (name, doc): (&'static str, &'static str),
+    (first, length): (u64, u64),
+) {
+    let length = g.initializer(&format!("{name}/length"), Tensor::list(&[length as i64]));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
-    let bytes = g.group("printed", "What the program printed.", |g| {
+    let bytes = g.group(name, doc, |g| {
         let count = memory.read(g, plan, frozen, "count.cell", &length);
         let count = g.plain("count.scalar", "Reshape", &[&count, &scalar]);
         let count = g.cast("count", &count, DataType::Int64);
         match memory {
-            Memory::Paged(trace) => paged::bytes(g, plan, trace, first, &count),
+            Memory::Paged(trace) => paged::bytes(g, plan, trace, name, first, &count),
             Memory::Cells(_) | Memory::Rows(..) => {
-                let first = g.initializer("stdout/first", Tensor::scalar(first as i64));
+                let first = g.initializer(&format!("{name}/first"), Tensor::scalar(first as i64));
                 let one = g.initializer("const/one", Tensor::scalar(1i64));
                 let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
                 let end = g.plain("end", "Add", &[&first, &count]);
@@ -208,5 +213,29 @@ pub fn stdout(g: &mut Graph, plan: &Plan, frozen: &Frozen, memory: &Memory, firs
             }
         }
     });
-    g.output("stdout", ValueType::tensor(DataType::Uint8, &[Dim::Named("stdout")]), &bytes);
+    g.output(name, ValueType::tensor(DataType::Uint8, &[Dim::Named(name)]), &bytes);
+}
+
+/// Makes the output `exit_code`: the word at a key as an int32.
+pub fn exit_code(g: &mut Graph, plan: &Plan, frozen: &Frozen, memory: &Memory, key: u64) {
+    let key = g.initializer("exit_code/key", Tensor::list(&[key as i64]));
+    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    let span = g.initializer("const/2^32", Tensor::scalar(1i64 << 32));
+    let half = g.initializer("const/2^31", Tensor::scalar(1i64 << 31));
+    let code = g.group("exit", "The exit status; 0 if the program has not ended itself.", |g| {
+        let word = memory.read(g, plan, frozen, "word.cell", &key);
+        let word = g.plain("word.flat", "Reshape", &[&word, &flat]);
+        let word = g.cast("word", &word, DataType::Int64);
+        let signed = signed(g, "word", &word, &half, &span);
+        g.cast("code", &signed, DataType::Int32)
+    });
+    g.output("exit_code", ValueType::tensor(DataType::Int32, &[Dim::Fixed(1)]), &code);
+}
+
+/// Makes a signed number of a word, int64.
+fn signed(g: &mut Graph, part: &str, word: &str, half: &str, span: &str) -> Name {
+    // Only numbers in range are cast, since ONNX Runtime may merge two consecutive casts.
+    let up = g.plain(&format!("{part}.up"), "Add", &[word, half]);
+    let wrapped = g.plain(&format!("{part}.wrapped"), "Mod", &[&up, span]);
+    g.plain(&format!("{part}.signed"), "Sub", &[&wrapped, half])
 }

@@ -113,8 +113,10 @@ fn entry(plan: &Plan) -> Value {
         .iter()
         .map(|ty| json!([ty.to_string(), locations.by_ref().take(ty.words()).collect::<Vec<_>>()]))
         .collect();
-    let stream =
+    let io = &network.io;
+    let output =
         |(region, key): (usize, u64)| json!({ "region": network.regions[region].name, "length": key });
+    let input = |end: Option<u64>| io.input.zip(end).map(output);
     json!({
         "name": plan.name,
         "expert": entry.expert,
@@ -123,8 +125,16 @@ fn entry(plan: &Plan) -> Value {
         "numbers": numbers,
         "args": args,
         "results": results,
-        "stdin": network.io.stdin.map(stream),
-        "stdout": network.io.stdout.map(stream),
+        "argv": input(io.argv_end),
+        "environ": input(io.environ_end),
+        "files": input(io.files_end),
+        "stdin": input(io.stdin_end),
+        "stdin_position": io.stdin_position,
+        "stdout": io.stdout.map(output),
+        "stderr": io.stderr.map(output),
+        "clock": io.clock,
+        "seed": io.seed,
+        "exit_code": io.exit_code,
         "fields": sizes(slots, ["s", "n", "v", "x", "q", "k", "t"]),
         "sources": sources,
     })

@@ -24,6 +24,7 @@
 //! of elements, and to the size of this element. The table and the directory are copied at each turn of the
 //! outer loop.
 
+use super::given::Given;
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
 use super::phases::RunState;
 use super::plan::Plan;
@@ -75,10 +76,10 @@ pub fn frames(plan: &Plan) -> usize {
 }
 
 /// Makes the trace that a run begins with, as its phases carry it.
-pub fn first_trace(g: &mut Graph, plan: &Plan, stdin: &str) -> (Vec<Carried>, Space) {
+pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given) -> (Vec<Carried>, Space) {
     let rows = FirstRowTensors::new(g, plan);
-    let space = Space::new(g, plan, &rows, stdin);
-    let cells = trace::in_chunks(g, plan, &rows, &space);
+    let space = Space::new(g, plan, &rows, given);
+    let cells = trace::in_chunks(g, plan, &rows, &space, given);
     let frames = frames(plan);
     let experts = plan.network.experts.len();
     let terminals = plan.network.terminals.len();
@@ -545,12 +546,19 @@ pub fn read(g: &mut Graph, plan: &Plan, trace: &[Name], role: &'static str, keys
 }
 
 /// Reads the bytes, uint8 [n], that a run has left from the key `first` on; `count` is n, int64 scalar.
-pub fn bytes(g: &mut Graph, plan: &Plan, trace: &[Name], first: u64, count: &str) -> Name {
+pub fn bytes(
+    g: &mut Graph,
+    plan: &Plan,
+    trace: &[Name],
+    stream: &'static str,
+    first: u64,
+    count: &str,
+) -> Name {
     let page = first / PAGE as u64;
     let offset = (first % PAGE as u64) as i64;
-    let first = g.initializer("stdout/page", Tensor::scalar(page as i64));
-    let begin = g.initializer("stdout/offset", Tensor::list(&[offset]));
-    let cells = g.initializer("stdout/page.cells", Tensor::scalar(PAGE as i64));
+    let first = g.initializer(&format!("{stream}/page"), Tensor::scalar(page as i64));
+    let begin = g.initializer(&format!("{stream}/offset"), Tensor::list(&[offset]));
+    let cells = g.initializer("pages/page.cells", Tensor::scalar(PAGE as i64));
     let one = g.initializer("const/one", Tensor::scalar(1i64));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     g.group("bytes", "The pages that were printed to.", |g| {

@@ -1,7 +1,7 @@
 //! What has to be known before a model of a network is written: where everything lies.
 
 use crate::proto::DataType;
-use wasm2onnx_runtime::{CellWidth, Entry, Field, Network, ValueType, WordLocation};
+use wasm2onnx_runtime::{CellWidth, Entry, Field, Io, Network, ValueType, WordLocation};
 
 use super::arguments::Arguments;
 use super::graph::{self, Dim, Graph, Name, Tensor};
@@ -126,32 +126,32 @@ impl<'n> Plan<'n> {
 
     /// Returns how the loop form keeps its trace.
     pub fn keeping(&self) -> Keeping {
-        let io = &self.network.io;
-        let streams = io.stdin.is_some() || io.stdout.is_some();
         match self.reading {
             Reading::Rows(scores) => Keeping::Growing(scores),
             // A program that reads or prints bytes has a large trace.
-            Reading::Cells if streams || self.cells > MAX_RESIDENT_CELLS => Keeping::Paged,
+            Reading::Cells if self.has_streams() || self.cells > MAX_RESIDENT_CELLS => Keeping::Paged,
             Reading::Cells => Keeping::Resident,
         }
     }
 
+    /// Returns whether the program is given anything besides its arguments, or prints.
+    fn has_streams(&self) -> bool {
+        self.network.io != Io::default()
+    }
+
     /// Returns the number of instances that run side by side in the loop form.
     pub fn batch(&self) -> Dim {
-        let io = &self.network.io;
-        let streams = io.stdin.is_some() || io.stdout.is_some();
         match self.keeping() {
             Keeping::Paged => Dim::Fixed(1),
-            Keeping::Growing(_) if streams => Dim::Fixed(1),
+            Keeping::Growing(_) if self.has_streams() => Dim::Fixed(1),
             Keeping::Growing(_) | Keeping::Resident => Dim::Named("batch"),
         }
     }
 
-    /// Returns the number of cells that exist whatever the input: all but those of standard input, the last
-    /// region.
+    /// Returns the number of cells that exist whatever the input: all but those of the input, the last region.
     pub fn first_cells(&self) -> usize {
-        match self.network.io.stdin {
-            Some((region, _)) => self.network.regions[region].first as usize,
+        match self.network.io.input {
+            Some(region) => self.network.regions[region].first as usize,
             None => self.cells,
         }
     }

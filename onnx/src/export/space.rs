@@ -1,21 +1,22 @@
 //! The space of keys as a paged run sees it: the chunks that there are from the start, and what a chunk holds
 //! when it is made.
 
+use super::given::Given;
 use super::graph::{Graph, Name, Tensor};
 use super::paged::{self, PAGE};
 use super::plan::{Plan, STORED_PAGE};
 use super::trace::FirstRowTensors;
 use crate::proto::DataType;
 
-/// Maximum number of chunks, without those of standard input: the directory has a number for each.
+/// Maximum number of chunks, without those of the input: the directory has a number for each.
 const MAX_CHUNKS: usize = 1 << 17;
 
 /// The space of keys.
 pub struct Space {
     /// Number of pages of a chunk: a power of two.
     pub pages: usize,
-    /// Standard input: uint8 [n].
-    pub stdin: Name,
+    /// The bytes that are given: uint8 [n].
+    pub input: Name,
     /// The key of its first byte: int64 [1].
     begin: Name,
     /// For each chunk, its slot minus its number, which is negative for most: int64 [chunks].
@@ -34,7 +35,7 @@ impl Space {
         let none = Name::new;
         Space {
             pages: pages(plan),
-            stdin: none(),
+            input: none(),
             begin: none(),
             shift: none(),
             made: none(),
@@ -49,14 +50,14 @@ impl Space {
     }
 
     /// Makes the space. From the start there are chunks for first rows, chunks for the pages that are
-    /// resident then, and the chunk in which standard input begins, which may hold other cells as well.
-    pub fn new(g: &mut Graph, plan: &Plan, rows: &FirstRowTensors, stdin: &str) -> Space {
+    /// resident then, and the chunk in which the input begins, which may hold other cells as well.
+    pub fn new(g: &mut Graph, plan: &Plan, rows: &FirstRowTensors, given: &Given) -> Space {
         let space = Space::of(plan);
         let cells = space.cells() as i64;
         let resident = paged::frames(plan).div_ceil(space.pages) as i64;
         let used = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));
         let stored = g.initializer("trace/pages.cells", Tensor::scalar(STORED_PAGE as i64));
-        let begin = g.initializer("trace/stdin.first", Tensor::list(&[first_of_stdin(plan)]));
+        let begin = g.initializer("trace/input.begin", Tensor::list(&[first_of_input(plan)]));
         let per_chunk = g.initializer("pages/chunk.cells", Tensor::list(&[cells]));
         let pages = g.initializer("pages/chunk.pages", Tensor::list(&[space.pages as i64]));
         let least = g.initializer("pages/chunks.least", Tensor::list(&[resident]));
@@ -70,7 +71,7 @@ impl Space {
         let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
         let front = g.initializer("const/front", Tensor::list(&[0i64]));
         g.group("directory", "Which chunks of memory there are from the start, and where.", |g| {
-            let read = g.plain("read", "Shape", &[stdin]);
+            let read = g.plain("read", "Shape", &[&given.bytes]);
             let used = g.plain("used", "Add", &[&used, &read]);
             // One more cell than is used, since the last one is never written.
             let count = g.plain("chunks.all", "Div", &[&used, &per_chunk]);
@@ -100,7 +101,7 @@ impl Space {
             let base = g.plain("base", "Add", &[&base, &experts]);
             let directory = g.plain("all", "Unsqueeze", &[&base, &front]);
             Space {
-                stdin: stdin.to_owned(),
+                input: given.bytes.clone(),
                 begin: begin.clone(),
                 shift,
                 made,
@@ -112,7 +113,7 @@ impl Space {
     }
 
     /// Makes the chunk with a number, int64 [1]: its pages, double [pages, cells], hold zeros and the bytes
-    /// of standard input that lie in it.
+    /// of the input that lie in it.
     pub fn make(&self, g: &mut Graph, chunk: &str) -> Name {
         let cells = g.initializer("pages/chunk.cells", Tensor::list(&[self.cells() as i64]));
         let shape = g.initializer("pages/shape", Tensor::list(&[-1i64, PAGE as i64]));
@@ -122,7 +123,7 @@ impl Space {
         let end = g.plain("end.any", "Add", &[&begin, &cells]);
         let begin = g.plain("begin", "Max", &[&begin, &none]);
         let end = g.plain("end", "Max", &[&end, &none]);
-        let bytes = g.plain("bytes", "Slice", &[&self.stdin, &begin, &end]);
+        let bytes = g.plain("bytes", "Slice", &[&self.input, &begin, &end]);
         let count = g.plain("bytes.count", "Shape", &[&bytes]);
         let bytes = g.cast("bytes.number", &bytes, DataType::Double);
         let rest = g.plain("rest.count", "Sub", &[&cells, &count]);
@@ -132,17 +133,18 @@ impl Space {
     }
 }
 
-/// Returns the key of the first byte of standard input, or 0, which is the key of nothing, if the program
-/// does not read it.
-pub fn first_of_stdin(plan: &Plan) -> i64 {
-    plan.network.io.stdin.map_or(0, |(region, _)| plan.network.regions[region].first as i64)
+/// Returns the key of the first byte that is given, or 0, which is the key of nothing, if the program uses none.
+pub fn first_of_input(plan: &Plan) -> i64 {
+    plan.network.io.input.map_or(0, |region| plan.network.regions[region].first as i64)
 }
 
 /// Returns the number of pages of a chunk. If the whole memory is touched, replacing a chunk costs about as
 /// much for each of its pages as for ten other chunks in the sequence; and the size of the directory is
-/// limited. The region of standard output counts only for the directory, since little of it is touched.
+/// limited. The regions of what is printed count only for the directory, since little of them is touched.
 fn pages(plan: &Plan) -> usize {
-    let output = plan.network.io.stdout.map_or(0, |(region, _)| plan.network.regions[region].count);
+    let io = &plan.network.io;
+    let outputs = [io.stdout, io.stderr].into_iter().flatten();
+    let output: u64 = outputs.map(|(region, _)| plan.network.regions[region].count).sum();
     let all = plan.first_cells() / PAGE;
     let touched = (plan.first_cells() - output as usize) / PAGE;
     let quick = (touched / 10).isqrt().next_power_of_two().clamp(8, 256);

@@ -1,8 +1,9 @@
-//! The trace that a run begins with: first rows and standard input.
+//! The trace that a run begins with: first rows and what is given.
 
-use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
+use super::given::Given;
+use super::graph::{Carried, Graph, Name, Tensor};
 use super::plan::{Plan, STORED_PAGE};
-use super::space::{Space, first_of_stdin};
+use super::space::{Space, first_of_input};
 use super::{growing, resident};
 use crate::proto::DataType;
 
@@ -20,15 +21,12 @@ pub fn first_rows(g: &mut Graph, plan: &Plan) -> Name {
 }
 
 /// Makes the chunks that the paged variant has from the start, behind the chunk of zeros, with the first rows
-/// and the beginning of standard input: double [cells].
-pub fn in_chunks(g: &mut Graph, plan: &Plan, rows: &FirstRowTensors, space: &Space) -> Name {
-    // A program that reads nothing has no cell for the length. It gets cell 0, which is never read.
-    let length = plan.network.io.stdin.map_or(0, |(_, key)| key);
-    let length = g.initializer("trace/stdin.length", Tensor::list(&[length as i64]));
-    let begin = first_of_stdin(plan);
+/// and the beginning of the input: double [cells].
+pub fn in_chunks(g: &mut Graph, plan: &Plan, rows: &FirstRowTensors, space: &Space, given: &Given) -> Name {
+    let begin = first_of_input(plan);
     let in_its_chunk = space.cells() as i64 - begin % space.cells() as i64;
-    let begin = g.initializer("trace/stdin.key", Tensor::scalar(begin));
-    let in_its_chunk = g.initializer("trace/stdin.end", Tensor::list(&[in_its_chunk]));
+    let begin = g.initializer("trace/input.key", Tensor::scalar(begin));
+    let in_its_chunk = g.initializer("trace/input.end", Tensor::list(&[in_its_chunk]));
     let stored = g.initializer("trace/chunk.pages", Tensor::scalar((space.cells() / STORED_PAGE) as i64));
     let cells = g.initializer("trace/chunk.cells", Tensor::scalar(space.cells() as i64));
     let page = g.initializer("trace/page.shape", Tensor::list(&[STORED_PAGE as i64]));
@@ -52,17 +50,15 @@ pub fn in_chunks(g: &mut Graph, plan: &Plan, rows: &FirstRowTensors, space: &Spa
         let count = g.plain("pages.count.list", "Reshape", &[&count, &single]);
         let shape = g.along("shape", "Concat", 0, &[&count, &page]);
         let all = rows.put(g, &shape, &pages, &keys);
-        let count = g.plain("stdin.count", "Shape", &[&space.stdin]);
-        let number = g.cast("stdin.count.number", &count, DataType::Double);
-        let bytes = g.plain("stdin.bytes", "Slice", &[&space.stdin, &zero, &in_its_chunk]);
-        let count = g.plain("stdin.bytes.count", "Shape", &[&bytes]);
-        let count = g.plain("stdin.bytes.scalar", "Reshape", &[&count, &scalar]);
-        let bytes = g.cast("stdin.number", &bytes, DataType::Double);
-        let keys = g.plain("stdin.index", "Range", &[&none, &count, &one]);
-        let keys = g.plain("stdin.key", "Add", &[&keys, &begin]);
-        let keys = g.along("stdin.keys", "Concat", 0, &[&length, &keys]);
-        let values = g.along("stdin.values", "Concat", 0, &[&number, &bytes]);
-        let role = ["stdin.chunk", "stdin.shift", "stdin.move", "stdin.place"];
+        let bytes = g.plain("input.bytes", "Slice", &[&space.input, &zero, &in_its_chunk]);
+        let count = g.plain("input.bytes.count", "Shape", &[&bytes]);
+        let count = g.plain("input.bytes.scalar", "Reshape", &[&count, &scalar]);
+        let bytes = g.cast("input.number", &bytes, DataType::Double);
+        let keys = g.plain("input.index", "Range", &[&none, &count, &one]);
+        let keys = g.plain("input.key", "Add", &[&keys, &begin]);
+        let keys = g.along("input.keys", "Concat", 0, &[&given.keys, &keys]);
+        let values = g.along("input.values", "Concat", 0, &[&given.numbers, &bytes]);
+        let role = ["input.chunk", "input.shift", "input.move", "input.place"];
         let keys = locate(g, role, &keys, &cells);
         g.along("cells", "ScatterElements", 0, &[&all, &keys, &values])
     })
@@ -78,54 +74,34 @@ pub fn resident(g: &mut Graph, plan: &Plan, first: &str, batch: &str) -> Vec<Car
     vec![Carried { role: "trace", ty: resident::trace_type(), first }]
 }
 
-/// Makes the value of standard input: an input of the graph if the program reads it, otherwise empty. The
-/// nodes that follow find both under one name.
-pub fn stdin(g: &mut Graph, plan: &Plan) -> Name {
-    let bytes = match plan.network.io.stdin {
-        // It has no default, since ONNX Runtime does not list inputs that have one.
-        Some(_) => g.input("stdin", ValueType::tensor(DataType::Uint8, &[Dim::Named("stdin")])),
-        None => g.initializer("trace/no.stdin", Tensor::list::<u8>(&[])),
-    };
-    g.group("stdin", "Standard input; nothing if the program reads none.", |g| {
-        g.plain("bytes", "Identity", &[&bytes])
-    })
-}
-
 /// Returns the first rows of a trace that consists of rows, double [1, rows, 2].
 pub fn rows(plan: &Plan) -> Tensor {
     let rows = &plan.network.first_rows;
     Tensor::new(&[1, rows.len(), 2], rows.iter().flat_map(|(key, value)| [*key as f64, *value]))
 }
 
-/// Makes the trace that consists of rows: first rows, standard input and its length. Also returns the number
-/// of these rows, int64 [1].
-pub fn growing(g: &mut Graph, plan: &Plan, stdin: &str, batch: &str) -> (Vec<Carried>, Name) {
+/// Makes the trace that consists of rows: first rows, and what is given. Also returns the number of these rows, int64 [1].
+pub fn growing(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (Vec<Carried>, Name) {
     let first = g.initializer("initial.trace", rows(plan));
-    // A program that reads nothing has no key for the length. Key 0 then makes this no row.
-    let stream = plan.network.io.stdin;
-    let length = stream.map_or(0, |(_, key)| key);
-    let begin = stream.map_or(0, |(region, _)| plan.network.regions[region].first);
-    let length = g.initializer("trace/stdin.length", Tensor::new(&[1, 1, 1], [length as f64]));
-    let begin = g.initializer("trace/stdin.first", Tensor::scalar(begin as i64));
+    let begin = g.initializer("trace/input.first", Tensor::scalar(first_of_input(plan)));
     let one = g.initializer("const/one", Tensor::scalar(1i64));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
     let column = g.initializer("attention/column", Tensor::list(&[1i64, -1, 1]));
     let rest = g.initializer("trace/row.shape", Tensor::list(&[1i64, 1]));
     let axis = g.initializer("const/axis", Tensor::list(&[1i64]));
-    g.group("input", "First rows, a row for each byte of standard input, and one for their number.", |g| {
-        let count = g.plain("count", "Shape", &[stdin]);
-        let number = g.cast("count.number", &count, DataType::Double);
-        let number = g.plain("count.column", "Reshape", &[&number, &column]);
-        let length = g.along("length", "Concat", 2, &[&length, &number]);
+    g.group("input", "First rows, and a row for each byte and each number that is given.", |g| {
+        let count = g.plain("count", "Shape", &[&given.bytes]);
         let end = g.plain("count.scalar", "Reshape", &[&count, &scalar]);
         let end = g.plain("end", "Add", &[&begin, &end]);
         let keys = g.plain("key", "Range", &[&begin, &end, &one]);
+        let keys = g.along("keys", "Concat", 0, &[&keys, &given.keys]);
         let keys = g.cast("key.number", &keys, DataType::Double);
         let keys = g.plain("key.column", "Reshape", &[&keys, &column]);
-        let values = g.cast("value", stdin, DataType::Double);
+        let values = g.cast("value", &given.bytes, DataType::Double);
+        let values = g.along("values", "Concat", 0, &[&values, &given.numbers]);
         let values = g.plain("value.column", "Reshape", &[&values, &column]);
-        let bytes = g.along("bytes", "Concat", 2, &[&keys, &values]);
-        let rows = g.along("rows", "Concat", 1, &[&first, &bytes, &length]);
+        let given = g.along("given", "Concat", 2, &[&keys, &values]);
+        let rows = g.along("rows", "Concat", 1, &[&first, &given]);
         let shape = g.along("shape", "Concat", 0, &[batch, &rest]);
         let all = g.plain("trace", "Expand", &[&rows, &shape]);
         let shape = g.plain("rows.shape", "Shape", &[&rows]);

@@ -71,9 +71,9 @@ impl From<CompileError> for Stop {
             ErrorKind::Invalid { .. } | ErrorKind::NotWasm(_) | ErrorKind::Text(_) => {
                 Stop::Invalid(error.to_string())
             }
-            ErrorKind::UnknownImport { .. }
-            | ErrorKind::MissingImport { .. }
-            | ErrorKind::ImportMismatch { .. } => Stop::Unlinkable(error.to_string()),
+            ErrorKind::MissingImports(_) | ErrorKind::ImportMismatch { .. } => {
+                Stop::Unlinkable(error.to_string())
+            }
             _ => Stop::Broken(error.to_string()),
         }
     }

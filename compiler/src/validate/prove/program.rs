@@ -5,7 +5,7 @@ use super::memory::Trace;
 use super::poly::Poly;
 use super::terms::Terms;
 use super::words::{self, TWO32, byte, canonical, extend, truth};
-use crate::ir::{Inst, MemorySize, Op, Space, Value};
+use crate::ir::{Inst, MemoryId, MemorySize, Op, Space, Value};
 use crate::layout::Layout;
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::{PAGE_BYTES, TrapCode};
@@ -57,9 +57,9 @@ impl<'a> Program<'a> {
         if word { Ok(p) } else { Err(Stop::Unknown("what is read is not shown to be a word")) }
     }
 
-    /// Returns the size of the memory in bytes.
-    fn memory_size(&self, terms: &mut Terms) -> Maybe<Poly> {
-        let pages = match self.layout.memory_size {
+    /// Returns the size of a memory in bytes.
+    fn memory_size(&self, terms: &mut Terms, memory: MemoryId) -> Maybe<Poly> {
+        let pages = match self.layout.memories[memory].size {
             MemorySize::Constant(pages) => Poly::constant(pages.into()),
             MemorySize::Cell { cell, .. } => {
                 let key = Poly::constant(self.layout.cells[cell].key.into());
@@ -74,7 +74,7 @@ impl<'a> Program<'a> {
     fn write(&mut self, terms: &mut Terms, space: Space, first: &Poly, values: Vec<Poly>) -> Maybe<()> {
         let (base, count) = self.layout.space(space);
         let size = match space {
-            Space::Memory => self.memory_size(terms)?,
+            Space::Memory(memory) => self.memory_size(terms, memory)?,
             _ => Poly::constant(count.into()),
         };
         terms.promise(&size.plus(-1, first)?.offset(-(values.len() as i128))?)?;
@@ -171,8 +171,8 @@ impl<'a> Program<'a> {
                 let first = self.word(terms, inst.args[0])?;
                 self.write(terms, *to, &first, values)?;
             }
-            Op::Bounds { offset, bytes } => {
-                let mut room = self.memory_size(terms)?;
+            Op::Bounds { memory, offset, bytes } => {
+                let mut room = self.memory_size(terms, *memory)?;
                 room = room.offset(-i128::from(*offset) - i128::from(*bytes))?;
                 for address in inst.args.iter().take(2) {
                     room = room.plus(-1, &self.word(terms, *address)?)?;

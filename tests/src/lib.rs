@@ -17,6 +17,7 @@ pub mod python;
 pub mod smith;
 pub mod suite;
 pub mod values;
+pub mod wasi;
 
 use std::ops::Range;
 use std::path::Path;

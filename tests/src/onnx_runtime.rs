@@ -250,7 +250,11 @@ impl LoopModel {
 }
 
 /// Makes a tensor of any size, since `ort` makes no tensor from an empty list.
-fn tensor<T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static>(
+///
+/// # Errors
+///
+/// The error of ONNX Runtime.
+pub fn tensor<T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static>(
     shape: &[i64],
     elements: Vec<T>,
 ) -> ort::Result<DynValue> {

@@ -80,18 +80,18 @@
   (global $OPENED i32 (i32.const 5)) ;; a directory that the program opened
   (global $PREOPENED i32 (i32.const 6)) ;; a directory that is open from the beginning
 
-  ;; Flags of open files.
+  ;; Flags of open files: APPEND, DSYNC, NONBLOCK, RSYNC, SYNC, from bit 0 on.
   (global $APPEND i32 (i32.const 1))
-  (global $DSYNC i32 (i32.const 2))
-  (global $NONBLOCK i32 (i32.const 4))
-  (global $RSYNC i32 (i32.const 8))
-  (global $SYNC i32 (i32.const 16))
+  (global $ANY_SYNC i32 (i32.const 26))
+  (global $FLAGS_MOST i32 (i32.const 31))
 
-  ;; Flags of path_open.
+  ;; Flags of path_open: CREAT, DIRECTORY, EXCL, TRUNC, from bit 0 on.
   (global $CREAT i32 (i32.const 1))
+  (global $CREAT_EXCL i32 (i32.const 5))
+  (global $CREAT_EXCL_TRUNC i32 (i32.const 13))
   (global $OPEN_DIRECTORY i32 (i32.const 2))
-  (global $EXCL i32 (i32.const 4))
   (global $TRUNC i32 (i32.const 8))
+  (global $HOW_MOST i32 (i32.const 15))
 
   ;; No call moves more bytes from standard input, or by fd_pread, than this. It is wasmtime's limit.
   (global $MOST_READ i32 (i32.const 65536))
@@ -302,23 +302,28 @@
   (global $fds (mut i32) (i32.const 3))
   (global $closed (mut i32) (i32.const 0))
 
-  ;; Returns the address of a descriptor, or 0 if it is not open. Only the streams can be used without the tree.
+  ;; Returns the address of a descriptor, or 0 if it is not open. This is enough for calls that directories do not
+  ;; have: until the tree is used there are no files, and a program with no other calls needs no code for the tree.
   (func $descriptor (param $fd i32) (result i32)
-    (if (i32.ge_u (local.get $fd) (i32.const 3)) (then (call $open_tree)))
     (if (i32.ge_u (local.get $fd) (global.get $fds)) (then (return (i32.const 0))))
     (local.set $fd (call $place (local.get $fd)))
     (select (local.get $fd) (i32.const 0) (i32.load $own (local.get $fd))))
 
-  ;; Returns the address of a descriptor of that kind, or 0.
-  (func $descriptor_of (param $fd i32) (param $kind i32) (result i32)
+  ;; The same, after opening those directories that are open from the beginning.
+  (func $any_descriptor (param $fd i32) (result i32)
+    (if (i32.ge_u (local.get $fd) (i32.const 3)) (then (call $open_tree)))
+    (return_call $descriptor (local.get $fd)))
+
+  ;; Returns the address of a descriptor of a file, or 0.
+  (func $file (param $fd i32) (result i32)
     (local $d i32)
     (if (i32.eqz (local.tee $d (call $descriptor (local.get $fd)))) (then (return (i32.const 0))))
-    (select (local.get $d) (i32.const 0) (i32.eq (i32.load $own (local.get $d)) (local.get $kind))))
+    (select (local.get $d) (i32.const 0) (i32.eq (i32.load $own (local.get $d)) (global.get $FILE))))
 
   ;; Returns the inode of a directory that is open, or 0.
   (func $directory (param $fd i32) (result i32)
     (local $d i32)
-    (if (i32.eqz (local.tee $d (call $descriptor (local.get $fd)))) (then (return (i32.const 0))))
+    (if (i32.eqz (local.tee $d (call $any_descriptor (local.get $fd)))) (then (return (i32.const 0))))
     (select (i32.load $own offset=4 (local.get $d)) (i32.const 0)
       (i32.ge_u (i32.load $own (local.get $d)) (global.get $OPENED))))
 
@@ -328,17 +333,24 @@
   ;; Makes a descriptor; returns its number, or -1 if there are too many. As in wasmtime, it is the highest number
   ;; that is free, and a new one only if none is.
   (func $open (param $kind i32) (param $inode i32) (param $flags i32) (result i32)
-    (local $fd i32) (local $d i32)
+    (local $fd i32)
+    (if (i32.eqz (global.get $closed))
+      (then (return_call $open_new (local.get $kind) (local.get $inode) (local.get $flags))))
     (local.set $fd (global.get $fds))
-    (if (global.get $closed)
-      (then
-        (loop $search
-          (local.set $fd (i32.sub (local.get $fd) (i32.const 1)))
-          (br_if $search (i32.load $own (call $place (local.get $fd)))))
-        (global.set $closed (i32.sub (global.get $closed) (i32.const 1))))
-      (else
-        (if (i32.ge_u (local.get $fd) (global.get $DESCRIPTORS.limit)) (then (return (i32.const -1))))
-        (global.set $fds (i32.add (local.get $fd) (i32.const 1)))))
+    (loop $search
+      (local.set $fd (i32.sub (local.get $fd) (i32.const 1)))
+      (br_if $search (i32.load $own (call $place (local.get $fd)))))
+    (global.set $closed (i32.sub (global.get $closed) (i32.const 1)))
+    (return_call $set_descriptor (local.get $fd) (local.get $kind) (local.get $inode) (local.get $flags)))
+
+  (func $open_new (param $kind i32) (param $inode i32) (param $flags i32) (result i32)
+    (if (i32.ge_u (global.get $fds) (global.get $DESCRIPTORS.limit)) (then (return (i32.const -1))))
+    (global.set $fds (i32.add (global.get $fds) (i32.const 1)))
+    (return_call $set_descriptor (i32.sub (global.get $fds) (i32.const 1)) (local.get $kind) (local.get $inode)
+      (local.get $flags)))
+
+  (func $set_descriptor (param $fd i32) (param $kind i32) (param $inode i32) (param $flags i32) (result i32)
+    (local $d i32)
     (local.set $d (call $place (local.get $fd)))
     (i32.store $own (local.get $d) (local.get $kind))
     (i32.store $own offset=4 (local.get $d) (local.get $inode))
@@ -348,15 +360,15 @@
 
   (func (export "fd_close") (param $fd i32) (result i32)
     (local $d i32)
-    (if (i32.eqz (local.tee $d (call $descriptor (local.get $fd)))) (then (return (global.get $BADF))))
+    (if (i32.eqz (local.tee $d (call $any_descriptor (local.get $fd)))) (then (return (global.get $BADF))))
     (i32.store $own (local.get $d) (i32.const 0))
     (global.set $closed (i32.add (global.get $closed) (i32.const 1)))
     (global.get $SUCCESS))
 
   (func (export "fd_renumber") (param $from i32) (param $to i32) (result i32)
     (local $f i32) (local $t i32)
-    (local.set $f (call $descriptor (local.get $from)))
-    (local.set $t (call $descriptor (local.get $to)))
+    (local.set $f (call $any_descriptor (local.get $from)))
+    (local.set $t (call $any_descriptor (local.get $to)))
     (if (i32.eqz (i32.and (i32.ne (local.get $f) (i32.const 0)) (i32.ne (local.get $t) (i32.const 0))))
       (then (return (global.get $BADF))))
     (if (i32.ne (local.get $f) (local.get $t))
@@ -369,7 +381,7 @@
   ;; Writes an fdstat: +0 type (u8); +2 flags (u16); +8 rights; +16 rights that are inherited.
   (func (export "fd_fdstat_get") (param $fd i32) (param $result i32) (result i32)
     (local $d i32) (local $kind i32) (local $rights i64)
-    (if (i32.eqz (local.tee $d (call $descriptor (local.get $fd)))) (then (return (global.get $BADF))))
+    (if (i32.eqz (local.tee $d (call $any_descriptor (local.get $fd)))) (then (return (global.get $BADF))))
     (if (i32.eqz (call $inside (local.get $result) (i32.const 24))) (then (return (global.get $FAULT))))
     (local.set $kind (i32.load $own (local.get $d)))
     (i32.store8 $app (local.get $result) (call $type_of (local.get $d)))
@@ -403,24 +415,24 @@
 
   (func (export "fd_fdstat_set_flags") (param $fd i32) (param $flags i32) (result i32)
     (local $d i32)
-    (if (i32.gt_u (local.get $flags) (i32.const 31)) (then (return (global.get $INVAL))))
-    (if (i32.eqz (local.tee $d (call $descriptor_of (local.get $fd) (global.get $FILE))))
+    (if (i32.gt_u (local.get $flags) (global.get $FLAGS_MOST)) (then (return (global.get $INVAL))))
+    (if (i32.eqz (local.tee $d (call $file (local.get $fd))))
       (then (return (global.get $BADF))))
-    (if (i32.and (local.get $flags) (i32.const 26 (; $DSYNC, $RSYNC, $SYNC ;)))
+    (if (i32.and (local.get $flags) (global.get $ANY_SYNC))
       (then (return (global.get $INVAL))))
     (i32.store $own offset=16 (local.get $d) (local.get $flags))
     (global.get $SUCCESS))
 
   (func (export "fd_fdstat_set_rights") (param $fd i32) (param $rights i64) (param $inherited i64) (result i32)
     (local $d i32)
-    (if (i32.eqz (local.tee $d (call $descriptor (local.get $fd)))) (then (return (global.get $BADF))))
+    (if (i32.eqz (local.tee $d (call $any_descriptor (local.get $fd)))) (then (return (global.get $BADF))))
     (select (global.get $BADF) (global.get $NOSYS) (i32.lt_u (i32.load $own (local.get $d)) (global.get $FILE))))
 
   ;; Writes a prestat: +0 0, for a directory (u8); +4 the length of its name.
   (func (export "fd_prestat_get") (param $fd i32) (param $result i32) (result i32)
     (local $d i32)
-    (if (i32.eqz (local.tee $d (call $descriptor_of (local.get $fd) (global.get $PREOPENED))))
-      (then (return (global.get $BADF))))
+    (if (i32.eqz (local.tee $d (call $any_descriptor (local.get $fd)))) (then (return (global.get $BADF))))
+    (if (i32.ne (i32.load $own (local.get $d)) (global.get $PREOPENED)) (then (return (global.get $BADF))))
     (if (i32.eqz (call $inside (local.get $result) (i32.const 8))) (then (return (global.get $FAULT))))
     (i32.store8 $app (local.get $result) (i32.const 0))
     (i32.store $app offset=4 (local.get $result)
@@ -429,7 +441,7 @@
 
   (func (export "fd_prestat_dir_name") (param $fd i32) (param $address i32) (param $size i32) (result i32)
     (local $d i32) (local $root i32) (local $length i32)
-    (if (i32.eqz (local.tee $d (call $descriptor (local.get $fd)))) (then (return (global.get $BADF))))
+    (if (i32.eqz (local.tee $d (call $any_descriptor (local.get $fd)))) (then (return (global.get $BADF))))
     (if (i32.ne (i32.load $own (local.get $d)) (global.get $PREOPENED)) (then (return (global.get $NOTDIR))))
     (local.set $length (i32.load $own offset=20 (local.tee $root (i32.load $own offset=4 (local.get $d)))))
     (if (i32.gt_u (local.get $length) (local.get $size)) (then (return (global.get $NAMETOOLONG))))
@@ -439,7 +451,7 @@
 
   (func (export "fd_filestat_get") (param $fd i32) (param $result i32) (result i32)
     (local $d i32)
-    (if (i32.eqz (local.tee $d (call $descriptor (local.get $fd)))) (then (return (global.get $BADF))))
+    (if (i32.eqz (local.tee $d (call $any_descriptor (local.get $fd)))) (then (return (global.get $BADF))))
     (if (i32.ge_u (i32.load $own (local.get $d)) (global.get $FILE))
       (then (return_call $answer_stat (local.get $result) (i32.load $own offset=4 (local.get $d)))))
     (if (i32.eqz (call $inside (local.get $result) (i32.const 64))) (then (return (global.get $FAULT))))
@@ -449,25 +461,25 @@
 
   (func (export "fd_advise") (param $fd i32) (param $offset i64) (param $length i64) (param $advice i32) (result i32)
     (if (i32.gt_u (local.get $advice) (i32.const 5)) (then (return (global.get $INVAL))))
-    (if (i32.eqz (call $descriptor_of (local.get $fd) (global.get $FILE))) (then (return (global.get $BADF))))
+    (if (i32.eqz (call $file (local.get $fd))) (then (return (global.get $BADF))))
     (select (global.get $INVAL) (global.get $SUCCESS) (i64.lt_s (local.get $length) (i64.const 0))))
 
   (func $check_file (export "fd_sync") (export "fd_datasync") (param $fd i32) (result i32)
-    (select (global.get $SUCCESS) (global.get $BADF) (call $descriptor_of (local.get $fd) (global.get $FILE))))
+    (select (global.get $SUCCESS) (global.get $BADF) (call $file (local.get $fd))))
 
   ;; What would write to a file.
 
   (func (export "fd_allocate") (param $fd i32) (param $offset i64) (param $length i64) (result i32)
-    (select (global.get $ROFS) (global.get $BADF) (call $descriptor_of (local.get $fd) (global.get $FILE))))
+    (select (global.get $ROFS) (global.get $BADF) (call $file (local.get $fd))))
 
   (func (export "fd_filestat_set_size") (param $fd i32) (param $size i64) (result i32)
-    (select (global.get $ROFS) (global.get $BADF) (call $descriptor_of (local.get $fd) (global.get $FILE))))
+    (select (global.get $ROFS) (global.get $BADF) (call $file (local.get $fd))))
 
   (func (export "fd_filestat_set_times") (param $fd i32) (param $accessed i64) (param $modified i64) (param $flags i32)
     (result i32)
     (local $d i32)
     (if (call $bad_times (local.get $flags)) (then (return (global.get $INVAL))))
-    (if (i32.eqz (local.tee $d (call $descriptor (local.get $fd)))) (then (return (global.get $BADF))))
+    (if (i32.eqz (local.tee $d (call $any_descriptor (local.get $fd)))) (then (return (global.get $BADF))))
     (select (global.get $BADF) (global.get $ROFS) (i32.lt_u (i32.load $own (local.get $d)) (global.get $FILE))))
 
   ;; Returns whether these flags ask for a time and the time of the clock at once, or for what there is not.
@@ -531,7 +543,6 @@
 
   (func $read_stdin (param $result i32) (result i32)
     (local $length i32)
-    (if (i32.eqz (call $inside (local.get $result) (i32.const 4))) (then (return (global.get $FAULT))))
     ;; This waits for input.
     (local.set $length (i32.sub (global.get $stdin.end) (global.get $stdin.position)))
     ;; A read of nothing while there is input is, in wasmtime, a read that was interrupted.
@@ -540,6 +551,7 @@
     (local.set $length
       (call $min (local.get $length) (call $min (global.get $buffer.length) (global.get $MOST_READ))))
     (if (i32.eqz (call $inside (global.get $buffer) (local.get $length))) (then (return (global.get $FAULT))))
+    (if (i32.eqz (call $inside (local.get $result) (i32.const 4))) (then (return (global.get $FAULT))))
     (memory.copy $app $input (global.get $buffer) (global.get $stdin.position) (local.get $length))
     (global.set $stdin.position (i32.add (global.get $stdin.position) (local.get $length)))
     (i32.store $app (local.get $result) (local.get $length))
@@ -731,36 +743,40 @@
 
   (func (export "path_open") (param $fd i32) (param $lookup i32) (param $path i32) (param $length i32)
     (param $how i32) (param $rights i64) (param $inherited i64) (param $flags i32) (param $result i32) (result i32)
-    (local $d i32) (local $error i32) (local $inode i32) (local $write i32) (local $type i32)
+    (local $d i32) (local $error i32) (local $inode i32) (local $write i32) (local $type i32) (local $slash i32)
+    (local $new i32)
     (if (i32.or (i32.gt_u (local.get $lookup) (i32.const 1))
-      (i32.or (i32.gt_u (local.get $how) (i32.const 15)) (i32.gt_u (local.get $flags) (i32.const 31))))
+      (i32.or (i32.gt_u (local.get $how) (global.get $HOW_MOST))
+        (i32.gt_u (local.get $flags) (global.get $FLAGS_MOST))))
       (then (return (global.get $INVAL))))
     (if (local.tee $error (call $get_path (local.get $path) (local.get $length)))
       (then (return (local.get $error))))
-    (if (i32.eqz (local.tee $d (call $descriptor (local.get $fd)))) (then (return (global.get $BADF))))
+    (if (i32.eqz (local.tee $d (call $any_descriptor (local.get $fd)))) (then (return (global.get $BADF))))
     (if (i32.lt_u (i32.load $own (local.get $d)) (global.get $OPENED))
       (then (return (select (global.get $NOTDIR) (global.get $BADF)
         (i32.eq (i32.load $own (local.get $d)) (global.get $FILE))))))
-    (if (i32.and (local.get $flags) (i32.const 26 (; $DSYNC, $RSYNC, $SYNC ;)))
+    (if (i32.and (local.get $flags) (global.get $ANY_SYNC))
       (then (return (global.get $NOTSUP))))
     (if (i32.and (local.get $how) (global.get $OPEN_DIRECTORY))
-      (then (if (i32.and (local.get $how) (i32.const 13 (; $CREAT, $EXCL, $TRUNC ;)))
+      (then (if (i32.and (local.get $how) (global.get $CREAT_EXCL_TRUNC))
         (then (return (global.get $INVAL))))))
     ;; What follows is what Linux does on a file system that is read-only.
     (local.set $write
       (i32.or (i32.and (local.get $how) (global.get $TRUNC))
         (i32.and (i32.wrap_i64 (local.get $rights)) (i32.const 0x40 (; FD_WRITE ;)))))
+    ;; No file can be made where the path ends in a slash.
+    (if (i32.and (local.get $how) (global.get $CREAT)) (then (local.set $slash (call $strip_slashes))))
     ;; A file that must be new may not be a link to another.
-    (if (i32.eq (i32.const 5 (; $CREAT, $EXCL ;)) (i32.and (local.get $how) (i32.const 5)))
-      (then (local.set $lookup (i32.const 0))))
+    (local.set $new (i32.eq (global.get $CREAT_EXCL) (i32.and (local.get $how) (global.get $CREAT_EXCL))))
+    (if (local.get $new) (then (local.set $lookup (i32.const 0))))
     (if (i32.eqz (local.tee $inode
       (call $resolve (i32.load $own offset=4 (local.get $d)) (local.get $lookup))))
       (then
         (if (i32.and (global.get $missing) (local.get $how)) ;; $CREAT is 1
-          (then (return (select (global.get $ISDIR) (global.get $ROFS) (global.get $missing.slash)))))
+          (then (return (select (global.get $ISDIR) (global.get $ROFS) (local.get $slash)))))
         (return (global.get $error))))
-    (if (i32.eq (i32.const 5 (; $CREAT, $EXCL ;)) (i32.and (local.get $how) (i32.const 5)))
-      (then (return (global.get $EXIST))))
+    (if (local.get $slash) (then (return (global.get $ISDIR))))
+    (if (local.get $new) (then (return (global.get $EXIST))))
     (local.set $type (i32.load $own offset=24 (local.get $inode)))
     (if (i32.eq (local.get $type) (global.get $SYMLINK)) (then (return (global.get $LOOP))))
     (if (i32.eq (local.get $type) (global.get $DIRECTORY))
@@ -768,8 +784,8 @@
         (if (i32.or (local.get $write) (i32.and (local.get $how) (global.get $CREAT)))
           (then (return (global.get $ISDIR)))))
       (else
-        (if (i32.and (local.get $how) (global.get $OPEN_DIRECTORY)) (then (return (global.get $NOTDIR))))
-        (if (local.get $write) (then (return (global.get $ROFS))))))
+        (if (local.get $write) (then (return (global.get $ROFS))))
+        (if (i32.and (local.get $how) (global.get $OPEN_DIRECTORY)) (then (return (global.get $NOTDIR))))))
     (if (i32.eqz (call $inside (local.get $result) (i32.const 4))) (then (return (global.get $FAULT))))
     (local.set $fd
       (if (result i32) (i32.eq (local.get $type) (global.get $DIRECTORY))
@@ -851,11 +867,9 @@
   (global $path.error (mut i32) (i32.const 0))
   ;; The directory that it begins in.
   (global $start (mut i32) (i32.const 0))
-  ;; Why it could not be resolved. If only its last component is missing, `$missing` is 1; `$missing.slash` is not 0
-  ;; if a slash follows that.
+  ;; Why it could not be resolved. If only its last component is missing, `$missing` is 1.
   (global $error (mut i32) (i32.const 0))
   (global $missing (mut i32) (i32.const 0))
-  (global $missing.slash (mut i32) (i32.const 0))
 
   ;; Sets `$start` and `$path`; returns the error.
   (func $get_directory_and_path (param $fd i32) (param $path i32) (param $length i32) (result i32)
@@ -875,9 +889,22 @@
     (memory.copy $own $app (global.get $path) (local.get $address) (local.get $length))
     (select (global.get $SUCCESS) (global.get $ILSEQ) (call $is_utf8)))
 
+  ;; Removes slashes at the end of the path, but not the first byte of it; returns whether there were any.
+  (func $strip_slashes (result i32)
+    (local $end i32)
+    (local.set $end (global.get $PATH_END))
+    (block $stop
+      (loop $next
+        (local.set $end (i32.sub (local.get $end) (i32.const 1)))
+        (br_if $stop (i32.le_u (local.get $end) (global.get $path)))
+        (br_if $stop (i32.ne (i32.load8_u $own (local.get $end)) (i32.const 0x2f)))
+        (i32.store8 $own (local.get $end) (i32.const 0))
+        (br $next)))
+    (i32.ne (local.get $end) (i32.sub (global.get $PATH_END) (i32.const 1))))
+
   ;; Returns whether the path is UTF-8. Sets `$path.error` if it has a zero byte.
   (func $is_utf8 (result i32)
-    (local $at i32) (local $word i64) (local $byte i32) (local $more i32) (local $code i32)
+    (local $at i32) (local $word i64) (local $byte i32) (local $more i32) (local $code i32) (local $least i32)
     (local.set $at (global.get $path))
     (block $end
       (loop $next
@@ -900,7 +927,10 @@
           (then (return (i32.const 0))))
         (local.set $more (i32.add (i32.const 1)
           (i32.add (i32.ge_u (local.get $byte) (i32.const 0xe0)) (i32.ge_u (local.get $byte) (i32.const 0xf0)))))
-        (local.set $word (i64.extend_i32_u (local.get $more)))
+        ;; A code must need that many bytes: the least codes are 0x80, 0x800 and 0x10000.
+        (local.set $least
+          (i32.shl (i32.const 0x80)
+            (i32.shr_u (i32.mul (i32.sub (local.get $more) (i32.const 1)) (i32.const 9)) (i32.const 1))))
         (local.set $code (i32.and (local.get $byte) (i32.shr_u (i32.const 0x3f) (local.get $more))))
         (loop $follow
           ;; The byte at the end of the path is 0, so this does not go on beyond it.
@@ -911,15 +941,10 @@
             (i32.and (local.get $byte) (i32.const 0x3f))))
           (local.set $at (i32.add (local.get $at) (i32.const 1)))
           (br_if $follow (local.tee $more (i32.sub (local.get $more) (i32.const 1)))))
-        ;; A code must need that many bytes (the least codes are 0x80, 0x800, 0x10000), must not be a surrogate, and
-        ;; is at most 0x10ffff.
-        (if (i32.lt_u (local.get $code)
-          (i32.shl (i32.const 0x80)
-            (i32.shr_u (i32.mul (i32.wrap_i64 (i64.sub (local.get $word) (i64.const 1))) (i32.const 9))
-              (i32.const 1))))
-          (then (return (i32.const 0))))
-        (if (i32.or (i32.eq (i32.shr_u (local.get $code) (i32.const 11)) (i32.const 0x1b))
-          (i32.gt_u (local.get $code) (i32.const 0x10ffff)))
+        ;; It must not be a surrogate, and is at most 0x10ffff.
+        (if (i32.or (i32.lt_u (local.get $code) (local.get $least))
+          (i32.or (i32.eq (i32.shr_u (local.get $code) (i32.const 11)) (i32.const 0x1b))
+            (i32.gt_u (local.get $code) (i32.const 0x10ffff))))
           (then (return (i32.const 0))))
         (br $next)))
     (i32.const 1))
@@ -957,10 +982,7 @@
         (local.set $inode (call $find (local.get $directory)))
         (if (i32.eqz (local.get $inode))
           (then
-            (if (i32.eqz (i32.load8_u $own (call $skip_slashes (local.get $end))))
-              (then
-                (global.set $missing (i32.const 1))
-                (global.set $missing.slash (local.get $rest))))
+            (global.set $missing (i32.eqz (local.get $rest)))
             (return_call $fail (global.get $NOENT))))
         (local.set $inode (i32.load $own offset=12 (local.get $inode)))
         (local.set $type (i32.load $own offset=24 (local.get $inode)))
@@ -1001,19 +1023,24 @@
   ;; Copies the component at $at to NAME (the beginning of it if it is too long), and sets `$name.length`; returns
   ;; where it ends.
   (func $take (param $at i32) (result i32)
-    (local $end i32) (local $byte i32)
+    (local $end i32) (local $kept i32) (local $word i64) (local $stop i64)
     (local.set $end (local.get $at))
-    (block $stop
-      (loop $next
-        (local.set $byte (i32.load8_u $own (local.get $end)))
-        (br_if $stop (i32.or (i32.eqz (local.get $byte)) (i32.eq (local.get $byte) (i32.const 0x2f))))
-        (local.set $end (i32.add (local.get $end) (i32.const 1)))
-        (br $next)))
+    ;; It ends at a zero byte or at a slash.
+    (loop $next
+      (local.set $word (i64.load $own (local.get $end)))
+      (local.set $stop
+        (i64.or (call $zero_bytes (local.get $word))
+          (call $zero_bytes (i64.xor (local.get $word) (i64.const 0x2f2f2f2f2f2f2f2f)))))
+      (if (i64.eqz (local.get $stop))
+        (then
+          (local.set $end (i32.add (local.get $end) (i32.const 8)))
+          (br $next))))
+    (local.set $end (i32.sub (i32.add (local.get $end) (call $after_zero (local.get $stop))) (i32.const 1)))
     (global.set $name.length (i32.sub (local.get $end) (local.get $at)))
-    (local.set $byte (call $min (global.get $name.length) (global.get $NAME_LIMIT)))
-    (memory.copy $own $own (global.get $NAME) (local.get $at) (local.get $byte))
+    (local.set $kept (call $min (global.get $name.length) (global.get $NAME_LIMIT)))
+    (memory.copy $own $own (global.get $NAME) (local.get $at) (local.get $kept))
     ;; Zeros up to the end of the word.
-    (i64.store $own (i32.add (global.get $NAME) (local.get $byte)) (i64.const 0))
+    (i64.store $own (i32.add (global.get $NAME) (local.get $kept)) (i64.const 0))
     (local.get $end))
 
   ;; Returns 1 if NAME is ".", 2 if it is "..", else 0.
@@ -1146,7 +1173,7 @@
   ;; There are none.
 
   (func $no_socket (param $fd i32) (result i32)
-    (select (global.get $NOSYS) (global.get $BADF) (call $descriptor (local.get $fd))))
+    (select (global.get $NOSYS) (global.get $BADF) (call $any_descriptor (local.get $fd))))
 
   (func (export "sock_accept") (param $fd i32) (param $flags i32) (param $result i32) (result i32)
     (return_call $no_socket (local.get $fd)))
@@ -1205,7 +1232,7 @@
     (local $size i32)
     (if (i32.or (global.get $tree.opened) (i32.eq (global.get $files.end) (global.get $environ.end))) (then (return)))
     (global.set $tree.opened (i32.const 1))
-    ;; As many buckets as there can be entries, or half of that, but at most 2^17.
+    ;; As many buckets as there can be entries, or a little fewer, but at most 2^17.
     (local.set $size
       (i32.shl (i32.const 4)
         (call $min (i32.const 17)
@@ -1337,7 +1364,8 @@
     (global.set $root (local.get $root))
     (global.set $prefix.length (i32.const 0))
     (global.set $prefix.directory (i32.const 0))
-    (drop (call $open (global.get $PREOPENED) (local.get $root) (i32.const 0))))
+    ;; Even if the program has closed a stream before, this is descriptor 3, 4, ….
+    (drop (call $open_new (global.get $PREOPENED) (local.get $root) (i32.const 0))))
 
   (global $SLASH i32 (i32.const 56)) ;; the address of the name "/"
   (data (memory $own) (i32.const 56) "/")
@@ -1392,8 +1420,11 @@
       (call $sum8 (i32.add (local.get $header) (i32.const 148)))))
     (loop $next
       (local.set $sum (i32.add (local.get $sum)
-        (i32.add (call $sum8 (local.get $at)) (call $sum8 (i32.add (local.get $at) (i32.const 8))))))
-      (local.set $at (i32.add (local.get $at) (i32.const 16)))
+        (i32.add
+          (i32.add (call $sum8 (local.get $at)) (call $sum8 (i32.add (local.get $at) (i32.const 8))))
+          (i32.add (call $sum8 (i32.add (local.get $at) (i32.const 16)))
+            (call $sum8 (i32.add (local.get $at) (i32.const 24)))))))
+      (local.set $at (i32.add (local.get $at) (i32.const 32)))
       (br_if $next (i32.lt_u (local.get $at) (i32.add (local.get $header) (i32.const 512)))))
     (local.get $sum))
 
@@ -1425,6 +1456,20 @@
         (br_if $stop (i32.eq (local.get $at) (local.get $end)))
         (br_if $stop (i32.ne (i32.load8_u $input (local.get $at)) (i32.const 0x20)))
         (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br $next)))
+    ;; Three digits at a time.
+    (block $few
+      (loop $next
+        (br_if $few (i32.lt_u (i32.sub (local.get $end) (local.get $at)) (i32.const 3)))
+        (local.set $byte (i32.load $input (local.get $at)))
+        (br_if $few (i32.ne (i32.and (local.get $byte) (i32.const 0xf8f8f8)) (i32.const 0x303030)))
+        (local.set $value
+          (i64.or (i64.shl (local.get $value) (i64.const 9))
+            (i64.extend_i32_u
+              (i32.or (i32.shl (i32.and (local.get $byte) (i32.const 7)) (i32.const 6))
+                (i32.or (i32.and (i32.shr_u (local.get $byte) (i32.const 5)) (i32.const 0x38))
+                  (i32.and (i32.shr_u (local.get $byte) (i32.const 16)) (i32.const 7)))))))
+        (local.set $at (i32.add (local.get $at) (i32.const 3)))
         (br $next)))
     (loop $next
       (if (i32.eq (local.get $at) (local.get $end)) (then (return (local.get $value))))

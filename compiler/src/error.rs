@@ -12,6 +12,11 @@ impl CompileError {
     pub fn kind(&self) -> &ErrorKind {
         &self.0
     }
+
+    /// Returns the kind of error by itself.
+    pub fn into_kind(self) -> ErrorKind {
+        *self.0
+    }
 }
 
 impl CompileError {

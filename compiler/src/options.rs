@@ -21,6 +21,10 @@ pub struct Options {
     /// Modules that are linked with the compiled one: what it imports from the name of one of them is what that one exports.
     /// Each can import from those before it. Instance creation creates all of them, in order.
     pub preloads: Vec<Preload>,
+    /// Whether the host creates each of these modules when it wants, by calling the exported function `NAME/create`, and can
+    /// use what they export, as `NAME/…`. For the runner of a test suite, whose scripts make calls before all modules are
+    /// there.
+    pub staged: bool,
     /// Exported functions without parameters and results that instance creation calls, after the start function and
     /// `_initialize`, which it calls in any case.
     pub init: Vec<String>,
@@ -107,6 +111,7 @@ impl Default for Options {
                 ("env.abort".to_string(), Role::Trap),
             ]),
             preloads: Vec::new(),
+            staged: false,
             init: Vec::new(),
             globals: BTreeMap::new(),
             memories: BTreeMap::new(),

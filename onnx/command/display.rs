@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use wasm2onnx_compiler::Signature as Types;
 use wasm2onnx_runtime::{Entry, List, Name, ValueType};
 
 /// An exported function as `name(i32, i64) -> i32`.
@@ -16,6 +17,11 @@ impl<'a> Signature<'a> {
     /// Returns the signature of an entry of a network.
     pub fn of(name: &'a str, entry: &'a Entry) -> Self {
         Signature { name, params: &entry.params, results: &entry.results }
+    }
+
+    /// Returns the signature of an exported function of a module.
+    pub fn of_types(name: &'a str, types: &'a Types) -> Self {
+        Signature { name, params: &types.params, results: &types.results }
     }
 }
 

@@ -13,8 +13,8 @@ pub enum Failure {
     Usage(String),
     /// The program trapped: status 134, as for a process that aborted.
     Trap(Trap),
-    /// The program ended itself with this status, which it is no failure to hand on.
-    Exit(i32),
+    /// The program ended itself with this status, which is handed on.
+    Exit(u8),
     /// Anything else: status 1.
     Other(anyhow::Error),
 }
@@ -25,8 +25,7 @@ impl Failure {
         let (message, status) = match self {
             Failure::Usage(message) => (message, 2),
             Failure::Trap(trap) => (trap.to_string(), 134),
-            // A process has only eight bits for its status.
-            Failure::Exit(status) => return ExitCode::from(status as u8),
+            Failure::Exit(status) => return ExitCode::from(status),
             Failure::Other(error) => (format!("{error:#}"), 1),
         };
         // If standard error is closed, the status still tells.
@@ -34,6 +33,9 @@ impl Failure {
         ExitCode::from(status)
     }
 }
+
+/// Number of exit statuses that a program can have, as in wasmtime: shells use those from 126 on to say something of their own.
+const EXIT_STATUSES: u8 = 126;
 
 /// Maximum number of characters of a message.
 const MAX_MESSAGE: usize = 4000;
@@ -63,7 +65,13 @@ impl From<Error> for Failure {
             // The program is not to blame: something that it needs is missing.
             Error::Trap(trap) if trap.code == TrapCode::UnsupportedHostCall => Failure::Other(trap.into()),
             Error::Trap(trap) => Failure::Trap(trap),
-            Error::Exit(status) => Failure::Exit(status),
+            Error::Exit(status) => match u8::try_from(status) {
+                Ok(status) if status < EXIT_STATUSES => Failure::Exit(status),
+                _ => Failure::Other(anyhow::anyhow!(
+                    "the program has ended with exit status {status}, and only 0 to {} can be handed on",
+                    EXIT_STATUSES - 1
+                )),
+            },
             Error::UnknownExport { .. } | Error::Arguments { .. } => Failure::Usage(error.to_string()),
             other => Failure::Other(other.into()),
         }

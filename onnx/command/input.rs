@@ -330,7 +330,7 @@ impl Source {
 
     /// Returns whether it is a model rather than a module: by its name or, if that does not tell, by its
     /// content.
-    fn is_model(&self) -> bool {
+    pub fn is_model(&self) -> bool {
         match named_model(&self.path) {
             Some(is_model) => is_model,
             None => !self.bytes.starts_with(b"\0asm") && is_model(&self.bytes),

@@ -173,6 +173,7 @@ fn write(
         opset_import: vec![OperatorSetIdProto { version, ..Default::default() }],
         producer_name: "wasm2onnx".into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
+        doc_string: doc(options),
         metadata_props: metadata::of(&plan, proved, options, &graph),
         graph: Some(graph),
     };
@@ -201,6 +202,38 @@ const DOC: &str = "A WebAssembly program as a frozen transformer: its weights ar
     over the trace is its memory, and decoding runs it. This graph is the same for every program; the program is in \
     the initializers. The groups of nodes are: arguments and results at the boundary; what is expanded and frozen \
     before the first step; the step.";
+
+/// Returns what a model is, how it is called and where its memory is.
+fn doc(options: &ExportOptions) -> String {
+    let call = match options.form {
+        Form::Loop => {
+            "A run takes the function's arguments as `arg0`, `arg1`, … and what the program reads as `stdin`, `argv`, \
+             `environ` and `files`, and gives its results as `result0`, …, why it ended as `trap` (0 if it did not trap), \
+             and what it printed."
+        }
+        Form::Step => {
+            "A run evaluates one step: it takes `expert`, `numbers` and `past.trace`, first those called `initial.…`, and \
+             gives `next_expert`, `next_numbers` and `present.trace`."
+        }
+    };
+    let memory = match options.attention {
+        Attention::Indexed => {
+            "Its memory is the trace of the rows that its steps append; a row is found by its key, since there is one cell \
+             for each key (in models that are written with dense or softmax attention, by attention over all rows)."
+        }
+        Attention::Dense => {
+            "Its memory is the trace of the rows that its steps append, which each step reads by hard attention over all rows."
+        }
+        Attention::Softmax => {
+            "Its memory is the trace of the rows that its steps append, which each step reads by softmax attention over all \
+             rows (the operator Attention)."
+        }
+    };
+    format!(
+        "A WebAssembly program as a transformer that is made for it alone: its weights are the program's instructions, and \
+         decoding runs it. {call} {memory}"
+    )
+}
 
 /// Writes the whole run as one graph.
 fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {

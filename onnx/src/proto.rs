@@ -49,6 +49,9 @@ pub struct ModelProto {
     /// Version of this program.
     #[prost(string, tag = "3")]
     pub producer_version: String,
+    /// Description, for people.
+    #[prost(string, tag = "6")]
+    pub doc_string: String,
     /// The computation.
     #[prost(message, optional, tag = "7")]
     pub graph: Option<GraphProto>,

@@ -1,8 +1,8 @@
 //! The official test suite of WebAssembly: its files as [commands](script), the [host module](host) that they
-//! import from, how they run on [an executor](run), and the committed [table] of the outcomes.
+//! import from, how they are [linked](link), how they run on [an executor](run), and the committed [table] of the outcomes.
 
 pub mod host;
-mod link;
+pub mod link;
 pub mod run;
 pub mod sample;
 pub mod script;

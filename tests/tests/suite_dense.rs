@@ -6,11 +6,10 @@
 
 use std::sync::Mutex;
 
-use wasm2onnx_compiler::Certified;
 use wasm2onnx_runtime::{Error, Instance};
 use wasm2onnx_tests::in_parallel;
 use wasm2onnx_tests::ours::Way;
-use wasm2onnx_tests::suite::run::{Stop, compile_all};
+use wasm2onnx_tests::suite::link::{Networks, compile_all};
 use wasm2onnx_tests::suite::script::{Action, Call, Command, Line, read};
 use wasm2onnx_tests::suite::{SUITES, stem};
 
@@ -77,17 +76,19 @@ fn a_sample_gives_what_the_suite_expects() {
 }
 
 /// Runs the beginnings of a script's modules.
-fn run(script: &[Line], networks: &[Option<Result<Certified, Stop>>]) -> Result<Tally, String> {
+fn run(script: &[Line], networks: &Networks) -> Result<Tally, String> {
     let mut tally = Tally::default();
     let mut current: Option<Instance> = None;
     let mut of_module = 0;
-    for (Line { number, command }, network) in script.iter().zip(networks) {
+    for (Line { number, command }, place) in script.iter().zip(&networks.of) {
         let (call, ending) = match command {
             Command::Module { .. } => {
-                let network = network.as_ref().expect("it was compiled").as_ref();
-                // The whole suite finds modules that do not compile or trap as they should.
+                // The whole suite finds modules that do not compile or trap as they should, and it links modules.
+                let place = place.as_ref().expect("it was compiled").as_ref().ok();
+                let network = place
+                    .filter(|place| place.prefix.is_empty())
+                    .map(|place| &networks.networks[place.network]);
                 current = network
-                    .ok()
                     .and_then(|network| Instance::with_config(network, Way::Dense.config(MAX_STEPS)).ok());
                 of_module = 0;
                 continue;

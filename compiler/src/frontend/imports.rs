@@ -10,8 +10,9 @@ use wasmparser::{
 };
 
 use super::context::{Context, unsupported};
-use super::program::{Callable, Extern, HostCall, MAX_CONSTANTS, Program};
+use super::program::{Callable, Creation, Extern, HostCall, MAX_CONSTANTS, Program};
 use super::sections::{self, Sections};
+use super::spaces::table_size;
 use super::types::{TypeList, boundary_type};
 use super::{host, names, wasi};
 use crate::error::{CompileError, ErrorKind, MissingImport};
@@ -69,7 +70,7 @@ pub fn add(
             sections.imported_tables += 1;
             sections.table_types.push(ty);
             let table = match served {
-                Some(served) => served_table(served, module, name, ty)?,
+                Some(served) => served_table(&mut context.program, served, module, name, ty)?,
                 None => {
                     let given = table(options, module, name, ty)?;
                     let max = given.max.map(u64::from);
@@ -82,7 +83,7 @@ pub fn add(
             sections.imported_memories += 1;
             sections.memory_types.push(ty);
             let space = match served {
-                Some(served) => served_memory(served, module, name, ty)?,
+                Some(served) => served_memory(&mut context.program, served, module, name, ty)?,
                 None => {
                     let given = memory(options, module, name, ty)?;
                     let ty =
@@ -190,6 +191,7 @@ fn served_function(
 }
 
 fn served_table(
+    program: &mut Program,
     served: Extern,
     module: String,
     name: String,
@@ -200,8 +202,14 @@ fn served_table(
         Extern::Table(table, given)
             if given.element_type == ty.element_type
                 && given.table64 == ty.table64
-                && fits(given.initial, given.maximum, ty.initial, ty.maximum) =>
+                && fits(given.initial.max(ty.initial), given.maximum, ty.initial, ty.maximum)
+                && (given.initial >= ty.initial || program.module.tables[table].size_cell.is_some()) =>
         {
+            if given.initial < ty.initial {
+                let (size, least) = (table_size(table, program), ty.initial as u32);
+                let code = TrapCode::TableOutOfBounds;
+                program.creation.push(Creation::AtLeast { size, least, code });
+            }
             Ok(table)
         }
         other => Err(mismatch(module, name, declared, other.shown())),
@@ -209,19 +217,29 @@ fn served_table(
 }
 
 fn served_memory(
+    program: &mut Program,
     served: Extern,
     module: String,
     name: String,
     ty: MemoryType,
 ) -> Result<Space, CompileError> {
     let declared = Extern::Memory(Space::Data, ty).shown();
+    let grows = |space: Space| matches!(space, Space::Memory(memory) if program.memories[memory].grows);
     match served {
         Extern::Memory(space, given)
             if given.memory64 == ty.memory64
                 && given.shared == ty.shared
                 && given.page_size_log2 == ty.page_size_log2
-                && fits(given.initial, given.maximum, ty.initial, ty.maximum) =>
+                && fits(given.initial.max(ty.initial), given.maximum, ty.initial, ty.maximum)
+                && (given.initial >= ty.initial || grows(space)) =>
         {
+            if let Space::Memory(memory) = space
+                && given.initial < ty.initial
+            {
+                let size = program.memories[memory].size(memory, &mut program.module.cells);
+                let (least, code) = (ty.initial as u32, TrapCode::MemoryOutOfBounds);
+                program.creation.push(Creation::AtLeast { size, least, code });
+            }
             Ok(space)
         }
         other => Err(mismatch(module, name, declared, other.shown())),

@@ -27,6 +27,9 @@ pub fn translate(
     for (name, binary) in modules {
         program =
             translate_one(program, binary, Some(name), options).map_err(|error| error.in_module(name))?;
+        if options.staged {
+            program.export_creation(name);
+        }
     }
     program = translate_one(program, main, None, options)?;
     if !program.missing.is_empty() {
@@ -67,7 +70,7 @@ pub fn exports(binary: &[u8], options: &Options) -> Result<BTreeMap<String, Sign
     let mut context = Context::new(Program::new(&lenient)?, String::new(), binary.len() as u32);
     let read = sections::read(binary, &lenient, &mut context).and_then(|sections| {
         name_functions(&mut context, &sections);
-        export(&mut context, &sections, &lenient)
+        export(&mut context, &sections, "", &lenient)
     });
     // `explain` leaves an error as it is unless what is not supported is refused.
     let strict = Options { unsupported: Unsupported::Refuse, ..lenient };
@@ -86,8 +89,13 @@ fn translate_all(
     name_functions(context, &sections);
     wasi::link(context, &sections, options)?;
     match linked {
-        None => export(context, &sections, options)?,
-        Some(name) => export_to_others(context, &sections, name),
+        None => export(context, &sections, "", options)?,
+        Some(name) => {
+            export_to_others(context, &sections, name);
+            if options.staged {
+                export(context, &sections, &format!("{name}/"), options)?;
+            }
+        }
     }
     fill_tables(context, &sections)?;
     fill_memories(context, &sections)?;
@@ -169,12 +177,18 @@ fn check_wanted(context: &Context, sections: &Sections, wanted: &[String]) -> Re
     Err(ErrorKind::NoSuchExport { name: name.clone(), exports }.into())
 }
 
-fn export(context: &mut Context, sections: &Sections, options: &Options) -> Result<(), CompileError> {
+/// Exports what a module exports from the program, with names that begin with `prefix`.
+fn export(
+    context: &mut Context,
+    sections: &Sections,
+    prefix: &str,
+    options: &Options,
+) -> Result<(), CompileError> {
     if let Some(wanted) = &options.exports {
         check_wanted(context, sections, wanted)?;
     }
     for (export, offset) in &sections.exports {
-        let name = export.name.to_string();
+        let name = format!("{prefix}{}", export.name);
         if options.exports.as_ref().is_some_and(|wanted| !wanted.contains(&name)) {
             continue;
         }

@@ -41,6 +41,8 @@ pub struct Program {
     pub library: Vec<(Space, BTreeMap<String, Extern>)>,
     /// What is run when an instance is created, in order.
     pub creation: Vec<Creation>,
+    /// Whether the host creates each module when it wants ([`Options::staged`]).
+    pub staged: bool,
     /// Imports that nothing serves.
     pub missing: Vec<MissingImport>,
     /// The functions that stand for missing functions: calling one is an error if the program can reach the call.
@@ -126,6 +128,8 @@ pub enum Creation {
     Data { segment: (u32, Cell), memory: MemoryId, address: u32, length: u32 },
     /// Does the same with an active element segment.
     Elements { segment: (u32, Cell), table: TableId, index: u32, length: u32 },
+    /// Traps unless a memory or table that was created before has grown to this size by now: a cell holds its size.
+    AtLeast { size: Cell, least: u32, code: wasm2onnx_runtime::TrapCode },
     /// Traps.
     Trap(wasm2onnx_runtime::TrapCode),
 }
@@ -137,7 +141,7 @@ impl Program {
     ///
     /// If a stream is to have room for more bytes than there can be.
     pub fn new(options: &Options) -> Result<Self, CompileError> {
-        Ok(Program { streams: Streams::new(options)?, ..Program::default() })
+        Ok(Program { streams: Streams::new(options)?, staged: options.staged, ..Program::default() })
     }
 
     /// Makes a function whose body is given later. Its type has this canonical number.
@@ -193,13 +197,24 @@ impl Program {
     fn start(&mut self) -> Option<Func> {
         let steps = std::mem::take(&mut self.creation);
         match steps[..] {
-            [] => return None,
-            [Creation::Call(func)] => return Some(func),
-            _ => {}
+            [] => None,
+            [Creation::Call(func)] => Some(func),
+            _ => Some(self.in_sequence("instance creation", steps)),
         }
+    }
+
+    /// Makes what has been added to instance creation an exported function, for a host that calls it when it wants.
+    pub fn export_creation(&mut self, module: &str) {
+        let name = format!("{module}/create");
+        let steps = std::mem::take(&mut self.creation);
+        let func = self.in_sequence(&name, steps);
+        self.module.exports.push((name, func, Signature { params: Vec::new(), results: Vec::new() }));
+    }
+
+    /// Makes a function that does these steps one after the other.
+    fn in_sequence(&mut self, name: &str, steps: Vec<Creation>) -> Func {
         // It has a number of its own among the functions, for debug information.
         let index = self.module.function_names.len() as u32;
-        let name = "instance creation";
         self.module.function_names.push(name.into());
         self.module.function_offsets.push((self.end, index));
         let mut func = Function::new(name.into(), Origin::Module(index), Vec::new());
@@ -234,6 +249,11 @@ impl Program {
                     let none = b.word(0);
                     b.effect(Op::CellSet(cell), Type::I32, &[none]);
                 }
+                Creation::AtLeast { size, least, code } => {
+                    let [size, least] = [b.value(Op::CellGet(size), Type::I32, &[]), b.word(least)];
+                    let less = b.word_op(BinaryOp::LtU, size, least);
+                    b.trap_if(code, less);
+                }
                 Creation::Trap(code) => {
                     b.terminate(Terminator::Trap(code));
                     ended = true;
@@ -245,9 +265,9 @@ impl Program {
             b.terminate(Terminator::Return(Values::new()));
         }
         // No table has it, so its type is never asked for.
-        let start = self.declare(u32::MAX);
-        self.define(start, func);
-        Some(start)
+        let sequence = self.declare(u32::MAX);
+        self.define(sequence, func);
+        sequence
     }
 
     /// Adds the compiler's own table, which a call of a reference reads.

@@ -14,12 +14,12 @@ const MAX_INITIALIZED: u32 = 1 << 20;
 /// Returns whether the contents of what a module imports depend on what earlier modules have run when they were
 /// created, so that its active segments have to be copied in their turn.
 fn is_late(program: &Program) -> bool {
-    !program.creation.is_empty()
+    program.staged || !program.creation.is_empty()
 }
 
 /// Makes instance creation trap.
 fn trap(program: &mut Program, code: TrapCode) {
-    match program.creation.is_empty() {
+    match !program.staged && program.creation.is_empty() {
         true => program.module.creation_trap = Some(code),
         false => program.creation.push(Creation::Trap(code)),
     }

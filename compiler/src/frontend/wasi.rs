@@ -12,7 +12,9 @@ use super::context::Context;
 use super::module::translate_one;
 use super::program::{Callable, Extern, HostCall, Program};
 use super::sections::Sections;
+use super::types::value_type;
 use super::{names, to_binary};
+use crate::builder::Builder;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
 use crate::options::Options;
@@ -50,12 +52,21 @@ pub fn link(context: &mut Context, sections: &Sections, options: &Options) -> Re
             continue;
         };
         let declared = context.functions.type_of(*function);
-        if declared != Some(&given) {
+        let callable = match declared {
+            Some(declared) if *declared == split(&given) => {
+                let canonical = context.functions.canonical(context.functions.type_index(*function));
+                let index = context.functions.first_number + function;
+                Callable::Func(adapter(&mut context.program, callable, &given, canonical, index))
+            }
+            _ => callable,
+        };
+        if declared.is_none_or(|declared| *declared != given && *declared != split(&given)) {
             let shown = |ty: Option<&FuncType>| {
                 format!("function of type {}", ty.map_or("unknown".into(), names::type_name))
             };
             let (declared, given) = (shown(declared), shown(Some(&given)));
             let (module, name) = (MODULE.into(), name.clone());
+            let given = format!("{given} in WASI preview 1");
             return Err(ErrorKind::ImportMismatch { module, name, declared, given }.into());
         }
         if let Callable::Func(stand_in) = context.functions.callable(*function) {
@@ -64,6 +75,43 @@ pub fn link(context: &mut Context, sections: &Sections, options: &Options) -> Re
         context.functions.set_import(*function, callable);
     }
     Ok(())
+}
+
+/// Returns a function type with two words, low before high, in place of each i64 among the parameters: that of functions
+/// which Emscripten's modules import if they were made for JavaScript without big integers.
+fn split(ty: &FuncType) -> FuncType {
+    let params = ty.params().iter().flat_map(|ty| match ty {
+        ValType::I64 => vec![ValType::I32; 2],
+        ty => vec![*ty],
+    });
+    FuncType::new(params, ty.results().iter().copied())
+}
+
+/// Makes a function of the type [`split`] that calls a function of the library.
+fn adapter(program: &mut Program, callable: Callable, ty: &FuncType, canonical: u32, index: u32) -> Func {
+    let Callable::Func(callee) = callable else { unreachable!("the library's functions are its own") };
+    let name = program.module.function_names[index as usize].clone();
+    let results = ty.results().iter().map(|ty| value_type(*ty).expect("a number")).collect();
+    let mut func = Function::new(name, Origin::Module(index), results);
+    let block = func.entry;
+    let mut args = Values::new();
+    let mut b = Builder { func: &mut func, block, offset: 0 };
+    for ty in ty.params() {
+        let low = b.func.add_param(block, Type::I32);
+        if *ty != ValType::I64 {
+            args.push(low);
+            continue;
+        }
+        let high = b.func.add_param(block, Type::I32);
+        let [low, high] = [low, high].map(|word| b.unary(UnaryOp::ExtendU, Type::I32, word));
+        let shift = b.constant(Type::I64, 32);
+        let high = b.binary(BinaryOp::Shl, Type::I64, high, shift);
+        args.push(b.binary(BinaryOp::Or, Type::I64, low, high));
+    }
+    b.terminate(Terminator::TailCall { callee: Callee::Direct(callee), args });
+    let func_id = program.declare(canonical);
+    program.define(func_id, func);
+    func_id
 }
 
 /// Returns the memory that calls of a module work on: the one exported as `memory`, or else the first one.

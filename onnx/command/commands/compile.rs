@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 use wasm2onnx::{Attention, ExportOptions, Form, export, least_memory};
-use wasm2onnx_compiler::Signature as Types;
 use wasm2onnx_runtime::Network;
 
 use crate::display::{Count, Signature};
@@ -87,10 +86,7 @@ impl Compile {
         let source = Source::read(&self.input.path)?;
         let exports = source.exports(&self.module)?;
         let output = Output::new(&self.output, source.identity())?;
-        let exports: Vec<_> = exports
-            .iter()
-            .map(|(name, Types { params, results })| Signature { name, params, results })
-            .collect();
+        let exports: Vec<_> = exports.iter().map(|(name, types)| Signature::of_types(name, types)).collect();
         let Signature { name, .. } = choose_entry(&exports, self.invoke.as_deref())?;
         let form = self.form.into();
         let network = source.compile(&self.module, name, form)?;

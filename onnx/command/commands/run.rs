@@ -6,6 +6,8 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use wasm2onnx::Form;
+use wasm2onnx_compiler::Certified;
 use wasm2onnx_runtime::{Config, Error, Executor, InputSource, Instance, Value};
 
 use crate::arguments;
@@ -81,7 +83,7 @@ impl Run {
             arguments = others;
         }
         let path = Path::new(input);
-        let network = Source::read(path)?.network(&self.module)?;
+        let network = self.network(&Source::read(path)?)?;
         let signature = choose_entry(&entries(&network), self.invoke.as_deref())?;
         let (arguments, program_arguments) = match signature.name {
             "_start" if signature.params.is_empty() => (Vec::new(), arguments),
@@ -120,6 +122,20 @@ impl Run {
             Err(Error::Output { kind: io::ErrorKind::BrokenPipe, .. }) => Ok(()),
             outcome => outcome.map(drop).map_err(Failure::from),
         }
+    }
+}
+
+impl Run {
+    /// Returns the network of a model, or compiles what is to be run of a module, as `compile` does: so both take the same
+    /// number of steps.
+    fn network(&self, source: &Source) -> Result<Certified, Failure> {
+        if source.is_model() {
+            return source.network(&self.module);
+        }
+        let exports = source.exports(&self.module)?;
+        let exports: Vec<_> = exports.iter().map(|(name, types)| Signature::of_types(name, types)).collect();
+        let Signature { name, .. } = choose_entry(&exports, self.invoke.as_deref())?;
+        source.compile(&self.module, name, Form::Loop)
     }
 }
 

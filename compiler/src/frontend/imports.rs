@@ -38,30 +38,22 @@ pub fn add(
         TypeRef::Func(index) | TypeRef::FuncExact(index) => {
             let ty = context.functions.types[index as usize].clone();
             let full_name = format!("{module}.{name}");
-            let number = context.functions.count() as u32;
             let callable = match (served, options.role(&full_name)) {
                 (Some(served), _) => served_function(served, module, name, ty.as_ref())?,
+                // Its own function, so that a trap names it.
+                (None, Some(Role::Trap)) => Callable::Func(trapping(context, &full_name, index)),
                 (None, Some(role)) => Callable::Host(with_role(role, module, name, ty.as_ref())?),
                 (None, None) => {
                     if module == wasi::MODULE {
+                        let number = context.functions.count() as u32;
                         sections.from_library.push((number, name.clone()));
                     }
                     // If the library has the function, it replaces the one that stands in for it.
-                    let canonical = context.functions.canonical(index);
-                    let types = context.functions.signature(index).ok();
-                    let (params, results) = types
-                        .map_or((TypeList::new(), TypeList::new()), |types| (types.params, types.results));
+                    let stand_in = trapping(context, &full_name, index);
                     let ty = ty.as_ref().map_or("unknown".into(), names::type_name);
                     let missing = MissingImport { module, name, kind: "function", ty };
-                    let first = context.functions.first_number + number;
-                    Callable::Func(stand_in(
-                        &mut context.program,
-                        missing,
-                        canonical,
-                        first,
-                        &params,
-                        &results,
-                    ))
+                    context.program.stand_ins.insert(stand_in, missing);
+                    Callable::Func(stand_in)
                 }
             };
             context.functions.add_import(callable, full_name, index);
@@ -122,20 +114,25 @@ pub fn add(
     Ok(())
 }
 
-/// Makes a function that traps, in place of one that nothing serves. That the program can reach it is an error.
-fn stand_in(
-    program: &mut Program,
-    missing: MissingImport,
-    canonical: u32,
-    number: u32,
-    params: &[Type],
-    results: &[Type],
-) -> Func {
-    let func = program.declare(canonical);
-    let name = format!("{}.{}", missing.module, missing.name);
+/// Makes a function that traps, in place of the next import, which has this type. The trap is at a place of its own among those
+/// of the program, so that it is the import's.
+fn trapping(context: &mut Context, name: &str, ty: u32) -> Func {
+    let number = context.functions.first_number + context.functions.count() as u32;
+    let types = context.functions.signature(ty).ok();
+    let (params, results) =
+        types.map_or((TypeList::new(), TypeList::new()), |types| (types.params, types.results));
+    let canonical = context.functions.canonical(ty);
+    let program = &mut context.program;
+    let place = program.end;
+    program.end += 1;
+    program.module.modules.push(place);
+    program.module.function_offsets.push((place, number));
     let code = TrapCode::UnsupportedHostCall;
-    program.define(func, Function::trapping(name, number, params, results.to_vec(), code));
-    program.stand_ins.insert(func, missing);
+    let mut function = Function::trapping(name.to_owned(), number, &params, results.to_vec(), code);
+    let entry = function.entry;
+    function.blocks[entry].term_offset = place;
+    let func = program.declare(canonical);
+    program.define(func, function);
     func
 }
 

@@ -5,6 +5,7 @@ mod dump;
 mod files;
 mod names;
 mod streams;
+mod wasi;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

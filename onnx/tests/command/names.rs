@@ -24,7 +24,7 @@ fn names_are_escaped_wherever_they_are_printed() {
             (func (export "{EVIL}") (param i32) (result i32) (local.get 0)) (func (export "f"))
             (global (export "global {EVIL}") i32 (i32.const 0)) (memory (export "memory {EVIL}") 1))"#
     );
-    let import = format!(r#"(module (import "{EVIL}" "{EVIL}" (func $f)) (start $f))"#);
+    let import = format!(r#"(module (import "{EVIL}" "{EVIL}" (func $f)) (export "f" (func $f)))"#);
     let global = format!(r#"(module (import "{EVIL}" "{EVIL}" (global i32)))"#);
     let mismatch = format!(r#"(module (import "env" "{EVIL}" (global i64)))"#);
     let simd = format!(r#"(module (func $"{EVIL}" (drop (i32x4.splat (i32.const 1)))))"#);
@@ -37,10 +37,10 @@ fn names_are_escaped_wherever_they_are_printed() {
         (&exports, &["run"], SHOWN),
         (&exports, &["run", "--invoke", "g"], SHOWN),
         (&exports, &["inspect"], SHOWN),
-        (&import, &["run"], SHOWN),
-        (&global, &["run"], SHOWN),
+        (&import, &["inspect"], SHOWN),
+        (&global, &["inspect"], SHOWN),
         (&mismatch, &["run", "--import", "env.\u{1b}[2Jevil\n=1.5"], ""),
-        (&simd, &["run"], SHOWN),
+        (&simd, &["inspect"], SHOWN),
         (&twice, &["run"], SHOWN),
         (raw, &["run"], ""),
     ];
@@ -71,8 +71,8 @@ fn messages_are_short_whatever_the_file_is() {
     let parameters = "i32 ".repeat(900);
     for (wat, code) in [
         (format!(r#"(module (func ${name} (export "f") unreachable))"#), 134),
-        (format!(r#"(module (func ${name} (drop (i32x4.splat (i32.const 1)))))"#), 1),
-        (format!(r#"(module (import "{name}" "{name}" (func $f)) (start $f))"#), 1),
+        (format!(r#"(module (func ${name} (export "f") (drop (i32x4.splat (i32.const 1)))))"#), 1),
+        (format!(r#"(module (import "{name}" "{name}" (func $f)) (export "f" (func $f)))"#), 1),
         (format!("(module {many})"), 2),
         (format!(r#"(module (func (export "f") (param {parameters})))"#), 2),
         (format!("(module {})", "x".repeat(10 << 20)), 1),

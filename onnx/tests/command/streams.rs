@@ -13,7 +13,7 @@ const ENDLESS: &str = r#"
         (func (export "f") (loop $l (call $o (i32.const 121)) (call $o (i32.const 10)) (br $l))))
 "#;
 
-fn spawn(arguments: &[&str], module: &Path) -> Child {
+pub fn spawn(arguments: &[&str], module: &Path) -> Child {
     Process::new(cargo_bin!("wasm2onnx"))
         .args(arguments)
         .arg(module)
@@ -25,10 +25,10 @@ fn spawn(arguments: &[&str], module: &Path) -> Child {
 }
 
 /// What a command prints, with a limit on the time to wait for it.
-struct Printed(mpsc::Receiver<u8>);
+pub struct Printed(mpsc::Receiver<u8>);
 
 impl Printed {
-    fn of(stdout: ChildStdout) -> Self {
+    pub fn of(stdout: ChildStdout) -> Self {
         let (send, receive) = mpsc::channel();
         thread::spawn(move || {
             for byte in BufReader::new(stdout).bytes().map_while(Result::ok) {
@@ -40,14 +40,14 @@ impl Printed {
         Printed(receive)
     }
 
-    fn expect(&self, text: &str) {
+    pub fn expect(&self, text: &str) {
         let next = || self.0.recv_timeout(Duration::from_secs(60)).expect("it is printed");
         let found: Vec<u8> = text.bytes().map(|_| next()).collect();
         assert_eq!(String::from_utf8_lossy(&found), text);
     }
 }
 
-fn send(stdin: &mut ChildStdin, text: &str) {
+pub fn send(stdin: &mut ChildStdin, text: &str) {
     stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush()).expect("the command reads it");
 }
 

@@ -155,9 +155,10 @@ fn with_role(
     }
     let Role::Constant(number) = role else { return Ok(HostCall::Role(role)) };
     let results = ty.map_or(&[][..], FuncType::results);
+    // A pattern may be for functions with and without results.
     let mut bits = [0; MAX_CONSTANTS];
-    if results.is_empty() || results.len() > MAX_CONSTANTS {
-        return Err(error("(…) -> (result), with one to four results"));
+    if results.len() > MAX_CONSTANTS {
+        return Err(error("(…) -> (result), with up to four results"));
     }
     for (bits, ty) in bits.iter_mut().zip(results) {
         let found = match ty {

@@ -35,6 +35,8 @@ pub struct Sections<'a> {
     /// Numbers of imported tables and memories.
     pub imported_tables: u32,
     pub imported_memories: u32,
+    /// Where the section is that says how another module loads this one, if it has one.
+    pub dylink: Option<u64>,
     /// Imported functions that are left to the library: their indices and names.
     pub from_library: Vec<(u32, String)>,
     pub start: Option<u32>,
@@ -57,6 +59,15 @@ pub fn read<'a>(
             ValidPayload::Func(to_validate, body) => sections.bodies.push((to_validate, body)),
             _ => section(payload, context, &mut sections, options)?,
         }
+    }
+    if let Some(offset) = sections.dylink
+        && !context.program.missing.is_empty()
+    {
+        let what = "a shared library (of Emscripten, a side module), which another module has to load".into();
+        let advice = "Link all into one module, without `-sSIDE_MODULE` and `-shared`, or give modules that export \
+                      its memory, table and base addresses with --preload env=FILE"
+            .to_owned();
+        return Err(ErrorKind::Unsupported { what, function: None, offset, advice: Some(advice) }.into());
     }
     Ok(sections)
 }
@@ -112,7 +123,7 @@ fn section<'a>(
             sections.elements = reader.into_iter().collect::<Result<_, _>>()?;
         }
         Payload::DataSection(reader) => sections.data = reader.into_iter().collect::<Result<_, _>>()?,
-        Payload::CustomSection(reader) => custom(&reader, sections)?,
+        Payload::CustomSection(reader) => custom(&reader, sections),
         _ => {}
     }
     Ok(())
@@ -153,23 +164,18 @@ fn tables<'a>(
     Ok(())
 }
 
-/// Reads names of functions. A damaged name section is no reason to refuse a module; that another module has
-/// to load it is one.
-fn custom(section: &CustomSectionReader, sections: &mut Sections) -> Result<(), CompileError> {
+/// Reads names of functions. A damaged name section is no reason to refuse a module.
+fn custom(section: &CustomSectionReader, sections: &mut Sections) {
     if matches!(section.name(), "dylink.0" | "dylink") {
-        let what = "a shared library (of Emscripten, a side module), which another module has to load".into();
-        let advice = "Link all into one module, without `-sSIDE_MODULE` and `-shared`".to_owned();
-        let (function, offset) = (None, section.range().start);
-        return Err(ErrorKind::Unsupported { what, function, offset, advice: Some(advice) }.into());
+        sections.dylink = Some(section.range().start);
     }
-    let KnownCustom::Name(reader) = section.as_known() else { return Ok(()) };
+    let KnownCustom::Name(reader) = section.as_known() else { return };
     for name in reader.into_iter().map_while(Result::ok) {
         if let Name::Function(names) = name {
             let names = names.into_iter().map_while(Result::ok);
             sections.names.extend(names.map(|name| (name.index, name.name.to_string())));
         }
     }
-    Ok(())
 }
 
 /// Adds a table to the program.

@@ -60,7 +60,11 @@ pub fn add(
         }
         TypeRef::Table(ty) => {
             sections.imported_tables += 1;
-            sections.table_types.push(ty);
+            // A module that exports it again exports what it is, not what this one asks for.
+            sections.table_types.push(match served {
+                Some(Extern::Table(_, given)) => given,
+                _ => ty,
+            });
             let table = match served {
                 Some(served) => served_table(&mut context.program, served, module, name, ty)?,
                 None => {
@@ -73,7 +77,10 @@ pub fn add(
         }
         TypeRef::Memory(ty) => {
             sections.imported_memories += 1;
-            sections.memory_types.push(ty);
+            sections.memory_types.push(match served {
+                Some(Extern::Memory(_, given)) => given,
+                _ => ty,
+            });
             let space = match served {
                 Some(served) => served_memory(&mut context.program, served, module, name, ty)?,
                 None => {

@@ -84,6 +84,27 @@ impl Oracle for Wasmtime {
 }
 
 impl Wasmtime {
+    /// Creates instances of modules one after the other, each of which can import from those before it by their names. Returns
+    /// the last one.
+    ///
+    /// # Errors
+    ///
+    /// Why creation ended, or `None` if modules do not fit together.
+    pub fn linked(names: &[String], modules: &[Vec<u8>]) -> Result<Wasmtime, Option<Stop>> {
+        let mut store = Store::new(&ENGINE, (Host::new(b""), StoreLimits::default()));
+        store.set_fuel(u64::MAX).expect("fuel is on");
+        let mut linker = Linker::new(&ENGINE);
+        let mut last = None;
+        for (name, wasm) in names.iter().zip(modules) {
+            let module = Module::new(&ENGINE, wasm).unwrap_or_else(|error| panic!("{error:?}"));
+            let instance = linker.instantiate(&mut store, &module).map_err(|error| stop(&error, &[]))?;
+            linker.instance(&mut store, name, instance).expect("a new name");
+            last = Some(instance);
+        }
+        let instance = last.expect("there is a module");
+        Ok(Wasmtime { store, instance, fuel: u64::MAX, wasm: [].into() })
+    }
+
     fn exports(&mut self) -> Vec<(String, Extern)> {
         let exports = self.instance.exports(&mut self.store);
         exports.map(|export| (export.name().to_owned(), export.into_extern())).collect()
@@ -156,7 +177,7 @@ fn stop(error: &Error, wasm: &[u8]) -> Option<Stop> {
 fn is_indirect_call(error: &Error, wasm: &[u8]) -> bool {
     let trace = error.downcast_ref::<WasmBacktrace>();
     let offset = trace.and_then(|trace| trace.frames().first()?.module_offset());
-    offset.is_some_and(|offset| matches!(wasm[offset], 0x11 | 0x13))
+    offset.is_some_and(|offset| matches!(wasm.get(offset), Some(0x11 | 0x13)))
 }
 
 fn to_wasmtime(value: Value, store: impl AsContextMut) -> Val {

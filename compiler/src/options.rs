@@ -127,14 +127,15 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Returns the role of the imported function `module.name`, if it has one.
-    pub fn role(&self, full_name: &str) -> Option<Role> {
-        let exact = self.imports.get(full_name);
+    /// Returns the role of the imported function `module.name`, if it has one, and the name in [`Options::imports`] that says
+    /// so.
+    pub fn role(&self, full_name: &str) -> Option<(&str, Role)> {
+        let exact = self.imports.get_key_value(full_name);
         let matching = || {
             let patterns = self.imports.iter().filter(|(pattern, _)| matches(pattern, full_name));
             patterns.max_by_key(|(pattern, _)| pattern.len() - pattern.matches('*').count())
         };
-        exact.or_else(|| Some(matching()?.1)).copied()
+        exact.or_else(matching).map(|(pattern, role)| (pattern.as_str(), *role))
     }
 }
 

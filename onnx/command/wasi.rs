@@ -99,8 +99,10 @@ impl WasiOptions {
             for Variable { name, value } in &self.env {
                 let value = match value {
                     Some(value) => value.clone(),
-                    None => std::env::var(name).map_err(|why| {
-                        Failure::Usage(format!("--env {name}: it is not to be had here: {why}"))
+                    None => std::env::var(name).map_err(|_| {
+                        Failure::Usage(format!(
+                            "--env {name}: this variable is not set here, or not to Unicode; give it a value with --env {name}=VALUE"
+                        ))
                     })?,
                 };
                 push(&mut wasi.environ, &format!("{name}={value}"));

@@ -38,15 +38,23 @@ pub fn add(
         TypeRef::Func(index) | TypeRef::FuncExact(index) => {
             let ty = context.functions.types[index as usize].clone();
             let full_name = format!("{module}.{name}");
-            let callable = match (served, options.role(&full_name)) {
+            let role = options.role(&full_name).filter(|(pattern, _)| {
+                // What the library has is replaced only by an option that names the library.
+                module != wasi::MODULE || pattern.starts_with(wasi::MODULE)
+            });
+            let (served, library) = match served {
+                Some(Extern::Library(name, given)) if Some(&given) == ty.as_ref() => (None, Some(name)),
+                None if module == wasi::MODULE => (None, Some(name.clone())),
+                served => (served, None),
+            };
+            let callable = match (served, role.map(|(_, role)| role)) {
                 (Some(served), _) => served_function(served, module, name, ty.as_ref())?,
                 // Its own function, so that a trap names it.
                 (None, Some(Role::Trap)) => Callable::Func(trapping(context, &full_name, index)),
                 (None, Some(role)) => Callable::Host(with_role(role, module, name, ty.as_ref())?),
                 (None, None) => {
-                    if module == wasi::MODULE {
-                        let number = context.functions.count() as u32;
-                        sections.from_library.push((number, name.clone()));
+                    if let Some(name) = library {
+                        sections.from_library.push((context.functions.count() as u32, name));
                     }
                     // If the library has the function, it replaces the one that stands in for it.
                     let stand_in = trapping(context, &full_name, index);
@@ -134,7 +142,9 @@ fn trapping(context: &mut Context, name: &str, ty: u32) -> Func {
     program.end += 1;
     program.module.modules.push(place);
     program.module.function_offsets.push((place, number));
-    let code = TrapCode::UnsupportedHostCall;
+    // AssemblyScript's programs end with a call of it where others are `unreachable`.
+    let aborts = name == "env.abort";
+    let code = if aborts { TrapCode::Unreachable } else { TrapCode::UnsupportedHostCall };
     let mut function = Function::trapping(name.to_owned(), number, &params, results.to_vec(), code);
     let entry = function.entry;
     function.blocks[entry].term_offset = place;
@@ -268,7 +278,9 @@ impl Extern {
     /// Writes what it is, for messages.
     fn shown(&self) -> String {
         match self {
-            Extern::Func(_, ty) => format!("function of type {}", names::type_name(ty)),
+            Extern::Func(_, ty) | Extern::Library(_, ty) => {
+                format!("function of type {}", names::type_name(ty))
+            }
             Extern::Table(_, ty) => {
                 limits(&format!("table of type {}", ty.element_type), "entries", ty.initial, ty.maximum)
             }

@@ -1,7 +1,7 @@
 //! Translates modules from their sections to the IR.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wasm2onnx_runtime::TrapCode;
 use wasmparser::{ExternalKind, FunctionBody, ValType, ValidatorResources};
@@ -46,7 +46,11 @@ pub fn translate(
         return Ok(module);
     }
     missing.sort_by_key(|(func, _)| *func);
-    Err(ErrorKind::MissingImports(missing.into_iter().map(|(_, missing)| missing).collect()).into())
+    let mut missing: Vec<_> = missing.into_iter().map(|(_, missing)| missing).collect();
+    // Several modules may import the same.
+    let mut seen = BTreeSet::new();
+    missing.retain(|missing| seen.insert((missing.module.clone(), missing.name.clone())));
+    Err(ErrorKind::MissingImports(missing).into())
 }
 
 /// Translates a module and adds it to the program: the main module, or one from which others import by a name.
@@ -107,12 +111,9 @@ fn translate_all(
     Ok(())
 }
 
-/// Names functions after the name section, an export or the import, or `func[i]`.
+/// Names functions after the import, the name section or an export, or `func[i]`.
 fn name_functions(context: &mut Context, sections: &Sections) {
     let mut names: Vec<Option<String>> = vec![None; context.functions.count()];
-    for (name, import) in names.iter_mut().zip(&context.functions.import_names) {
-        *name = Some(import.into());
-    }
     for (export, _) in &sections.exports {
         if export.kind == ExternalKind::Func {
             names[export.index as usize].get_or_insert_with(|| export.name.to_string());
@@ -123,10 +124,9 @@ fn name_functions(context: &mut Context, sections: &Sections) {
             *slot = Some(name.clone());
         }
     }
-    let imports = context.functions.import_count();
-    let named = |(index, name): (usize, Option<String>)| {
-        let name = name.unwrap_or_else(|| format!("func[{index}]"));
-        if index < imports { name } else { format!("{}{name}", context.prefix) }
+    let named = |(index, name): (usize, Option<String>)| match context.functions.import_names.get(index) {
+        Some(import) => import.clone(),
+        None => format!("{}{}", context.prefix, name.unwrap_or_else(|| format!("func[{index}]"))),
     };
     context.functions.names = names.into_iter().enumerate().map(named).collect();
     context.program.module.function_names.extend_from_slice(&context.functions.names);
@@ -137,8 +137,13 @@ fn export_to_others(context: &mut Context, sections: &Sections, module: &str) {
     for (export, _) in &sections.exports {
         let item = match export.kind {
             ExternalKind::Func | ExternalKind::FuncExact => {
-                let Some(ty) = context.functions.type_of(export.index) else { continue };
-                Extern::Func(context.functions.callable(export.index), ty.clone())
+                let Some(ty) = context.functions.type_of(export.index).cloned() else { continue };
+                let from_library = sections.from_library.iter().find(|(index, _)| *index == export.index);
+                match from_library.filter(|_| context.memories.count() == 0) {
+                    // It works on the memory of whoever imports it in the end.
+                    Some((_, name)) => Extern::Library(name.clone(), ty),
+                    None => Extern::Func(context.functions.callable(export.index), ty),
+                }
             }
             ExternalKind::Table => {
                 let (table, ty) =

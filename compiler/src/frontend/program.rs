@@ -81,6 +81,8 @@ pub enum HostCall {
 pub enum Extern {
     /// A function and its type.
     Func(Callable, FuncType),
+    /// A function of the library by its name, and the type that it is imported with, for the memory of whoever imports it.
+    Library(String, FuncType),
     /// A table and its type.
     Table(TableId, TableType),
     /// A memory or bytes of the host, and its type.

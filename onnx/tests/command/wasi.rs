@@ -100,6 +100,28 @@ fn the_exit_status_is_handed_on() {
     run(&other, &[], &[]).code(1).stderr(contains("(i32) -> (i32) in WASI preview 1"));
 }
 
+/// Emscripten renames what its programs import, so that another module has to hand the functions on.
+#[test]
+fn functions_of_wasi_are_handed_on() {
+    let folder = Folder::new();
+    let hands_on = r#"(module (func (export "a") (import "wasi_snapshot_preview1" "fd_write")
+        (param i32 i32 i32 i32) (result i32)))"#;
+    let main = r#"
+        (module
+            (import "a" "a" (func $write (param i32 i32 i32 i32) (result i32))) (import "env" "other" (func $other))
+            (memory (export "memory") 1) (data (i32.const 0) "\08\00\00\00\03\00\00\00hi\0a")
+            (func (export "_start") (call $other)
+                (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 100)))))
+    "#;
+    let preload = format!("a={}", folder.file("a.wat", hands_on).display());
+    let main = folder.file("main.wat", main);
+    // A pattern for everything does not replace WASI.
+    let ended = wasm2onnx().args(["run", "--preload", &preload, "--import", "*=nop"]).arg(&main).assert();
+    ended.success().stdout("hi\n").stderr("");
+    let ended = wasm2onnx().args(["run", "--preload", &preload, "--import", "env.*=trap"]).arg(main).assert();
+    ended.code(1).stderr(contains("unsupported host call (in function `env.other`"));
+}
+
 #[test]
 fn a_prompt_comes_before_what_is_read_and_a_line_is_answered_at_once() {
     let folder = Folder::new();

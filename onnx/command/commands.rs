@@ -3,4 +3,5 @@
 pub mod compile;
 pub mod dump;
 pub mod inspect;
+#[cfg(feature = "command")]
 pub mod run;

@@ -50,7 +50,7 @@ pub fn open_within_patience(path: &Path, options: &OpenOptions) -> io::Result<Fi
     let (send, receive) = mpsc::channel();
     let (options, path): (OpenOptions, PathBuf) = (options.clone(), path.to_owned());
     // If the thread waits forever, it ends with the command.
-    thread::spawn(move || drop(send.send(options.open(path))));
+    thread::Builder::new().spawn(move || drop(send.send(options.open(path))))?;
     receive.recv_timeout(PATIENCE).unwrap_or_else(|_| {
         let why = format!("nobody has opened its other end for {} seconds", PATIENCE.as_secs());
         Err(io::Error::new(io::ErrorKind::TimedOut, why))

@@ -1,4 +1,7 @@
 //! The `wasm2onnx` command: one module per subcommand in [`commands`].
+//!
+//! With only the feature `minimal-command` it lacks what needs threads, signals, temporary files or machine code, and so
+//! can itself be compiled to WebAssembly.
 
 mod arguments;
 mod commands;
@@ -7,11 +10,9 @@ mod entry;
 mod failure;
 mod files;
 mod input;
+#[cfg(feature = "command")]
 mod log;
 mod output;
-mod progress;
-mod tree;
-mod wasi;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "wasm2onnx", version)]
 struct Command {
+    #[cfg(feature = "command")]
     /// Print what the compiler does and how long each phase takes; given twice, also for each function.
     /// `RUST_LOG` selects in more detail, for example `RUST_LOG=wasm2onnx_compiler=debug`
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -33,6 +35,7 @@ struct Command {
 #[derive(Debug, clap::Subcommand)]
 enum Subcommand {
     Compile(commands::compile::Compile),
+    #[cfg(feature = "command")]
     Run(commands::run::Run),
     Inspect(commands::inspect::Inspect),
     Dump(commands::dump::Dump),
@@ -40,9 +43,11 @@ enum Subcommand {
 
 fn main() -> ExitCode {
     let command = Command::parse();
+    #[cfg(feature = "command")]
     log::start(command.verbose);
     let outcome = match command.subcommand {
         Subcommand::Compile(command) => command.execute(),
+        #[cfg(feature = "command")]
         Subcommand::Run(command) => command.execute(),
         Subcommand::Inspect(command) => command.execute(),
         Subcommand::Dump(command) => command.execute(),

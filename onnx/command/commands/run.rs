@@ -1,5 +1,9 @@
 //! `wasm2onnx run`: runs one export of a module or model, and prints what the program prints and its results.
 
+mod progress;
+mod tree;
+mod wasi;
+
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Read, Write};
@@ -16,8 +20,8 @@ use crate::entry::{choose_entry, entries};
 use crate::failure::Failure;
 use crate::input::{ModuleOptions, Source};
 use crate::output::print;
-use crate::progress::{Hider, ProgressLine};
-use crate::wasi::WasiOptions;
+use progress::{Hider, ProgressLine};
+use wasi::WasiOptions;
 
 /// Run an exported function of a module or of a compiled model
 #[derive(Debug, clap::Args)]

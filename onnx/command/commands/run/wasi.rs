@@ -9,8 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use wasm2onnx_runtime::{Network, Wasi};
 
+use super::tree::Tree;
 use crate::failure::Failure;
-use crate::tree::Tree;
 
 /// Options for WASI programs.
 #[derive(Debug, clap::Args)]

@@ -92,12 +92,6 @@ pub enum ExportError {
         /// Row ports.
         rows: u64,
     },
-    /// The trace has more cells than a tensor can have.
-    #[error("a trace of {cells} cells is too large for a tensor")]
-    TooLarge {
-        /// Cells.
-        cells: u64,
-    },
     /// The model cannot have the opset that was asked for.
     #[error("this model cannot have opset {version}, only one from {lowest} to {highest}")]
     Opset {

@@ -45,8 +45,8 @@ pub fn least_memory(network: &Network, options: &ExportOptions) -> Result<u64, E
     };
     let trace = match (options.form, plan.keeping()) {
         (_, Keeping::Growing(_)) => 2 * network.first_rows.len() as u64 * NUMBER,
-        (Form::Step, _) => plan.cells as u64 * NUMBER,
-        (Form::Loop, Keeping::Resident) => plan.cells as u64 * NUMBER + begin(),
+        (Form::Step, _) => plan.cells * NUMBER,
+        (Form::Loop, Keeping::Resident) => plan.cells * NUMBER + begin(),
         (Form::Loop, Keeping::Paged) => {
             let space = Space::of(&plan);
             let chunk = space.cells() as u64;
@@ -60,7 +60,7 @@ pub fn least_memory(network: &Network, options: &ExportOptions) -> Result<u64, E
                 }
             }
             // One more chunk for slot 0; the directory has a number for each chunk.
-            ((made + 1) * chunk + plan.first_cells() as u64 / chunk) * NUMBER + begin()
+            ((made + 1) * chunk + plan.first_cells() / chunk) * NUMBER + begin()
         }
     };
     Ok(weights + trace)

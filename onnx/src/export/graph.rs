@@ -5,7 +5,7 @@
 //! and paths are. Weights, tables and everything else that belongs to a program are initializers of the
 //! outermost graph; bodies of loops refer to them by name.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 
 use crate::proto::{
     AttributeProto, AttributeType, DataType, Dimension, DimensionValue, GraphProto, NodeProto, SequenceType,
@@ -230,7 +230,7 @@ pub struct Graph {
     outputs: Vec<ValueInfoProto>,
     path: Vec<&'static str>,
     /// All names so far: none may occur twice, not even in different graphs.
-    names: std::collections::HashSet<Name>,
+    names: FxHashSet<Name>,
     /// Description of the group that the next node begins.
     doc: Option<&'static str>,
 }
@@ -514,19 +514,20 @@ impl Graph {
         };
         // Some initializers are made for features that a program does not use, and ONNX Runtime warns of
         // those that no node uses. What a step model begins with is for its driver.
-        let mut used: HashSet<String> = graph.input.iter().map(|input| input.name.clone()).collect();
+        let initializers = std::mem::take(&mut graph.initializer);
+        let mut used: FxHashSet<&str> = graph.input.iter().map(|input| &input.name[..]).collect();
         used_names(&graph, &mut used);
-        let is_of_use = |name: &String| used.contains(name) || name.starts_with("initial.");
-        graph.initializer.retain(|tensor| is_of_use(&tensor.name));
+        let is_of_use = |name: &str| used.contains(name) || name.starts_with("initial.");
+        graph.initializer = initializers.into_iter().filter(|tensor| is_of_use(&tensor.name)).collect();
         graph
     }
 }
 
 /// Collects the names that nodes of a graph and of the graphs in it use, and the names of outputs.
-fn used_names(graph: &GraphProto, names: &mut HashSet<String>) {
-    names.extend(graph.output.iter().map(|output| output.name.clone()));
+fn used_names<'g>(graph: &'g GraphProto, names: &mut FxHashSet<&'g str>) {
+    names.extend(graph.output.iter().map(|output| &output.name[..]));
     for node in &graph.node {
-        names.extend(node.input.iter().cloned());
+        names.extend(node.input.iter().map(String::as_str));
         node.attribute
             .iter()
             .filter_map(|attribute| attribute.g.as_ref())

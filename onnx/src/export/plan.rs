@@ -12,7 +12,7 @@ use crate::pack::{Matrices, Slots};
 pub const STORED_PAGE: usize = 64;
 
 /// Maximum number of cells that the resident variant carries: every step copies all of them.
-const MAX_RESIDENT_CELLS: usize = 8192;
+const MAX_RESIDENT_CELLS: u64 = 8192;
 
 /// Opset of `ReduceMax` with axes as an input, the newest operator that every model needs.
 const OPSET: i64 = 18;
@@ -81,7 +81,7 @@ pub struct Plan<'n> {
     /// Number of cells of a direct-mapped trace, whose keys are the indices of its cells. Below the first
     /// region lie a cell for each row port, where rows that are not appended go, and one that is never
     /// written, which queries for nothing read; the last cell is never written either.
-    pub cells: usize,
+    pub cells: u64,
     /// First key of any region.
     first: u64,
 }
@@ -110,7 +110,6 @@ impl<'n> Plan<'n> {
             return Err(ExportError::Layout { first, rows });
         }
         let end = network.regions.last().map_or(first, |region| region.first + region.count);
-        let cells = usize::try_from(end + 1).map_err(|_| ExportError::TooLarge { cells: end })?;
         Ok(Plan {
             network,
             entry,
@@ -119,7 +118,7 @@ impl<'n> Plan<'n> {
             matrices: Matrices::pack(network, &results),
             arguments: Arguments::of(network, entry),
             reading: attention.into(),
-            cells,
+            cells: end + 1,
             first,
         })
     }
@@ -149,9 +148,9 @@ impl<'n> Plan<'n> {
     }
 
     /// Returns the number of cells that exist whatever the input: all but those of the input, the last region.
-    pub fn first_cells(&self) -> usize {
+    pub fn first_cells(&self) -> u64 {
         match self.network.io.input {
-            Some(region) => self.network.regions[region].first as usize,
+            Some(region) => self.network.regions[region].first,
             None => self.cells,
         }
     }
@@ -207,7 +206,7 @@ impl<'n> Plan<'n> {
     }
 
     /// Returns the largest value of each query, key and lookup, for a trace whose last cell is the given one.
-    pub fn top(&self, last_cell: usize) -> Vec<f64> {
+    pub fn top(&self, last_cell: u64) -> Vec<f64> {
         let [.., q, k, t] = self.slots.sizes();
         let mut top = vec![last_cell as f64; q + k];
         top.extend(std::iter::repeat_n(self.network.lookup.len() as f64, t));
@@ -231,9 +230,9 @@ impl<'n> Plan<'n> {
                 rows.values.push(*value);
                 continue;
             }
-            let (page, cell) = (*key as usize / STORED_PAGE, *key as usize % STORED_PAGE);
-            if rows.pages.last() != Some(&(page as i64)) {
-                rows.pages.push(page as i64);
+            let (page, cell) = ((*key / STORED_PAGE as u64) as i64, (*key % STORED_PAGE as u64) as usize);
+            if rows.pages.last() != Some(&page) {
+                rows.pages.push(page);
                 rows.bytes.resize(rows.bytes.len() + STORED_PAGE, 0);
             }
             let at = rows.bytes.len() - STORED_PAGE + cell;

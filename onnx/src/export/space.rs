@@ -9,7 +9,7 @@ use super::trace::FirstRowTensors;
 use crate::proto::DataType;
 
 /// Maximum number of chunks, without those of the input: the directory has a number for each.
-const MAX_CHUNKS: usize = 1 << 17;
+const MAX_CHUNKS: u64 = 1 << 17;
 
 /// The space of keys.
 pub struct Space {
@@ -145,8 +145,8 @@ fn pages(plan: &Plan) -> usize {
     let io = &plan.network.io;
     let outputs = [io.stdout, io.stderr].into_iter().flatten();
     let output: u64 = outputs.map(|(region, _)| plan.network.regions[region].count).sum();
-    let all = plan.first_cells() / PAGE;
-    let touched = (plan.first_cells() - output as usize) / PAGE;
+    let all = plan.first_cells() / PAGE as u64;
+    let touched = (plan.first_cells() - output) / PAGE as u64;
     let quick = (touched / 10).isqrt().next_power_of_two().clamp(8, 256);
-    quick.max(all.div_ceil(MAX_CHUNKS).next_power_of_two())
+    quick.max(all.div_ceil(MAX_CHUNKS).next_power_of_two()) as usize
 }

@@ -10,7 +10,7 @@ use crate::proto::DataType;
 /// Makes the first rows, with a cell for each key: double [cells].
 pub fn first_rows(g: &mut Graph, plan: &Plan) -> Name {
     let rows = FirstRowTensors::new(g, plan);
-    let page_count = plan.first_cells().div_ceil(STORED_PAGE);
+    let page_count = plan.first_cells().div_ceil(STORED_PAGE as u64);
     let shape = g.initializer("trace/shape", Tensor::list(&[page_count as i64, STORED_PAGE as i64]));
     let zero = g.initializer("const/range", Tensor::list(&[0i64]));
     let cells = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));

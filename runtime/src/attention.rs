@@ -74,6 +74,10 @@ impl Attention {
 
     /// Returns the scans that this machine can run, the fastest last.
     pub(crate) fn available() -> Vec<Self> {
+        #[cfg_attr(
+            not(target_arch = "x86_64"),
+            expect(unused_mut, reason = "other machines have only one scan")
+        )]
         let mut all = vec![Self::scalar()];
         #[cfg(target_arch = "x86_64")]
         {

@@ -62,7 +62,10 @@ impl<'n> Dense<'n> {
 
     /// Reads the frozen tables at a query. Their keys are 0, 1, …, so the key is the index.
     fn look_up(&self, query: f64) -> f64 {
-        key_of(query).and_then(|key| self.network.lookup.get(key as usize)).copied().unwrap_or(0.0)
+        key_of(query)
+            .and_then(|key| self.network.lookup.get(usize::try_from(key).ok()?))
+            .copied()
+            .unwrap_or(0.0)
     }
 
     /// Returns `[1, r, w, u, s]`.

@@ -97,7 +97,7 @@ impl<'a> Step<'a> {
         let ports = self.network.ports;
         (0..ports.lookups).map(move |i| {
             let query = self.field(ports.t(i));
-            let entry = key_of(query).and_then(|key| self.network.lookup.get(key as usize));
+            let entry = key_of(query).and_then(|key| self.network.lookup.get(usize::try_from(key).ok()?));
             (query, entry.copied().unwrap_or(0.0))
         })
     }

@@ -158,7 +158,8 @@ impl Stepper for Sparse<'_> {
             registers[read.result as usize] = key.map_or(0.0, |key| trace.read_hinted(key, &mut read.hint));
         }
         for &(query, result) in &decoded.lookups {
-            let entry = key_of(registers[query as usize]).and_then(|key| network.lookup.get(key as usize));
+            let entry = key_of(registers[query as usize])
+                .and_then(|key| network.lookup.get(usize::try_from(key).ok()?));
             registers[result as usize] = entry.copied().unwrap_or(0.0);
         }
         for &(gate, value, result) in &decoded.units {

@@ -143,7 +143,10 @@ impl<'a> Target<'a> {
                 let keys = self.field(ports.t(port));
                 let lookup = &self.network.lookup;
                 let values = std::array::from_fn(|lane| {
-                    key_of(keys[lane]).and_then(|key| lookup.get(key as usize)).copied().unwrap_or(0.0)
+                    key_of(keys[lane])
+                        .and_then(|key| lookup.get(usize::try_from(key).ok()?))
+                        .copied()
+                        .unwrap_or(0.0)
                 });
                 self.lookups.push((keys, values));
                 values

@@ -78,7 +78,9 @@ pub(crate) fn certified(
                 return None;
             };
             let packet = network.packets.partition_point(|p| p.expert <= expert).checked_sub(1)?;
-            blueprint.functions.iter().rposition(|f| f.first as usize <= packet).map(Func::new)
+            let func = Func::new(blueprint.functions.iter().rposition(|f| f.first as usize <= packet)?);
+            debug!(function = module.functions[func].name, %failure, "not certified");
+            Some(func)
         }));
         if careful.len() == before {
             let failure = failures.first().map(ToString::to_string).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use smallvec::SmallVec;
 use wasm2onnx_runtime::{Domain, ExpertId, Field, FieldKind, Interval, Network, Source, SourceKind};
 
-use super::linear::{Linear, Var, gcd, small};
+use super::linear::{Linear, Var, gcd, small, times};
 use super::world::World;
 
 /// Stands for a bound that does not exist, or that is beyond `i128`.
@@ -410,7 +410,7 @@ impl<'a> Assumptions<'a> {
         let (mut lo, mut hi) = (constant, constant);
         for &(var, c) in terms {
             let x = self.range(var)?;
-            let (a, b) = (c.checked_mul(x.lo.into())?, c.checked_mul(x.hi.into())?);
+            let (a, b) = (times(c, x.lo.into())?, times(c, x.hi.into())?);
             lo = small(lo.checked_add(a.min(b))?)?;
             hi = small(hi.checked_add(a.max(b))?)?;
         }

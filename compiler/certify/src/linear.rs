@@ -13,6 +13,15 @@ pub(super) fn small(x: i128) -> Option<i128> {
     (-LIMIT < x && x < LIMIT).then_some(x)
 }
 
+/// Returns the product of two integers, if it is not too large for the type. Factors are seldom large, and 128 bits are
+/// slow to multiply, above all in WebAssembly.
+pub(super) fn times(a: i128, b: i128) -> Option<i128> {
+    match (i32::try_from(a), i32::try_from(b)) {
+        (Ok(a), Ok(b)) => Some((i64::from(a) * i64::from(b)).into()),
+        _ => a.checked_mul(b),
+    }
+}
+
 /// A linear form with integer coefficients. Operations return `None` if an integer becomes too large; nothing
 /// is known of the linear form then.
 #[derive(Clone, Debug, Default)]
@@ -44,15 +53,15 @@ impl Linear {
 
     /// Adds `c` times another linear form.
     pub fn add_form(&mut self, other: &Linear, c: i128) -> Option<()> {
-        self.add_constant(other.constant.checked_mul(c)?)?;
-        other.terms.iter().try_for_each(|&(var, w)| self.add(var, w.checked_mul(c)?))
+        self.add_constant(times(other.constant, c)?)?;
+        other.terms.iter().try_for_each(|&(var, w)| self.add(var, times(w, c)?))
     }
 
     /// Multiplies by `c`, which is not 0.
     pub fn multiply(&mut self, c: i128) -> Option<()> {
-        self.constant = small(self.constant.checked_mul(c)?)?;
+        self.constant = small(times(self.constant, c)?)?;
         for (_, w) in &mut self.terms {
-            *w = small(w.checked_mul(c)?)?;
+            *w = small(times(*w, c)?)?;
         }
         Some(())
     }
@@ -91,7 +100,11 @@ pub(super) fn dyadic(w: f64) -> (i64, i32) {
 pub(super) fn gcd(a: i128, b: i128) -> i128 {
     let (mut a, mut b) = (a.unsigned_abs(), b.unsigned_abs());
     while b != 0 {
-        (a, b) = (b, a % b);
+        // Divisions of 64 bits are much faster, and soon suffice.
+        (a, b) = match (u64::try_from(a), u64::try_from(b)) {
+            (Ok(x), Ok(y)) => (b, (x % y).into()),
+            _ => (b, a % b),
+        };
     }
     a as i128
 }

@@ -73,6 +73,9 @@ pub fn run(func: &mut Function, facts: &Facts) {
     func.values = simplifier.types;
 }
 
+/// Up to where a memory is known to reach beyond an address, from which blocks on.
+type Checked = SmallVec<[(Block, u64); 1]>;
+
 struct Simplifier<'a> {
     facts: &'a Facts,
     dominators: Dominators,
@@ -89,7 +92,7 @@ struct Simplifier<'a> {
     constants: FxHashMap<u32, (Value, Block)>,
     /// For each address, how far beyond it the memory is known to reach. The last entry that dominates
     /// counts.
-    checked: FxHashMap<(MemoryId, Value), SmallVec<[(Block, u64); 1]>>,
+    checked: FxHashMap<(MemoryId, Value), Checked>,
     /// Conditions known to be 0 (true) or not.
     conditions: FxHashMap<Value, (Block, bool)>,
     /// Functions that constant entries of tables refer to.

@@ -112,16 +112,13 @@ impl Imports {
     pub fn of(wasm: &[u8]) -> Result<Imports, wasmparser::Error> {
         let mut imports = Imports { all: Vec::new() };
         for payload in Parser::new(0).parse_all(wasm) {
-            match payload? {
-                Payload::ImportSection(section) => {
-                    for import in section.into_imports() {
-                        let import = import?;
-                        let (module, name) = (import.module.to_owned(), import.name.to_owned());
-                        imports.all.push(Import { module, name, ty: import.ty });
-                    }
-                    break;
+            if let Payload::ImportSection(section) = payload? {
+                for import in section.into_imports() {
+                    let import = import?;
+                    let (module, name) = (import.module.to_owned(), import.name.to_owned());
+                    imports.all.push(Import { module, name, ty: import.ty });
                 }
-                _ => {}
+                break;
             }
         }
         Ok(imports)

@@ -1,0 +1,4 @@
+import "ok";
+export function f() {
+  return (1;
+}

@@ -1,0 +1,15 @@
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+const ecc = createRequire(import.meta.url)(process.argv[2] + "/tiny-secp256k1");
+const hex = (bytes) => console.log(Buffer.from(bytes).toString("hex"));
+const input = readFileSync(0);
+const [key, hash] = [input.subarray(0, 32), input.subarray(32, 64)];
+const point = ecc.pointFromScalar(key, true);
+hex(point);
+const { signature, recoveryId } = ecc.signRecoverable(hash, key);
+hex(signature);
+console.log(+ecc.verify(hash, point, signature, true));
+hex(ecc.recover(hash, signature, recoveryId, true));
+const schnorr = ecc.signSchnorr(hash, key);
+hex(schnorr);
+console.log(+ecc.verifySchnorr(hash, ecc.xOnlyPointFromScalar(key), schnorr));

@@ -1,0 +1,5 @@
+CREATE TABLE t (x INTEGER PRIMARY KEY, y UNIQUE);
+INSERT INTO t VALUES (1, 'a'), (2, 'b');
+SELECT * FROM t;
+INSERT INTO t VALUES (3, 'a');
+SELECT 'not reached';

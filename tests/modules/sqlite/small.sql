@@ -1,0 +1,1 @@
+SELECT 'six times seven', 6 * 7, upper('ok');

@@ -26,6 +26,7 @@ impl Target {
 
     /// Writes all of the bytes.
     pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        through(io::stdout().lock(), bytes)
+        // Hosts limit how much a single call may write: wasmtime refuses more than 128 MiB.
+        bytes.chunks(1 << 20).try_for_each(|piece| through(io::stdout().lock(), piece))
     }
 }

@@ -38,15 +38,15 @@ pub fn add(
         TypeRef::Func(index) | TypeRef::FuncExact(index) => {
             let ty = context.functions.types[index as usize].clone();
             let full_name = format!("{module}.{name}");
-            let role = options.role(&full_name).filter(|(pattern, _)| {
-                // What the library has is replaced only by an option that names the library.
-                module != wasi::MODULE || pattern.starts_with(wasi::MODULE)
-            });
             let (served, library) = match served {
                 Some(Extern::Library(name, given)) if Some(&given) == ty.as_ref() => (None, Some(name)),
                 None if module == wasi::MODULE => (None, Some(name.clone())),
                 served => (served, None),
             };
+            // What the library has is replaced only by an option that names the library.
+            let role = options.role(&full_name).filter(|(pattern, _)| {
+                library.is_none() || module == wasi::MODULE && pattern.starts_with(wasi::MODULE)
+            });
             let callable = match (served, role.map(|(_, role)| role)) {
                 (Some(served), _) => served_function(served, module, name, ty.as_ref())?,
                 // Its own function, so that a trap names it.

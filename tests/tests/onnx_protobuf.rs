@@ -18,6 +18,7 @@ fn model(model: &proto::ModelProto) -> standard::ModelProto {
         ir_version: model.ir_version,
         producer_name: model.producer_name.clone(),
         producer_version: model.producer_version.clone(),
+        doc_string: model.doc_string.clone(),
         graph: model.graph.as_ref().map(graph).into(),
         opset_import: each(&model.opset_import, |opset| standard::OperatorSetIdProto {
             domain: opset.domain.clone(),

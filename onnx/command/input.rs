@@ -113,14 +113,17 @@ impl FromStr for Import {
 }
 
 impl ModuleOptions {
-    /// Returns the options that the compiler takes for a module.
-    fn compiler(&self, module: &[u8]) -> Result<Options, Failure> {
+    /// Returns the options that the compiler takes for a module of which a model of this form is made. Reads the modules to link.
+    fn compiler(&self, module: &[u8], form: Form) -> Result<Options, Failure> {
         let mut options = Options {
             max_memory_pages: self.max_memory_pages,
             validation_states: self.validation_states,
             prove: self.prove,
             ..Options::default()
         };
+        if form == Form::Step {
+            (options.stdin_bytes, options.stdout_bytes) = (STEP_STREAM_BYTES, STEP_STREAM_BYTES);
+        }
         options.stdout_bytes = self.max_output.unwrap_or(options.stdout_bytes);
         options.init.clone_from(&self.init);
         for PreloadFile { name, path } in &self.preloads {
@@ -260,7 +263,8 @@ impl Source {
     /// Returns its network: that of a model, or the one that a module becomes.
     pub fn network(&self, options: &ModuleOptions) -> Result<Certified, Failure> {
         if !self.is_model() {
-            let network = wasm2onnx_compiler::compile(&self.bytes, &options.compiler(&self.bytes)?);
+            let network =
+                wasm2onnx_compiler::compile(&self.bytes, &options.compiler(&self.bytes, Form::Loop)?);
             return Ok(network.with_context(|| self.shown())?);
         }
         let linked = !options.imports.is_empty() || !options.preloads.is_empty() || !options.init.is_empty();
@@ -283,26 +287,26 @@ impl Source {
         }
     }
 
-    /// Returns the exported functions of a module.
-    pub fn exports(&self, options: &ModuleOptions) -> Result<Functions, Failure> {
+    /// Returns the options that the compiler takes for a module of which a model of this form is made.
+    pub fn options(&self, given: &ModuleOptions, form: Form) -> Result<Options, Failure> {
         if self.is_model() {
             return Err(Failure::Usage(format!(
                 "{} is already a model; give a .wasm or .wat file",
                 self.shown()
             )));
         }
-        let exports = wasm2onnx_compiler::exported_functions(&self.bytes, &options.compiler(&self.bytes)?);
+        given.compiler(&self.bytes, form)
+    }
+
+    /// Returns the exported functions of a module.
+    pub fn exports(&self, options: &Options) -> Result<Functions, Failure> {
+        let exports = wasm2onnx_compiler::exported_functions(&self.bytes, options);
         Ok(exports.with_context(|| self.shown())?)
     }
 
-    /// Compiles a module for only one of its exported functions, to be written as a model.
-    pub fn compile(&self, options: &ModuleOptions, name: &str, form: Form) -> Result<Certified, Failure> {
-        let given = options.max_output;
-        let mut options = Options { exports: Some(vec![name.to_owned()]), ..options.compiler(&self.bytes)? };
-        if form == Form::Step {
-            options.stdin_bytes = STEP_STREAM_BYTES;
-            options.stdout_bytes = given.unwrap_or(STEP_STREAM_BYTES);
-        }
+    /// Compiles a module for only one of its exported functions.
+    pub fn compile(&self, options: Options, name: &str) -> Result<Certified, Failure> {
+        let options = Options { exports: Some(vec![name.to_owned()]), ..options };
         let network = wasm2onnx_compiler::compile(&self.bytes, &options);
         Ok(network.with_context(|| self.shown())?)
     }
@@ -316,7 +320,7 @@ impl Source {
         function: Option<&str>,
     ) -> Result<String, Failure> {
         if !self.is_model() {
-            let text = dump(&self.bytes, &options.compiler(&self.bytes)?, after, function);
+            let text = dump(&self.bytes, &options.compiler(&self.bytes, Form::Loop)?, after, function);
             return Ok(text.with_context(|| self.shown())?);
         }
         match (after, function) {

@@ -30,7 +30,6 @@ pub fn emit(
 ) -> Result<Values, TrapCode> {
     let Program { streams, module, .. } = program;
     Ok(match call {
-        HostCall::Role(Role::Trap) => return Err(TrapCode::UnsupportedHostCall),
         HostCall::OutputLimit => return Err(TrapCode::OutputLimit),
         HostCall::Exit => {
             let Module { cells, host, .. } = module;
@@ -38,11 +37,9 @@ pub fn emit(
             b.effect(Op::CellSet(status), Type::I32, &[args[0]]);
             return Err(TrapCode::Exit);
         }
-        HostCall::Role(Role::Nop | Role::Constant(_)) => {
-            results.iter().map(|ty| b.constant(*ty, 0)).collect()
-        }
+        HostCall::Nop => results.iter().map(|ty| b.constant(*ty, 0)).collect(),
         HostCall::Results(bits) => results.iter().zip(bits).map(|(ty, bits)| b.constant(*ty, bits)).collect(),
-        HostCall::Role(Role::StdoutByte) => {
+        HostCall::StdoutByte => {
             let length = streams.output_length(Output::Stdout, module);
             let position = b.value(Op::CellGet(length), Type::I32, &[]);
             let limit = b.word(streams.output);
@@ -55,7 +52,7 @@ pub fn emit(
             b.effect(Op::CellSet(length), Type::I32, &[next]);
             smallvec![]
         }
-        HostCall::Role(Role::StdinByte) => {
+        HostCall::StdinByte => {
             let (position_cell, end_cell) = streams.stdin(module);
             // The end is read first, so that a packet begins here: everything printed so far is in the
             // trace when the host is asked for input.

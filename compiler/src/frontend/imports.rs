@@ -153,7 +153,7 @@ fn trapping(context: &mut Context, name: &str, ty: u32) -> Func {
     func
 }
 
-/// Returns what a function with a role is replaced by.
+/// Returns what a function with a role is replaced by that is not to trap.
 fn with_role(
     role: Role,
     module: String,
@@ -170,7 +170,13 @@ fn with_role(
     {
         return Err(error(expected));
     }
-    let Role::Constant(number) = role else { return Ok(HostCall::Role(role)) };
+    let number = match role {
+        Role::StdoutByte => return Ok(HostCall::StdoutByte),
+        Role::StdinByte => return Ok(HostCall::StdinByte),
+        Role::Nop => return Ok(HostCall::Nop),
+        Role::Trap => unreachable!("it is a function of its own"),
+        Role::Constant(number) => number,
+    };
     let results = ty.map_or(&[][..], FuncType::results);
     // A pattern may be for functions with and without results.
     let mut bits = [0; MAX_CONSTANTS];

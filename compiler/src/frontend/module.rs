@@ -53,6 +53,9 @@ pub fn translate(
     Err(ErrorKind::MissingImports(missing).into())
 }
 
+/// Maximum number of bytes of all modules: an offset among them has 32 bits, some of which are for what is not in them.
+const MAX_PROGRAM: u64 = 1 << 31;
+
 /// Translates a module and adds it to the program: the main module, or one from which others import by a name.
 pub fn translate_one(
     program: Program,
@@ -61,6 +64,11 @@ pub fn translate_one(
     options: &Options,
 ) -> Result<Program, CompileError> {
     let prefix = linked.map_or(String::new(), |name| format!("{name}."));
+    let value = u64::from(program.end) + binary.len() as u64;
+    if value > MAX_PROGRAM {
+        let what = "the size of all modules in bytes".to_string();
+        return Err(ErrorKind::Limit { what, value, limit: MAX_PROGRAM }.into());
+    }
     let mut context = Context::new(program, prefix, binary.len() as u32);
     translate_all(&mut context, binary, linked, options)
         .map_err(|error| proposals::explain(binary, options, &context.functions.names, error))?;
@@ -90,6 +98,16 @@ fn translate_all(
     options: &Options,
 ) -> Result<(), CompileError> {
     let mut sections = sections::read(binary, options, context)?;
+    if let Some(offset) = sections.dylink
+        && !context.program.missing.is_empty()
+    {
+        let what = "a shared library (of Emscripten, a side module), which another module has to load".into();
+        let advice =
+            "Link all into one module, without `-sSIDE_MODULE` and `-shared`, or give modules that export \
+                      its memory, table and base addresses with --preload env=FILE"
+                .to_owned();
+        return Err(ErrorKind::Unsupported { what, function: None, offset, advice: Some(advice) }.into());
+    }
     name_functions(context, &sections);
     wasi::link(context, &sections, options)?;
     match linked {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use cranelift_entity::SecondaryMap;
 use rustc_hash::FxHashMap;
+use wasm2onnx_runtime::TrapCode;
 use wasmparser::{FuncType, GlobalType, MemoryType, SubType, TableType};
 
 use super::cells::{Global, Memory, Streams};
 use crate::builder::Builder;
 use crate::error::{CompileError, MissingImport};
 use crate::ir::*;
-use crate::options::{Options, Role};
+use crate::options::Options;
 
 /// The modules that have been translated so far.
 #[derive(Default)]
@@ -66,9 +67,13 @@ pub enum Callable {
 /// What a function of the host does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum HostCall {
-    /// What the role says that an import was given.
-    Role(Role),
-    /// Returns these bits, one for each result. What [`Role::Constant`] becomes.
+    /// Prints a byte.
+    StdoutByte,
+    /// Reads a byte.
+    StdinByte,
+    /// Returns zeros.
+    Nop,
+    /// Returns these bits, one for each result.
     Results([u64; MAX_CONSTANTS]),
     /// Ends the program with its parameter as exit status. Only the library's modules import it.
     Exit,
@@ -126,14 +131,12 @@ impl Contents {
 pub enum Creation {
     /// Calls a function without parameters and results.
     Call(Func),
-    /// Copies an active data segment, whose cell with its length is `segment.1`, to an address, and drops it.
-    Data { segment: (u32, Cell), memory: MemoryId, address: u32, length: u32 },
-    /// Does the same with an active element segment.
-    Elements { segment: (u32, Cell), table: TableId, index: u32, length: u32 },
+    /// Copies an active segment to a memory or a table, and drops it: its beginning in its space, the cell with its length.
+    Segment { segment: (u32, Cell), target: Space, at: u32, length: u32 },
     /// Traps unless a memory or table that was created before has grown to this size by now: a cell holds its size.
-    AtLeast { size: Cell, least: u32, code: wasm2onnx_runtime::TrapCode },
+    AtLeast { size: Cell, least: u32, code: TrapCode },
     /// Traps.
-    Trap(wasm2onnx_runtime::TrapCode),
+    Trap(TrapCode),
 }
 
 impl Program {
@@ -230,24 +233,25 @@ impl Program {
                     b.terminate(Terminator::Call { callee: Callee::Direct(func), args: Values::new(), next });
                     b.block = next;
                 }
-                Creation::Data { segment: (first, cell), memory, address, length } => {
-                    let [to, from, count] = [address, first, length].map(|word| b.word(word));
-                    b.effect(Op::Bounds { memory, offset: 0, bytes: 0 }, Type::I32, &[to, count]);
-                    let (from_space, to_space) = (Space::Data, Space::Memory(memory));
-                    b.effect(Op::Copy { from: from_space, to: to_space }, Type::I32, &[to, from, count]);
-                    let none = b.word(0);
-                    b.effect(Op::CellSet(cell), Type::I32, &[none]);
-                }
-                Creation::Elements { segment: (first, cell), table, index, length } => {
-                    let [to, from, count] = [index, first, length].map(|word| b.word(word));
-                    let size = match self.module.tables[table].size_cell {
-                        Some(cell) => b.value(Op::CellGet(cell), Type::I32, &[]),
-                        None => b.word(self.module.tables[table].size),
+                Creation::Segment { segment: (first, cell), target, at, length } => {
+                    let [to, from, count] = [at, first, length].map(|word| b.word(word));
+                    let source = match target {
+                        Space::Memory(memory) => {
+                            b.effect(Op::Bounds { memory, offset: 0, bytes: 0 }, Type::I32, &[to, count]);
+                            Space::Data
+                        }
+                        Space::Table(table) => {
+                            let TableData { size, size_cell, .. } = self.module.tables[table];
+                            let size = match size_cell {
+                                Some(cell) => b.value(Op::CellGet(cell), Type::I32, &[]),
+                                None => b.word(size),
+                            };
+                            b.effect(Op::Within(TrapCode::TableOutOfBounds), Type::I32, &[to, count, size]);
+                            Space::Elements
+                        }
+                        _ => unreachable!("segments are for memories and tables"),
                     };
-                    let code = wasm2onnx_runtime::TrapCode::TableOutOfBounds;
-                    b.effect(Op::Within(code), Type::I32, &[to, count, size]);
-                    let (from_space, to_space) = (Space::Elements, Space::Table(table));
-                    b.effect(Op::Copy { from: from_space, to: to_space }, Type::I32, &[to, from, count]);
+                    b.effect(Op::Copy { from: source, to: target }, Type::I32, &[to, from, count]);
                     let none = b.word(0);
                     b.effect(Op::CellSet(cell), Type::I32, &[none]);
                 }

@@ -60,16 +60,6 @@ pub fn read<'a>(
             _ => section(payload, context, &mut sections, options)?,
         }
     }
-    if let Some(offset) = sections.dylink
-        && !context.program.missing.is_empty()
-    {
-        let what = "a shared library (of Emscripten, a side module), which another module has to load".into();
-        let advice =
-            "Link all into one module, without `-sSIDE_MODULE` and `-shared`, or give modules that export \
-                      its memory, table and base addresses with --preload env=FILE"
-                .to_owned();
-        return Err(ErrorKind::Unsupported { what, function: None, offset, advice: Some(advice) }.into());
-    }
     Ok(sections)
 }
 

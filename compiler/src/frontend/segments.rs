@@ -7,6 +7,7 @@ use super::context::Context;
 use super::program::{Creation, Program};
 use super::sections::Sections;
 use crate::error::{CompileError, ErrorKind};
+use crate::ir::Space;
 
 /// Maximum number of entries of a table that begins with the same expression in all entries.
 const MAX_INITIALIZED: u32 = 1 << 20;
@@ -56,7 +57,8 @@ pub fn fill_tables(context: &mut Context, sections: &Sections) -> Result<(), Com
             context.elements.lengths[index] = count;
             let module = &mut context.program.module;
             let segment = context.elements.get(index as u32, &mut module.passive_elements, &mut module.cells);
-            context.program.creation.push(Creation::Elements { segment, table, index: first, length: count });
+            let target = Space::Table(table);
+            context.program.creation.push(Creation::Segment { segment, target, at: first, length: count });
             continue;
         }
         if first as u64 + count as u64 > context.program.module.tables[table].size as u64 {
@@ -126,7 +128,8 @@ pub fn fill_memories(context: &mut Context, sections: &Sections) -> Result<(), C
             context.data.lengths[index] = count;
             let module = &mut context.program.module;
             let segment = context.data.get(index as u32, &mut module.passive_data, &mut module.cells);
-            context.program.creation.push(Creation::Data { segment, memory, address: first, length: count });
+            let target = Space::Memory(memory);
+            context.program.creation.push(Creation::Segment { segment, target, at: first, length: count });
             continue;
         }
         let pages = context.program.memories[memory].initial;

@@ -84,12 +84,13 @@ impl From<AttentionName> for Attention {
 impl Compile {
     pub fn execute(self) -> Result<(), Failure> {
         let source = Source::read(&self.input.path)?;
-        let exports = source.exports(&self.module)?;
+        let form = self.form.into();
+        let options = source.options(&self.module, form)?;
+        let exports = source.exports(&options)?;
         let output = Output::new(&self.output, source.identity())?;
         let exports: Vec<_> = exports.iter().map(|(name, types)| Signature::of_types(name, types)).collect();
         let Signature { name, .. } = choose_entry(&exports, self.invoke.as_deref())?;
-        let form = self.form.into();
-        let network = source.compile(&self.module, name, form)?;
+        let network = source.compile(options, name)?;
         let options = ExportOptions {
             entry: name.to_owned(),
             form,

@@ -136,10 +136,11 @@ impl Run {
         if source.is_model() {
             return source.network(&self.module);
         }
-        let exports = source.exports(&self.module)?;
+        let options = source.options(&self.module, Form::Loop)?;
+        let exports = source.exports(&options)?;
         let exports: Vec<_> = exports.iter().map(|(name, types)| Signature::of_types(name, types)).collect();
         let Signature { name, .. } = choose_entry(&exports, self.invoke.as_deref())?;
-        source.compile(&self.module, name, Form::Loop)
+        source.compile(options, name)
     }
 }
 

@@ -80,29 +80,7 @@ def module(cache, entry):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != entry["sha256"]:
         raise SystemExit(f"{entry['name']}: the sha256 of {path} is {digest}, not the one in the manifest")
-    if "remove" in entry:
-        whole, path = path, cache / "extracted" / f"{entry['package'].replace('/', '-')}.wasm"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(without(whole.read_bytes(), entry["remove"]))
     return path
-
-
-def without(data, name):
-    """A module without its custom section of this name."""
-    out, at = data[:8], 8
-    while at < len(data):
-        start, size, shift = at, 0, 0
-        while True:
-            at += 1
-            size |= (data[at] & 127) << shift
-            shift += 7
-            if data[at] < 128:
-                break
-        at += 1
-        if data[start] != 0 or data[at + 1:at + 1 + data[at]] != name.encode():
-            out += data[start:at + size]
-        at += size
-    return out
 
 
 def execute(command, stdin=None, limit=None):

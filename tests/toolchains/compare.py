@@ -12,7 +12,6 @@ with wasmtime's), and the message of an exit status of 126 or more, which both r
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import pathlib
@@ -28,6 +27,9 @@ EXAMPLES = ROOT / "examples/wasi"
 PROGRAMS = HERE / "programs"
 # What tests/run installs: it has onnxruntime and wasmtime.
 PYTHON = WASMTIME = str(ROOT / "target/python/bin/python")
+
+sys.path.insert(0, str(PROGRAMS))
+from tree import make_tree
 
 # One run in wasmtime; the description and the answer are JSON (bytes as hex).
 UNDER_WASMTIME = r"""
@@ -123,7 +125,6 @@ def cases(names):
         arguments = arguments.read_text().splitlines() if arguments.exists() else []
         found.append((name, module, arguments, {}, (folder / "input.txt").read_bytes(), False))
     sys.dont_write_bytecode = True
-    check = importlib.util.spec_from_loader("check", None)
     text = (EXAMPLES / "check.py").read_text().replace("import wasmtime\n", "")
     space = {"__file__": str(EXAMPLES / "check.py"), "__name__": "check"}
     exec(compile(text, "check.py", "exec"), space)
@@ -135,16 +136,6 @@ def cases(names):
             module = PROGRAMS / f"out/{path.stem}.wasm"
             found.append((path.stem, module, run.get("args", []), run.get("env", {}), stdin, run.get("tree", False)))
     return [case for case in found if not names or case[0] in names]
-
-
-def make_tree(root):
-    for path, content in json.loads((PROGRAMS / "tree.json").read_text()).items():
-        target = root / path
-        if path.endswith("/"):
-            target.mkdir(parents=True, exist_ok=True)
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes((content if isinstance(content, str) else content["repeat"] * content["times"]).encode())
 
 
 TRAPS = {

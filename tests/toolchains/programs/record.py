@@ -18,19 +18,10 @@ import tempfile
 
 import wasmtime
 
+from tree import make_tree
+
 HERE = pathlib.Path(__file__).resolve().parent
 FUEL = 10**12
-
-
-def make_tree(root):
-    for path, content in json.loads((HERE / "tree.json").read_text()).items():
-        target = root / path
-        if path.endswith("/"):
-            target.mkdir(parents=True, exist_ok=True)
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        text = content if isinstance(content, str) else content["repeat"] * content["times"]
-        target.write_bytes(text.encode())
 
 
 def run(engine, module, name, given):

@@ -77,7 +77,7 @@ pub(crate) fn certified(
             let (Location::Equation { expert, .. } | Location::Expert(expert)) = *failure.place else {
                 return None;
             };
-            let packet = network.packets.partition_point(|p| p.expert <= expert).checked_sub(1)?;
+            let packet = network.packet_of(expert)?;
             let func = Func::new(blueprint.functions.iter().rposition(|f| f.first as usize <= packet)?);
             debug!(function = module.functions[func].name, %failure, "not certified");
             Some(func)

@@ -1,6 +1,6 @@
 //! Why a module could not be compiled.
 
-use wasm2onnx_runtime::{List, Name};
+use wasm2onnx_runtime::{List, Name, SourceLine};
 
 /// Why a module could not be compiled. The type is small; [`CompileError::kind`] has the details.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +70,13 @@ pub enum ErrorKind {
         offset: u64,
     },
     /// The module uses something valid that this compiler does not support.
-    #[error("unsupported: {}{} (at offset 0x{offset:x}){}", Name(what), in_function(.function), sentence(.advice))]
+    #[error(
+        "unsupported: {}{} (at offset 0x{offset:x}{}){}",
+        Name(what),
+        in_function(.function),
+        line.as_ref().map_or_else(String::new, |line| format!(", {line}")),
+        sentence(.advice)
+    )]
     Unsupported {
         /// An instruction by its name in the text format, or a declaration.
         what: String,
@@ -78,6 +84,8 @@ pub enum ErrorKind {
         function: Option<(String, u32)>,
         /// Offset in the module, in bytes.
         offset: u64,
+        /// The line of source text, if the module has debug information that says so.
+        line: Option<SourceLine>,
         /// A sentence that says what to do about it.
         advice: Option<String>,
     },

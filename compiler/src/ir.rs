@@ -12,7 +12,7 @@
 
 use cranelift_entity::{PrimaryMap, entity_impl};
 use smallvec::SmallVec;
-use wasm2onnx_runtime::TrapCode;
+use wasm2onnx_runtime::{Lines, TrapCode};
 
 /// A function of the module: an index into [`Module::functions`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -673,6 +673,8 @@ pub struct Module {
     pub function_offsets: Vec<(u32, u32)>,
     /// Where each module begins among all of them.
     pub modules: Vec<u32>,
+    /// The lines of source text that instructions come from, by their offsets in their own modules.
+    pub lines: Lines,
 }
 
 /// A function type at the boundary.

@@ -9,10 +9,11 @@ use crate::print::memory_name;
 use crate::schedule::assembly::{FUNCTIONS, JUMP_TABLES, RETURNS, Terminals};
 use crate::schedule::{Assembly, ExpertRef, Fragment, NextOut, PortField, PortSource, Terms};
 use cranelift_entity::SecondaryMap;
+use rustc_hash::FxHashSet;
 use wasm2onnx_runtime::{
     CellWidth, Certificate, Domain, Entry, ExpertId, Experts, Field, GlobalExport, GrowthLimit, IdSet,
-    IdSetId, Interval, Io, MemoryExport, MemoryPages, Network, PacketDebug, Ports, Region, Table, Terminal,
-    ValueType, WordLocation,
+    IdSetId, Interval, Io, LineRow, Lines, MemoryExport, MemoryPages, Network, PacketDebug, Ports, Region,
+    Table, Terminal, ValueType, WordLocation,
 };
 
 /// A table over pairs of bytes: its name and its entries.
@@ -163,10 +164,34 @@ pub fn run(
         validated: Default::default(),
         function_names: module.function_names.clone(),
         packets: packets.iter().map(|p| PacketDebug { expert: p.expert + ids.first, ..*p }).collect(),
+        lines: lines(module),
         terminals,
     };
     exports(module, layout, &memories, &mut network, &ids);
     Ok(network)
+}
+
+/// Returns the lines of source text of those functions whose instructions are in the network.
+fn lines(module: &Module) -> Lines {
+    let Lines { files, rows } = &module.lines;
+    if rows.is_empty() {
+        return Lines::default();
+    }
+    let blocks = module.functions.values().flat_map(|function| function.blocks.values());
+    let offsets =
+        blocks.flat_map(|block| block.insts.iter().map(|inst| inst.offset).chain([block.term_offset]));
+    let functions: FxHashSet<u32> = offsets.filter_map(|offset| module.function_at(offset)).collect();
+    let mut rows: Vec<_> = rows.iter().filter(|row| functions.contains(&row.function)).copied().collect();
+    let mut numbers = vec![None; files.len()];
+    let mut used = Vec::new();
+    for LineRow { file, .. } in rows.iter_mut().filter(|row| row.line != 0) {
+        let path = &files[*file as usize];
+        *file = *numbers[*file as usize].get_or_insert_with(|| {
+            used.push(path.clone());
+            used.len() as u32 - 1
+        });
+    }
+    Lines { rows, files: used }
 }
 
 /// Final ids of experts.
@@ -276,8 +301,7 @@ fn finish(experts: &mut Experts, ports: &Ports, next: impl Fn(ExpertId) -> Terms
 fn inexact(module: &Module, packets: &[PacketDebug], expert: ExpertId) -> CompileError {
     let packet = packets.partition_point(|p| p.expert <= expert).checked_sub(1);
     let (index, offset) = packet.map_or((u32::MAX, 0), |i| (packets[i].function, packets[i].offset));
-    let function = module.functions.values().find(|function| function.index() == index);
-    let name = function.map_or_else(String::new, |function| function.name.clone());
+    let name = module.function_names.get(index as usize).cloned().unwrap_or_default();
     ErrorKind::Inexact { function: name, offset: module.offset_in_module(offset).into() }.into()
 }
 

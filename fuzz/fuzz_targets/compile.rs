@@ -144,7 +144,7 @@ fn ended(name: &str, found: Result<Vec<u64>, Error>, expected: Result<Vec<u64>, 
     // The limits on steps, on the depth of calls and on the output differ.
     let stack = |code| code == TrapCode::CallStackExhausted;
     match (&found, &expected) {
-        (Err(Error::StepLimit(_) | Error::OutputLimit(_)), _) | (_, Err(Failure::Fuel)) => return false,
+        (Err(Error::StepLimit { .. } | Error::OutputLimit(_)), _) | (_, Err(Failure::Fuel)) => return false,
         (Err(Error::Trap(Trap { code, .. })), _) | (_, Err(Failure::Trap(code))) if stack(*code) => {
             return false;
         }

@@ -16,8 +16,8 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use wasm2onnx_runtime::{
-    CellWidth, Certificate, Domain, Entry, Field, GrowthLimit, IdSet, Interval, Io, Network, PacketDebug,
-    Ports, Region, Table, Terminal, TrapCode, Validated, ValueType, WordLocation,
+    CellWidth, Certificate, Domain, Entry, Field, GrowthLimit, IdSet, Interval, Io, LineRow, Lines, Network,
+    PacketDebug, Ports, Region, Table, Terminal, TrapCode, Validated, ValueType, WordLocation,
 };
 
 use crate::proto::{GraphProto, StringStringEntryProto, TensorProto};
@@ -175,15 +175,24 @@ struct LocationMessage {
     at: u64,
 }
 
-/// Returns the debug information of a network: names of its wasm functions, and for each packet its first
-/// expert, its function (null for library routines) and the offset of its first instruction.
+/// Returns the debug information of a network: names of its wasm functions, for each packet its first
+/// expert, its function (null for library routines) and the offset of its first instruction, and if there are any, the
+/// lines of source text: files, and for each place where a line begins the function, the offset, the file and the line (0 if
+/// the instructions come from no line).
 pub fn debug(network: &Network) -> serde_json::Value {
     let packet = |packet: &PacketDebug| {
         let function = (packet.function != u32::MAX).then_some(packet.function);
         json!([packet.expert, function, packet.offset])
     };
     let packets: Vec<_> = network.packets.iter().map(packet).collect();
-    json!({ "functions": network.function_names, "packets": packets })
+    let mut debug = json!({ "functions": network.function_names, "packets": packets });
+    let Lines { files, rows } = &network.lines;
+    if !rows.is_empty() {
+        let row = |row: &LineRow| json!([row.function, row.offset, row.file, row.line]);
+        debug["files"] = json!(files);
+        debug["lines"] = rows.iter().map(row).collect();
+    }
+    debug
 }
 
 /// Debug information as JSON has it.
@@ -191,6 +200,10 @@ pub fn debug(network: &Network) -> serde_json::Value {
 struct Debug {
     functions: Vec<String>,
     packets: Vec<(u32, Option<u32>, u32)>,
+    #[serde(default)]
+    files: Vec<String>,
+    #[serde(default)]
+    lines: Vec<(u32, u32, u32, u32)>,
 }
 
 /// Puts debug information into a network.
@@ -201,6 +214,8 @@ struct Debug {
 pub fn restore_debug(text: &str, network: &mut Network) -> Result<(), String> {
     let debug: Debug = serde_json::from_str(text).map_err(|error| error.to_string())?;
     network.function_names = debug.functions;
+    let row = |(function, offset, file, line)| LineRow { function, offset, file, line };
+    network.lines = Lines { files: debug.files, rows: debug.lines.into_iter().map(row).collect() };
     let packets = debug.packets.into_iter();
     network.packets = packets
         .map(|(expert, function, offset)| PacketDebug {

@@ -17,8 +17,13 @@ pub enum Error {
     Trap(#[from] Trap),
     /// The run was stopped, because the instance has evaluated as many maps as
     /// [`Config::max_steps`](crate::Config::max_steps) allows and the program has not ended.
-    #[error("step limit of {0} reached")]
-    StepLimit(u64),
+    #[error("step limit of {limit} reached{}", Parenthesis(place))]
+    StepLimit {
+        /// The number of maps that is allowed.
+        limit: u64,
+        /// The packet that the next map would belong to, by its first instruction.
+        place: Place,
+    },
     /// There is no export of that kind with that name.
     #[error("there is no exported {kind} `{}`; exported are: {}", Name(name), Names(available))]
     UnknownExport {
@@ -127,26 +132,75 @@ impl Error {
 pub struct Trap {
     /// Which trap.
     pub code: TrapCode,
-    /// Index of the wasm function in which it happened; `u32::MAX` in a library routine.
+    /// The instruction that trapped.
+    pub place: Place,
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wasm trap: {}{}", self.code.message(), Parenthesis(&self.place))
+    }
+}
+
+impl std::error::Error for Trap {}
+
+/// An instruction of the program that a network was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the wasm function; `u32::MAX` in a library routine.
     pub function: u32,
     /// Offset of the instruction in the wasm module, in bytes.
     pub offset: u32,
     /// Name of the function, if it has one.
     pub function_name: Option<String>,
+    /// The line of source text that the instruction was made from, if the module has debug information that says so.
+    pub line: Option<SourceLine>,
 }
 
-impl fmt::Display for Trap {
+impl Place {
+    /// A place of which nothing is known.
+    pub const UNKNOWN: Place = Place { function: u32::MAX, offset: 0, function_name: None, line: None };
+}
+
+impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "wasm trap: {}", self.code.message())?;
         match (&self.function_name, self.function) {
-            (Some(name), _) => write!(f, " (in function `{}`, at offset {:#x})", Name(name), self.offset),
-            (None, u32::MAX) => Ok(()),
-            (None, index) => write!(f, " (in function {index}, at offset {:#x})", self.offset),
+            (Some(name), _) => write!(f, "in function `{}`", Name(name))?,
+            (None, u32::MAX) => return f.write_str("in a routine of the library"),
+            (None, index) => write!(f, "in function {index}")?,
+        }
+        write!(f, ", at offset {:#x}", self.offset)?;
+        self.line.as_ref().map_or(Ok(()), |line| write!(f, ", {line}"))
+    }
+}
+
+/// Writes a place behind a message; nothing if it is not known.
+struct Parenthesis<'a>(&'a Place);
+
+impl fmt::Display for Parenthesis<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Place { function: u32::MAX, function_name: None, .. } => Ok(()),
+            place => write!(f, " ({place})"),
         }
     }
 }
 
-impl std::error::Error for Trap {}
+/// A line of source text. Displays as `file:line`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceLine {
+    /// Path of the file as the debug information has it; a relative one is from the directory that the compiler of the source
+    /// ran in.
+    pub file: String,
+    /// Number of the line, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for SourceLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", Name(&self.file), self.line)
+    }
+}
 
 /// Writes a list of names, or `none`.
 struct Names<'a>(&'a [String]);

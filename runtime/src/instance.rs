@@ -266,7 +266,8 @@ impl<'n> Instance<'n> {
             {
                 // The rows of the last step would be appended by the next, which is not allowed.
                 self.write_output()?;
-                return Err(Error::StepLimit(max));
+                let place = self.network.place_of(self.machine.stepper().z().0);
+                return Err(Error::StepLimit { limit: max, place });
             }
             if whole {
                 self.show()?;
@@ -611,9 +612,7 @@ pub(crate) fn end_of_run(network: &Network, terminal: ExpertId, stepper: &dyn St
             Err(Error::Exit(word_of(status)? as i32))
         }
         Terminal::Trap { code, function, offset } => {
-            let name = network.function_names.get(function as usize);
-            let function_name = name.filter(|name| !name.is_empty()).cloned();
-            Err(Trap { code, function, offset, function_name }.into())
+            Err(Trap { code, place: network.place(function, offset) }.into())
         }
     }
 }

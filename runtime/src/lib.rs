@@ -152,7 +152,7 @@ mod value;
 mod waits;
 
 pub use dense::Dense;
-pub use error::{Error, Trap};
+pub use error::{Error, Place, SourceLine, Trap};
 pub use exact::Inexact;
 pub use instance::{Config, Executor, Instance, Memory, Progress, Wasi};
 pub use io::{InputSource, OutputSink};

@@ -157,7 +157,7 @@ pub fn compare_machine_code(
         if let Some(start) = network.start {
             sparse.enter(start, &[]);
             if !sparse.run(steps, &ends).ended {
-                return Err(Error::StepLimit(steps));
+                return Err(Error::StepLimit { limit: steps, place: network.place_of(sparse.z().0) });
             }
             end_of_run(network, sparse.z().0, &sparse)?;
         }

@@ -29,6 +29,8 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use crate::error::{Place, SourceLine};
+
 /// Index of an expert: one matrix, one step. Terminal experts come first.
 pub type ExpertId = u32;
 
@@ -790,6 +792,38 @@ pub struct PacketDebug {
     pub offset: u32,
 }
 
+/// The lines of source text that instructions were made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// Paths of files.
+    pub files: Vec<String>,
+    /// Where lines begin, ascending by function and offset.
+    pub rows: Vec<LineRow>,
+}
+
+/// Where the instructions of a line begin. They end before the next row of the function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineRow {
+    /// Index of the wasm function.
+    pub function: u32,
+    /// Offset of the first instruction in the module, in bytes.
+    pub offset: u32,
+    /// Index of the file in [`Lines::files`]; without meaning if `line` is 0.
+    pub file: u32,
+    /// Number of the line, from 1; 0 if these instructions come from no line.
+    pub line: u32,
+}
+
+impl Lines {
+    /// Returns the line that an instruction comes from, if it is known.
+    pub fn line_of(&self, function: u32, offset: u32) -> Option<SourceLine> {
+        let next = self.rows.partition_point(|row| (row.function, row.offset) <= (function, offset));
+        let row = self.rows.get(next.checked_sub(1)?)?;
+        let known = row.function == function && row.line != 0;
+        known.then(|| SourceLine { file: self.files[row.file as usize].clone(), line: row.line })
+    }
+}
+
 /// A program as a frozen network.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Network {
@@ -825,6 +859,8 @@ pub struct Network {
     pub function_names: Vec<String>,
     /// Where packets came from, ascending by expert.
     pub packets: Vec<PacketDebug>,
+    /// The lines of source text that instructions came from, if the module has debug information.
+    pub lines: Lines,
     /// How the compiler compared the network with the program. For people: nothing depends on it.
     pub validated: Validated,
 }
@@ -856,6 +892,20 @@ impl Network {
     pub fn experts_of(&self, packet: usize) -> std::ops::Range<ExpertId> {
         let end = self.packets.get(packet + 1).map_or(self.experts.len() as ExpertId, |next| next.expert);
         self.packets[packet].expert..end
+    }
+    /// Returns where an instruction is in the program that the network was made from.
+    pub fn place(&self, function: u32, offset: u32) -> Place {
+        let name = self.function_names.get(function as usize).filter(|name| !name.is_empty());
+        Place { function, offset, function_name: name.cloned(), line: self.lines.line_of(function, offset) }
+    }
+    /// Returns the index of the packet that an expert belongs to; `None` for terminal experts.
+    pub fn packet_of(&self, expert: ExpertId) -> Option<usize> {
+        self.packets.partition_point(|packet| packet.expert <= expert).checked_sub(1)
+    }
+    /// Returns where the packet of an expert begins in the program that the network was made from.
+    pub fn place_of(&self, expert: ExpertId) -> Place {
+        let packet = self.packet_of(expert).map(|packet| self.packets[packet]);
+        packet.map_or(Place::UNKNOWN, |packet| self.place(packet.function, packet.offset))
     }
     /// Returns the index of the region that contains a key.
     pub fn region_of(&self, key: u64) -> Option<usize> {

@@ -132,10 +132,7 @@ impl Display for Steps<'_> {
         let source = |source| (source != Ports::ONE).then(|| SourceName::new(ports, source));
         for e in experts.clone() {
             if let Ok(number) = network.packets.binary_search_by_key(&e, |packet| packet.expert) {
-                let packet = network.packets[number];
-                let name = network.function_names.get(packet.function as usize);
-                let name = Name(name.map_or("a library routine", |name| name));
-                writeln!(f, "packet {number} of {name}, at offset {:#x}", packet.offset)?;
+                writeln!(f, "packet {number}, {}", network.place_of(e))?;
             }
             write_expert(f, (&network.experts, &network.certificate), e, field, source)?;
         }

@@ -314,10 +314,15 @@ fn the_step_limit_counts_maps() {
             (instance.invoke("sum", &[word(10)]), instance.steps())
         };
         assert_eq!(run(steps), (Ok(vec![word(55)]), steps));
-        assert_eq!(run(steps - 1), (Err(Error::StepLimit(steps - 1)), steps - 1));
-        assert_eq!(run(0), (Err(Error::StepLimit(0)), 0));
+        let stopped = |limit| (Err(Error::StepLimit { limit, place: Place::UNKNOWN }), limit);
+        assert_eq!(run(steps - 1), stopped(steps - 1));
+        assert_eq!(run(0), stopped(0));
     }
-    assert_eq!(Error::StepLimit(7).to_string(), "step limit of 7 reached");
+    let limit = |place| Error::StepLimit { limit: 7, place }.to_string();
+    assert_eq!(limit(Place::UNKNOWN), "step limit of 7 reached");
+    let line = Some(SourceLine { file: "src/sum.c".into(), line: 12 });
+    let place = Place { function: 3, offset: 31, function_name: Some("sum".into()), line };
+    assert_eq!(limit(place), "step limit of 7 reached (in function `sum`, at offset 0x1f, src/sum.c:12)");
 }
 
 #[test]

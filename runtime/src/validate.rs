@@ -282,5 +282,11 @@ fn debug(network: &Network) -> Result<(), Error> {
     check(ascending(&experts), || "packets are not sorted".into())?;
     check(experts.last().is_none_or(|e| (*e as usize) < network.experts.len()), || {
         "a packet's expert does not exist".into()
+    })?;
+    let Lines { files, rows } = &network.lines;
+    let places: Vec<_> = rows.iter().map(|row| (row.function, row.offset)).collect();
+    check(ascending(&places), || "lines of source text are not sorted".into())?;
+    check(rows.iter().all(|row| row.line == 0 || (row.file as usize) < files.len()), || {
+        "a file of source text does not exist".into()
     })
 }

@@ -71,7 +71,7 @@ pub fn outcome(result: Result<Vec<Value>, Error>) -> Outcome {
     let result = result.map(|values| values.into_iter().map(anonymous).collect());
     result.map_err(|error| match error {
         Error::Trap(trap) => Stop::Trap(trap.code),
-        Error::StepLimit(_) => Stop::Limit,
+        Error::StepLimit { .. } => Stop::Limit,
         // A model reports it by its trap code, as it reports everything but the step limit.
         Error::OutputLimit(_) => Stop::Trap(TrapCode::OutputLimit),
         other => panic!("{other}"),

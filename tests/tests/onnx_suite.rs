@@ -171,7 +171,7 @@ fn left_out(network: &Network, name: &str, assertion: &Assertion<'_>) -> Option<
     let outcome = match ended {
         Ok(values) => Ok(values),
         Err(Error::Trap(trap)) => Err(trap.code),
-        Err(Error::StepLimit(_)) => return Some("that take long"),
+        Err(Error::StepLimit { .. }) => return Some("that take long"),
         Err(error) => panic!("{error}"),
     };
     assertion.ending.check(&outcome).is_err().then_some("after other calls")

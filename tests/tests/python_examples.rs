@@ -239,7 +239,7 @@ fn expected(network: &Network, call: &Call, max_steps: u64) -> Vanilla {
             0
         }
         Err(Error::Trap(trap)) => trap.code as i64,
-        Err(Error::StepLimit(_)) => 11,
+        Err(Error::StepLimit { .. }) => 11,
         Err(error) => panic!("{error}"),
     };
     Vanilla { stdout, code, steps: instance.steps() as i64 }

@@ -118,7 +118,7 @@ fn run(script: &[Line], networks: &Networks) -> Result<Tally, String> {
         let outcome = match ended {
             Ok(values) => Ok(values),
             Err(Error::Trap(trap)) => Err(trap.code),
-            Err(Error::StepLimit(_)) => {
+            Err(Error::StepLimit { .. }) => {
                 tally.left += 1;
                 current = None;
                 continue;

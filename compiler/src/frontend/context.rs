@@ -105,5 +105,5 @@ impl Context {
 
 /// Returns an error at an offset outside of functions.
 pub fn unsupported(what: &str, offset: u64) -> CompileError {
-    ErrorKind::Unsupported { what: what.to_string(), function: None, offset, advice: None }.into()
+    ErrorKind::Unsupported { what: what.to_string(), function: None, offset, line: None, advice: None }.into()
 }

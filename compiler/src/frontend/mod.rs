@@ -11,6 +11,7 @@ mod float;
 mod functions;
 mod host;
 mod imports;
+mod lines;
 mod module;
 mod names;
 mod program;
@@ -93,8 +94,8 @@ pub fn to_binary(input: &[u8]) -> Result<Cow<'_, [u8]>, CompileError> {
             let what = "a component, not a core module".to_owned();
             let advice = "Compile to a core module (for example for wasm32-wasip1, not wasm32-wasip2), or take the one \
                           that is in it with `wasm-tools component unbundle`";
-            let (function, offset, advice) = (None, 4, Some(advice.to_owned()));
-            Err(ErrorKind::Unsupported { what, function, offset, advice }.into())
+            let advice = Some(advice.to_owned());
+            Err(ErrorKind::Unsupported { what, function: None, offset: 4, line: None, advice }.into())
         }
         Some(head) => {
             let version = u32::from_le_bytes(head[4..].try_into().expect("four bytes"));

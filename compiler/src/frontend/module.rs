@@ -11,7 +11,7 @@ use super::program::{Callable, Creation, Extern, Program};
 use super::sections::{self, Sections};
 use super::segments::{fill_memories, fill_segments, fill_tables};
 use super::types::{TypeList, boundary_type};
-use super::{Stop, body, host, names, proposals, wasi};
+use super::{Stop, body, host, lines, names, proposals, wasi};
 use crate::builder::Builder;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
@@ -71,7 +71,8 @@ pub fn translate_one(
     }
     let mut context = Context::new(program, prefix, binary.len() as u32);
     translate_all(&mut context, binary, linked, options)
-        .map_err(|error| proposals::explain(binary, options, &context.functions.names, error))?;
+        .map_err(|error| proposals::explain(binary, options, &context.functions.names, error))
+        .map_err(|error| lines::explain(binary, error))?;
     Ok(context.program)
 }
 
@@ -106,7 +107,14 @@ fn translate_all(
             "Link all into one module, without `-sSIDE_MODULE` and `-shared`, or give modules that export \
                       its memory, table and base addresses with --preload env=FILE"
                 .to_owned();
-        return Err(ErrorKind::Unsupported { what, function: None, offset, advice: Some(advice) }.into());
+        return Err(ErrorKind::Unsupported {
+            what,
+            function: None,
+            offset,
+            line: None,
+            advice: Some(advice),
+        }
+        .into());
     }
     name_functions(context, &sections);
     wasi::link(context, &sections, options)?;
@@ -123,6 +131,7 @@ fn translate_all(
     fill_memories(context, &sections)?;
     at_creation(context, &sections, linked.is_none(), options)?;
     let bodies = std::mem::take(&mut sections.bodies);
+    add_lines(context, binary);
     translate_bodies(context, bodies, options)?;
     fill_segments(context, &sections)?;
     add_wrappers(context);
@@ -263,6 +272,13 @@ fn export(
     Ok(())
 }
 
+/// Adds the lines of source text that the module's instructions come from.
+fn add_lines(context: &mut Context, binary: &[u8]) {
+    let Context { functions, program, .. } = context;
+    let first = functions.first_number + functions.import_count() as u32;
+    program.module.lines.rows.extend(lines::read(binary, first, &mut program.files));
+}
+
 fn translate_bodies(
     context: &mut Context,
     bodies: Vec<(wasmparser::FuncToValidate<ValidatorResources>, FunctionBody)>,
@@ -283,7 +299,9 @@ fn translate_bodies(
                 let name = context.functions.names[index as usize].clone();
                 if options.unsupported == Unsupported::Refuse {
                     let function = Some((name, index));
-                    return Err(ErrorKind::Unsupported { what, function, offset, advice: None }.into());
+                    return Err(
+                        ErrorKind::Unsupported { what, function, offset, line: None, advice: None }.into()
+                    );
                 }
                 trapping(context, name, index)
             }

@@ -8,6 +8,7 @@ use wasm2onnx_runtime::TrapCode;
 use wasmparser::{FuncType, GlobalType, MemoryType, SubType, TableType};
 
 use super::cells::{Global, Memory, Streams};
+use super::lines::Files;
 use crate::builder::Builder;
 use crate::error::{CompileError, MissingImport};
 use crate::ir::*;
@@ -48,6 +49,8 @@ pub struct Program {
     pub missing: Vec<MissingImport>,
     /// The functions that stand for missing functions: calling one is an error if the program can reach the call.
     pub stand_ins: FxHashMap<Func, MissingImport>,
+    /// The files of source text.
+    pub files: Files,
     /// Where the next module begins, if all modules are put one behind the other.
     pub end: u32,
 }
@@ -187,6 +190,7 @@ impl Program {
             data.entries = entries.filter(|(_, reference)| *reference != 0).collect();
         }
         self.add_reference_table();
+        self.module.lines.files = self.files.paths;
         for (memory, data) in self.module.memories.iter_mut() {
             data.data = std::mem::take(&mut self.contents[memory]).pieces();
             let known = &mut self.memories[memory];

@@ -74,7 +74,7 @@ pub fn explain(binary: &[u8], options: &Options, names: &[String], error: Compil
     }
     let (offset, known) = match error.kind() {
         ErrorKind::Invalid { offset, .. } => (*offset, None),
-        ErrorKind::Unsupported { what, function, offset, advice: None } => {
+        ErrorKind::Unsupported { what, function, offset, advice: None, .. } => {
             (*offset, Some((what.clone(), function.clone())))
         }
         _ => return error,
@@ -106,7 +106,7 @@ pub fn explain(binary: &[u8], options: &Options, names: &[String], error: Compil
         Site::Section(section, item) => (declaration(proposal, section, item.as_deref()), None),
     });
     let advice = Some(format!("It belongs to the {} proposal: {}", proposal.name, proposal.advice));
-    ErrorKind::Unsupported { what, function, offset, advice }.into()
+    ErrorKind::Unsupported { what, function, offset, line: None, advice }.into()
 }
 
 /// Returns the proposal that an instruction belongs to, if that proposal is not supported.

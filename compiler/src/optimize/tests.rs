@@ -52,6 +52,7 @@ fn module_of(func: Function, params: usize) -> Module {
         function_names: Vec::new(),
         function_offsets: Vec::new(),
         modules: Vec::new(),
+        lines: Default::default(),
     }
 }
 

@@ -47,15 +47,20 @@ impl<'a> Writer<'a> {
     /// Begins the next packet of the function.
     pub fn begin_packet(&mut self, offset: u32) {
         let expert = self.fragment.next.len() as u32;
-        self.fragment.packets.push(PacketDebug { expert, function: self.function, offset });
+        let function = self.function_at(offset);
+        self.fragment.packets.push(PacketDebug { expert, function, offset });
     }
 
-    /// Returns the terminal expert of a trap at an offset of the module. An inlined instruction is in the
-    /// function that its offset is in; instructions of library routines are in no function, and count as part
-    /// of the one that is being written.
+    /// Returns the terminal expert of a trap at an offset of the module.
     pub fn terminal(&mut self, code: TrapCode, offset: u32) -> ExpertRef {
-        let function = self.module.function_at(offset).unwrap_or(self.function);
+        let function = self.function_at(offset);
         self.assembly.terminals.trap(code, function, offset)
+    }
+
+    /// Returns the index of the wasm function of an instruction. An inlined one is in the function that its offset is in;
+    /// instructions of library routines are in no function, and count as part of the one that is being written.
+    fn function_at(&self, offset: u32) -> u32 {
+        self.module.function_at(offset).unwrap_or(self.function)
     }
 
     /// Adds a jump table. Returns the set of its targets and the key of its first entry.

@@ -120,15 +120,9 @@ impl Display for Origin<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Origin(network, expert) = self;
         write!(f, "expert {expert}")?;
-        let packets = &network.packets;
-        let after = packets.partition_point(|packet| packet.expert <= *expert);
-        let Some(packet) = after.checked_sub(1).map(|i| packets[i]) else {
-            return Ok(());
-        };
-        write!(f, " (packet {} of ", after - 1)?;
-        match network.function_names.get(packet.function as usize) {
-            Some(name) => write!(f, "`{}`, at offset {:#x})", Name(name), packet.offset),
-            None => f.write_str("a library routine)"),
+        match network.packet_of(*expert) {
+            Some(packet) => write!(f, " (packet {packet}, {})", network.place_of(*expert)),
+            None => Ok(()),
         }
     }
 }

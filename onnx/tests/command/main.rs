@@ -156,7 +156,7 @@ fn bytes_in_and_out() {
         .assert()
         .code(1)
         .stdout(is_match("^A+$").expect("the pattern is well-formed"))
-        .stderr("error: step limit of 60 reached\n");
+        .stderr(starts_with("error: step limit of 60 reached (in function `_start`, at offset 0x"));
 }
 
 #[test]
@@ -375,7 +375,7 @@ fn limits_are_named() {
     run(ARITHMETIC, &["--max-steps", "5000", "--invoke", "forever"], &[])
         .code(1)
         .stdout(is_empty())
-        .stderr("error: step limit of 5000 reached\n");
+        .stderr(starts_with("error: step limit of 5000 reached (in function `forever`, at offset 0x"));
 
     let grow =
         r#"(module (memory 1) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"#;

@@ -69,7 +69,10 @@ fn the_step_limit_is_exact_in_machine_code() {
         let mut instance = Instance::with_config(&network, config).unwrap();
         let result = instance.invoke("sum", &[word(1000)]);
         if limit < steps {
-            assert_eq!((result, instance.steps()), (Err(Error::StepLimit(limit)), limit));
+            assert_eq!(
+                (result, instance.steps()),
+                (Err(Error::StepLimit { limit, place: Place::UNKNOWN }), limit)
+            );
         } else {
             assert_eq!((result, instance.steps()), (Ok(vec![word(500_500)]), steps));
         }

@@ -158,9 +158,8 @@ impl<'s> Driver<'s> {
 
     /// Returns the function and the wasm offset of an expert's packet, as text.
     fn origin(&self, expert: ExpertId) -> String {
-        let packets = &self.network.packets;
-        let i = packets.partition_point(|packet| packet.expert <= expert);
-        match i.checked_sub(1).map(|i| packets[i]) {
+        let packet = self.network.packet_of(expert).map(|packet| self.network.packets[packet]);
+        match packet {
             None => "end".into(),
             Some(packet) => match self.network.function_names.get(packet.function as usize) {
                 Some(name) if name.is_empty() => {

@@ -133,7 +133,7 @@ fn affected(
         }
         return (function, all);
     };
-    let number = network.packets.partition_point(|p| p.expert <= expert) - 1;
+    let number = network.packet_of(expert).expect("it is in a packet");
     let function = functions.iter().rposition(|f| f.first as usize <= number).expect("it is of one");
     let index = number - functions[function].first as usize;
     let own = index < functions[function].packets.packets.len();

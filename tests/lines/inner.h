@@ -1,0 +1,5 @@
+static int quotient(int a, int b) {
+    int doubled = 2 * a;
+    return doubled
+        / b;
+}

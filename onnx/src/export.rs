@@ -21,6 +21,7 @@ mod trace;
 mod weights;
 
 use prost::Message;
+use prost::encoding::WireType;
 use wasm2onnx_certify::{Certified, Summary};
 use wasm2onnx_runtime::{Network, Terminal, TrapCode, validate};
 
@@ -162,7 +163,7 @@ fn write(
         Form::Step => single::build(&mut g, &plan)?,
     }
     let graph = g.finish("wasm2onnx", DOC);
-    let model = ModelProto {
+    let mut model = ModelProto {
         ir_version: ir_version(version),
         opset_import: vec![OperatorSetIdProto { version, ..Default::default() }],
         producer_name: "wasm2onnx".into(),
@@ -171,7 +172,32 @@ fn write(
         metadata_props: metadata::of(&plan, proved, options, &graph),
         graph: Some(graph),
     };
-    Ok(model.encode_to_vec())
+    Ok(encode(&mut model))
+}
+
+/// Returns the bytes of a model, which afterwards is without its tensors: each of them is freed when it has been written.
+fn encode(model: &mut ModelProto) -> Vec<u8> {
+    /// The fields of messages that are written here, by their numbers in `onnx.proto`.
+    const GRAPH: u32 = 7;
+    const INITIALIZER: u32 = 5;
+    let mut graph = model.graph.take().unwrap_or_default();
+    let tensors = std::mem::take(&mut graph.initializer);
+    let prefix = |field| prost::encoding::key_len(field);
+    let length = |message: usize| prost::length_delimiter_len(message) + message;
+    let of_tensors: usize = tensors.iter().map(|t| prefix(INITIALIZER) + length(t.encoded_len())).sum();
+    let of_graph = graph.encoded_len() + of_tensors;
+    let mut bytes = Vec::with_capacity(model.encoded_len() + prefix(GRAPH) + length(of_graph));
+    // The fields of a message may stand in any order.
+    let room = "vectors grow";
+    model.encode(&mut bytes).expect(room);
+    prost::encoding::encode_key(GRAPH, WireType::LengthDelimited, &mut bytes);
+    prost::encode_length_delimiter(of_graph, &mut bytes).expect(room);
+    graph.encode(&mut bytes).expect(room);
+    for tensor in tensors {
+        prost::encoding::encode_key(INITIALIZER, WireType::LengthDelimited, &mut bytes);
+        tensor.encode_length_delimited(&mut bytes).expect(room);
+    }
+    bytes
 }
 
 /// A number of steps that no run reaches. Sums with it do not overflow.
@@ -290,7 +316,7 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
 
 /// Expands what is frozen, and makes the constants of a step.
 fn frozen(g: &mut Graph, plan: &Plan, batch: &str) -> Frozen {
-    let matrices = weights::matrices(g, &plan.matrices, &plan.slots);
+    let matrices = weights::matrices(g, plan);
     let lookup = weights::tables(g, plan.network);
     let terminals = plan.network.terminals.len();
     let dead = g.initializer("limits/terminals", Tensor::list(&[terminals as i64]));

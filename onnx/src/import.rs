@@ -193,10 +193,10 @@ fn network(model: &ModelProto) -> Result<Network, ImportError> {
     let tensors = Tensors(&model.graph.as_ref().expect("parsed models have one").initializer);
     let matrices = Matrices {
         next: tensors.integers("weights/next")?,
-        counts: tensors.integers("weights/counts")?,
-        sources: tensors.integers("weights/sources")?,
-        slots: tensors.integers("weights/slots")?,
-        weights: tensors.integers("weights/indices")?,
+        counts: tensors.small("weights/counts")?,
+        sources: tensors.small("weights/sources")?,
+        slots: tensors.small("weights/slots")?,
+        weights: tensors.small("weights/indices")?,
         values: tensors.numbers("weights/values")?,
     };
     network.experts =
@@ -259,6 +259,12 @@ impl<'m> Tensors<'m> {
         let (ty, bytes) = self.find(name)?;
         integers(ty, bytes)
             .ok_or_else(|| ImportError::Tensor { name, why: "does not have an integer type".into() })
+    }
+
+    /// Reads elements of any integer type that all fit into a smaller one.
+    fn small<T: TryFrom<i64>>(&self, name: &'static str) -> Result<Vec<T>, ImportError> {
+        let numbers: Result<_, _> = self.integers(name)?.into_iter().map(T::try_from).collect();
+        numbers.map_err(|_| ImportError::Tensor { name, why: "has an element that is out of range".into() })
     }
 
     /// Reads elements of any integer type, or finite doubles.

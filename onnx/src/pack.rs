@@ -11,7 +11,7 @@
 //! fields of `z` stand in the order `s, n, v, x, q, k, t`, and `e` is the last: see [`Slots`].
 
 use rustc_hash::FxHashMap;
-use wasm2onnx_runtime::{ExpertId, Experts, Field, FieldKind, Network, Ports, Terminal};
+use wasm2onnx_runtime::{ExpertId, Experts, Field, FieldKind, Network, Ports, Source, Terminal};
 
 /// Constants in equations of `e` are kept relative to the expert if they are below this number; no expert has
 /// a larger id.
@@ -70,19 +70,51 @@ impl Slots {
     }
 }
 
+/// Calls a function with the source, the field and the weight of each term of an expert, and returns the constant in its
+/// equation of `e`, which is not among them.
+fn each_term(
+    network: &Network,
+    results: &[Field],
+    expert: ExpertId,
+    mut term: impl FnMut(Source, Field, f64),
+) -> f64 {
+    let mut next = 0.0;
+    match network.terminals.get(expert as usize) {
+        Some(terminal) => {
+            next = expert.into();
+            if *terminal == Terminal::Halt {
+                results.iter().for_each(|field| term(network.ports.ys(*field), *field, 1.0));
+            }
+        }
+        None => {
+            for equation in network.experts.equations(expert) {
+                for (source, weight) in equation.sources.iter().zip(equation.weights) {
+                    match (equation.field == network.ports.e(), *source) {
+                        (true, Ports::ONE) if weight.fract() == 0.0 && weight.abs() < MAX_NEXT => {
+                            next = *weight
+                        }
+                        _ => term(*source, equation.field, *weight),
+                    }
+                }
+            }
+        }
+    }
+    next
+}
+
 /// All matrices as lists of terms.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matrices {
     /// For each expert, the constant in its equation of `e`, minus its own id.
     pub next: Vec<i64>,
     /// For each expert, the number of its other terms.
-    pub counts: Vec<i64>,
+    pub counts: Vec<u32>,
     /// For each term, the element of `y` that it multiplies.
-    pub sources: Vec<i64>,
+    pub sources: Vec<u16>,
     /// For each term, the slot that it adds to.
-    pub slots: Vec<i64>,
+    pub slots: Vec<u16>,
     /// For each term, the index of its weight in `values`.
-    pub weights: Vec<i64>,
+    pub weights: Vec<u32>,
     /// The distinct weights; those that occur most often come first.
     pub values: Vec<f64>,
 }
@@ -91,54 +123,48 @@ impl Matrices {
     /// Packs the matrices of a network. Terminal experts, which have none, become fixed points: they name
     /// themselves as the next expert, and `halt` keeps the fields that hold results.
     pub fn pack(network: &Network, results: &[Field]) -> Matrices {
-        let slots = Slots(network.ports);
-        let mut packed = Matrices::default();
-        let mut terms: Vec<f64> = Vec::new();
-        for e in 0..network.experts.len() as ExpertId {
-            let before = terms.len();
-            let mut push = |source: u16, field: Field, weight: f64| {
-                packed.sources.push(source.into());
-                packed.slots.push(slots.of(field) as i64);
-                terms.push(weight);
-            };
-            let mut next = 0.0;
-            match network.terminals.get(e as usize) {
-                Some(terminal) => {
-                    next = e.into();
-                    if *terminal == Terminal::Halt {
-                        results.iter().for_each(|field| push(network.ports.ys(*field), *field, 1.0));
-                    }
-                }
-                None => {
-                    for equation in network.experts.equations(e) {
-                        for (source, weight) in equation.sources.iter().zip(equation.weights) {
-                            match (equation.field == network.ports.e(), *source) {
-                                (true, Ports::ONE) if weight.fract() == 0.0 && weight.abs() < MAX_NEXT => {
-                                    next = *weight
-                                }
-                                _ => push(*source, equation.field, *weight),
-                            }
-                        }
-                    }
-                }
-            }
-            packed.next.push(next as i64 - i64::from(e));
-            packed.counts.push((terms.len() - before) as i64);
-        }
+        // Twice: there are many terms, and few different weights.
         let mut occurrences: FxHashMap<u64, usize> = FxHashMap::default();
-        terms.iter().for_each(|weight| *occurrences.entry(weight.to_bits()).or_default() += 1);
+        for e in 0..network.experts.len() as ExpertId {
+            each_term(network, results, e, |_, _, weight| {
+                *occurrences.entry(weight.to_bits()).or_default() += 1
+            });
+        }
         let mut values: Vec<(u64, usize)> = occurrences.into_iter().collect();
         values.sort_unstable_by_key(|(bits, count)| (std::cmp::Reverse(*count), *bits));
-        let index: FxHashMap<u64, i64> =
-            values.iter().enumerate().map(|(i, (bits, _))| (*bits, i as i64)).collect();
-        packed.weights = terms.iter().map(|weight| index[&weight.to_bits()]).collect();
-        packed.values = values.iter().map(|(bits, _)| f64::from_bits(*bits)).collect();
+        let index: FxHashMap<u64, u32> = values.iter().map(|(bits, _)| *bits).zip(0..).collect();
+        let slots = Slots(network.ports);
+        let terms = values.iter().map(|(_, count)| count).sum();
+        let mut packed = Matrices {
+            next: Vec::with_capacity(network.experts.len()),
+            counts: Vec::with_capacity(network.experts.len()),
+            sources: Vec::with_capacity(terms),
+            slots: Vec::with_capacity(terms),
+            weights: Vec::with_capacity(terms),
+            values: values.iter().map(|(bits, _)| f64::from_bits(*bits)).collect(),
+        };
+        for e in 0..network.experts.len() as ExpertId {
+            let before = packed.sources.len();
+            let next = each_term(network, results, e, |source, field, weight| {
+                packed.sources.push(source);
+                packed.slots.push(slots.of(field) as u16);
+                packed.weights.push(index[&weight.to_bits()]);
+            });
+            packed.next.push(next as i64 - i64::from(e));
+            packed.counts.push((packed.sources.len() - before) as u32);
+        }
         packed
     }
 
-    /// Returns the largest number of terms of an expert, without the constant in its equation of `e`.
-    pub fn width(&self) -> usize {
-        self.counts.iter().copied().max().unwrap_or(0) as usize
+    /// Returns the largest number of terms that an expert of the packed matrices has, without the constant in its equation
+    /// of `e`.
+    pub fn width(network: &Network, results: &[Field]) -> usize {
+        let count = |e| {
+            let mut count = 0;
+            each_term(network, results, e, |_, _, _| count += 1);
+            count
+        };
+        (0..network.experts.len() as ExpertId).map(count).max().unwrap_or(0)
     }
 
     /// Unpacks the matrices. Whatever the lists say is accepted (experts without terms, terms that occur
@@ -153,11 +179,8 @@ impl Matrices {
             return Err("there is not exactly one count of terms for each expert".into());
         }
         let lengths = [self.sources.len(), self.slots.len(), self.weights.len()];
-        let total = self
-            .counts
-            .iter()
-            .try_fold(0usize, |sum, n| usize::try_from(*n).ok().and_then(|n| sum.checked_add(n)));
-        if total.is_none_or(|total| lengths != [total; 3]) {
+        let total: u64 = self.counts.iter().map(|count| u64::from(*count)).sum();
+        if lengths.map(|length| length as u64) != [total; 3] {
             return Err("the counts of terms do not add up to the sources, slots and weights".into());
         }
         let mut experts = Experts::default();
@@ -176,11 +199,10 @@ impl Matrices {
                 terms.push((ports.e(), Ports::ONE, next as f64));
             }
             for term in range {
-                let field = usize::try_from(self.slots[term]).ok().and_then(|slot| slots.field(slot));
+                let field = slots.field(self.slots[term].into());
                 let field = field.ok_or_else(|| format!("a slot of expert {e} does not exist"))?;
-                let source = u16::try_from(self.sources[term])
-                    .map_err(|_| format!("a source of expert {e} does not exist"))?;
-                let weight = usize::try_from(self.weights[term]).ok().and_then(|i| self.values.get(i));
+                let source = self.sources[term];
+                let weight = self.values.get(self.weights[term] as usize);
                 let weight = weight.ok_or_else(|| format!("a weight of expert {e} does not exist"))?;
                 terms.push((field, source, *weight));
             }

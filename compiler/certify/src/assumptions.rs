@@ -94,6 +94,8 @@ impl Variables {
 const MAX_TERMS: usize = 16;
 /// Maximum number of rounds in which all facts are tried one after the other.
 const MAX_ROUNDS: usize = 8;
+/// Maximum number of eliminations of which each is the best one.
+const MAX_CHAIN: usize = 16;
 /// Maximum number of first eliminations with which a bound is tried.
 const MAX_STARTS: usize = 64;
 /// Maximum cost of the proof of one step, in facts looked at or something similar. No step of the examples
@@ -440,13 +442,16 @@ impl<'a> Assumptions<'a> {
         found
     }
 
-    /// Finds an upper bound by eliminating facts: first only those that make the bound smaller, then all;
-    /// then again, beginning with each fact and each of its variables.
+    /// Finds an upper bound by eliminating facts: first only those that make the bound smaller, then all; then always the best
+    /// one; then as at first again, beginning with each fact and each of its variables.
     fn upper(&self, form: &Linear, want: i128) -> i128 {
         let start = Upper::new(form.clone());
         let mut best = self.descend(start.clone(), want);
         if best > want {
             best = best.min(self.eliminate_all(start.clone(), want));
+        }
+        if best > want {
+            best = best.min(self.eliminate_best(start.clone(), want));
         }
         let mut starts = 0;
         for i in (0..self.facts.len()).rev() {
@@ -513,6 +518,45 @@ impl<'a> Assumptions<'a> {
             if best <= want {
                 break;
             }
+        }
+        best
+    }
+
+    /// Eliminates the variable of a fact that makes the bound smallest, again and again; one that needs no multiple of the sum
+    /// if there is one, because fractions stand in the way of what comes after. Each fact may leave the bound as it is once:
+    /// along a chain of facts about the bytes of a word, each of which replaces a byte by the next, only the last one makes it
+    /// smaller.
+    fn eliminate_best(&self, mut sum: Upper, want: i128) -> i128 {
+        let mut best = self.value(&sum);
+        let mut without_gain: SmallVec<[usize; 8]> = SmallVec::new();
+        for _ in 0..MAX_CHAIN {
+            if best <= want {
+                break;
+            }
+            let mut found: Option<((i128, i128), usize, Upper)> = None;
+            for i in 0..self.facts.len() {
+                let Fact { first, end, .. } = self.facts[i];
+                if !self.spend((end - first) as usize) {
+                    return best;
+                }
+                for pivot in first as usize..end as usize {
+                    let mut next = sum.clone();
+                    if self.eliminate(&mut next, i, pivot) != Some(true) {
+                        continue;
+                    }
+                    let value = self.value(&next);
+                    let is_allowed = value < best || (value == best && !without_gain.contains(&i));
+                    let key = (next.scale, value);
+                    if is_allowed && found.as_ref().is_none_or(|(least, ..)| key < *least) {
+                        found = Some((key, i, next));
+                    }
+                }
+            }
+            let Some(((_, value), fact, next)) = found else { break };
+            if value == best {
+                without_gain.push(fact);
+            }
+            (best, sum) = (value, next);
         }
         best
     }

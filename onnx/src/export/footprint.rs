@@ -5,6 +5,7 @@ use wasm2onnx_runtime::Network;
 use super::plan::{Keeping, Plan};
 use super::space::Space;
 use super::{ExportError, ExportOptions, Form, paged};
+use crate::pack::Matrices;
 
 /// Bytes of a number.
 const NUMBER: u64 = 8;
@@ -34,7 +35,7 @@ const FOLDED: u64 = 1 << 30;
 /// The errors of [`super::export`] that can occur before the graph is built.
 pub fn least_memory(network: &Network, options: &ExportOptions) -> Result<u64, ExportError> {
     let plan = Plan::new(network, &options.entry, options.attention)?;
-    let terms = network.experts.len() as u64 * (plan.matrices.width() as u64 + 1);
+    let terms = network.experts.len() as u64 * (Matrices::width(network, &plan.results) as u64 + 1);
     let weights = terms * TERM + (network.lookup.len() as u64 + 1) * NUMBER;
     let begin = || {
         let stored = plan.first_rows().bytes.len() as u64;

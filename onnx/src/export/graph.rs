@@ -50,7 +50,7 @@ elements!(f64 => Double, i64 => Int64, i32 => Int32, i16 => Int16, i8 => Int8, u
 impl Tensor {
     /// Makes a tensor of any shape.
     pub fn new<T: Element>(dims: &[usize], elements: impl IntoIterator<Item = T>) -> Tensor {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(dims.iter().product::<usize>() * size_of::<T>());
         elements.into_iter().for_each(|element| element.append(&mut bytes));
         let dims: Vec<i64> = dims.iter().map(|dim| *dim as i64).collect();
         debug_assert_eq!(dims.iter().product::<i64>() as usize * size_of::<T>(), bytes.len());
@@ -79,11 +79,12 @@ impl Tensor {
 
     /// Makes a list of integers of the smallest type that holds all of them, which is signed if one is
     /// negative.
-    pub fn smallest(integers: &[i64]) -> Tensor {
-        let (lo, hi) = integers.iter().fold((0, 0), |(lo, hi), x| (x.min(&lo).to_owned(), *x.max(&hi)));
+    pub fn smallest<T: Copy + Into<i64>>(integers: Vec<T>) -> Tensor {
+        let wide = integers.iter().map(|x| (*x).into());
+        let (lo, hi) = wide.fold((0, 0), |(lo, hi), x: i64| (x.min(lo), x.max(hi)));
         let fits = |min: i64, max: i64| min <= lo && hi <= max;
         let dims = [integers.len()];
-        let integers = integers.iter().copied();
+        let integers = integers.into_iter().map(Into::into);
         match () {
             () if fits(0, u8::MAX.into()) => Tensor::new(&dims, integers.map(|x| x as u8)),
             () if fits(i8::MIN.into(), i8::MAX.into()) => Tensor::new(&dims, integers.map(|x| x as i8)),

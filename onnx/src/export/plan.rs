@@ -6,7 +6,7 @@ use wasm2onnx_runtime::{CellWidth, Entry, Field, Io, Network, ValueType, WordLoc
 use super::arguments::Arguments;
 use super::graph::{self, Dim, Graph, Name, Tensor};
 use super::{Attention, ExportError};
-use crate::pack::{Matrices, Slots};
+use crate::pack::Slots;
 
 /// Number of cells that are stored together if one of them is not 0.
 pub const STORED_PAGE: usize = 64;
@@ -72,8 +72,8 @@ pub struct Plan<'n> {
     pub name: &'n str,
     /// Order of the numbers.
     pub slots: Slots,
-    /// The matrices.
-    pub matrices: Matrices,
+    /// The fields that hold results.
+    pub results: Vec<Field>,
     /// Where the words of the arguments go, and the other numbers that a run begins with.
     pub arguments: Arguments,
     /// How reads are made.
@@ -115,7 +115,7 @@ impl<'n> Plan<'n> {
             entry,
             name,
             slots: Slots(network.ports),
-            matrices: Matrices::pack(network, &results),
+            results,
             arguments: Arguments::of(network, entry),
             reading: attention.into(),
             cells: end + 1,

@@ -129,7 +129,7 @@ impl FirstRowTensors {
         let count = rows.pages.len();
         let pages = g.initializer("trace/pages", Tensor::new(&[count, 1], rows.pages));
         let bytes = g.initializer("trace/bytes", Tensor::new(&[count, STORED_PAGE], rows.bytes));
-        let keys = g.initializer("trace/keys", Tensor::smallest(&rows.keys));
+        let keys = g.initializer("trace/keys", Tensor::smallest(rows.keys));
         let values = g.initializer("trace/values", Tensor::list(&rows.values));
         let keys = g.group("rows", "The rows that memory begins with: pages of bytes, and numbers.", |g| {
             g.cast("key", &keys, DataType::Int64)

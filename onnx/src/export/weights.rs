@@ -4,7 +4,8 @@ use crate::proto::DataType;
 use wasm2onnx_runtime::Network;
 
 use super::graph::{Graph, Name, Tensor};
-use crate::pack::{Matrices, Slots};
+use super::plan::Plan;
+use crate::pack::Matrices;
 
 /// Padded lists of terms, one row for each expert.
 pub struct Padded {
@@ -18,18 +19,20 @@ pub struct Padded {
 
 /// Expands the packed matrices: each expert's list is padded to the length of the longest with terms of
 /// weight 0, and its first term is the constant of the next expert's id.
-pub fn matrices(g: &mut Graph, packed: &Matrices, slots: &Slots) -> Padded {
-    let experts = packed.next.len();
+pub fn matrices(g: &mut Graph, plan: &Plan) -> Padded {
+    let Matrices { next, counts, sources, slots, weights, values } =
+        Matrices::pack(plan.network, &plan.results);
+    let experts = next.len();
     // A program may do nothing at all, but `Reshape` takes a 0 as the input's length.
-    let width = packed.width().max(1);
-    let terms = packed.sources.len();
+    let width = counts.iter().copied().max().unwrap_or(0).max(1) as usize;
+    let terms = sources.len();
     let i64s = |x: usize| Tensor::list(&[x as i64]);
-    let next = g.initializer("weights/next", Tensor::smallest(&packed.next));
-    let counts = g.initializer("weights/counts", Tensor::smallest(&packed.counts));
-    let sources = g.initializer("weights/sources", Tensor::smallest(&packed.sources));
-    let slot_list = g.initializer("weights/slots", Tensor::smallest(&packed.slots));
-    let indices = g.initializer("weights/indices", Tensor::smallest(&packed.weights));
-    let values = g.initializer("weights/values", Tensor::list(&packed.values));
+    let next = g.initializer("weights/next", Tensor::smallest(next));
+    let counts = g.initializer("weights/counts", Tensor::smallest(counts));
+    let sources = g.initializer("weights/sources", Tensor::smallest(sources));
+    let slot_list = g.initializer("weights/slots", Tensor::smallest(slots));
+    let indices = g.initializer("weights/indices", Tensor::smallest(weights));
+    let values = g.initializer("weights/values", Tensor::list(&values));
     let cells = g.initializer("weights/cells", i64s(experts * width));
     let rows = g.initializer("weights/shape", Tensor::list(&[experts as i64, width as i64]));
     let column = g.initializer("weights/column", Tensor::list(&[experts as i64, 1]));
@@ -39,7 +42,7 @@ pub fn matrices(g: &mut Graph, packed: &Matrices, slots: &Slots) -> Padded {
     let term_end = g.initializer("weights/range.end", i64s(terms));
     let width = g.initializer("weights/width", i64s(width));
     let expert_count = g.initializer("weights/experts", Tensor::scalar(experts as i64));
-    let next_slot = g.initializer("weights/next.slot", Tensor::new(&[1, 1], [slots.count() as i32]));
+    let next_slot = g.initializer("weights/next.slot", Tensor::new(&[1, 1], [plan.slots.count() as i32]));
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));
     let one = g.initializer("const/one", Tensor::scalar(1i64));
 
@@ -99,7 +102,7 @@ pub fn tables(g: &mut Graph, network: &Network) -> Name {
     wide.push(0.0);
     let exact = wide.iter().all(|x| x.fract() == 0.0 && x.abs() < (1u64 << 53) as f64);
     let wide = match exact {
-        true => Tensor::smallest(&wide.iter().map(|x| *x as i64).collect::<Vec<_>>()),
+        true => Tensor::smallest(wide.iter().map(|x| *x as i64).collect()),
         false => Tensor::list(&wide),
     };
     let narrow = g.initializer("tables/bytes", Tensor::list(&narrow));

@@ -635,7 +635,7 @@ fn small(x: u32) -> Result<u16, String> {
 
 /// Returns a message as text: compressed, in base 64.
 pub fn to_text(message: &impl Message) -> String {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(&message.encode_to_vec()).expect("vectors can be written");
     BASE64.encode(encoder.finish().expect("vectors can be written"))
 }

@@ -570,10 +570,10 @@ pub struct CellData {
 }
 
 /// The cells that the host writes or looks at; each is there only if the program uses it. The host writes them before an
-/// instance is created, but for the end of standard input: it may write that whenever the program is about to read it, so no
-/// two reads of that cell are merged, and each begins a packet. At such a read the host also looks at `stdin_position` and
-/// `outputs`, so a write to these must not be removed or moved across it. After a trap and at the end of a call, the host can
-/// see all cells.
+/// instance is created, but for the end of standard input and its position: it may write both whenever the program is about to
+/// read the end, so no two reads of the end are merged, each begins a packet, and nothing is known of the position behind
+/// it. At such a read the host also looks at `stdin_position` and `outputs`, so a write to these must not be removed or moved
+/// across it. After a trap and at the end of a call, the host can see all cells.
 #[derive(Clone, Debug, Default)]
 pub struct Host {
     /// Where the arguments end in [`Space::Input`].
@@ -584,7 +584,8 @@ pub struct Host {
     pub files_end: Option<Cell>,
     /// Where the standard input that has arrived ends. It begins behind the tree of files.
     pub stdin_end: Option<Cell>,
-    /// Where the standard input begins that the program has not read yet. If the program reads any, the host writes it, too.
+    /// Where the standard input begins that the program has not read yet. If the program reads any, the host writes it, too;
+    /// once the program has read all that has arrived, the host may put what arrives next in its place.
     pub stdin_position: Option<Cell>,
     /// Number of bytes of each [`Output`].
     pub outputs: [Option<Cell>; 2],

@@ -139,6 +139,8 @@ pub struct Layout {
     pub data_bytes: u64,
     /// What the program prints.
     pub outputs: [StreamKeys; 2],
+    /// The cells with the number of bytes of each of them.
+    pub output_lengths: [Option<Cell>; 2],
     /// What the host gives.
     pub input: StreamKeys,
 }
@@ -249,6 +251,7 @@ impl Layout {
             data_bytes,
             memories,
             outputs,
+            output_lengths: host.outputs,
             input,
         }
     }

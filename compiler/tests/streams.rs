@@ -29,6 +29,13 @@ fn ways() -> Vec<(&'static str, Config)> {
         ("machine code at once", way(Executor::Sparse, Some(0))),
         ("machine code soon", way(Executor::Sparse, Some(5))),
         ("checked", Config { assert_declared: true, ..way(Executor::Sparse, None) }),
+        (
+            "checked, not kept",
+            Config { keep_streams: false, assert_declared: true, ..way(Executor::Sparse, None) },
+        ),
+        ("dense, not kept", Config { keep_streams: false, ..way(Executor::Dense, None) }),
+        ("machine code at once, not kept", Config { keep_streams: false, ..way(Executor::Sparse, Some(0)) }),
+        ("machine code soon, not kept", Config { keep_streams: false, ..way(Executor::Sparse, Some(5)) }),
     ]
 }
 
@@ -117,6 +124,38 @@ fn pieces_are_as_good_as_the_whole() {
             }
         }
     }
+}
+
+/// A stream takes no more memory than a few megabytes, and what a trace does not keep changes nothing.
+#[test]
+fn streams_of_any_length_take_no_memory() {
+    let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
+    let mut random = fastrand::Rng::with_seed(7);
+    let input: Vec<u8> = std::iter::repeat_with(|| random.u8(1..)).take(7 << 20).collect();
+    let run = |keep_streams| {
+        let printed = Shared::default();
+        let config = Config {
+            stdin_source: Some(Box::new(io::Cursor::new(input.clone()))),
+            stdout_sink: Some(Box::new(printed.clone())),
+            keep_streams,
+            assert_declared: false,
+            compile_after: Some(10),
+            ..Config::default()
+        };
+        let mut instance = Instance::with_config(&network, config).unwrap();
+        instance.invoke("echo", &[]).unwrap();
+        let stdout = instance.stdout();
+        (printed.bytes(), stdout, instance.trace_size().bytes, instance.steps())
+    };
+    // It prints a `>` before each byte and at the end.
+    let expected: Vec<u8> = input.iter().flat_map(|byte| [b'>', *byte]).chain([b'>']).collect();
+    let (printed, stdout, bytes, steps) = run(true);
+    assert!(printed == expected && stdout == expected);
+    assert!(bytes >= 21 << 20, "{bytes}");
+    let (printed, stdout, bytes, same_steps) = run(false);
+    assert!(printed == expected && stdout.len() == expected.len());
+    assert!(bytes < 3 << 20, "{bytes}");
+    assert_eq!(steps, same_steps);
 }
 
 /// Machine code goes on reading while there is input, and leaves only when there is none: steps in the

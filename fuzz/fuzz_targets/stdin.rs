@@ -73,6 +73,7 @@ fuzz_target!(|bytes: &[u8]| {
             size: 1 + usize::from(*which) / PROGRAMS.len(),
         })),
         stdout_sink: Some(Box::new(shown.clone())),
+        keep_streams: which % 2 == 0,
         assert_declared: false,
         compile_after: Some(compile_after + 1),
         ..Config::default()

@@ -47,10 +47,14 @@ pub struct Config {
     pub stdin_source: Option<InputSource>,
     /// Where standard output is written while the program runs: several times per second, whenever the
     /// program waits for input, and when it ends, however it ends. [`Instance::stdout`] returns all of it,
-    /// too.
+    /// too, if [`Config::keep_streams`] says so.
     pub stdout_sink: Option<OutputSink>,
     /// The same for standard error.
     pub stderr_sink: Option<OutputSink>,
+    /// Whether the trace keeps the input from [`Config::stdin_source`] that the program has read, and the output that was
+    /// written to a sink. By default it does. Otherwise input takes the place of what was read before, and output is forgotten
+    /// ([`Instance::stdout`] has zeros in its place), a megabyte at a time: streams of any length take no memory.
+    pub keep_streams: bool,
     /// What a WASI program is given. Ignored, part by part, if the network does not use it.
     pub wasi: Wasi,
     /// Whether the sparse executor asserts at each step what the certificate declares, and panics
@@ -92,6 +96,7 @@ impl Default for Config {
             stdin_source: None,
             stdout_sink: None,
             stderr_sink: None,
+            keep_streams: true,
             wasi: Wasi::default(),
             assert_declared,
             compile_after,
@@ -197,11 +202,11 @@ impl<'n> Instance<'n> {
             ("standard error", network.io.stderr, config.stderr_sink),
         ] {
             if let (Some(printed), Some(sink)) = (Printed::new(network, place), sink) {
-                instance.outputs.push(Output::new(stream, printed, sink));
+                instance.outputs.push(Output::new(stream, printed, sink, config.keep_streams));
             }
         }
         if let Some(source) = config.stdin_source {
-            instance.input = Input::new(network, source, supplied, stepper)?;
+            instance.input = Input::new(network, source, supplied, config.keep_streams, stepper)?;
         }
         if instance.input.is_some() {
             stepper.wait_at(Waits::new(network));
@@ -358,7 +363,7 @@ impl<'n> Instance<'n> {
 
     /// Writes what was printed according to the rows of the trace, and not written yet.
     fn write_output(&mut self) -> Result<(), Error> {
-        let stepper = self.machine.stepper();
+        let stepper = self.machine.stepper_mut();
         self.outputs.iter_mut().try_for_each(|output| output.write(stepper))
     }
 

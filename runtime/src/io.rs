@@ -29,12 +29,18 @@ pub(crate) struct Input {
     end: u64,
     /// Key of the row that says where the input begins that the program has not read yet.
     position: u64,
-    /// Number of bytes of the region that have been appended so far.
+    /// Where standard input begins in the region.
+    begin: u64,
+    /// Up to where it has been appended so far.
     supplied: u64,
+    /// Whether the trace keeps what the program has read.
+    keeps: bool,
 }
 
 impl Input {
     /// Returns the input that follows the first `supplied` bytes of the region, or `None` if the network reads no input.
+    ///
+    /// `keeps` says whether the trace keeps what the program has read.
     ///
     /// If the network has no row that says how much the program has read, appends all of the input
     /// now and returns `None`.
@@ -46,13 +52,16 @@ impl Input {
         network: &Network,
         source: InputSource,
         supplied: u64,
+        keeps: bool,
         stepper: &mut dyn Stepper,
     ) -> Result<Option<Input>, Error> {
         let (Some(region), Some(end)) = (network.io.input, network.io.stdin_end) else { return Ok(None) };
         let region = &network.regions[region];
         let position = network.io.stdin_position;
         let (first, capacity) = (region.first, region.count);
-        let mut input = Input { source, first, capacity, end, position: position.unwrap_or(0), supplied };
+        let position_key = position.unwrap_or(0);
+        let mut input =
+            Input { source, first, capacity, end, position: position_key, begin: supplied, supplied, keeps };
         match position {
             Some(_) => Ok(Some(input)),
             None => {
@@ -69,6 +78,12 @@ impl Input {
     /// [`Error::Stdin`], [`Error::InputTooLong`]
     pub(crate) fn wait(&mut self, stepper: &mut dyn Stepper) -> Result<bool, Error> {
         while key_of(stepper.read(self.position)).unwrap_or(0) >= self.supplied {
+            // All of it has been read. The program reads the position again before it reads more, so more can begin where
+            // this began.
+            if !self.keeps {
+                self.supplied = self.begin;
+                stepper.append(self.position, self.begin as f64);
+            }
             if !self.supply(stepper)? {
                 return Ok(false);
             }
@@ -115,11 +130,18 @@ pub(crate) struct Output {
     sink: OutputSink,
     /// Number of bytes written so far.
     written: u64,
+    /// Number of bytes that have been forgotten since.
+    forgotten: u64,
+    /// Whether what was written is kept in the trace.
+    keeps: bool,
 }
 
+/// Number of bytes that are forgotten at once.
+const MAX_REMEMBERED: u64 = 1 << 20;
+
 impl Output {
-    pub(crate) fn new(stream: &'static str, printed: Printed, sink: OutputSink) -> Output {
-        Output { stream, printed, sink, written: 0 }
+    pub(crate) fn new(stream: &'static str, printed: Printed, sink: OutputSink, keeps: bool) -> Output {
+        Output { stream, printed, sink, written: 0, forgotten: 0, keeps }
     }
 
     /// Writes those bytes that the program has printed and that have not been written yet.
@@ -127,7 +149,7 @@ impl Output {
     /// # Errors
     ///
     /// [`Error::Output`]
-    pub(crate) fn write(&mut self, stepper: &dyn Stepper) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, stepper: &mut dyn Stepper) -> Result<(), Error> {
         let length = self.printed.length(stepper);
         if self.written >= length {
             return Ok(());
@@ -139,6 +161,12 @@ impl Output {
             let new = self.printed.bytes(stepper, self.written..end);
             self.written = end;
             self.sink.write_all(&new).map_err(failed)?;
+            // Programs do not read what they print. A load beyond the end of a memory may look here, before it traps.
+            if !self.keeps && self.written - self.forgotten >= MAX_REMEMBERED {
+                let first = self.printed.first;
+                stepper.forget(first + self.forgotten..first + self.written);
+                self.forgotten = self.written;
+            }
         }
         self.sink.flush().map_err(failed)
     }

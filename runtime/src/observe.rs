@@ -26,6 +26,8 @@
 //! # }
 //! ```
 
+use std::ops::Range;
+
 use crate::network::{ExpertId, Field, Network};
 use crate::stepper::Stepper;
 use crate::tokens::TokenEnds;
@@ -170,6 +172,10 @@ impl Stepper for Observed<'_> {
 
     fn read(&self, key: u64) -> f64 {
         self.stepper.read(key)
+    }
+
+    fn forget(&mut self, keys: Range<u64>) {
+        self.stepper.forget(keys);
     }
 
     fn for_each_row(&self, f: &mut dyn FnMut(u64, f64)) {

@@ -4,6 +4,8 @@
 //! It starts as an interpreter of decoded experts. With the feature `jit`, packets that turn out to
 //! be hot are translated to machine code; the interpreter, which has no unsafe code, runs everything else.
 
+use std::ops::Range;
+
 use crate::declared::assert_declared;
 use crate::decoded::{Decoded, RegisterMap, gate, sum};
 use crate::error::Error;
@@ -218,6 +220,10 @@ impl Stepper for Sparse<'_> {
 
     fn read(&self, key: u64) -> f64 {
         self.trace.read(key)
+    }
+
+    fn forget(&mut self, keys: Range<u64>) {
+        self.trace.forget(keys);
     }
 
     fn for_each_row(&self, f: &mut dyn FnMut(u64, f64)) {

@@ -1,5 +1,7 @@
 //! The interface of all executors, by which they are stepped, observed and compared.
 
+use std::ops::Range;
+
 use crate::network::{ExpertId, Field};
 use crate::tokens::TokenEnds;
 use crate::trace::TraceSize;
@@ -38,6 +40,10 @@ pub trait Stepper {
 
     /// Returns the value of the latest row with that key, 0 if there is none.
     fn read(&self, key: u64) -> f64;
+
+    /// Says that nothing depends on the rows with these keys any more, except on those that are appended from now on. An
+    /// executor that keeps one row for each key may forget most of them, which then read as 0.
+    fn forget(&mut self, _keys: Range<u64>) {}
 
     /// Calls `f` with the key and the value of each latest row whose value is not 0, ascending by
     /// key.

@@ -8,6 +8,10 @@
 //! cells are first written: a region of 4 GiB costs only address space until it is used. For large regions
 //! it is noted which blocks were written, so that a scan can skip the others.
 
+use std::ops::Range;
+
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 use memmap2::{MmapMut, MmapOptions};
 
 use crate::error::Error;
@@ -179,6 +183,36 @@ impl Trace {
         if region.tracked {
             self.cells[self.notes + (first >> BLOCK_BITS)] = 1;
         }
+    }
+
+    /// Forgets whole pages of cells of a region that lie within these keys: they hold 0 from now on, and take no memory.
+    pub(crate) fn forget(&mut self, keys: Range<u64>) {
+        let Some((&region, index)) = self.locate(keys.start, &mut None) else { return };
+        let count = keys.end.saturating_sub(keys.start).min(region.count - index as u64);
+        let bytes = cell_bytes(region.width);
+        let first = (region.offset + index * bytes).next_multiple_of(CHUNK);
+        let end = (region.offset + (index + count as usize) * bytes) / CHUNK * CHUNK;
+        if first < end {
+            self.zero(first..end);
+        }
+    }
+
+    /// Fills a range of the mapping with zeros and gives its memory back.
+    #[cfg(unix)]
+    fn zero(&mut self, range: Range<usize>) {
+        let (advice, length) = (UncheckedAdvice::DontNeed, range.len());
+        // Safety: the advice turns pages of an anonymous private mapping into pages of zeros, which are valid cells. Nobody
+        // else looks at them: the mapping is borrowed mutably, and machine code, which has its address, does not run.
+        let done = unsafe { self.cells.unchecked_advise_range(advice, range.start, length) };
+        if done.is_err() {
+            self.cells[range].fill(0);
+        }
+    }
+
+    /// Fills a range of the mapping with zeros.
+    #[cfg(not(unix))]
+    fn zero(&mut self, range: Range<usize>) {
+        self.cells[range].fill(0);
     }
 
     /// Returns the size of what the trace holds now. Looks at every cell that was written.

@@ -183,7 +183,12 @@ impl Lowering<'_> {
         // The program never stores more than the cell's limit; this shows it to the checker.
         let form = self.at_most(form, cell_key.max.into());
         let from = self.cell_reads.get(&cell).map_or(0, |t| t + 1);
-        let from = self.cell_writes.get(&cell).map_or(from, |t| from.max(t + 1));
+        let mut from = self.cell_writes.get(&cell).map_or(from, |t| from.max(t + 1));
+        // Wherever a limit stops the program, bytes that are counted have been printed.
+        if self.setting.layout.output_lengths.contains(&Some(cell)) {
+            let prints = |store: &&Access| matches!(store.space, Space::Output(_));
+            from = self.stores.iter().filter(prints).map(|store| store.at).fold(from, i32::max);
+        }
         let (key, from) = match self.all_ok(None) {
             None => (Linear::constant(cell_key.key), from),
             Some(gate) => {

@@ -9,8 +9,9 @@ use crate::ir::*;
 pub struct Facts {
     /// Values of cells that nothing ever writes.
     pub cells: SecondaryMap<Cell, Option<u32>>,
-    /// The cell that the host may write while the program runs.
-    pub stdin_end: Option<Cell>,
+    /// The cells that the host may write while the program runs, when the program is about to read the first of them: the end
+    /// of standard input, and its position.
+    pub stdin: [Option<Cell>; 2],
     /// What is known of each memory.
     memories: SecondaryMap<MemoryId, MemoryFacts>,
     /// Entries of the tables that are functions, ascending.
@@ -72,7 +73,7 @@ impl Facts {
         let udivrem32 = module.functions.iter().find(|(_, func)| is_udivrem32(func)).map(|(id, _)| id);
         Facts {
             cells,
-            stdin_end: module.host.stdin_end,
+            stdin: [module.host.stdin_end, module.host.stdin_position],
             memories,
             functions,
             function_types: module.function_types.clone(),

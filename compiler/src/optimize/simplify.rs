@@ -225,8 +225,11 @@ impl Simplifier<'_> {
                     self.alias[result] = value.into();
                     return None;
                 }
-                if self.facts.stdin_end != Some(cell) {
-                    self.cells.insert(cell, result);
+                match self.facts.stdin {
+                    [Some(end), position] if end == cell => {
+                        position.map(|position| self.cells.remove(&position));
+                    }
+                    _ => drop(self.cells.insert(cell, result)),
                 }
             }
             (Op::CellSet(cell), _) => {

@@ -101,6 +101,7 @@ impl Run {
             max_steps: self.max_steps,
             // If the module came from standard input, there is nothing left for the program to read.
             stdin_source: (path != Path::new("-")).then(|| -> InputSource { Box::new(Stdin(hider(&line))) }),
+            keep_streams: false,
             stdout_sink: Some(Box::new(Printer { stream: io::stdout(), line: hider(&line) })),
             stderr_sink: Some(Box::new(Printer { stream: io::stderr(), line: hider(&line) })),
             wasi,

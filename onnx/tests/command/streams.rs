@@ -134,6 +134,43 @@ fn a_function_that_does_not_read_does_not_wait() {
     assert_eq!(network.io, Default::default());
 }
 
+/// A filter of WASI calls, from standard input to standard output.
+const CAT: &str = r#"
+    (module
+        (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 2)
+        (data (i32.const 0) "\00\00\01\00\00\80\00\00\00\00\01\00")
+        (func (export "_start")
+            (loop $next
+                (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 12)))
+                (i32.store (i32.const 8) (i32.const 65536))
+                (loop $rest
+                    (if (i32.load (i32.const 12)) (then
+                        (drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 20)))
+                        (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (i32.load (i32.const 20))))
+                        (i32.store (i32.const 12) (i32.sub (i32.load (i32.const 12)) (i32.load (i32.const 20))))
+                        (br $rest))))
+                (br_if $next (i32.ne (i32.load (i32.const 8)) (i32.const 65536))))))
+"#;
+
+/// The memory of a filter does not grow with what flows through it. `WASM2ONNX_STREAM` is the number of megabytes.
+#[test]
+fn a_filter_takes_no_memory() {
+    let megabytes = std::env::var("WASM2ONNX_STREAM").map_or(4, |text| text.parse().expect("a number"));
+    let folder = Folder::new();
+    let module = folder.file("cat.wat", CAT);
+    let input: Vec<u8> = (0..megabytes * 1_000_000u32).map(|i| (i.wrapping_mul(i) >> 7) as u8 | 1).collect();
+    let assert =
+        wasm2onnx().args(["run", "--stats"]).arg(&module).write_stdin(input.clone()).assert().success();
+    let output = assert.get_output();
+    assert!(output.stdout == input, "{} bytes", output.stdout.len());
+    let stats = String::from_utf8_lossy(&output.stderr);
+    let bytes = stats.split(" rows in ").nth(1).and_then(|rest| rest.split(' ').next());
+    let bytes: u64 = bytes.expect("the trace has a size").replace(',', "").parse().expect("a number");
+    assert!(bytes < 2_000_000, "{stats}");
+}
+
 #[test]
 fn what_instance_creation_printed_is_shown() {
     let wat = |then: &str| {

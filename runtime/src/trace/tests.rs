@@ -36,6 +36,34 @@ fn a_large_region_can_be_used_at_both_ends() {
     assert_eq!([10, 11, 9 + (1 << 32)].map(|key| trace.read(key)), [255.0, 0.0, 1.0]);
 }
 
+/// What is forgotten are pages of zeros, and nothing else is.
+#[test]
+fn whole_pages_are_forgotten() {
+    for (first, count, width) in
+        [(10, 1 << 25, CellWidth::Byte), (11, 40_000, CellWidth::Byte), (12, 5_000, CellWidth::Number)]
+    {
+        let mut trace = Trace::new(&[region(1, 3, CellWidth::Number), region(first, count, width)]).unwrap();
+        let keys = first..first + count.min(40_000);
+        keys.clone().for_each(|key| trace.append(key, 7.0));
+        let cells = (CHUNK / cell_bytes(width)) as u64;
+        for forgotten in
+            [first..first, first + 5..first + 6, first + 3..first + 3 * cells, first + cells..first + count]
+        {
+            let before: Vec<f64> = keys.clone().map(|key| trace.read(key)).collect();
+            trace.forget(forgotten.clone());
+            for (key, before) in keys.clone().zip(before) {
+                let now = trace.read(key);
+                assert!(now == before || (now == 0.0 && forgotten.contains(&key)), "{key}, {forgotten:?}");
+            }
+            let left = forgotten.filter(|key| keys.contains(key) && trace.read(*key) != 0.0).count() as u64;
+            assert!(left <= 2 * cells, "{left}");
+        }
+        // Rows that are appended afterwards are there.
+        trace.append(first + cells, 9.0);
+        assert_eq!(trace.read(first + cells), 9.0);
+    }
+}
+
 #[test]
 fn latest_rows_are_listed() {
     let regions = [region(1, 3, CellWidth::Number), region(10, 5, CellWidth::Byte)];

@@ -29,6 +29,8 @@ impl CompileError {
 /// An import that nothing serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingImport {
+    /// The linked module that imports it ([`Preload::name`](crate::Preload)); `None` for the program itself.
+    pub importer: Option<String>,
     /// First part of its name.
     pub module: String,
     /// Second part.
@@ -124,7 +126,7 @@ pub enum ErrorKind {
         given: String,
     },
     /// A module that others import from cannot be compiled.
-    #[error("{}: {error}", Name(module))]
+    #[error("in the module `{}`, which is linked with it: {error}", Name(module))]
     InModule {
         /// Its name for the others.
         module: String,
@@ -213,9 +215,12 @@ fn missing_imports(missing: &[MissingImport]) -> String {
         [_] => "an import is missing:".to_string(),
         _ => format!("{} imports are missing:", missing.len()),
     };
-    for MissingImport { module, name, kind, ty } in missing {
+    for MissingImport { importer, module, name, kind, ty } in missing {
         let kind = if kind.is_empty() { String::new() } else { format!("{kind} of type ") };
-        text += &format!("\n  {}: {kind}{}", full_name(module, name), Name(ty));
+        let importer = importer.as_ref();
+        let importer =
+            importer.map_or_else(String::new, |name| format!(", imported by the module `{}`", Name(name)));
+        text += &format!("\n  {}: {kind}{}{importer}", full_name(module, name), Name(ty));
     }
     if missing.iter().any(|missing| !missing.kind.is_empty()) {
         text += "\ngive a function a role with --import MODULE.NAME=ROLE (stdout-byte, stdin-byte, nop, const:V or trap; \

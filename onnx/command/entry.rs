@@ -28,7 +28,13 @@ pub fn choose_entry<'a>(exports: &[Signature<'a>], name: Option<&str>) -> Result
     if let Some(found) = found {
         return Ok(*found);
     }
-    let list = SomeSignatures(exports);
+    // Those that are most likely meant come first: similar names, and names that are not a toolchain's own.
+    let mut exports = exports.to_vec();
+    exports.sort_by_key(|export| {
+        let is_similar = name.is_some_and(|name| export.name.contains(name) || name.contains(export.name));
+        (!is_similar, export.name.starts_with('_'))
+    });
+    let list = SomeSignatures(&exports);
     Err(Failure::Usage(match name {
         _ if exports.is_empty() => "the module exports no function".to_owned(),
         Some(name) => format!("no exported function is called `{}`; the module exports:{list}", Name(name)),

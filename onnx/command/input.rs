@@ -135,21 +135,64 @@ impl ModuleOptions {
             }
             options.preloads.push(Preload { name: name.clone(), module: source.bytes });
         }
-        self.add_imports(module, &mut options)?;
+        let modules = options.preloads.iter().map(|preload| &preload.module[..]).chain([module]);
+        // A module that cannot be read is refused when it is compiled, with a better message.
+        let declared: Option<Vec<_>> =
+            modules.map(|module| wasm2onnx_compiler::imports(module).ok()).collect();
+        if let Some(declared) = declared {
+            self.check_preloads(&declared, &options)?;
+            self.add_imports(declared.into_iter().flatten().collect(), &mut options)?;
+        }
         Ok(options)
     }
 
-    /// Adds what `--import` says.
-    fn add_imports(&self, module: &[u8], options: &mut Options) -> Result<(), Failure> {
-        if self.imports.is_empty() {
-            return Ok(());
+    /// Refuses modules to link that can have no effect on the program, and roles for what they export. `declared` are the
+    /// imports of these modules and of the program.
+    fn check_preloads(
+        &self,
+        declared: &[BTreeMap<String, ImportType>],
+        options: &Options,
+    ) -> Result<(), Failure> {
+        let from = |import: &str, module: &str| {
+            import.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'))
+        };
+        for (i, (PreloadFile { name, path }, preload)) in
+            self.preloads.iter().zip(&options.preloads).enumerate()
+        {
+            let given = format!("--preload {}={}", Name(name), Name(&path.display().to_string()));
+            let mut later = declared[i + 1..].iter().flat_map(BTreeMap::keys);
+            if !later.any(|import| from(import, name)) {
+                let all: Vec<_> =
+                    declared[i + 1..].iter().flat_map(BTreeMap::keys).map(|name| Name(name)).collect();
+                let all = if all.is_empty() { "nothing".into() } else { List(&all).to_string() };
+                return Err(Failure::Usage(format!(
+                    "{given}: nothing is imported from `{}`; imported after it are {all}",
+                    Name(name)
+                )));
+            }
+            let Ok(exports) = wasm2onnx_compiler::exported_functions(&preload.module, options) else {
+                continue;
+            };
+            let exact = |import: &&Import| {
+                from(&import.name, name) && exports.contains_key(&import.name[name.len() + 1..])
+            };
+            if let Some(import) = self.imports.iter().find(exact) {
+                return Err(Failure::Usage(format!(
+                    "--import {}={}: {given} serves it; leave out one of the two",
+                    Name(&import.name),
+                    import.given
+                )));
+            }
         }
-        // A module that cannot be read is refused when it is compiled, with a better message.
-        let modules = options.preloads.iter().map(|preload| &preload.module[..]).chain([module]);
-        let declared: Option<Vec<_>> =
-            modules.map(|module| wasm2onnx_compiler::imports(module).ok()).collect();
-        let Some(declared) = declared else { return Ok(()) };
-        let declared: BTreeMap<String, ImportType> = declared.into_iter().flatten().collect();
+        Ok(())
+    }
+
+    /// Adds what `--import` says.
+    fn add_imports(
+        &self,
+        declared: BTreeMap<String, ImportType>,
+        options: &mut Options,
+    ) -> Result<(), Failure> {
         for Import { name, given } in &self.imports {
             let matching: Vec<_> =
                 declared.iter().filter(|(import, _)| options::matches(name, import)).collect();

@@ -53,6 +53,11 @@ impl Context {
         }
     }
 
+    /// Returns the name by which others import from the module; `None` for the main module.
+    pub fn linked_name(&self) -> Option<String> {
+        self.prefix.strip_suffix('.').map(str::to_owned)
+    }
+
     /// Returns the bits of a constant expression.
     ///
     /// # Errors

@@ -59,7 +59,8 @@ pub fn add(
                     // If the library has the function, it replaces the one that stands in for it.
                     let stand_in = trapping(context, &full_name, index);
                     let ty = ty.as_ref().map_or("unknown".into(), names::type_name);
-                    let missing = MissingImport { module, name, kind: "function", ty };
+                    let importer = context.linked_name();
+                    let missing = MissingImport { importer, module, name, kind: "function", ty };
                     context.program.stand_ins.insert(stand_in, missing);
                     Callable::Func(stand_in)
                 }
@@ -116,7 +117,9 @@ pub fn add(
                         }
                         None => {
                             let ty = shown_global(ty.mutable, &ty.content_type.to_string());
-                            context.program.missing.push(MissingImport { module, name, kind: "", ty });
+                            let importer = context.linked_name();
+                            let missing = MissingImport { importer, module, name, kind: "", ty };
+                            context.program.missing.push(missing);
                             0
                         }
                     };

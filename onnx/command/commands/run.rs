@@ -140,8 +140,25 @@ impl Run {
         let options = source.options(&self.module, Form::Loop)?;
         let exports = source.exports(&options)?;
         let exports: Vec<_> = exports.iter().map(|(name, types)| Signature::of_types(name, types)).collect();
-        let Signature { name, .. } = choose_entry(&exports, self.invoke.as_deref())?;
+        let chosen = choose_entry(&exports, self.invoke.as_deref());
+        let Signature { name, .. } = chosen.map_err(|failure| self.with_hint(failure))?;
         source.compile(options, name)
+    }
+
+    /// Adds to the error that no function was chosen that options come before the input, if it looks as if they did not.
+    fn with_hint(&self, failure: Failure) -> Failure {
+        let is_option = |argument: &OsString| argument.to_string_lossy().starts_with("--");
+        match failure {
+            Failure::Usage(message)
+                if self.invoke.is_none() && self.input_and_arguments[1..].iter().any(is_option) =>
+            {
+                let input = self.input_and_arguments[0].display();
+                Failure::Usage(format!(
+                    "{message}\nwhat follows {input} is for the program; options come before it"
+                ))
+            }
+            failure => failure,
+        }
     }
 }
 

@@ -161,7 +161,9 @@ impl ModuleOptions {
         {
             let given = format!("--preload {}={}", Name(name), Name(&path.display().to_string()));
             let mut later = declared[i + 1..].iter().flat_map(BTreeMap::keys);
-            if !later.any(|import| from(import, name)) {
+            // It may be there for what it does when it is created.
+            let runs = wasm2onnx_compiler::runs_at_creation(&preload.module).unwrap_or(true);
+            if !runs && !later.any(|import| from(import, name)) {
                 let all: Vec<_> =
                     declared[i + 1..].iter().flat_map(BTreeMap::keys).map(|name| Name(name)).collect();
                 let all = if all.is_empty() { "nothing".into() } else { List(&all).to_string() };

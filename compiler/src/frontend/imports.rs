@@ -10,6 +10,7 @@ use wasmparser::{
 };
 
 use super::context::{Context, unsupported};
+use super::module::INITIALIZE;
 use super::program::{Callable, Creation, Extern, HostCall, MAX_CONSTANTS, Program};
 use super::sections::{self, Sections};
 use super::spaces::table_size;
@@ -446,6 +447,28 @@ pub enum ImportType {
         /// Whether it holds `externref`s rather than `funcref`s.
         external: bool,
     },
+}
+
+/// Returns whether a module runs anything when it is created: it has a start function or exports `_initialize`.
+///
+/// # Errors
+///
+/// If the module cannot be read that far.
+pub fn runs_at_creation(binary: &[u8]) -> Result<bool, CompileError> {
+    for payload in Parser::new(0).parse_all(binary) {
+        match payload? {
+            Payload::StartSection { .. } => return Ok(true),
+            Payload::ExportSection(reader) => {
+                for export in reader {
+                    if export?.name == INITIALIZE {
+                        return Ok(true);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(false)
 }
 
 /// Returns the imports of a module in the binary format by `module.name`, but for those of unsupported types.

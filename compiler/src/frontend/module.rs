@@ -362,7 +362,7 @@ fn at_creation(
 }
 
 /// The function that initializes a WASI reactor.
-const INITIALIZE: &str = "_initialize";
+pub const INITIALIZE: &str = "_initialize";
 
 /// Defines the functions that stand for functions of the host that are exported, in a table, or called at instance
 /// creation.

@@ -3,6 +3,7 @@
 mod dump;
 #[cfg(unix)]
 mod files;
+mod linking;
 mod names;
 mod streams;
 mod wasi;

@@ -443,7 +443,7 @@ impl<'a> Assumptions<'a> {
     }
 
     /// Finds an upper bound by eliminating facts: first only those that make the bound smaller, then all; then always the best
-    /// one; then as at first again, beginning with each fact and each of its variables.
+    /// one; then as at first and with the best one again, beginning with each fact and each of its variables.
     fn upper(&self, form: &Linear, want: i128) -> i128 {
         let start = Upper::new(form.clone());
         let mut best = self.descend(start.clone(), want);
@@ -463,7 +463,10 @@ impl<'a> Assumptions<'a> {
                 let mut sum = start.clone();
                 if self.eliminate(&mut sum, i, pivot) == Some(true) {
                     starts += 1;
-                    best = best.min(self.descend(sum, want));
+                    best = best.min(self.descend(sum.clone(), want));
+                    if best > want {
+                        best = best.min(self.eliminate_best(sum, want));
+                    }
                 }
             }
         }

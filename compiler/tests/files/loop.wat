@@ -230,7 +230,7 @@
 ;; first row 64 = 1
 ;; first row 69 = 2
 ;; first row 70 = 3
-;; packet 0 of sum, at offset 0x29
+;; packet 0, in function `sum`, at offset 0x29
 ;;     expert 3
 ;;         s0 in 0
 ;;         s1 in 0 … 4294967295
@@ -241,7 +241,7 @@
 ;;         v0 <- 1
 ;;         v1 <- 1
 ;;         e <- 4
-;; packet 1 of sum, at offset 0x2f
+;; packet 1, in function `sum`, at offset 0x2f
 ;;     expert 4
 ;;         s0 in 0
 ;;         s1 in -8589934592 … 17179869184
@@ -299,7 +299,7 @@
 ;;         q0 <- 64 + s0
 ;;         q1 <- 65 + s0
 ;;         e <- 2 + 3·u0 + 2·s62
-;; packet 2 of sum, at offset 0x41
+;; packet 2, in function `sum`, at offset 0x41
 ;;     expert 7
 ;;         s3 in 0 … 4294967550
 ;;         n2 in 0 … 1

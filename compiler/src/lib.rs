@@ -43,7 +43,7 @@ use std::collections::BTreeMap;
 use tracing::info_span;
 
 pub use error::CompileError;
-pub use frontend::{ImportType, imports, runs_at_creation};
+pub use frontend::{ImportType, acts_at_creation, imports};
 pub use ir::Signature;
 pub use options::{GlobalImport, MemoryImport, Options, Preload, Role, TableImport, Unsupported};
 pub use wasm2onnx_certify::Certified;

@@ -158,6 +158,34 @@ fn streams_of_any_length_take_no_memory() {
     assert_eq!(steps, same_steps);
 }
 
+/// An input that fails for a while.
+struct Failing(Vec<Result<&'static [u8], io::ErrorKind>>);
+
+impl Read for Failing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() {
+            return Ok(0);
+        }
+        let bytes = self.0.remove(0)?;
+        buffer[..bytes.len()].copy_from_slice(bytes);
+        Ok(bytes.len())
+    }
+}
+
+#[test]
+fn what_was_read_is_not_read_again_after_a_failure() {
+    let network = compile(PROGRAM.as_bytes(), &Options::default()).unwrap();
+    for keep_streams in [true, false] {
+        let pieces = vec![Ok(&b"abc"[..]), Err(io::ErrorKind::WouldBlock), Ok(b"d")];
+        let config =
+            Config { stdin_source: Some(Box::new(Failing(pieces))), keep_streams, ..Config::default() };
+        let mut instance = Instance::with_config(&network, config).unwrap();
+        assert!(matches!(instance.invoke("echo", &[]), Err(Error::Stdin { .. })));
+        instance.invoke("echo", &[]).unwrap();
+        assert_eq!(instance.stdout(), b">a>b>c>>d>");
+    }
+}
+
 /// Machine code goes on reading while there is input, and leaves only when there is none: steps in the
 /// interpreter for each byte would cost far more.
 #[test]

@@ -162,8 +162,8 @@ impl ModuleOptions {
             let given = format!("--preload {}={}", Name(name), Name(&path.display().to_string()));
             let mut later = declared[i + 1..].iter().flat_map(BTreeMap::keys);
             // It may be there for what it does when it is created.
-            let runs = wasm2onnx_compiler::runs_at_creation(&preload.module).unwrap_or(true);
-            if !runs && !later.any(|import| from(import, name)) {
+            let acts = wasm2onnx_compiler::acts_at_creation(&preload.module).unwrap_or(true);
+            if !acts && !later.any(|import| from(import, name)) {
                 let all: Vec<_> =
                     declared[i + 1..].iter().flat_map(BTreeMap::keys).map(|name| Name(name)).collect();
                 let all = if all.is_empty() { "nothing".into() } else { List(&all).to_string() };
@@ -176,7 +176,9 @@ impl ModuleOptions {
                 continue;
             };
             let exact = |import: &&Import| {
-                from(&import.name, name) && exports.contains_key(&import.name[name.len() + 1..])
+                // What comes before it cannot be served by it, and may need the role.
+                let needed = declared[..=i].iter().any(|imports| imports.contains_key(&import.name));
+                from(&import.name, name) && exports.contains_key(&import.name[name.len() + 1..]) && !needed
             };
             if let Some(import) = self.imports.iter().find(exact) {
                 return Err(Failure::Usage(format!(

@@ -264,7 +264,7 @@ impl<'m> Tensors<'m> {
     /// Reads elements of any integer type that all fit into a smaller one.
     fn small<T: TryFrom<i64>>(&self, name: &'static str) -> Result<Vec<T>, ImportError> {
         let numbers: Result<_, _> = self.integers(name)?.into_iter().map(T::try_from).collect();
-        numbers.map_err(|_| ImportError::Tensor { name, why: "has an element that is out of range".into() })
+        numbers.map_err(|_| ImportError::Damaged(format!("{name} has an element that is out of range")))
     }
 
     /// Reads elements of any integer type, or finite doubles.

@@ -22,8 +22,9 @@ use wasm2onnx_runtime::{
 
 use crate::proto::{GraphProto, StringStringEntryProto, TensorProto};
 
-/// Version of the format: one unit-and-map phase behind each attention; all that a program is given in one region.
-pub const FORMAT: &str = "2";
+/// Version of the format: one unit-and-map phase behind each attention; all that a program is given in one region; the position
+/// in standard input is read after its end.
+pub const FORMAT: &str = "3";
 
 /// Maximum number of bytes that compressed metadata may expand to.
 const MAX_EXPANDED: u64 = 1 << 28;

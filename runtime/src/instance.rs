@@ -308,8 +308,7 @@ impl<'n> Instance<'n> {
     }
 
     /// Evaluates some of the steps that are left. Also returns whether it stopped at the end of a packet,
-    /// where output can be written: elsewhere, the program may have made the row with the number of bytes
-    /// printed and not yet the row of one of these bytes.
+    /// where output is written.
     fn slice(&mut self, left: u64) -> (Slice, bool) {
         let stepper = self.machine.stepper_mut();
         let mut observed;

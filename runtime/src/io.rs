@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use crate::error::Error;
 use crate::network::Network;
 use crate::stepper::Stepper;
-use crate::trace::key_of;
+use crate::trace::{PAGES, key_of};
 
 /// Maximum number of bytes of standard input that are read at once, and of output that are written at once.
 const CHUNK: usize = 1 << 16;
@@ -65,7 +65,7 @@ impl Input {
         match position {
             Some(_) => Ok(Some(input)),
             None => {
-                while input.supply(stepper)? {}
+                while input.supply(input.supplied, stepper)? {}
                 Ok(None)
             }
         }
@@ -80,22 +80,20 @@ impl Input {
         while key_of(stepper.read(self.position)).unwrap_or(0) >= self.supplied {
             // All of it has been read. The program reads the position again before it reads more, so more can begin where
             // this began.
-            if !self.keeps {
-                self.supplied = self.begin;
-                stepper.append(self.position, self.begin as f64);
-            }
-            if !self.supply(stepper)? {
+            let from = if self.keeps { self.supplied } else { self.begin };
+            if !self.supply(from, stepper)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Waits for at least a byte of input and appends what there is. Returns `false` if the input has ended.
-    fn supply(&mut self, stepper: &mut dyn Stepper) -> Result<bool, Error> {
+    /// Waits for at least a byte of input and appends what there is, `from` there on in the region. Returns `false` if the
+    /// input has ended; then, and after an error, nothing has changed.
+    fn supply(&mut self, from: u64, stepper: &mut dyn Stepper) -> Result<bool, Error> {
         let mut bytes = [0; CHUNK];
         // Asking for one byte more than there is room for tells whether the input ends there.
-        let room = usize::try_from(self.capacity - self.supplied).unwrap_or(CHUNK).min(CHUNK - 1) + 1;
+        let room = usize::try_from(self.capacity - from).unwrap_or(CHUNK).min(CHUNK - 1) + 1;
         let count = loop {
             match self.source.read(&mut bytes[..room]) {
                 Ok(count) => break count,
@@ -103,15 +101,21 @@ impl Input {
                 Err(error) => return Err(Error::stdin(&error)),
             }
         };
-        if self.supplied + count as u64 > self.capacity {
+        if from + count as u64 > self.capacity {
             return Err(too_long(STDIN, self.capacity));
         }
-        for (key, byte) in (self.first + self.supplied..).zip(&bytes[..count]) {
+        if count == 0 {
+            return Ok(false);
+        }
+        for (key, byte) in (self.first + from..).zip(&bytes[..count]) {
             stepper.append(key, f64::from(*byte));
         }
-        self.supplied += count as u64;
+        if from != self.supplied {
+            stepper.append(self.position, from as f64);
+        }
+        self.supplied = from + count as u64;
         stepper.append(self.end, self.supplied as f64);
-        Ok(count > 0)
+        Ok(true)
     }
 }
 
@@ -165,7 +169,8 @@ impl Output {
             if !self.keeps && self.written - self.forgotten >= MAX_REMEMBERED {
                 let first = self.printed.first;
                 stepper.forget(first + self.forgotten..first + self.written);
-                self.forgotten = self.written;
+                // Pages that are not whole are forgotten with those behind them.
+                self.forgotten = self.written - PAGES as u64;
             }
         }
         self.sink.flush().map_err(failed)

@@ -751,10 +751,12 @@ pub struct Io {
     pub environ_end: Option<u64>,
     /// The same for the tree of files.
     pub files_end: Option<u64>,
-    /// The same for standard input. More of it can be appended when the program has read all of it.
+    /// The same for standard input. More of it can be appended when a step is about to read this row and the program has read
+    /// all that is there.
     pub stdin_end: Option<u64>,
     /// Key of the row that says where the standard input begins that the program has not read yet. Without it, all of the
-    /// input must be there before the run.
+    /// input must be there before the run. After each read of the end, a program reads this row again before it reads input:
+    /// what is appended may begin anywhere, if this row says where.
     pub stdin_position: Option<u64>,
     /// Index of the region of the bytes of standard output, and the key of the row with their number.
     pub stdout: Option<(usize, u64)>,

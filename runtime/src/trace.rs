@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 use memmap2::UncheckedAdvice;
 use memmap2::{MmapMut, MmapOptions};
 
@@ -45,6 +45,9 @@ pub(crate) const BLOCK_BITS: u32 = 20;
 
 /// Number of bytes that a scan compares at once. Tracked regions are aligned to it.
 const CHUNK: usize = 4096;
+
+/// Bytes at whose multiples in the mapping a page of memory begins, whatever the size of pages.
+pub(crate) const PAGES: usize = 1 << 16;
 
 /// The cells of a region, and where they are in the mapping.
 #[derive(Clone, Copy, Debug)]
@@ -190,19 +193,20 @@ impl Trace {
         let Some((&region, index)) = self.locate(keys.start, &mut None) else { return };
         let count = keys.end.saturating_sub(keys.start).min(region.count - index as u64);
         let bytes = cell_bytes(region.width);
-        let first = (region.offset + index * bytes).next_multiple_of(CHUNK);
-        let end = (region.offset + (index + count as usize) * bytes) / CHUNK * CHUNK;
+        let first = (region.offset + index * bytes).next_multiple_of(PAGES);
+        let end = (region.offset + (index + count as usize) * bytes) / PAGES * PAGES;
         if first < end {
             self.zero(first..end);
         }
     }
 
     /// Fills a range of the mapping with zeros and gives its memory back.
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     fn zero(&mut self, range: Range<usize>) {
         let (advice, length) = (UncheckedAdvice::DontNeed, range.len());
-        // Safety: the advice turns pages of an anonymous private mapping into pages of zeros, which are valid cells. Nobody
-        // else looks at them: the mapping is borrowed mutably, and machine code, which has its address, does not run.
+        // Safety: on Linux, the advice turns pages of an anonymous private mapping into pages of zeros, which are valid
+        // cells. They are whole pages, so no other cells are changed. Nobody else looks at them: the mapping is borrowed
+        // mutably, and machine code, which has its address, does not run.
         let done = unsafe { self.cells.unchecked_advise_range(advice, range.start, length) };
         if done.is_err() {
             self.cells[range].fill(0);
@@ -210,7 +214,7 @@ impl Trace {
     }
 
     /// Fills a range of the mapping with zeros.
-    #[cfg(not(unix))]
+    #[cfg(not(target_os = "linux"))]
     fn zero(&mut self, range: Range<usize>) {
         self.cells[range].fill(0);
     }

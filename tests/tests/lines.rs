@@ -213,6 +213,52 @@ fn each_module_has_its_own_lines() {
     }
 }
 
+/// Many files can have the same long name, and many instructions a file each: that takes no time for each byte of the name.
+#[test]
+fn long_names_of_many_files_take_no_time() {
+    const FILES: u32 = 200_000;
+    let leb = |mut number: u32| {
+        let mut bytes = Vec::new();
+        while number >= 0x80 {
+            bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+        bytes
+    };
+    // Version 5: one instruction length, lines from 0 on, nine standard opcodes and their numbers of operands.
+    let mut header = vec![1, 1, 1, 0, 1, 10, 0, 1, 1, 1, 1, 0, 0, 0, 1];
+    // One directory and many files, each with a name at offset 0 of `.debug_line_str`.
+    header.extend([1, 1, 0x1f, 1, 0, 0, 0, 0, 1, 1, 0x1f]);
+    header.extend(leb(FILES));
+    header.extend(std::iter::repeat_n(0, 4 * FILES as usize));
+    // The address 3 is in the first function; then a row for each file.
+    let mut program = vec![0, 5, 2, 3, 0, 0, 0];
+    for file in 0..FILES {
+        program.push(4);
+        program.extend(leb(file));
+        program.push(1);
+    }
+    program.extend([0, 1, 1]);
+    let mut unit = vec![5, 0, 4, 0];
+    unit.extend((header.len() as u32).to_le_bytes());
+    unit.extend(header);
+    unit.extend(program);
+    let mut lines = (unit.len() as u32).to_le_bytes().to_vec();
+    lines.extend(unit);
+    let wasm = wat::parse_str("(module (func (export \"f\") unreachable))").unwrap();
+    for (length, name) in [(8 << 20, None), (10, Some("aaaaaaaaaa"))] {
+        let mut wasm = wasm.clone();
+        for (section, data) in [(".debug_line", lines.clone()), (".debug_line_str", vec![b'a'; length])] {
+            let custom = wasm_encoder::CustomSection { name: section.into(), data: data.into() };
+            wasm_encoder::Section::append_to(&custom, &mut wasm);
+        }
+        let network = compile(&wasm, &Options::default()).unwrap();
+        let place = found(&network, "f", &[]).expect("a trap");
+        assert_eq!(place.line.map(|line| line.to_string()), name.map(|name| format!("{name}:1")));
+    }
+}
+
 /// Debug information that is damaged costs lines and nothing else.
 #[test]
 fn damaged_debug_information_is_no_reason_to_refuse_a_module() {

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use wasm2onnx_runtime::{PAGE_BYTES, TrapCode, Value, ValueType};
 use wasmparser::{
-    FuncType, GlobalType, Import, MemoryType, Parser, Payload, RefType, TableType, TypeRef, ValType,
+    DataKind, ElementKind, FuncType, GlobalType, Import, MemoryType, Parser, Payload, RefType, TableType,
+    TypeRef, ValType,
 };
 
 use super::context::{Context, unsupported};
@@ -449,18 +450,39 @@ pub enum ImportType {
     },
 }
 
-/// Returns whether a module runs anything when it is created: it has a start function or exports `_initialize`.
+/// Returns whether creating a module does anything besides making what it exports: it has a start function, exports
+/// `_initialize`, or has active segments while it imports memories or tables.
 ///
 /// # Errors
 ///
 /// If the module cannot be read that far.
-pub fn runs_at_creation(binary: &[u8]) -> Result<bool, CompileError> {
+pub fn acts_at_creation(binary: &[u8]) -> Result<bool, CompileError> {
+    let mut writes = false;
     for payload in Parser::new(0).parse_all(binary) {
         match payload? {
-            Payload::StartSection { .. } => return Ok(true),
+            Payload::ImportSection(reader) => {
+                for import in reader.into_imports() {
+                    writes |= matches!(import?.ty, TypeRef::Memory(_) | TypeRef::Table(_));
+                }
+            }
             Payload::ExportSection(reader) => {
                 for export in reader {
                     if export?.name == INITIALIZE {
+                        return Ok(true);
+                    }
+                }
+            }
+            Payload::StartSection { .. } => return Ok(true),
+            Payload::ElementSection(reader) if writes => {
+                for segment in reader {
+                    if matches!(segment?.kind, ElementKind::Active { .. }) {
+                        return Ok(true);
+                    }
+                }
+            }
+            Payload::DataSection(reader) if writes => {
+                for segment in reader {
+                    if matches!(segment?.kind, DataKind::Active { .. }) {
                         return Ok(true);
                     }
                 }

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Range;
 
-use gimli::{DebugLineOffset, Dwarf, EndianSlice, IncompleteLineProgram, LineProgramHeader, LittleEndian};
+use gimli::{
+    AttributeValue, DebugLineOffset, Dwarf, EndianSlice, IncompleteLineProgram, LineProgramHeader,
+    LittleEndian, Section,
+};
 use rustc_hash::FxHashMap;
 use wasm2onnx_runtime::{LineRow, Lines};
 use wasmparser::{Parser, Payload};
@@ -46,6 +49,10 @@ impl Files {
     }
 }
 
+/// Maximum length of the line number programs of a module in bytes; longer ones are not read. A byte of them can take a hundred
+/// bytes of memory.
+const MAX_LINE_PROGRAMS: usize = 1 << 24;
+
 /// Returns where lines begin in a module in the binary format, ascending by function and offset. The first function that has
 /// a body has the number `first`.
 ///
@@ -64,6 +71,8 @@ pub fn read(binary: &[u8], first: u32, files: &mut Files) -> Vec<LineRow> {
     }
     let section = |id: gimli::SectionId| -> Result<_, Infallible> {
         let bytes = sections.get(id.name()).copied().unwrap_or_default();
+        let is_too_long = id == gimli::SectionId::DebugLine && bytes.len() > MAX_LINE_PROGRAMS;
+        let bytes = if is_too_long { &[] } else { bytes };
         Ok(EndianSlice::new(bytes, LittleEndian))
     };
     let Ok(dwarf) = Dwarf::load(section);
@@ -85,9 +94,13 @@ pub fn explain(binary: &[u8], error: CompileError) -> CompileError {
         let mut files = Files::default();
         let rows = read(binary, 0, &mut files);
         let lines = Lines { files: files.paths, rows };
-        let next = lines.rows.partition_point(|row| u64::from(row.offset) <= *offset);
-        let row = next.checked_sub(1).map(|row| lines.rows[row]);
-        *line = row.and_then(|row| lines.line_of(row.function, row.offset));
+        let bodies =
+            Parser::new(0).parse_all(binary).map_while(Result::ok).filter_map(|payload| match payload {
+                Payload::CodeSectionEntry(body) => Some(body.range()),
+                _ => None,
+            });
+        let function = bodies.zip(0..).find(|(body, _)| body.contains(offset)).map(|(_, function)| function);
+        *line = function.and_then(|function| lines.line_of(function, *offset as u32));
     }
     kind.into()
 }
@@ -149,7 +162,21 @@ impl Code {
 /// relative: where that was says nothing to others.
 fn path(dwarf: &Dwarf<Slice>, header: &LineProgramHeader<Slice>, file: u64) -> Option<String> {
     let file = header.file(file)?;
-    let text = |value| Some(dwarf.attr_line_string(value).ok()?.to_string_lossy());
+    // Of a long text, only as much is looked at as a path may have: many files can refer to one text.
+    let short = |text: Slice| {
+        let text = &text.slice()[..text.slice().len().min(MAX_PATH + 1)];
+        let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+        String::from_utf8_lossy(&text[..end]).into_owned()
+    };
+    let behind = |section: &Slice, offset: usize| {
+        Some(short(Slice::new(section.slice().get(offset..)?, LittleEndian)))
+    };
+    let text = |value| match value {
+        AttributeValue::String(text) => Some(short(text)),
+        AttributeValue::DebugStrRef(offset) => behind(dwarf.debug_str.reader(), offset.0),
+        AttributeValue::DebugLineStrRef(offset) => behind(dwarf.debug_line_str.reader(), offset.0),
+        _ => None,
+    };
     let name = text(file.path_name())?;
     let directory = match file.directory_index() {
         0 => None,
@@ -158,7 +185,7 @@ fn path(dwarf: &Dwarf<Slice>, header: &LineProgramHeader<Slice>, file: u64) -> O
     let is_absolute = name.starts_with('/') || name.starts_with('\\') || name.get(1..2) == Some(":");
     let path = match directory.filter(|directory| !is_absolute && !directory.is_empty()) {
         Some(directory) => format!("{}/{name}", directory.trim_end_matches('/')),
-        None => name.into_owned(),
+        None => name,
     };
     (path.len() <= MAX_PATH).then_some(path)
 }

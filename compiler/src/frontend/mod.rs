@@ -67,13 +67,13 @@ pub fn imports(input: &[u8]) -> Result<BTreeMap<String, ImportType>, CompileErro
     imports::declared(&to_binary(input)?)
 }
 
-/// Returns whether a module, in either format, runs anything when it is created.
+/// Returns whether creating a module, in either format, does anything besides making what it exports.
 ///
 /// # Errors
 ///
 /// If the module cannot be read.
-pub fn runs_at_creation(input: &[u8]) -> Result<bool, CompileError> {
-    imports::runs_at_creation(&to_binary(input)?)
+pub fn acts_at_creation(input: &[u8]) -> Result<bool, CompileError> {
+    imports::acts_at_creation(&to_binary(input)?)
 }
 
 /// Returns the module in the binary format; one in the text format is assembled. Of a binary, only the header

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use wasm2onnx::Form;
 use wasm2onnx_compiler::Certified;
-use wasm2onnx_runtime::{Config, Error, Executor, InputSource, Instance, Value};
+use wasm2onnx_runtime::{Config, Error, Executor, InputSource, Instance, Name, Value};
 
 use crate::arguments;
 use crate::display::{Count, Signature};
@@ -147,12 +147,14 @@ impl Run {
 
     /// Adds to the error that no function was chosen that options come before the input, if it looks as if they did not.
     fn with_hint(&self, failure: Failure) -> Failure {
-        let is_option = |argument: &OsString| argument.to_string_lossy().starts_with("--");
+        let is_option =
+            |argument: &OsString| argument != "--" && argument.to_string_lossy().starts_with("--");
         match failure {
             Failure::Usage(message)
                 if self.invoke.is_none() && self.input_and_arguments[1..].iter().any(is_option) =>
             {
-                let input = self.input_and_arguments[0].display();
+                let input = self.input_and_arguments[0].to_string_lossy();
+                let input = Name(&input);
                 Failure::Usage(format!(
                     "{message}\nwhat follows {input} is for the program; options come before it"
                 ))

@@ -43,6 +43,34 @@ fn options_without_effect_are_refused() {
         contains("--import stack.push=trap: --preload stack=")
             .and(contains("serves it; leave out one of the two")),
     );
+    // So is one that writes to what another one exports.
+    let folder = Folder::new();
+    let file =
+        |name: &str, text: &str| format!("{name}={}", folder.file(&format!("{name}.wat"), text).display());
+    let memory = file("lib", r#"(module (memory (export "m") 1))"#);
+    let patch = file("patch", r#"(module (import "lib" "m" (memory 1)) (data (i32.const 0) "x"))"#);
+    let main =
+        r#"(module (import "lib" "m" (memory 1)) (func (export "f") (result i32) (i32.load (i32.const 0))))"#;
+    let main = folder.file("main.wat", main);
+    wasm2onnx()
+        .args(["run", "--preload", &memory, "--preload", &patch])
+        .arg(main)
+        .assert()
+        .success()
+        .stdout("120\n");
+    // A role is for a module that wraps what it imports.
+    let wrap = r#"(module (import "env" "f" (func $f (result i32)))
+        (func (export "f") (result i32) (i32.add (call $f) (i32.const 1))))"#;
+    let wrap = file("env", wrap);
+    let main =
+        r#"(module (import "env" "f" (func $f (result i32))) (func (export "g") (result i32) (call $f)))"#;
+    let main = folder.file("wrapped.wat", main);
+    wasm2onnx()
+        .args(["run", "--preload", &wrap, "--import", "env.f=const:41"])
+        .arg(main)
+        .assert()
+        .success()
+        .stdout("42\n");
     // A pattern is for what nothing else serves.
     linked("stack", STACK, &["--import", "*=const:5", "--invoke", "depth"]).success().stdout("5\n");
 }

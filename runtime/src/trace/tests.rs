@@ -40,12 +40,12 @@ fn a_large_region_can_be_used_at_both_ends() {
 #[test]
 fn whole_pages_are_forgotten() {
     for (first, count, width) in
-        [(10, 1 << 25, CellWidth::Byte), (11, 40_000, CellWidth::Byte), (12, 5_000, CellWidth::Number)]
+        [(10, 1 << 25, CellWidth::Byte), (11, 400_000, CellWidth::Byte), (12, 50_000, CellWidth::Number)]
     {
         let mut trace = Trace::new(&[region(1, 3, CellWidth::Number), region(first, count, width)]).unwrap();
-        let keys = first..first + count.min(40_000);
+        let keys = first..first + count.min(400_000);
         keys.clone().for_each(|key| trace.append(key, 7.0));
-        let cells = (CHUNK / cell_bytes(width)) as u64;
+        let cells = (PAGES / cell_bytes(width)) as u64;
         for forgotten in
             [first..first, first + 5..first + 6, first + 3..first + 3 * cells, first + cells..first + count]
         {

@@ -1,6 +1,7 @@
 //! Asserts at run time what the certificate declares.
 
-use crate::network::{Domain, ExpertId, Network};
+use crate::certificate::Domain;
+use crate::network::{ExpertId, Network};
 
 /// Returns whether a number is in a domain. Powers of two include 0, which a miss reads.
 pub(crate) fn is_in(network: &Network, domain: Domain, x: f64) -> bool {

@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use crate::network::{TrapCode, ValueType};
+use crate::place::Place;
 use crate::show::{List, Name};
 
 /// Why a network could not be instantiated, called or accessed.
@@ -144,36 +145,6 @@ impl fmt::Display for Trap {
 
 impl std::error::Error for Trap {}
 
-/// An instruction of the program that a network was made from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Index of the wasm function; `u32::MAX` in a library routine.
-    pub function: u32,
-    /// Offset of the instruction in the wasm module, in bytes.
-    pub offset: u32,
-    /// Name of the function, if it has one.
-    pub function_name: Option<String>,
-    /// The line of source text that the instruction was made from, if the module has debug information that says so.
-    pub line: Option<SourceLine>,
-}
-
-impl Place {
-    /// A place of which nothing is known.
-    pub const UNKNOWN: Place = Place { function: u32::MAX, offset: 0, function_name: None, line: None };
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.function_name, self.function) {
-            (Some(name), _) => write!(f, "in function `{}`", Name(name))?,
-            (None, u32::MAX) => return f.write_str("in a routine of the library"),
-            (None, index) => write!(f, "in function {index}")?,
-        }
-        write!(f, ", at offset {:#x}", self.offset)?;
-        self.line.as_ref().map_or(Ok(()), |line| write!(f, ", {line}"))
-    }
-}
-
 /// Writes a place behind a message; nothing if it is not known.
 struct Parenthesis<'a>(&'a Place);
 
@@ -183,22 +154,6 @@ impl fmt::Display for Parenthesis<'_> {
             Place { function: u32::MAX, function_name: None, .. } => Ok(()),
             place => write!(f, " ({place})"),
         }
-    }
-}
-
-/// A line of source text. Displays as `file:line`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceLine {
-    /// Path of the file as the debug information has it; a relative one is from the directory that the compiler of the source
-    /// ran in.
-    pub file: String,
-    /// Number of the line, from 1.
-    pub line: u32,
-}
-
-impl fmt::Display for SourceLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", Name(&self.file), self.line)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::certificate::Domain;
 use crate::dense::Dense;
 use crate::error::{Error, Trap};
 use crate::io::{Input, InputSource, Output, OutputSink, Printed, STDIN, too_long};
@@ -53,7 +54,8 @@ pub struct Config {
     pub stderr_sink: Option<OutputSink>,
     /// Whether the trace keeps the input from [`Config::stdin_source`] that the program has read, and the output that was
     /// written to a sink. By default it does. Otherwise input takes the place of what was read before, and output is forgotten
-    /// ([`Instance::stdout`] has zeros in its place), a megabyte at a time: streams of any length take no memory.
+    /// ([`Instance::stdout`] has zeros in its place), a megabyte at a time: memory does not grow with what
+    /// flows through, however much that is. The network's limit for output stays.
     pub keep_streams: bool,
     /// What a WASI program is given. Ignored, part by part, if the network does not use it.
     pub wasi: Wasi,

@@ -128,6 +128,7 @@
 #![deny(missing_docs)]
 
 mod attention;
+mod certificate;
 mod declared;
 mod decoded;
 mod dense;
@@ -141,6 +142,7 @@ mod limits;
 pub mod lockstep;
 mod network;
 mod observe;
+mod place;
 pub mod print;
 mod show;
 mod sparse;
@@ -151,14 +153,16 @@ mod validate;
 mod value;
 mod waits;
 
+pub use certificate::*;
 pub use dense::Dense;
-pub use error::{Error, Place, SourceLine, Trap};
+pub use error::{Error, Trap};
 pub use exact::Inexact;
 pub use instance::{Config, Executor, Instance, Memory, Progress, Wasi};
 pub use io::{InputSource, OutputSink};
 pub use limits::{MAX_EXACT, PAGE_BYTES};
 pub use network::*;
 pub use observe::{Observed, Observer, Step};
+pub use place::*;
 pub use show::{FieldName, List, Name, SourceName, Weight, linear};
 pub use sparse::{Sparse, SparseOptions};
 pub use stepper::{Slice, Stepper};

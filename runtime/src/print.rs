@@ -4,9 +4,10 @@
 use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
 
+use crate::certificate::Certificate;
 use crate::network::{
-    CellWidth, Certificate, Entry, Equation, ExpertId, Experts, Field, MemoryPages, Network, Ports, Region,
-    Source, Table, Terminal, WordLocation,
+    CellWidth, Entry, Equation, ExpertId, Experts, Field, MemoryPages, Network, Ports, Region, Source, Table,
+    Terminal, WordLocation,
 };
 use crate::show::{FieldName, List, Name, SourceName, Weight, linear};
 

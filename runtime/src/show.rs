@@ -5,7 +5,8 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use crate::network::{Domain, Field, FieldKind, Interval, Ports, Source, SourceKind, ValueType};
+use crate::certificate::{Domain, Interval};
+use crate::network::{Field, FieldKind, Ports, Source, SourceKind, ValueType};
 
 /// Maximum number of characters of a name that are shown, escapes included.
 const MAX_NAME: usize = 200;

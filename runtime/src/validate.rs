@@ -3,9 +3,11 @@
 //! Networks are imported from files. After [`validate`] no network, however damaged, can make an
 //! executor index out of bounds; whether it *computes* anything sensible is for the certificate to say.
 
+use crate::certificate::Domain;
 use crate::error::Error;
 use crate::limits::{MAX_CELLS, MAX_FIELDS, MAX_INDICES, MAX_KEY, MAX_REGIONS, MAX_STREAM};
 use crate::network::*;
+use crate::place::Lines;
 
 /// Checks that all indices are in range, everything that must be sorted is sorted, sizes agree, regions
 /// are disjoint and numbers are finite.

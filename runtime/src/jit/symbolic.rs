@@ -35,10 +35,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::hash_map::Entry;
 
 use super::shape::{CONSTANT, Known, Shape, is_distance};
+use crate::certificate::{Domain, Interval};
 use crate::decoded::Decoded;
 use crate::dense::quantized_gate;
 use crate::exact::{exact_product, exact_sum};
-use crate::network::{Domain, Equation, ExpertId, Field, FieldKind, Interval, Network, Ports, SourceKind};
+use crate::network::{Equation, ExpertId, Field, FieldKind, Network, Ports, SourceKind};
 use crate::trace::{RegionHint, key_of};
 
 /// Index of a value of a [`Trail`].

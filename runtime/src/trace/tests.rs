@@ -1,5 +1,5 @@
 use super::*;
-use crate::network::{Domain, Interval};
+use crate::certificate::{Domain, Interval};
 
 fn region(first: u64, count: u64, width: CellWidth) -> Region {
     Region { name: String::new(), first, count, width, values: Domain::Interval(Interval::WORD) }

@@ -22,6 +22,7 @@ mod spaces;
 mod ssa;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "text")]
 mod text;
 mod types;
 mod wasi;
@@ -88,7 +89,14 @@ pub fn to_binary(input: &[u8]) -> Result<Cow<'_, [u8]>, CompileError> {
         [] => return Err(not_wasm("it is empty")),
         [0, ..] => Cow::Borrowed(input),
         _ => match std::str::from_utf8(input) {
+            #[cfg(feature = "text")]
             Ok(text) => text::assemble(text)?.into(),
+            #[cfg(not(feature = "text"))]
+            Ok(_) => {
+                return Err(not_wasm(
+                    "it does not begin with `\\0asm`, and this build reads no modules in the text format (feature `text`)",
+                ));
+            }
             Err(_) => return Err(not_wasm("it does not begin with `\\0asm`, and it is not text")),
         },
     };

@@ -1,7 +1,6 @@
 //! WASI preview 1: links the library's module with a module that imports WASI functions.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use smallvec::SmallVec;
 use wasm2onnx_runtime::ValueType;
@@ -10,10 +9,10 @@ use wasmparser::{ExternalKind, FuncType, GlobalType, MemoryType, ValType, WasmFe
 use super::cells::{Global, cell};
 use super::context::Context;
 use super::module::translate_one;
+use super::names;
 use super::program::{Callable, Extern, HostCall, Program};
 use super::sections::Sections;
 use super::types::value_type;
-use super::{names, to_binary};
 use crate::builder::Builder;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
@@ -24,7 +23,7 @@ pub const MODULE: &str = "wasi_snapshot_preview1";
 
 /// The library's module, which [`MODULE`] is served by. It imports the memory of the program as `app.memory`, and what
 /// the host gives and looks at from `host`.
-const SOURCE: &str = include_str!("../library/wasi.wat");
+const BINARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/wasi.wasm"));
 
 /// Lets the library serve those imports of a module that are left to it.
 ///
@@ -132,9 +131,6 @@ fn memory_of(context: &mut Context, sections: &Sections) -> Space {
 
 /// Translates the library's module for programs with this memory.
 fn translate(mut program: Program, memory: Space, options: &Options) -> Result<Program, CompileError> {
-    static BINARY: OnceLock<Vec<u8>> = OnceLock::new();
-    let binary =
-        BINARY.get_or_init(|| to_binary(SOURCE.as_bytes()).expect("the library is valid").into_owned());
     let any_size =
         MemoryType { memory64: false, shared: false, initial: 0, maximum: None, page_size_log2: None };
     let app = ("app".to_string(), "memory".to_string());
@@ -150,7 +146,7 @@ fn translate(mut program: Program, memory: Space, options: &Options) -> Result<P
         init: Vec::new(),
         ..options.clone()
     };
-    let mut program = translate_one(program, binary, Some(MODULE), &options)?;
+    let mut program = translate_one(program, BINARY, Some(MODULE), &options)?;
     let exports = take(&mut program, MODULE).into_iter().map(|((_, name), item)| (name, item)).collect();
     program.library.push((memory, exports));
     // Whatever the program itself has under these names is there again.

@@ -1,6 +1,6 @@
 //! Routines for what has no circuit of its own, linked where used.
 //!
-//! Some are written in WebAssembly: they are the functions of the modules below, in which a call is a call of
+//! Some are written in WebAssembly text, which the build script assembles: they are the functions of the modules below, in which a call is a call of
 //! a routine. Others are written on the IR: [`Routine::Udivrem32`], made of two operations of the backend
 //! that are used nowhere else, those of `float`, and the loops of `bulk`.
 
@@ -21,8 +21,10 @@ use crate::ir::*;
 use crate::options::Options;
 
 /// Modules of routines, and which routine each of their functions is, in order.
-const SOURCES: [(&str, &[Routine]); 1] =
-    [(include_str!("div64.wat"), &[Routine::Udivrem64By32, Routine::Udivrem64, Routine::Sdivrem64])];
+const SOURCES: [(&[u8], &[Routine]); 1] = [(
+    include_bytes!(concat!(env!("OUT_DIR"), "/div64.wasm")),
+    &[Routine::Udivrem64By32, Routine::Udivrem64, Routine::Sdivrem64],
+)];
 
 /// A routine as the frontend made it: with 64-bit values, to be legalized like any function.
 struct Source {
@@ -37,8 +39,7 @@ fn library() -> &'static FxHashMap<Routine, Source> {
     LIBRARY.get_or_init(|| {
         let mut routines = FxHashMap::default();
         for (source, callees) in SOURCES {
-            let module =
-                frontend::parse(source.as_bytes(), &Options::default()).expect("the library is valid");
+            let module = frontend::parse(source, &Options::default()).expect("the library is valid");
             for ((_, mut function), routine) in module.functions.into_iter().zip(callees) {
                 function.name = routine.to_string();
                 function.origin = Origin::Routine(*routine);

@@ -147,6 +147,14 @@ pub enum ErrorKind {
         /// The functions that exist.
         names: Vec<String>,
     },
+    /// No function of tensors can be made of an export ([`Options::tensors`](crate::Options::tensors)).
+    #[error("function of tensors `{}`: {message}", Name(name))]
+    Tensors {
+        /// The export.
+        name: String,
+        /// Why.
+        message: String,
+    },
     /// [`Options::exports`](crate::Options::exports) names something that is not an exported function.
     #[error("there is no exported function `{}`; {}", Name(name), list_exports(.exports))]
     NoSuchExport {

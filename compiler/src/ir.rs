@@ -10,9 +10,11 @@
 //! (see [`Module::references`]); an `externref` is whatever the host gave; null is 0. Everything that has a
 //! side effect or can trap happens in program order, within a block in the order of its instructions.
 
+use std::collections::BTreeMap;
+
 use cranelift_entity::{PrimaryMap, entity_impl};
 use smallvec::SmallVec;
-use wasm2onnx_runtime::{Lines, TrapCode};
+use wasm2onnx_runtime::{Boundary, Lines, TrapCode};
 
 /// A function of the module: an index into [`Module::functions`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -192,24 +194,27 @@ impl FloatOp {
     }
 }
 
-/// Bytes that the program prints.
+/// Bytes that the program gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Output {
     /// Standard output.
     Stdout,
     /// Standard error.
     Stderr,
+    /// The outputs of functions of tensors.
+    Results,
 }
 
 impl Output {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Output; 2] = [Output::Stdout, Output::Stderr];
+    pub const ALL: [Output; 3] = [Output::Stdout, Output::Stderr, Output::Results];
 
     /// Returns its name: that of its region, and of the output of a model.
     pub fn name(self) -> &'static str {
         match self {
             Output::Stdout => "stdout",
             Output::Stderr => "stderr",
+            Output::Results => "results",
         }
     }
 }
@@ -220,7 +225,8 @@ pub enum Space {
     /// A linear memory.
     Memory(MemoryId),
     /// What the host gives, one behind the other: the arguments of a WASI program and its environment, each string ended by a
-    /// 0, its tree of files, which is a ustar archive, and standard input, of which more may arrive while the program runs.
+    /// 0, its tree of files, which is a ustar archive, standard input, of which more may arrive while the program runs, and the
+    /// inputs of a function of tensors.
     Input,
     /// What is printed.
     Output(Output),
@@ -588,7 +594,7 @@ pub struct Host {
     /// once the program has read all that has arrived, the host may put what arrives next in its place.
     pub stdin_position: Option<Cell>,
     /// Number of bytes of each [`Output`].
-    pub outputs: [Option<Cell>; 2],
+    pub outputs: [Option<Cell>; Output::ALL.len()],
     /// Nanoseconds since 1970 when the instance is created: the low word and the high word.
     pub clock: [Option<Cell>; 2],
     /// The seed of random numbers: the low word and the high word.
@@ -597,6 +603,10 @@ pub struct Host {
     pub terminals: Option<Cell>,
     /// The exit status, once the program has ended itself.
     pub exit_code: Option<Cell>,
+    /// Where the inputs of a function of tensors begin in [`Space::Input`]. The host writes it before each call of one.
+    pub tensors: Option<Cell>,
+    /// The number that a function of tensors has reported as an error.
+    pub error: Option<Cell>,
 }
 
 impl Host {
@@ -605,9 +615,15 @@ impl Host {
         [self.argv_end, self.environ_end, self.files_end, self.stdin_end]
     }
 
+    /// Returns the cells that say where something is in [`Space::Input`].
+    pub fn input(&self) -> impl Iterator<Item = Cell> {
+        self.ends().into_iter().chain([self.tensors]).flatten()
+    }
+
     /// Returns the cells that the host writes.
     pub fn written(&self) -> impl Iterator<Item = Cell> {
-        let numbers = self.clock.into_iter().chain(self.seed).chain([self.terminals, self.stdin_position]);
+        let words = [self.terminals, self.stdin_position, self.tensors];
+        let numbers = self.clock.into_iter().chain(self.seed).chain(words);
         self.ends().into_iter().chain(numbers).flatten()
     }
 
@@ -624,9 +640,12 @@ impl Host {
             seed,
             terminals,
             exit_code,
+            tensors,
+            error,
         } = self;
         let several = outputs.iter_mut().chain(clock).chain(seed);
-        several.chain([argv_end, environ_end, files_end, stdin_end, stdin_position, terminals, exit_code])
+        let ends = [argv_end, environ_end, files_end, stdin_end];
+        several.chain(ends).chain([stdin_position, terminals, exit_code, tensors, error])
     }
 }
 
@@ -657,6 +676,8 @@ pub struct Module {
     pub start: Option<Func>,
     /// Exported functions with their wasm types.
     pub exports: Vec<(String, Func, Signature)>,
+    /// The tensors of those of them that are functions of tensors.
+    pub boundaries: BTreeMap<String, Boundary>,
     /// Exported globals: name, type, whether it is mutable, and the cells of its words, low word first.
     pub exported_globals: Vec<(String, wasm2onnx_runtime::ValueType, bool, Vec<Cell>)>,
     /// Exported memories with their names.

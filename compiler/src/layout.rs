@@ -138,9 +138,9 @@ pub struct Layout {
     /// Number of its keys; 0 if nothing reads them.
     pub data_bytes: u64,
     /// What the program prints.
-    pub outputs: [StreamKeys; 2],
+    pub outputs: [StreamKeys; Output::ALL.len()],
     /// The cells with the number of bytes of each of them.
-    pub output_lengths: [Option<Cell>; 2],
+    pub output_lengths: [Option<Cell>; Output::ALL.len()],
     /// What the host gives.
     pub input: StreamKeys,
 }
@@ -236,7 +236,7 @@ impl Layout {
         let host = &module.host;
         let outputs = Output::ALL.map(|output| stream(host.outputs[output as usize], OUTPUT_SLACK));
         // The input is the last region, so that an executor needs cells only for as many bytes as there are to read.
-        let input = stream(host.ends().into_iter().flatten().next(), 0);
+        let input = stream(host.input().next(), 0);
         Layout {
             frame_pointers,
             returns,

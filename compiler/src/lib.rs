@@ -35,6 +35,7 @@ mod packetize;
 mod print;
 mod schedule;
 mod stack;
+mod tensors;
 mod validate;
 pub mod verify;
 
@@ -46,6 +47,7 @@ pub use error::CompileError;
 pub use frontend::{ImportType, acts_at_creation, imports};
 pub use ir::Signature;
 pub use options::{GlobalImport, MemoryImport, Options, Preload, Role, TableImport, Unsupported};
+pub use tensors::TensorFunction;
 pub use wasm2onnx_certify::Certified;
 
 /// Compiles a module, binary or text, to a frozen network.

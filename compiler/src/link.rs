@@ -144,6 +144,9 @@ pub fn run(
         seed: host.seed.map(key),
         terminals: key(host.terminals),
         exit_code: key(host.exit_code),
+        tensors: end(host.tensors),
+        results: output(Output::Results),
+        error: key(host.error),
     };
     let growth_limit =
         module.growth_limit.map(|(pages, cell)| GrowthLimit { pages, refused: layout.cells[cell].key });
@@ -374,7 +377,7 @@ fn common_interface(certificate: &Certificate, ids: &[ExpertId]) -> Vec<(Field, 
 struct Regions {
     list: Vec<Region>,
     memories: SecondaryMap<MemoryId, Option<usize>>,
-    outputs: [Option<usize>; 2],
+    outputs: [Option<usize>; Output::ALL.len()],
     input: Option<usize>,
 }
 
@@ -504,6 +507,7 @@ fn exports(
             results: signature.results.clone(),
             param_locations: (0..words(&signature.params)).map(location).collect(),
             result_locations: (0..words(&signature.results)).map(location).collect(),
+            boundary: module.boundaries.get(name).cloned(),
         };
         network.entries.insert(name.clone(), entry);
     }

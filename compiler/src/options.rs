@@ -7,6 +7,8 @@ use std::str::FromStr;
 use wasm2onnx_runtime::Value;
 use wasmparser::WasmFeatures;
 
+use crate::tensors::TensorFunction;
+
 /// Settings of a compilation.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -43,6 +45,8 @@ pub struct Options {
     /// everything that neither these functions nor the start function can reach is left out, and no memory or global is
     /// visible from outside.
     pub exports: Option<Vec<String>>,
+    /// Exported functions that are to take and give tensors.
+    pub tensors: Vec<TensorFunction>,
     /// Maximum number of bytes of standard input; can be up to 2^30. The arguments, the environment and the tree of files of a
     /// WASI program count, too.
     pub stdin_bytes: u64,
@@ -118,6 +122,7 @@ impl Default for Options {
             tables: BTreeMap::new(),
             max_memory_pages: None,
             exports: None,
+            tensors: Vec::new(),
             stdin_bytes: 1 << 30,
             stdout_bytes: 1 << 28,
             validation_states: DEFAULT_VALIDATION_STATES,

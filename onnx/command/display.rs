@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use wasm2onnx_compiler::Signature as Types;
-use wasm2onnx_runtime::{Entry, List, Name, ValueType};
+use wasm2onnx_runtime::{Boundary, Entry, List, Name, ValueType};
 
 /// An exported function as `name(i32, i64) -> i32`.
 #[derive(Clone, Copy)]
@@ -11,22 +11,27 @@ pub struct Signature<'a> {
     pub name: &'a str,
     pub params: &'a [ValueType],
     pub results: &'a [ValueType],
+    /// Its tensors, if it is a function of tensors.
+    boundary: Option<&'a Boundary>,
 }
 
 impl<'a> Signature<'a> {
     /// Returns the signature of an entry of a network.
     pub fn of(name: &'a str, entry: &'a Entry) -> Self {
-        Signature { name, params: &entry.params, results: &entry.results }
+        Signature { name, params: &entry.params, results: &entry.results, boundary: entry.boundary.as_ref() }
     }
 
     /// Returns the signature of an exported function of a module.
     pub fn of_types(name: &'a str, types: &'a Types) -> Self {
-        Signature { name, params: &types.params, results: &types.results }
+        Signature { name, params: &types.params, results: &types.results, boundary: None }
     }
 }
 
 impl Display for Signature<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(Boundary { inputs, outputs }) = self.boundary {
+            return write!(f, "{}({}) -> ({})", Name(self.name), List(inputs), List(outputs));
+        }
         write!(f, "{}({})", Name(self.name), List(self.params))?;
         match self.results {
             [] => Ok(()),

@@ -72,7 +72,9 @@ impl From<Error> for Failure {
                     EXIT_STATUSES - 1
                 )),
             },
-            Error::UnknownExport { .. } | Error::Arguments { .. } => Failure::Usage(error.to_string()),
+            Error::UnknownExport { .. } | Error::Arguments { .. } | Error::Tensors { .. } => {
+                Failure::Usage(error.to_string())
+            }
             other => Failure::Other(other.into()),
         }
     }

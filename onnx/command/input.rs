@@ -11,7 +11,8 @@ use anyhow::{Context, anyhow};
 use wasm2onnx::{Description, Form, describe, is_model};
 use wasm2onnx_compiler::dump::{Phase, dump};
 use wasm2onnx_compiler::{
-    Certified, GlobalImport, ImportType, MemoryImport, Options, Preload, Role, TableImport, options,
+    Certified, GlobalImport, ImportType, MemoryImport, Options, Preload, Role, TableImport, TensorFunction,
+    options,
 };
 use wasm2onnx_runtime::{List, Name, Value, ValueType};
 
@@ -38,6 +39,13 @@ pub struct ModuleOptions {
     /// `_initialize`, which is called in any case
     #[arg(long, value_name = "NAME")]
     pub init: Vec<String>,
+
+    /// An exported function that takes and gives tensors, as in 'tokenize(text: u8[], ids: out i64[512]) -> len(ids)': its parameters
+    /// in their order, with types bool, i8 to u64, f32, f64. An array is an address and the number of elements, or with names
+    /// for dimensions, as u8[h, w, 3], the sizes of these; an output is an address and, if it has one dimension or is counted, the number of
+    /// elements that there is room for
+    #[arg(long = "signature", value_name = "SIGNATURE")]
+    pub tensors: Vec<TensorFunction>,
 
     /// Maximum size of the memory in pages of 64 KiB; growing it further returns -1 to the program [default:
     /// the declared maximum, but not more than 1024 or four times the initial size, whichever is more]
@@ -113,6 +121,15 @@ impl FromStr for Import {
 }
 
 impl ModuleOptions {
+    /// Returns the name of the function that is meant: the one that is named, or else the only one with a signature.
+    pub fn entry<'a>(&'a self, named: Option<&'a str>) -> Option<&'a str> {
+        let only = || match &self.tensors[..] {
+            [function] => Some(&function.name[..]),
+            _ => None,
+        };
+        named.or_else(only)
+    }
+
     /// Returns the options that the compiler takes for a module of which a model of this form is made. Reads the modules to link.
     fn compiler(&self, module: &[u8], form: Form) -> Result<Options, Failure> {
         let mut options = Options {
@@ -126,6 +143,7 @@ impl ModuleOptions {
         }
         options.stdout_bytes = self.max_output.unwrap_or(options.stdout_bytes);
         options.init.clone_from(&self.init);
+        options.tensors.clone_from(&self.tensors);
         for PreloadFile { name, path } in &self.preloads {
             let source = Source::read(path)?;
             if source.is_model() {
@@ -315,6 +333,12 @@ impl Source {
             return Ok(network.with_context(|| self.shown())?);
         }
         let linked = !options.imports.is_empty() || !options.preloads.is_empty() || !options.init.is_empty();
+        if !options.tensors.is_empty() {
+            return Err(Failure::Usage(format!(
+                "{}: --signature is for modules; which tensors a model takes was decided when it was compiled",
+                self.shown()
+            )));
+        }
         if linked || options.max_memory_pages.is_some() || options.max_output.is_some() {
             return Err(Failure::Usage(format!(
                 "{}: --import, --preload, --init, --max-memory-pages and --max-output are for modules; what a model \
@@ -353,6 +377,13 @@ impl Source {
 
     /// Compiles a module for only one of its exported functions.
     pub fn compile(&self, options: Options, name: &str) -> Result<Certified, Failure> {
+        if let Some(other) = options.tensors.iter().find(|function| function.name != name) {
+            return Err(Failure::Usage(format!(
+                "--signature is for `{}`, but the function to be called is `{}`",
+                Name(&other.name),
+                Name(name)
+            )));
+        }
         let options = Options { exports: Some(vec![name.to_owned()]), ..options };
         let network = wasm2onnx_compiler::compile(&self.bytes, &options);
         Ok(network.with_context(|| self.shown())?)

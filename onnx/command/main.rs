@@ -12,7 +12,11 @@ mod files;
 mod input;
 #[cfg(feature = "command")]
 mod log;
+#[cfg(feature = "command")]
+mod npy;
 mod output;
+#[cfg(feature = "command")]
+mod tensors;
 
 use std::process::ExitCode;
 

@@ -17,6 +17,7 @@ mod resident;
 mod single;
 mod space;
 mod step;
+mod tensors;
 mod trace;
 mod weights;
 
@@ -111,6 +112,12 @@ pub enum ExportError {
         /// The limit.
         limit: usize,
     },
+    /// The step form of a function of tensors would have to be told where each byte of them goes.
+    #[error("`{name}` takes tensors, which only the loop form has")]
+    StepOfTensors {
+        /// The function that was asked for.
+        name: String,
+    },
     /// No tensor type stands for a reference.
     #[error("`{name}` has a parameter or result of type {ty}, which no tensor can hold")]
     Reference {
@@ -160,6 +167,9 @@ fn write(
     let mut g = Graph::new();
     match options.form {
         Form::Loop => loop_form(&mut g, &plan)?,
+        Form::Step if plan.entry.boundary.is_some() => {
+            return Err(ExportError::StepOfTensors { name: options.entry.clone() });
+        }
         Form::Step => single::build(&mut g, &plan)?,
     }
     let graph = g.finish("wasm2onnx", DOC);
@@ -257,11 +267,22 @@ fn doc(options: &ExportOptions) -> String {
 
 /// Writes the whole run as one graph.
 fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
-    let (words, batch) = arguments::words(g, plan.entry, plan.batch());
-    let max_steps = g.input("max_steps", ValueType::tensor(DataType::Int64, &[]));
-    g.initializer("max_steps", Tensor::scalar(UNLIMITED));
+    let tensors = plan.entry.boundary.as_ref().map(|boundary| tensors::inputs(g, boundary));
+    let params = match &tensors {
+        Some(tensors) => tensors.params.clone(),
+        None => arguments::inputs(g, plan.entry, plan.batch()),
+    };
+    let (words, batch) = arguments::words(g, plan.entry, &params);
+    // A function of tensors has the inputs that its signature names; ONNX Runtime warns of each input with a default.
+    let max_steps = match tensors {
+        Some(_) => g.initializer("const/unlimited", Tensor::scalar(UNLIMITED)),
+        None => {
+            g.initializer("max_steps", Tensor::scalar(UNLIMITED));
+            g.input("max_steps", ValueType::tensor(DataType::Int64, &[]))
+        }
+    };
     let max_steps = boundary::limit(g, &max_steps, UNLIMITED);
-    let given = given::new(g, plan);
+    let given = given::new(g, plan, tensors.as_ref().and_then(|tensors| tensors.bytes.as_deref()));
     let frozen = frozen(g, plan, &batch);
     let starts = starts(g, plan, words.as_deref(), &batch);
     let run = |g: &mut Graph, first, phase: &mut dyn FnMut(&mut Graph, RunState) -> RunState| {
@@ -297,7 +318,10 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
             (last, memory)
         }
     };
-    boundary::results(g, plan, &frozen, &last, &memory);
+    let results = boundary::results(g, plan, &frozen, &last, &memory);
+    if let Some((boundary, inputs)) = plan.entry.boundary.as_ref().zip(tensors) {
+        tensors::outputs(g, plan, &frozen, &memory, (boundary, &inputs), &results);
+    }
     let io = &plan.network.io;
     for (name, doc, place) in [
         ("stdout", "What the program printed.", io.stdout),
@@ -309,7 +333,12 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
         }
     }
     if let Some(key) = io.exit_code {
-        boundary::exit_code(g, plan, &frozen, &memory, key);
+        let doc = "The exit status; 0 if the program has not ended itself.";
+        boundary::word(g, plan, &frozen, &memory, ("exit_code", doc), (key, DataType::Int32));
+    }
+    if let (Some(key), Some(_)) = (io.error, &plan.entry.boundary) {
+        let doc = "The negative number that the function has returned; 0 if it has not reported an error.";
+        boundary::word(g, plan, &frozen, &memory, ("error", doc), (key, DataType::Int64));
     }
     Ok(())
 }

@@ -331,7 +331,7 @@ fn size(ty: DataType) -> Option<u64> {
         DataType::Uint8 | DataType::Int8 | DataType::Bool => 1,
         DataType::Uint16 | DataType::Int16 => 2,
         DataType::Float | DataType::Int32 | DataType::Uint32 => 4,
-        DataType::Int64 | DataType::Double => 8,
+        DataType::Int64 | DataType::Uint64 | DataType::Double => 8,
         DataType::Undefined => return None,
     })
 }
@@ -348,7 +348,9 @@ fn integers(ty: DataType, bytes: &[u8]) -> Option<Vec<i64>> {
         DataType::Uint32 => wide(bytes, u32::from_le_bytes),
         DataType::Int32 => wide(bytes, i32::from_le_bytes),
         DataType::Int64 => wide(bytes, i64::from_le_bytes),
-        DataType::Undefined | DataType::Bool | DataType::Float | DataType::Double => return None,
+        DataType::Undefined | DataType::Bool | DataType::Float | DataType::Double | DataType::Uint64 => {
+            return None;
+        }
     })
 }
 

@@ -16,15 +16,16 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use wasm2onnx_runtime::{
-    CellWidth, Certificate, Domain, Entry, Field, GrowthLimit, IdSet, Interval, Io, LineRow, Lines, Network,
-    PacketDebug, Ports, Region, Table, Terminal, TrapCode, Validated, ValueType, WordLocation,
+    Boundary, CellWidth, Certificate, Dim, Domain, ElementType, Entry, Field, GrowthLimit, IdSet, Interval,
+    Io, LineRow, Lines, Network, PacketDebug, Ports, Region, Spec, Table, Terminal, TrapCode, Validated,
+    ValueType, WordLocation,
 };
 
 use crate::proto::{GraphProto, StringStringEntryProto, TensorProto};
 
 /// Version of the format: one unit-and-map phase behind each attention; all that a program is given in one region; the position
-/// in standard input is read after its end.
-pub const FORMAT: &str = "3";
+/// in standard input is read after its end; functions of tensors.
+pub const FORMAT: &str = "4";
 
 /// Maximum number of bytes that compressed metadata may expand to.
 const MAX_EXPANDED: u64 = 1 << 28;
@@ -105,10 +106,13 @@ pub struct Declared {
     /// Region and length key of standard error, if it is written.
     #[prost(uint64, repeated, tag = "23")]
     stderr: Vec<u64>,
-    /// Keys of the words of the clock and the seed, low before high, of the terminals and of the exit status; 0 for those
-    /// that are not used.
+    /// Keys of the words of the clock and the seed, low before high, of the terminals, of the exit status, of the beginning of
+    /// tensors and of the error; 0 for those that are not used.
     #[prost(uint64, repeated, tag = "24")]
     host_words: Vec<u64>,
+    /// Region and length key of the bytes that a function of tensors gives, if there are any.
+    #[prost(uint64, repeated, tag = "25")]
+    results: Vec<u64>,
 }
 
 /// A region or a table.
@@ -165,6 +169,73 @@ struct EntryMessage {
     param_locations: Vec<LocationMessage>,
     #[prost(message, repeated, tag = "5")]
     result_locations: Vec<LocationMessage>,
+    /// Its tensors, if it is a function of tensors.
+    #[prost(message, optional, tag = "6")]
+    boundary: Option<BoundaryMessage>,
+}
+
+/// The tensors of a function.
+#[derive(Clone, PartialEq, Message)]
+struct BoundaryMessage {
+    #[prost(message, repeated, tag = "1")]
+    inputs: Vec<SpecMessage>,
+    #[prost(message, repeated, tag = "2")]
+    outputs: Vec<SpecMessage>,
+}
+
+/// A tensor that a function takes or gives.
+#[derive(Clone, PartialEq, Message)]
+struct SpecMessage {
+    #[prost(string, tag = "1")]
+    name: String,
+    /// Name of the type of its elements.
+    #[prost(string, tag = "2")]
+    element: String,
+    #[prost(message, repeated, tag = "3")]
+    shape: Vec<DimMessage>,
+}
+
+/// A dimension: neither, if its size is counted.
+#[derive(Clone, PartialEq, Message)]
+struct DimMessage {
+    #[prost(uint32, optional, tag = "1")]
+    size: Option<u32>,
+    #[prost(string, optional, tag = "2")]
+    name: Option<String>,
+}
+
+impl BoundaryMessage {
+    fn of(boundary: &Boundary) -> BoundaryMessage {
+        let dim = |dim: &Dim| match dim {
+            Dim::Fixed(size) => DimMessage { size: Some(*size), name: None },
+            Dim::Named(name) => DimMessage { size: None, name: Some(name.clone()) },
+            Dim::Counted => DimMessage { size: None, name: None },
+        };
+        let spec = |spec: &Spec| SpecMessage {
+            name: spec.name.clone(),
+            element: spec.element.name().to_owned(),
+            shape: spec.shape.iter().map(dim).collect(),
+        };
+        let Boundary { inputs, outputs } = boundary;
+        BoundaryMessage {
+            inputs: inputs.iter().map(spec).collect(),
+            outputs: outputs.iter().map(spec).collect(),
+        }
+    }
+
+    fn restore(&self) -> Result<Boundary, String> {
+        let dim = |dim: &DimMessage| match (dim.size, &dim.name) {
+            (Some(size), _) => Dim::Fixed(size),
+            (None, Some(name)) => Dim::Named(name.clone()),
+            (None, None) => Dim::Counted,
+        };
+        let spec = |spec: &SpecMessage| {
+            let element = ElementType::from_name(&spec.element).ok_or("a type of elements does not exist")?;
+            Ok(Spec { name: spec.name.clone(), element, shape: spec.shape.iter().map(dim).collect() })
+        };
+        let list = |specs: &[SpecMessage]| specs.iter().map(spec).collect::<Result<_, String>>();
+        Ok(Boundary { inputs: list(&self.inputs)?, outputs: list(&self.outputs)? })
+    }
 }
 
 /// A word location: a field or a key.
@@ -390,6 +461,7 @@ impl Declared {
                 results: types(&entry.results),
                 param_locations: locations(&entry.param_locations),
                 result_locations: locations(&entry.result_locations),
+                boundary: entry.boundary.as_ref().map(BoundaryMessage::of),
             }),
             input: io.input.map(|region| region as u64),
             stdout: stream(io.stdout),
@@ -403,7 +475,10 @@ impl Declared {
                 io.seed[1],
                 io.terminals,
                 io.exit_code,
+                io.tensors,
+                io.error,
             ]),
+            results: stream(io.results),
             growth_limit: network
                 .growth_limit
                 .iter()
@@ -470,7 +545,7 @@ impl Declared {
     fn restore_io(&self) -> Result<Io, String> {
         let input = self.input.map(usize::try_from).transpose().map_err(|_| "a region does not exist")?;
         let [argv_end, environ_end, files_end, stdin_end] = restore_keys(&self.ends)?;
-        let [clock_low, clock_high, seed_low, seed_high, terminals, exit_code] =
+        let [clock_low, clock_high, seed_low, seed_high, terminals, exit_code, tensors, error] =
             restore_keys(&self.host_words)?;
         Ok(Io {
             input,
@@ -485,6 +560,9 @@ impl Declared {
             seed: [seed_low, seed_high],
             terminals,
             exit_code,
+            tensors,
+            results: restore_stream(&self.results)?,
+            error,
         })
     }
 
@@ -594,6 +672,7 @@ impl EntryMessage {
             results: read_types(&self.results)?,
             param_locations: locations(&self.param_locations)?,
             result_locations: locations(&self.result_locations)?,
+            boundary: self.boundary.as_ref().map(BoundaryMessage::restore).transpose()?,
         })
     }
 }

@@ -22,6 +22,7 @@ pub enum DataType {
     Bool = 9,
     Double = 11,
     Uint32 = 12,
+    Uint64 = 13,
 }
 
 /// Types of attributes.

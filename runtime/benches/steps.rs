@@ -123,6 +123,7 @@ fn network() -> Network {
         results: vec![ValueType::I32],
         param_locations: vec![WordLocation::Field(p.s(1))],
         result_locations: vec![WordLocation::Field(p.s(3))],
+        boundary: None,
     };
     Network {
         ports: p,

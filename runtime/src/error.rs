@@ -45,6 +45,17 @@ pub enum Error {
         /// Types of the arguments given.
         found: Vec<ValueType>,
     },
+    /// The tensors do not fit the function, or it takes tensors and was called without, or the other way round.
+    #[error("function `{}`: {message}", Name(name))]
+    Tensors {
+        /// The function.
+        name: String,
+        /// What does not fit.
+        message: String,
+    },
+    /// A function of tensors has reported an error: it has returned this negative number. The instance stays usable.
+    #[error("the function reported an error: {0}")]
+    Reported(i32),
     /// A value for a global has the wrong type.
     #[error("global `{}` is of type {expected}, not {found}", Name(name))]
     GlobalType {

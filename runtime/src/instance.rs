@@ -12,6 +12,7 @@ use crate::network::*;
 use crate::observe::{Observed, Observer};
 use crate::sparse::{Sparse, SparseOptions};
 use crate::stepper::{Slice, Stepper};
+use crate::tensors::{Boundary, Dim, ElementType, Sizes, Spec, Tensor};
 use crate::tokens::{TokenEnds, constant_next};
 use crate::trace::TraceSize;
 use crate::trace::key_of;
@@ -116,6 +117,8 @@ pub struct Instance<'n> {
     progress: Option<Progress>,
     observer: Option<Box<dyn Observer + Send + Sync + 'n>>,
     input: Option<Input>,
+    /// Number of bytes of the input's region in front of those of tensors.
+    given: u64,
     outputs: Vec<Output>,
     /// First expert of instance creation, until it has run.
     start: Option<ExpertId>,
@@ -191,6 +194,7 @@ impl<'n> Instance<'n> {
             progress: config.progress,
             observer: None,
             input: None,
+            given: 0,
             outputs: Vec::new(),
             slice_steps: MIN_SLICE_STEPS,
             start: network.start,
@@ -199,6 +203,7 @@ impl<'n> Instance<'n> {
         };
         let stepper = instance.machine.stepper_mut();
         let supplied = first_rows(network, &config.wasi, &config.stdin, stepper)?;
+        instance.given = supplied;
         for (stream, place, sink) in [
             ("standard output", network.io.stdout, config.stdout_sink),
             ("standard error", network.io.stderr, config.stderr_sink),
@@ -208,7 +213,14 @@ impl<'n> Instance<'n> {
             }
         }
         if let Some(source) = config.stdin_source {
-            instance.input = Input::new(network, source, supplied, config.keep_streams, stepper)?;
+            let capacity = network.io.input.map_or(0, |region| network.regions[region].count);
+            let room = match network.io.tensors {
+                Some(_) => supplied.max(capacity / 2),
+                None => capacity,
+            };
+            instance.given = room;
+            let room = (supplied, room);
+            instance.input = Input::new(network, source, room, config.keep_streams, stepper)?;
         }
         if instance.input.is_some() {
             stepper.wait_at(Waits::new(network));
@@ -251,6 +263,57 @@ impl<'n> Instance<'n> {
         let (entry, fields) = prepare(self.network, name, args, self.machine.stepper_mut())?;
         self.run(entry.expert, &fields)?;
         results(entry, self.machine.stepper())
+    }
+
+    /// Calls an exported function of tensors.
+    ///
+    /// Tensors travel through the same rows as standard input, whose bytes lie before them: while a
+    /// [source](Config::stdin_source) still has some, there is room for half as much of each.
+    ///
+    /// # Errors
+    ///
+    /// As [`Instance::invoke`], and [`Error::Tensors`] if the tensors do not fit; [`Error::Reported`] if the function reports an error.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// let [ids] = &instance.call("tokenize", &[Tensor::list(b"to be or not")])?[..] else { panic!() };
+    /// println!("{:?}", ids.elements::<i64>());
+    /// ```
+    pub fn call(&mut self, name: &str, inputs: &[Tensor]) -> Result<Vec<Tensor>, Error> {
+        self.create()?;
+        let network = self.network;
+        let entry = find("function", &network.entries, name)?;
+        let Some(boundary) = &entry.boundary else {
+            return Err(Error::Tensors { name: name.into(), message: "it does not take tensors".into() });
+        };
+        let sizes = Sizes::of(name, &boundary.inputs, inputs)?;
+        let free = self.given;
+        let stepper = self.machine.stepper_mut();
+        if let Some((region, begin)) = network.io.input.zip(network.io.tensors) {
+            let region = &network.regions[region];
+            let arrays = boundary.inputs.iter().zip(inputs).filter(|(spec, _)| !spec.is_scalar());
+            let arrays = arrays.map(|(_, tensor)| tensor.bytes());
+            let length: u64 = arrays.clone().map(|bytes| bytes.len() as u64).sum();
+            if length > region.count - free {
+                return Err(too_long("the tensors are", region.count - free));
+            }
+            stepper.append(begin, free as f64);
+            for (key, byte) in (region.first + free..).zip(arrays.flatten()) {
+                stepper.append(key, f64::from(*byte));
+            }
+        }
+        let args = arguments(boundary, inputs);
+        let (entry, fields) = enter(entry, name, &args, stepper)?;
+        self.run(entry.expert, &fields)?;
+        let stepper = self.machine.stepper();
+        let mut values = results(entry, stepper)?.into_iter();
+        let printed = Printed::new(network, network.io.results);
+        let bytes = printed.map_or(Vec::new(), |printed| printed.all(stepper));
+        outputs(boundary, &sizes, &mut values, &bytes).ok_or_else(|| Error::Tensors {
+            name: name.into(),
+            message: "the network gave outputs of other sizes than it declares: it is damaged".into(),
+        })
     }
 
     /// Runs from an expert to the end.
@@ -592,6 +655,19 @@ pub(crate) fn prepare<'n>(
     stepper: &mut dyn Stepper,
 ) -> Result<(&'n Entry, Fields), Error> {
     let entry = find("function", &network.entries, name)?;
+    if entry.boundary.is_some() {
+        return Err(Error::Tensors { name: name.into(), message: "it takes tensors".into() });
+    }
+    enter(entry, name, args, stepper)
+}
+
+/// Checks the arguments of a function, appends the words that belong in rows, and returns the words that belong in fields.
+fn enter<'n>(
+    entry: &'n Entry,
+    name: &str,
+    args: &[Value],
+    stepper: &mut dyn Stepper,
+) -> Result<(&'n Entry, Fields), Error> {
     let found: Vec<_> = args.iter().map(|arg| arg.ty()).collect();
     if found != entry.params {
         return Err(Error::Arguments { name: name.into(), expected: entry.params.clone(), found });
@@ -607,6 +683,57 @@ pub(crate) fn prepare<'n>(
     Ok((entry, fields))
 }
 
+/// Returns the arguments of a function with these tensors: scalars, and the sizes of dimensions that have a name.
+fn arguments(boundary: &Boundary, inputs: &[Tensor]) -> Vec<Value> {
+    let mut args = Vec::new();
+    for (spec, tensor) in boundary.inputs.iter().zip(inputs) {
+        if spec.is_scalar() {
+            // Narrow integers are extended as they are signed.
+            let sign = if spec.element.is_signed() && tensor.bytes().last().is_some_and(|b| *b > 127) {
+                255
+            } else {
+                0
+            };
+            let mut bytes = [sign; 8];
+            bytes[..tensor.bytes().len()].copy_from_slice(tensor.bytes());
+            let bits = u64::from_le_bytes(bytes);
+            args.push(Value::from_words(spec.element.value_type(), [bits as u32, (bits >> 32) as u32]));
+        }
+        let named = spec.shape.iter().zip(tensor.shape()).filter(|(dim, _)| matches!(dim, Dim::Named(_)));
+        args.extend(named.map(|(_, size)| Value::I32(*size as i32)));
+    }
+    args
+}
+
+/// Makes the outputs of a function of its results and of the bytes that it gave; `None` if they do not fit.
+fn outputs(
+    boundary: &Boundary,
+    sizes: &Sizes,
+    results: &mut dyn Iterator<Item = Value>,
+    bytes: &[u8],
+) -> Option<Vec<Tensor>> {
+    let mut first = 0usize;
+    let output = |spec: &Spec| {
+        let result = if spec.is_scalar() || spec.is_counted() { results.next() } else { None };
+        let [low, high] = result.map_or([0; 2], Value::words);
+        if spec.is_scalar() {
+            let bits = (u64::from(high) << 32 | u64::from(low)).to_le_bytes();
+            let mut bytes = bits[..spec.element.bytes()].to_vec();
+            if spec.element == ElementType::Bool {
+                bytes = vec![(low != 0).into()];
+            }
+            return Tensor::from_bytes(spec.element, Vec::new(), bytes);
+        }
+        let shape = sizes.shape(spec, result.map(|_| low as usize))?;
+        let count =
+            shape.iter().try_fold(spec.element.bytes(), |product, size| product.checked_mul(*size))?;
+        let elements = bytes.get(first..first.checked_add(count)?)?;
+        first += count;
+        Tensor::from_bytes(spec.element, shape, elements.to_vec())
+    };
+    boundary.outputs.iter().map(output).collect()
+}
+
 /// Returns what the terminal expert means for the run that came to it.
 pub(crate) fn end_of_run(network: &Network, terminal: ExpertId, stepper: &dyn Stepper) -> Result<(), Error> {
     match network.terminals[terminal as usize] {
@@ -616,6 +743,10 @@ pub(crate) fn end_of_run(network: &Network, terminal: ExpertId, stepper: &dyn St
         Terminal::Trap { code: TrapCode::Exit, .. } => {
             let status = network.io.exit_code.map_or(0.0, |key| stepper.read(key));
             Err(Error::Exit(word_of(status)? as i32))
+        }
+        Terminal::Trap { code: TrapCode::ReportedError, .. } => {
+            let number = network.io.error.map_or(0.0, |key| stepper.read(key));
+            Err(Error::Reported(word_of(number)? as i32))
         }
         Terminal::Trap { code, function, offset } => {
             Err(Trap { code, place: network.place(function, offset) }.into())

@@ -38,7 +38,8 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Returns the input that follows the first `supplied` bytes of the region, or `None` if the network reads no input.
+    /// Returns the input that follows the first `supplied` bytes of the region and ends within the first `capacity` bytes, or `None` if
+    /// the network reads no input.
     ///
     /// `keeps` says whether the trace keeps what the program has read.
     ///
@@ -51,14 +52,14 @@ impl Input {
     pub(crate) fn new(
         network: &Network,
         source: InputSource,
-        supplied: u64,
+        (supplied, capacity): (u64, u64),
         keeps: bool,
         stepper: &mut dyn Stepper,
     ) -> Result<Option<Input>, Error> {
         let (Some(region), Some(end)) = (network.io.input, network.io.stdin_end) else { return Ok(None) };
         let region = &network.regions[region];
         let position = network.io.stdin_position;
-        let (first, capacity) = (region.first, region.count);
+        let first = region.first;
         let position_key = position.unwrap_or(0);
         let mut input =
             Input { source, first, capacity, end, position: position_key, begin: supplied, supplied, keeps };

@@ -63,6 +63,7 @@
 //!     results: vec![ValueType::I32],
 //!     param_locations: vec![WordLocation::Field(ports.s(1)), WordLocation::Field(ports.s(2))],
 //!     result_locations: vec![WordLocation::Field(ports.s(1))],
+//!     boundary: None,
 //! };
 //! let network = Network {
 //!     ports,
@@ -147,6 +148,7 @@ pub mod print;
 mod show;
 mod sparse;
 mod stepper;
+mod tensors;
 mod tokens;
 mod trace;
 mod validate;
@@ -166,6 +168,7 @@ pub use place::*;
 pub use show::{FieldName, List, Name, SourceName, Weight, linear};
 pub use sparse::{Sparse, SparseOptions};
 pub use stepper::{Slice, Stepper};
+pub use tensors::{Boundary, Dim, Element, ElementType, Spec, Tensor};
 pub use tokens::TokenEnds;
 pub use trace::TraceSize;
 pub use validate::validate;

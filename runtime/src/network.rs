@@ -29,6 +29,7 @@ use std::collections::BTreeMap;
 
 use crate::certificate::{Certificate, Domain};
 use crate::place::{Lines, PacketDebug};
+use crate::tensors::Boundary;
 
 /// Index of an expert: one matrix, one step. Terminal experts come first.
 pub type ExpertId = u32;
@@ -362,6 +363,8 @@ pub enum TrapCode {
     CallStackExhausted = 10,
     StepLimit = 11,
     UnsupportedHostCall = 12,
+    /// No trap of WebAssembly: a function of tensors has returned a negative number.
+    ReportedError = 13,
     OutputLimit = 14,
     /// No trap: the program has ended itself with an exit status.
     Exit = 18,
@@ -369,7 +372,7 @@ pub enum TrapCode {
 
 impl TrapCode {
     /// All codes, ascending.
-    pub const ALL: [TrapCode; 14] = {
+    pub const ALL: [TrapCode; 15] = {
         use TrapCode::*;
         [
             Unreachable,
@@ -384,6 +387,7 @@ impl TrapCode {
             CallStackExhausted,
             StepLimit,
             UnsupportedHostCall,
+            ReportedError,
             OutputLimit,
             Exit,
         ]
@@ -407,6 +411,7 @@ impl TrapCode {
             TrapCode::CallStackExhausted => "call stack exhausted",
             TrapCode::StepLimit => "step limit reached",
             TrapCode::UnsupportedHostCall => "unsupported host call",
+            TrapCode::ReportedError => "the function reported an error",
             TrapCode::OutputLimit => "output limit reached",
             TrapCode::Exit => "the program has ended itself",
         }
@@ -463,6 +468,8 @@ pub struct Entry {
     pub param_locations: Vec<WordLocation>,
     /// Where the host finds each word of the results when the run halts, low word first.
     pub result_locations: Vec<WordLocation>,
+    /// The tensors that it takes and gives, if it is a function of tensors.
+    pub boundary: Option<Boundary>,
 }
 
 /// An exported global.
@@ -528,6 +535,13 @@ pub struct Io {
     pub terminals: Option<u64>,
     /// Key of the row with the exit status, once the program has ended itself ([`TrapCode::Exit`]).
     pub exit_code: Option<u64>,
+    /// Key of the row that says where the inputs of a function of tensors begin: the number of bytes from the beginning of the
+    /// region `input`. They lie behind all else.
+    pub tensors: Option<u64>,
+    /// Index of the region of the bytes of the outputs of a function of tensors, and the key of the row with their number.
+    pub results: Option<(usize, u64)>,
+    /// Key of the row with the number that a function of tensors has reported ([`TrapCode::ReportedError`]).
+    pub error: Option<u64>,
 }
 
 /// A limit on the growth of a memory that the compiler sets and the program does not declare.

@@ -10,6 +10,7 @@ use crate::network::{
     Terminal, WordLocation,
 };
 use crate::show::{FieldName, List, Name, SourceName, Weight, linear};
+use crate::tensors::Boundary;
 
 impl Display for Network {
     /// Writes all of the network: what the host uses, the address space, then each packet with its experts.
@@ -23,12 +24,15 @@ impl Display for Network {
 
 fn boundary(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
     for (name, entry) in &network.entries {
-        let Entry { expert, params, results, param_locations, result_locations } = entry;
+        let Entry { expert, params, results, param_locations, result_locations, boundary } = entry;
         write!(f, "export {}({}) -> ({}) at expert {expert}: ", Name(name), List(params), List(results))?;
         locations(network, param_locations, f)?;
         f.write_str(" -> ")?;
         locations(network, result_locations, f)?;
         writeln!(f)?;
+        if let Some(Boundary { inputs, outputs }) = boundary {
+            writeln!(f, "    tensors ({}) -> ({})", List(inputs), List(outputs))?;
+        }
     }
     for (name, global) in &network.globals {
         writeln!(f, "global {} of type {} in rows {:?}", Name(name), global.ty, global.keys)?;
@@ -50,20 +54,24 @@ fn boundary(network: &Network, f: &mut Formatter<'_>) -> fmt::Result {
         ("files end", io.files_end),
         ("standard input ends", io.stdin_end),
         ("standard input has been read to", io.stdin_position),
+        ("tensors begin", io.tensors),
     ] {
         if let Some(key) = key {
             writeln!(f, "{what} in row {key}")?;
         }
     }
-    for (what, output) in [("standard output", io.stdout), ("standard error", io.stderr)] {
+    for (what, output) in
+        [("standard output", io.stdout), ("standard error", io.stderr), ("results", io.results)]
+    {
         if let Some((index, key)) = output {
             writeln!(f, "{what} in {}, its length in row {key}", region(network, index))?;
         }
     }
+    let words = [io.terminals, io.exit_code, io.error];
     for (what, keys) in
-        [("clock", io.clock), ("seed", io.seed), ("terminals, exit status", [io.terminals, io.exit_code])]
+        [("clock", &io.clock[..]), ("seed", &io.seed), ("terminals, exit status, error", &words)]
     {
-        for key in keys.into_iter().flatten() {
+        for key in keys.iter().flatten() {
             writeln!(f, "{what} in row {key}")?;
         }
     }

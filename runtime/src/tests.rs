@@ -54,6 +54,7 @@ pub(crate) fn entry(expert: ExpertId, params: u16, results: u16) -> Entry {
         results: vec![ValueType::I32; results.into()],
         param_locations: fields(params),
         result_locations: fields(results),
+        boundary: None,
     }
 }
 

@@ -195,6 +195,16 @@ fn boundary(network: &Network) -> Result<(), Error> {
                 }
             }
         }
+        if let Some(boundary) = &entry.boundary {
+            let result = boundary.validate(entry);
+            result.map_err(|error| Error::Malformed(format!("tensors of {}: {error}", place())))?;
+            check(!boundary.takes_bytes() || network.io.tensors.is_some(), || {
+                format!("{} takes tensors, but there are no keys for them", place())
+            })?;
+            check(!boundary.gives_bytes() || network.io.results.is_some(), || {
+                format!("{} gives tensors, but there are no keys for them", place())
+            })?;
+        }
     }
     for (name, global) in &network.globals {
         let place = || format!("global `{name}`");
@@ -215,15 +225,18 @@ fn boundary(network: &Network) -> Result<(), Error> {
         }
     }
     let io = &network.io;
-    let outputs = [io.stdout, io.stderr].into_iter().flatten();
+    let outputs = [io.stdout, io.stderr, io.results].into_iter().flatten();
     for region in outputs.clone().map(|(region, _)| region).chain(io.input) {
         check(region < network.regions.len(), || "input or output has no region".into())?;
         // A damaged network may claim any number of bytes printed, up to the size of the region.
         check(network.regions[region].count <= MAX_STREAM, || "input or output is too large".into())?;
     }
     let ends = [io.argv_end, io.environ_end, io.files_end, io.stdin_end];
-    check(io.input.is_some() || ends == [None; 4], || "input has no region".into())?;
-    let numbers = io.clock.into_iter().chain(io.seed).chain([io.terminals, io.exit_code]);
+    check(io.input.is_some() || (ends == [None; 4] && io.tensors.is_none()), || {
+        "input has no region".into()
+    })?;
+    let numbers =
+        io.clock.into_iter().chain(io.seed).chain([io.terminals, io.exit_code, io.tensors, io.error]);
     let lengths = outputs.map(|(_, length)| length);
     for key in lengths.chain(ends.into_iter().chain(numbers).flatten()) {
         word(network, key, || "input or output".into())?;

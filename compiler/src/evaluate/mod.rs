@@ -26,7 +26,7 @@ pub struct Machine<'a> {
     /// What the host gives; set with [`Machine::set_input`].
     input: Vec<u8>,
     /// What the program prints.
-    outputs: [Vec<u8>; 2],
+    outputs: [Vec<u8>; Output::ALL.len()],
     /// Instructions and terminators that may still be evaluated.
     pub fuel: u64,
     /// Maximum number of calls that may be open.

@@ -31,6 +31,13 @@ pub fn emit(
     let Program { streams, module, .. } = program;
     Ok(match call {
         HostCall::OutputLimit => return Err(TrapCode::OutputLimit),
+        HostCall::OutOfBounds => return Err(TrapCode::MemoryOutOfBounds),
+        HostCall::Report => {
+            let Module { cells, host, .. } = module;
+            let error = cell(cells, &mut host.error, "error".into(), u32::MAX);
+            b.effect(Op::CellSet(error), Type::I32, &[args[0]]);
+            return Err(TrapCode::ReportedError);
+        }
         HostCall::Exit => {
             let Module { cells, host, .. } = module;
             let status = cell(cells, &mut host.exit_code, "exit_code".into(), u32::MAX);

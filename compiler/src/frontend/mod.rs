@@ -20,6 +20,7 @@ mod sections;
 mod segments;
 mod spaces;
 mod ssa;
+mod tensors;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "text")]

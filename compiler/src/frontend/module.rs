@@ -11,11 +11,12 @@ use super::program::{Callable, Creation, Extern, Program};
 use super::sections::{self, Sections};
 use super::segments::{fill_memories, fill_segments, fill_tables};
 use super::types::{TypeList, boundary_type};
-use super::{Stop, body, host, lines, names, proposals, wasi};
+use super::{Stop, body, host, lines, names, proposals, tensors, wasi};
 use crate::builder::Builder;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
 use crate::options::{Options, Unsupported};
+use crate::tensors::wrapper::PROGRAM;
 
 /// Validates the modules of a program in the binary format, the main one last, and translates them.
 pub fn translate(
@@ -32,6 +33,7 @@ pub fn translate(
         }
     }
     program = translate_one(program, main, None, options)?;
+    program = tensors::link(program, options)?;
     if !program.missing.is_empty() {
         return Err(ErrorKind::MissingImports(program.missing).into());
     }
@@ -119,7 +121,13 @@ fn translate_all(
     name_functions(context, &sections);
     wasi::link(context, &sections, options)?;
     match linked {
-        None => export(context, &sections, "", options)?,
+        None => {
+            export(context, &sections, "", options)?;
+            if !options.tensors.is_empty() {
+                export_to_others(context, &sections, PROGRAM);
+                wasi::export_memory(context, &sections);
+            }
+        }
         Some(name) => {
             export_to_others(context, &sections, name);
             if options.staged {

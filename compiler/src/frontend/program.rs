@@ -80,6 +80,10 @@ pub enum HostCall {
     Results([u64; MAX_CONSTANTS]),
     /// Ends the program with its parameter as exit status. Only the library's modules import it.
     Exit,
+    /// Ends the call with its parameter as the error that a function of tensors reports.
+    Report,
+    /// Traps as an access beyond a memory does.
+    OutOfBounds,
     /// Ends the run because there is no room for what is printed. Only the library's modules import it.
     OutputLimit,
 }

@@ -17,6 +17,7 @@ use crate::builder::Builder;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::*;
 use crate::options::Options;
+use crate::tensors::wrapper::{MEMORY, PROGRAM};
 
 /// The name that programs import WASI functions by.
 pub const MODULE: &str = "wasi_snapshot_preview1";
@@ -129,6 +130,17 @@ fn memory_of(context: &mut Context, sections: &Sections) -> Space {
     }
 }
 
+/// Lets wrappers of functions of tensors import the memory that calls of a module work on, if it has one.
+pub fn export_memory(context: &mut Context, sections: &Sections) {
+    if context.memories.count() > 0 {
+        let any_size =
+            MemoryType { memory64: false, shared: false, initial: 0, maximum: None, page_size_log2: None };
+        let memory = memory_of(context, sections);
+        let name = (PROGRAM.to_string(), MEMORY.to_string());
+        context.program.exports.insert(name, Extern::Memory(memory, any_size));
+    }
+}
+
 /// Translates the library's module for programs with this memory.
 fn translate(mut program: Program, memory: Space, options: &Options) -> Result<Program, CompileError> {
     let any_size =
@@ -173,7 +185,7 @@ fn take(program: &mut Program, module: &str) -> BTreeMap<(String, String), Exter
 fn host(program: &mut Program, any_size: MemoryType) -> Vec<(String, Extern)> {
     let mut items: Vec<(String, Extern)> = Vec::new();
     items.push(("input".into(), Extern::Memory(Space::Input, any_size)));
-    for output in Output::ALL {
+    for output in [Output::Stdout, Output::Stderr] {
         items.push((output.name().into(), Extern::Memory(Space::Output(output), any_size)));
         let length = program.streams.output_length(output, &mut program.module);
         items.push(host_global(program, &format!("{}.length", output.name()), ValType::I32, &[length]));
@@ -214,7 +226,7 @@ fn host(program: &mut Program, any_size: MemoryType) -> Vec<(String, Extern)> {
 }
 
 /// Makes a mutable global of cells that belong to the host.
-fn host_global(program: &mut Program, name: &str, ty: ValType, cells: &[Cell]) -> (String, Extern) {
+pub fn host_global(program: &mut Program, name: &str, ty: ValType, cells: &[Cell]) -> (String, Extern) {
     let global_type = GlobalType { content_type: ty, mutable: true, shared: false };
     let mut global = Global::new(format!("host.{name}"), global_type, 0);
     global.cells = SmallVec::from_slice(cells);

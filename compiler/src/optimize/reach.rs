@@ -53,7 +53,7 @@ pub fn drop_cells(module: &mut Module) {
             _ => {}
         }
         if inst.reads() == Some(Space::Input) {
-            used.extend(module.host.ends().into_iter().flatten());
+            used.extend(module.host.input());
         }
         if let Some(Space::Output(output)) = inst.writes() {
             used.extend(module.host.outputs[output as usize]);

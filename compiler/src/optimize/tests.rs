@@ -45,6 +45,7 @@ fn module_of(func: Function, params: usize) -> Module {
         creation_trap: None,
         start: None,
         exports: vec![("f".into(), id, signature)],
+        boundaries: Default::default(),
         exported_globals: Vec::new(),
         exported_memories: vec![("memory".into(), MemoryId::from_u32(0))],
         host: Host::default(),

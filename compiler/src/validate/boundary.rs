@@ -149,6 +149,9 @@ fn state(module: &Module, layout: &Layout, network: &Network) -> Result<(), Stri
         || io.seed != host.seed.map(|cell| cell.map(key))
         || !is_at(io.terminals, host.terminals)
         || !is_at(io.exit_code, host.exit_code)
+        || !is_at(io.tensors, end(host.tensors))
+        || found(io.results) != output(Output::Results)
+        || !is_at(io.error, host.error)
     {
         return Err("what the host gives or looks at is not where the program reads and prints".into());
     }

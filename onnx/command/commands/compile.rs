@@ -89,7 +89,7 @@ impl Compile {
         let exports = source.exports(&options)?;
         let output = Output::new(&self.output, source.identity())?;
         let exports: Vec<_> = exports.iter().map(|(name, types)| Signature::of_types(name, types)).collect();
-        let Signature { name, .. } = choose_entry(&exports, self.invoke.as_deref())?;
+        let Signature { name, .. } = choose_entry(&exports, self.module.entry(self.invoke.as_deref()))?;
         let network = source.compile(options, name)?;
         let options = ExportOptions {
             entry: name.to_owned(),

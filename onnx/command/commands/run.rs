@@ -7,12 +7,12 @@ mod wasi;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use wasm2onnx::Form;
 use wasm2onnx_compiler::Certified;
-use wasm2onnx_runtime::{Config, Error, Executor, InputSource, Instance, Name, Value};
+use wasm2onnx_runtime::{Config, Error, Executor, InputSource, Instance, Name, Tensor, Value};
 
 use crate::arguments;
 use crate::display::{Count, Signature};
@@ -20,6 +20,7 @@ use crate::entry::{choose_entry, entries};
 use crate::failure::Failure;
 use crate::input::{ModuleOptions, Source};
 use crate::output::print;
+use crate::tensors;
 use progress::{Hider, ProgressLine};
 use wasi::WasiOptions;
 
@@ -42,6 +43,10 @@ pub struct Run {
     #[arg(long, value_enum, default_value_t = ExecutorName::Sparse)]
     executor: ExecutorName,
 
+    /// Where to write the outputs of a function of tensors, each as a file NAME.npy; they are printed otherwise
+    #[arg(short, long, value_name = "DIRECTORY")]
+    output: Option<PathBuf>,
+
     #[command(flatten)]
     wasi: WasiOptions,
 
@@ -53,7 +58,8 @@ pub struct Run {
     /// The module (.wasm or .wat) or the compiled model (.onnx); `-` is standard input. Everything that
     /// follows is an argument of the program, if `_start` is run. Otherwise it is an argument of the function, except for a `--` directly after the input: integers are
     /// signed or unsigned, in decimal or after `0x` in hexadecimal; floats are written as Rust reads them; a
-    /// reference can only be `null`
+    /// reference can only be `null`. Tensors are NAME=VALUE: numbers, in brackets if there are dimensions, text for bytes, or
+    /// @FILE, an array of NumPy (.npy) or the bytes of the elements
     // The input and the arguments are one list, since clap takes everything after the first value as values
     // only within a list.
     #[arg(required = true, trailing_var_arg = true, value_names = ["INPUT", "ARGS"])]
@@ -88,11 +94,17 @@ impl Run {
         }
         let path = Path::new(input);
         let network = self.network(&Source::read(path)?)?;
-        let signature = choose_entry(&entries(&network), self.invoke.as_deref())?;
-        let (arguments, program_arguments) = match signature.name {
-            "_start" if signature.params.is_empty() => (Vec::new(), arguments),
-            _ => (parse_arguments(signature, arguments)?, &[][..]),
+        let signature = choose_entry(&entries(&network), self.module.entry(self.invoke.as_deref()))?;
+        let boundary = network.entries[signature.name].boundary.as_ref();
+        let (arguments, program_arguments) = match (signature.name, boundary) {
+            ("_start", None) if signature.params.is_empty() => (Arguments::Values(Vec::new()), arguments),
+            (_, None) => (Arguments::Values(parse_arguments(signature, arguments)?), &[][..]),
+            (_, Some(boundary)) => (Arguments::Tensors(tensors::parse(boundary, arguments)?), &[][..]),
         };
+        if self.output.is_some() && boundary.is_none() {
+            let message = "--output is for the tensors of a function with a signature".to_owned();
+            return Err(Failure::Usage(message));
+        }
         let wasi = self.wasi.given(&network, path, program_arguments)?;
 
         let line = ProgressLine::start();
@@ -110,12 +122,22 @@ impl Run {
         };
         let start = Instant::now();
         let mut instance = Instance::prepared(&network, config)?;
-        let outcome = instance.invoke(signature.name, &arguments);
+        let outcome = match &arguments {
+            Arguments::Values(values) => instance.invoke(signature.name, values).map(Arguments::Values),
+            Arguments::Tensors(inputs) => instance.call(signature.name, inputs).map(Arguments::Tensors),
+        };
         let elapsed = start.elapsed();
         drop(line);
 
-        if let Ok(results) = &outcome {
-            print(&lines(results))?;
+        match (&outcome, boundary, &self.output) {
+            (Ok(Arguments::Values(results)), ..) => print(&lines(results))?,
+            (Ok(Arguments::Tensors(outputs)), Some(boundary), None) => {
+                print(&tensors::lines(boundary, outputs))?
+            }
+            (Ok(Arguments::Tensors(outputs)), Some(boundary), Some(directory)) => {
+                tensors::write(boundary, outputs, directory)?;
+            }
+            _ => {}
         }
         // A closed standard error is no reason to fail.
         let _ = io::stderr().write_all(growth_notice(&instance).as_bytes());
@@ -140,7 +162,7 @@ impl Run {
         let options = source.options(&self.module, Form::Loop)?;
         let exports = source.exports(&options)?;
         let exports: Vec<_> = exports.iter().map(|(name, types)| Signature::of_types(name, types)).collect();
-        let chosen = choose_entry(&exports, self.invoke.as_deref());
+        let chosen = choose_entry(&exports, self.module.entry(self.invoke.as_deref()));
         let Signature { name, .. } = chosen.map_err(|failure| self.with_hint(failure))?;
         source.compile(options, name)
     }
@@ -162,6 +184,12 @@ impl Run {
             failure => failure,
         }
     }
+}
+
+/// What a function is called with, or gives.
+enum Arguments {
+    Values(Vec<Value>),
+    Tensors(Vec<Tensor>),
 }
 
 /// Standard input, which is read only when the program asks for it. What the user types must not mix with the

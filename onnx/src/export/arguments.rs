@@ -94,12 +94,16 @@ impl Arguments {
 /// The expert that ends a run without a trap.
 const HALT: u32 = 1;
 
-/// Makes the arguments into words, double [batch, words], and gives the number of instances, int64 [1].
-pub fn words(g: &mut Graph, entry: &Entry, batch: Dim) -> (Option<Name>, Name) {
-    let mut inputs = Vec::new();
-    for (i, ty) in entry.params.iter().enumerate() {
-        inputs.push(g.input(&format!("arg{i}"), ValueType::tensor(onnx_type(*ty), &[batch])));
-    }
+/// Makes the inputs `arg…`, one for each parameter.
+pub fn inputs(g: &mut Graph, entry: &Entry, batch: Dim) -> Vec<Name> {
+    let input = |(i, ty): (usize, &WasmType)| {
+        g.input(&format!("arg{i}"), ValueType::tensor(onnx_type(*ty), &[batch]))
+    };
+    entry.params.iter().enumerate().map(input).collect()
+}
+
+/// Makes the arguments, each [batch], into words, double [batch, words], and gives the number of instances, int64 [1].
+pub fn words(g: &mut Graph, entry: &Entry, inputs: &[Name]) -> (Option<Name>, Name) {
     let span = g.initializer("const/2^32", Tensor::scalar(1i64 << 32));
     let column = g.initializer("const/column", Tensor::list(&[-1i64, 1]));
     let single = g.initializer("const/single", Tensor::list(&[1i64]));

@@ -54,8 +54,8 @@ impl Memory {
     }
 }
 
-/// Makes the outputs `result…`, `trap`, `steps`.
-pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &RunState, memory: &Memory) {
+/// Makes the outputs `trap` and `steps`, and `result…` unless the function is one of tensors. Returns the results.
+pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &RunState, memory: &Memory) -> Vec<Name> {
     let Plan { network, entry, slots, .. } = plan;
     let batch = plan.batch();
     let codes: Vec<i64> = network.terminals.iter().map(|terminal| super::trap_code(*terminal)).collect();
@@ -90,9 +90,13 @@ pub fn results(g: &mut Graph, plan: &Plan, frozen: &Frozen, ending: &RunState, m
             outputs
         },
     );
+    let results = entry.results.len();
+    let values = outputs[..results].iter().map(|(_, _, value)| value.clone()).collect();
+    let outputs = outputs.into_iter().skip(if entry.boundary.is_some() { results } else { 0 });
     for (name, ty, value) in outputs {
         g.output(&name, ValueType::tensor(ty, &[batch]), &value);
     }
+    values
 }
 
 /// Makes the words of the results, in the order of [`arguments::order`]: int64 [batch, words].
@@ -191,11 +195,24 @@ pub fn printed(
     frozen: &Frozen,
     memory: &Memory,
     (name, doc): (&'static str, &'static str),
-    (first, length): (u64, u64),
+    place: (u64, u64),
 ) {
+    let bytes = bytes(g, plan, frozen, memory, (name, doc), place);
+    g.output(name, ValueType::tensor(DataType::Uint8, &[Dim::Named(name)]), &bytes);
+}
+
+/// Makes bytes, uint8 [n]: those from the key `first` on, as many as the cell `length` says.
+pub fn bytes(
+    g: &mut Graph,
+    plan: &Plan,
+    frozen: &Frozen,
+    memory: &Memory,
+    (name, doc): (&'static str, &'static str),
+    (first, length): (u64, u64),
+) -> Name {
     let length = g.initializer(&format!("{name}/length"), Tensor::list(&[length as i64]));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
-    let bytes = g.group(name, doc, |g| {
+    g.group(name, doc, |g| {
         let count = memory.read(g, plan, frozen, "count.cell", &length);
         let count = g.plain("count.scalar", "Reshape", &[&count, &scalar]);
         let count = g.cast("count", &count, DataType::Int64);
@@ -212,24 +229,30 @@ pub fn printed(
                 g.cast("bytes", &bytes, DataType::Uint8)
             }
         }
-    });
-    g.output(name, ValueType::tensor(DataType::Uint8, &[Dim::Named(name)]), &bytes);
+    })
 }
 
-/// Makes the output `exit_code`: the word at a key as an int32.
-pub fn exit_code(g: &mut Graph, plan: &Plan, frozen: &Frozen, memory: &Memory, key: u64) {
-    let key = g.initializer("exit_code/key", Tensor::list(&[key as i64]));
+/// Makes the output `exit_code` or `error`: the word at a key as a signed number.
+pub fn word(
+    g: &mut Graph,
+    plan: &Plan,
+    frozen: &Frozen,
+    memory: &Memory,
+    (name, doc): (&'static str, &'static str),
+    (key, ty): (u64, DataType),
+) {
+    let key = g.initializer(&format!("{name}/key"), Tensor::list(&[key as i64]));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let span = g.initializer("const/2^32", Tensor::scalar(1i64 << 32));
     let half = g.initializer("const/2^31", Tensor::scalar(1i64 << 31));
-    let code = g.group("exit", "The exit status; 0 if the program has not ended itself.", |g| {
+    let number = g.group(name, doc, |g| {
         let word = memory.read(g, plan, frozen, "word.cell", &key);
         let word = g.plain("word.flat", "Reshape", &[&word, &flat]);
         let word = g.cast("word", &word, DataType::Int64);
         let signed = signed(g, "word", &word, &half, &span);
-        g.cast("code", &signed, DataType::Int32)
+        if ty == DataType::Int64 { signed } else { g.cast("number", &signed, ty) }
     });
-    g.output("exit_code", ValueType::tensor(DataType::Int32, &[Dim::Fixed(1)]), &code);
+    g.output(name, ValueType::tensor(ty, &[Dim::Fixed(1)]), &number);
 }
 
 /// Makes a signed number of a word, int64.

@@ -6,7 +6,7 @@ use crate::proto::DataType;
 
 /// What is given. The nodes that follow find all of it under the same names, whatever the program uses.
 pub struct Given {
-    /// Arguments, environment, files and standard input, one behind the other: uint8 [n].
+    /// Arguments, environment, files, standard input and a function's tensors, one behind the other: uint8 [n].
     pub bytes: Name,
     /// Keys of the rows with numbers: int64 [n], one for each number that the program uses.
     pub keys: Name,
@@ -14,8 +14,9 @@ pub struct Given {
     pub numbers: Name,
 }
 
-/// Makes the inputs that the program uses, and what they say.
-pub fn new(g: &mut Graph, plan: &Plan) -> Given {
+/// Makes the inputs that the program uses, and what they say. `tensors` are the bytes of a function's tensors, if it takes any: uint8
+/// [n].
+pub fn new(g: &mut Graph, plan: &Plan, tensors: Option<&str>) -> Given {
     let io = &plan.network.io;
     let none = g.initializer("given/none", Tensor::list::<u8>(&[]));
     // ONNX Runtime does not list inputs that have a default, and in JavaScript it cannot set them. Standard input has none,
@@ -44,15 +45,16 @@ pub fn new(g: &mut Graph, plan: &Plan) -> Given {
         g.initializer(name, Tensor::scalar(0i64));
         input
     });
+    let tensors = tensors.map_or(none.clone(), str::to_owned);
     let inputs =
         g.group("inputs", "What the program is given; nothing in place of what it does not use.", |g| {
-            let names = ["argv", "environ", "files", "stdin", "clock", "seed"];
-            let given = parts.iter().chain(&words).zip(names);
+            let names = ["argv", "environ", "files", "stdin", "tensors", "clock", "seed"];
+            let given = parts.iter().chain([&tensors]).chain(&words).zip(names);
             given.map(|(input, name)| g.plain(name, "Identity", &[input])).collect::<Vec<_>>()
         });
-    let (parts, words) = inputs.split_at(4);
+    let (parts, words) = inputs.split_at(5);
     let ends = [io.argv_end, io.environ_end, io.files_end, io.stdin_end];
-    let keys = ends.into_iter().chain([io.stdin_position]).chain(io.clock).chain(io.seed);
+    let keys = ends.into_iter().chain([io.stdin_position, io.tensors]).chain(io.clock).chain(io.seed);
     let used: Vec<(i64, u64)> = (0..).zip(keys).filter_map(|(i, key)| Some((i, key?))).collect();
     let keys: Vec<i64> = used.iter().map(|(_, key)| *key as i64).collect();
     let keys = g.initializer("given/keys", Tensor::list(&keys));
@@ -62,15 +64,17 @@ pub fn new(g: &mut Graph, plan: &Plan) -> Given {
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
     let [bytes, numbers] =
         g.group("given", "What the program is given: bytes, where each kind ends, numbers.", |g| {
-            let bytes = g.along("bytes", "Concat", 0, &[&parts[0], &parts[1], &parts[2], &parts[3]]);
+            let all: Vec<&str> = parts.iter().map(Name::as_str).collect();
+            let bytes = g.along("bytes", "Concat", 0, &all);
             let lengths: Vec<Name> =
                 (0..4).map(|i| g.plain(&format!("length.{i}"), "Shape", &[&parts[i]])).collect();
             let mut ends = vec![lengths[0].clone()];
             for (i, length) in lengths.iter().enumerate().skip(1) {
                 ends.push(g.plain(&format!("end.{i}"), "Add", &[&ends[i - 1], length]));
             }
-            // Standard input begins where the files end.
+            // Standard input begins where the files end, and tensors where standard input ends.
             ends.push(ends[2].clone());
+            ends.push(ends[3].clone());
             for (i, number) in words.iter().enumerate() {
                 // Words of a negative number are those of its two's complement.
                 let low = g.plain(&format!("word.{i}.low"), "Mod", &[number, &span]);

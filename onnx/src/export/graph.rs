@@ -171,14 +171,23 @@ pub enum Dim {
 pub struct ValueType {
     ty: DataType,
     /// `None` if the number of elements changes as the loop goes on.
-    dims: Option<Vec<Dim>>,
+    dims: Option<Vec<DimensionValue>>,
     sequence: bool,
 }
 
 impl ValueType {
     /// Returns the type of tensors of a shape.
     pub fn tensor(ty: DataType, dims: &[Dim]) -> ValueType {
-        ValueType { ty, dims: Some(dims.to_vec()), sequence: false }
+        let value = |dim: &Dim| match *dim {
+            Dim::Fixed(count) => DimensionValue::Count(count),
+            Dim::Named(name) => DimensionValue::Name(name.to_owned()),
+        };
+        ValueType::shaped(ty, dims.iter().map(value).collect())
+    }
+
+    /// Returns the type of tensors with these dimensions.
+    pub fn shaped(ty: DataType, dims: Vec<DimensionValue>) -> ValueType {
+        ValueType { ty, dims: Some(dims), sequence: false }
     }
 
     /// Returns the type of tensors whose shape is not declared.
@@ -192,13 +201,7 @@ impl ValueType {
     }
 
     fn info(&self, name: &str) -> ValueInfoProto {
-        let dimension = |dim: &Dim| {
-            let value = match *dim {
-                Dim::Fixed(count) => DimensionValue::Count(count),
-                Dim::Named(name) => DimensionValue::Name(name.to_owned()),
-            };
-            Dimension { value: Some(value) }
-        };
+        let dimension = |value: &DimensionValue| Dimension { value: Some(value.clone()) };
         let shape =
             self.dims.as_ref().map(|dims| TensorShapeProto { dim: dims.iter().map(dimension).collect() });
         let mut value = TypeValue::Tensor(TensorType { elem_type: self.ty as i32, shape });

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use wasm2onnx_certify::Summary;
-use wasm2onnx_runtime::{CellWidth, Domain, Entry, Name, Network, Terminal, ValueType, WordLocation};
+use wasm2onnx_runtime::{
+    Boundary, CellWidth, Domain, Entry, Name, Network, Spec, Terminal, ValueType, WordLocation,
+};
 
 use super::plan::Plan;
 use super::{Attention, ExportOptions, Form, dense};
@@ -65,6 +67,10 @@ fn name_of_attention(attention: Attention) -> &'static str {
 /// Writes a signature as `name(i32, i64) -> (i32, f64)`.
 fn signature(name: &str, entry: &Entry) -> String {
     let name = Name(name);
+    if let Some(Boundary { inputs, outputs }) = &entry.boundary {
+        let list = |specs: &[Spec]| specs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return format!("{name}({}) -> ({})", list(inputs), list(outputs));
+    }
     let list = |types: &[ValueType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match &entry.results[..] {
         [] => format!("{name}({})", list(&entry.params)),
@@ -135,6 +141,9 @@ fn entry(plan: &Plan) -> Value {
         "clock": io.clock,
         "seed": io.seed,
         "exit_code": io.exit_code,
+        "tensors": io.tensors,
+        "outputs": io.results.map(output),
+        "error": io.error,
         "fields": sizes(slots, ["s", "n", "v", "x", "q", "k", "t"]),
         "sources": sources,
     })

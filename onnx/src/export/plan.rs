@@ -1,7 +1,7 @@
 //! What has to be known before a model of a network is written: where everything lies.
 
 use crate::proto::DataType;
-use wasm2onnx_runtime::{CellWidth, Entry, Field, Io, Network, ValueType, WordLocation};
+use wasm2onnx_runtime::{CellWidth, ElementType, Entry, Field, Io, Network, ValueType, WordLocation};
 
 use super::arguments::Arguments;
 use super::graph::{self, Dim, Graph, Name, Tensor};
@@ -160,10 +160,16 @@ impl<'n> Plan<'n> {
         let float = |ty: &ValueType| matches!(ty, ValueType::F32 | ValueType::F64);
         let floats = self.entry.params.iter().chain(&self.entry.results).any(float);
         match self.reading {
-            _ if floats => FLOAT_OPSET,
+            _ if floats || self.has_float_tensors() => FLOAT_OPSET,
             Reading::Rows(Scores::Softmax) => ATTENTION_OPSET,
             Reading::Rows(Scores::Hard) | Reading::Cells => OPSET,
         }
+    }
+
+    fn has_float_tensors(&self) -> bool {
+        let tensors =
+            self.entry.boundary.iter().flat_map(|boundary| boundary.inputs.iter().chain(&boundary.outputs));
+        tensors.into_iter().any(|spec| matches!(spec.element, ElementType::F32 | ElementType::F64))
     }
 
     /// Makes the number of fields of `z`, that of the expert among them.

@@ -283,6 +283,7 @@ fn what_is_too_large_is_left_to_the_interpreter() {
             results: vec![ValueType::I32],
             param_locations: vec![WordLocation::Field(ports.s(1))],
             result_locations: vec![WordLocation::Field(ports.s(carried - 1))],
+            boundary: None,
         };
         Network {
             ports,

@@ -124,6 +124,7 @@ fn network(args: u16, experts: Vec<Expert>) -> Network {
         results: vec![ValueType::I32],
         param_locations: (1..=args).map(|i| WordLocation::Field(PORTS.s(i))).collect(),
         result_locations: vec![WordLocation::Field(S1)],
+        boundary: None,
     };
     network.entries.insert("f".into(), entry);
     network

@@ -1,0 +1,139 @@
+//! Functions of tensors: links the modules that make them out of exports.
+
+use std::collections::BTreeMap;
+
+use wasm2onnx_runtime::ValueType;
+use wasmparser::{FuncType, MemoryType, ValType};
+
+use super::cells::cell;
+use super::module::translate_one;
+use super::names;
+use super::program::{Callable, Extern, HostCall, Program};
+use super::types::boundary_type;
+use super::wasi::host_global;
+use crate::error::{CompileError, ErrorKind};
+use crate::ir::{Output, Signature, Space};
+use crate::options::Options;
+use crate::tensors::TensorFunction;
+use crate::tensors::wrapper::{self, Allocator, HOST, MEMORY, PROGRAM};
+
+/// Replaces exports by the functions of tensors that the options make of them. What the main module exports can be imported from
+/// [`PROGRAM`].
+///
+/// # Errors
+///
+/// If an export does not exist or has another type, or the program has no memory for arrays.
+pub fn link(mut program: Program, options: &Options) -> Result<Program, CompileError> {
+    if options.tensors.is_empty() {
+        return Ok(program);
+    }
+    for (name, item) in host(&mut program) {
+        program.exports.insert((HOST.into(), name.into()), item);
+    }
+    let allocator = allocator(&program);
+    // The host's functions and memories that it imports need features that the program may do without.
+    let features =
+        options.features.union(wasmparser::WasmFeatures::WASM2).union(wasmparser::WasmFeatures::MULTI_MEMORY);
+    let own = Options { features, exports: None, init: Vec::new(), staged: false, ..options.clone() };
+    for function in &options.tensors {
+        check(&program, function, options)?;
+        let binary = wrapper::module(function, allocator);
+        program = translate_one(program, &binary, Some(WRAPPERS), &own)?;
+        let item = program.exports.remove(&(WRAPPERS.into(), function.name.clone()));
+        let Some(Extern::Func(Callable::Func(func), ty)) = item else {
+            unreachable!("the wrapper exports it")
+        };
+        let list = |types: &[ValType]| {
+            types.iter().map(|ty| boundary_type(*ty).expect("a number")).collect::<Vec<ValueType>>()
+        };
+        let signature = Signature { params: list(ty.params()), results: list(ty.results()) };
+        program.module.exports.retain(|export| export.0 != function.name);
+        program.module.exports.push((function.name.clone(), func, signature));
+        program.module.boundaries.insert(function.name.clone(), function.boundary.clone());
+    }
+    Ok(program)
+}
+
+/// The name of the modules that are linked, in names of functions.
+const WRAPPERS: &str = "tensors";
+
+/// Returns what the wrappers import from the host.
+fn host(program: &mut Program) -> Vec<(&'static str, Extern)> {
+    let any_size =
+        MemoryType { memory64: false, shared: false, initial: 0, maximum: None, page_size_log2: None };
+    let length = program.streams.output_length(Output::Results, &mut program.module);
+    let (input, limit) = (program.streams.input, program.streams.output);
+    let module = &mut program.module;
+    let tensors = cell(&mut module.cells, &mut module.host.tensors, "tensors".into(), input);
+    let host_call = |call, params: &[ValType]| {
+        Extern::Func(Callable::Host(call), FuncType::new(params.iter().copied(), []))
+    };
+    vec![
+        ("input", Extern::Memory(Space::Input, any_size)),
+        ("results", Extern::Memory(Space::Output(Output::Results), any_size)),
+        ("tensors", host_global(program, "tensors", ValType::I32, &[tensors]).1),
+        ("results.length", host_global(program, "results.length", ValType::I32, &[length]).1),
+        ("results.limit", host_constant(program, "results.limit", limit)),
+        ("out_of_bounds", host_call(HostCall::OutOfBounds, &[])),
+        ("output_limit", host_call(HostCall::OutputLimit, &[])),
+        ("report", host_call(HostCall::Report, &[ValType::I32])),
+    ]
+}
+
+/// Returns where arrays get their place from.
+fn allocator(program: &Program) -> Allocator {
+    let has = |name: &str, params: usize, results: usize| {
+        let i32s = |count| std::iter::repeat_n(ValType::I32, count);
+        let ty = FuncType::new(i32s(params), i32s(results));
+        matches!(program.exports.get(&(PROGRAM.into(), name.into())), Some(Extern::Func(_, given)) if *given == ty)
+    };
+    match (has("malloc", 1, 1), has("free", 1, 0), has("cabi_realloc", 4, 1)) {
+        (true, true, _) => Allocator::Malloc { frees: true },
+        (_, _, true) => Allocator::Realloc,
+        (true, false, false) => Allocator::Malloc { frees: false },
+        (false, _, false) => Allocator::Grow,
+    }
+}
+
+/// Checks that a function of tensors can be made.
+fn check(program: &Program, function: &TensorFunction, options: &Options) -> Result<(), CompileError> {
+    let exports = || {
+        let own = program
+            .exports
+            .range((PROGRAM.to_string(), String::new())..)
+            .take_while(|((module, _), _)| module == PROGRAM);
+        let functions = own.filter_map(|((_, name), item)| match item {
+            Extern::Func(_, ty) => Some((name.clone(), ty.clone())),
+            _ => None,
+        });
+        functions.collect::<BTreeMap<String, FuncType>>()
+    };
+    let name = function.name.clone();
+    let Some(Extern::Func(_, given)) = program.exports.get(&(PROGRAM.to_string(), name.clone())) else {
+        let exports =
+            exports().iter().map(|(name, ty)| format!("`{name}` {}", names::type_name(ty))).collect();
+        return Err(ErrorKind::NoSuchExport { name, exports }.into());
+    };
+    if options.exports.as_ref().is_some_and(|wanted| !wanted.contains(&name)) {
+        let message = format!("`{name}` is not among the exports to compile");
+        return Err(ErrorKind::Tensors { name, message }.into());
+    }
+    let expected = function.export_type();
+    if *given != expected {
+        let (expected, given) = (names::type_name(&expected), names::type_name(given));
+        let message = format!("with this signature its type would be {expected}, but it is {given}");
+        return Err(ErrorKind::Tensors { name, message }.into());
+    }
+    if function.needs_memory() && !program.exports.contains_key(&(PROGRAM.to_string(), MEMORY.to_string())) {
+        let message = "the program has no memory, in which arrays could be".to_string();
+        return Err(ErrorKind::Tensors { name, message }.into());
+    }
+    Ok(())
+}
+
+/// Makes an immutable global.
+fn host_constant(program: &mut Program, name: &str, value: u32) -> Extern {
+    let ty = wasmparser::GlobalType { content_type: ValType::I32, mutable: false, shared: false };
+    program.globals.push(super::cells::Global::new(name.into(), ty, value.into()));
+    Extern::Global(program.globals.len() - 1, ty)
+}

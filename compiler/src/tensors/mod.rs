@@ -1,0 +1,113 @@
+//! Functions of tensors: how a function of numbers and addresses becomes one that takes and gives tensors.
+//!
+//! [`wrapper`] makes a WebAssembly module that is linked with the program: it gives the arrays places in the program's memory, copies the
+//! inputs there from what the host gives, calls the function, and copies the outputs to where the host finds them.
+
+#[cfg(test)]
+mod tests;
+mod text;
+pub(crate) mod wrapper;
+
+use std::str::FromStr;
+
+use wasm2onnx_runtime::{Boundary, Dim};
+use wasmparser::{FuncType, ValType};
+
+/// An exported function that is to take and give tensors.
+///
+/// It is read from a text such as `tokenize(text: u8[], ids: out i64[512]) -> len(ids)`, which has the parameters in the order of the export's:
+///
+/// - `x: i32` is a parameter, a number (`bool`, `i8` … `u64`, `f32`, `f64`).
+/// - `text: u8[]` is two i32 parameters, the address and the number of elements. With names for dimensions, as in `image: u8[h, w, 3]`,
+///   it is the address and the size of each dimension that has a name. Dimensions of one name have one size.
+/// - `ids: out i64[512]` is two i32 parameters, the address and the number of elements that there is room for.
+///   `pixels: out f32[3, 224, 224]` is only the address. A size may be the name of a dimension of an input. `sum: out f64` is the address of
+///   a number.
+/// - `-> len(ids)`: the i32 result is the number of elements that were written to `ids` (several outputs may stand there, `len(ids, mask)`),
+///   or a negative number if the function reports an error. The first dimension larger than 1 is the one that gets shorter; if there are
+///   more than one, the function is told the room for elements behind the address. `-> f32` and `-> (i32, i64)`: the results are numbers, the
+///   outputs `result0`, ….
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorFunction {
+    /// The name of the export.
+    pub name: String,
+    /// Its tensors.
+    pub boundary: Boundary,
+    /// The export's parameters.
+    args: Vec<Arg>,
+    /// What the export's result is, if it is no scalar: the number of elements of all outputs that are counted.
+    counts: bool,
+}
+
+/// What a parameter of the export is, or several that belong together. Numbers are indices of inputs and outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Arg {
+    /// The number that this input is.
+    Scalar(usize),
+    /// The address of this input, and the sizes of its dimensions that have a name.
+    In(usize),
+    /// The address of this output.
+    Out {
+        output: usize,
+        /// What is the largest size of the dimension that is counted, if one is.
+        most: Option<Dim>,
+        /// Whether the number of elements that there is room for follows.
+        capacity: bool,
+    },
+}
+
+impl FromStr for TensorFunction {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text::parse(text).map_err(|error| format!("signature `{text}`: {error}"))
+    }
+}
+
+impl TensorFunction {
+    /// Returns the type that the export must have.
+    pub(crate) fn export_type(&self) -> FuncType {
+        let Boundary { inputs, outputs } = &self.boundary;
+        let mut params = Vec::new();
+        for arg in &self.args {
+            match arg {
+                Arg::Scalar(input) => params.push(wasm_type(inputs[*input].element.value_type())),
+                Arg::In(input) => {
+                    let named = inputs[*input].shape.iter().filter(|dim| matches!(dim, Dim::Named(_)));
+                    params.extend(std::iter::repeat_n(ValType::I32, 1 + named.count()));
+                }
+                Arg::Out { capacity, .. } => {
+                    params.extend(std::iter::repeat_n(ValType::I32, 1 + usize::from(*capacity)));
+                }
+            }
+        }
+        let results = match self.counts {
+            true => vec![ValType::I32],
+            false => self.returned().map(|output| wasm_type(outputs[output].element.value_type())).collect(),
+        };
+        FuncType::new(params, results)
+    }
+
+    /// Returns the outputs that are results of the export.
+    fn returned(&self) -> impl Iterator<Item = usize> {
+        let by_address = |output: &usize| {
+            self.args.iter().any(|arg| matches!(arg, Arg::Out { output: o, .. } if o == output))
+        };
+        (0..self.boundary.outputs.len()).filter(move |output| !by_address(output))
+    }
+
+    /// Returns whether any of its tensors is in memory while the function runs.
+    pub(crate) fn needs_memory(&self) -> bool {
+        self.args.iter().any(|arg| !matches!(arg, Arg::Scalar(_)))
+    }
+}
+
+fn wasm_type(ty: wasm2onnx_runtime::ValueType) -> ValType {
+    use wasm2onnx_runtime::ValueType;
+    match ty {
+        ValueType::I64 => ValType::I64,
+        ValueType::F32 => ValType::F32,
+        ValueType::F64 => ValType::F64,
+        _ => ValType::I32,
+    }
+}

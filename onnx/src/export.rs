@@ -26,6 +26,7 @@ use prost::encoding::WireType;
 use wasm2onnx_certify::{Certified, Summary};
 use wasm2onnx_runtime::{Network, Terminal, TrapCode, validate};
 
+use crate::prefix;
 use crate::proto::{DataType, ModelProto, OperatorSetIdProto};
 pub use footprint::least_memory;
 use graph::{Graph, Name, Tensor, ValueType};
@@ -67,6 +68,9 @@ pub struct ExportOptions {
     pub attention: Attention,
     /// Opset of the model; by default the lowest that has all of its operators.
     pub opset: Option<i64>,
+    /// What names in the graph begin with, but for those of the tensors that a signature names, so that models can be merged: letters,
+    /// digits, `_`, `-`, `.` and `/`, and first a letter or `_`.
+    pub prefix: Option<String>,
     /// SHA-256 of the module that the network was made from, for its metadata.
     pub source_sha256: Option<[u8; 32]>,
 }
@@ -111,6 +115,14 @@ pub enum ExportError {
         rows: usize,
         /// The limit.
         limit: usize,
+    },
+    /// Names cannot begin with the prefix, or that of a tensor of the signature does so by itself.
+    #[error(
+        "names cannot begin with `{prefix}`: it has other characters than letters, digits, `_`, `-`, `.` and `/`, or a tensor is called so"
+    )]
+    Prefix {
+        /// What was asked for.
+        prefix: String,
     },
     /// The step form of a function of tensors would have to be told where each byte of them goes.
     #[error("`{name}` takes tensors, which only the loop form has")]
@@ -182,6 +194,15 @@ fn write(
         metadata_props: metadata::of(&plan, proved, options, &graph),
         graph: Some(graph),
     };
+    if let Some(prefix) = &options.prefix {
+        let tensors =
+            plan.entry.boundary.iter().flat_map(|boundary| boundary.inputs.iter().chain(&boundary.outputs));
+        let kept: Vec<&str> = tensors.map(|spec| &spec.name[..]).collect();
+        if !prefix::is_prefix(prefix) || kept.iter().any(|name| name.starts_with(&prefix[..])) {
+            return Err(ExportError::Prefix { prefix: prefix.clone() });
+        }
+        prefix::add(&mut model, prefix, &kept);
+    }
     Ok(encode(&mut model))
 }
 

@@ -10,7 +10,8 @@ use wasm2onnx_runtime::{MAX_EXACT, Network, validate};
 
 use crate::export::STORED_PAGE;
 use crate::model::{self, Declared};
-use crate::pack::Matrices;
+use crate::pack::{self, Matrices};
+use crate::prefix;
 use crate::proto::{DataType, GraphProto, ModelProto, TensorProto};
 
 /// Keys are below this number, so that they are exact in a float64.
@@ -163,10 +164,11 @@ pub fn is_model(bytes: &[u8]) -> bool {
 }
 
 fn parse(bytes: &[u8]) -> Result<ModelProto, ImportError> {
-    let model = ModelProto::decode(bytes).map_err(|error| ImportError::NotOnnx(error.to_string()))?;
+    let mut model = ModelProto::decode(bytes).map_err(|error| ImportError::NotOnnx(error.to_string()))?;
     if model.graph.is_none() {
         return Err(ImportError::NotOnnx("it has no graph".into()));
     }
+    prefix::remove(&mut model);
     let format = text(&model, "format")?;
     if format != model::FORMAT {
         return Err(ImportError::Format { found: format.to_owned(), known: model::FORMAT });
@@ -201,7 +203,9 @@ fn network(model: &ModelProto) -> Result<Network, ImportError> {
     };
     network.experts =
         matrices.unpack(network.ports, network.terminals.len()).map_err(damaged("the weights"))?;
-    network.lookup = tensors.numbers("tables/bytes")?;
+    network.lookup =
+        pack::rows(&tensors.floats("tables/factors")?).map_err(damaged("the tables' factors"))?;
+    network.lookup.append(&mut tensors.numbers("tables/bytes")?);
     network.lookup.append(&mut tensors.numbers("tables/numbers")?);
     if network.lookup.pop() != Some(0.0) {
         return Err(ImportError::Damaged("the tables do not end with 0".into()));
@@ -265,6 +269,14 @@ impl<'m> Tensors<'m> {
     fn small<T: TryFrom<i64>>(&self, name: &'static str) -> Result<Vec<T>, ImportError> {
         let numbers: Result<_, _> = self.integers(name)?.into_iter().map(T::try_from).collect();
         numbers.map_err(|_| ImportError::Damaged(format!("{name} has an element that is out of range")))
+    }
+
+    /// Reads single floats.
+    fn floats(&self, name: &'static str) -> Result<Vec<f32>, ImportError> {
+        match self.find(name)? {
+            (DataType::Float, bytes) => Ok(elements(bytes, f32::from_le_bytes)),
+            _ => Err(ImportError::Tensor { name, why: "does not hold single floats".into() }),
+        }
     }
 
     /// Reads elements of any integer type, or finite doubles.

@@ -36,7 +36,7 @@
 //! | `weights/counts` | for each expert, the number of its other terms |
 //! | `weights/sources`, `weights/slots`, `weights/indices` | for each of these terms, one expert after the other: the element of `y = [1, r, w, u, s]`, the slot to which weight times element is added, and the index of the weight in `weights/values` |
 //! | `weights/values` | the distinct weights |
-//! | `tables/bytes`, `tables/numbers` | the frozen tables: the entries of the first tensor, then those of the second, then a 0 that is not an entry |
+//! | `tables/factors`, `tables/bytes`, `tables/numbers` | the frozen tables. Each row of the first tensor, \[rows, 9\], stands for 256 entries: entry *b* is factor 0 plus those factors *i* + 1 for which bit *i* of *b* is 1. Then come the entries of the second tensor, then those of the third, then a 0 that is not an entry |
 //! | `trace/pages`, `trace/bytes` | first rows that are bytes: cell *i* of page *p* has the key *p* · cells of a page + *i*; a 0 is no row |
 //! | `trace/keys`, `trace/values` | all other first rows |
 //! | `initial.trace` | replaces these four in the step form and with attention over all rows: it is either \[1, cells\], one cell for each key up to the last one that is not 0, or \[1, rows, 2\], keys and values |
@@ -60,7 +60,9 @@
 //!   region of the bytes and the key of the row with the number of bytes of the region up to their end; they follow each other
 //!   in this order, and arguments and variables of the environment end in a 0 each. `stdin_position`: null, or the key of a
 //!   row with the number of bytes before `stdin`. `clock` and `seed`: the keys of the rows with their words, low word first;
-//!   `exit_code`: null, or the key of the row with the exit status.
+//!   `exit_code`: null, or the key of the row with the exit status. For a function of tensors, `tensors` is the key of the row that says where
+//!   the bytes of the inputs begin, counted like the other ends; `outputs` is the region of the bytes of the outputs and the key of their number;
+//!   `error` is the key of the row with the number that was reported.
 //! - `regions`: for each region its `name`, first key and number of keys. `traps`: for each terminal expert that is a
 //!   trap, its code.
 //! - `declared`: the certificate, that is, the [declared intervals](wasm2onnx_runtime::Certificate) of what each expert is
@@ -82,10 +84,13 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(feature = "build")]
+pub mod build;
 pub mod export;
 pub mod import;
 mod model;
 mod pack;
+mod prefix;
 pub mod proto;
 
 pub use export::{Attention, ExportError, ExportOptions, Form, export, export_unproved, least_memory};

@@ -17,6 +17,64 @@ use wasm2onnx_runtime::{ExpertId, Experts, Field, FieldKind, Network, Ports, Sou
 /// a larger id.
 const MAX_NEXT: f64 = (1u64 << 32) as f64;
 
+/// Number of entries of a table that are packed together: one for each byte.
+pub const ROW: usize = 256;
+
+/// Number of factors of a row: what all of its entries have, and what each bit of the byte adds.
+pub const FACTORS: usize = 9;
+
+/// Maximum number of rows that are packed.
+const MAX_ROWS: usize = 1 << 16;
+
+/// Returns whether a factor counts for a byte.
+pub fn pattern(factor: usize, byte: usize) -> bool {
+    factor == 0 || byte >> (factor - 1) & 1 == 1
+}
+
+/// Packs the tables: as many rows as are sums of factors, from the first on, and all entries behind them. Tables of bitwise operations and
+/// shifts are such sums, and come first.
+pub fn factors(lookup: &[f64]) -> (Vec<f32>, &[f64]) {
+    let mut all = Vec::new();
+    for row in lookup.chunks_exact(ROW).take(MAX_ROWS) {
+        let factors: [f64; FACTORS] =
+            std::array::from_fn(|i| if i == 0 { row[0] } else { row[1 << (i - 1)] - row[0] });
+        let narrow = factors.map(|x| x as f32);
+        // Integers of at most 2^32 are added up exactly.
+        let is_exact = |(x, narrow): (&f64, &f32)| {
+            f64::from(*narrow) == *x && x.fract() == 0.0 && x.abs() <= 4294967296.0
+        };
+        if !factors.iter().zip(&narrow).all(is_exact)
+            || (0..).zip(row).any(|(byte, x)| entry(&narrow, byte) != *x)
+        {
+            break;
+        }
+        all.extend(narrow);
+    }
+    let rows = all.len() / FACTORS;
+    (all, &lookup[rows * ROW..])
+}
+
+/// Returns the entry of a row for a byte.
+fn entry(factors: &[f32], byte: usize) -> f64 {
+    let counted = factors.iter().enumerate().filter(|(i, _)| pattern(*i, byte));
+    counted.map(|(_, factor)| f64::from(*factor)).sum()
+}
+
+/// Unpacks the rows that [`factors`] has packed.
+///
+/// # Errors
+///
+/// If they are not rows of finite factors, or too many.
+pub fn rows(factors: &[f32]) -> Result<Vec<f64>, String> {
+    if !factors.len().is_multiple_of(FACTORS)
+        || factors.len() / FACTORS > MAX_ROWS
+        || factors.iter().any(|x| !x.is_finite())
+    {
+        return Err(format!("they are not up to {MAX_ROWS} rows of {FACTORS} finite numbers"));
+    }
+    Ok(factors.chunks_exact(FACTORS).flat_map(|row| (0..ROW).map(|byte| entry(row, byte))).collect())
+}
+
 /// Says where the fields of `z` stand among the numbers of a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Slots(pub Ports);

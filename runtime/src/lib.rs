@@ -135,6 +135,7 @@ mod decoded;
 mod dense;
 mod error;
 mod exact;
+mod file;
 mod instance;
 mod io;
 #[cfg_attr(not(feature = "jit"), path = "no_jit.rs")]

@@ -142,7 +142,9 @@ class Network:
         require(next(terms, None) is None, "terms are left over")
         self.next = [own + relative for own, relative in enumerate(following)]
         # Frozen tables, one behind the other; first rows.
-        self.tables = [exact(x) for name in ("bytes", "numbers") for x in tensors["tables/" + name].tolist()]
+        rows = [[exact(x) for x in row] for row in tensors["tables/factors"].tolist()]
+        self.tables = [row[0] + sum(row[1 + i] for i in range(8) if byte >> i & 1) for row in rows for byte in range(256)]
+        self.tables += [exact(x) for name in ("bytes", "numbers") for x in tensors["tables/" + name].tolist()]
         self.first_rows = dict(first_rows(tensors))
         self.declared(Message(zlib.decompress(base64.b64decode(metadata["declared"]))))
 

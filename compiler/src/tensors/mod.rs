@@ -27,6 +27,28 @@ use wasmparser::{FuncType, ValType};
 ///   or a negative number if the function reports an error. The first dimension larger than 1 is the one that gets shorter; if there are
 ///   more than one, the function is told the room for elements behind the address. `-> f32` and `-> (i32, i64)`: the results are numbers, the
 ///   outputs `result0`, ….
+///
+/// # Examples
+///
+/// ```
+/// use wasm2onnx_runtime::{Instance, Tensor};
+///
+/// let upper = r#"(module (memory 1)
+///     (func (export "sum") (param $at i32) (param $n i32) (result i32) (local $sum i32)
+///         (block (loop (br_if 1 (i32.eqz (local.get $n)))
+///             (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+///             (local.set $sum (i32.add (local.get $sum) (i32.load8_u (i32.add (local.get $at) (local.get $n)))))
+///             (br 0)))
+///         (local.get $sum)))"#;
+/// let options = wasm2onnx_compiler::Options {
+///     tensors: vec!["sum(x: u8[]) -> u32".parse()?],
+///     ..Default::default()
+/// };
+/// let network = wasm2onnx_compiler::compile(upper.as_bytes(), &options)?;
+/// let outputs = Instance::new(&network)?.call("sum", &[Tensor::list(&[1u8, 2, 200])])?;
+/// assert_eq!(outputs, [Tensor::scalar(203u32)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorFunction {
     /// The name of the export.

@@ -1,6 +1,6 @@
 //! Functions of tensors on the executors.
 
-use wasm2onnx_runtime::{Error, Instance, Tensor};
+use wasm2onnx_runtime::{Config, Error, Instance, Tensor, TrapCode, Value};
 
 use crate::options::Options;
 
@@ -30,4 +30,70 @@ fn elements_are_copied_and_counted() {
     }
     let error = instance.call("double", &[Tensor::list(&[0i32; 6])]);
     assert_eq!(error, Err(Error::Reported(-7)));
+}
+
+/// What `malloc` gives is freed, scalars that are in memory included; and input that is still to come is not in the way of tensors.
+#[test]
+fn arrays_are_freed_and_streams_go_on() {
+    let wat = r#"(module (import "env" "input_byte" (func $in (result i32)))
+        (memory (export "memory") 1)
+        (global $next (mut i32) (i32.const 9)) (global $live (export "live") (mut i32) (i32.const 0))
+        (func (export "malloc") (param i32) (result i32)
+            (global.set $live (i32.add (global.get $live) (i32.const 1)))
+            (global.get $next)
+            (global.set $next (i32.add (global.get $next) (local.get 0))))
+        (func (export "free") (param i32) (global.set $live (i32.sub (global.get $live) (i32.const 1))))
+        (func (export "f") (param $at i32) (param $n i32) (param $sum i32) (param $copy i32) (param $most i32) (result i32)
+            (local $i i32)
+            (loop $next (if (i32.lt_u (local.get $i) (local.get $n)) (then
+                (i32.store (local.get $sum) (i32.add (i32.load (local.get $sum))
+                    (i32.load8_u (i32.add (local.get $at) (local.get $i)))))
+                (i32.store8 (i32.add (local.get $copy) (local.get $i)) (call $in))
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br $next))))
+            (local.get $n)))"#;
+    let network = compile(wat, "f(x: u8[], sum: out u32, copy: out i8[4]) -> len(copy)");
+    let inputs: [(Vec<u8>, Box<dyn std::io::Read + Send + Sync>); 2] =
+        [(b"abcdefgh".to_vec(), Box::new(std::io::empty())), (b"ab".to_vec(), Box::new(&b"cdefgh"[..]))];
+    for (stdin, source) in inputs {
+        let config = Config { stdin, stdin_source: Some(source), ..Config::default() };
+        let mut instance = Instance::with_config(&network, config).unwrap();
+        for (numbers, copied) in
+            [(&[1u8, 2][..], &[97i8, 98][..]), (&[], &[]), (&[200, 100, 50], &[99, 100, 101])]
+        {
+            let sum: u32 = numbers.iter().map(|x| u32::from(*x)).sum();
+            let outputs = instance.call("f", &[Tensor::list(numbers)]).unwrap();
+            assert_eq!(outputs, [Tensor::scalar(sum), Tensor::list(copied)]);
+            assert_eq!(instance.global("live").unwrap(), Value::I32(0));
+        }
+        // More elements than there is room for: what came of it is not looked at.
+        let error = instance.call("f", &[Tensor::list(&[0u8; 5])]).unwrap_err();
+        assert!(matches!(error, Error::Trap(trap) if trap.code == TrapCode::MemoryOutOfBounds));
+    }
+    let mut instance = Instance::new(&network).unwrap();
+    for (tensor, message) in [
+        (Tensor::list(&[1i8]), "it takes x: u8[x], not i8[1]"),
+        (Tensor::scalar(1u8), "it takes x: u8[x], not u8"),
+        (Tensor::list(&[1u8, 2]).reshaped(&[1, 2]).unwrap(), "it takes x: u8[x], not u8[1, 2]"),
+    ] {
+        let error = instance.call("f", &[tensor]).unwrap_err();
+        assert_eq!(error, Error::Tensors { name: "f".into(), message: message.into() });
+    }
+    assert!(matches!(instance.invoke("f", &[Value::I32(1)]), Err(Error::Tensors { .. })));
+    assert!(matches!(instance.call("malloc", &[]), Err(Error::Tensors { .. })));
+}
+
+#[test]
+fn dimensions_of_one_name_have_one_size() {
+    let wat = r#"(module (memory 1)
+        (func (export "f") (param i32 i32 i32 i32 i32) (result i64)
+            (i64.add (i64.extend_i32_u (local.get 1)) (i64.extend_i32_u (local.get 4)))))"#;
+    let network = compile(wat, "f(a: f32[n], b: f64[2, n, m]) -> i64");
+    let mut instance = Instance::new(&network).unwrap();
+    let zeros = |shape: &[usize]| Tensor::list(&vec![0f64; shape.iter().product()]).reshaped(shape).unwrap();
+    let outputs = instance.call("f", &[Tensor::list(&[1f32; 3]), zeros(&[2, 3, 7])]).unwrap();
+    assert_eq!(outputs, [Tensor::scalar(10i64)]);
+    let message = "`n` is 3, and in `b` it is 2";
+    let error = instance.call("f", &[Tensor::list(&[1f32; 3]), zeros(&[2, 2, 7])]).unwrap_err();
+    assert_eq!(error, Error::Tensors { name: "f".into(), message: message.into() });
 }

@@ -40,6 +40,10 @@ pub struct Compile {
     #[arg(long, value_name = "N")]
     opset: Option<i64>,
 
+    /// What all names in the graph begin with, but those of the tensors of a signature: for models that are to be merged with others
+    #[arg(long, value_name = "PREFIX")]
+    prefix: Option<String>,
+
     #[command(flatten)]
     input: Input,
 }
@@ -96,6 +100,7 @@ impl Compile {
             form,
             attention: self.attention.into(),
             opset: self.opset,
+            prefix: self.prefix,
             source_sha256: Some(Sha256::digest(source.bytes()).into()),
         };
         let model = export(&network, &options).map_err(anyhow::Error::from)?;

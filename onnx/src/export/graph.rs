@@ -45,7 +45,7 @@ macro_rules! elements {
     )*};
 }
 
-elements!(f64 => Double, i64 => Int64, i32 => Int32, i16 => Int16, i8 => Int8, u32 => Uint32, u16 => Uint16, u8 => Uint8);
+elements!(f64 => Double, f32 => Float, i64 => Int64, i32 => Int32, i16 => Int16, i8 => Int8, u32 => Uint32, u16 => Uint16, u8 => Uint8);
 
 impl Tensor {
     /// Makes a tensor of any shape.

@@ -5,7 +5,7 @@ use wasm2onnx_runtime::Network;
 
 use super::graph::{Graph, Name, Tensor};
 use super::plan::Plan;
-use crate::pack::Matrices;
+use crate::pack::{self, FACTORS, Matrices, ROW};
 
 /// Padded lists of terms, one row for each expert.
 pub struct Padded {
@@ -93,23 +93,36 @@ fn rows_of(g: &mut Graph, roles: [&str; 2], none: &str, positions: &str, list: &
 
 /// Makes one list of the frozen tables, with a 0 behind them that queries out of range read.
 pub fn tables(g: &mut Graph, network: &Network) -> Name {
-    // The entries before the first that is not a byte are stored as bytes: the large tables of bitwise
-    // operations come first.
-    let lookup = &network.lookup;
-    let bytes = lookup.iter().take_while(|x| x.fract() == 0.0 && (0.0..256.0).contains(*x)).count();
-    let narrow: Vec<u8> = lookup[..bytes].iter().map(|x| *x as u8).collect();
-    let mut wide = lookup[bytes..].to_vec();
+    let (factors, rest) = pack::factors(&network.lookup);
+    // The entries before the first that is not a byte are stored as bytes.
+    let bytes = rest.iter().take_while(|x| x.fract() == 0.0 && (0.0..256.0).contains(*x)).count();
+    let narrow: Vec<u8> = rest[..bytes].iter().map(|x| *x as u8).collect();
+    let mut wide = rest[bytes..].to_vec();
     wide.push(0.0);
     let exact = wide.iter().all(|x| x.fract() == 0.0 && x.abs() < (1u64 << 53) as f64);
     let wide = match exact {
         true => Tensor::smallest(wide.iter().map(|x| *x as i64).collect()),
         false => Tensor::list(&wide),
     };
+    let rows = factors.len() / FACTORS;
+    let factors = g.initializer("tables/factors", Tensor::new(&[rows, FACTORS], factors));
     let narrow = g.initializer("tables/bytes", Tensor::list(&narrow));
     let wide = g.initializer("tables/numbers", wide);
-    g.group("lookup", "The frozen tables, one after the other.", |g| {
-        let narrow = g.cast("bytes.number", &narrow, DataType::Double);
-        let wide = g.cast("numbers.number", &wide, DataType::Double);
-        g.along("entries", "Concat", 0, &[&narrow, &wide])
-    })
+    let patterns = (0..FACTORS * ROW).map(|i| pack::pattern(i / ROW, i % ROW));
+    let patterns: Vec<u8> = patterns.map(|is_there| is_there.into()).collect();
+    let patterns = g.initializer("const/patterns", Tensor::new(&[FACTORS, ROW], patterns));
+    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    g.group(
+        "lookup",
+        "The frozen tables, one after the other; the first ones are sums of factors of the bits of a byte.",
+        |g| {
+            let factors = g.cast("factors.number", &factors, DataType::Double);
+            let patterns = g.cast("patterns.number", &patterns, DataType::Double);
+            let sums = g.plain("sums", "MatMul", &[&factors, &patterns]);
+            let sums = g.plain("sums.flat", "Reshape", &[&sums, &flat]);
+            let narrow = g.cast("bytes.number", &narrow, DataType::Double);
+            let wide = g.cast("numbers.number", &wide, DataType::Double);
+            g.along("entries", "Concat", 0, &[&sums, &narrow, &wide])
+        },
+    )
 }

@@ -6,6 +6,7 @@ mod files;
 mod linking;
 mod names;
 mod streams;
+mod tensors;
 mod wasi;
 
 use std::io::Write;

@@ -1,0 +1,424 @@
+//! Networks in build scripts: compiles a module while a crate is built, and wraps it in typed functions.
+//!
+//! ```no_run
+//! // build.rs
+//! fn main() -> Result<(), wasm2onnx::build::Error> {
+//!     wasm2onnx::build::Builder::new().wasm("src/prog.wasm").compile()
+//! }
+//! ```
+//!
+//! The crate itself depends on `wasm2onnx-runtime` alone:
+//!
+//! ```ignore
+//! wasm2onnx_runtime::include_network!("prog");
+//!
+//! let sum = prog::Prog::new()?.add(2, 3)?;
+//! ```
+//!
+//! The function of an export takes and returns the Rust types of its parameters and results: `i32`, `i64`, `f32`, `f64`; several results are a tuple. A
+//! [function of tensors](Builder::signature) takes a slice for each input of one dimension, a `&Tensor` for one of more, and returns a `Vec` or
+//! a `Tensor`. All return the runtime's [`Error`](wasm2onnx_runtime::Error), [`Trap`](wasm2onnx_runtime::Trap) among its kinds.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fmt::{self, Debug, Display, Formatter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use wasm2onnx_compiler::{CompileError, Options, compile};
+use wasm2onnx_runtime::{Entry, Network, Spec, ValueType};
+
+use crate::export::{ExportError, ExportOptions, export};
+
+/// Why a network could not be made. Both ways of showing it are for people, since a build script's error is shown by `Debug`.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Neither [`Builder::wasm`] nor [`Builder::crate_dir`] says what to compile, or both do.
+    #[error("what is to be compiled is not given: call `wasm` or `crate_dir`, and one of them only")]
+    Input,
+    /// It does not run in a build script.
+    #[error("the environment variable {0} is not set: networks are made in build scripts, by Cargo")]
+    NotInBuildScript(&'static str),
+    /// The name of the network is not that of a module in Rust.
+    #[error("`{0}` is no name for a module in Rust; choose one with `name`")]
+    Name(String),
+    /// A file could not be read or written.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Cargo could not build the crate; what it printed is among what the build script printed.
+    #[error("{}: {why}", path.display())]
+    Crate {
+        /// The directory of the crate.
+        path: PathBuf,
+        /// What went wrong.
+        why: String,
+    },
+    /// A signature cannot be read.
+    #[error("{0}")]
+    Signature(String),
+    /// The module could not be compiled.
+    #[error("{}: {error}", path.display())]
+    Compile {
+        /// The module.
+        path: PathBuf,
+        /// Why, and where: function and offset.
+        error: CompileError,
+    },
+    /// The model could not be written.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+}
+
+impl Debug for Error {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+/// What to compile, and how.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Builder {
+    wasm: Option<PathBuf>,
+    crate_dir: Option<PathBuf>,
+    name: Option<String>,
+    signatures: Vec<String>,
+    models: Vec<String>,
+    options: Options,
+}
+
+impl Builder {
+    /// Returns a builder that nothing is known to.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Compiles a file, `.wasm` or `.wat`; a relative path begins where `Cargo.toml` is. The network is called like the file unless
+    /// [`Builder::name`] says otherwise.
+    pub fn wasm(mut self, path: impl Into<PathBuf>) -> Builder {
+        self.wasm = Some(path.into());
+        self
+    }
+
+    /// Builds the crate in a directory for wasm32-unknown-unknown, with Cargo and its profile `release`, and compiles the module that comes of it. The
+    /// crate's `Cargo.toml` says `crate-type = ["cdylib"]`, and has a `[workspace]` of its own or is excluded from others. The target has to be installed: `rustup target add wasm32-unknown-unknown`.
+    pub fn crate_dir(mut self, path: impl Into<PathBuf>) -> Builder {
+        self.crate_dir = Some(path.into());
+        self
+    }
+
+    /// Sets the name of the network.
+    pub fn name(mut self, name: impl Into<String>) -> Builder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Makes an export a function of tensors, see [`TensorFunction`](wasm2onnx_compiler::TensorFunction).
+    pub fn signature(mut self, signature: impl Into<String>) -> Builder {
+        self.signatures.push(signature.into());
+        self
+    }
+
+    /// Also writes an ONNX model that runs this export, to `NAME-EXPORT.onnx` in `OUT_DIR`.
+    pub fn onnx(mut self, export: impl Into<String>) -> Builder {
+        self.models.push(export.into());
+        self
+    }
+
+    /// Sets how the compiler works. Signatures in the options count, too.
+    pub fn options(mut self, options: Options) -> Builder {
+        self.options = options;
+        self
+    }
+
+    /// Compiles, and writes the network, the wrapper and the models to `OUT_DIR`. Tells Cargo which files to watch.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] lists them.
+    pub fn compile(self) -> Result<(), Error> {
+        let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(Error::NotInBuildScript("OUT_DIR"))?);
+        let home = env::var_os("CARGO_MANIFEST_DIR").ok_or(Error::NotInBuildScript("CARGO_MANIFEST_DIR"))?;
+        let home = PathBuf::from(home);
+        let path = match (&self.wasm, &self.crate_dir) {
+            (Some(wasm), None) => {
+                let path = home.join(wasm);
+                println!("cargo::rerun-if-changed={}", path.display());
+                path
+            }
+            (None, Some(directory)) => build(&home.join(directory), &out)?,
+            _ => return Err(Error::Input),
+        };
+        let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+        let name = self.name.clone().unwrap_or_else(|| stem.replace('-', "_"));
+        if identifier(&name) != name {
+            return Err(Error::Name(name));
+        }
+        let module = fs::read(&path).map_err(|error| Error::File { path: path.clone(), error })?;
+        let mut options = self.options;
+        for signature in &self.signatures {
+            options.tensors.push(signature.parse().map_err(Error::Signature)?);
+        }
+        let network =
+            compile(&module, &options).map_err(|error| Error::Compile { path: path.clone(), error })?;
+        let write = |file: String, bytes: &[u8]| {
+            let path = out.join(file);
+            fs::write(&path, bytes).map_err(|error| Error::File { path, error })
+        };
+        for entry in &self.models {
+            let options = ExportOptions { entry: entry.clone(), ..ExportOptions::default() };
+            write(format!("{name}-{entry}.onnx"), &export(&network, &options)?)?;
+        }
+        write(format!("{name}.network"), &network.to_bytes())?;
+        write(format!("{name}.rs"), wrapper(&network, &name).as_bytes())
+    }
+}
+
+/// Builds a crate, and returns its module.
+fn build(directory: &Path, out: &Path) -> Result<PathBuf, Error> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    let error = |why: String| Error::Crate { path: directory.to_owned(), why };
+    for part in ["Cargo.toml", "Cargo.lock", "build.rs", "src"] {
+        let part = directory.join(part);
+        if part.exists() {
+            println!("cargo::rerun-if-changed={}", part.display());
+        }
+    }
+    let target = out.join("program");
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args(["build", "--release", "--target", TARGET])
+        .arg("--target-dir")
+        .arg(&target)
+        .current_dir(directory);
+    // These are for the crate whose build script this is.
+    for variable in [
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTFLAGS",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_BUILD_TARGET",
+    ] {
+        cargo.env_remove(variable);
+    }
+    let output = cargo.output().map_err(|why| error(format!("Cargo cannot be started: {why}")))?;
+    if !output.status.success() {
+        return Err(error(format!("Cargo has failed:\n{}", String::from_utf8_lossy(&output.stderr))));
+    }
+    let made = target.join(TARGET).join("release");
+    let files = fs::read_dir(&made).map_err(|error| Error::File { path: made.clone(), error })?;
+    let modules =
+        files.flatten().map(|file| file.path()).filter(|path| path.extension() == Some(OsStr::new("wasm")));
+    match &modules.collect::<Vec<_>>()[..] {
+        [module] => Ok(module.clone()),
+        [] => Err(error(
+            "it makes no module: its Cargo.toml has to say `crate-type = [\"cdylib\"]` under `[lib]`".into(),
+        )),
+        _ => Err(error("it makes several modules, and which one is meant is not known".into())),
+    }
+}
+
+/// Returns the text of the module that wraps a network.
+fn wrapper(network: &Network, name: &str) -> String {
+    let ty: String = name.split('_').map(capitalized).collect();
+    let mut text = format!(
+        "/// The network `{name}`.
+#[allow(dead_code, clippy::all, clippy::pedantic)]
+pub mod {name} {{
+    use wasm2onnx_runtime::{{Config, Error, Instance, Network, Tensor, Value}};
+
+    /// An instance of the network `{name}`, with its state between calls.
+    pub struct {ty}(Instance<'static>);
+
+    impl {ty} {{
+        /// Creates an instance, and runs what the program runs at its creation.
+        pub fn new() -> Result<Self, Error> {{
+            Self::with_config(Config::default())
+        }}
+
+        /// Creates an instance with settings: limits, streams, what a WASI program is given.
+        pub fn with_config(config: Config) -> Result<Self, Error> {{
+            Instance::with_config(Self::network(), config).map(Self)
+        }}
+
+        /// Returns the network.
+        pub fn network() -> &'static Network {{
+            static NETWORK: std::sync::OnceLock<Network> = std::sync::OnceLock::new();
+            NETWORK.get_or_init(|| {{
+                let bytes = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.network\"));
+                Network::from_bytes(bytes).expect(\"the build script made it\")
+            }})
+        }}
+
+        /// Returns the instance, for access to its memories, globals and streams.
+        pub fn instance(&mut self) -> &mut Instance<'static> {{
+            &mut self.0
+        }}
+"
+    );
+    let mut taken: BTreeSet<String> = ["new", "with_config", "network", "instance"].map(String::from).into();
+    for (export, entry) in &network.entries {
+        // References mean nothing outside.
+        if entry.params.iter().chain(&entry.results).any(|ty| ty.is_reference()) {
+            continue;
+        }
+        let mut method = identifier(export);
+        while !taken.insert(method.clone()) {
+            method.push('_');
+        }
+        text += &match &entry.boundary {
+            None => of_values(export, &method, entry),
+            Some(boundary) => of_tensors(export, &method, &boundary.inputs, &boundary.outputs),
+        };
+    }
+    text + "    }\n}\n"
+}
+
+/// Returns the method of a function of numbers.
+fn of_values(export: &str, method: &str, entry: &Entry) -> String {
+    let params: String =
+        (0..).zip(&entry.params).map(|(i, ty)| format!(", p{i}: {}", rust_type(*ty))).collect();
+    let args: Vec<String> = (0..)
+        .zip(&entry.params)
+        .map(|(i, ty)| match ty {
+            ValueType::I32 => format!("Value::I32(p{i})"),
+            ValueType::I64 => format!("Value::I64(p{i})"),
+            ValueType::F32 => format!("Value::F32(p{i}.to_bits())"),
+            _ => format!("Value::F64(p{i}.to_bits())"),
+        })
+        .collect();
+    let patterns: Vec<String> =
+        (0..).zip(&entry.results).map(|(i, ty)| format!("Value::{}(r{i})", variant(*ty))).collect();
+    let results: Vec<String> = (0..)
+        .zip(&entry.results)
+        .map(|(i, ty)| match ty {
+            ValueType::F32 => format!("f32::from_bits(r{i})"),
+            ValueType::F64 => format!("f64::from_bits(r{i})"),
+            _ => format!("r{i}"),
+        })
+        .collect();
+    let types: Vec<String> = entry.results.iter().map(|ty| rust_type(*ty).to_owned()).collect();
+    let mut text = String::new();
+    writeln!(text, "\n        /// Calls the export `{}`.", export.escape_default())
+        .expect("strings can be written");
+    writeln!(text, "        pub fn {method}(&mut self{params}) -> Result<{}, Error> {{", tuple(&types))
+        .expect("strings can be written");
+    writeln!(text, "            let results = self.0.invoke({export:?}, &[{}])?;", args.join(", "))
+        .expect("strings can be written");
+    writeln!(
+        text,
+        "            let [{}] = results[..] else {{ unreachable!(\"these are its results\") }};",
+        patterns.join(", ")
+    )
+    .expect("strings can be written");
+    writeln!(text, "            Ok({})\n        }}", tuple(&results)).expect("strings can be written");
+    text
+}
+
+/// Returns the method of a function of tensors.
+fn of_tensors(export: &str, method: &str, inputs: &[Spec], outputs: &[Spec]) -> String {
+    let mut text = String::new();
+    let param = |spec: &Spec| match spec.shape.len() {
+        0 => spec.element.name().to_owned(),
+        1 => format!("&[{}]", spec.element),
+        _ => "&Tensor".to_owned(),
+    };
+    let params: String =
+        (0..).zip(inputs).map(|(i, spec)| format!(", {}: {}", parameter(i, spec), param(spec))).collect();
+    let arg = |(i, spec): (usize, &Spec)| match spec.shape.len() {
+        0 => format!("Tensor::scalar({})", parameter(i, spec)),
+        1 => format!("Tensor::list({})", parameter(i, spec)),
+        _ => format!("{}.clone()", parameter(i, spec)),
+    };
+    let args: Vec<String> = (0..).zip(inputs).map(arg).collect();
+    let result = |spec: &Spec| match spec.shape.len() {
+        0 => spec.element.name().to_owned(),
+        1 => format!("Vec<{}>", spec.element),
+        _ => "Tensor".to_owned(),
+    };
+    let types: Vec<String> = outputs.iter().map(result).collect();
+    let names: Vec<String> = (0..outputs.len()).map(|i| format!("r{i}")).collect();
+    let value = |(i, spec): (usize, &Spec)| match spec.shape.len() {
+        0 => format!("r{i}.elements::<{}>().expect(\"it is of this type\")[0]", spec.element),
+        1 => format!("r{i}.elements::<{}>().expect(\"it is of this type\")", spec.element),
+        _ => format!("r{i}"),
+    };
+    let values: Vec<String> = (0..).zip(outputs).map(value).collect();
+    let shown = |specs: &[Spec]| specs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    writeln!(
+        text,
+        "\n        /// Calls the function of tensors `{}({}) -> ({})`.",
+        export.escape_default(),
+        shown(inputs),
+        shown(outputs)
+    )
+    .expect("strings can be written");
+    writeln!(text, "        pub fn {method}(&mut self{params}) -> Result<{}, Error> {{", tuple(&types))
+        .expect("strings can be written");
+    writeln!(text, "            let outputs = self.0.call({export:?}, &[{}])?;", args.join(", "))
+        .expect("strings can be written");
+    writeln!(text, "            let Ok([{}]) = <[Tensor; {}]>::try_from(outputs) else {{ unreachable!(\"these are its outputs\") }};", names.join(", "), names.len()).expect("strings can be written");
+    writeln!(text, "            Ok({})\n        }}", tuple(&values)).expect("strings can be written");
+    text
+}
+
+/// Returns the name of a parameter, which no other parameter has.
+fn parameter(i: usize, spec: &Spec) -> String {
+    format!("{}_{i}", identifier(&spec.name).trim_start_matches("r#"))
+}
+
+fn tuple(items: &[String]) -> String {
+    match items {
+        [item] => item.clone(),
+        items => format!("({})", items.join(", ")),
+    }
+}
+
+fn rust_type(ty: ValueType) -> &'static str {
+    match ty {
+        ValueType::I32 => "i32",
+        ValueType::I64 => "i64",
+        ValueType::F32 => "f32",
+        _ => "f64",
+    }
+}
+
+fn variant(ty: ValueType) -> &'static str {
+    match ty {
+        ValueType::I32 => "I32",
+        ValueType::I64 => "I64",
+        ValueType::F32 => "F32",
+        _ => "F64",
+    }
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+}
+
+/// Returns a name for a function or module in Rust: letters, digits and `_`, and no word that means something else.
+fn identifier(text: &str) -> String {
+    const KEYWORDS: [&str; 51] = [
+        "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
+        "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro",
+        "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "Self", "static",
+        "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
+        "where", "while", "yield",
+    ];
+    let mut name: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || name.chars().all(|c| c == '_') {
+        name.insert_str(0, "f_");
+    }
+    if KEYWORDS.contains(&&name[..]) {
+        name.push('_');
+    }
+    name
+}

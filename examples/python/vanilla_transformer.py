@@ -55,7 +55,11 @@ class Transformer:
         self.ends = np.append(0, np.cumsum(tensor["weights/counts"], dtype=int))
         self.next = np.arange(len(self.ends) - 1) + tensor["weights/next"].astype(float)
         self.shape = self.size + 1, sum(size for _, size in self.entry["sources"])
-        self.tables = np.append(tensor["tables/bytes"], tensor["tables/numbers"][:-1]).astype(float)
+        # Tables: 256 entries are sums of nine factors, of which a byte's bits choose; others are as they are.
+        byte = np.arange(256)
+        chosen = np.array([byte >= 0, *(byte >> bit & 1 for bit in range(8))])
+        tables = (tensor["tables/factors"].astype(float) @ chosen).ravel(), tensor["tables/bytes"], tensor["tables/numbers"][:-1]
+        self.tables = np.concatenate(tables).astype(float)
         # What a call begins with, and the rows that memory begins with.
         self.call = tensor.get("initial.numbers", tensor.get("initial/call"))[0, : self.size].copy()
         if "trace/keys" in tensor:  # pages of bytes, and other rows

@@ -230,7 +230,7 @@ fn wrapper(network: &Network, name: &str) -> String {
     let ty: String = name.split('_').map(capitalized).collect();
     let mut text = format!(
         "/// The network `{name}`.
-#[allow(dead_code, clippy::all, clippy::pedantic)]
+#[allow(unused, clippy::all, clippy::pedantic)]
 pub mod {name} {{
     use wasm2onnx_runtime::{{Config, Error, Instance, Network, Tensor, Value}};
 

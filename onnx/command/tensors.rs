@@ -27,7 +27,8 @@ pub fn parse(boundary: &Boundary, texts: &[OsString]) -> Result<Vec<Tensor>, Fai
     for text in texts {
         let text = text.to_string_lossy();
         let Some((name, value)) = text.split_once('=') else {
-            return Err(Failure::Usage(format!("argument `{text}` is not NAME=VALUE; {}", all())));
+            let hint = if text.starts_with('-') { "; options come before the input" } else { "" };
+            return Err(Failure::Usage(format!("argument `{text}` is not NAME=VALUE; {}{hint}", all())));
         };
         let Some(input) = boundary.inputs.iter().position(|spec| spec.name == name) else {
             return Err(Failure::Usage(format!("the function has no input `{}`; {}", Name(name), all())));
@@ -114,7 +115,13 @@ fn literal(spec: &Spec, text: &str) -> Result<Tensor, String> {
     if !rest.trim().is_empty() {
         return Err(format!("`{}` follows the last bracket", rest.trim()));
     }
-    let shape = shape.into_iter().map(|size| size.unwrap_or(0)).collect();
+    // Lists that no empty list contains have the size that is asked for, or none.
+    let known = |(size, dim): (Option<usize>, &Dim)| match (size, dim) {
+        (Some(size), _) => size,
+        (None, Dim::Fixed(size)) => *size as usize,
+        (None, _) => 0,
+    };
+    let shape = shape.into_iter().zip(&spec.shape).map(known).collect();
     Tensor::from_bytes(spec.element, shape, numbers).ok_or_else(|| "a bool is neither 0 nor 1".into())
 }
 
@@ -255,6 +262,8 @@ mod tests {
         assert_eq!(read(ElementType::U8, &[n.clone()], "to be"), Ok(Tensor::list(b"to be")));
         assert_eq!(read(ElementType::U8, &[n.clone()], "[1, 2]"), Ok(Tensor::list(&[1u8, 2])));
         assert_eq!(read(ElementType::F32, &[n.clone()], "[]"), Ok(Tensor::list::<f32>(&[])));
+        let empty = Tensor::list::<f32>(&[]).reshaped(&[0, 4]);
+        assert_eq!(read(ElementType::F32, &[n.clone(), Dim::Fixed(4)], "[]").ok(), empty);
         let matrix = Tensor::list(&[1i64, 2, 3, 4, 5, 6]).reshaped(&[2, 3]);
         assert_eq!(read(ElementType::I64, &[n.clone(), Dim::Fixed(3)], "[[1,2,3], [4,5,6]]").ok(), matrix);
         for text in ["[1, 2", "1, 2", "[[1], [2, 3]]", "[1] 2", "[300]", "[1,,2]", "[x]"] {

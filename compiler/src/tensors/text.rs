@@ -152,8 +152,9 @@ fn check(function: &TensorFunction) -> Result<(), String> {
     let mut names: Vec<&str> = Vec::new();
     for Spec { name, .. } in inputs.iter().chain(outputs) {
         if RESERVED.contains(&&name[..]) {
+            let all = RESERVED.join(", ");
             return Err(format!(
-                "no tensor can be called `{name}`: models have an input or output with that name"
+                "no tensor can be called `{name}`: models have inputs or outputs called {all}"
             ));
         }
         if names.contains(&&name[..]) {

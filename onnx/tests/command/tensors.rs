@@ -58,6 +58,10 @@ fn tensors_are_literals_or_files_and_are_printed() {
     run(&["text=too long for it"]).failure().stderr(contains("the function reported an error: -1"));
     for (arguments, message) in [
         (&["to be"][..], "argument `to be` is not NAME=VALUE; it takes text=VALUE (text: u8[text])"),
+        (
+            &["text=x", "-o", "out"],
+            "argument `-o` is not NAME=VALUE; it takes text=VALUE (text: u8[text]); options come before the input",
+        ),
         (&["words=x"], "the function has no input `words`; it takes text=VALUE"),
         (&["text=x", "text=y"], "the input `text` is given twice"),
         (&[], "not all inputs are given: text: u8[text]"),

@@ -303,7 +303,14 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
         }
     };
     let max_steps = boundary::limit(g, &max_steps, UNLIMITED);
-    let given = given::new(g, plan, tensors.as_ref().and_then(|tensors| tensors.bytes.as_deref()));
+    let given = given::new(
+        g,
+        plan,
+        tensors
+            .as_ref()
+            .and_then(|tensors| tensors.bytes.as_deref())
+            .filter(|_| plan.network.io.tensors.is_some()),
+    );
     let frozen = frozen(g, plan, &batch);
     let starts = starts(g, plan, words.as_deref(), &batch);
     let run = |g: &mut Graph, first, phase: &mut dyn FnMut(&mut Graph, RunState) -> RunState| {

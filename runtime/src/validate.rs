@@ -198,12 +198,6 @@ fn boundary(network: &Network) -> Result<(), Error> {
         if let Some(boundary) = &entry.boundary {
             let result = boundary.validate(entry);
             result.map_err(|error| Error::Malformed(format!("tensors of {}: {error}", place())))?;
-            check(!boundary.takes_bytes() || network.io.tensors.is_some(), || {
-                format!("{} takes tensors, but there are no keys for them", place())
-            })?;
-            check(!boundary.gives_bytes() || network.io.results.is_some(), || {
-                format!("{} gives tensors, but there are no keys for them", place())
-            })?;
         }
     }
     for (name, global) in &network.globals {

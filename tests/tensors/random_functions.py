@@ -191,6 +191,11 @@ def module(function, rng):
         returned = [output for output in function.outputs if not output.by_address]
         results = [PARAMETER.get(output.element, "i32") for output in returned]
         values = [mix("(i64.const 3)") + OF_BITS[ty].format("(local.get $mixed)") for ty in results]
+    # Some ignore what they are given, or give nothing but an error: what they do not use is not in the network.
+    if rng.random() < 0.1:
+        mixing = []
+    if function.counted and rng.random() < 0.1:
+        making, values = [], ["(i32.const -9)"]
     lines = "\n    ".join(mixing + making + values)
     return f"""(module (memory (export "memory") 2)
   {rng.choice(ALLOCATORS)}

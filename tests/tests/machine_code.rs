@@ -34,7 +34,7 @@ fn compare_all(text: &str, args: &[i32], steps: u64) {
         let args = [Value::I32(arg)];
         let expected = Wasmtime::new(&wasm, &[]).call("f", &args);
         for compile_after in [None].into_iter().chain(THRESHOLDS.map(Some)) {
-            let found = instance(&network, compile_after).call("f", &args);
+            let found = Engine::call(&mut instance(&network, compile_after), "f", &args);
             assert_eq!(found, expected, "f({arg}) after {compile_after:?} visits, in\n{text}");
         }
     }
@@ -150,7 +150,7 @@ fn programs_of_many_regions_are_right() {
             let mut theirs = Wasmtime::new(&alone[usize::from(more)], &[]);
             let what = format!("{count} regions, after {compile_after:?} visits");
             for (name, args) in [("f", &[Value::I32(1)][..]), ("f", &[Value::I32(3_000)]), ("touch", &[])] {
-                assert_eq!(ours.call(name, args), theirs.call(name, args), "{what}");
+                assert_eq!(Engine::call(&mut ours, name, args), theirs.call(name, args), "{what}");
             }
             assert!(ours.memories() == theirs.memories(), "{what}");
             assert_eq!(ours.globals(), theirs.globals(), "{what}");

@@ -97,3 +97,17 @@ fn dimensions_of_one_name_have_one_size() {
     let error = instance.call("f", &[Tensor::list(&[1f32; 3]), zeros(&[2, 2, 7])]).unwrap_err();
     assert_eq!(error, Error::Tensors { name: "f".into(), message: message.into() });
 }
+
+/// What a function never reads or gives is not in the network.
+#[test]
+fn tensors_may_be_of_no_use() {
+    let wat = r#"(module (memory 1)
+        (func (export "none") (param i32 i32 i32 i32) (result i32) (i32.const -1))
+        (func (export "some") (param i32 i32) (result i32) (i32.const 7)))"#;
+    let network = compile(wat, "none(x: u8[], y: out u8[4]) -> len(y)");
+    let outcome = Instance::new(&network).unwrap().call("none", &[Tensor::list(&[1u8])]);
+    assert_eq!(outcome, Err(Error::Reported(-1)));
+    let network = compile(wat, "some(x: u8[]) -> u16");
+    let outcome = Instance::new(&network).unwrap().call("some", &[Tensor::list(&[1u8])]);
+    assert_eq!(outcome, Ok(vec![Tensor::scalar(7u16)]));
+}

@@ -163,11 +163,15 @@ pub fn outputs(
     (boundary, inputs): (&Boundary, &Inputs),
     results: &[Name],
 ) {
-    let bytes = plan.network.io.results.filter(|_| boundary.gives_bytes()).map(|(region, length)| {
-        let first = plan.network.regions[region].first;
-        let doc = "The bytes of the outputs.";
-        boundary::bytes(g, plan, frozen, memory, ("outputs", doc), (first, length))
-    });
+    let bytes = match plan.network.io.results.filter(|_| boundary.gives_bytes()) {
+        Some((region, length)) => {
+            let first = plan.network.regions[region].first;
+            let doc = "The bytes of the outputs.";
+            boundary::bytes(g, plan, frozen, memory, ("outputs", doc), (first, length))
+        }
+        // Whatever the function does, it gives none.
+        None => g.initializer("given/none", Tensor::list::<u8>(&[])),
+    };
     let mut results = results.iter();
     let values = g.group("tensors.out", "The outputs: numbers from words and bytes, in their shapes.", |g| {
         // Unless the function has returned, there are no bytes; zeros behind them stand for what has a size in any case.
@@ -179,13 +183,13 @@ pub fn outputs(
             let first = ends.last().expect("there is one").clone();
             ends.push(g.plain(&format!("{}.end", spec.name), "Add", &[&first, &shape.bytes]));
         }
-        let bytes = bytes.map(|bytes| {
+        let bytes = {
             let count = g.plain("count", "Shape", &[&bytes]);
             let missing = g.plain("missing.count", "Sub", &[ends.last().expect("there is one"), &count]);
             let missing = g.plain("missing.some", "Max", &[&missing, &zero]);
             let missing = g.filled("missing", &missing, 0u8);
             g.along("bytes", "Concat", 0, &[&bytes, &missing])
-        });
+        };
         let mut ends = ends.windows(2);
         let mut values = Vec::new();
         for (spec, shape) in boundary.outputs.iter().zip(&shapes) {
@@ -194,8 +198,7 @@ pub fn outputs(
                 continue;
             }
             let [first, end] = ends.next().expect("there is one for each") else { unreachable!("two") };
-            let all = bytes.as_ref().expect("there are bytes");
-            let own = g.plain(&format!("{}.bytes", spec.name), "Slice", &[all, first, end]);
+            let own = g.plain(&format!("{}.bytes", spec.name), "Slice", &[&bytes, first, end]);
             let elements = from_bytes(g, spec, &own);
             // A size of 0 is meant as such.
             let zeros = vec![Attribute::Int("allowzero", 1)];

@@ -218,7 +218,7 @@ impl Test {
         for (i, (name, args)) in self.calls.iter().enumerate() {
             let expected = theirs.call(name, args);
             for (way, ours) in &mut ways {
-                let found = ours.call(name, args);
+                let found = Engine::call(ours, name, args);
                 if found != expected {
                     return Err(format!("{way:?}: {name}{args:?} gave {found:?} instead of {expected:?}"));
                 }

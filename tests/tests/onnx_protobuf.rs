@@ -140,6 +140,7 @@ fn data_type(ty: DataType) -> i32 {
         DataType::Bool => Standard::BOOL,
         DataType::Double => Standard::DOUBLE,
         DataType::Uint32 => Standard::UINT32,
+        DataType::Uint64 => Standard::UINT64,
     };
     ty as i32
 }

@@ -440,8 +440,8 @@ fn enter(network: &Network, entry: &str, args: &[Value], stepper: &mut dyn Stepp
 fn the_vanilla_transformer_is_short_and_uses_nothing_of_ours() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/python/vanilla_transformer.py");
     let text = std::fs::read_to_string(path).expect("it is there");
-    // The part for arguments that are rows took five more lines than 150.
-    assert!(text.lines().count() <= 155);
+    // The part for arguments that are rows took five more lines than 150, and the one for tables as factors four more.
+    assert!(text.lines().count() <= 159);
     let imports = text.lines().filter(|line| line.starts_with("import ") || line.starts_with("from "));
     let imports: Vec<_> = imports.collect();
     assert_eq!(

@@ -296,7 +296,7 @@ fn no_more_than_the_limit_is_printed() {
     }
     assert_eq!(TrapCode::OutputLimit as u8, 14);
     assert_eq!(TrapCode::from_code(14), Some(TrapCode::OutputLimit));
-    assert_eq!(TrapCode::from_code(13), None);
+    assert_eq!(TrapCode::from_code(15), None);
 }
 
 #[test]

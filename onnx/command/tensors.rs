@@ -259,15 +259,15 @@ mod tests {
         let n = Dim::Named("n".into());
         let read = |element, shape: &[Dim], text| literal(&spec(element, shape), text);
         assert_eq!(read(ElementType::I32, &[], "-7"), Ok(Tensor::scalar(-7i32)));
-        assert_eq!(read(ElementType::U8, &[n.clone()], "to be"), Ok(Tensor::list(b"to be")));
-        assert_eq!(read(ElementType::U8, &[n.clone()], "[1, 2]"), Ok(Tensor::list(&[1u8, 2])));
-        assert_eq!(read(ElementType::F32, &[n.clone()], "[]"), Ok(Tensor::list::<f32>(&[])));
+        assert_eq!(read(ElementType::U8, std::slice::from_ref(&n), "to be"), Ok(Tensor::list(b"to be")));
+        assert_eq!(read(ElementType::U8, std::slice::from_ref(&n), "[1, 2]"), Ok(Tensor::list(&[1u8, 2])));
+        assert_eq!(read(ElementType::F32, std::slice::from_ref(&n), "[]"), Ok(Tensor::list::<f32>(&[])));
         let empty = Tensor::list::<f32>(&[]).reshaped(&[0, 4]);
         assert_eq!(read(ElementType::F32, &[n.clone(), Dim::Fixed(4)], "[]").ok(), empty);
         let matrix = Tensor::list(&[1i64, 2, 3, 4, 5, 6]).reshaped(&[2, 3]);
         assert_eq!(read(ElementType::I64, &[n.clone(), Dim::Fixed(3)], "[[1,2,3], [4,5,6]]").ok(), matrix);
         for text in ["[1, 2", "1, 2", "[[1], [2, 3]]", "[1] 2", "[300]", "[1,,2]", "[x]"] {
-            assert!(read(ElementType::I8, &[n.clone()], text).is_err(), "{text}");
+            assert!(read(ElementType::I8, std::slice::from_ref(&n), text).is_err(), "{text}");
         }
     }
 }

@@ -200,7 +200,7 @@ impl Boundary {
             return Err(format!("two tensors are called `{}`", Name(pair[0])));
         }
         let named = |dim: &Dim| self.inputs.iter().any(|input| input.shape.contains(dim));
-        for input in self.inputs.iter().filter(|input| input.is_counted()) {
+        if let Some(input) = self.inputs.iter().find(|input| input.is_counted()) {
             return Err(format!("nothing counts the elements of the input `{}`", Name(&input.name)));
         }
         for output in &self.outputs {

@@ -162,3 +162,45 @@ fn names_begin_with_a_prefix() {
         compile(prefix).failure().stderr(contains("names cannot begin with"));
     }
 }
+
+/// Two programs in one graph: `examples/python/compose.py` gives what the first makes to the second.
+#[test]
+fn programs_are_merged() {
+    let python = std::env::var_os("WASM2ONNX_PYTHON")
+        .expect("Python with the packages of tests/requirements.txt is not there: run tests/run");
+    let folder = Folder::new();
+    let module = folder.file("upper.wat", UPPER);
+    let file = |name: &str| folder.0.path().join(name);
+    for (prefix, signature, model) in [
+        ("a/", SIGNATURE, "first.onnx"),
+        ("b/", "upper(shout: u8[], again: out u8[1, 8]) -> len(again)", "second.onnx"),
+    ] {
+        let mut command = wasm2onnx();
+        command.args(["compile", "--prefix", prefix, "--signature", signature]).arg(&module);
+        command.arg("-o").arg(file(model)).assert().success();
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/python/compose.py");
+    let merged = Process::new(&python)
+        .arg(script)
+        .args([file("first.onnx"), file("second.onnx"), "-o".into(), file("both.onnx")])
+        .output()
+        .expect("Python starts");
+    assert!(merged.status.success(), "{}", String::from_utf8_lossy(&merged.stderr));
+    let call = "import sys, numpy, onnxruntime
+session = onnxruntime.InferenceSession(sys.argv[1])
+print([i.name for i in session.get_inputs()], sorted(o.name for o in session.get_outputs()))
+for text in (b'to be', b'', b'too long for it'):
+    names = ['again', 'a/trap', 'b/trap', 'a/error']
+    again, *ends = session.run(names, {'text': numpy.frombuffer(text, numpy.uint8)})
+    print(again.shape, again.tobytes(), *(int(end[0]) for end in ends))";
+    let run =
+        Process::new(&python).args(["-c", call]).arg(file("both.onnx")).output().expect("Python starts");
+    assert_eq!(String::from_utf8_lossy(&run.stderr), "");
+    assert_eq!(
+        String::from_utf8_lossy(&run.stdout),
+        "['text'] ['a/error', 'a/steps', 'a/trap', 'again', 'b/error', 'b/steps', 'b/trap']
+(1, 5) b'TO\\x00BE' 0 0 0
+(1, 0) b'' 0 0 0
+(1, 0) b'' 13 0 -1\n"
+    );
+}

@@ -12,7 +12,7 @@ use crate::network::*;
 use crate::observe::{Observed, Observer};
 use crate::sparse::{Sparse, SparseOptions};
 use crate::stepper::{Slice, Stepper};
-use crate::tensors::{Boundary, Dim, ElementType, Sizes, Spec, Tensor};
+use crate::tensors::{Sizes, Tensor};
 use crate::tokens::{TokenEnds, constant_next};
 use crate::trace::TraceSize;
 use crate::trace::key_of;
@@ -214,12 +214,12 @@ impl<'n> Instance<'n> {
         }
         if let Some(source) = config.stdin_source {
             let capacity = network.io.input.map_or(0, |region| network.regions[region].count);
-            let room = match network.io.tensors {
+            // What is still to come must not reach the tensors of any call.
+            instance.given = match network.io.tensors {
                 Some(_) => supplied.max(capacity / 2),
                 None => capacity,
             };
-            instance.given = room;
-            let room = (supplied, room);
+            let room = (supplied, instance.given);
             instance.input = Input::new(network, source, room, config.keep_streams, stepper)?;
         }
         if instance.input.is_some() {
@@ -288,8 +288,7 @@ impl<'n> Instance<'n> {
             return Err(Error::Tensors { name: name.into(), message: "it does not take tensors".into() });
         };
         let sizes = Sizes::of(name, &boundary.inputs, inputs)?;
-        let free = self.given;
-        let stepper = self.machine.stepper_mut();
+        let (free, stepper) = (self.given, self.machine.stepper_mut());
         if let Some((region, begin)) = network.io.input.zip(network.io.tensors) {
             let region = &network.regions[region];
             let arrays = boundary.inputs.iter().zip(inputs).filter(|(spec, _)| !spec.is_scalar());
@@ -303,14 +302,13 @@ impl<'n> Instance<'n> {
                 stepper.append(key, f64::from(*byte));
             }
         }
-        let args = arguments(boundary, inputs);
-        let (entry, fields) = enter(entry, name, &args, stepper)?;
+        let fields = enter(entry, name, &boundary.arguments(inputs), stepper)?;
         self.run(entry.expert, &fields)?;
         let stepper = self.machine.stepper();
-        let mut values = results(entry, stepper)?.into_iter();
         let printed = Printed::new(network, network.io.results);
         let bytes = printed.map_or(Vec::new(), |printed| printed.all(stepper));
-        outputs(boundary, &sizes, &mut values, &bytes).ok_or_else(|| Error::Tensors {
+        let outputs = boundary.outputs(&sizes, results(entry, stepper)?, &bytes);
+        outputs.ok_or_else(|| Error::Tensors {
             name: name.into(),
             message: "the network gave outputs of other sizes than it declares: it is damaged".into(),
         })
@@ -658,16 +656,11 @@ pub(crate) fn prepare<'n>(
     if entry.boundary.is_some() {
         return Err(Error::Tensors { name: name.into(), message: "it takes tensors".into() });
     }
-    enter(entry, name, args, stepper)
+    Ok((entry, enter(entry, name, args, stepper)?))
 }
 
 /// Checks the arguments of a function, appends the words that belong in rows, and returns the words that belong in fields.
-fn enter<'n>(
-    entry: &'n Entry,
-    name: &str,
-    args: &[Value],
-    stepper: &mut dyn Stepper,
-) -> Result<(&'n Entry, Fields), Error> {
+fn enter(entry: &Entry, name: &str, args: &[Value], stepper: &mut dyn Stepper) -> Result<Fields, Error> {
     let found: Vec<_> = args.iter().map(|arg| arg.ty()).collect();
     if found != entry.params {
         return Err(Error::Arguments { name: name.into(), expected: entry.params.clone(), found });
@@ -680,58 +673,7 @@ fn enter<'n>(
             WordLocation::Row(key) => stepper.append(key, word.into()),
         }
     }
-    Ok((entry, fields))
-}
-
-/// Returns the arguments of a function with these tensors: scalars, and the sizes of dimensions that have a name.
-fn arguments(boundary: &Boundary, inputs: &[Tensor]) -> Vec<Value> {
-    let mut args = Vec::new();
-    for (spec, tensor) in boundary.inputs.iter().zip(inputs) {
-        if spec.is_scalar() {
-            // Narrow integers are extended as they are signed.
-            let sign = if spec.element.is_signed() && tensor.bytes().last().is_some_and(|b| *b > 127) {
-                255
-            } else {
-                0
-            };
-            let mut bytes = [sign; 8];
-            bytes[..tensor.bytes().len()].copy_from_slice(tensor.bytes());
-            let bits = u64::from_le_bytes(bytes);
-            args.push(Value::from_words(spec.element.value_type(), [bits as u32, (bits >> 32) as u32]));
-        }
-        let named = spec.shape.iter().zip(tensor.shape()).filter(|(dim, _)| matches!(dim, Dim::Named(_)));
-        args.extend(named.map(|(_, size)| Value::I32(*size as i32)));
-    }
-    args
-}
-
-/// Makes the outputs of a function of its results and of the bytes that it gave; `None` if they do not fit.
-fn outputs(
-    boundary: &Boundary,
-    sizes: &Sizes,
-    results: &mut dyn Iterator<Item = Value>,
-    bytes: &[u8],
-) -> Option<Vec<Tensor>> {
-    let mut first = 0usize;
-    let output = |spec: &Spec| {
-        let result = if spec.is_scalar() || spec.is_counted() { results.next() } else { None };
-        let [low, high] = result.map_or([0; 2], Value::words);
-        if spec.is_scalar() {
-            let bits = (u64::from(high) << 32 | u64::from(low)).to_le_bytes();
-            let mut bytes = bits[..spec.element.bytes()].to_vec();
-            if spec.element == ElementType::Bool {
-                bytes = vec![(low != 0).into()];
-            }
-            return Tensor::from_bytes(spec.element, Vec::new(), bytes);
-        }
-        let shape = sizes.shape(spec, result.map(|_| low as usize))?;
-        let count =
-            shape.iter().try_fold(spec.element.bytes(), |product, size| product.checked_mul(*size))?;
-        let elements = bytes.get(first..first.checked_add(count)?)?;
-        first += count;
-        Tensor::from_bytes(spec.element, shape, elements.to_vec())
-    };
-    boundary.outputs.iter().map(output).collect()
+    Ok(fields)
 }
 
 /// Returns what the terminal expert means for the run that came to it.

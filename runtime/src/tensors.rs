@@ -11,6 +11,7 @@ use std::fmt::{self, Display, Formatter};
 use crate::error::Error;
 use crate::network::{Entry, ValueType};
 use crate::show::Name;
+use crate::value::Value;
 
 /// Type of the elements of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -119,6 +120,14 @@ impl Spec {
         self.shape.is_empty()
     }
 
+    /// Returns the names of its dimensions that have one, in their order.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.shape.iter().filter_map(|dim| match dim {
+            Dim::Named(name) => Some(&name[..]),
+            _ => None,
+        })
+    }
+
     /// Returns whether its size depends on what the function has done.
     pub fn is_counted(&self) -> bool {
         self.shape.contains(&Dim::Counted)
@@ -155,6 +164,11 @@ pub struct Boundary {
 }
 
 impl Boundary {
+    /// Returns all of them, inputs first.
+    pub fn all(&self) -> impl Iterator<Item = &Spec> + Clone {
+        self.inputs.iter().chain(&self.outputs)
+    }
+
     /// Returns the types of the parameters of a function with these tensors: for each input in its order, the number if it is a
     /// scalar, and otherwise the size of each dimension that has a name.
     pub fn params(&self) -> Vec<ValueType> {
@@ -162,10 +176,7 @@ impl Boundary {
         for input in &self.inputs {
             match input.is_scalar() {
                 true => params.push(input.element.value_type()),
-                false => {
-                    let named = input.shape.iter().filter(|dim| matches!(dim, Dim::Named(_)));
-                    params.extend(named.map(|_| ValueType::I32));
-                }
+                false => params.extend(input.named().map(|_| ValueType::I32)),
             }
         }
         params
@@ -191,30 +202,89 @@ impl Boundary {
         self.outputs.iter().any(|output| !output.is_scalar())
     }
 
-    /// Checks that the sizes of all tensors are known once the function has run, and that no two have one name.
-    pub(crate) fn validate(&self, entry: &Entry) -> Result<(), String> {
-        let mut names: Vec<&str> =
-            self.inputs.iter().chain(&self.outputs).map(|spec| &spec.name[..]).collect();
+    /// Checks that no two tensors have one name, and that the sizes of all are known once the function has run.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong.
+    pub fn check(&self) -> Result<(), String> {
+        let mut names: Vec<&str> = self.all().map(|spec| &spec.name[..]).collect();
         names.sort_unstable();
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(format!("two tensors are called `{}`", Name(pair[0])));
         }
-        let named = |dim: &Dim| self.inputs.iter().any(|input| input.shape.contains(dim));
         if let Some(input) = self.inputs.iter().find(|input| input.is_counted()) {
             return Err(format!("nothing counts the elements of the input `{}`", Name(&input.name)));
         }
         for output in &self.outputs {
-            let counted = output.shape.iter().filter(|dim| **dim == Dim::Counted).count();
-            let unknown = output.shape.iter().any(|dim| matches!(dim, Dim::Named(_)) && !named(dim));
-            if counted > 1 || unknown {
-                return Err(format!("the sizes of the output `{}` are not known", Name(&output.name)));
+            if let Some(name) = output.named().find(|name| !self.has_size(name)) {
+                let name = Name(name);
+                return Err(format!("no input has a dimension `{name}`, which is the size of an output"));
             }
-        }
-        if entry.params != self.params() || entry.results != self.results() {
-            return Err("its parameters or results are not those that its tensors need".into());
+            if output.shape.iter().filter(|dim| **dim == Dim::Counted).count() > 1 {
+                return Err(format!("two sizes of the output `{}` are counted", Name(&output.name)));
+            }
         }
         Ok(())
     }
+
+    /// Returns whether a dimension of an input has this name.
+    pub fn has_size(&self, name: &str) -> bool {
+        self.inputs.iter().flat_map(Spec::named).any(|known| known == name)
+    }
+
+    /// Checks all of that, and that the function's parameters and results are those that its tensors need.
+    pub(crate) fn validate(&self, entry: &Entry) -> Result<(), String> {
+        if entry.params != self.params() || entry.results != self.results() {
+            return Err("its parameters or results are not those that its tensors need".into());
+        }
+        self.check()
+    }
+
+    /// Returns the arguments of a function that is called with these tensors, which fit its inputs.
+    pub(crate) fn arguments(&self, inputs: &[Tensor]) -> Vec<Value> {
+        let mut args = Vec::new();
+        for (spec, tensor) in self.inputs.iter().zip(inputs) {
+            if spec.is_scalar() {
+                // Narrow integers are extended as they are signed.
+                let is_negative = spec.element.is_signed() && tensor.bytes.last().is_some_and(|b| *b > 127);
+                let mut bytes = [if is_negative { 255 } else { 0 }; 8];
+                bytes[..tensor.bytes.len()].copy_from_slice(&tensor.bytes);
+                let bits = u64::from_le_bytes(bytes);
+                args.push(Value::from_words(spec.element.value_type(), [bits as u32, (bits >> 32) as u32]));
+            }
+            let named = spec.shape.iter().zip(&tensor.shape).filter(|(dim, _)| matches!(dim, Dim::Named(_)));
+            args.extend(named.map(|(_, size)| Value::I32(*size as i32)));
+        }
+        args
+    }
+
+    /// Makes the outputs of a function's results and of the bytes that it gave; `None` if they do not fit.
+    pub(crate) fn outputs(&self, sizes: &Sizes, results: Vec<Value>, bytes: &[u8]) -> Option<Vec<Tensor>> {
+        let (mut results, mut rest) = (results.into_iter(), bytes);
+        let output = |spec: &Spec| {
+            let result = if spec.is_scalar() || spec.is_counted() { results.next() } else { None };
+            let [low, high] = result.map_or([0; 2], Value::words);
+            if spec.is_scalar() {
+                let bits = match spec.element {
+                    ElementType::Bool => u64::from(low != 0),
+                    _ => u64::from(high) << 32 | u64::from(low),
+                };
+                let bytes = bits.to_le_bytes()[..spec.element.bytes()].to_vec();
+                return Tensor::from_bytes(spec.element, Vec::new(), bytes);
+            }
+            let shape = sizes.shape(spec, result.map(|_| low as usize))?;
+            let (own, others) = rest.split_at_checked(bytes_of(spec.element, &shape)?)?;
+            rest = others;
+            Tensor::from_bytes(spec.element, shape, own.to_vec())
+        };
+        self.outputs.iter().map(output).collect()
+    }
+}
+
+/// Returns the number of bytes of a tensor, if it is a number.
+fn bytes_of(element: ElementType, shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(element.bytes(), |product, size| product.checked_mul(*size))
 }
 
 /// A tensor: numbers of one type in an array of any number of dimensions.
@@ -265,9 +335,9 @@ impl Tensor {
     /// Returns a tensor of these dimensions with these bytes, the elements in row-major order and each in little-endian order; `None`
     /// if they are not as many as the dimensions say, or a `bool` is neither 0 nor 1.
     pub fn from_bytes(element: ElementType, shape: Vec<usize>, bytes: Vec<u8>) -> Option<Tensor> {
-        let count = shape.iter().try_fold(element.bytes(), |product, size| product.checked_mul(*size));
         let is_bool = |byte: &u8| *byte < 2;
-        let fits = count == Some(bytes.len()) && (element != ElementType::Bool || bytes.iter().all(is_bool));
+        let fits = bytes_of(element, &shape) == Some(bytes.len())
+            && (element != ElementType::Bool || bytes.iter().all(is_bool));
         fits.then_some(Tensor { element, shape, bytes })
     }
 

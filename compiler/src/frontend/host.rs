@@ -32,17 +32,15 @@ pub fn emit(
     Ok(match call {
         HostCall::OutputLimit => return Err(TrapCode::OutputLimit),
         HostCall::OutOfBounds => return Err(TrapCode::MemoryOutOfBounds),
-        HostCall::Report => {
+        HostCall::Exit | HostCall::Report => {
             let Module { cells, host, .. } = module;
-            let error = cell(cells, &mut host.error, "error".into(), u32::MAX);
-            b.effect(Op::CellSet(error), Type::I32, &[args[0]]);
-            return Err(TrapCode::ReportedError);
-        }
-        HostCall::Exit => {
-            let Module { cells, host, .. } = module;
-            let status = cell(cells, &mut host.exit_code, "exit_code".into(), u32::MAX);
-            b.effect(Op::CellSet(status), Type::I32, &[args[0]]);
-            return Err(TrapCode::Exit);
+            let (known, name, code) = match call {
+                HostCall::Exit => (&mut host.exit_code, "exit_code", TrapCode::Exit),
+                _ => (&mut host.error, "error", TrapCode::ReportedError),
+            };
+            let number = cell(cells, known, name.into(), u32::MAX);
+            b.effect(Op::CellSet(number), Type::I32, &[args[0]]);
+            return Err(code);
         }
         HostCall::Nop => results.iter().map(|ty| b.constant(*ty, 0)).collect(),
         HostCall::Results(bits) => results.iter().zip(bits).map(|(ty, bits)| b.constant(*ty, bits)).collect(),

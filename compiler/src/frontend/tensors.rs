@@ -1,16 +1,13 @@
 //! Functions of tensors: links the modules that make them out of exports.
 
-use std::collections::BTreeMap;
-
 use wasm2onnx_runtime::ValueType;
-use wasmparser::{FuncType, MemoryType, ValType};
+use wasmparser::{FuncType, ValType};
 
 use super::cells::cell;
 use super::module::translate_one;
 use super::names;
 use super::program::{Callable, Extern, HostCall, Program};
-use super::types::boundary_type;
-use super::wasi::host_global;
+use super::wasi::{ANY_SIZE, host_constant, host_global};
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Output, Signature, Space};
 use crate::options::Options;
@@ -40,16 +37,14 @@ pub fn link(mut program: Program, options: &Options) -> Result<Program, CompileE
         let binary = wrapper::module(function, allocator);
         program = translate_one(program, &binary, Some(WRAPPERS), &own)?;
         let item = program.exports.remove(&(WRAPPERS.into(), function.name.clone()));
-        let Some(Extern::Func(Callable::Func(func), ty)) = item else {
+        let Some(Extern::Func(Callable::Func(func), _)) = item else {
             unreachable!("the wrapper exports it")
         };
-        let list = |types: &[ValType]| {
-            types.iter().map(|ty| boundary_type(*ty).expect("a number")).collect::<Vec<ValueType>>()
-        };
-        let signature = Signature { params: list(ty.params()), results: list(ty.results()) };
+        let boundary = &function.boundary;
+        let signature = Signature { params: boundary.params(), results: boundary.results() };
         program.module.exports.retain(|export| export.0 != function.name);
         program.module.exports.push((function.name.clone(), func, signature));
-        program.module.boundaries.insert(function.name.clone(), function.boundary.clone());
+        program.module.boundaries.insert(function.name.clone(), boundary.clone());
     }
     Ok(program)
 }
@@ -59,8 +54,6 @@ const WRAPPERS: &str = "tensors";
 
 /// Returns what the wrappers import from the host.
 fn host(program: &mut Program) -> Vec<(&'static str, Extern)> {
-    let any_size =
-        MemoryType { memory64: false, shared: false, initial: 0, maximum: None, page_size_log2: None };
     let length = program.streams.output_length(Output::Results, &mut program.module);
     let (input, limit) = (program.streams.input, program.streams.output);
     let module = &mut program.module;
@@ -69,11 +62,11 @@ fn host(program: &mut Program) -> Vec<(&'static str, Extern)> {
         Extern::Func(Callable::Host(call), FuncType::new(params.iter().copied(), []))
     };
     vec![
-        ("input", Extern::Memory(Space::Input, any_size)),
-        ("results", Extern::Memory(Space::Output(Output::Results), any_size)),
+        ("input", Extern::Memory(Space::Input, ANY_SIZE)),
+        ("results", Extern::Memory(Space::Output(Output::Results), ANY_SIZE)),
         ("tensors", host_global(program, "tensors", ValType::I32, &[tensors]).1),
         ("results.length", host_global(program, "results.length", ValType::I32, &[length]).1),
-        ("results.limit", host_constant(program, "results.limit", limit)),
+        ("results.limit", host_constant(program, "results.limit", limit).1),
         ("out_of_bounds", host_call(HostCall::OutOfBounds, &[])),
         ("output_limit", host_call(HostCall::OutputLimit, &[])),
         ("report", host_call(HostCall::Report, &[ValType::I32])),
@@ -97,28 +90,20 @@ fn allocator(program: &Program) -> Allocator {
 
 /// Checks that a function of tensors can be made.
 fn check(program: &Program, function: &TensorFunction, options: &Options) -> Result<(), CompileError> {
-    let exports = || {
-        let own = program
-            .exports
-            .range((PROGRAM.to_string(), String::new())..)
-            .take_while(|((module, _), _)| module == PROGRAM);
-        let functions = own.filter_map(|((_, name), item)| match item {
-            Extern::Func(_, ty) => Some((name.clone(), ty.clone())),
-            _ => None,
-        });
-        functions.collect::<BTreeMap<String, FuncType>>()
-    };
     let name = function.name.clone();
     let Some(Extern::Func(_, given)) = program.exports.get(&(PROGRAM.to_string(), name.clone())) else {
-        let exports =
-            exports().iter().map(|(name, ty)| format!("`{name}` {}", names::type_name(ty))).collect();
-        return Err(ErrorKind::NoSuchExport { name, exports }.into());
+        let exports = program.exports.iter().filter_map(|((module, name), item)| match item {
+            Extern::Func(_, ty) if module == PROGRAM => Some(format!("`{name}` {}", names::type_name(ty))),
+            _ => None,
+        });
+        return Err(ErrorKind::NoSuchExport { name, exports: exports.collect() }.into());
     };
     if options.exports.as_ref().is_some_and(|wanted| !wanted.contains(&name)) {
         let message = format!("`{name}` is not among the exports to compile");
         return Err(ErrorKind::Tensors { name, message }.into());
     }
-    let expected = function.export_type();
+    let Signature { params, results } = function.export_type();
+    let expected = FuncType::new(params.into_iter().map(number_type), results.into_iter().map(number_type));
     if *given != expected {
         let (expected, given) = (names::type_name(&expected), names::type_name(given));
         let message = format!("with this signature its type would be {expected}, but it is {given}");
@@ -131,9 +116,12 @@ fn check(program: &Program, function: &TensorFunction, options: &Options) -> Res
     Ok(())
 }
 
-/// Makes an immutable global.
-fn host_constant(program: &mut Program, name: &str, value: u32) -> Extern {
-    let ty = wasmparser::GlobalType { content_type: ValType::I32, mutable: false, shared: false };
-    program.globals.push(super::cells::Global::new(name.into(), ty, value.into()));
-    Extern::Global(program.globals.len() - 1, ty)
+/// Returns the type of a number.
+fn number_type(ty: ValueType) -> ValType {
+    match ty {
+        ValueType::I64 => ValType::I64,
+        ValueType::F32 => ValType::F32,
+        ValueType::F64 => ValType::F64,
+        _ => ValType::I32,
+    }
 }

@@ -26,6 +26,10 @@ pub const MODULE: &str = "wasi_snapshot_preview1";
 /// the host gives and looks at from `host`.
 const BINARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/wasi.wasm"));
 
+/// The type of the program's memory and of the host's bytes, as the library and wrappers import them.
+pub const ANY_SIZE: MemoryType =
+    MemoryType { memory64: false, shared: false, initial: 0, maximum: None, page_size_log2: None };
+
 /// Lets the library serve those imports of a module that are left to it.
 ///
 /// # Errors
@@ -133,21 +137,17 @@ fn memory_of(context: &mut Context, sections: &Sections) -> Space {
 /// Lets wrappers of functions of tensors import the memory that calls of a module work on, if it has one.
 pub fn export_memory(context: &mut Context, sections: &Sections) {
     if context.memories.count() > 0 {
-        let any_size =
-            MemoryType { memory64: false, shared: false, initial: 0, maximum: None, page_size_log2: None };
         let memory = memory_of(context, sections);
         let name = (PROGRAM.to_string(), MEMORY.to_string());
-        context.program.exports.insert(name, Extern::Memory(memory, any_size));
+        context.program.exports.insert(name, Extern::Memory(memory, ANY_SIZE));
     }
 }
 
 /// Translates the library's module for programs with this memory.
 fn translate(mut program: Program, memory: Space, options: &Options) -> Result<Program, CompileError> {
-    let any_size =
-        MemoryType { memory64: false, shared: false, initial: 0, maximum: None, page_size_log2: None };
     let app = ("app".to_string(), "memory".to_string());
-    let hidden = program.exports.insert(app.clone(), Extern::Memory(memory, any_size));
-    let host = host(&mut program, any_size);
+    let hidden = program.exports.insert(app.clone(), Extern::Memory(memory, ANY_SIZE));
+    let host = host(&mut program);
     let names: Vec<_> = host.iter().map(|(name, _)| ("host".to_string(), name.clone())).collect();
     let hidden_host: Vec<_> =
         names.iter().cloned().zip(host).map(|(key, (_, item))| program.exports.insert(key, item)).collect();
@@ -182,18 +182,15 @@ fn take(program: &mut Program, module: &str) -> BTreeMap<(String, String), Exter
 }
 
 /// Returns what the library imports from the host.
-fn host(program: &mut Program, any_size: MemoryType) -> Vec<(String, Extern)> {
+fn host(program: &mut Program) -> Vec<(String, Extern)> {
     let mut items: Vec<(String, Extern)> = Vec::new();
-    items.push(("input".into(), Extern::Memory(Space::Input, any_size)));
+    items.push(("input".into(), Extern::Memory(Space::Input, ANY_SIZE)));
     for output in [Output::Stdout, Output::Stderr] {
-        items.push((output.name().into(), Extern::Memory(Space::Output(output), any_size)));
+        items.push((output.name().into(), Extern::Memory(Space::Output(output), ANY_SIZE)));
         let length = program.streams.output_length(output, &mut program.module);
         items.push(host_global(program, &format!("{}.length", output.name()), ValType::I32, &[length]));
         let limit = program.streams.output;
-        let ty = GlobalType { content_type: ValType::I32, mutable: false, shared: false };
-        let name = format!("{}.limit", output.name());
-        program.globals.push(Global::new(name.clone(), ty, limit.into()));
-        items.push((name, Extern::Global(program.globals.len() - 1, ty)));
+        items.push(host_constant(program, &format!("{}.limit", output.name()), limit));
     }
     let (position, end) = program.streams.stdin(&mut program.module);
     let Program { streams, module: Module { cells, host, .. }, .. } = program;
@@ -233,4 +230,11 @@ pub fn host_global(program: &mut Program, name: &str, ty: ValType, cells: &[Cell
     debug_assert_eq!(global.types.map_or(0, |(_, ty): (Type, ValueType)| ty.words()), cells.len());
     program.globals.push(global);
     (name.into(), Extern::Global(program.globals.len() - 1, global_type))
+}
+
+/// Makes an immutable global.
+pub fn host_constant(program: &mut Program, name: &str, value: u32) -> (String, Extern) {
+    let ty = GlobalType { content_type: ValType::I32, mutable: false, shared: false };
+    program.globals.push(Global::new(name.into(), ty, value.into()));
+    (name.into(), Extern::Global(program.globals.len() - 1, ty))
 }

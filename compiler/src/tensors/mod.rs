@@ -10,8 +10,12 @@ pub(crate) mod wrapper;
 
 use std::str::FromStr;
 
-use wasm2onnx_runtime::{Boundary, Dim};
-use wasmparser::{FuncType, ValType};
+use wasm2onnx_runtime::{Boundary, Dim, ValueType};
+
+use crate::ir::Signature;
+
+/// Maximum number of bytes of a tensor.
+const MAX_BYTES: u64 = 1 << 31;
 
 /// An exported function that is to take and give tensors.
 ///
@@ -88,26 +92,39 @@ impl FromStr for TensorFunction {
 
 impl TensorFunction {
     /// Returns the type that the export must have.
-    pub(crate) fn export_type(&self) -> FuncType {
+    pub(crate) fn export_type(&self) -> Signature {
         let Boundary { inputs, outputs } = &self.boundary;
         let mut params = Vec::new();
         for arg in &self.args {
-            match arg {
-                Arg::Scalar(input) => params.push(wasm_type(inputs[*input].element.value_type())),
-                Arg::In(input) => {
-                    let named = inputs[*input].shape.iter().filter(|dim| matches!(dim, Dim::Named(_)));
-                    params.extend(std::iter::repeat_n(ValType::I32, 1 + named.count()));
+            let words = match arg {
+                Arg::Scalar(input) => {
+                    params.push(inputs[*input].element.value_type());
+                    continue;
                 }
-                Arg::Out { capacity, .. } => {
-                    params.extend(std::iter::repeat_n(ValType::I32, 1 + usize::from(*capacity)));
-                }
-            }
+                Arg::In(input) => 1 + inputs[*input].named().count(),
+                Arg::Out { capacity, .. } => 1 + usize::from(*capacity),
+            };
+            params.extend(std::iter::repeat_n(ValueType::I32, words));
         }
         let results = match self.counts {
-            true => vec![ValType::I32],
-            false => self.returned().map(|output| wasm_type(outputs[output].element.value_type())).collect(),
+            true => vec![ValueType::I32],
+            false => self.returned().map(|output| outputs[output].element.value_type()).collect(),
         };
-        FuncType::new(params, results)
+        Signature { params, results }
+    }
+
+    /// Returns the dimensions of an output, with the largest size of the one that is counted.
+    fn capacity(&self, output: usize) -> Vec<Dim> {
+        let mut shape = self.boundary.outputs[output].shape.clone();
+        for arg in &self.args {
+            if let Arg::Out { output: o, most: Some(most), .. } = arg
+                && *o == output
+            {
+                let counted = shape.iter_mut().find(|dim| **dim == Dim::Counted);
+                *counted.expect("what has a largest size is counted") = most.clone();
+            }
+        }
+        shape
     }
 
     /// Returns the outputs that are results of the export.
@@ -121,15 +138,5 @@ impl TensorFunction {
     /// Returns whether any of its tensors is in memory while the function runs.
     pub(crate) fn needs_memory(&self) -> bool {
         self.args.iter().any(|arg| !matches!(arg, Arg::Scalar(_)))
-    }
-}
-
-fn wasm_type(ty: wasm2onnx_runtime::ValueType) -> ValType {
-    use wasm2onnx_runtime::ValueType;
-    match ty {
-        ValueType::I64 => ValType::I64,
-        ValueType::F32 => ValType::F32,
-        ValueType::F64 => ValType::F64,
-        _ => ValType::I32,
     }
 }

@@ -111,3 +111,17 @@ fn tensors_may_be_of_no_use() {
     let outcome = Instance::new(&network).unwrap().call("some", &[Tensor::list(&[1u8])]);
     assert_eq!(outcome, Ok(vec![Tensor::scalar(7u16)]));
 }
+
+/// Sizes of 0 do not hide others that are too large, and empty arrays have addresses.
+#[test]
+fn sizes_of_zero_are_sizes() {
+    let wat = r#"(module (memory 1)
+        (func (export "f") (param i32 i32 i32) (result i32)
+            (i32.and (i32.ne (local.get 0) (i32.const 0)) (i32.ne (local.get 2) (i32.const 0)))))"#;
+    let network = compile(wat, "f(a: u8[], b: out f64[0, 3]) -> bool");
+    let outputs = Instance::new(&network).unwrap().call("f", &[Tensor::list::<u8>(&[])]).unwrap();
+    assert_eq!(outputs[1], Tensor::scalar(true));
+    assert_eq!(outputs[0].shape(), [0, 3]);
+    let signature = "f(a: u8[2147483647, 2147483647, 0])".parse::<crate::TensorFunction>();
+    assert!(signature.unwrap_err().ends_with("bytes or more, and no tensor has more than 2147483648"));
+}

@@ -2,10 +2,7 @@
 
 use wasm2onnx_runtime::{Boundary, Dim, ElementType, Spec};
 
-use super::{Arg, TensorFunction};
-
-/// Maximum number of bytes of a tensor.
-const MAX_BYTES: u64 = 1 << 31;
+use super::{Arg, MAX_BYTES, TensorFunction};
 
 /// Names of inputs and outputs that models have anyway.
 const RESERVED: [&str; 13] = [
@@ -148,50 +145,28 @@ fn result(function: &mut TensorFunction, element: ElementType) {
 
 /// Checks what the parts do not show by themselves.
 fn check(function: &TensorFunction) -> Result<(), String> {
-    let Boundary { inputs, outputs } = &function.boundary;
-    let mut names: Vec<&str> = Vec::new();
-    for Spec { name, .. } in inputs.iter().chain(outputs) {
-        if RESERVED.contains(&&name[..]) {
-            let all = RESERVED.join(", ");
-            return Err(format!(
-                "no tensor can be called `{name}`: models have inputs or outputs called {all}"
-            ));
-        }
-        if names.contains(&&name[..]) {
-            return Err(format!("two tensors are called `{name}`"));
-        }
-        names.push(name);
+    let boundary = &function.boundary;
+    if let Some(spec) = boundary.all().find(|spec| RESERVED.contains(&&spec.name[..])) {
+        let (name, all) = (&spec.name, RESERVED.join(", "));
+        return Err(format!("no tensor can be called `{name}`: models have inputs or outputs called {all}"));
     }
-    let named = |dim: &Dim| inputs.iter().any(|input| input.shape.contains(dim));
-    let most = function.args.iter().filter_map(|arg| match arg {
-        Arg::Out { most, .. } => most.as_ref(),
-        _ => None,
-    });
-    for dim in outputs.iter().flat_map(|output| &output.shape).chain(most) {
-        if let Dim::Named(name) = dim
-            && !named(dim)
-        {
-            return Err(format!("no input has a dimension `{name}`, which is the size of an output"));
+    boundary.check()?;
+    let outputs = (0..).zip(&boundary.outputs).map(|(i, output)| (output, function.capacity(i)));
+    for (spec, shape) in boundary.inputs.iter().map(|input| (input, input.shape.clone())).chain(outputs) {
+        let mut bytes = spec.element.bytes() as u64;
+        for dim in &shape {
+            match dim {
+                Dim::Fixed(size) => bytes = bytes.saturating_mul((*size).max(1).into()),
+                Dim::Named(name) if !boundary.has_size(name) => {
+                    return Err(format!("no input has a dimension `{name}`, which is the size of an output"));
+                }
+                _ => {}
+            }
         }
-    }
-    for (spec, most) in
-        inputs.iter().map(|input| (input, None)).chain(outputs.iter().enumerate().map(|(i, output)| {
-            let most = function.args.iter().find_map(|arg| match arg {
-                Arg::Out { output, most, .. } if *output == i => most.as_ref(),
-                _ => None,
-            });
-            (output, most)
-        }))
-    {
-        let fixed = spec.shape.iter().chain(most).filter_map(|dim| match dim {
-            Dim::Fixed(size) => Some(u64::from(*size)),
-            _ => None,
-        });
-        let bytes = fixed.fold(spec.element.bytes() as u64, u64::saturating_mul);
         if bytes > MAX_BYTES {
+            let name = &spec.name;
             return Err(format!(
-                "`{}` has {bytes} bytes or more, and no tensor has more than {MAX_BYTES}",
-                spec.name
+                "`{name}` has {bytes} bytes or more, and no tensor has more than {MAX_BYTES}"
             ));
         }
     }
@@ -222,10 +197,10 @@ impl<'t> Reader<'t> {
         if self.take(token) { Ok(()) } else { Err(self.unexpected(&format!("`{token}`"))) }
     }
 
-    /// Reads a name: letters, digits, `_`, `.` and `-`, beginning with a letter or `_`.
+    /// Reads a name: letters, digits and `_`, beginning with a letter or `_`. Models have names of their own with other characters.
     fn name(&mut self, what: &str) -> Result<&'t str, String> {
         let rest = self.rest.trim_start();
-        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
         if !rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
             return Err(self.unexpected(what));

@@ -10,7 +10,7 @@ use wasm_encoder::{
 };
 use wasm2onnx_runtime::{Boundary, Dim, ElementType, Spec, ValueType};
 
-use super::{Arg, TensorFunction};
+use super::{Arg, MAX_BYTES, TensorFunction};
 
 /// The module from which what belongs to the program is imported. No module on the command line can have this name.
 pub(crate) const PROGRAM: &str = "\0program";
@@ -34,9 +34,6 @@ pub(crate) enum Allocator {
 /// Size of a page in bytes.
 const PAGE: i32 = 1 << 16;
 
-/// Maximum number of bytes of an array.
-const MAX_BYTES: i64 = 1 << 31;
-
 /// Indices of what is imported.
 #[derive(Default)]
 struct Imports {
@@ -57,8 +54,8 @@ struct Imports {
 
 /// Returns the module.
 pub(crate) fn module(function: &TensorFunction, allocator: Allocator) -> Vec<u8> {
-    let Boundary { inputs, outputs } = &function.boundary;
     let boundary = &function.boundary;
+    let Boundary { inputs, outputs } = boundary;
     let (mut types, mut imports, mut globals) =
         (TypeSection::new(), ImportSection::new(), GlobalSection::new());
     let mut index = Imports::default();
@@ -102,9 +99,9 @@ pub(crate) fn module(function: &TensorFunction, allocator: Allocator) -> Vec<u8>
             functions - 1
         };
     use ValType::I32;
+    let list = |types: Vec<ValueType>| types.into_iter().map(encoded).collect::<Vec<_>>();
     let export = function.export_type();
-    let list = |types: &[wasmparser::ValType]| types.iter().map(|ty| encoded(*ty)).collect::<Vec<_>>();
-    let (params, results) = (list(export.params()), list(export.results()));
+    let (params, results) = (list(export.params), list(export.results));
     index.export = add_function(&mut types, PROGRAM, &function.name, &params, &results);
     index.out_of_bounds = add_function(&mut types, HOST, "out_of_bounds", &[], &[]);
     index.output_limit = add_function(&mut types, HOST, "output_limit", &[], &[]);
@@ -126,16 +123,7 @@ pub(crate) fn module(function: &TensorFunction, allocator: Allocator) -> Vec<u8>
             globals.global(ty, &ConstExpr::i32_const(0)).global(ty, &ConstExpr::i32_const(0));
         }
     }
-    let own = |types: Vec<ValueType>| {
-        let ty = |ty: ValueType| match ty {
-            ValueType::I64 => ValType::I64,
-            ValueType::F32 => ValType::F32,
-            ValueType::F64 => ValType::F64,
-            _ => ValType::I32,
-        };
-        types.into_iter().map(ty).collect::<Vec<_>>()
-    };
-    let (own_params, own_results) = (own(boundary.params()), own(boundary.results()));
+    let (own_params, own_results) = (list(boundary.params()), list(boundary.results()));
     types.ty().function(own_params.iter().copied(), own_results);
 
     let mut locals = Locals { first: own_params.len() as u32, types: Vec::new() };
@@ -148,8 +136,8 @@ pub(crate) fn module(function: &TensorFunction, allocator: Allocator) -> Vec<u8>
     b.copy_in(inputs);
     b.call();
     b.copy_out(outputs);
-    b.free();
     b.give(outputs);
+    b.free();
     b.code.end();
 
     let mut body = Function::new_with_locals_types(locals.types);
@@ -172,11 +160,11 @@ pub(crate) fn module(function: &TensorFunction, allocator: Allocator) -> Vec<u8>
     module.finish()
 }
 
-fn encoded(ty: wasmparser::ValType) -> ValType {
+fn encoded(ty: ValueType) -> ValType {
     match ty {
-        wasmparser::ValType::I64 => ValType::I64,
-        wasmparser::ValType::F32 => ValType::F32,
-        wasmparser::ValType::F64 => ValType::F64,
+        ValueType::I64 => ValType::I64,
+        ValueType::F32 => ValType::F32,
+        ValueType::F64 => ValType::F64,
         _ => ValType::I32,
     }
 }
@@ -237,8 +225,7 @@ impl Plan {
         let mut next = 0;
         let params = function.boundary.inputs.iter().map(|input| {
             let first = next;
-            let named = input.shape.iter().filter(|dim| matches!(dim, Dim::Named(_))).count();
-            next += if input.is_scalar() { 1 } else { named as u32 };
+            next += if input.is_scalar() { 1 } else { input.named().count() as u32 };
             first
         });
         Plan {
@@ -274,54 +261,34 @@ impl Emit<'_> {
     fn params_named(&self, name: &str) -> Vec<u32> {
         let mut params = Vec::new();
         for (input, first) in self.function.boundary.inputs.iter().zip(&self.plan.params) {
-            let named = input.shape.iter().filter_map(|dim| match dim {
-                Dim::Named(name) => Some(name),
-                _ => None,
-            });
-            params.extend((*first..).zip(named).filter(|(_, other)| *other == name).map(|(param, _)| param));
+            let same = (*first..).zip(input.named()).filter(|(_, other)| *other == name);
+            params.extend(same.map(|(param, _)| param));
         }
         params
     }
 
     /// Puts the product of the sizes and of a factor into the local `size`. Traps if it is larger than an array can be.
     fn product<'d>(&mut self, factor: u64, shape: impl Iterator<Item = &'d Dim> + Clone) {
-        let fixed = shape.clone().filter_map(|dim| match dim {
-            Dim::Fixed(size) => Some(u64::from(*size)),
-            _ => None,
+        let fixed = shape.clone().map(|dim| match dim {
+            Dim::Fixed(size) => u64::from(*size),
+            _ => 1,
         });
         let size = self.plan.size;
-        self.code.i64_const(fixed.product::<u64>().saturating_mul(factor) as i64).local_set(size);
+        self.code.i64_const(fixed.fold(factor, u64::saturating_mul) as i64).local_set(size);
         for dim in shape {
             let Dim::Named(name) = dim else { continue };
             let param = self.params_named(name)[0];
             self.code.local_get(size).local_get(param).i64_extend_i32_u().i64_mul().local_tee(size);
-            self.code.i64_const(MAX_BYTES).i64_gt_u();
+            self.code.i64_const(MAX_BYTES as i64).i64_gt_u();
             self.trap_if(self.index.out_of_bounds);
         }
-    }
-
-    /// Returns the dimensions of an output, with the largest size of the one that is counted.
-    fn capacity(&self, output: usize) -> Vec<Dim> {
-        let mut most = self.function.args.iter().filter_map(|arg| match arg {
-            Arg::Out { output: o, most, .. } if *o == output => most.clone(),
-            _ => None,
-        });
-        let shape = &self.function.boundary.outputs[output].shape;
-        shape
-            .iter()
-            .map(|dim| match dim {
-                Dim::Counted => most.next().expect("what is counted has a largest size"),
-                dim => dim.clone(),
-            })
-            .collect()
     }
 
     /// Computes the sizes of all arrays. Traps if dimensions of one name differ.
     fn sizes(&mut self, inputs: &[Spec]) {
         let mut names: Vec<&str> = Vec::new();
-        for dim in inputs.iter().flat_map(|input| &input.shape) {
-            let Dim::Named(name) = dim else { continue };
-            if names.contains(&&name[..]) {
+        for name in inputs.iter().flat_map(Spec::named) {
+            if names.contains(&name) {
                 continue;
             }
             names.push(name);
@@ -334,7 +301,9 @@ impl Emit<'_> {
         for array in &self.plan.arrays {
             let (element, shape) = match array.port {
                 Ok(input) => (inputs[input].element, inputs[input].shape.clone()),
-                Err(output) => (self.function.boundary.outputs[output].element, self.capacity(output)),
+                Err(output) => {
+                    (self.function.boundary.outputs[output].element, self.function.capacity(output))
+                }
             };
             self.product(element.bytes() as u64, shape.iter());
             self.code.local_get(self.plan.size).i32_wrap_i64().local_set(array.bytes);
@@ -349,18 +318,14 @@ impl Emit<'_> {
         let Plan { arrays, size, next, .. } = self.plan;
         let Imports { malloc, out_of_bounds, arena_begin, arena_end, .. } = *self.index;
         if self.allocator == Allocator::Grow {
-            self.code.i64_const(0).local_set(*size);
+            // No array is at address 0, not even an empty one.
+            self.code.i64_const(8).local_set(*size);
             for array in arrays {
                 self.code.local_get(*size).local_get(array.bytes).i64_extend_i32_u().i64_add();
                 self.code.i64_const(7).i64_add().i64_const(-8).i64_and().local_set(*size);
             }
             // What is missing, in whole pages.
-            self.code
-                .local_get(*size)
-                .global_get(arena_end)
-                .global_get(arena_begin)
-                .i32_sub()
-                .i64_extend_i32_u();
+            self.room();
             self.code.i64_gt_u().if_(wasm_encoder::BlockType::Empty);
             // Behind pages that are not the last ones, all of them are new.
             self.code.memory_size(0).i32_const(16).i32_shl().global_get(arena_end).i32_ne();
@@ -368,12 +333,7 @@ impl Emit<'_> {
             self.code.if_(wasm_encoder::BlockType::Empty);
             self.code.memory_size(0).i32_const(16).i32_shl().local_tee(*next).global_set(arena_begin);
             self.code.local_get(*next).global_set(arena_end).end();
-            self.code
-                .local_get(*size)
-                .global_get(arena_end)
-                .global_get(arena_begin)
-                .i32_sub()
-                .i64_extend_i32_u();
+            self.room();
             self.code.i64_sub().i64_const(i64::from(PAGE) - 1).i64_add().i64_const(16).i64_shr_u();
             self.code.i32_wrap_i64().memory_grow(0).i32_const(-1).i32_eq();
             self.trap_if(out_of_bounds);
@@ -404,6 +364,13 @@ impl Emit<'_> {
         }
     }
 
+    /// Puts two numbers on the stack: how many bytes the arrays take, and how many the pages have that were made for arrays.
+    fn room(&mut self) {
+        let Imports { arena_begin, arena_end, .. } = *self.index;
+        self.code.local_get(self.plan.size);
+        self.code.global_get(arena_end).global_get(arena_begin).i32_sub().i64_extend_i32_u();
+    }
+
     /// Copies the inputs into memory.
     fn copy_in(&mut self, inputs: &[Spec]) {
         if !self.function.boundary.takes_bytes() {
@@ -431,8 +398,7 @@ impl Emit<'_> {
                 }
                 Arg::In(input) => {
                     self.code.local_get(self.plan.array(Ok(*input)).address);
-                    let shape = &self.function.boundary.inputs[*input].shape;
-                    let named = shape.iter().filter(|dim| matches!(dim, Dim::Named(_))).count() as u32;
+                    let named = self.function.boundary.inputs[*input].named().count() as u32;
                     let first = self.plan.params[*input];
                     for param in first..first + named {
                         self.code.local_get(param);
@@ -442,7 +408,7 @@ impl Emit<'_> {
                     let array = self.plan.array(Err(*output));
                     self.code.local_get(array.address);
                     if *capacity {
-                        let bytes = self.function.boundary.outputs[*output].element.bytes() as i32;
+                        let bytes = self.function.boundary.outputs[*output].element.bytes();
                         self.code.local_get(array.bytes).i32_const(bytes.ilog2() as i32).i32_shr_u();
                     }
                 }
@@ -470,17 +436,11 @@ impl Emit<'_> {
         for (i, output) in outputs.iter().enumerate().filter(|(_, output)| !output.is_scalar()) {
             let array = self.plan.array(Err(i));
             if output.is_counted() {
-                let (count, bytes) = (self.plan.results[0], output.element.bytes() as u64);
-                self.code.local_get(count).i32_const((bytes.ilog2()) as i32).i32_shl();
+                let (count, shift) = (self.plan.results[0], output.element.bytes().ilog2() as i32);
                 // The number of elements has to fit, and to be a multiple of the other sizes.
-                self.code
-                    .local_get(count)
-                    .local_get(array.bytes)
-                    .i32_const(bytes.ilog2() as i32)
-                    .i32_shr_u()
-                    .i32_gt_u();
+                self.code.local_get(count).local_get(array.bytes).i32_const(shift).i32_shr_u().i32_gt_u();
                 self.trap_if(out_of_bounds);
-                self.code.local_set(array.bytes);
+                self.code.local_get(count).i32_const(shift).i32_shl().local_set(array.bytes);
                 self.product(1, output.shape.iter());
                 self.code.local_get(count).if_(wasm_encoder::BlockType::Empty);
                 self.code.local_get(size).i64_eqz();
@@ -497,15 +457,10 @@ impl Emit<'_> {
         self.code.local_get(at).global_set(length);
     }
 
-    /// Frees the arrays. Numbers that are in memory are read only afterwards, but nothing writes there in between.
+    /// Frees the arrays. The results are on the stack already.
     fn free(&mut self) {
         if let Allocator::Malloc { frees: true } = self.allocator {
             for array in &self.plan.arrays {
-                if let Err(output) = array.port
-                    && self.function.boundary.outputs[output].is_scalar()
-                {
-                    continue;
-                }
                 self.code.local_get(array.allocated).call(self.index.free);
             }
         }
@@ -528,7 +483,7 @@ impl Emit<'_> {
         }
     }
 
-    /// Reads a number in memory, and frees its place.
+    /// Reads a number in memory.
     fn load(&mut self, element: ElementType, array: &Array) {
         let at = MemArg { offset: 0, align: 0, target: MemArgTarget::Memory(0), ordering: None };
         self.code.local_get(array.address);
@@ -542,8 +497,5 @@ impl Emit<'_> {
             ElementType::F32 => self.code.f32_load(at),
             ElementType::F64 => self.code.f64_load(at),
         };
-        if let Allocator::Malloc { frees: true } = self.allocator {
-            self.code.local_get(array.allocated).call(self.index.free);
-        }
     }
 }

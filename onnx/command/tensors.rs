@@ -12,6 +12,7 @@ use wasm2onnx_runtime::{Boundary, Dim, Element, ElementType, List, Name, Spec, T
 use crate::failure::Failure;
 use crate::files::open_within_patience;
 use crate::npy;
+use crate::output::Output;
 
 /// Maximum number of bytes of a file with a tensor: no tensor has more.
 const MAX_FILE: u64 = 1 << 31;
@@ -235,13 +236,12 @@ fn shown(element: ElementType, bytes: &[u8]) -> String {
 }
 
 /// Writes each output to a file `NAME.npy` in a directory, which is made if it does not exist.
-pub fn write(boundary: &Boundary, outputs: &[Tensor], directory: &Path) -> anyhow::Result<()> {
-    let shown = |path: &Path| Name(&path.display().to_string()).to_string();
-    std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", shown(directory)))?;
+pub fn write(boundary: &Boundary, outputs: &[Tensor], directory: &Path) -> Result<(), Failure> {
+    let shown = || Name(&directory.display().to_string()).to_string();
+    std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", shown()))?;
     for (spec, tensor) in boundary.outputs.iter().zip(outputs) {
         let path = directory.join(format!("{}.npy", spec.name));
-        std::fs::write(&path, npy::write(tensor))
-            .with_context(|| format!("{} cannot be written", shown(&path)))?;
+        Output::new(&path, None)?.write(&npy::write(tensor))?;
     }
     Ok(())
 }

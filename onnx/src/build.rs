@@ -21,13 +21,13 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fmt::{self, Debug, Display, Formatter, Write as _};
+use std::fmt::{self, Debug, Display, Formatter};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
 use wasm2onnx_compiler::{CompileError, Options, compile};
-use wasm2onnx_runtime::{Entry, Network, Spec, ValueType};
+use wasm2onnx_runtime::{Boundary, Entry, Network, Spec, ValueType};
 
 use crate::export::{ExportError, ExportOptions, export};
 
@@ -100,7 +100,7 @@ impl Builder {
         Builder::default()
     }
 
-    /// Compiles a file, `.wasm` or `.wat`; a relative path begins where `Cargo.toml` is. The network is called like the file unless
+    /// Compiles a file, `.wasm` (or `.wat`, with the feature `text` of `wasm2onnx-compiler`); a relative path begins where `Cargo.toml` is. The network is called like the file unless
     /// [`Builder::name`] says otherwise.
     pub fn wasm(mut self, path: impl Into<PathBuf>) -> Builder {
         self.wasm = Some(path.into());
@@ -275,127 +275,92 @@ pub mod {name} {{
         }
         text += &match &entry.boundary {
             None => of_values(export, &method, entry),
-            Some(boundary) => of_tensors(export, &method, &boundary.inputs, &boundary.outputs),
+            Some(boundary) => of_tensors(export, &method, boundary),
         };
     }
     text + "    }\n}\n"
 }
 
+/// Returns a method: its name and what its documentation says that it calls, its parameters, the call that it makes, and the types
+/// and values of its results, which are called `r0`, `r1`, … and match these patterns.
+fn method(
+    (name, what): (&str, &str),
+    params: &[(String, String)],
+    call: &str,
+    (types, patterns, values): (&[String], &[String], &[String]),
+) -> String {
+    let params: String = params.iter().map(|(name, ty)| format!(", {name}: {ty}")).collect();
+    let (types, patterns, values) = (tuple(types), patterns.join(", "), tuple(values));
+    format!(
+        "
+        /// Calls {what}.
+        pub fn {name}(&mut self{params}) -> Result<{types}, Error> {{
+            let results = self.0.{call}?;
+            let [{patterns}] = &results[..] else {{ unreachable!(\"these are its results\") }};
+            Ok({values})
+        }}
+"
+    )
+}
+
 /// Returns the method of a function of numbers.
-fn of_values(export: &str, method: &str, entry: &Entry) -> String {
-    let params: String =
-        (0..).zip(&entry.params).map(|(i, ty)| format!(", p{i}: {}", rust_type(*ty))).collect();
-    let args: Vec<String> = (0..)
-        .zip(&entry.params)
-        .map(|(i, ty)| match ty {
-            ValueType::I32 => format!("Value::I32(p{i})"),
-            ValueType::I64 => format!("Value::I64(p{i})"),
-            ValueType::F32 => format!("Value::F32(p{i}.to_bits())"),
-            _ => format!("Value::F64(p{i}.to_bits())"),
-        })
-        .collect();
-    let patterns: Vec<String> =
-        (0..).zip(&entry.results).map(|(i, ty)| format!("Value::{}(r{i})", variant(*ty))).collect();
-    let results: Vec<String> = (0..)
-        .zip(&entry.results)
-        .map(|(i, ty)| match ty {
-            ValueType::F32 => format!("f32::from_bits(r{i})"),
-            ValueType::F64 => format!("f64::from_bits(r{i})"),
-            _ => format!("r{i}"),
-        })
-        .collect();
-    let types: Vec<String> = entry.results.iter().map(|ty| rust_type(*ty).to_owned()).collect();
-    let mut text = String::new();
-    writeln!(text, "\n        /// Calls the export `{}`.", export.escape_default())
-        .expect("strings can be written");
-    writeln!(text, "        pub fn {method}(&mut self{params}) -> Result<{}, Error> {{", tuple(&types))
-        .expect("strings can be written");
-    writeln!(text, "            let results = self.0.invoke({export:?}, &[{}])?;", args.join(", "))
-        .expect("strings can be written");
-    writeln!(
-        text,
-        "            let [{}] = results[..] else {{ unreachable!(\"these are its results\") }};",
-        patterns.join(", ")
-    )
-    .expect("strings can be written");
-    writeln!(text, "            Ok({})\n        }}", tuple(&results)).expect("strings can be written");
-    text
+fn of_values(export: &str, name: &str, entry: &Entry) -> String {
+    let is_float = |ty: &ValueType| matches!(ty, ValueType::F32 | ValueType::F64);
+    let variant = |ty: &ValueType| format!("Value::{}", ty.to_string().to_uppercase());
+    let params: Vec<_> = (0..).zip(&entry.params).map(|(i, ty)| (format!("p{i}"), ty.to_string())).collect();
+    let args = (0..).zip(&entry.params).map(|(i, ty)| match is_float(ty) {
+        true => format!("{}(p{i}.to_bits())", variant(ty)),
+        false => format!("{}(p{i})", variant(ty)),
+    });
+    let call = format!("invoke({export:?}, &[{}])", args.collect::<Vec<_>>().join(", "));
+    let types: Vec<_> = entry.results.iter().map(ToString::to_string).collect();
+    let patterns: Vec<_> =
+        (0..).zip(&entry.results).map(|(i, ty)| format!("{}(r{i})", variant(ty))).collect();
+    let values = (0..).zip(&entry.results).map(|(i, ty)| match is_float(ty) {
+        true => format!("{ty}::from_bits(*r{i})"),
+        false => format!("*r{i}"),
+    });
+    let what = format!("the export `{}`", export.escape_default());
+    method((name, &what), &params, &call, (&types, &patterns, &values.collect::<Vec<_>>()))
 }
 
-/// Returns the method of a function of tensors.
-fn of_tensors(export: &str, method: &str, inputs: &[Spec], outputs: &[Spec]) -> String {
-    let mut text = String::new();
-    let param = |spec: &Spec| match spec.shape.len() {
-        0 => spec.element.name().to_owned(),
-        1 => format!("&[{}]", spec.element),
-        _ => "&Tensor".to_owned(),
-    };
-    let params: String =
-        (0..).zip(inputs).map(|(i, spec)| format!(", {}: {}", parameter(i, spec), param(spec))).collect();
-    let arg = |(i, spec): (usize, &Spec)| match spec.shape.len() {
-        0 => format!("Tensor::scalar({})", parameter(i, spec)),
-        1 => format!("Tensor::list({})", parameter(i, spec)),
-        _ => format!("{}.clone()", parameter(i, spec)),
-    };
-    let args: Vec<String> = (0..).zip(inputs).map(arg).collect();
-    let result = |spec: &Spec| match spec.shape.len() {
-        0 => spec.element.name().to_owned(),
-        1 => format!("Vec<{}>", spec.element),
-        _ => "Tensor".to_owned(),
-    };
-    let types: Vec<String> = outputs.iter().map(result).collect();
-    let names: Vec<String> = (0..outputs.len()).map(|i| format!("r{i}")).collect();
-    let value = |(i, spec): (usize, &Spec)| match spec.shape.len() {
-        0 => format!("r{i}.elements::<{}>().expect(\"it is of this type\")[0]", spec.element),
-        1 => format!("r{i}.elements::<{}>().expect(\"it is of this type\")", spec.element),
-        _ => format!("r{i}"),
-    };
-    let values: Vec<String> = (0..).zip(outputs).map(value).collect();
+/// Returns the method of a function of tensors. Tensors of no and of one dimension have Rust's own types.
+fn of_tensors(export: &str, name: &str, Boundary { inputs, outputs }: &Boundary) -> String {
+    let params = (0..).zip(inputs).map(|(i, spec)| {
+        let ty = match spec.shape.len() {
+            0 => spec.element.to_string(),
+            1 => format!("&[{}]", spec.element),
+            _ => "&Tensor".to_owned(),
+        };
+        (format!("{}_{i}", identifier(&spec.name)), ty)
+    });
+    let params: Vec<_> = params.collect();
+    let args = inputs.iter().zip(&params).map(|(spec, (name, _))| match spec.shape.len() {
+        0 => format!("Tensor::scalar({name})"),
+        1 => format!("Tensor::list({name})"),
+        _ => format!("{name}.clone()"),
+    });
+    let call = format!("call({export:?}, &[{}])", args.collect::<Vec<_>>().join(", "));
+    let patterns: Vec<_> = (0..outputs.len()).map(|i| format!("r{i}")).collect();
+    let results = outputs.iter().zip(&patterns).map(|(spec, name)| {
+        let elements = format!("{name}.elements::<{}>().expect(\"it is of this type\")", spec.element);
+        match spec.shape.len() {
+            0 => (spec.element.to_string(), elements + "[0]"),
+            1 => (format!("Vec<{}>", spec.element), elements),
+            _ => ("Tensor".to_owned(), format!("{name}.clone()")),
+        }
+    });
+    let (types, values): (Vec<_>, Vec<_>) = results.unzip();
     let shown = |specs: &[Spec]| specs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    writeln!(
-        text,
-        "\n        /// Calls the function of tensors `{}({}) -> ({})`.",
-        export.escape_default(),
-        shown(inputs),
-        shown(outputs)
-    )
-    .expect("strings can be written");
-    writeln!(text, "        pub fn {method}(&mut self{params}) -> Result<{}, Error> {{", tuple(&types))
-        .expect("strings can be written");
-    writeln!(text, "            let outputs = self.0.call({export:?}, &[{}])?;", args.join(", "))
-        .expect("strings can be written");
-    writeln!(text, "            let Ok([{}]) = <[Tensor; {}]>::try_from(outputs) else {{ unreachable!(\"these are its outputs\") }};", names.join(", "), names.len()).expect("strings can be written");
-    writeln!(text, "            Ok({})\n        }}", tuple(&values)).expect("strings can be written");
-    text
-}
-
-/// Returns the name of a parameter, which no other parameter has.
-fn parameter(i: usize, spec: &Spec) -> String {
-    format!("{}_{i}", identifier(&spec.name).trim_start_matches("r#"))
+    let (export, inputs, outputs) = (export.escape_default(), shown(inputs), shown(outputs));
+    let what = format!("the function of tensors `{export}({inputs}) -> ({outputs})`");
+    method((name, &what), &params, &call, (&types, &patterns, &values))
 }
 
 fn tuple(items: &[String]) -> String {
     match items {
         [item] => item.clone(),
         items => format!("({})", items.join(", ")),
-    }
-}
-
-fn rust_type(ty: ValueType) -> &'static str {
-    match ty {
-        ValueType::I32 => "i32",
-        ValueType::I64 => "i64",
-        ValueType::F32 => "f32",
-        _ => "f64",
-    }
-}
-
-fn variant(ty: ValueType) -> &'static str {
-    match ty {
-        ValueType::I32 => "I32",
-        ValueType::I64 => "I64",
-        ValueType::F32 => "F32",
-        _ => "F64",
     }
 }
 

@@ -24,7 +24,7 @@ mod weights;
 use prost::Message;
 use prost::encoding::WireType;
 use wasm2onnx_certify::{Certified, Summary};
-use wasm2onnx_runtime::{Network, Terminal, TrapCode, validate};
+use wasm2onnx_runtime::{Boundary, Network, Terminal, TrapCode, validate};
 
 use crate::prefix;
 use crate::proto::{DataType, ModelProto, OperatorSetIdProto};
@@ -195,8 +195,7 @@ fn write(
         graph: Some(graph),
     };
     if let Some(prefix) = &options.prefix {
-        let tensors =
-            plan.entry.boundary.iter().flat_map(|boundary| boundary.inputs.iter().chain(&boundary.outputs));
+        let tensors = plan.entry.boundary.iter().flat_map(Boundary::all);
         let kept: Vec<&str> = tensors.map(|spec| &spec.name[..]).collect();
         if !prefix::is_prefix(prefix) || kept.iter().any(|name| name.starts_with(&prefix[..])) {
             return Err(ExportError::Prefix { prefix: prefix.clone() });
@@ -288,7 +287,7 @@ fn doc(options: &ExportOptions) -> String {
 
 /// Writes the whole run as one graph.
 fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
-    let tensors = plan.entry.boundary.as_ref().map(|boundary| tensors::inputs(g, boundary));
+    let tensors = plan.entry.boundary.as_ref().map(|boundary| tensors::inputs(g, plan, boundary));
     let params = match &tensors {
         Some(tensors) => tensors.params.clone(),
         None => arguments::inputs(g, plan.entry, plan.batch()),
@@ -303,14 +302,7 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
         }
     };
     let max_steps = boundary::limit(g, &max_steps, UNLIMITED);
-    let given = given::new(
-        g,
-        plan,
-        tensors
-            .as_ref()
-            .and_then(|tensors| tensors.bytes.as_deref())
-            .filter(|_| plan.network.io.tensors.is_some()),
-    );
+    let given = given::new(g, plan, tensors.as_ref().and_then(|tensors| tensors.bytes.as_deref()));
     let frozen = frozen(g, plan, &batch);
     let starts = starts(g, plan, words.as_deref(), &batch);
     let run = |g: &mut Graph, first, phase: &mut dyn FnMut(&mut Graph, RunState) -> RunState| {

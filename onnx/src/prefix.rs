@@ -4,7 +4,7 @@
 //! a function names. So do the keys of the metadata behind [`PREFIX`]. Checksums are those of the model without the prefix.
 
 use crate::model::PREFIX;
-use crate::proto::{DimensionValue, GraphProto, ModelProto, TypeProto, TypeValue};
+use crate::proto::{DimensionValue, GraphProto, ModelProto, StringStringEntryProto, TypeProto, TypeValue};
 
 /// Returns whether names can begin with a text: it has letters, digits, `_`, `-`, `.` and `/`, and begins with a letter or `_`.
 pub fn is_prefix(text: &str) -> bool {
@@ -29,13 +29,14 @@ pub fn add(model: &mut ModelProto, prefix: &str, kept: &[&str]) {
     }
 }
 
-/// Takes the prefix away, if there is one. Returns it.
-pub fn remove(model: &mut ModelProto) -> Option<String> {
+/// Takes the prefix away, if there is one.
+pub fn remove(model: &mut ModelProto) {
     // The format is among the metadata of every model.
-    let key = |entry: &crate::proto::StringStringEntryProto| {
+    let key = |entry: &StringStringEntryProto| {
         Some(entry.key.strip_prefix(PREFIX)?.strip_suffix("format")?.to_owned())
     };
-    let prefix = model.metadata_props.iter().find_map(key).filter(|prefix| is_prefix(prefix))?;
+    let prefix = model.metadata_props.iter().find_map(key).filter(|prefix| is_prefix(prefix));
+    let Some(prefix) = prefix else { return };
     let rename = |name: &mut String| {
         if let Some(own) = name.strip_prefix(&prefix) {
             *name = own.to_owned();
@@ -49,10 +50,9 @@ pub fn remove(model: &mut ModelProto) -> Option<String> {
             entry.key = format!("{PREFIX}{key}");
         }
     }
-    Some(prefix)
 }
 
-/// Calls `rename` with every name in a graph and in the bodies of its loops, the names of graphs included.
+/// Calls `rename` with the names of all nodes, values, tensors and dimensions in a graph and in the bodies of its loops.
 fn each_name(graph: &mut GraphProto, rename: &dyn Fn(&mut String)) {
     for node in &mut graph.node {
         rename(&mut node.name);

@@ -134,12 +134,8 @@ def module(function, rng):
     at = 0
     for name in function.order:
         tensor = by_name[name]
-        is_input = tensor in function.inputs
-        if is_input and not tensor.dims:
-            at += 1
-            continue
         at += 1
-        if is_input:
+        if tensor in function.inputs:
             for dim in tensor.dims:
                 if isinstance(dim, str):
                     first_named.setdefault(dim, at)

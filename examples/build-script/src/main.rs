@@ -1,10 +1,11 @@
-//! Calls functions of `recursive.wasm`, which the build script has compiled: natively, with a trap, and in ONNX Runtime.
+//! Calls functions of modules that the build script has compiled: natively, with a trap, with tensors, and in ONNX Runtime.
 
 use ort::session::Session;
 use ort::value::Tensor;
 use wasm2onnx_runtime::{Error, TrapCode};
 
 wasm2onnx_runtime::include_network!("recursive");
+wasm2onnx_runtime::include_network!("detections");
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut program = recursive::Recursive::new()?;
@@ -17,6 +18,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         other => return Err(format!("a trap was expected, not {other:?}").into()),
     }
     println!("ackermann(2, 3) = {}", program.ackermann(2, 3)?);
+
+    // Three boxes, of which the second overlaps the first too much, and an infinite score, which the function reports as an error.
+    let mut program = detections::Detections::new()?;
+    let corners = [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.9, 2.0, 2.0, 3.0, 3.0f32];
+    let boxes = wasm2onnx_runtime::Tensor::list(&corners).reshaped(&[3, 4]).expect("three rows of four");
+    println!("selected are the boxes {:?}", program.nms(&boxes, &[0.9, 0.8, 0.7], 10, 0.5, 0.1)?);
+    match program.nms(&boxes, &[0.9, f32::INFINITY, 0.7], 10, 0.5, 0.1) {
+        Err(error @ Error::Reported(-1)) => println!("an infinite score: {error}"),
+        other => return Err(format!("an error was expected, not {other:?}").into()),
+    }
 
     let Some(library) = std::env::var_os("ORT_DYLIB_PATH") else {
         println!("ORT_DYLIB_PATH does not say where ONNX Runtime is");

@@ -128,14 +128,14 @@ pub fn words(g: &mut Graph, entry: &Entry, inputs: &[Name]) -> (Option<Name>, Na
                     _ => all,
                 };
                 let wide = g.cast(&format!("{name}.wide"), &bits, DataType::Int64);
-                let low = g.plain(&format!("{name}.low"), "Mod", &[&wide, &span]);
-                words.push(g.cast(&format!("{name}.low.number"), &low, DataType::Double));
-                if ty.words() == 2 {
-                    let rest = g.plain(&format!("{name}.rest"), "Sub", &[&wide, &low]);
-                    let high = g.plain(&format!("{name}.high.signed"), "Div", &[&rest, &span]);
-                    let high = g.plain(&format!("{name}.high"), "Mod", &[&high, &span]);
-                    words.push(g.cast(&format!("{name}.high.number"), &high, DataType::Double));
+                if ty.words() == 1 {
+                    let low = g.plain(&format!("{name}.low"), "Mod", &[&wide, &span]);
+                    words.push(g.cast(&format!("{name}.low.number"), &low, DataType::Double));
+                    continue;
                 }
+                let [low, high] = halves(g, name, &wide);
+                words.push(g.cast(&format!("{name}.low.number"), &low, DataType::Double));
+                words.push(g.cast(&format!("{name}.high.number"), &high, DataType::Double));
             }
             let batch = match inputs.first() {
                 Some(input) => g.plain("batch", "Shape", &[input]),
@@ -164,6 +164,16 @@ pub fn order(types: &[WasmType]) -> Vec<usize> {
         }
     }
     order
+}
+
+/// Makes the low and the high word of integers of 64 bits; those of a negative number are those of its two's complement.
+pub fn halves(g: &mut Graph, role: &str, wide: &str) -> [Name; 2] {
+    let span = g.initializer("const/2^32", Tensor::scalar(1i64 << 32));
+    let low = g.plain(&format!("{role}.low"), "Mod", &[wide, &span]);
+    let rest = g.plain(&format!("{role}.rest"), "Sub", &[wide, &low]);
+    let high = g.plain(&format!("{role}.high.signed"), "Div", &[&rest, &span]);
+    let high = g.plain(&format!("{role}.high"), "Mod", &[&high, &span]);
+    [low, high]
 }
 
 /// Converts floats to integers with the same bits, or integers to floats.

@@ -256,7 +256,7 @@ pub fn word(
 }
 
 /// Makes a signed number of a word, int64.
-fn signed(g: &mut Graph, part: &str, word: &str, half: &str, span: &str) -> Name {
+pub fn signed(g: &mut Graph, part: &str, word: &str, half: &str, span: &str) -> Name {
     // Only numbers in range are cast, since ONNX Runtime may merge two consecutive casts.
     let up = g.plain(&format!("{part}.up"), "Add", &[word, half]);
     let wrapped = g.plain(&format!("{part}.wrapped"), "Mod", &[&up, span]);

@@ -1,5 +1,6 @@
 //! What a caller gives to a program besides its arguments: standard input, and what a WASI program gets.
 
+use super::arguments::halves;
 use super::graph::{Dim, Graph, Name, Tensor, ValueType};
 use super::plan::Plan;
 use crate::proto::DataType;
@@ -60,7 +61,6 @@ pub fn new(g: &mut Graph, plan: &Plan, tensors: Option<&str>) -> Given {
     let keys = g.initializer("given/keys", Tensor::list(&keys));
     let used: Vec<i64> = used.iter().map(|(i, _)| *i).collect();
     let used = g.initializer("given/used", Tensor::list(&used));
-    let span = g.initializer("const/2^32", Tensor::scalar(1i64 << 32));
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
     let [bytes, numbers] =
         g.group("given", "What the program is given: bytes, where each kind ends, numbers.", |g| {
@@ -76,12 +76,7 @@ pub fn new(g: &mut Graph, plan: &Plan, tensors: Option<&str>) -> Given {
             ends.push(ends[2].clone());
             ends.push(ends[3].clone());
             for (i, number) in words.iter().enumerate() {
-                // Words of a negative number are those of its two's complement.
-                let low = g.plain(&format!("word.{i}.low"), "Mod", &[number, &span]);
-                let rest = g.plain(&format!("word.{i}.rest"), "Sub", &[number, &low]);
-                let high = g.plain(&format!("word.{i}.high"), "Div", &[&rest, &span]);
-                let high = g.plain(&format!("word.{i}.high.wrapped"), "Mod", &[&high, &span]);
-                for (part, word) in [("low", low), ("high", high)] {
+                for (part, word) in ["low", "high"].into_iter().zip(halves(g, &format!("word.{i}"), number)) {
                     ends.push(g.plain(&format!("word.{i}.{part}.list"), "Reshape", &[&word, &single]));
                 }
             }

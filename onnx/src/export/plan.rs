@@ -1,7 +1,9 @@
 //! What has to be known before a model of a network is written: where everything lies.
 
 use crate::proto::DataType;
-use wasm2onnx_runtime::{CellWidth, ElementType, Entry, Field, Io, Network, ValueType, WordLocation};
+use wasm2onnx_runtime::{
+    Boundary, CellWidth, ElementType, Entry, Field, Io, Network, ValueType, WordLocation,
+};
 
 use super::arguments::Arguments;
 use super::graph::{self, Dim, Graph, Name, Tensor};
@@ -167,9 +169,8 @@ impl<'n> Plan<'n> {
     }
 
     fn has_float_tensors(&self) -> bool {
-        let tensors =
-            self.entry.boundary.iter().flat_map(|boundary| boundary.inputs.iter().chain(&boundary.outputs));
-        tensors.into_iter().any(|spec| matches!(spec.element, ElementType::F32 | ElementType::F64))
+        let mut tensors = self.entry.boundary.iter().flat_map(Boundary::all);
+        tensors.any(|spec| matches!(spec.element, ElementType::F32 | ElementType::F64))
     }
 
     /// Makes the number of fields of `z`, that of the expert among them.

@@ -1,11 +1,12 @@
 //! The tensors of a function of tensors: the caller's as bytes and words, and back.
 //!
 //! These nodes depend on the program's signature, so they are not part of the graph that all programs share. They do none of the
-//! program's computation: they cut numbers into bytes, put bytes together to numbers, and give them their shapes.
+//! program's computation: they cut numbers into bytes, put bytes together to numbers, and give them their shapes. Names of their values are
+//! `NAME.role` where they belong to one tensor, and have no dot, as names of tensors have none, where they belong to all.
 
 use wasm2onnx_runtime::{Boundary, Dim, ElementType, Spec};
 
-use super::arguments::{bit_cast, onnx_type};
+use super::arguments::{bit_cast, halves, onnx_type};
 use super::boundary::{self, Memory};
 use super::graph::{Attribute, Graph, Name, Tensor, ValueType};
 use super::plan::Plan;
@@ -33,14 +34,14 @@ pub fn element_type(ty: ElementType) -> DataType {
 pub struct Inputs {
     /// The parameters of the function, each [1] and of its type at the boundary.
     pub params: Vec<Name>,
-    /// The bytes of all inputs that are not scalars, one behind the other: uint8 [n].
+    /// The bytes of all inputs that are not scalars, one behind the other, if the function looks at any: uint8 [n].
     pub bytes: Option<Name>,
     /// The sizes of the dimensions that have a name: int64 [1].
     sizes: Vec<(String, Name)>,
 }
 
 /// Makes the inputs of the model.
-pub fn inputs(g: &mut Graph, boundary: &Boundary) -> Inputs {
+pub fn inputs(g: &mut Graph, plan: &Plan, boundary: &Boundary) -> Inputs {
     let given: Vec<Name> = boundary.inputs.iter().map(|spec| g.input(&spec.name, value_type(spec))).collect();
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
     let mut inputs = Inputs { params: Vec::new(), bytes: None, sizes: Vec::new() };
@@ -71,7 +72,9 @@ pub fn inputs(g: &mut Graph, boundary: &Boundary) -> Inputs {
                         inputs.sizes.push((dim.clone(), size));
                     }
                 }
-                bytes.push(to_bytes(g, spec, input));
+                if plan.network.io.tensors.is_some() {
+                    bytes.push(to_bytes(g, spec, input));
+                }
             }
             if !bytes.is_empty() {
                 let bytes: Vec<&str> = bytes.iter().map(Name::as_str).collect();
@@ -134,12 +137,7 @@ fn to_bytes(g: &mut Graph, spec: &Spec, input: &str) -> Name {
     let wide = g.plain(&format!("{name}.column"), "Reshape", &[&wide, &column]);
     let words = match bytes {
         8 => {
-            // Words of a negative number are those of its two's complement.
-            let span = g.initializer("const/2^32", Tensor::scalar(1i64 << 32));
-            let low = g.plain(&format!("{name}.low"), "Mod", &[&wide, &span]);
-            let rest = g.plain(&format!("{name}.rest"), "Sub", &[&wide, &low]);
-            let high = g.plain(&format!("{name}.high.signed"), "Div", &[&rest, &span]);
-            let high = g.plain(&format!("{name}.high"), "Mod", &[&high, &span]);
+            let [low, high] = halves(g, name, &wide);
             let both = g.along(&format!("{name}.words"), "Concat", 1, &[&low, &high]);
             g.plain(&format!("{name}.words.column"), "Reshape", &[&both, &column])
         }
@@ -183,13 +181,11 @@ pub fn outputs(
             let first = ends.last().expect("there is one").clone();
             ends.push(g.plain(&format!("{}.end", spec.name), "Add", &[&first, &shape.bytes]));
         }
-        let bytes = {
-            let count = g.plain("count", "Shape", &[&bytes]);
-            let missing = g.plain("missing.count", "Sub", &[ends.last().expect("there is one"), &count]);
-            let missing = g.plain("missing.some", "Max", &[&missing, &zero]);
-            let missing = g.filled("missing", &missing, 0u8);
-            g.along("bytes", "Concat", 0, &[&bytes, &missing])
-        };
+        let count = g.plain("count", "Shape", &[&bytes]);
+        let missing = g.plain("missing", "Sub", &[ends.last().expect("there is one"), &count]);
+        let padding = g.plain("padding", "Max", &[&missing, &zero]);
+        let zeros = g.filled("zeros", &padding, 0u8);
+        let bytes = g.along("bytes", "Concat", 0, &[&bytes, &zeros]);
         let mut ends = ends.windows(2);
         let mut values = Vec::new();
         for (spec, shape) in boundary.outputs.iter().zip(&shapes) {
@@ -296,9 +292,7 @@ fn wrapped(g: &mut Graph, name: &str, element: ElementType, wide: &str) -> Name 
         return g.plain(&format!("{name}.wrapped"), "Mod", &[wide, &span]);
     }
     let half = g.initializer(&format!("tensors/half.{bytes}"), Tensor::scalar(1i64 << (8 * bytes - 1)));
-    let up = g.plain(&format!("{name}.up"), "Add", &[wide, &half]);
-    let wrapped = g.plain(&format!("{name}.wrapped"), "Mod", &[&up, &span]);
-    g.plain(&format!("{name}.signed"), "Sub", &[&wrapped, &half])
+    boundary::signed(g, name, wide, &half, &span)
 }
 
 /// Makes the elements of an array from its bytes, in one dimension.

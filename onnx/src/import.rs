@@ -203,8 +203,7 @@ fn network(model: &ModelProto) -> Result<Network, ImportError> {
     };
     network.experts =
         matrices.unpack(network.ports, network.terminals.len()).map_err(damaged("the weights"))?;
-    network.lookup =
-        pack::rows(&tensors.floats("tables/factors")?).map_err(damaged("the tables' factors"))?;
+    network.lookup = pack::rows(&tensors.factors()?).map_err(damaged("the tables' factors"))?;
     network.lookup.append(&mut tensors.numbers("tables/bytes")?);
     network.lookup.append(&mut tensors.numbers("tables/numbers")?);
     if network.lookup.pop() != Some(0.0) {
@@ -271,11 +270,13 @@ impl<'m> Tensors<'m> {
         numbers.map_err(|_| ImportError::Damaged(format!("{name} has an element that is out of range")))
     }
 
-    /// Reads single floats.
-    fn floats(&self, name: &'static str) -> Result<Vec<f32>, ImportError> {
-        match self.find(name)? {
-            (DataType::Float, bytes) => Ok(elements(bytes, f32::from_le_bytes)),
-            _ => Err(ImportError::Tensor { name, why: "does not hold single floats".into() }),
+    /// Reads the tables' factors, which are integers or single floats.
+    fn factors(&self) -> Result<Vec<f64>, ImportError> {
+        match self.find("tables/factors")? {
+            (DataType::Float, bytes) => {
+                Ok(elements(bytes, f32::from_le_bytes).into_iter().map(f64::from).collect())
+            }
+            _ => self.numbers("tables/factors"),
         }
     }
 

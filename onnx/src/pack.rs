@@ -23,6 +23,9 @@ pub const ROW: usize = 256;
 /// Number of factors of a row: what all of its entries have, and what each bit of the byte adds.
 pub const FACTORS: usize = 9;
 
+/// Maximum magnitude of a factor.
+const MAX_FACTOR: f64 = 4294967296.0;
+
 /// Maximum number of rows that are packed.
 const MAX_ROWS: usize = 1 << 16;
 
@@ -33,44 +36,38 @@ pub fn pattern(factor: usize, byte: usize) -> bool {
 
 /// Packs the tables: as many rows as are sums of factors, from the first on, and all entries behind them. Tables of bitwise operations and
 /// shifts are such sums, and come first.
-pub fn factors(lookup: &[f64]) -> (Vec<f32>, &[f64]) {
+pub fn factors(lookup: &[f64]) -> (Vec<i64>, &[f64]) {
     let mut all = Vec::new();
     for row in lookup.chunks_exact(ROW).take(MAX_ROWS) {
         let factors: [f64; FACTORS] =
             std::array::from_fn(|i| if i == 0 { row[0] } else { row[1 << (i - 1)] - row[0] });
-        let narrow = factors.map(|x| x as f32);
-        // Integers of at most 2^32 are added up exactly.
-        let is_exact = |(x, narrow): (&f64, &f32)| {
-            f64::from(*narrow) == *x && x.fract() == 0.0 && x.abs() <= 4294967296.0
-        };
-        if !factors.iter().zip(&narrow).all(is_exact)
-            || (0..).zip(row).any(|(byte, x)| entry(&narrow, byte) != *x)
-        {
+        // Integers of at most 2^32 are added up exactly, and stored as single floats if they are large.
+        let is_exact = |x: &f64| x.fract() == 0.0 && x.abs() <= MAX_FACTOR && f64::from(*x as f32) == *x;
+        if !factors.iter().all(is_exact) || (0..).zip(row).any(|(byte, x)| entry(&factors, byte) != *x) {
             break;
         }
-        all.extend(narrow);
+        all.extend(factors.map(|x| x as i64));
     }
     let rows = all.len() / FACTORS;
     (all, &lookup[rows * ROW..])
 }
 
 /// Returns the entry of a row for a byte.
-fn entry(factors: &[f32], byte: usize) -> f64 {
-    let counted = factors.iter().enumerate().filter(|(i, _)| pattern(*i, byte));
-    counted.map(|(_, factor)| f64::from(*factor)).sum()
+fn entry(factors: &[f64], byte: usize) -> f64 {
+    factors.iter().enumerate().filter(|(i, _)| pattern(*i, byte)).map(|(_, factor)| factor).sum()
 }
 
 /// Unpacks the rows that [`factors`] has packed.
 ///
 /// # Errors
 ///
-/// If they are not rows of finite factors, or too many.
-pub fn rows(factors: &[f32]) -> Result<Vec<f64>, String> {
+/// If they are not rows of factors of the size that [`factors`] makes, or too many.
+pub fn rows(factors: &[f64]) -> Result<Vec<f64>, String> {
     if !factors.len().is_multiple_of(FACTORS)
         || factors.len() / FACTORS > MAX_ROWS
-        || factors.iter().any(|x| !x.is_finite())
+        || factors.iter().any(|x| !(x.abs() <= MAX_FACTOR))
     {
-        return Err(format!("they are not up to {MAX_ROWS} rows of {FACTORS} finite numbers"));
+        return Err(format!("they are not up to {MAX_ROWS} rows of {FACTORS} numbers of at most 2^32"));
     }
     Ok(factors.chunks_exact(FACTORS).flat_map(|row| (0..ROW).map(|byte| entry(row, byte))).collect())
 }

@@ -308,7 +308,7 @@ impl Walk<'_> {
                 continue;
             }
             // A loop makes steps, or goes around one that does, or reads pages when all is done.
-            let decodes = body.node.iter().any(|node| node.name.contains("/decode/step/"));
+            let decodes = body.node.iter().any(|node| node.name.starts_with("decode/step/"));
             let around = body.node.iter().any(|node| node.op_type == "Loop");
             let reads = depth == 0 && is_signature(&node.name);
             assert!([decodes, around, reads].iter().filter(|is| **is).count() == 1, "{}", node.name);

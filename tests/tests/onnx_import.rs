@@ -190,14 +190,22 @@ fn tensors_are_checked_one_by_one() {
             assert!(is_of_tensor(changed(&|tensor| tensor.dims[0] += 1)), "{name}, {tensor}: shape");
             refused += 6;
         }
-        // The tables' factors are nine single floats a row, all of them finite.
-        for change in [
-            (|tensor| tensor.data_type = 7) as fn(&mut wasm2onnx::proto::TensorProto),
-            |tensor| tensor.dims = vec![-1],
-            |tensor| (tensor.dims, tensor.raw_data) = (vec![1, 8], vec![0; 32]),
-            |tensor| (tensor.dims, tensor.raw_data) = (vec![65_537, 9], vec![0; 65_537 * 36]),
-            |tensor| (tensor.dims, tensor.raw_data) = (vec![1, 9], [0, 0, 0x80, 0x7f].repeat(9)),
+        // The tables' factors are nine numbers a row, integers or single floats, all of them finite.
+        const FLOAT: i32 = 1;
+        let row = |x: f32| x.to_le_bytes().repeat(9);
+        let [infinite, large] = [row(f32::INFINITY), row(8589934592.0)];
+        for (data_type, dims, raw_data) in [
+            (11, vec![-1], vec![0; 72]),
+            (7, vec![1, 9], vec![0; 36]),
+            (FLOAT, vec![1, 8], vec![0; 32]),
+            (FLOAT, vec![65_537, 9], vec![0; 65_537 * 36]),
+            (FLOAT, vec![1, 9], infinite),
+            (FLOAT, vec![1, 9], large),
         ] {
+            let change = |tensor: &mut wasm2onnx::proto::TensorProto| {
+                (tensor.data_type, tensor.dims, tensor.raw_data) =
+                    (data_type, dims.clone(), raw_data.clone());
+            };
             let mut file = File::read(&bytes);
             let tensors = &mut file.graph_mut().initializer;
             change(tensors.iter_mut().find(|other| other.name == "tables/factors").expect("it is there"));

@@ -96,6 +96,13 @@ impl Tensor {
         }
     }
 
+    /// Gives a tensor another shape with as many elements.
+    pub fn shaped(self, dims: &[usize]) -> Tensor {
+        let dims: Vec<i64> = dims.iter().map(|size| *size as i64).collect();
+        debug_assert_eq!(dims.iter().product::<i64>(), self.dims.iter().product::<i64>());
+        Tensor { dims, ..self }
+    }
+
     fn proto(self, name: &str) -> TensorProto {
         TensorProto {
             name: name.to_owned(),
@@ -387,8 +394,9 @@ impl Graph {
         build: impl FnOnce(&mut Graph, &str, &[Name]) -> (Name, Vec<Name>),
     ) -> Vec<Name> {
         let doc = self.doc.take();
-        // The names of carried values begin with the loop's name.
-        self.path.push(role);
+        // All names in the body begin with the loop's name, not with those of what is around it, which would only
+        // make them long.
+        let around = std::mem::replace(&mut self.path, vec![role]);
         let iteration = self.named("iteration");
         let going = self.named("going.in");
         let names: Vec<Name> = carried.iter().map(|c| self.named(&format!("{}.in", c.role))).collect();
@@ -415,7 +423,7 @@ impl Graph {
             output: results.iter().map(|(name, ty)| ty.info(name)).collect(),
             ..GraphProto::default()
         };
-        self.path.pop();
+        self.path = around;
         let outputs: Vec<Name> =
             carried.iter().map(|c| self.named(&format!("{role}/{}.last", c.role))).collect();
         let mut arguments = vec![trips, condition];
@@ -466,7 +474,7 @@ impl Graph {
         branches: [&mut dyn FnMut(&mut Graph) -> Name; 2],
     ) -> Name {
         let doc = self.doc.take();
-        self.path.push(role);
+        let around = std::mem::replace(&mut self.path, vec![role]);
         let mut attributes = Vec::new();
         for ((attribute, name), build) in
             [("then_branch", "then"), ("else_branch", "else")].into_iter().zip(branches)
@@ -484,7 +492,7 @@ impl Graph {
             self.path.pop();
             attributes.push(Attribute::Body(attribute, graph));
         }
-        self.path.pop();
+        self.path = around;
         self.doc = doc;
         self.op(role, "If", &[condition], attributes)
     }

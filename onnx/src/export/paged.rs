@@ -6,9 +6,9 @@
 //! rows that are not appended go, stays in frame 0. Since a step needs fewer pages than there are frames,
 //! bringing in one page after the other ends with all of them resident.
 //!
-//! Memory that is not touched costs nothing. A fixed number of pages makes a chunk, and a chunk is made when
-//! one of its pages is first brought in: it consists of zeros and, in the region of standard input, of the
-//! bytes to read. Chunks are numbered in the order in which they are made. This number, the *slot*, is the
+//! Memory that is not touched costs nothing, even if the program begins with something in it. A fixed number
+//! of pages makes a chunk, and a chunk is made when one of its pages is first brought in, of first rows, what
+//! is given, and zeros. Chunks are numbered in the order in which they are made. This number, the *slot*, is the
 //! chunk's index in the sequence. Slot 0 is a chunk of zeros that stands for all chunks that are not made
 //! yet.
 //!
@@ -30,7 +30,6 @@ use super::phases::RunState;
 use super::plan::Plan;
 use super::space::Space;
 use super::step::{self, Frozen};
-use super::trace::{self, FirstRowTensors};
 use crate::proto::DataType;
 
 /// Number of cells of a page: a power of two.
@@ -77,42 +76,39 @@ pub fn frames(plan: &Plan) -> usize {
 
 /// Makes the trace that a run begins with, as its phases carry it.
 pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given) -> (Vec<Carried>, Space) {
-    let rows = FirstRowTensors::new(g, plan);
-    let space = Space::new(g, plan, &rows, given);
-    let cells = trace::in_chunks(g, plan, &rows, &space, given);
+    let space = Space::new(g, plan, given);
     let frames = frames(plan);
     let experts = plan.network.experts.len();
     let terminals = plan.network.terminals.len();
-    let page_shape = g.initializer("pages/shape", Tensor::list(&[-1i64, PAGE as i64]));
+    let rest = space.made * space.pages - frames;
+    let chunk_shape = g.initializer("pages/chunk.shape", Tensor::list(&[space.pages as i64, PAGE as i64]));
     let chunk = g.initializer("pages/chunk", Tensor::scalar(space.pages as i64));
-    let window_first = g.initializer("pages/window.first", Tensor::list(&[space.pages as i64]));
-    let window_end = g.initializer("pages/window.end", Tensor::list(&[(space.pages + frames) as i64]));
+    let chunk_pages = g.initializer("pages/chunk.pages", Tensor::list(&[space.pages as i64]));
     let window_shape = g.initializer("pages/window", Tensor::list(&[1i64, (frames * PAGE) as i64]));
     let frame_pages = g.initializer("pages/first", Tensor::list(&(0..frames as i64).collect::<Vec<_>>()));
     let frame = g.initializer("pages/last.frame", Tensor::list(&[frames as i64 - 1]));
     let terminal_shape = g.initializer("limits/terminals", Tensor::list(&[terminals as i64]));
     let live_shape = g.initializer("limits/others", Tensor::list(&[(experts - terminals) as i64]));
     let resident = g.initializer("pages/resident", Tensor::list(&[frames as i64]));
-    let zero = g.initializer("const/range", Tensor::list(&[0i64]));
+    let rest = g.initializer("pages/not.resident", Tensor::list(&[rest as i64]));
     let front = g.initializer("const/front", Tensor::list(&[0i64]));
     let (window, table, chunks) = g.group(
         "window",
-        "The first pages are resident, all that is there is in a sequence of chunks.",
+        "The first pages are resident; their chunks, and one of zeros, are in a sequence.",
         |g| {
-            let pages = g.plain("all", "Reshape", &[&cells, &page_shape]);
-            let count = g.plain("shape", "Shape", &[&pages]);
-            let count = g.plain("count", "Gather", &[&count, &zero]);
-            let window = g.plain("window.pages", "Slice", &[&pages, &window_first, &window_end]);
+            let pages = space.make_first(g);
+            let window = g.plain("window.pages", "Slice", &[&pages, &front, &resident]);
             let window = g.plain("window", "Reshape", &[&window, &window_shape]);
             let terminal = g.filled("terminal", &terminal_shape, ABSENT);
             let live = g.filled("live", &live_shape, 0i64);
-            let none = g.filled("none", &window_first, ABSENT);
+            let none = g.filled("none", &chunk_pages, ABSENT);
             let present = g.filled("present", &resident, 0i64);
-            let absent = g.plain("absent.count", "Sub", &[&count, &window_end]);
-            let absent = g.filled("absent", &absent, ABSENT);
+            let absent = g.filled("absent", &rest, ABSENT);
             let table = g.along("table.list", "Concat", 0, &[&terminal, &live, &none, &present, &absent]);
             let table = g.plain("table", "Unsqueeze", &[&table, &front]);
-            let chunks = g.along("chunks", "SplitToSequence", 0, &[&pages, &chunk]);
+            let zeros = g.filled("zeros", &chunk_shape, 0f64);
+            let all = g.along("all", "Concat", 0, &[&zeros, &pages]);
+            let chunks = g.along("chunks", "SplitToSequence", 0, &[&all, &chunk]);
             (window, table, chunks)
         },
     );
@@ -424,7 +420,7 @@ fn swap(g: &mut Graph, plan: &Plan, paging: &Paging, z: &str, trace: &[Name]) ->
             [
                 &mut |g| {
                     let chunks = put_back(g, "chunks.before");
-                    let made = space.make(g, &to.chunk);
+                    let made = space.make_one(g, &to.chunk);
                     g.plain("chunks", "SequenceInsert", &[&chunks, &made])
                 },
                 &mut |g| put_back(g, "chunks"),

@@ -2,7 +2,7 @@
 //! when it is made.
 
 use super::given::Given;
-use super::graph::{Graph, Name, Tensor};
+use super::graph::{Attribute, Graph, Name, Tensor};
 use super::paged::{self, PAGE};
 use super::plan::{Plan, STORED_PAGE};
 use super::trace::FirstRowTensors;
@@ -15,32 +15,47 @@ const MAX_CHUNKS: u64 = 1 << 17;
 pub struct Space {
     /// Number of pages of a chunk: a power of two.
     pub pages: usize,
-    /// The bytes that are given: uint8 [n].
-    pub input: Name,
-    /// The key of its first byte: int64 [1].
-    begin: Name,
-    /// For each chunk, its slot minus its number, which is negative for most: int64 [chunks].
-    pub shift: Name,
-    /// Number of chunks that there are from the start, without that of slot 0: int64 scalar.
-    pub made: Name,
+    /// Number of chunks that are there from the start, without that of slot 0: those of the pages that are
+    /// resident then.
+    pub made: usize,
+    /// What a chunk holds when it is made.
+    first: First,
     /// The directory that a run begins with: int64 [1, chunks].
     pub directory: Name,
     /// The last cell of the last chunk, which is never written: double [1].
     pub last_cell: Name,
 }
 
+/// What memory begins with, in the order of the keys.
+#[derive(Default)]
+struct First {
+    /// Rows of the network.
+    rows: FirstRowTensors,
+    /// For each chunk up to the last that has such rows, the index of its first stored page, and that of its
+    /// first number; then how many there are: int64 [chunks + 1].
+    page_index: Name,
+    key_index: Name,
+    /// The number of the last of these indices: int64 scalar.
+    last_index: Name,
+    /// Keys and values of numbers that are given: int64 and double [n].
+    keys: Name,
+    numbers: Name,
+    /// The bytes that are given: uint8 [n].
+    bytes: Name,
+    /// The key of the first of them: int64 [1].
+    begin: Name,
+}
+
 impl Space {
     /// Describes the space without the values of the graph: they exist only in the nodes before the run.
     pub fn of(plan: &Plan) -> Space {
-        let none = Name::new;
+        let pages = pages(plan);
         Space {
-            pages: pages(plan),
-            input: none(),
-            begin: none(),
-            shift: none(),
-            made: none(),
-            directory: none(),
-            last_cell: none(),
+            pages,
+            made: paged::frames(plan).div_ceil(pages),
+            first: First::default(),
+            directory: Name::new(),
+            last_cell: Name::new(),
         }
     }
 
@@ -49,27 +64,24 @@ impl Space {
         self.pages * PAGE
     }
 
-    /// Makes the space. From the start there are chunks for first rows, chunks for the pages that are
-    /// resident then, and the chunk in which the input begins, which may hold other cells as well.
-    pub fn new(g: &mut Graph, plan: &Plan, rows: &FirstRowTensors, given: &Given) -> Space {
+    /// Makes the space.
+    pub fn new(g: &mut Graph, plan: &Plan, given: &Given) -> Space {
         let space = Space::of(plan);
         let cells = space.cells() as i64;
-        let resident = paged::frames(plan).div_ceil(space.pages) as i64;
+        let (pages, experts) = (space.pages as i64, plan.network.experts.len() as i64);
+        let made = vec![pages + experts; space.made];
+        let made = g.initializer("pages/chunks.made", Tensor::list(&made));
+        let least = g.initializer("pages/chunks.least", Tensor::list(&[space.made as i64]));
         let used = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));
-        let stored = g.initializer("trace/pages.cells", Tensor::scalar(STORED_PAGE as i64));
-        let begin = g.initializer("trace/input.begin", Tensor::list(&[first_of_input(plan)]));
         let per_chunk = g.initializer("pages/chunk.cells", Tensor::list(&[cells]));
-        let pages = g.initializer("pages/chunk.pages", Tensor::list(&[space.pages as i64]));
-        let least = g.initializer("pages/chunks.least", Tensor::list(&[resident]));
-        let resident =
-            g.initializer("pages/chunks.resident", Tensor::list(&(0..resident).collect::<Vec<_>>()));
-        let experts = g.initializer("pages/experts", Tensor::list(&[plan.network.experts.len() as i64]));
-        let zero = g.initializer("const/zero", Tensor::scalar(0i64));
-        let one = g.initializer("const/one", Tensor::scalar(1i64));
+        let step = g.initializer("pages/chunk.before", Tensor::scalar(-pages));
+        let zero_base = g.initializer("pages/experts", Tensor::list(&[experts]));
+        let first_base = experts - pages * space.made as i64;
+        let first_base = g.initializer("pages/base.unmade", Tensor::scalar(first_base));
         let single = g.initializer("const/single", Tensor::list(&[1i64]));
         let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
-        let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
         let front = g.initializer("const/front", Tensor::list(&[0i64]));
+        let first = First::new(g, plan, &space, given);
         g.group("directory", "Which chunks of memory there are from the start, and where.", |g| {
             let read = g.plain("read", "Shape", &[&given.bytes]);
             let used = g.plain("used", "Add", &[&used, &read]);
@@ -80,56 +92,132 @@ impl Space {
             let last = g.plain("cells", "Mul", &[&count, &per_chunk]);
             let last = g.plain("last", "Sub", &[&last, &single]);
             let last_cell = g.cast("last.number", &last, DataType::Double);
-
-            let stored = g.plain("stored", "Mul", &[&rows.pages, &stored]);
-            let stored = g.plain("stored.keys", "Reshape", &[&stored, &flat]);
-            let keys = g.along("keys", "Concat", 0, &[&stored, &rows.keys, &begin]);
-            let chunks = g.plain("keys.chunk", "Div", &[&keys, &per_chunk]);
-            let chunks = g.along("needed", "Concat", 0, &[&resident, &chunks]);
-            let each = g.plain("needed.shape", "Shape", &[&chunks]);
-            let each = g.filled("needed.each", &each, 1i64);
-            let none = g.filled("none", &count, 0i64);
-            let often = g.add_at("often", &none, &chunks, &each);
-            let there = g.plain("there", "Min", &[&often, &one]);
-            let slots = g.plain("slots", "CumSum", &[&there, &zero]);
-            let made = g.largest("made", &slots);
-            let slots = g.plain("slot", "Mul", &[&slots, &there]);
-            let end = g.plain("chunks.scalar", "Reshape", &[&count, &scalar]);
-            let numbers = g.plain("number", "Range", &[&zero, &end, &one]);
-            let shift = g.plain("shift", "Sub", &[&slots, &numbers]);
-            let base = g.plain("base.pages", "Mul", &[&shift, &pages]);
-            let base = g.plain("base", "Add", &[&base, &experts]);
+            // A chunk that is not made is in slot 0: its entries in the table are those of slot 0.
+            let end = g.plain("base.end.pages", "Mul", &[&count, &step]);
+            let end = g.plain("base.end.list", "Add", &[&end, &zero_base]);
+            let end = g.plain("base.end", "Reshape", &[&end, &scalar]);
+            let unmade = g.plain("unmade", "Range", &[&first_base, &end, &step]);
+            let base = g.along("base", "Concat", 0, &[&made, &unmade]);
             let directory = g.plain("all", "Unsqueeze", &[&base, &front]);
-            Space {
-                input: given.bytes.clone(),
-                begin: begin.clone(),
-                shift,
-                made,
-                directory,
-                last_cell,
-                ..space
-            }
+            Space { first, directory, last_cell, ..space }
         })
     }
 
-    /// Makes the chunk with a number, int64 [1]: its pages, double [pages, cells], hold zeros and the bytes
-    /// of the input that lie in it.
-    pub fn make(&self, g: &mut Graph, chunk: &str) -> Name {
-        let cells = g.initializer("pages/chunk.cells", Tensor::list(&[self.cells() as i64]));
-        let shape = g.initializer("pages/shape", Tensor::list(&[-1i64, PAGE as i64]));
+    /// Makes the chunks that are there from the start: their pages, double [pages, cells].
+    pub fn make_first(&self, g: &mut Graph) -> Name {
+        let first = g.initializer("const/front", Tensor::list(&[0i64]));
+        self.make(g, "make.first", &first, self.made)
+    }
+
+    /// Makes the chunk with a number, int64 [1]: its pages, double [pages, cells].
+    pub fn make_one(&self, g: &mut Graph, chunk: &str) -> Name {
+        self.make(g, "make.one", chunk, 1)
+    }
+
+    /// Makes so many chunks, from the one with a number, int64 [1]: their pages hold the first rows, what is
+    /// given, and zeros. `what` is what their sizes are called.
+    fn make(&self, g: &mut Graph, what: &str, chunk: &str, count: usize) -> Name {
+        let first = &self.first;
+        // What is given elsewhere goes to a cell before or behind.
+        let aside = STORED_PAGE as i64;
+        let cells = (count * self.cells()) as i64;
+        let per_chunk = g.initializer("pages/chunk.cells", Tensor::list(&[self.cells() as i64]));
+        let stored = (self.cells() / STORED_PAGE) as i64;
+        let stored = g.initializer("trace/chunk.pages", Tensor::scalar(stored));
+        let chunks = g.initializer(&format!("{what}/count"), Tensor::list(&[count as i64]));
+        let size = g.initializer(&format!("{what}/cells"), Tensor::list(&[cells]));
+        let end = g.initializer(&format!("{what}/end"), Tensor::list(&[aside + cells]));
+        let before = g.initializer("make/before", Tensor::scalar(aside - 1));
+        let aside = g.initializer("make/aside", Tensor::list(&[aside]));
+        let one = g.initializer("const/one", Tensor::scalar(1i64));
         let none = g.initializer("const/zero", Tensor::scalar(0i64));
-        let first = g.plain("first", "Mul", &[chunk, &cells]);
-        let begin = g.plain("begin.any", "Sub", &[&first, &self.begin]);
-        let end = g.plain("end.any", "Add", &[&begin, &cells]);
-        let begin = g.plain("begin", "Max", &[&begin, &none]);
-        let end = g.plain("end", "Max", &[&end, &none]);
-        let bytes = g.plain("bytes", "Slice", &[&self.input, &begin, &end]);
-        let count = g.plain("bytes.count", "Shape", &[&bytes]);
+        let shape = g.initializer("pages/shape", Tensor::list(&[-1i64, PAGE as i64]));
+        let stored_shape = g.initializer("make/stored", Tensor::list(&[-1i64, STORED_PAGE as i64]));
+        let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+        let key = g.plain("key", "Mul", &[chunk, &per_chunk]);
+
+        // The bytes that are given, between zeros.
+        let begin = g.plain("bytes.begin.any", "Sub", &[&key, &first.begin]);
+        let stop = g.plain("bytes.end.any", "Add", &[&begin, &size]);
+        let before_bytes = g.plain("bytes.before.any", "Sub", &[&first.begin, &key]);
+        let begin = g.plain("bytes.begin", "Max", &[&begin, &none]);
+        let stop = g.plain("bytes.end", "Max", &[&stop, &none]);
+        let bytes = g.plain("bytes", "Slice", &[&first.bytes, &begin, &stop]);
+        let before_bytes = g.plain("bytes.before.some", "Max", &[&before_bytes, &none]);
+        let before_bytes = g.plain("bytes.before", "Min", &[&before_bytes, &size]);
+        let length = g.plain("bytes.count", "Shape", &[&bytes]);
+        let behind = g.plain("bytes.behind.all", "Sub", &[&size, &before_bytes]);
+        let behind = g.plain("bytes.behind", "Sub", &[&behind, &length]);
+        let before_bytes = g.plain("bytes.before.count", "Add", &[&before_bytes, &aside]);
+        let behind = g.plain("bytes.behind.count", "Add", &[&behind, &aside]);
+        let before_bytes = g.filled("before", &before_bytes, 0f64);
+        let behind = g.filled("behind", &behind, 0f64);
         let bytes = g.cast("bytes.number", &bytes, DataType::Double);
-        let rest = g.plain("rest.count", "Sub", &[&cells, &count]);
-        let rest = g.filled("rest", &rest, 0f64);
-        let all = g.along("cells", "Concat", 0, &[&bytes, &rest]);
+        let all = g.along("with.bytes", "Concat", 0, &[&before_bytes, &bytes, &behind]);
+
+        // The network's rows in these chunks.
+        let from = g.plain("rows.begin", "Min", &[chunk, &first.last_index]);
+        let to = g.plain("rows.end.any", "Add", &[chunk, &chunks]);
+        let to = g.plain("rows.end", "Min", &[&to, &first.last_index]);
+        let mut part = |role: &str, index: &str, parts: [(&str, &str); 2]| {
+            let from = g.plain(&format!("{role}.begin"), "Gather", &[index, &from]);
+            let to = g.plain(&format!("{role}.end"), "Gather", &[index, &to]);
+            parts.map(|(role, all)| g.plain(role, "Slice", &[all, &from, &to]))
+        };
+        let rows = &first.rows;
+        let [pages, bytes] =
+            part("stored", &first.page_index, [("stored.pages", &rows.pages), ("stored.bytes", &rows.bytes)]);
+        let [keys, values] =
+            part("numbers", &first.key_index, [("numbers.keys", &rows.keys), ("numbers", &rows.values)]);
+        let first_stored = g.plain("stored.first", "Mul", &[chunk, &stored]);
+        let first_stored = g.plain("stored.before", "Sub", &[&first_stored, &one]);
+        let pages = g.plain("stored.place", "Sub", &[&pages, &first_stored]);
+        let bytes = g.cast("stored.number", &bytes, DataType::Double);
+        let all = g.plain("stored.all", "Reshape", &[&all, &stored_shape]);
+        let sum = || vec![Attribute::Text("reduction", "add")];
+        let all = g.op("with.stored", "ScatterND", &[&all, &pages, &bytes], sum());
+        let all = g.plain("with.stored.flat", "Reshape", &[&all, &flat]);
+
+        // Numbers of the network, and those that are given.
+        let first_key = g.plain("numbers.first", "Sub", &[&key, &aside]);
+        let keys = g.plain("numbers.place", "Sub", &[&keys, &first_key]);
+        let given = g.plain("given.any", "Sub", &[&first.keys, &first_key]);
+        let given = g.plain("given.some", "Max", &[&given, &before]);
+        let given = g.plain("given.place", "Min", &[&given, &end]);
+        let places = g.along("places", "Concat", 0, &[&keys, &given]);
+        let values = g.along("values", "Concat", 0, &[&values, &first.numbers]);
+        let all = g.add_at("with.numbers", &all, &places, &values);
+        let all = g.plain("cells", "Slice", &[&all, &aside, &end]);
         g.plain("pages", "Reshape", &[&all, &shape])
+    }
+}
+
+impl First {
+    fn new(g: &mut Graph, plan: &Plan, space: &Space, given: &Given) -> First {
+        let stored = plan.first_rows();
+        let per_chunk = (space.cells() / STORED_PAGE) as i64;
+        let last = |keys: &[i64], per_chunk: i64| keys.last().map_or(0, |key| key / per_chunk);
+        let chunks = last(&stored.pages, per_chunk).max(last(&stored.keys, space.cells() as i64)) + 1;
+        let index = |keys: &[i64], per_chunk: i64| -> Vec<i64> {
+            (0..=chunks).map(|chunk| keys.partition_point(|key| key / per_chunk < chunk) as i64).collect()
+        };
+        let page_index = index(&stored.pages, per_chunk);
+        let key_index = index(&stored.keys, space.cells() as i64);
+        let page_index = g.initializer("trace/page.index", Tensor::smallest(page_index));
+        let key_index = g.initializer("trace/key.index", Tensor::smallest(key_index));
+        let last_index = g.initializer("trace/last.index", Tensor::scalar(chunks));
+        let begin = g.initializer("trace/input.begin", Tensor::list(&[first_of_input(plan)]));
+        let rows = FirstRowTensors::new(g, plan);
+        g.group("rows.index", "Which rows of those that memory begins with are in which chunk.", |g| First {
+            rows,
+            page_index: g.cast("pages", &page_index, DataType::Int64),
+            key_index: g.cast("numbers", &key_index, DataType::Int64),
+            last_index,
+            keys: given.keys.clone(),
+            numbers: given.numbers.clone(),
+            bytes: given.bytes.clone(),
+            begin,
+        })
     }
 }
 
@@ -138,15 +226,16 @@ pub fn first_of_input(plan: &Plan) -> i64 {
     plan.network.io.input.map_or(0, |region| plan.network.regions[region].first as i64)
 }
 
-/// Returns the number of pages of a chunk. If the whole memory is touched, replacing a chunk costs about as
-/// much for each of its pages as for ten other chunks in the sequence; and the size of the directory is
-/// limited. The regions of what is printed count only for the directory, since little of them is touched.
+/// Returns the number of pages of a chunk. A page that is brought in costs about as much for each page of its
+/// chunk as for ten other chunks in the sequence; most programs touch a tenth of their memory or less, and
+/// chunks that are not touched are not made. The size of the directory is limited. The regions of what is
+/// printed count only for the directory, since little of them is touched.
 fn pages(plan: &Plan) -> usize {
     let io = &plan.network.io;
     let outputs = [io.stdout, io.stderr].into_iter().flatten();
     let output: u64 = outputs.map(|(region, _)| plan.network.regions[region].count).sum();
     let all = plan.first_cells() / PAGE as u64;
-    let touched = (plan.first_cells() - output) / PAGE as u64;
+    let touched = (plan.first_cells() - output) / PAGE as u64 / 10;
     let quick = (touched / 10).isqrt().next_power_of_two().clamp(8, 256);
     quick.max(all.div_ceil(MAX_CHUNKS).next_power_of_two()) as usize
 }

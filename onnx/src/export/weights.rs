@@ -105,19 +105,32 @@ pub fn tables(g: &mut Graph, network: &Network) -> Name {
         false => Tensor::list(&wide),
     };
     let rows = factors.len() / FACTORS;
-    let factors = g.initializer("tables/factors", Tensor::new(&[rows, FACTORS], factors));
+    // Single floats hold all factors, and take less room than integers where one of these is large.
+    let factors = match factors.iter().all(|x| x.unsigned_abs() < 1 << 15) {
+        true => Tensor::smallest(factors).shaped(&[rows, FACTORS]),
+        false => Tensor::new(&[rows, FACTORS], factors.iter().map(|x| *x as f32)),
+    };
+    let factors = g.initializer("tables/factors", factors);
     let narrow = g.initializer("tables/bytes", Tensor::list(&narrow));
     let wide = g.initializer("tables/numbers", wide);
-    let patterns = (0..FACTORS * ROW).map(|i| pack::pattern(i / ROW, i % ROW));
-    let patterns: Vec<u8> = patterns.map(|is_there| is_there.into()).collect();
-    let patterns = g.initializer("const/patterns", Tensor::new(&[FACTORS, ROW], patterns));
+    // Which factors count for a byte: what its low half says, and what its high half adds to that.
+    let half = |scale: usize| {
+        let is_there = |i| pack::pattern(i / 16, i % 16 * scale) && (scale == 1 || i >= 16);
+        (0..FACTORS * 16).map(is_there).map(u8::from).collect::<Vec<_>>()
+    };
+    let low = g.initializer("const/patterns.low", Tensor::new(&[FACTORS, 1, 16], half(1)));
+    let high = g.initializer("const/patterns.high", Tensor::new(&[FACTORS, 16, 1], half(16)));
+    let shape = g.initializer("const/patterns.shape", Tensor::list(&[FACTORS as i64, ROW as i64]));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     g.group(
         "lookup",
         "The frozen tables, one after the other; the first ones are sums of factors of the bits of a byte.",
         |g| {
             let factors = g.cast("factors.number", &factors, DataType::Double);
-            let patterns = g.cast("patterns.number", &patterns, DataType::Double);
+            let low = g.cast("patterns.low", &low, DataType::Double);
+            let high = g.cast("patterns.high", &high, DataType::Double);
+            let patterns = g.plain("patterns.halves", "Add", &[&low, &high]);
+            let patterns = g.plain("patterns", "Reshape", &[&patterns, &shape]);
             let sums = g.plain("sums", "MatMul", &[&factors, &patterns]);
             let sums = g.plain("sums.flat", "Reshape", &[&sums, &flat]);
             let narrow = g.cast("bytes.number", &narrow, DataType::Double);

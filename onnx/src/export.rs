@@ -3,6 +3,7 @@
 //! [`export`] is the table of contents: the frozen tensors, the run, its results.
 
 mod arguments;
+mod batched;
 mod boundary;
 mod dense;
 mod footprint;
@@ -17,6 +18,7 @@ mod resident;
 mod single;
 mod space;
 mod step;
+mod tensor_batch;
 mod tensors;
 mod trace;
 mod weights;
@@ -71,6 +73,9 @@ pub struct ExportOptions {
     /// What names in the graph begin with, but for those of the tensors that a signature names, so that models can be merged: letters,
     /// digits, `_`, `-`, `.` and `/`, and first a letter or `_`.
     pub prefix: Option<String>,
+    /// Whether the model runs several instances side by side, even if the program has memory or its function takes tensors: for a function
+    /// without streams, in loop form with indexed attention. Models of small programs that take no tensors always do.
+    pub batch: bool,
     /// SHA-256 of the module that the network was made from, for its metadata.
     pub source_sha256: Option<[u8; 32]>,
 }
@@ -124,6 +129,14 @@ pub enum ExportError {
         /// What was asked for.
         prefix: String,
     },
+    /// Only some models run several instances side by side.
+    #[error("a batch of calls of `{name}` cannot be made: there are batches only {why}")]
+    Batch {
+        /// The function that was asked for.
+        name: String,
+        /// What batches there are.
+        why: &'static str,
+    },
     /// The step form of a function of tensors would have to be told where each byte of them goes.
     #[error("`{name}` takes tensors, which only the loop form has")]
     StepOfTensors {
@@ -167,7 +180,7 @@ fn write(
     options: &ExportOptions,
 ) -> Result<Vec<u8>, ExportError> {
     validate(network)?;
-    let plan = Plan::new(network, &options.entry, options.attention)?;
+    let plan = Plan::new(network, options)?;
     if let Some(ty) = plan.entry.params.iter().chain(&plan.entry.results).find(|ty| ty.is_reference()) {
         return Err(ExportError::Reference { name: options.entry.clone(), ty: *ty });
     }
@@ -287,22 +300,28 @@ fn doc(options: &ExportOptions) -> String {
 
 /// Writes the whole run as one graph.
 fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
-    let tensors = plan.entry.boundary.as_ref().map(|boundary| tensors::inputs(g, plan, boundary));
-    let params = match &tensors {
-        Some(tensors) => tensors.params.clone(),
-        None => arguments::inputs(g, plan.entry, plan.batch()),
+    let batched = plan.keeping() == Keeping::Batched;
+    let boundary = plan.entry.boundary.as_ref();
+    let tensors = boundary.filter(|_| !batched).map(|boundary| tensors::inputs(g, plan, boundary));
+    let batches = boundary.filter(|_| batched).map(|boundary| tensor_batch::inputs(g, boundary));
+    let params = match (&tensors, &batches) {
+        (Some(tensors), _) => tensors.params.clone(),
+        (_, Some(batches)) => batches.params.clone(),
+        (None, None) => arguments::inputs(g, plan.entry, plan.batch()),
     };
     let (words, batch) = arguments::words(g, plan.entry, &params);
     // A function of tensors has the inputs that its signature names; ONNX Runtime warns of each input with a default.
-    let max_steps = match tensors {
-        Some(_) => g.initializer("const/unlimited", Tensor::scalar(UNLIMITED)),
-        None => {
+    // Nor does a batch, whose instances do not take their steps together.
+    let max_steps = match boundary.is_some() || batched {
+        true => g.initializer("const/unlimited", Tensor::scalar(UNLIMITED)),
+        false => {
             g.initializer("max_steps", Tensor::scalar(UNLIMITED));
             g.input("max_steps", ValueType::tensor(DataType::Int64, &[]))
         }
     };
     let max_steps = boundary::limit(g, &max_steps, UNLIMITED);
-    let given = given::new(g, plan, tensors.as_ref().and_then(|tensors| tensors.bytes.as_deref()));
+    let given =
+        |g: &mut Graph| given::new(g, plan, tensors.as_ref().and_then(|tensors| tensors.bytes.as_deref()));
     let frozen = frozen(g, plan, &batch);
     let starts = starts(g, plan, words.as_deref(), &batch);
     let run = |g: &mut Graph, first, phase: &mut dyn FnMut(&mut Graph, RunState) -> RunState| {
@@ -318,13 +337,22 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
             let memory = boundary::Memory::Cells(last.trace[0].clone());
             (last, memory)
         }
+        Keeping::Batched => {
+            let given = tensor_batch::given(g, plan, batches.as_ref(), &batch);
+            let (first, all) = batched::first_trace(g, plan, &given, &batch);
+            let last = run(g, first, &mut |g, state| batched::run(g, plan, &frozen, &all, state));
+            let memory = boundary::Memory::Batched(all, last.trace.clone());
+            (last, memory)
+        }
         Keeping::Paged => {
+            let given = given(g);
             let (first, space) = paged::first_trace(g, plan, &given);
             let last = run(g, first, &mut |g, state| paged::run(g, plan, &frozen, &max_steps, &space, state));
             let memory = boundary::Memory::Paged(last.trace.clone());
             (last, memory)
         }
         Keeping::Growing(scores) => {
+            let given = given(g);
             let (first, rows) = trace::growing(g, plan, &given, &batch);
             let tables = dense::tables(g, scores, &frozen);
             let max_steps = match scores {
@@ -339,8 +367,11 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
         }
     };
     let results = boundary::results(g, plan, &frozen, &last, &memory);
-    if let Some((boundary, inputs)) = plan.entry.boundary.as_ref().zip(tensors) {
-        tensors::outputs(g, plan, &frozen, &memory, (boundary, &inputs), &results);
+    if let Some(both) = boundary.zip(tensors.as_ref()) {
+        tensors::outputs(g, plan, &frozen, &memory, both, &results);
+    }
+    if let (boundary::Memory::Batched(all, trace), Some(both)) = (&memory, boundary.zip(batches.as_ref())) {
+        tensor_batch::outputs(g, plan, (all, trace), both, &results, &batch);
     }
     let io = &plan.network.io;
     for (name, doc, place) in [

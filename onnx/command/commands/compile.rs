@@ -44,6 +44,11 @@ pub struct Compile {
     #[arg(long, value_name = "PREFIX")]
     prefix: Option<String>,
 
+    /// Let the model run many calls side by side, of a function that has memory or takes tensors, too: all inputs and outputs get a
+    /// first dimension for these calls, and arrays of different lengths a second input that says how long each is
+    #[arg(long)]
+    batch: bool,
+
     #[command(flatten)]
     input: Input,
 }
@@ -101,6 +106,7 @@ impl Compile {
             attention: self.attention.into(),
             opset: self.opset,
             prefix: self.prefix,
+            batch: self.batch,
             source_sha256: Some(Sha256::digest(source.bytes()).into()),
         };
         let model = export(&network, &options).map_err(anyhow::Error::from)?;

@@ -9,6 +9,7 @@ use crate::proto::DataType;
 use wasm2onnx_runtime::{ValueType as WasmType, WordLocation};
 
 use super::arguments::{self, TYPES, bit_cast, onnx_type};
+use super::batched::{self, Batch};
 use super::dense;
 use super::graph::{Dim, Graph, Name, Tensor, ValueType};
 use super::paged;
@@ -35,6 +36,8 @@ pub enum Memory {
     Rows(Scores, Name),
     /// The values that a paged run carries.
     Paged(Vec<Name>),
+    /// The values that a batch carries.
+    Batched(Batch, Vec<Name>),
 }
 
 impl Memory {
@@ -43,6 +46,7 @@ impl Memory {
         match self {
             Memory::Cells(cells) => g.along(role, "Gather", 1, &[cells, keys]),
             Memory::Paged(trace) => paged::read(g, plan, trace, role, keys),
+            Memory::Batched(batch, trace) => batched::read(g, plan, batch, trace, role, keys),
             Memory::Rows(scores, rows) => {
                 let count = g.plain(&format!("{role}.count"), "Shape", &[keys]);
                 let shape = g.along(&format!("{role}.shape"), "Concat", 0, &[&frozen.batch, &count]);
@@ -218,7 +222,7 @@ pub fn bytes(
         let count = g.cast("count", &count, DataType::Int64);
         match memory {
             Memory::Paged(trace) => paged::bytes(g, plan, trace, name, first, &count),
-            Memory::Cells(_) | Memory::Rows(..) => {
+            Memory::Cells(_) | Memory::Rows(..) | Memory::Batched(..) => {
                 let first = g.initializer(&format!("{name}/first"), Tensor::scalar(first as i64));
                 let one = g.initializer("const/one", Tensor::scalar(1i64));
                 let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
@@ -252,7 +256,7 @@ pub fn word(
         let signed = signed(g, "word", &word, &half, &span);
         if ty == DataType::Int64 { signed } else { g.cast("number", &signed, ty) }
     });
-    g.output(name, ValueType::tensor(ty, &[Dim::Fixed(1)]), &number);
+    g.output(name, ValueType::tensor(ty, &[plan.batch()]), &number);
 }
 
 /// Makes a signed number of a word, int64.

@@ -26,7 +26,7 @@ const BYTE: u64 = 2;
 ///
 /// The errors of [`super::export`] that can occur before the graph is built.
 pub fn least_memory(network: &Network, options: &ExportOptions) -> Result<u64, ExportError> {
-    let plan = Plan::new(network, &options.entry, options.attention)?;
+    let plan = Plan::new(network, options)?;
     let terms = network.experts.len() as u64 * (Matrices::width(network, &plan.results) as u64 + 1);
     let weights = terms * TERM + (network.lookup.len() as u64 + 1) * NUMBER;
     let stored = || plan.first_rows().bytes.len() as u64 * BYTE;
@@ -40,6 +40,8 @@ pub fn least_memory(network: &Network, options: &ExportOptions) -> Result<u64, E
             // The chunks whose pages are resident, and slot 0; the directory has a number for each chunk.
             ((space.made as u64 + 1) * chunk + plan.first_cells() / chunk) * NUMBER + stored()
         }
+        // What memory begins with is expanded once for all instances.
+        (Form::Loop, Keeping::Batched) => stored() * (1 + NUMBER),
     };
     Ok(weights + trace)
 }

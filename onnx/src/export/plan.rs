@@ -7,7 +7,7 @@ use wasm2onnx_runtime::{
 
 use super::arguments::Arguments;
 use super::graph::{self, Dim, Graph, Name, Tensor};
-use super::{Attention, ExportError};
+use super::{Attention, ExportError, ExportOptions, Form, tensor_batch};
 use crate::pack::Slots;
 
 /// Number of cells that are stored together if one of them is not 0.
@@ -60,6 +60,8 @@ pub enum Keeping {
     Resident,
     /// A window of pages is carried, the others in a sequence.
     Paged,
+    /// A window of pages is carried for each of several instances.
+    Batched,
     /// All rows that were appended are carried, and read by attention.
     Growing(Scores),
 }
@@ -85,17 +87,19 @@ pub struct Plan<'n> {
     /// written, which queries for nothing read; the last cell is never written either.
     pub cells: u64,
     /// First key of any region.
-    first: u64,
+    pub first: u64,
+    /// Whether several instances are asked for.
+    several: bool,
 }
 
 impl<'n> Plan<'n> {
     /// # Errors
     ///
-    /// [`ExportError::UnknownExport`], [`ExportError::Layout`]
-    pub fn new(network: &'n Network, name: &str, attention: Attention) -> Result<Plan<'n>, ExportError> {
+    /// [`ExportError::UnknownExport`], [`ExportError::Layout`], [`ExportError::Batch`]
+    pub fn new(network: &'n Network, options: &ExportOptions) -> Result<Plan<'n>, ExportError> {
         let (name, entry) =
-            network.entries.get_key_value(name).ok_or_else(|| ExportError::UnknownExport {
-                name: name.to_owned(),
+            network.entries.get_key_value(&options.entry).ok_or_else(|| ExportError::UnknownExport {
+                name: options.entry.clone(),
                 available: network.entries.keys().cloned().collect(),
             })?;
         let results: Vec<Field> = entry
@@ -112,23 +116,43 @@ impl<'n> Plan<'n> {
             return Err(ExportError::Layout { first, rows });
         }
         let end = network.regions.last().map_or(first, |region| region.first + region.count);
-        Ok(Plan {
+        let plan = Plan {
             network,
             entry,
             name,
             slots: Slots(network.ports),
             results,
             arguments: Arguments::of(network, entry),
-            reading: attention.into(),
+            reading: options.attention.into(),
             cells: end + 1,
             first,
-        })
+            several: options.batch,
+        };
+        let obstacle = entry.boundary.as_ref().and_then(tensor_batch::obstacle);
+        let why = match () {
+            () if !options.batch => return Ok(plan),
+            () if options.form != Form::Loop => "in loop form",
+            () if options.attention != Attention::Indexed => "with indexed attention",
+            () if plan.has_others_than_tensors() => {
+                "of functions that use no standard input, output, files or other things of WASI"
+            }
+            () => match obstacle {
+                Some(why) => why,
+                None => return Ok(plan),
+            },
+        };
+        Err(ExportError::Batch { name: name.to_owned(), why })
     }
 
     /// Returns how the loop form keeps its trace.
     pub fn keeping(&self) -> Keeping {
         match self.reading {
             Reading::Rows(scores) => Keeping::Growing(scores),
+            Reading::Cells
+                if self.several && (self.entry.boundary.is_some() || self.cells > MAX_RESIDENT_CELLS) =>
+            {
+                Keeping::Batched
+            }
             // A program that reads or prints bytes has a large trace.
             Reading::Cells if self.has_streams() || self.cells > MAX_RESIDENT_CELLS => Keeping::Paged,
             Reading::Cells => Keeping::Resident,
@@ -140,12 +164,18 @@ impl<'n> Plan<'n> {
         self.network.io != Io::default()
     }
 
+    /// Returns whether the program is given anything besides its arguments and tensors, or gives anything else.
+    fn has_others_than_tensors(&self) -> bool {
+        let Io { input, tensors, results, error, .. } = self.network.io;
+        self.network.io != Io { input, tensors, results, error, ..Io::default() }
+    }
+
     /// Returns the number of instances that run side by side in the loop form.
     pub fn batch(&self) -> Dim {
         match self.keeping() {
             Keeping::Paged => Dim::Fixed(1),
             Keeping::Growing(_) if self.has_streams() => Dim::Fixed(1),
-            Keeping::Growing(_) | Keeping::Resident => Dim::Named("batch"),
+            Keeping::Growing(_) | Keeping::Resident | Keeping::Batched => Dim::Named("batch"),
         }
     }
 

@@ -50,15 +50,30 @@ pub fn expert(g: &mut Graph, plan: &Plan, number: &str) -> Name {
 }
 
 /// Computes `z′ = W_e · [1, r, w, u, s]`, without quantizing the gates.
-pub fn map(g: &mut Graph, frozen: &Frozen, expert: &str, [r, w, u, s]: [&str; 4]) -> Name {
+pub fn map(g: &mut Graph, frozen: &Frozen, expert: &str, parts: [&str; 4]) -> Name {
+    map_onto(g, frozen, expert, parts, (&frozen.zero, None))
+}
+
+/// Adds `W_e · [1, r, w, u, s]`, multiplied with a factor for each instance, double [batch, 1], to numbers.
+pub fn map_onto(
+    g: &mut Graph,
+    frozen: &Frozen,
+    expert: &str,
+    [r, w, u, s]: [&str; 4],
+    (numbers, factor): (&str, Option<&str>),
+) -> Name {
     let y = g.along("y", "Concat", 1, &[&frozen.one, r, w, u, s]);
     let sources = g.plain("map.source", "Gather", &[&frozen.matrices.sources, expert]);
     let slots = g.plain("map.slot", "Gather", &[&frozen.matrices.slots, expert]);
     let weights = g.plain("map.weight", "Gather", &[&frozen.matrices.weights, expert]);
     let factors = g.along("map.factor", "GatherElements", 1, &[&y, &sources]);
     let terms = g.plain("map.term", "Mul", &[&factors, &weights]);
+    let terms = match factor {
+        Some(factor) => g.plain("map.term.there", "Mul", &[&terms, factor]),
+        None => terms,
+    };
     let add = vec![Attribute::Int("axis", 1), Attribute::Text("reduction", "add")];
-    g.op("z", "ScatterElements", &[&frozen.zero, &slots, &terms], add)
+    g.op("z", "ScatterElements", &[numbers, &slots, &terms], add)
 }
 
 /// Multiplies the units and applies the map. `unit` is the gates, not quantized yet, and the values `v`.

@@ -116,7 +116,7 @@ impl Parts {
 }
 
 /// Makes the bytes of an array: uint8 [n].
-fn to_bytes(g: &mut Graph, spec: &Spec, input: &str) -> Name {
+pub fn to_bytes(g: &mut Graph, spec: &Spec, input: &str) -> Name {
     let name = &spec.name;
     let (ty, bytes) = (spec.element, spec.element.bytes());
     let parts = Parts::new(g, bytes);
@@ -269,15 +269,20 @@ impl Shape {
 
 /// Makes a number of a result: a scalar of the output's type.
 fn scalar(g: &mut Graph, spec: &Spec, result: &str) -> Name {
-    let name = &spec.name;
     let shape = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
-    let value = g.plain(&format!("{name}.scalar"), "Reshape", &[result, &shape]);
+    let value = g.plain(&format!("{}.scalar", spec.name), "Reshape", &[result, &shape]);
+    to_element(g, spec, &value)
+}
+
+/// Makes a number of a result an element of the output's type.
+pub fn to_element(g: &mut Graph, spec: &Spec, value: &str) -> Name {
+    let name = &spec.name;
     let ty = element_type(spec.element);
     match spec.element {
-        _ if ty == onnx_type(spec.element.value_type()) => value,
-        ElementType::U64 | ElementType::Bool => g.cast(&format!("{name}.cast"), &value, ty),
+        _ if ty == onnx_type(spec.element.value_type()) => value.to_owned(),
+        ElementType::U64 | ElementType::Bool => g.cast(&format!("{name}.cast"), value, ty),
         element => {
-            let wide = g.cast(&format!("{name}.wide"), &value, DataType::Int64);
+            let wide = g.cast(&format!("{name}.wide"), value, DataType::Int64);
             let wrapped = wrapped(g, name, element, &wide);
             g.cast(&format!("{name}.cast"), &wrapped, ty)
         }
@@ -296,7 +301,7 @@ fn wrapped(g: &mut Graph, name: &str, element: ElementType, wide: &str) -> Name 
 }
 
 /// Makes the elements of an array from its bytes, in one dimension.
-fn from_bytes(g: &mut Graph, spec: &Spec, own: &str) -> Name {
+pub fn from_bytes(g: &mut Graph, spec: &Spec, own: &str) -> Name {
     let (name, element) = (&spec.name, spec.element);
     let ty = element_type(element);
     match element {

@@ -1,0 +1,526 @@
+//! The loop form for batches of functions with memory: instances run side by side, each with a window of its
+//! own.
+//!
+//! A step is one of all instances. An instance that needs a cell which is not in its window waits: its numbers
+//! stay as they are, and what it writes is written again later. The inner loop goes on until no instance can
+//! do a step. Then the outer loop brings in one page for each instance that waits, into a frame behind those
+//! that it has. No page leaves a window, so nothing has to be written back, and a window is as large as what
+//! its instance has touched.
+//!
+//! The directory says for each chunk of pages where its entries in the table are. It is the same for all
+//! instances, since they run one program and touch about the same; the table has a row for each. Otherwise
+//! both are those of a paged run, see [`super::paged`].
+
+use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
+use super::phases::RunState;
+use super::plan::{Plan, STORED_PAGE};
+use super::space::first_of_input;
+use super::step::{self, Frozen};
+use super::trace::FirstRowTensors;
+use crate::proto::DataType;
+
+/// Number of cells of a page: pages are small, since all that are touched are carried. It is the size of the
+/// pages that the file stores.
+const PAGE: usize = STORED_PAGE;
+/// Entry in the table for a page that is not in the window.
+const ABSENT: i64 = -(1 << 60);
+/// What an absent cell is divided by to give 1, and a present one to give 0.
+const LIMIT: i64 = -(1 << 59);
+/// What is divided by this is 0.
+const NEVER: i64 = i64::MAX;
+
+/// What a caller gives to each instance besides its arguments.
+pub struct Given {
+    /// Bytes: double [batch, n].
+    pub bytes: Name,
+    /// Keys of the rows with numbers.
+    pub keys: Vec<u64>,
+    /// Their values: double [batch, keys].
+    pub numbers: Name,
+}
+
+impl Given {
+    /// Nothing, for functions that are given only arguments.
+    pub fn none(g: &mut Graph, batch: &str) -> Given {
+        let zero = g.initializer("const/front", Tensor::list(&[0i64]));
+        let empty =
+            g.group("given.nothing", "What the program is given besides its arguments: nothing.", |g| {
+                let shape = g.along("shape", "Concat", 0, &[batch, &zero]);
+                g.filled("none", &shape, 0f64)
+            });
+        Given { bytes: empty.clone(), keys: Vec::new(), numbers: empty }
+    }
+}
+
+/// What all turns of the loops use.
+pub struct Batch {
+    /// Number of pages of a chunk: a power of two.
+    pages: usize,
+    /// What pages begin with, double [n, cells], the row of this for each page, int64 [pages], and the last
+    /// of these pages, int64 scalar. Pages behind it begin with zeros.
+    image: Name,
+    image_row: Name,
+    image_last: Name,
+    /// The bytes that are given, between two zeros: double [batch, n + 2]; n, and the key of the first byte:
+    /// int64 [1].
+    bytes: Name,
+    bytes_count: Name,
+    begin: Name,
+    /// The smallest and the largest of each id, and for each the numbers of cells of its pages and chunks.
+    floor: Name,
+    top: Name,
+    per_page: Name,
+    per_chunk: Name,
+    /// The cell that stands for each absent one: int64 [1, ids].
+    low: Name,
+    /// Where the ids are in the numbers: int64 [ids].
+    ids: Name,
+}
+
+/// Number of values that make up the trace of a run. In order: the windows, the directory, which chunks it
+/// does not have, the table, and the number of frames that each instance uses.
+const PARTS: usize = 5;
+
+fn parts(trace: [Name; PARTS]) -> Vec<Carried> {
+    let rows = |ty, name| ValueType::tensor(ty, &[Dim::Named("batch"), Dim::Named(name)]);
+    let list = ValueType::tensor(DataType::Int64, &[Dim::Named("chunks")]);
+    let types = [
+        ("window", rows(DataType::Double, "window")),
+        ("directory", list.clone()),
+        ("unmade", list),
+        ("table", rows(DataType::Int64, "table")),
+        ("frames", ValueType::tensor(DataType::Int64, &[Dim::Named("batch"), Dim::Fixed(1)])),
+    ];
+    types.into_iter().zip(trace).map(|((role, ty), first)| Carried { role, ty, first }).collect()
+}
+
+/// Makes the trace that a run begins with, as its phases carry it.
+pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (Vec<Carried>, Batch) {
+    let page = PAGE as i64;
+    let all = plan.first_cells() / PAGE as u64;
+    let pages = (all / 8).isqrt().next_power_of_two().clamp(8, 1024) as usize;
+    let chunk = pages as i64;
+    // The cells below the first key are where they are, and what is given is there from the start.
+    let mut first: Vec<i64> = (0..=(plan.first as i64 - 1) / page).collect();
+    for key in &given.keys {
+        let own = *key as i64 / page;
+        if !first.contains(&own) {
+            first.push(own);
+        }
+    }
+    let frame_of = |page: i64| first.iter().position(|other| *other == page).expect("it is one") as i64;
+    let columns: Vec<i64> =
+        given.keys.iter().map(|key| frame_of(*key as i64 / page) * page + *key as i64 % page).collect();
+    let mut made: Vec<i64> = first.iter().map(|page| page / chunk).collect();
+    made.sort_unstable();
+    made.dedup();
+    let slot_of = |page: i64| made.partition_point(|other| *other < page / chunk) as i64 + 1;
+    let entries: Vec<i64> = first.iter().map(|page| slot_of(*page) * chunk + page % chunk).collect();
+    let distances: Vec<i64> = first.iter().map(|own| (frame_of(*own) - own) * page).collect();
+    let bases: Vec<i64> = (1..).zip(&made).map(|(slot, _)| slot * chunk).collect();
+    let least = made.last().expect("there is page 0") + 1;
+
+    let used = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));
+    let per_chunk = g.initializer("batch/chunk.cells", Tensor::list(&[chunk * page]));
+    let least = g.initializer("batch/chunks.least", Tensor::list(&[least]));
+    let step = g.initializer("batch/chunk.before", Tensor::scalar(-chunk));
+    let places = g.initializer("batch/chunks.made", Tensor::list(&made));
+    let nowhere = g.initializer("batch/chunks.made.no", Tensor::list(&vec![0i64; made.len()]));
+    let bases = g.initializer("batch/chunks.base", Tensor::list(&bases));
+    let first_pages = g.initializer("batch/pages", Tensor::row(&first));
+    let frames = g.initializer("batch/frames", Tensor::row(&[first.len() as i64]));
+    let entries = g.initializer("batch/entries", Tensor::list(&entries));
+    let distances = g.initializer("batch/distances", Tensor::list(&distances));
+    let table_shape = g.initializer("batch/table", Tensor::list(&[(made.len() as i64 + 1) * chunk]));
+    let columns = g.initializer("batch/given", Tensor::row(&columns));
+    let begin = g.initializer("trace/input.begin", Tensor::list(&[first_of_input(plan)]));
+    let single = g.initializer("const/single", Tensor::list(&[1i64]));
+    let none = g.initializer("const/zero", Tensor::scalar(0i64));
+    let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
+    let front = g.initializer("const/front", Tensor::list(&[0i64]));
+    let second = g.initializer("const/axis", Tensor::list(&[1i64]));
+    let (image, image_row, image_last) = image(g, plan);
+    let limits = limits(g, plan, pages);
+    g.group("directory", "Which pages are in the windows from the start, and where.", |g| {
+        let column = g.along("column", "Concat", 0, &[batch, &single]);
+        let zeros = g.filled("zeros", &column, 0f64);
+        let bytes = g.along("bytes", "Concat", 1, &[&zeros, &given.bytes, &zeros]);
+        let shape = g.plain("bytes.shape", "Shape", &[&given.bytes]);
+        let bytes_count = g.along("bytes.count", "Gather", 0, &[&shape, &second]);
+        let used = g.plain("used", "Add", &[&used, &bytes_count]);
+        // One more cell than is used, since the last one is never written.
+        let count = g.plain("chunks.all", "Div", &[&used, &per_chunk]);
+        let count = g.plain("chunks.used", "Add", &[&count, &single]);
+        let count = g.plain("chunks", "Max", &[&count, &least]);
+        let last = g.plain("cells", "Mul", &[&count, &per_chunk]);
+        let last = g.plain("last", "Sub", &[&last, &single]);
+        let last = g.cast("last.number", &last, DataType::Double);
+        let top = g.plain("top.keys", "Expand", &[&last, &limits.key_shape]);
+        let top = g.along("top", "Concat", 1, &[&top, &limits.top_rest]);
+        let end = g.plain("end.list", "Mul", &[&count, &step]);
+        let end = g.plain("end", "Reshape", &[&end, &scalar]);
+        let base = g.plain("unmade.base", "Range", &[&none, &end, &step]);
+        let directory = g.add_at("base", &base, &places, &bases);
+        let unmade = g.filled("unmade.all", &count, 1i64);
+        let unmade = g.along("unmade", "ScatterElements", 0, &[&unmade, &places, &nowhere]);
+        let table = g.filled("table.absent", &table_shape, ABSENT);
+        let table = g.along("table.first", "ScatterElements", 0, &[&table, &entries, &distances]);
+        let table = g.plain("table.row", "Unsqueeze", &[&table, &front]);
+        let each = |g: &mut Graph, role: &str, row: &str| g.plain(role, "Expand", &[row, &column]);
+        let (table, frames) = (each(g, "table", &table), each(g, "frames", &frames));
+        let all = Batch {
+            pages,
+            image,
+            image_row,
+            image_last,
+            bytes,
+            bytes_count,
+            begin,
+            floor: limits.floor,
+            top,
+            per_page: limits.per_page,
+            per_chunk: limits.per_chunk,
+            low: limits.low,
+            ids: limits.ids,
+        };
+        let first_pages = each(g, "pages", &first_pages);
+        let window = all.contents(g, &first_pages);
+        let columns = each(g, "given.places", &columns);
+        let window = g.along("window", "ScatterElements", 1, &[&window, &columns, &given.numbers]);
+        (parts([window, directory, unmade, table, frames]), all)
+    })
+}
+
+/// Makes what pages begin with: their contents, the content of each page, and the last page that has one.
+fn image(g: &mut Graph, plan: &Plan) -> (Name, Name, Name) {
+    let page = PAGE as i64;
+    let rows = plan.first_rows();
+    let mut all: Vec<i64> =
+        rows.pages.iter().copied().chain(rows.keys.iter().map(|key| key / page)).collect();
+    all.sort_unstable();
+    all.dedup();
+    // Row 0 is that of all pages of zeros.
+    let row_of = |page: i64| all.partition_point(|other| *other < page) as i64 + 1;
+    let stored: Vec<i64> = rows.pages.iter().map(|page| row_of(*page)).collect();
+    let cells: Vec<i64> = rows.keys.iter().map(|key| row_of(key / page) * page + key % page).collect();
+    let last = all.last().expect("there is page 0") + 1;
+    let mut row = vec![0i64; last as usize + 1];
+    all.iter().for_each(|page| row[*page as usize] = row_of(*page));
+    let stored = g.initializer("batch/image.rows", Tensor::new(&[stored.len(), 1], stored));
+    let cells = g.initializer("batch/image.cells", Tensor::list(&cells));
+    let row = g.initializer("batch/image.row", Tensor::smallest(row));
+    let last = g.initializer("batch/image.last", Tensor::scalar(last));
+    let shape = g.initializer("batch/image", Tensor::list(&[all.len() as i64 + 1, page]));
+    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    let tensors = FirstRowTensors::new(g, plan);
+    g.group("image", "What pages of memory begin with.", |g| {
+        let empty = g.filled("empty", &shape, 0f64);
+        let bytes = g.cast("bytes", &tensors.bytes, DataType::Double);
+        let all = g.plain("with.bytes", "ScatterND", &[&empty, &stored, &bytes]);
+        let all = g.plain("flat", "Reshape", &[&all, &flat]);
+        let all = g.along("with.numbers", "ScatterElements", 0, &[&all, &cells, &tensors.values]);
+        let all = g.plain("pages", "Reshape", &[&all, &shape]);
+        (all, g.cast("row", &row, DataType::Int64), last)
+    })
+}
+
+/// Constants for ids.
+struct Limits {
+    floor: Name,
+    top_rest: Name,
+    key_shape: Name,
+    per_page: Name,
+    per_chunk: Name,
+    low: Name,
+    ids: Name,
+}
+
+fn limits(g: &mut Graph, plan: &Plan, pages: usize) -> Limits {
+    let [s, n, v, x, q, k, t] = plan.slots.sizes();
+    let keys = q + k;
+    let count = keys + t + 1;
+    let row = |of_key: i64| Tensor::row(&[vec![of_key; keys], vec![NEVER; t + 1]].concat());
+    let floor = [plan.floor(), vec![0.0]].concat();
+    let low: Vec<i64> = floor.iter().map(|x| *x as i64).collect();
+    let top_rest = [&plan.top(0)[keys..], &[plan.last_expert()]].concat();
+    let first = s + n + v + x;
+    let ids: Vec<i64> = (first..first + count).map(|place| place as i64).collect();
+    Limits {
+        floor: g.initializer("limits/floor", Tensor::row(&floor)),
+        top_rest: g.initializer("limits/top", Tensor::row(&top_rest)),
+        key_shape: g.initializer("batch/keys", Tensor::list(&[1i64, keys as i64])),
+        per_page: g.initializer("batch/per.page", row(PAGE as i64)),
+        per_chunk: g.initializer("batch/per.chunk", row((PAGE * pages) as i64)),
+        low: g.initializer("batch/low", Tensor::row(&low)),
+        ids: g.initializer("batch/ids", Tensor::list(&ids)),
+    }
+}
+
+/// Ids of all instances, int64 [batch, ids].
+struct Located {
+    /// The page of each.
+    page: Name,
+    /// The cell of each, as a very small number if it is absent.
+    cell: Name,
+}
+
+impl Batch {
+    /// Makes what pages, int64 [batch, pages], begin with: double [batch, cells].
+    fn contents(&self, g: &mut Graph, pages: &str) -> Name {
+        let cells = g.initializer("batch/page.cells", Tensor::list(&[PAGE as i64]));
+        let range = g.initializer("batch/range", Tensor::list(&(0..PAGE as i64).collect::<Vec<_>>()));
+        let rows = g.initializer("batch/row.shape", Tensor::list(&[0i64, -1]));
+        let third = g.initializer("batch/axis", Tensor::list(&[2i64]));
+        let before = g.initializer("batch/before", Tensor::scalar(-1i64));
+        let one = g.initializer("const/one", Tensor::scalar(1i64));
+        let row = g.plain("content.page", "Min", &[pages, &self.image_last]);
+        let row = g.along("content.row", "Gather", 0, &[&self.image_row, &row]);
+        let image = g.along("content.image", "Gather", 0, &[&self.image, &row]);
+        let image = g.plain("content.cells", "Reshape", &[&image, &rows]);
+        let first = g.plain("content.key", "Mul", &[pages, &cells]);
+        let first = g.plain("content.place", "Sub", &[&first, &self.begin]);
+        let first = g.plain("content.column", "Unsqueeze", &[&first, &third]);
+        let places = g.plain("content.places", "Add", &[&first, &range]);
+        let places = g.plain("content.places.row", "Reshape", &[&places, &rows]);
+        let places = g.plain("content.places.min", "Max", &[&places, &before]);
+        let places = g.plain("content.places.max", "Min", &[&places, &self.bytes_count]);
+        let places = g.plain("content.places.all", "Add", &[&places, &one]);
+        let bytes = g.along("content.bytes", "GatherElements", 1, &[&self.bytes, &places]);
+        g.plain("content", "Add", &[&image, &bytes])
+    }
+
+    /// Finds the cells of ids, as numbers, in the windows.
+    fn locate(&self, g: &mut Graph, ids: &str, directory: &str, table: &str) -> Located {
+        let ids = step::clamp(g, ids, &self.floor, &self.top);
+        let id = g.cast("id", &ids, DataType::Int64);
+        let page = g.plain("page", "Div", &[&id, &self.per_page]);
+        let chunk = g.plain("chunk", "Div", &[&id, &self.per_chunk]);
+        let base = g.along("entry.base", "Gather", 0, &[directory, &chunk]);
+        let entry = g.plain("entry.page", "Add", &[&page, &base]);
+        let distance = g.along("distance", "GatherElements", 1, &[table, &entry]);
+        let cell = g.plain("cell.any", "Add", &[&id, &distance]);
+        Located { page, cell }
+    }
+
+    /// Makes 1 for each cell that is absent, and 0 for the others.
+    fn absent(&self, g: &mut Graph, cells: &str) -> Name {
+        let limit = g.initializer("batch/limit", Tensor::scalar(LIMIT));
+        g.plain("absent", "Div", &[cells, &limit])
+    }
+}
+
+/// Runs all instances to the end of one phase.
+pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, batch: &Batch, state: RunState) -> RunState {
+    let yes = g.initializer("const/true", Tensor::boolean(true));
+    let forever = g.initializer("const/forever", Tensor::scalar(i64::MAX));
+    let steps = ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]);
+    let mut carried = vec![
+        Carried { role: "numbers", ty: plan.numbers_type(), first: state.z },
+        Carried { role: "steps", ty: steps.clone(), first: state.steps },
+    ];
+    carried.extend(parts(state.trace.try_into().expect("the trace has five parts")));
+    let last = g.repeat("paging", &forever, &yes, carried, |g, _, carried| {
+        let [z, steps, trace @ ..] = carried else { unreachable!("numbers and steps are carried") };
+        let [window, directory, unmade, table, frames] = bring_in(g, batch, z, trace);
+        let carried = vec![
+            Carried { role: "numbers", ty: plan.numbers_type(), first: z.clone() },
+            Carried {
+                role: "steps",
+                ty: ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]),
+                first: steps.clone(),
+            },
+            Carried {
+                role: "window",
+                ty: ValueType::tensor(DataType::Double, &[Dim::Named("batch"), Dim::Named("window")]),
+                first: window,
+            },
+        ];
+        let last = g.repeat("decode", &forever, &yes, carried, |g, _, carried| {
+            let [z, steps, window] = carried else { unreachable!("three values are carried") };
+            step(g, plan, frozen, batch, [z, steps, window], [&directory, &table])
+        });
+        let [z, steps, window] = <[Name; 3]>::try_from(last).expect("three values are carried");
+        let going = g.group("again", "Whether an instance waits for a page.", |g| {
+            let none = g.initializer("const/zero", Tensor::scalar(0i64));
+            let ids = g.along("ids", "Gather", 1, &[&z, &batch.ids]);
+            let located = batch.locate(g, &ids, &directory, &table);
+            let absent = batch.absent(g, &located.cell);
+            let any = g.largest("absent.any", &absent);
+            g.plain("going", "Greater", &[&any, &none])
+        });
+        (going, vec![z, steps, window, directory, unmade, table, frames])
+    });
+    let mut last = last.into_iter();
+    let mut next = || last.next().expect("all that is carried comes out");
+    let (z, steps) = (next(), next());
+    let mut trace: Vec<Name> = last.collect();
+    trace[0] = last_rows(g, plan, batch, &z, &trace);
+    RunState { z, steps, trace }
+}
+
+/// Builds a step of all instances: as in [`super::resident`], but that those wait for which a cell is absent.
+fn step(
+    g: &mut Graph,
+    plan: &Plan,
+    frozen: &Frozen,
+    batch: &Batch,
+    [z, steps, window]: [&str; 3],
+    [directory, table]: [&str; 2],
+) -> (Name, Vec<Name>) {
+    let fields = plan.part_sizes(g);
+    let indices = plan.id_sizes(g);
+    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    let axis = g.initializer("const/axis", Tensor::list(&[1i64]));
+    let zero = g.initializer("const/zero", Tensor::scalar(0i64));
+    let unit = g.initializer("const/one.number", Tensor::scalar(1f64));
+    g.group("step", step::DOC, |g| {
+        let [s, gates, v, x, ids] = g.split("fields", 1, z, &fields, ["s", "gate.raw", "v", "x", "ids"]);
+        let located = batch.locate(g, &ids, directory, table);
+        let absent = batch.absent(g, &located.cell);
+        let absent = g.plain("absent.count", "ReduceSum", &[&absent, &axis]);
+        let absent = g.cast("absent.number", &absent, DataType::Double);
+        let there = g.plain("there.any", "Sub", &[&unit, &absent]);
+        let there = g.plain("there", "Relu", &[&there]);
+        let waits = g.plain("waits", "Sub", &[&unit, &there]);
+        // An absent cell reads as 0, and a row that would be written to one is not: the instance comes back.
+        let cells = g.plain("cell", "Max", &[&located.cell, &batch.low]);
+        let [q, k, t, e] = g.split("indices", 1, &cells, &indices, ["query", "key", "lookup", "expert.row"]);
+        let e = g.plain("expert", "Reshape", &[&e, &flat]);
+        let (window, r) = step::recall(g, window, &k, &x, &q);
+        let w = g.plain("entry", "Gather", &[&frozen.lookup, &t]);
+        let n = step::quantize(g, &gates);
+        let u = g.plain("unit", "Mul", &[&n, &v]);
+        let kept = g.plain("kept", "Mul", &[z, &waits]);
+        let z = step::map_onto(g, frozen, &e, [&r, &w, &u, &s], (&kept, Some(&there)));
+        let live = g.plain("live", "Gather", &[&frozen.live, &e]);
+        let there = g.cast("there.count", &there, DataType::Int64);
+        let there = g.plain("there.list", "Reshape", &[&there, &flat]);
+        let moved = g.plain("moved", "Mul", &[&live, &there]);
+        let steps = g.plain("steps", "Add", &[steps, &moved]);
+        let any = g.largest("moved.any", &moved);
+        let going = g.plain("going", "Greater", &[&any, &zero]);
+        (going, vec![z, steps, window])
+    })
+}
+
+/// Brings in a page for each instance that waits for one.
+fn bring_in(g: &mut Graph, batch: &Batch, z: &str, trace: &[Name]) -> [Name; PARTS] {
+    let [window, directory, unmade, table, frames] = trace else { unreachable!("the trace has five parts") };
+    let chunk = batch.pages as i64;
+    let cells = g.initializer("batch/page.cells", Tensor::list(&[PAGE as i64]));
+    let range = g.initializer("batch/range", Tensor::list(&(0..PAGE as i64).collect::<Vec<_>>()));
+    let chunk_pages = g.initializer("batch/chunk.pages", Tensor::list(&[chunk]));
+    let single = g.initializer("const/single", Tensor::list(&[1i64]));
+    let zero = g.initializer("const/zero", Tensor::scalar(0i64));
+    let one = g.initializer("const/one", Tensor::scalar(1i64));
+    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    let front = g.initializer("const/front", Tensor::list(&[0i64]));
+    let second = g.initializer("const/axis", Tensor::list(&[1i64]));
+    g.group("swap", "Brings in a page for each instance that waits for one.", |g| {
+        let ids = g.along("ids", "Gather", 1, &[z, &batch.ids]);
+        let located = batch.locate(g, &ids, directory, table);
+        let absent = batch.absent(g, &located.cell);
+        let worst = g.along("worst", "ArgMax", 1, &[&absent]);
+        let missing = g.along("missing", "GatherElements", 1, &[&absent, &worst]);
+        let page = g.along("page.wanted", "GatherElements", 1, &[&located.page, &worst]);
+        // An instance that waits for nothing gets page 0 once more, in a frame that it does not use.
+        let page = g.plain("page.new", "Mul", &[&page, &missing]);
+        let content = batch.contents(g, &page);
+
+        let most = g.op("frames.most", "ReduceMax", &[frames], vec![]);
+        let most = g.plain("frames.most.list", "Reshape", &[&most, &flat]);
+        let needed = g.plain("frames.needed", "Add", &[&most, &single]);
+        let needed = g.plain("window.needed", "Mul", &[&needed, &cells]);
+        let shape = g.plain("window.shape", "Shape", &[window]);
+        let instances = g.along("instances", "Gather", 0, &[&shape, &front]);
+        let width = g.along("window.width", "Gather", 0, &[&shape, &second]);
+        let more = g.plain("window.missing", "Sub", &[&needed, &width]);
+        let more = g.plain("window.more", "Max", &[&more, &zero]);
+        let more = g.along("window.more.shape", "Concat", 0, &[&instances, &more]);
+        let more = g.filled("window.more.cells", &more, 0f64);
+        let window = g.along("window.grown", "Concat", 1, &[window, &more]);
+        let first = g.plain("frame.cell", "Mul", &[frames, &cells]);
+        let places = g.plain("frame.cells", "Add", &[&first, &range]);
+        let window = g.along("window", "ScatterElements", 1, &[&window, &places, &content]);
+
+        // Chunks that an instance touches for the first time get entries, behind those that there are.
+        let own = g.plain("new.chunk", "Div", &[&page, &chunk_pages]);
+        let touched = g.plain("new.chunks", "Reshape", &[&own, &flat]);
+        let each = g.plain("new.shape", "Shape", &[&touched]);
+        let each = g.filled("new.each", &each, 1i64);
+        let all = g.plain("chunks.shape", "Shape", &[directory]);
+        let none = g.filled("chunks.none", &all, 0i64);
+        let often = g.add_at("often", &none, &touched, &each);
+        let new = g.plain("touched", "Min", &[&often, &one]);
+        let new = g.plain("made", "Mul", &[&new, unmade]);
+        let unmade = g.plain("unmade", "Sub", &[unmade, &new]);
+        let rank = g.plain("rank", "CumSum", &[&new, &zero]);
+        let count = g.op("made.count", "ReduceSum", &[&new], vec![]);
+        let count = g.plain("made.pages", "Mul", &[&count, &chunk_pages]);
+        let shape = g.plain("table.shape", "Shape", &[table]);
+        let width = g.along("table.width", "Gather", 0, &[&shape, &second]);
+        let before = g.plain("rank.before", "Sub", &[&rank, &one]);
+        let before = g.plain("base.more", "Mul", &[&before, &chunk_pages]);
+        let base = g.plain("base.new", "Add", &[&before, &width]);
+        let base = g.plain("base.made", "Mul", &[&base, &new]);
+        let directory = g.plain("directory", "Add", &[directory, &base]);
+        let more = g.along("table.more", "Concat", 0, &[&instances, &count]);
+        let more = g.filled("table.absent", &more, ABSENT);
+        let table = g.along("table.grown", "Concat", 1, &[table, &more]);
+
+        let base = g.along("new.base", "Gather", 0, &[&directory, &own]);
+        let entry = g.plain("new.entry", "Add", &[&page, &base]);
+        let key = g.plain("page.key", "Mul", &[&page, &cells]);
+        let distance = g.plain("distance.new", "Sub", &[&first, &key]);
+        let distance = g.plain("distance.missing", "Mul", &[&distance, &missing]);
+        let table = g.along("table", "ScatterElements", 1, &[&table, &entry, &distance]);
+        let frames = g.plain("frames", "Add", &[frames, &missing]);
+        [window, directory, unmade, table, frames]
+    })
+}
+
+/// Appends the rows that runs end with: those of terminal experts.
+fn last_rows(g: &mut Graph, plan: &Plan, batch: &Batch, z: &str, trace: &[Name]) -> Name {
+    let fields = plan.part_sizes(g);
+    let indices = plan.id_sizes(g);
+    let [window, directory, _, table, _] = trace else { unreachable!("the trace has five parts") };
+    g.group("last", "Appends the rows of terminal experts.", |g| {
+        let [.., x, ids] = g.split("fields", 1, z, &fields, ["s", "gate.raw", "v", "x", "ids"]);
+        let located = batch.locate(g, &ids, directory, table);
+        let cells = g.plain("cell", "Max", &[&located.cell, &batch.low]);
+        let [_, k, _, _] = g.split("indices", 1, &cells, &indices, ["query", "key", "lookup", "expert.row"]);
+        g.along("window", "ScatterElements", 1, &[window, &k, &x])
+    })
+}
+
+/// Reads what runs have left at keys, int64 [n], where no page begins with anything but zeros: double [batch, n].
+pub fn read(
+    g: &mut Graph,
+    plan: &Plan,
+    batch: &Batch,
+    trace: &[Name],
+    role: &'static str,
+    keys: &str,
+) -> Name {
+    let [window, directory, _, table, _] = trace else { unreachable!("the trace has five parts") };
+    let cells = g.initializer("batch/page.cells", Tensor::list(&[PAGE as i64]));
+    let per_chunk = (PAGE * batch.pages) as i64;
+    let per_chunk = g.initializer("batch/chunk.cells", Tensor::list(&[per_chunk]));
+    let sink = g.initializer("batch/sink", Tensor::scalar(plan.first as i64 - 1));
+    let front = g.initializer("const/front", Tensor::list(&[0i64]));
+    g.group(role, "Cells of the trace, from the pages that they are in.", |g| {
+        let page = g.plain("page", "Div", &[keys, &cells]);
+        let chunk = g.plain("chunk", "Div", &[keys, &per_chunk]);
+        let base = g.along("entry.base", "Gather", 0, &[directory, &chunk]);
+        let entry = g.plain("entry.list", "Add", &[&page, &base]);
+        let shape = g.plain("window.shape", "Shape", &[window]);
+        let instances = g.along("instances", "Gather", 0, &[&shape, &front]);
+        let count = g.plain("count", "Shape", &[keys]);
+        let shape = g.along("shape", "Concat", 0, &[&instances, &count]);
+        let entry = g.plain("entry", "Expand", &[&entry, &shape]);
+        let distance = g.along("distance", "GatherElements", 1, &[table, &entry]);
+        let cell = g.plain("cell.any", "Add", &[keys, &distance]);
+        let cell = g.plain("cell", "Max", &[&cell, &sink]);
+        g.along("cells", "GatherElements", 1, &[window, &cell])
+    })
+}

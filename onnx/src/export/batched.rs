@@ -1,17 +1,16 @@
-//! The loop form for batches of functions with memory: instances run side by side, each with a window of its
-//! own.
+//! The loop form for batches of functions with memory: instances run side by side, each with pages of its own.
 //!
-//! A step is one of all instances. An instance that needs a cell which is not in its window waits: its numbers
-//! stay as they are, and what it writes is written again later. The inner loop goes on until no instance can
-//! do a step. Then the outer loop brings in one page for each instance that waits, into a frame behind those
-//! that it has. No page leaves a window, so nothing has to be written back, and a window is as large as what
-//! its instance has touched.
+//! A step is one of all instances. An instance that needs a cell which is not in the window waits: its numbers
+//! stay as they are, and what it writes is written again later. The inner loop goes on until a quarter of the
+//! instances wait. Then the outer loop brings in one page for each of these, behind all that are there. No page
+//! leaves the window, so nothing has to be written back, and the window is as large as what the instances have
+//! touched.
 //!
 //! The directory says for each chunk of pages where its entries in the table are. It is the same for all
 //! instances, since they run one program and touch about the same; the table has a row for each. Otherwise
 //! both are those of a paged run, see [`super::paged`].
 
-use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
+use super::graph::{Attribute, Carried, Dim, Graph, Name, Tensor, ValueType};
 use super::phases::RunState;
 use super::plan::{Plan, STORED_PAGE};
 use super::space::first_of_input;
@@ -28,6 +27,9 @@ const ABSENT: i64 = -(1 << 60);
 const LIMIT: i64 = -(1 << 59);
 /// What is divided by this is 0.
 const NEVER: i64 = i64::MAX;
+
+/// Names of the steps of one turn of the inner loop: a runtime copies the windows once a turn.
+const STEPS: [&str; 4] = ["step", "step.2", "step.3", "step.4"];
 
 /// What a caller gives to each instance besides its arguments.
 pub struct Given {
@@ -66,41 +68,44 @@ pub struct Batch {
     bytes: Name,
     bytes_count: Name,
     begin: Name,
+    /// The first cell of each instance: int64 [batch, 1].
+    base: Name,
     /// The smallest and the largest of each id, and for each the numbers of cells of its pages and chunks.
     floor: Name,
     top: Name,
     per_page: Name,
     per_chunk: Name,
-    /// The cell that stands for each absent one: int64 [1, ids].
+    /// The cell that stands for each absent one: int64 [batch, ids].
     low: Name,
+    /// 1 for each query and key, 0 for the other ids: int64 [1, ids].
+    is_key: Name,
     /// Where the ids are in the numbers: int64 [ids].
     ids: Name,
 }
 
-/// Number of values that make up the trace of a run. In order: the windows, the directory, which chunks it
-/// does not have, the table, and the number of frames that each instance uses.
-const PARTS: usize = 5;
+/// Number of values that make up the trace of a run. In order: the window, the directory, the table.
+const PARTS: usize = 3;
 
 fn parts(trace: [Name; PARTS]) -> Vec<Carried> {
-    let rows = |ty, name| ValueType::tensor(ty, &[Dim::Named("batch"), Dim::Named(name)]);
-    let list = ValueType::tensor(DataType::Int64, &[Dim::Named("chunks")]);
     let types = [
-        ("window", rows(DataType::Double, "window")),
-        ("directory", list.clone()),
-        ("unmade", list),
-        ("table", rows(DataType::Int64, "table")),
-        ("frames", ValueType::tensor(DataType::Int64, &[Dim::Named("batch"), Dim::Fixed(1)])),
+        ("window", window_type()),
+        ("directory", ValueType::tensor(DataType::Int64, &[Dim::Named("chunks")])),
+        ("table", ValueType::tensor(DataType::Int64, &[Dim::Named("batch"), Dim::Named("table")])),
     ];
     types.into_iter().zip(trace).map(|((role, ty), first)| Carried { role, ty, first }).collect()
+}
+
+fn window_type() -> ValueType {
+    ValueType::tensor(DataType::Double, &[Dim::Named("window")])
 }
 
 /// Makes the trace that a run begins with, as its phases carry it.
 pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (Vec<Carried>, Batch) {
     let page = PAGE as i64;
     let all = plan.first_cells() / PAGE as u64;
-    let pages = (all / 8).isqrt().next_power_of_two().clamp(8, 1024) as usize;
+    let pages = (all / 4096).isqrt().next_power_of_two().clamp(8, 1024) as usize;
     let chunk = pages as i64;
-    // The cells below the first key are where they are, and what is given is there from the start.
+    // What each instance begins with: the cells below the first key, and those that are given.
     let mut first: Vec<i64> = (0..=(plan.first as i64 - 1) / page).collect();
     for key in &given.keys {
         let own = *key as i64 / page;
@@ -125,19 +130,20 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (V
     let least = g.initializer("batch/chunks.least", Tensor::list(&[least]));
     let step = g.initializer("batch/chunk.before", Tensor::scalar(-chunk));
     let places = g.initializer("batch/chunks.made", Tensor::list(&made));
-    let nowhere = g.initializer("batch/chunks.made.no", Tensor::list(&vec![0i64; made.len()]));
     let bases = g.initializer("batch/chunks.base", Tensor::list(&bases));
     let first_pages = g.initializer("batch/pages", Tensor::row(&first));
-    let frames = g.initializer("batch/frames", Tensor::row(&[first.len() as i64]));
-    let entries = g.initializer("batch/entries", Tensor::list(&entries));
-    let distances = g.initializer("batch/distances", Tensor::list(&distances));
+    let own_cells = g.initializer("batch/own.cells", Tensor::scalar(first.len() as i64 * page));
+    let entries = g.initializer("batch/entries", Tensor::row(&entries));
+    let distances = g.initializer("batch/distances", Tensor::row(&distances));
     let table_shape = g.initializer("batch/table", Tensor::list(&[(made.len() as i64 + 1) * chunk]));
+    let first_shape = g.initializer("batch/first.shape", Tensor::list(&[-1, first.len() as i64 * page]));
     let columns = g.initializer("batch/given", Tensor::row(&columns));
+    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    let one = g.initializer("const/one", Tensor::scalar(1i64));
     let begin = g.initializer("trace/input.begin", Tensor::list(&[first_of_input(plan)]));
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
     let none = g.initializer("const/zero", Tensor::scalar(0i64));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
-    let front = g.initializer("const/front", Tensor::list(&[0i64]));
     let second = g.initializer("const/axis", Tensor::list(&[1i64]));
     let (image, image_row, image_last) = image(g, plan);
     let limits = limits(g, plan, pages);
@@ -161,13 +167,18 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (V
         let end = g.plain("end", "Reshape", &[&end, &scalar]);
         let base = g.plain("unmade.base", "Range", &[&none, &end, &step]);
         let directory = g.add_at("base", &base, &places, &bases);
-        let unmade = g.filled("unmade.all", &count, 1i64);
-        let unmade = g.along("unmade", "ScatterElements", 0, &[&unmade, &places, &nowhere]);
-        let table = g.filled("table.absent", &table_shape, ABSENT);
-        let table = g.along("table.first", "ScatterElements", 0, &[&table, &entries, &distances]);
-        let table = g.plain("table.row", "Unsqueeze", &[&table, &front]);
         let each = |g: &mut Graph, role: &str, row: &str| g.plain(role, "Expand", &[row, &column]);
-        let (table, frames) = (each(g, "table", &table), each(g, "frames", &frames));
+        let end = g.plain("instances", "Reshape", &[batch, &scalar]);
+        let base = g.plain("instance", "Range", &[&none, &end, &one]);
+        let base = g.plain("instance.cell", "Mul", &[&base, &own_cells]);
+        let base = g.plain("instance.column", "Unsqueeze", &[&base, &second]);
+        let low = g.plain("low.keys", "Mul", &[&base, &limits.is_key]);
+        let low = g.plain("low", "Add", &[&low, &limits.low]);
+        let shape = g.along("table.shape", "Concat", 0, &[batch, &table_shape]);
+        let table = g.filled("table.absent", &shape, ABSENT);
+        let entries = each(g, "table.entries", &entries);
+        let distances = g.plain("table.distances", "Add", &[&distances, &base]);
+        let table = g.along("table", "ScatterElements", 1, &[&table, &entries, &distances]);
         let all = Batch {
             pages,
             image,
@@ -176,18 +187,21 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (V
             bytes,
             bytes_count,
             begin,
+            base,
             floor: limits.floor,
             top,
             per_page: limits.per_page,
             per_chunk: limits.per_chunk,
-            low: limits.low,
+            low,
+            is_key: limits.is_key,
             ids: limits.ids,
         };
         let first_pages = each(g, "pages", &first_pages);
-        let window = all.contents(g, &first_pages);
+        let window = all.contents(g, &first_pages, &all.bytes, &first_shape);
         let columns = each(g, "given.places", &columns);
-        let window = g.along("window", "ScatterElements", 1, &[&window, &columns, &given.numbers]);
-        (parts([window, directory, unmade, table, frames]), all)
+        let window = g.along("window.rows", "ScatterElements", 1, &[&window, &columns, &given.numbers]);
+        let window = g.plain("window", "Reshape", &[&window, &flat]);
+        (parts([window, directory, table]), all)
     })
 }
 
@@ -232,6 +246,7 @@ struct Limits {
     per_page: Name,
     per_chunk: Name,
     low: Name,
+    is_key: Name,
     ids: Name,
 }
 
@@ -252,6 +267,7 @@ fn limits(g: &mut Graph, plan: &Plan, pages: usize) -> Limits {
         per_page: g.initializer("batch/per.page", row(PAGE as i64)),
         per_chunk: g.initializer("batch/per.chunk", row((PAGE * pages) as i64)),
         low: g.initializer("batch/low", Tensor::row(&low)),
+        is_key: g.initializer("batch/is.key", Tensor::row(&[vec![1i64; keys], vec![0; t + 1]].concat())),
         ids: g.initializer("batch/ids", Tensor::list(&ids)),
     }
 }
@@ -265,27 +281,27 @@ struct Located {
 }
 
 impl Batch {
-    /// Makes what pages, int64 [batch, pages], begin with: double [batch, cells].
-    fn contents(&self, g: &mut Graph, pages: &str) -> Name {
+    /// Makes what pages, int64 [instances, pages], begin with: double [instances, cells], in the given shape.
+    /// `bytes` are those that these instances are given, between two zeros.
+    fn contents(&self, g: &mut Graph, pages: &str, bytes: &str, rows: &str) -> Name {
         let cells = g.initializer("batch/page.cells", Tensor::list(&[PAGE as i64]));
         let range = g.initializer("batch/range", Tensor::list(&(0..PAGE as i64).collect::<Vec<_>>()));
-        let rows = g.initializer("batch/row.shape", Tensor::list(&[0i64, -1]));
         let third = g.initializer("batch/axis", Tensor::list(&[2i64]));
         let before = g.initializer("batch/before", Tensor::scalar(-1i64));
         let one = g.initializer("const/one", Tensor::scalar(1i64));
         let row = g.plain("content.page", "Min", &[pages, &self.image_last]);
         let row = g.along("content.row", "Gather", 0, &[&self.image_row, &row]);
         let image = g.along("content.image", "Gather", 0, &[&self.image, &row]);
-        let image = g.plain("content.cells", "Reshape", &[&image, &rows]);
+        let image = g.plain("content.cells", "Reshape", &[&image, rows]);
         let first = g.plain("content.key", "Mul", &[pages, &cells]);
         let first = g.plain("content.place", "Sub", &[&first, &self.begin]);
         let first = g.plain("content.column", "Unsqueeze", &[&first, &third]);
         let places = g.plain("content.places", "Add", &[&first, &range]);
-        let places = g.plain("content.places.row", "Reshape", &[&places, &rows]);
+        let places = g.plain("content.places.row", "Reshape", &[&places, rows]);
         let places = g.plain("content.places.min", "Max", &[&places, &before]);
         let places = g.plain("content.places.max", "Min", &[&places, &self.bytes_count]);
         let places = g.plain("content.places.all", "Add", &[&places, &one]);
-        let bytes = g.along("content.bytes", "GatherElements", 1, &[&self.bytes, &places]);
+        let bytes = g.along("content.bytes", "GatherElements", 1, &[bytes, &places]);
         g.plain("content", "Add", &[&image, &bytes])
     }
 
@@ -298,6 +314,8 @@ impl Batch {
         let base = g.along("entry.base", "Gather", 0, &[directory, &chunk]);
         let entry = g.plain("entry.page", "Add", &[&page, &base]);
         let distance = g.along("distance", "GatherElements", 1, &[table, &entry]);
+        // Entries of the network's tables and experts are where they are.
+        let distance = g.plain("distance.key", "Mul", &[&distance, &self.is_key]);
         let cell = g.plain("cell.any", "Add", &[&id, &distance]);
         Located { page, cell }
     }
@@ -314,14 +332,15 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, batch: &Batch, state: Ru
     let yes = g.initializer("const/true", Tensor::boolean(true));
     let forever = g.initializer("const/forever", Tensor::scalar(i64::MAX));
     let steps = ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]);
+    let expert_slot = g.initializer("limits/expert.slot", Tensor::list(&[plan.slots.count() as i64]));
     let mut carried = vec![
         Carried { role: "numbers", ty: plan.numbers_type(), first: state.z },
         Carried { role: "steps", ty: steps.clone(), first: state.steps },
     ];
-    carried.extend(parts(state.trace.try_into().expect("the trace has five parts")));
+    carried.extend(parts(state.trace.try_into().expect("the trace has three parts")));
     let last = g.repeat("paging", &forever, &yes, carried, |g, _, carried| {
         let [z, steps, trace @ ..] = carried else { unreachable!("numbers and steps are carried") };
-        let [window, directory, unmade, table, frames] = bring_in(g, batch, z, trace);
+        let [window, directory, table] = bring_in(g, batch, z, trace);
         let carried = vec![
             Carried { role: "numbers", ty: plan.numbers_type(), first: z.clone() },
             Carried {
@@ -329,15 +348,34 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, batch: &Batch, state: Ru
                 ty: ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]),
                 first: steps.clone(),
             },
-            Carried {
-                role: "window",
-                ty: ValueType::tensor(DataType::Double, &[Dim::Named("batch"), Dim::Named("window")]),
-                first: window,
-            },
+            Carried { role: "window", ty: window_type(), first: window },
         ];
         let last = g.repeat("decode", &forever, &yes, carried, |g, _, carried| {
             let [z, steps, window] = carried else { unreachable!("three values are carried") };
-            step(g, plan, frozen, batch, [z, steps, window], [&directory, &table])
+            let mut state = [z.clone(), steps.clone(), window.clone()];
+            let mut moved = Name::new();
+            for name in STEPS {
+                (moved, state) = step(g, plan, frozen, batch, (name, state), [&directory, &table]);
+            }
+            let going = g.group(
+                "move",
+                "Whether more than three quarters of the runs that have not ended can go on.",
+                |g| {
+                    let three = g.initializer("batch/three", Tensor::scalar(3i64));
+                    let four = g.initializer("batch/four", Tensor::scalar(4i64));
+                    let scalar = |g: &mut Graph, role: &str, list: &str| {
+                        g.op(role, "ReduceSum", &[list], vec![Attribute::Int("keepdims", 0)])
+                    };
+                    let expert = g.along("expert.number", "Gather", 1, &[&state[0], &expert_slot]);
+                    let expert = step::expert(g, plan, &expert);
+                    let live = g.plain("live", "Gather", &[&frozen.live, &expert]);
+                    let (live, moved) = (scalar(g, "live.all", &live), scalar(g, "moved.all", &moved));
+                    let live = g.plain("live.part", "Mul", &[&live, &three]);
+                    let moved = g.plain("moved.part", "Mul", &[&moved, &four]);
+                    g.plain("going", "Greater", &[&moved, &live])
+                },
+            );
+            (going, state.into())
         });
         let [z, steps, window] = <[Name; 3]>::try_from(last).expect("three values are carried");
         let going = g.group("again", "Whether an instance waits for a page.", |g| {
@@ -348,7 +386,7 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, batch: &Batch, state: Ru
             let any = g.largest("absent.any", &absent);
             g.plain("going", "Greater", &[&any, &none])
         });
-        (going, vec![z, steps, window, directory, unmade, table, frames])
+        (going, vec![z, steps, window, directory, table])
     });
     let mut last = last.into_iter();
     let mut next = || last.next().expect("all that is carried comes out");
@@ -359,22 +397,22 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, batch: &Batch, state: Ru
 }
 
 /// Builds a step of all instances: as in [`super::resident`], but that those wait for which a cell is absent.
+/// Returns how many steps each has done, 0 or 1, and the state.
 fn step(
     g: &mut Graph,
     plan: &Plan,
     frozen: &Frozen,
     batch: &Batch,
-    [z, steps, window]: [&str; 3],
+    (name, [z, steps, window]): (&'static str, [Name; 3]),
     [directory, table]: [&str; 2],
-) -> (Name, Vec<Name>) {
+) -> (Name, [Name; 3]) {
     let fields = plan.part_sizes(g);
     let indices = plan.id_sizes(g);
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let axis = g.initializer("const/axis", Tensor::list(&[1i64]));
-    let zero = g.initializer("const/zero", Tensor::scalar(0i64));
     let unit = g.initializer("const/one.number", Tensor::scalar(1f64));
-    g.group("step", step::DOC, |g| {
-        let [s, gates, v, x, ids] = g.split("fields", 1, z, &fields, ["s", "gate.raw", "v", "x", "ids"]);
+    g.group(name, step::DOC, |g| {
+        let [s, gates, v, x, ids] = g.split("fields", 1, &z, &fields, ["s", "gate.raw", "v", "x", "ids"]);
         let located = batch.locate(g, &ids, directory, table);
         let absent = batch.absent(g, &located.cell);
         let absent = g.plain("absent.count", "ReduceSum", &[&absent, &axis]);
@@ -386,34 +424,37 @@ fn step(
         let cells = g.plain("cell", "Max", &[&located.cell, &batch.low]);
         let [q, k, t, e] = g.split("indices", 1, &cells, &indices, ["query", "key", "lookup", "expert.row"]);
         let e = g.plain("expert", "Reshape", &[&e, &flat]);
-        let (window, r) = step::recall(g, window, &k, &x, &q);
+        let k = g.plain("key.list", "Reshape", &[&k, &flat]);
+        let x = g.plain("x.list", "Reshape", &[&x, &flat]);
+        let window = g.along("trace", "ScatterElements", 0, &[&window, &k, &x]);
+        let r = g.along("read", "Gather", 0, &[&window, &q]);
         let w = g.plain("entry", "Gather", &[&frozen.lookup, &t]);
         let n = step::quantize(g, &gates);
         let u = g.plain("unit", "Mul", &[&n, &v]);
-        let kept = g.plain("kept", "Mul", &[z, &waits]);
+        let kept = g.plain("kept", "Mul", &[&z, &waits]);
         let z = step::map_onto(g, frozen, &e, [&r, &w, &u, &s], (&kept, Some(&there)));
         let live = g.plain("live", "Gather", &[&frozen.live, &e]);
         let there = g.cast("there.count", &there, DataType::Int64);
         let there = g.plain("there.list", "Reshape", &[&there, &flat]);
         let moved = g.plain("moved", "Mul", &[&live, &there]);
-        let steps = g.plain("steps", "Add", &[steps, &moved]);
-        let any = g.largest("moved.any", &moved);
-        let going = g.plain("going", "Greater", &[&any, &zero]);
-        (going, vec![z, steps, window])
+        let steps = g.plain("steps", "Add", &[&steps, &moved]);
+        (moved, [z, steps, window])
     })
 }
 
 /// Brings in a page for each instance that waits for one.
 fn bring_in(g: &mut Graph, batch: &Batch, z: &str, trace: &[Name]) -> [Name; PARTS] {
-    let [window, directory, unmade, table, frames] = trace else { unreachable!("the trace has five parts") };
+    let [window, directory, table] = trace else { unreachable!("the trace has three parts") };
     let chunk = batch.pages as i64;
     let cells = g.initializer("batch/page.cells", Tensor::list(&[PAGE as i64]));
-    let range = g.initializer("batch/range", Tensor::list(&(0..PAGE as i64).collect::<Vec<_>>()));
+    let page_shape = g.initializer("batch/page.shape", Tensor::list(&[-1i64, PAGE as i64]));
     let chunk_pages = g.initializer("batch/chunk.pages", Tensor::list(&[chunk]));
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
+    let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));
     let one = g.initializer("const/one", Tensor::scalar(1i64));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    let column = g.initializer("const/column", Tensor::list(&[-1i64, 1]));
     let front = g.initializer("const/front", Tensor::list(&[0i64]));
     let second = g.initializer("const/axis", Tensor::list(&[1i64]));
     g.group("swap", "Brings in a page for each instance that waits for one.", |g| {
@@ -423,59 +464,77 @@ fn bring_in(g: &mut Graph, batch: &Batch, z: &str, trace: &[Name]) -> [Name; PAR
         let worst = g.along("worst", "ArgMax", 1, &[&absent]);
         let missing = g.along("missing", "GatherElements", 1, &[&absent, &worst]);
         let page = g.along("page.wanted", "GatherElements", 1, &[&located.page, &worst]);
-        // An instance that waits for nothing gets page 0 once more, in a frame that it does not use.
+        // For an instance that waits for nothing, the entry of page 0 is written once more.
         let page = g.plain("page.new", "Mul", &[&page, &missing]);
-        let content = batch.contents(g, &page);
 
-        let most = g.op("frames.most", "ReduceMax", &[frames], vec![]);
-        let most = g.plain("frames.most.list", "Reshape", &[&most, &flat]);
-        let needed = g.plain("frames.needed", "Add", &[&most, &single]);
-        let needed = g.plain("window.needed", "Mul", &[&needed, &cells]);
-        let shape = g.plain("window.shape", "Shape", &[window]);
-        let instances = g.along("instances", "Gather", 0, &[&shape, &front]);
-        let width = g.along("window.width", "Gather", 0, &[&shape, &second]);
-        let more = g.plain("window.missing", "Sub", &[&needed, &width]);
-        let more = g.plain("window.more", "Max", &[&more, &zero]);
-        let more = g.along("window.more.shape", "Concat", 0, &[&instances, &more]);
-        let more = g.filled("window.more.cells", &more, 0f64);
-        let window = g.along("window.grown", "Concat", 1, &[window, &more]);
-        let first = g.plain("frame.cell", "Mul", &[frames, &cells]);
-        let places = g.plain("frame.cells", "Add", &[&first, &range]);
-        let window = g.along("window", "ScatterElements", 1, &[&window, &places, &content]);
+        // The instances that wait, one behind the other.
+        let waits = g.plain("waits", "Reshape", &[&missing, &flat]);
+        let rank = g.plain("rank", "CumSum", &[&waits, &zero]);
+        let rank = g.plain("rank.before", "Sub", &[&rank, &one]);
+        let count = g.op("waiting", "ReduceSum", &[&waits], vec![Attribute::Int("keepdims", 0)]);
+        let count = g.plain("waiting.list", "Reshape", &[&count, &flat]);
+        let behind = g.plain("rank.behind", "Sub", &[&rank, &count]);
+        let behind = g.plain("rank.waiting", "Mul", &[&behind, &waits]);
+        let place = g.plain("rank.place", "Add", &[&behind, &count]);
+        let length = g.plain("waiting.length", "Add", &[&count, &single]);
+        let none = g.filled("waiting.none", &length, 0i64);
+        let instances = g.plain("instances", "Shape", &[&waits]);
+        let end = g.plain("instances.count", "Reshape", &[&instances, &scalar]);
+        let all = g.plain("instances.all", "Range", &[&zero, &end, &one]);
+        let who = g.add_at("waiting.all", &none, &place, &all);
+        let who = g.plain("waiting.own", "Slice", &[&who, &front, &count]);
+        let pages = g.along("pages", "Gather", 0, &[&page, &who]);
+        let bytes = g.along("bytes", "Gather", 0, &[&batch.bytes, &who]);
+        let content = batch.contents(g, &pages, &bytes, &page_shape);
+        let content = g.plain("content.flat", "Reshape", &[&content, &flat]);
+        let there = g.plain("window.size", "Shape", &[window]);
+        let window = g.along("window", "Concat", 0, &[window, &content]);
 
         // Chunks that an instance touches for the first time get entries, behind those that there are.
         let own = g.plain("new.chunk", "Div", &[&page, &chunk_pages]);
         let touched = g.plain("new.chunks", "Reshape", &[&own, &flat]);
-        let each = g.plain("new.shape", "Shape", &[&touched]);
-        let each = g.filled("new.each", &each, 1i64);
-        let all = g.plain("chunks.shape", "Shape", &[directory]);
-        let none = g.filled("chunks.none", &all, 0i64);
-        let often = g.add_at("often", &none, &touched, &each);
-        let new = g.plain("touched", "Min", &[&often, &one]);
-        let new = g.plain("made", "Mul", &[&new, unmade]);
-        let unmade = g.plain("unmade", "Sub", &[unmade, &new]);
-        let rank = g.plain("rank", "CumSum", &[&new, &zero]);
-        let count = g.op("made.count", "ReduceSum", &[&new], vec![]);
+        let base = g.along("new.before", "Gather", 0, &[directory, &touched]);
+        let slot = g.plain("new.pages", "Mul", &[&touched, &chunk_pages]);
+        let slot = g.plain("new.slot", "Add", &[&slot, &base]);
+        let is_made = g.plain("new.is.made", "Min", &[&slot, &one]);
+        let new = g.plain("new", "Sub", &[&one, &is_made]);
+        // Of the instances that touch one chunk, the last one makes it.
+        let order = g.plain("new.order.all", "Add", &[&all, &one]);
+        let order = g.plain("new.order", "Mul", &[&order, &new]);
+        let chunks = g.plain("chunks.shape", "Shape", &[directory]);
+        let none = g.filled("chunks.none", &chunks, 0i64);
+        let largest = vec![Attribute::Int("axis", 0), Attribute::Text("reduction", "max")];
+        let last = g.op("chunks.last", "ScatterElements", &[&none, &touched, &order], largest);
+        let last = g.along("new.last", "Gather", 0, &[&last, &touched]);
+        let later = g.plain("new.later", "Sub", &[&last, &order]);
+        let later = g.plain("new.is.later", "Min", &[&later, &new]);
+        let made = g.plain("made", "Sub", &[&new, &later]);
+        let number = g.plain("made.number", "CumSum", &[&made, &zero]);
+        let count = g.op("made.count", "ReduceSum", &[&made], vec![]);
         let count = g.plain("made.pages", "Mul", &[&count, &chunk_pages]);
         let shape = g.plain("table.shape", "Shape", &[table]);
         let width = g.along("table.width", "Gather", 0, &[&shape, &second]);
-        let before = g.plain("rank.before", "Sub", &[&rank, &one]);
+        let before = g.plain("made.before", "Sub", &[&number, &one]);
         let before = g.plain("base.more", "Mul", &[&before, &chunk_pages]);
         let base = g.plain("base.new", "Add", &[&before, &width]);
-        let base = g.plain("base.made", "Mul", &[&base, &new]);
-        let directory = g.plain("directory", "Add", &[directory, &base]);
+        let base = g.plain("base.made", "Mul", &[&base, &made]);
+        let directory = g.add_at("directory", directory, &touched, &base);
         let more = g.along("table.more", "Concat", 0, &[&instances, &count]);
         let more = g.filled("table.absent", &more, ABSENT);
         let table = g.along("table.grown", "Concat", 1, &[table, &more]);
 
         let base = g.along("new.base", "Gather", 0, &[&directory, &own]);
         let entry = g.plain("new.entry", "Add", &[&page, &base]);
+        let first = g.plain("frame.offset", "Mul", &[&rank, &cells]);
+        let first = g.plain("frame.cell", "Add", &[&first, &there]);
+        let first = g.plain("frame.column", "Reshape", &[&first, &column]);
         let key = g.plain("page.key", "Mul", &[&page, &cells]);
         let distance = g.plain("distance.new", "Sub", &[&first, &key]);
-        let distance = g.plain("distance.missing", "Mul", &[&distance, &missing]);
+        let change = g.plain("distance.change", "Sub", &[&distance, &batch.base]);
+        let change = g.plain("distance.missing", "Mul", &[&change, &missing]);
+        let distance = g.plain("distance.all", "Add", &[&change, &batch.base]);
         let table = g.along("table", "ScatterElements", 1, &[&table, &entry, &distance]);
-        let frames = g.plain("frames", "Add", &[frames, &missing]);
-        [window, directory, unmade, table, frames]
+        [window, directory, table]
     })
 }
 
@@ -483,13 +542,16 @@ fn bring_in(g: &mut Graph, batch: &Batch, z: &str, trace: &[Name]) -> [Name; PAR
 fn last_rows(g: &mut Graph, plan: &Plan, batch: &Batch, z: &str, trace: &[Name]) -> Name {
     let fields = plan.part_sizes(g);
     let indices = plan.id_sizes(g);
-    let [window, directory, _, table, _] = trace else { unreachable!("the trace has five parts") };
+    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+    let [window, directory, table] = trace else { unreachable!("the trace has three parts") };
     g.group("last", "Appends the rows of terminal experts.", |g| {
         let [.., x, ids] = g.split("fields", 1, z, &fields, ["s", "gate.raw", "v", "x", "ids"]);
         let located = batch.locate(g, &ids, directory, table);
         let cells = g.plain("cell", "Max", &[&located.cell, &batch.low]);
         let [_, k, _, _] = g.split("indices", 1, &cells, &indices, ["query", "key", "lookup", "expert.row"]);
-        g.along("window", "ScatterElements", 1, &[window, &k, &x])
+        let k = g.plain("key.list", "Reshape", &[&k, &flat]);
+        let x = g.plain("x.list", "Reshape", &[&x, &flat]);
+        g.along("window", "ScatterElements", 0, &[window, &k, &x])
     })
 }
 
@@ -502,7 +564,7 @@ pub fn read(
     role: &'static str,
     keys: &str,
 ) -> Name {
-    let [window, directory, _, table, _] = trace else { unreachable!("the trace has five parts") };
+    let [window, directory, table] = trace else { unreachable!("the trace has three parts") };
     let cells = g.initializer("batch/page.cells", Tensor::list(&[PAGE as i64]));
     let per_chunk = (PAGE * batch.pages) as i64;
     let per_chunk = g.initializer("batch/chunk.cells", Tensor::list(&[per_chunk]));
@@ -513,14 +575,15 @@ pub fn read(
         let chunk = g.plain("chunk", "Div", &[keys, &per_chunk]);
         let base = g.along("entry.base", "Gather", 0, &[directory, &chunk]);
         let entry = g.plain("entry.list", "Add", &[&page, &base]);
-        let shape = g.plain("window.shape", "Shape", &[window]);
+        let shape = g.plain("table.shape", "Shape", &[table]);
         let instances = g.along("instances", "Gather", 0, &[&shape, &front]);
         let count = g.plain("count", "Shape", &[keys]);
         let shape = g.along("shape", "Concat", 0, &[&instances, &count]);
         let entry = g.plain("entry", "Expand", &[&entry, &shape]);
         let distance = g.along("distance", "GatherElements", 1, &[table, &entry]);
         let cell = g.plain("cell.any", "Add", &[keys, &distance]);
+        let sink = g.plain("sink", "Add", &[&batch.base, &sink]);
         let cell = g.plain("cell", "Max", &[&cell, &sink]);
-        g.along("cells", "GatherElements", 1, &[window, &cell])
+        g.along("cells", "Gather", 0, &[window, &cell])
     })
 }

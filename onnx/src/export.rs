@@ -310,6 +310,7 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
         (None, None) => arguments::inputs(g, plan.entry, plan.batch()),
     };
     let (words, batch) = arguments::words(g, plan.entry, &params);
+    let batch = batches.as_ref().and_then(|batches| batches.calls.clone()).unwrap_or(batch);
     // A function of tensors has the inputs that its signature names; ONNX Runtime warns of each input with a default.
     // Nor does a batch, whose instances do not take their steps together.
     let max_steps = match boundary.is_some() || batched {

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use wasm2onnx::{Attention, Form};
+use wasm2onnx::{Attention, ExportOptions, Form};
 use wasm2onnx_compiler::{Certified, Options, Signature, compile, exported_functions};
 use wasm2onnx_runtime::{Dense, Executor, Network, Value};
 use wasm2onnx_tests::onnx_file::File;
@@ -187,6 +187,25 @@ fn step_limits() {
 /// Maximum number of steps of an instance in a batch.
 const MAX_BATCH_STEPS: u64 = 200;
 
+/// Each instance of a batch of a program with memory gives what a run of its own gives.
+fn side_by_side(name: &str, network: &Certified, calls: &[Vec<Value>]) {
+    let options = ExportOptions { entry: "run".to_owned(), batch: true, ..ExportOptions::default() };
+    let model = wasm2onnx::export(network, &options).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut model = LoopModel::load(&model, Level::All);
+    for calls in [calls, &calls[..1], &[calls, calls, calls].concat()] {
+        let batch = model.run_batch(calls, &[], None).unwrap_or_else(|error| panic!("{name}: {error}"));
+        for (args, ended) in calls.iter().zip(batch.rows) {
+            let expected = expected(network, Executor::Sparse, args, &[], None);
+            assert_eq!(
+                (ended.outcome(), ended.steps),
+                (expected.0, expected.1),
+                "{name}{args:?}, in a batch"
+            );
+        }
+    }
+    println!("{name}: {} instances with memory side by side", calls.len());
+}
+
 /// Each instance of a batch gives what a run of its own gives, whenever it ends and whether or not it traps.
 #[test]
 fn batches() {
@@ -219,6 +238,7 @@ fn batches() {
             if calls.len() > 1 && is_paged(&network, attention) {
                 let refused = model.run_batch(&calls[..2], &[], None).expect_err("a paged trace is one");
                 assert!(refused.to_string().contains("arg0"), "{}: {refused}", program.name);
+                side_by_side(program.name, &network, &all);
                 continue;
             }
             let longest =

@@ -140,12 +140,35 @@ fn compare(suite: Suite, function: Function<'_>) -> Result<Tally, String> {
         }
         Err(error) => return Err(format!("{name}: {error}")),
     };
-    let alone = File::read(&model).takes_one_instance();
-    if alone {
-        chosen = spread(chosen, ALONE);
+    // A paged model runs one assertion after the other, and its twin for batches all of them at once.
+    let mut runs = Vec::new();
+    if File::read(&model).takes_one_instance() {
+        match export(&network, &ExportOptions { batch: true, ..entry }) {
+            Ok(batches) => runs.push((batches, chosen.clone(), ASSERTIONS)),
+            Err(ExportError::Batch { .. }) => {}
+            Err(error) => return Err(format!("{name}: {error}")),
+        }
+        runs.push((model, spread(chosen, ALONE), 1));
+    } else {
+        runs.push((model, chosen, ASSERTIONS));
     }
-    let mut model = LoopModel::load(&model, Level::All);
-    for batch in chosen.chunks(if alone { 1 } else { ASSERTIONS }) {
+    for (model, chosen, at_once) in runs {
+        run(name, &model, &chosen, at_once, &mut tally)?;
+        tally.models += 1;
+    }
+    Ok(tally)
+}
+
+/// Runs assertions in a model.
+fn run(
+    name: &str,
+    model: &[u8],
+    chosen: &[Assertion<'_>],
+    at_once: usize,
+    tally: &mut Tally,
+) -> Result<(), String> {
+    let mut model = LoopModel::load(model, Level::All);
+    for batch in chosen.chunks(at_once) {
         let calls: Vec<Vec<Value>> = batch.iter().map(|assertion| assertion.args.to_vec()).collect();
         let ended = model.run_batch(&calls, &[], None).map_err(|error| format!("{name}: {error}"))?;
         for (assertion, ended) in batch.iter().zip(&ended.rows) {
@@ -159,8 +182,7 @@ fn compare(suite: Suite, function: Function<'_>) -> Result<Tally, String> {
             tally.traps += u64::from(outcome.is_err());
         }
     }
-    tally.models = 1;
-    Ok(tally)
+    Ok(())
 }
 
 /// Returns why an assertion is not compared, or `None` if it is.

@@ -22,6 +22,8 @@ const BATCH: &str = "batch";
 pub struct Inputs {
     /// The parameters of the function, each [batch] and of its type at the boundary.
     pub params: Vec<Name>,
+    /// Number of calls, int64 [1]; `None` if there are no inputs.
+    pub calls: Option<Name>,
     /// The bytes of each call's arrays, one behind the other: double [batch, n]; `None` if there are none.
     bytes: Option<Name>,
     /// The dimensions that have a name: the largest size, int64 [1], and the size in each call, int64 [batch].
@@ -93,7 +95,11 @@ pub fn inputs(g: &mut Graph, boundary: &Boundary) -> Inputs {
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let doc = "The callers' tensors: sizes and numbers as parameters, all other elements as bytes.";
     g.group("tensors", doc, |g| {
-        let mut inputs = Inputs { params: Vec::new(), bytes: None, sizes: Vec::new() };
+        let mut inputs = Inputs { params: Vec::new(), calls: None, bytes: None, sizes: Vec::new() };
+        if let Some(input) = given.first() {
+            let shape = g.plain("calls.shape", "Shape", &[input]);
+            inputs.calls = Some(g.plain("calls", "Slice", &[&shape, &none, &single]));
+        }
         let mut arrays = Vec::new();
         for (spec, input) in boundary.inputs.iter().zip(&given) {
             let name = &spec.name;
@@ -126,7 +132,7 @@ pub fn inputs(g: &mut Graph, boundary: &Boundary) -> Inputs {
                 length = Some(own);
             }
             let bytes = to_bytes(g, spec, input);
-            let rest = g.plain(&format!("{name}.rest"), "Slice", &[&shape, &none, &single]);
+            let rest = g.plain(&format!("{name}.calls"), "Slice", &[&shape, &none, &single]);
             let row = g.along(&format!("{name}.row.shape"), "Concat", 0, &[&rest, &flat]);
             let bytes = g.plain(&format!("{name}.row"), "Reshape", &[&bytes, &row]);
             let bytes = g.cast(&format!("{name}.number"), &bytes, DataType::Double);
@@ -254,7 +260,12 @@ pub fn outputs(
             let most = g.largest("most", &counts);
             let end = g.plain("end", "Add", &[&first, &most]);
             let keys = g.plain("keys", "Range", &[&first, &end, &one]);
-            batched::read(g, plan, batch, trace, "cells", &keys)
+            let cells = batched::read(g, plan, batch, trace, "cells", &keys);
+            // A call that has not returned gives nothing, whatever it has copied.
+            let all = g.plain("place", "Range", &[&zero, &most, &one]);
+            let own = g.plain("own", "Less", &[&all, &counts]);
+            let own = g.cast("own.number", &own, DataType::Double);
+            g.plain("own.cells", "Mul", &[&cells, &own])
         })
     });
     let doc = "The outputs: numbers from words and bytes, in their shapes, behind each of which zeros stand.";

@@ -3,6 +3,7 @@
 use std::process::Command as Process;
 
 use assert_cmd::cargo::cargo_bin;
+use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, is_empty};
 
 use super::{Folder, wasm2onnx};
@@ -225,4 +226,33 @@ for text in (b'to be', b'', b'too long for it'):
 (1, 0) b'' 0 0 0
 (1, 0) b'' 13 0 -1\n"
     );
+}
+
+/// Models for many calls are written where the calls can be put side by side, and refused with a reason where not.
+#[test]
+fn batches_are_of_calls_that_fit_together() {
+    let folder = Folder::new();
+    let module = folder.file("upper.wat", UPPER);
+    let compile = |signature: &str, more: &[&str]| {
+        let mut command = wasm2onnx();
+        command.args(["compile", "--batch", "--signature", signature]).args(more).arg(&module);
+        command.arg("-o").arg(folder.0.path().join("model.onnx")).assert()
+    };
+    compile(SIGNATURE, &[]).success();
+    compile("half(x: f64) -> f64", &[]).success();
+    for (signature, more, message) in [
+        ("upper(text: u8[2, n], shout: out u8[4, 2]) -> len(shout)", &[][..], "no size but the first varies"),
+        (SIGNATURE, &["--attention", "dense"], "only with indexed attention"),
+        (SIGNATURE, &["--form", "step"], "only in loop form"),
+    ] {
+        let refusal = compile(signature, more).failure();
+        refusal.stderr(contains("a batch of calls of `upper` cannot be made").and(contains(message)));
+    }
+    let echo = folder.file(
+        "echo.wat",
+        r#"(module (import "env" "input_byte" (func $in (result i32))) (func (export "f") (result i32) (call $in)))"#,
+    );
+    let mut command = wasm2onnx();
+    command.args(["compile", "--batch"]).arg(echo).arg("-o").arg(folder.0.path().join("echo.onnx"));
+    command.assert().failure().stderr(contains("functions that use no standard input"));
 }

@@ -19,6 +19,7 @@ pub struct Function<'s> {
 }
 
 /// An assertion about how a call ends.
+#[derive(Clone)]
 pub struct Assertion<'s> {
     /// The line that it begins in.
     pub line: usize,

@@ -10,15 +10,15 @@ import { load, Trap } from './tensor_function.mjs';
 
 const web = process.argv[2] === '--web';
 const [path, ...pairs] = process.argv.slice(web ? 3 : 2);
-const ort = await import(web ? 'onnxruntime-web' : 'onnxruntime-node');
-// The same as in tensor_function.mjs; in browsers it is set for all sessions.
+const ort = await import(web ? 'onnxruntime-web/wasm' : 'onnxruntime-node');
+// The same as in tensor_function.mjs; here it is set for all sessions.
 if (web) ort.env.wasm.numThreads = 1;
 const call = await load(ort, await readFile(path));
 
 const values = {};
 for (const pair of pairs) {
   const [, name, text] = pair.match(/^([^=]+)=(.*)$/s);
-  const { type, shape } = call.inputs.find((input) => input.name === name);
+  const { type, shape } = call.inputs.find((input) => input.name === name) ?? {};
   if (text.startsWith('@')) values[name] = new Uint8Array(await readFile(text.slice(1)));
   else if (type === 'uint8' && shape.length === 1 && !text.startsWith('[')) values[name] = text;
   else values[name] = JSON.parse(text);

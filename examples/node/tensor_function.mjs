@@ -47,7 +47,7 @@ export class Trap extends Error {
 /**
  * Loads a model.
  *
- * @param ort the module `onnxruntime-node` or `onnxruntime-web`
+ * @param ort the module `onnxruntime-node`, or `onnxruntime-web/wasm`
  * @param model the model's path or URL, or its bytes
  * @returns an asynchronous function. It takes an object with a value for each input and returns an object with a tensor for each output.
  *     A value is text, for bytes; a typed array; a number; numbers in nested arrays; or a tensor, as another function may have returned.
@@ -60,6 +60,7 @@ export async function load(ort, model) {
     interOpNumThreads: 1,
   });
   const call = async (values) => {
+    for (const name in values) if (!session.inputNames.includes(name)) throw new TypeError(`there is no input ${name}`);
     const feeds = {};
     for (const input of session.inputMetadata) {
       if (!(input.name in values)) throw new TypeError(`there is no value for ${input.name}: ${input.type}[${input.shape.join(', ')}]`);
@@ -88,7 +89,11 @@ function tensor(ort, { name, type, shape }, value) {
   const dims = [];
   for (let part = value; Array.isArray(part); part = part[0]) dims.push(part.length);
   if (dims.includes(0)) dims.push(...shape.slice(dims.length).map((size) => (typeof size === 'number' ? size : 0)));
-  const wide = Elements === BigInt64Array || Elements === BigUint64Array;
-  const elements = [value].flat(Infinity).map(wide ? BigInt : Number);
-  return new ort.Tensor(type, Elements.from(elements), dims);
+  const element = { bool: (value) => Number(Boolean(value)), int64: BigInt, uint64: BigInt }[type] ?? Number;
+  const elements = [value].flat(Infinity).map((value) => element(value));
+  const data = Elements.from(elements);
+  // A typed array takes what is too large for it modulo 2^n, and cuts fractions off. Only floats may be rounded.
+  const lost = type.startsWith('float') ? -1 : elements.findIndex((element, i) => element !== data[i]);
+  if (lost >= 0) throw new TypeError(`a value of ${name} is no ${type}: ${elements[lost]}`);
+  return new ort.Tensor(type, data, dims);
 }

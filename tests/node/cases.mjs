@@ -8,7 +8,7 @@ import { load, Trap } from './tensor_function.mjs';
 
 const name = process.argv[2];
 const ort = await import(name);
-if (name === 'onnxruntime-web') ort.env.wasm.numThreads = 1;
+if (name !== 'onnxruntime-node') ort.env.wasm.numThreads = 1;
 
 const { models, cases } = JSON.parse(await text(process.stdin));
 const functions = {};

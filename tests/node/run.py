@@ -24,7 +24,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 EXAMPLE = ROOT / "examples/node"
-RUNTIMES = ["onnxruntime-node", "onnxruntime-web"]
+RUNTIMES = ["onnxruntime-node", "onnxruntime-web/wasm"]
 
 TYPES = {
     "bool": "?", "i8": "i1", "u8": "u1", "i16": "i2", "u16": "u2", "i32": "i4", "u32": "u4", "i64": "i8", "u64": "u8", "f32": "f4", "f64": "f8",
@@ -205,7 +205,19 @@ def shown(cache, paths):
             if found != (out, err, status):
                 print(f"call.mjs {web} {name} {values}: {found[0]!r}, {found[1][-2000:]}, {found[2]}")
                 failed += 1
-    print(f"call.mjs: {2 * len(calls) - failed} calls print what they should, {failed} do not")
+    # What is wrong is said before the model runs.
+    for values, message in [
+        (["text=a"], "there is no value for ends: int32[n]"),
+        (["text=a", "ends=[1]", "end=[1]"], "there is no input end"),
+        (["text=a", "ends=@package.json"], "ends takes a Int32Array, not a Uint8Array"),
+        (["text=a", "ends=[1.5]"], "a value of ends is no int32: 1.5"),
+        (["text=[256]", "ends=[1]"], "a value of text is no uint8: 256"),
+    ]:
+        process = subprocess.run(["node", "call.mjs", paths["gtins"], *values], cwd=cache, capture_output=True, text=True)
+        if process.returncode != 1 or message not in process.stderr:
+            print(f"call.mjs gtins {values}: {process.stdout}{process.stderr[-2000:]}")
+            failed += 1
+    print(f"call.mjs: {2 * len(calls) + 5 - failed} calls print what they should, {failed} do not")
     return failed
 
 

@@ -3,7 +3,7 @@ what the command makes of the signature, natively and in ONNX Runtime.
 
     random_functions.py WASM2ONNX FIRST END
 
-draws a function for each seed from FIRST to END, and calls it a few times. It stops at the first difference."""
+draws a function for each seed from FIRST to END, and calls it a few times, alone and in a batch. It stops at the first difference."""
 
 import random
 import subprocess
@@ -405,11 +405,15 @@ def batch(command, function, calls, rng, folder):
             same(function, wanted, own, "batch")
 
 
+# Seeds that found what others seldom do: what a call has copied that traps then.
+FOUND = [1057]
+
+
 def main():
     command, first, end = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     onnxruntime.set_default_logger_severity(2)
     totals = np.zeros(3, int)
-    for seed in range(first, end):
+    for seed in [*FOUND, *range(first, end)]:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 totals += check(command, seed, Path(folder))

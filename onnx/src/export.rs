@@ -76,6 +76,9 @@ pub struct ExportOptions {
     /// Whether the model runs several instances side by side, even if the program has memory or its function takes tensors: for a function
     /// without streams, in loop form with indexed attention. Models of small programs that take no tensors always do.
     pub batch: bool,
+    /// Whether to leave out the inputs that have a default, which they keep: `max_steps`, `argv`, `environ`, `files`, `clock`, `seed`. ONNX
+    /// Runtime warns of each such input when it loads a model.
+    pub without_defaults: bool,
     /// SHA-256 of the module that the network was made from, for its metadata.
     pub source_sha256: Option<[u8; 32]>,
 }
@@ -203,7 +206,7 @@ fn write(
         opset_import: vec![OperatorSetIdProto { version, ..Default::default() }],
         producer_name: "wasm2onnx".into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
-        doc_string: doc(options),
+        doc_string: doc(&plan, options),
         metadata_props: metadata::of(&plan, proved, options, &graph),
         graph: Some(graph),
     };
@@ -267,8 +270,12 @@ const DOC: &str = "A WebAssembly program as a frozen transformer: its weights ar
     before the first step; the step.";
 
 /// Returns what a model is, how it is called and where its memory is.
-fn doc(options: &ExportOptions) -> String {
+fn doc(plan: &Plan, options: &ExportOptions) -> String {
     let call = match options.form {
+        Form::Loop if plan.entry.boundary.is_some() => {
+            "A run takes the tensors that the function's signature names (of many calls at once if they have a dimension `batch`), and gives those \
+             that it names, and why it ended as `trap` (0 if it did not trap)."
+        }
         Form::Loop => {
             "A run takes the function's arguments as `arg0`, `arg1`, … and what the program reads as `stdin`, `argv`, \
              `environ` and `files`, and gives its results as `result0`, …, why it ended as `trap` (0 if it did not trap), \
@@ -313,7 +320,7 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     let batch = batches.as_ref().and_then(|batches| batches.calls.clone()).unwrap_or(batch);
     // A function of tensors has the inputs that its signature names; ONNX Runtime warns of each input with a default.
     // Nor does a batch, whose instances do not take their steps together.
-    let max_steps = match boundary.is_some() || batched {
+    let max_steps = match boundary.is_some() || batched || !plan.has_defaults {
         true => g.initializer("const/unlimited", Tensor::scalar(UNLIMITED)),
         false => {
             g.initializer("max_steps", Tensor::scalar(UNLIMITED));

@@ -49,6 +49,11 @@ pub struct Compile {
     #[arg(long)]
     batch: bool,
 
+    /// Leave out the inputs that have a default, which they keep: `max_steps`, `argv`, `environ`, `files`, `clock`, `seed`. ONNX Runtime warns
+    /// of each of them when it loads a model
+    #[arg(long)]
+    without_defaults: bool,
+
     #[command(flatten)]
     input: Input,
 }
@@ -107,6 +112,7 @@ impl Compile {
             opset: self.opset,
             prefix: self.prefix,
             batch: self.batch,
+            without_defaults: self.without_defaults,
             source_sha256: Some(Sha256::digest(source.bytes()).into()),
         };
         let model = export(&network, &options).map_err(anyhow::Error::from)?;

@@ -32,19 +32,23 @@ pub fn new(g: &mut Graph, plan: &Plan, tensors: Option<&str>) -> Given {
         if end.is_none() {
             return none.clone();
         }
-        let input = g.input(name, ValueType::tensor(DataType::Uint8, &[Dim::Named(name)]));
         if default {
             g.initializer(name, Tensor::list::<u8>(&[]));
         }
-        input
+        match default && !plan.has_defaults {
+            true => name.to_owned(),
+            false => g.input(name, ValueType::tensor(DataType::Uint8, &[Dim::Named(name)])),
+        }
     });
     let words = [("clock", io.clock), ("seed", io.seed)].map(|(name, keys)| {
         if keys == [None; 2] {
             return g.initializer("given/zero", Tensor::scalar(0i64));
         }
-        let input = g.input(name, ValueType::tensor(DataType::Int64, &[]));
         g.initializer(name, Tensor::scalar(0i64));
-        input
+        match plan.has_defaults {
+            true => g.input(name, ValueType::tensor(DataType::Int64, &[])),
+            false => name.to_owned(),
+        }
     });
     let tensors = tensors.map_or(none.clone(), str::to_owned);
     let inputs =

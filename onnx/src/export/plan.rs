@@ -90,6 +90,8 @@ pub struct Plan<'n> {
     pub first: u64,
     /// Whether several instances are asked for.
     several: bool,
+    /// Whether there are inputs for what has a default.
+    pub has_defaults: bool,
 }
 
 impl<'n> Plan<'n> {
@@ -127,6 +129,7 @@ impl<'n> Plan<'n> {
             cells: end + 1,
             first,
             several: options.batch,
+            has_defaults: !options.without_defaults,
         };
         let obstacle = entry.boundary.as_ref().and_then(tensor_batch::obstacle);
         let why = match () {

@@ -25,6 +25,9 @@ pub enum Error {
         /// The packet that the next map would belong to, by its first instruction.
         place: Place,
     },
+    /// The run was stopped, because [`Config::interrupt`](crate::Config::interrupt) said so. The instance stays usable.
+    #[error("the run was interrupted")]
+    Interrupted,
     /// There is no export of that kind with that name.
     #[error("there is no exported {kind} `{}`; exported are: {}", Name(name), Names(available))]
     UnknownExport {

@@ -34,6 +34,9 @@ pub enum Executor {
 /// A callback that is called with the number of steps evaluated so far.
 pub type Progress = Box<dyn FnMut(u64) + Send + Sync>;
 
+/// A callback that says whether a run is to stop.
+pub type Interrupt = Box<dyn FnMut() -> bool + Send + Sync>;
+
 /// How to run a network.
 pub struct Config {
     /// The executor that runs the network.
@@ -69,6 +72,8 @@ pub struct Config {
     pub compile_after: Option<u32>,
     /// Called about once per million steps of a run, or more often.
     pub progress: Option<Progress>,
+    /// Asked some twenty times per second of a run, or about as often. If it says so, the run ends with [`Error::Interrupted`].
+    pub interrupt: Option<Interrupt>,
 }
 
 /// What a WASI program is given besides standard input.
@@ -104,6 +109,7 @@ impl Default for Config {
             assert_declared,
             compile_after,
             progress: None,
+            interrupt: None,
         }
     }
 }
@@ -115,6 +121,7 @@ pub struct Instance<'n> {
     machine: Machine<'n>,
     max_steps: Option<u64>,
     progress: Option<Progress>,
+    interrupt: Option<Interrupt>,
     observer: Option<Box<dyn Observer + Send + Sync + 'n>>,
     input: Option<Input>,
     /// Number of bytes of the input's region in front of those of tensors.
@@ -192,6 +199,7 @@ impl<'n> Instance<'n> {
             machine,
             max_steps: config.max_steps,
             progress: config.progress,
+            interrupt: config.interrupt,
             observer: None,
             input: None,
             given: 0,
@@ -250,12 +258,12 @@ impl<'n> Instance<'n> {
 
     /// Calls an exported function.
     ///
-    /// The state that the call leaves persists, even if the call traps or is stopped by the step limit.
+    /// The state that the call leaves persists, even if the call traps or is stopped by a limit or by the host.
     ///
     /// # Errors
     ///
     /// [`Error::UnknownExport`], [`Error::Arguments`]; [`Error::Trap`] if the program traps;
-    /// [`Error::StepLimit`] or [`Error::OutputLimit`] if a limit stops it; [`Error::Stdin`],
+    /// [`Error::StepLimit`] or [`Error::OutputLimit`] if a limit stops it, [`Error::Interrupted`] if the host does; [`Error::Stdin`],
     /// [`Error::InputTooLong`] and [`Error::Output`] if input or output fails; [`Error::Exit`] if the program ends itself;
     /// [`Error::UnreachableState`] and [`Error::NotAWord`] only for a damaged network.
     pub fn invoke(&mut self, name: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
@@ -343,6 +351,12 @@ impl<'n> Instance<'n> {
             if let Some(progress) = &mut self.progress {
                 progress(self.steps);
             }
+            if let Some(interrupt) = &mut self.interrupt
+                && interrupt()
+            {
+                self.write_output()?;
+                return Err(Error::Interrupted);
+            }
             let elapsed = start.elapsed();
             if elapsed < Duration::from_millis(20) {
                 self.slice_steps = (self.slice_steps * 2).min(MAX_SLICE_STEPS);
@@ -385,7 +399,9 @@ impl<'n> Instance<'n> {
         };
         let ends = &self.ends;
         if self.outputs.is_empty() {
-            return (stepper.run(left.min(MAX_SLICE_STEPS), ends), false);
+            // Slices are as long as they can be, unless somebody wants to be asked in good time, however slow a step is.
+            let budget = if self.interrupt.is_some() { self.slice_steps } else { MAX_SLICE_STEPS };
+            return (stepper.run(left.min(budget), ends), false);
         }
         let mut slice = Slice::default();
         let budget = left.saturating_sub(PACKET_STEPS).min(self.slice_steps);

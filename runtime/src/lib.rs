@@ -160,7 +160,7 @@ pub use certificate::*;
 pub use dense::Dense;
 pub use error::{Error, Trap};
 pub use exact::Inexact;
-pub use instance::{Config, Executor, Instance, Memory, Progress, Wasi};
+pub use instance::{Config, Executor, Instance, Interrupt, Memory, Progress, Wasi};
 pub use io::{InputSource, OutputSink};
 pub use limits::{MAX_EXACT, PAGE_BYTES};
 pub use network::*;

@@ -327,6 +327,24 @@ fn the_step_limit_counts_maps() {
 }
 
 #[test]
+fn a_run_can_be_interrupted() {
+    let network = summing_loop();
+    for executor in [Executor::Sparse, Executor::Dense] {
+        // The third time that it is asked, it says so, and never again.
+        let mut asked = 0;
+        let interrupt: Interrupt = Box::new(move || {
+            asked += 1;
+            asked == 3
+        });
+        let config = Config { executor, interrupt: Some(interrupt), ..Config::default() };
+        let mut instance = Instance::with_config(&network, config).unwrap();
+        assert_eq!(instance.invoke("sum", &[word(u32::MAX)]), Err(Error::Interrupted));
+        assert!(instance.steps() > 0);
+        assert_eq!(instance.invoke("sum", &[word(10)]), Ok(vec![word(55)]));
+    }
+}
+
+#[test]
 fn wrong_calls_say_what_was_expected() {
     let network = adder();
     let mut instance = Instance::new(&network).unwrap();

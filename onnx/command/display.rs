@@ -8,8 +8,11 @@ use wasm2onnx_runtime::{Boundary, Entry, List, Name, ValueType};
 /// An exported function as `name(i32, i64) -> i32`.
 #[derive(Clone, Copy)]
 pub struct Signature<'a> {
+    /// Its name.
     pub name: &'a str,
+    /// Types of its parameters.
     pub params: &'a [ValueType],
+    /// Types of its results.
     pub results: &'a [ValueType],
     /// Its tensors, if it is a function of tensors.
     boundary: Option<&'a Boundary>,

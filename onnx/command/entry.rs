@@ -2,8 +2,8 @@
 
 use wasm2onnx_runtime::{Name, Network};
 
-use crate::display::{Signature, SomeSignatures};
-use crate::failure::Failure;
+use crate::command::display::{Signature, SomeSignatures};
+use crate::command::failure::Failure;
 
 /// Returns the exported functions of a network.
 pub fn entries(network: &Network) -> Vec<Signature<'_>> {

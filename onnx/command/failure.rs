@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::io::Write;
-use std::process::ExitCode;
 
 use wasm2onnx_runtime::{Error, Trap, TrapCode};
 
@@ -21,16 +20,16 @@ pub enum Failure {
 
 impl Failure {
     /// Prints the failure to standard error and returns its exit status.
-    pub fn report(self) -> ExitCode {
+    pub fn report(self) -> u8 {
         let (message, status) = match self {
             Failure::Usage(message) => (message, 2),
             Failure::Trap(trap) => (trap.to_string(), 134),
-            Failure::Exit(status) => return ExitCode::from(status),
+            Failure::Exit(status) => return status,
             Failure::Other(error) => (format!("{error:#}"), 1),
         };
         // If standard error is closed, the status still tells.
         let _ = writeln!(std::io::stderr().lock(), "error: {}", Message(&message));
-        ExitCode::from(status)
+        status
     }
 }
 

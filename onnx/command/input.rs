@@ -7,8 +7,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::{Description, Form, describe, is_model};
 use anyhow::{Context, anyhow};
-use wasm2onnx::{Description, Form, describe, is_model};
 use wasm2onnx_compiler::dump::{Phase, dump};
 use wasm2onnx_compiler::{
     Certified, GlobalImport, ImportType, MemoryImport, Options, Preload, Role, TableImport, TensorFunction,
@@ -16,10 +16,11 @@ use wasm2onnx_compiler::{
 };
 use wasm2onnx_runtime::{List, Name, Value, ValueType};
 
-use crate::arguments;
-use crate::display::Count;
-use crate::failure::Failure;
-use crate::files::{Identity, open_within_patience};
+use crate::command::arguments;
+use crate::command::display::{Count, Signature};
+use crate::command::entry::choose_entry;
+use crate::command::failure::Failure;
+use crate::command::files::{Identity, open_within_patience};
 
 /// Options of all subcommands that compile a module.
 #[derive(Debug, clap::Args)]
@@ -315,6 +316,17 @@ impl Source {
         Ok(source)
     }
 
+    /// Takes the bytes of a file that is called so, or would be.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be a module or a model.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> anyhow::Result<Self> {
+        let source = Source { path: path.to_owned(), bytes: Vec::new(), identity: None };
+        let bytes = read_file(bytes, path).with_context(|| source.shown())?;
+        Ok(Source { bytes, ..source })
+    }
+
     /// Returns the identity of the file, if it is a regular one.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
@@ -347,7 +359,7 @@ impl Source {
                 self.shown(),
             )));
         }
-        Ok(wasm2onnx::import(&self.bytes).with_context(|| self.shown())?)
+        Ok(crate::import(&self.bytes).with_context(|| self.shown())?)
     }
 
     /// Returns what a model says about itself, or `None` for a module.
@@ -360,19 +372,36 @@ impl Source {
 
     /// Returns the options that the compiler takes for a module of which a model of this form is made.
     pub fn options(&self, given: &ModuleOptions, form: Form) -> Result<Options, Failure> {
-        if self.is_model() {
-            return Err(Failure::Usage(format!(
-                "{} is already a model; give a .wasm or .wat file",
-                self.shown()
-            )));
+        given.compiler(self.module()?, form)
+    }
+
+    /// Returns the bytes of a module, and refuses a model.
+    pub fn module(&self) -> Result<&[u8], Failure> {
+        match self.is_model() {
+            true => {
+                Err(Failure::Usage(format!("{} is already a model; give a .wasm or .wat file", self.shown())))
+            }
+            false => Ok(&self.bytes),
         }
-        given.compiler(&self.bytes, form)
     }
 
     /// Returns the exported functions of a module.
     pub fn exports(&self, options: &Options) -> Result<Functions, Failure> {
         let exports = wasm2onnx_compiler::exported_functions(&self.bytes, options);
         Ok(exports.with_context(|| self.shown())?)
+    }
+
+    /// Returns the network that a module becomes of which only one exported function is needed.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such function, if the options do not fit the module, or if it cannot be compiled.
+    pub fn network_for(&self, options: &ModuleOptions, name: &str) -> Result<Certified, Failure> {
+        let options = self.options(options, Form::Loop)?;
+        let exports = self.exports(&options)?;
+        let exports: Vec<_> = exports.iter().map(|(name, types)| Signature::of_types(name, types)).collect();
+        choose_entry(&exports, Some(name))?;
+        self.compile(options, name)
     }
 
     /// Compiles a module for only one of its exported functions.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use wasm2onnx_runtime::Name;
 
-use crate::failure::Failure;
-use crate::files::Identity;
+use crate::command::failure::Failure;
+use crate::command::files::Identity;
 use target::Target;
 
 #[cfg_attr(not(feature = "command"), path = "output/only_standard_output.rs")]

@@ -9,10 +9,10 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use wasm2onnx_runtime::{Boundary, Dim, Element, ElementType, List, Name, Spec, Tensor};
 
-use crate::failure::Failure;
-use crate::files::open_within_patience;
-use crate::npy;
-use crate::output::Output;
+use crate::command::failure::Failure;
+use crate::command::files::open_within_patience;
+use crate::command::npy;
+use crate::command::output::Output;
 
 /// Maximum number of bytes of a file with a tensor: no tensor has more.
 const MAX_FILE: u64 = 1 << 31;

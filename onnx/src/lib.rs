@@ -1,8 +1,8 @@
 //! Frozen networks as ONNX models, and back.
 //!
 //! [`export()`] writes a network as a model that ONNX Runtime runs without any code of ours; [`import()`]
-//! reads a model back, verifies its checksums and proves its certificate again. This package also contains
-//! the command `wasm2onnx`.
+//! reads a model back, verifies its checksums and proves its certificate again. With the feature `command`, which is on by
+//! default, this package also contains the command `wasm2onnx`.
 //!
 //! ```
 //! use wasm2onnx::{ExportOptions, export, import};
@@ -86,6 +86,9 @@
 
 #[cfg(feature = "build")]
 pub mod build;
+#[cfg(feature = "minimal-command")]
+#[path = "../command/mod.rs"]
+pub mod command;
 pub mod export;
 pub mod import;
 mod model;

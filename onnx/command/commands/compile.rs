@@ -3,15 +3,15 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::{Attention, Certified, ExportOptions, Form, export, least_memory};
 use sha2::{Digest, Sha256};
-use wasm2onnx::{Attention, ExportOptions, Form, export, least_memory};
 use wasm2onnx_runtime::Network;
 
-use crate::display::{Count, Signature};
-use crate::entry::choose_entry;
-use crate::failure::Failure;
-use crate::input::{Input, ModuleOptions, Source};
-use crate::output::Output;
+use crate::command::display::{Count, Signature};
+use crate::command::entry::choose_entry;
+use crate::command::failure::Failure;
+use crate::command::input::{Input, ModuleOptions, Source};
+use crate::command::output::Output;
 
 /// Write a module as an ONNX model that runs one of its exported functions
 #[derive(Debug, clap::Args)]
@@ -19,14 +19,24 @@ pub struct Compile {
     #[command(flatten)]
     module: ModuleOptions,
 
-    /// Name of the exported function that the model runs [default: `_start`, or the only exported function]
-    #[arg(long, value_name = "NAME")]
-    invoke: Option<String>,
-
     /// Where to write the model; `-` is standard output. An existing file is replaced once the whole model
     /// has been written; a model for a device or FIFO is written to it directly
     #[arg(short, long, value_name = "OUTPUT.onnx")]
     output: PathBuf,
+
+    #[command(flatten)]
+    model: ModelOptions,
+
+    #[command(flatten)]
+    input: Input,
+}
+
+/// What a model runs, and how it is written.
+#[derive(Debug, clap::Args)]
+pub struct ModelOptions {
+    /// Name of the exported function that the model runs [default: `_start`, or the only exported function]
+    #[arg(long, value_name = "NAME")]
+    invoke: Option<String>,
 
     /// What one run of the model does
     #[arg(long, value_enum, default_value_t = FormName::Loop)]
@@ -53,9 +63,6 @@ pub struct Compile {
     /// of each of them when it loads a model
     #[arg(long)]
     without_defaults: bool,
-
-    #[command(flatten)]
-    input: Input,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -95,31 +102,55 @@ impl From<AttentionName> for Attention {
     }
 }
 
-impl Compile {
-    pub fn execute(self) -> Result<(), Failure> {
-        let source = Source::read(&self.input.path)?;
+impl ModelOptions {
+    /// Makes a model of a module.
+    ///
+    /// # Errors
+    ///
+    /// If the options do not fit the module, or it cannot be compiled.
+    pub fn model(&self, source: &Source, module: &ModuleOptions) -> Result<Model, Failure> {
         let form = self.form.into();
-        let options = source.options(&self.module, form)?;
+        let options = source.options(module, form)?;
         let exports = source.exports(&options)?;
-        let output = Output::new(&self.output, source.identity())?;
         let exports: Vec<_> = exports.iter().map(|(name, types)| Signature::of_types(name, types)).collect();
-        let Signature { name, .. } = choose_entry(&exports, self.module.entry(self.invoke.as_deref()))?;
+        let Signature { name, .. } = choose_entry(&exports, module.entry(self.invoke.as_deref()))?;
         let network = source.compile(options, name)?;
         let options = ExportOptions {
             entry: name.to_owned(),
             form,
             attention: self.attention.into(),
             opset: self.opset,
-            prefix: self.prefix,
+            prefix: self.prefix.clone(),
             batch: self.batch,
             without_defaults: self.without_defaults,
             source_sha256: Some(Sha256::digest(source.bytes()).into()),
         };
-        let model = export(&network, &options).map_err(anyhow::Error::from)?;
-        output.write(&model)?;
-        // A closed standard error is no reason to fail.
+        let bytes = export(&network, &options).map_err(anyhow::Error::from)?;
         let memory = least_memory(&network, &options).map_err(anyhow::Error::from)?;
-        let summary = summary(&network, name, model.len()) + &memory_notice(memory);
+        Ok(Model { network, name: name.to_owned(), bytes, memory })
+    }
+}
+
+/// A model of an exported function.
+pub struct Model {
+    network: Certified,
+    /// The function.
+    name: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Number of bytes of memory that a run takes at least.
+    memory: u64,
+}
+
+impl Compile {
+    pub fn execute(self) -> Result<(), Failure> {
+        let source = Source::read(&self.input.path)?;
+        source.module()?;
+        let output = Output::new(&self.output, source.identity())?;
+        let Model { network, name, bytes, memory } = self.model.model(&source, &self.module)?;
+        output.write(&bytes)?;
+        // A closed standard error is no reason to fail.
+        let summary = summary(&network, &name, bytes.len()) + &memory_notice(memory);
         let _ = std::io::stderr().write_all(summary.as_bytes());
         Ok(())
     }

@@ -3,9 +3,9 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use wasm2onnx_compiler::dump::Phase;
 
-use crate::failure::Failure;
-use crate::input::{Input, ModuleOptions, Source};
-use crate::output::print;
+use crate::command::failure::Failure;
+use crate::command::input::{Input, ModuleOptions, Source};
+use crate::command::output::print;
 
 /// Print what a module has become after a phase of the compiler
 #[derive(Debug, clap::Args)]

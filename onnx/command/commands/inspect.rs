@@ -2,17 +2,17 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use wasm2onnx::Description;
+use crate::Description;
 use wasm2onnx_certify::Certified;
 use wasm2onnx_runtime::{
     CellWidth, Domain, ExpertId, FieldKind, MemoryPages, Name, Network, Region, Table, Terminal, Validated,
 };
 
-use crate::display::{Count, Signatures};
-use crate::entry::entries;
-use crate::failure::Failure;
-use crate::input::{Input, ModuleOptions, Source};
-use crate::output::print;
+use crate::command::display::{Count, Signatures};
+use crate::command::entry::entries;
+use crate::command::failure::Failure;
+use crate::command::input::{Input, ModuleOptions, Source};
+use crate::command::output::print;
 
 /// Show what is in the network of a module or model: exports, packets, steps, regions, sizes, certificate
 #[derive(Debug, clap::Args)]

@@ -10,19 +10,19 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use wasm2onnx::Form;
+use crate::Form;
 use wasm2onnx_compiler::Certified;
 use wasm2onnx_runtime::{Config, Error, Executor, InputSource, Instance, Name, Tensor, Value};
 
-use crate::arguments;
-use crate::display::{Count, Signature};
-use crate::entry::{choose_entry, entries};
-use crate::failure::Failure;
-use crate::input::{ModuleOptions, Source};
-use crate::output::print;
-use crate::tensors;
+use crate::command::arguments;
+use crate::command::display::{Count, Signature};
+use crate::command::entry::{choose_entry, entries};
+use crate::command::failure::Failure;
+use crate::command::input::{ModuleOptions, Source};
+use crate::command::output::print;
+use crate::command::tensors;
 use progress::{Hider, ProgressLine};
-use wasi::WasiOptions;
+pub use wasi::WasiOptions;
 
 /// Run an exported function of a module or of a compiled model
 #[derive(Debug, clap::Args)]

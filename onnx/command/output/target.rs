@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::through;
-use crate::files::open_within_patience;
+use crate::command::files::open_within_patience;
 
 /// Maximum number of symbolic links that may lead to a file.
 const MAX_LINKS: usize = 40;

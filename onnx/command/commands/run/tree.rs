@@ -9,8 +9,8 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context, anyhow};
 use tar::{Builder, EntryType, Header};
 
-use crate::display::Count;
-use crate::failure::Failure;
+use crate::command::display::Count;
+use crate::command::failure::Failure;
 
 /// A tree that is being packed.
 pub struct Tree {

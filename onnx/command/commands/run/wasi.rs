@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use wasm2onnx_runtime::{Network, Wasi};
 
 use super::tree::Tree;
-use crate::failure::Failure;
+use crate::command::failure::Failure;
 
 /// Options for WASI programs.
 #[derive(Debug, clap::Args)]

@@ -1,0 +1,224 @@
+"""Models in ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+try:
+    import onnxruntime  # type: ignore[import-untyped]
+except ImportError as error:
+    raise ImportError(
+        "ONNX Runtime is not installed: pip install 'wasm2onnx[onnxruntime]', or a package of ONNX Runtime of your choice"
+    ) from error
+
+from . import _native
+from ._arrays import ELEMENTS, Spec, array_of, bind, number_of, together
+from ._errors import Trap
+
+_TYPES = {
+    "bool": "bool",
+    "int8": "i8",
+    "uint8": "u8",
+    "int16": "i16",
+    "uint16": "u16",
+    "int32": "i32",
+    "uint32": "u32",
+    "int64": "i64",
+    "uint64": "u64",
+    "float": "f32",
+    "double": "f64",
+}
+_TRAPS = dict(_native.traps())
+_STEP_LIMIT, _REPORTED, _OUTPUT_LIMIT = 11, 13, 14
+# What says how a run has ended, which is not for those who look at its results.
+_ENDS = ("trap", "steps", "error")
+_FORMAT = re.compile(r"wasm2onnx\.(.*)format")
+
+
+def default_options() -> Any:
+    """Returns the `onnxruntime.SessionOptions` that `Session` uses unless it is given others."""
+    options = onnxruntime.SessionOptions()
+    # Every model has initializers that no node uses; ONNX Runtime warns of each.
+    options.log_severity_level = 3
+    # Nodes are small and depend on each other: more threads only wait.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return options
+
+
+class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
+    """An `onnxruntime.InferenceSession` that is called like a function: by the names of inputs, with values that are converted as by `Module.call`.
+
+    It runs on one thread and keeps silent about initializers that no node uses, unless ``sess_options`` say otherwise. `run` and all else is as in
+    ONNX Runtime.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | bytes,
+        *,
+        providers: Sequence[Any] | None = None,
+        sess_options: Any = None,
+        **arguments: Any,
+    ) -> None:
+        model = bytes(model) if isinstance(model, (bytes, bytearray, memoryview)) else os.fspath(model)
+        options = default_options() if sess_options is None else sess_options
+        super().__init__(model, options, providers=providers or ["CPUExecutionProvider"], **arguments)
+        metadata = self.get_modelmeta().custom_metadata_map
+        # A model may be made of several programs; each then has a prefix of its own, which is also between names and keys of the metadata.
+        self._prefixes = [found[1] for found in map(_FORMAT.fullmatch, metadata) if found]
+        self._ends = {prefix + end for prefix in self._prefixes for end in _ENDS}
+        self._streams = {prefix + stream for prefix in self._prefixes for stream in ("stdout", "stderr")}
+        self._statuses = {prefix + "exit_code" for prefix in self._prefixes}
+        self._of_numbers = False
+        if len(self._prefixes) == 1:
+            entry = json.loads(metadata.get(f"wasm2onnx.{self._prefixes[0]}entry", "{}"))
+            self._of_numbers = entry.get("tensors") is None
+        self._required = {self._public(node.name): (node.name, self._spec(node)) for node in self.get_inputs()}
+        self._optional = {
+            self._public(node.name): (node.name, self._spec(node)) for node in self.get_overridable_initializers()
+        }
+        self._outputs = {node.name: self._public(node.name) for node in self.get_outputs()}
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Runs the model.
+
+        Inputs are given by name or in the order of the model's; ``stdin`` is empty if it is not given, and those with a default (``max_steps``, ``argv``, ``environ``, ``files``, ``clock``,
+        ``seed``) only by name. Names are without the prefix that the model was compiled with. Values are what `Module.call` takes; also, ``stdin`` is bytes or text,
+        ``argv`` a list of strings, the program's name first, and ``environ`` a dictionary. If numbers of functions without a signature are given as arrays of one dimension, a
+        batch of instances runs, and the results are such arrays.
+
+        Returns what `Module.call` returns: the only output, or a named tuple of all, but for those that say how the run has ended. ``stdout`` and ``stderr``
+        are bytes, ``exit_code`` is an int.
+
+        Raises `Trap` if the output ``trap`` is not 0 for one of the instances. Ctrl-C ends a run of the main thread.
+
+        >>> Session(compile(module))(arg0=2, arg1=3)    # doctest: +SKIP
+        5
+        """
+        optional = {name: kwargs.pop(name) for name in list(kwargs) if name in self._optional}
+        specs = [spec for _, spec in self._required.values()]
+        # ONNX Runtime wants this input even of programs that read nothing.
+        if "stdin" in self._required and len(args) <= list(self._required).index("stdin"):
+            kwargs.setdefault("stdin", b"")
+        values = dict(zip(self._required, bind("the model", specs, args, kwargs)))
+        feeds: dict[str, Any] = {}
+        sizes: dict[str, int] = {}
+        # Numbers stand for as many as the others are.
+        numbers: list[str] = []
+        for name, value in (values | optional).items():
+            full, spec = (self._required | self._optional)[name]
+            if spec.type not in ELEMENTS:
+                feeds[full] = value
+            elif self._is_number(spec) and np.ndim(value) == 0:
+                number = array_of(Spec(name, spec.type, ()), value, {}, wraps=self._of_numbers)
+                feeds[full] = number.reshape(1)
+                numbers.append(full)
+            else:
+                feeds[full] = array_of(spec, _bytes(name, spec, value), sizes)
+        single = "batch" not in sizes
+        for name in numbers:
+            feeds[name] = np.repeat(feeds[name], sizes.get("batch", 1))
+        outputs = self._run(feeds)
+        self._check(outputs)
+        names, results = [], []
+        for full, name in self._outputs.items():
+            if full in self._ends:
+                continue
+            value = outputs[full]
+            if full in self._streams:
+                value = value.tobytes()
+            elif np.ndim(value) == 0 or full in self._statuses or (single and self._of_numbers and np.shape(value) == (1,)):
+                value = number_of(np.asarray(value))
+            names.append(name)
+            results.append(value)
+        return together(names, results)
+
+    def _public(self, name: str) -> str:
+        """Returns a name without the prefix, if there is only one."""
+        return name.removeprefix(self._prefixes[0]) if len(self._prefixes) == 1 else name
+
+    def _spec(self, node: Any) -> Spec:
+        found = re.fullmatch(r"tensor\((\w+)\)", node.type)
+        # Models that programs were merged with may have other types, whose values are left to ONNX Runtime.
+        element = _TYPES.get(found[1], node.type) if found else node.type
+        shape = tuple(self._public(size) if isinstance(size, str) else size for size in node.shape or ())
+        return Spec(self._public(node.name), element, shape)
+
+    def _is_number(self, spec: Spec) -> bool:
+        """Returns whether an input has one element for each instance."""
+        return self._of_numbers and spec.shape in [("batch",), (1,)]
+
+    def _run(self, feeds: dict[str, Any]) -> dict[str, Any]:
+        names = list(self._outputs)
+        if threading.current_thread() is not threading.main_thread():
+            return dict(zip(names, self.run(names, feeds)))
+        # The main thread gets signals, but not while it runs a model.
+        options = onnxruntime.RunOptions()
+        # What goes wrong is in the exception; that a run was ended is no news.
+        options.log_severity_level = 4
+        outcome: list[Any] = []
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                outcome.append(self.run(names, feeds, options))
+            except BaseException as error:
+                outcome.append(error)
+            done.set()
+
+        try:
+            threading.Thread(target=work, name="wasm2onnx", daemon=True).start()
+            done.wait()
+        except BaseException:
+            # The thread ends soon, and nobody has to wait for it.
+            options.terminate = True
+            raise
+        if isinstance(outcome[0], BaseException):
+            raise outcome[0]
+        return dict(zip(names, outcome[0]))
+
+    def _check(self, outputs: Mapping[str, Any]) -> None:
+        """Raises `Trap` if a program in the model trapped."""
+        for prefix in self._prefixes:
+            traps = outputs.get(prefix + "trap")
+            if traps is None or not np.any(traps):
+                continue
+            index = int(np.flatnonzero(traps)[0])
+            code = int(np.ravel(traps)[index])
+            name = _TRAPS.get(code, "the run reached a state that does not exist: the model is damaged")
+            message = name if code in (_STEP_LIMIT, _REPORTED, _OUTPUT_LIMIT) or code not in _TRAPS else f"wasm trap: {name}"
+            error = None
+            if code == _REPORTED and prefix + "error" in outputs:
+                error = int(np.ravel(outputs[prefix + "error"])[index])
+                message += f": {error}"
+            if np.size(traps) > 1:
+                message += f" (in instance {index} of {np.size(traps)})"
+            raise Trap(
+                message,
+                code=code,
+                name=name,
+                error=error,
+                index=index if np.size(traps) > 1 else None,
+                stdout=outputs[prefix + "stdout"].tobytes() if prefix + "stdout" in outputs else b"",
+                stderr=outputs[prefix + "stderr"].tobytes() if prefix + "stderr" in outputs else b"",
+                steps=int(np.ravel(outputs[prefix + "steps"])[index]) if prefix + "steps" in outputs else 0,
+            )
+
+
+def _bytes(name: str, spec: Spec, value: Any) -> Any:
+    """Returns what a WASI program is given as it travels: each string is ended by a 0."""
+    if name == "environ" and isinstance(value, Mapping):
+        value = [f"{variable}={text}" for variable, text in value.items()]
+    if name in ("argv", "environ") and isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, memoryview)):
+        if isinstance(value, str):
+            raise TypeError(f"{name}: a list of strings is wanted, not a string")
+        value = b"".join(text.encode() + b"\0" for text in value)
+    return value

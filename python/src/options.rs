@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Args, Command};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyList, PyString, PyTuple};
 use wasm2onnx::command::{ModelOptions, ModuleOptions, WasiOptions};
 
 /// What `compile` takes.
@@ -134,11 +134,12 @@ fn text(name: &str, value: &Bound<'_, PyAny>) -> PyResult<OsString> {
     if value.is_instance_of::<PyBool>() {
         return Err(wrong_type(name, value, "a string, a path or a number"));
     }
-    if value.is_instance_of::<PyString>()
-        || value.is_instance_of::<PyInt>()
-        || value.is_instance_of::<PyFloat>()
-    {
+    if value.is_instance_of::<PyString>() || value.is_instance_of::<PyFloat>() {
         return value.str()?.extract();
+    }
+    // Integers of NumPy are integers, too.
+    if let Ok(integer) = value.call_method0("__index__") {
+        return integer.str()?.extract();
     }
     let path: PyResult<PathBuf> = value.extract();
     path.map(PathBuf::into_os_string).map_err(|_| wrong_type(name, value, "a string, a path or a number"))

@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import EXAMPLES
 
@@ -149,6 +150,11 @@ def test_options_do_what_those_of_the_command_do(tmp_path: Path) -> None:
         assert program.call("f", 3) == 113
     model = wasm2onnx.compile(module, invoke="f", imports=imports, preload=[f"math={twice}"], init="setup", validation_states=0, prove=False)
     assert wasm2onnx.session(model)(3) == 113
+    # Integers of NumPy, and None for what is not given.
+    same = wasm2onnx.compile(
+        module, invoke="f", signature=None, imports=names, preload={"math": twice}, init=("setup",), validation_states=np.int64(0), opset=None
+    )
+    assert same == model
     step = wasm2onnx.compile(module, invoke="f", imports=imports, preload=[f"math={twice}"], form="step", opset=20)
     assert step != model
 

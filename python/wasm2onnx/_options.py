@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, SupportsIndex, TypedDict
 
 Path = str | os.PathLike[str]
 Options = Mapping[str, object]
@@ -18,9 +18,9 @@ class ModuleOptions(TypedDict, total=False):
     imports: Mapping[str, str | int | float] | Sequence[str] | str
     preload: Mapping[str, Path] | Sequence[str] | str
     init: Sequence[str] | str
-    max_memory_pages: int | None
-    max_output: int | None
-    validation_states: int | None
+    max_memory_pages: SupportsIndex | None
+    max_output: SupportsIndex | None
+    validation_states: SupportsIndex | None
     prove: bool
 
 
@@ -29,7 +29,7 @@ class CompileOptions(ModuleOptions, total=False):
 
     form: str
     attention: str
-    opset: int | None
+    opset: SupportsIndex | None
     prefix: str | None
 
 
@@ -40,9 +40,9 @@ class InstanceOptions(TypedDict, total=False):
     args: Sequence[str]
     env: Mapping[str, str] | Sequence[str] | str
     dirs: Mapping[Any, str] | Sequence[Path] | Path
-    clock: int | None
-    seed: int | None
-    max_steps: int | None
+    clock: SupportsIndex | None
+    seed: SupportsIndex | None
+    max_steps: SupportsIndex | None
 
 
 class AllOptions(ModuleOptions, InstanceOptions, total=False):

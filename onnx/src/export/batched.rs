@@ -215,26 +215,31 @@ fn image(g: &mut Graph, plan: &Plan) -> (Name, Name, Name) {
     all.dedup();
     // Row 0 is that of all pages of zeros.
     let row_of = |page: i64| all.partition_point(|other| *other < page) as i64 + 1;
-    let stored: Vec<i64> = rows.pages.iter().map(|page| row_of(*page)).collect();
-    let cells: Vec<i64> = rows.keys.iter().map(|key| row_of(key / page) * page + key % page).collect();
     let last = all.last().expect("there is page 0") + 1;
     let mut row = vec![0i64; last as usize + 1];
     all.iter().for_each(|page| row[*page as usize] = row_of(*page));
-    let stored = g.initializer("batch/image.rows", Tensor::new(&[stored.len(), 1], stored));
-    let cells = g.initializer("batch/image.cells", Tensor::list(&cells));
+    let cells = g.initializer("batch/page.cells", Tensor::list(&[page]));
     let row = g.initializer("batch/image.row", Tensor::smallest(row));
     let last = g.initializer("batch/image.last", Tensor::scalar(last));
     let shape = g.initializer("batch/image", Tensor::list(&[all.len() as i64 + 1, page]));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let tensors = FirstRowTensors::new(g, plan);
     g.group("image", "What pages of memory begin with.", |g| {
+        let row = g.cast("row", &row, DataType::Int64);
+        let stored = g.along("stored.rows", "Gather", 0, &[&row, &tensors.pages]);
+        let page = g.plain("number.page", "Div", &[&tensors.keys, &cells]);
+        let first = g.plain("number.first", "Mul", &[&page, &cells]);
+        let place = g.plain("number.place", "Sub", &[&tensors.keys, &first]);
+        let own = g.along("number.row", "Gather", 0, &[&row, &page]);
+        let own = g.plain("number.row.cell", "Mul", &[&own, &cells]);
+        let cells = g.plain("number.cell", "Add", &[&own, &place]);
         let empty = g.filled("empty", &shape, 0f64);
         let bytes = g.cast("bytes", &tensors.bytes, DataType::Double);
         let all = g.plain("with.bytes", "ScatterND", &[&empty, &stored, &bytes]);
         let all = g.plain("flat", "Reshape", &[&all, &flat]);
         let all = g.along("with.numbers", "ScatterElements", 0, &[&all, &cells, &tensors.values]);
         let all = g.plain("pages", "Reshape", &[&all, &shape]);
-        (all, g.cast("row", &row, DataType::Int64), last)
+        (all, row, last)
     })
 }
 

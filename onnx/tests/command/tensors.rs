@@ -239,6 +239,14 @@ fn batches_are_of_calls_that_fit_together() {
         command.arg("-o").arg(folder.0.path().join("model.onnx")).assert()
     };
     compile(SIGNATURE, &[]).success();
+    // Natively, the model makes one call.
+    let mut run = wasm2onnx();
+    run.arg("run")
+        .arg(folder.0.path().join("model.onnx"))
+        .arg("text=to")
+        .assert()
+        .success()
+        .stdout(contains("\"TO\""));
     compile("half(x: f64) -> f64", &[]).success();
     for (signature, more, message) in [
         ("upper(text: u8[2, n], shout: out u8[4, 2]) -> len(shout)", &[][..], "no size but the first varies"),

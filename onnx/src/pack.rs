@@ -65,7 +65,7 @@ fn entry(factors: &[f64], byte: usize) -> f64 {
 pub fn rows(factors: &[f64]) -> Result<Vec<f64>, String> {
     if !factors.len().is_multiple_of(FACTORS)
         || factors.len() / FACTORS > MAX_ROWS
-        || factors.iter().any(|x| !(x.abs() <= MAX_FACTOR))
+        || factors.iter().any(|x| x.is_nan() || x.abs() > MAX_FACTOR)
     {
         return Err(format!("they are not up to {MAX_ROWS} rows of {FACTORS} numbers of at most 2^32"));
     }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use prost::Message;
 use wasm2onnx::proto::{DataType, GraphProto, NodeProto};
-use wasm2onnx::{Attention, ExportOptions, Form, export};
+use wasm2onnx::{Attention, ExportError, ExportOptions, Form, export};
 use wasm2onnx_compiler::{Certified, Options, compile};
 use wasm2onnx_tests::onnx_file::{File, integer};
 use wasm2onnx_tests::onnx_runtime::ATTENTIONS;
@@ -68,6 +68,12 @@ fn models(opset: Option<i64>) -> Vec<(String, (Form, Attention), Vec<u8>)> {
                 };
                 let model = export(&network, &options).unwrap_or_else(|error| panic!("{name}: {error}"));
                 models.push((format!("{name}, {form:?}, {attention:?}"), (form, attention), model));
+                // Programs without streams also have models for batches.
+                match export(&network, &ExportOptions { batch: true, ..options }) {
+                    Ok(model) => models.push((format!("{name}, batches"), (form, attention), model)),
+                    Err(ExportError::Batch { .. }) => {}
+                    Err(error) => panic!("{name}: {error}"),
+                }
             }
         }
     }
@@ -82,7 +88,15 @@ fn one_graph_for_all_programs() {
     for (name, kind, bytes) in models(Some(OPSET)) {
         let file = File::read(&bytes);
         let paged = file.nodes().iter().any(|(.., node)| node.op_type == "SequenceAt");
-        let variant = format!("{kind:?}{}", if paged { ", paged" } else { "" });
+        let batched = file
+            .nodes()
+            .iter()
+            .any(|(.., node)| node.name == "swap/waiting" || node.name.ends_with("/swap/waiting"));
+        let variant = format!(
+            "{kind:?}{}{}",
+            if paged { ", paged" } else { "" },
+            if batched { ", batches" } else { "" }
+        );
         graphs.entry(variant).or_default().push((name, without_program(file).encode_to_vec()));
     }
     for (variant, graphs) in &graphs {
@@ -94,8 +108,8 @@ fn one_graph_for_all_programs() {
         }
         println!("{variant}: {} programs, one graph of {} bytes", graphs.len(), expected.len());
     }
-    // The loop form is resident or paged with indexed attention.
-    assert_eq!(graphs.len(), 7);
+    // The loop form is resident or paged with indexed attention, or for batches.
+    assert_eq!(graphs.len(), 8);
     assert!(graphs.values().all(|graphs| graphs.len() >= 3));
 }
 
@@ -289,7 +303,7 @@ impl Walk<'_> {
             self.ids.extend(node.output.iter().cloned());
         }
         // Parts of `z` are split off or, by their positions, picked.
-        let picked = op == "GatherElements" && self.ids.contains(&node.input[1]);
+        let picked = ["Gather", "GatherElements"].contains(&op) && self.ids.contains(&node.input[1]);
         if op == "Split" || picked {
             let is_part = |name: &&String| INDEX_PARTS.iter().any(|part| name.ends_with(&format!("/{part}")));
             self.ids.extend(node.output.iter().filter(is_part).cloned());

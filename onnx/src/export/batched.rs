@@ -23,10 +23,8 @@ use crate::proto::DataType;
 const PAGE: usize = STORED_PAGE;
 /// Entry in the table for a page that is not in the window.
 const ABSENT: i64 = -(1 << 60);
-/// What an absent cell is divided by to give 1, and a present one to give 0.
-const LIMIT: i64 = -(1 << 59);
-/// What is divided by this is 0.
-const NEVER: i64 = i64::MAX;
+/// Number of flags that are counted together, see [`Batch::rank`].
+const COUNTED: usize = 64;
 
 /// Names of the steps of one turn of the inner loop: a runtime copies the windows once a turn.
 const STEPS: [&str; 4] = ["step", "step.2", "step.3", "step.4"];
@@ -70,7 +68,13 @@ pub struct Batch {
     begin: Name,
     /// The first cell of each instance: int64 [batch, 1].
     base: Name,
-    /// The smallest and the largest of each id, and for each the numbers of cells of its pages and chunks.
+    /// What flags are counted with: double, one for each pair in order of a row of flags, one for each pair of
+    /// different rows in order; zeros that make all rows complete; the number of instances, int64 [1].
+    in_row: Name,
+    rows_before: Name,
+    zeros: Name,
+    calls: Name,
+    /// The smallest and the largest of each id, and for each the factors that make it its page and its chunk.
     floor: Name,
     top: Name,
     per_page: Name,
@@ -140,6 +144,10 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (V
     let columns = g.initializer("batch/given", Tensor::row(&columns));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let one = g.initializer("const/one", Tensor::scalar(1i64));
+    let counted = g.initializer("batch/flags", Tensor::list(&[COUNTED as i64]));
+    let counted_less = g.initializer("batch/flags.less", Tensor::list(&[COUNTED as i64 - 1]));
+    let flag_range =
+        g.initializer("batch/flags.range", Tensor::list(&(0..COUNTED as i64).collect::<Vec<_>>()));
     let begin = g.initializer("trace/input.begin", Tensor::list(&[first_of_input(plan)]));
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
     let none = g.initializer("const/zero", Tensor::scalar(0i64));
@@ -170,8 +178,22 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (V
         let each = |g: &mut Graph, role: &str, row: &str| g.plain(role, "Expand", &[row, &column]);
         let end = g.plain("instances", "Reshape", &[batch, &scalar]);
         let base = g.plain("instance", "Range", &[&none, &end, &one]);
+        let calls = g.plain("instance.count", "Shape", &[&base]);
         let base = g.plain("instance.cell", "Mul", &[&base, &own_cells]);
         let base = g.plain("instance.column", "Unsqueeze", &[&base, &second]);
+        let flags = g.plain("flags", "Add", &[batch, &counted_less]);
+        let rows = g.plain("flag.rows", "Div", &[&flags, &counted]);
+        let flags = g.plain("flags.all", "Mul", &[&rows, &counted]);
+        let missing = g.plain("flags.missing", "Sub", &[&flags, batch]);
+        let zeros = g.filled("flags.zeros", &missing, 0f64);
+        let end = g.plain("flag.rows.end", "Reshape", &[&rows, &scalar]);
+        let range = g.plain("flag.row", "Range", &[&none, &end, &one]);
+        let later = g.plain("flag.row.column", "Unsqueeze", &[&range, &second]);
+        let before = g.plain("flag.row.before", "Less", &[&range, &later]);
+        let rows_before = g.cast("flag.rows.before", &before, DataType::Double);
+        let later = g.plain("flag.column", "Unsqueeze", &[&flag_range, &second]);
+        let in_row = g.plain("flag.in.row.any", "GreaterOrEqual", &[&flag_range, &later]);
+        let in_row = g.cast("flag.in.row", &in_row, DataType::Double);
         let low = g.plain("low.keys", "Mul", &[&base, &limits.is_key]);
         let low = g.plain("low", "Add", &[&low, &limits.low]);
         let shape = g.along("table.shape", "Concat", 0, &[batch, &table_shape]);
@@ -188,6 +210,10 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (V
             bytes_count,
             begin,
             base,
+            in_row,
+            rows_before,
+            zeros,
+            calls,
             floor: limits.floor,
             top,
             per_page: limits.per_page,
@@ -259,7 +285,8 @@ fn limits(g: &mut Graph, plan: &Plan, pages: usize) -> Limits {
     let [s, n, v, x, q, k, t] = plan.slots.sizes();
     let keys = q + k;
     let count = keys + t + 1;
-    let row = |of_key: i64| Tensor::row(&[vec![of_key; keys], vec![NEVER; t + 1]].concat());
+    // Entries of tables and experts are looked up as if they were in page 0.
+    let row = |of_key: f64| Tensor::row(&[vec![of_key; keys], vec![0.0; t + 1]].concat());
     let floor = [plan.floor(), vec![0.0]].concat();
     let low: Vec<i64> = floor.iter().map(|x| *x as i64).collect();
     let top_rest = [&plan.top(0)[keys..], &[plan.last_expert()]].concat();
@@ -269,8 +296,8 @@ fn limits(g: &mut Graph, plan: &Plan, pages: usize) -> Limits {
         floor: g.initializer("limits/floor", Tensor::row(&floor)),
         top_rest: g.initializer("limits/top", Tensor::row(&top_rest)),
         key_shape: g.initializer("batch/keys", Tensor::list(&[1i64, keys as i64])),
-        per_page: g.initializer("batch/per.page", row(PAGE as i64)),
-        per_chunk: g.initializer("batch/per.chunk", row((PAGE * pages) as i64)),
+        per_page: g.initializer("batch/per.page", row(1.0 / PAGE as f64)),
+        per_chunk: g.initializer("batch/per.chunk", row(1.0 / (PAGE * pages) as f64)),
         low: g.initializer("batch/low", Tensor::row(&low)),
         is_key: g.initializer("batch/is.key", Tensor::row(&[vec![1i64; keys], vec![0; t + 1]].concat())),
         ids: g.initializer("batch/ids", Tensor::list(&ids)),
@@ -281,8 +308,10 @@ fn limits(g: &mut Graph, plan: &Plan, pages: usize) -> Limits {
 struct Located {
     /// The page of each.
     page: Name,
-    /// The cell of each, as a very small number if it is absent.
+    /// The cell of each; if it is absent, one that reads as 0, or where a row that is not appended goes.
     cell: Name,
+    /// 1 for each whose cell is absent, 0 for the others.
+    absent: Name,
 }
 
 impl Batch {
@@ -314,21 +343,39 @@ impl Batch {
     fn locate(&self, g: &mut Graph, ids: &str, directory: &str, table: &str) -> Located {
         let ids = step::clamp(g, ids, &self.floor, &self.top);
         let id = g.cast("id", &ids, DataType::Int64);
-        let page = g.plain("page", "Div", &[&id, &self.per_page]);
-        let chunk = g.plain("chunk", "Div", &[&id, &self.per_chunk]);
+        let page = g.plain("page.scaled", "Mul", &[&ids, &self.per_page]);
+        let page = g.cast("page", &page, DataType::Int64);
+        let chunk = g.plain("chunk.scaled", "Mul", &[&ids, &self.per_chunk]);
+        let chunk = g.cast("chunk", &chunk, DataType::Int64);
         let base = g.along("entry.base", "Gather", 0, &[directory, &chunk]);
         let entry = g.plain("entry.page", "Add", &[&page, &base]);
         let distance = g.along("distance", "GatherElements", 1, &[table, &entry]);
         // Entries of the network's tables and experts are where they are.
         let distance = g.plain("distance.key", "Mul", &[&distance, &self.is_key]);
-        let cell = g.plain("cell.any", "Add", &[&id, &distance]);
-        Located { page, cell }
+        let any = g.plain("cell.any", "Add", &[&id, &distance]);
+        let cell = g.plain("cell", "Max", &[&any, &self.low]);
+        let one = g.initializer("const/one", Tensor::scalar(1i64));
+        let absent = g.plain("absent.distance", "Sub", &[&cell, &any]);
+        let absent = g.plain("absent", "Min", &[&absent, &one]);
+        Located { page, cell, absent }
     }
 
-    /// Makes 1 for each cell that is absent, and 0 for the others.
-    fn absent(&self, g: &mut Graph, cells: &str) -> Name {
-        let limit = g.initializer("batch/limit", Tensor::scalar(LIMIT));
-        g.plain("absent", "Div", &[cells, &limit])
+    /// Counts flags, int64 [batch]: for each, how many there are up to it.
+    fn rank(&self, g: &mut Graph, role: &str, flags: &str) -> Name {
+        let rows = g.initializer("batch/flag.rows", Tensor::list(&[-1i64, COUNTED as i64]));
+        let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
+        let front = g.initializer("const/front", Tensor::list(&[0i64]));
+        let axis = g.initializer("const/axis", Tensor::list(&[1i64]));
+        let numbers = g.cast(&format!("{role}.number"), flags, DataType::Double);
+        let all = g.along(&format!("{role}.padded"), "Concat", 0, &[&numbers, &self.zeros]);
+        let all = g.plain(&format!("{role}.rows"), "Reshape", &[&all, &rows]);
+        let own = g.plain(&format!("{role}.in.row"), "MatMul", &[&all, &self.in_row]);
+        let sums = g.plain(&format!("{role}.sums"), "ReduceSum", &[&all, &axis]);
+        let before = g.plain(&format!("{role}.before.row"), "MatMul", &[&self.rows_before, &sums]);
+        let count = g.plain(&format!("{role}.counts"), "Add", &[&own, &before]);
+        let count = g.plain(&format!("{role}.list"), "Reshape", &[&count, &flat]);
+        let count = g.plain(&format!("{role}.own"), "Slice", &[&count, &front, &self.calls]);
+        g.cast(role, &count, DataType::Int64)
     }
 }
 
@@ -371,7 +418,7 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, batch: &Batch, state: Ru
                     let scalar = |g: &mut Graph, role: &str, list: &str| {
                         g.op(role, "ReduceSum", &[list], vec![Attribute::Int("keepdims", 0)])
                     };
-                    let expert = g.along("expert.number", "Gather", 1, &[&state[0], &expert_slot]);
+                    let expert = g.along("expert.row", "Gather", 1, &[&state[0], &expert_slot]);
                     let expert = step::expert(g, plan, &expert);
                     let live = g.plain("live", "Gather", &[&frozen.live, &expert]);
                     let (live, moved) = (scalar(g, "live.all", &live), scalar(g, "moved.all", &moved));
@@ -387,8 +434,7 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, batch: &Batch, state: Ru
             let none = g.initializer("const/zero", Tensor::scalar(0i64));
             let ids = g.along("ids", "Gather", 1, &[&z, &batch.ids]);
             let located = batch.locate(g, &ids, &directory, &table);
-            let absent = batch.absent(g, &located.cell);
-            let any = g.largest("absent.any", &absent);
+            let any = g.largest("absent.any", &located.absent);
             g.plain("going", "Greater", &[&any, &none])
         });
         (going, vec![z, steps, window, directory, table])
@@ -419,15 +465,14 @@ fn step(
     g.group(name, step::DOC, |g| {
         let [s, gates, v, x, ids] = g.split("fields", 1, &z, &fields, ["s", "gate.raw", "v", "x", "ids"]);
         let located = batch.locate(g, &ids, directory, table);
-        let absent = batch.absent(g, &located.cell);
-        let absent = g.plain("absent.count", "ReduceSum", &[&absent, &axis]);
+        let absent = g.plain("absent.count", "ReduceSum", &[&located.absent, &axis]);
         let absent = g.cast("absent.number", &absent, DataType::Double);
         let there = g.plain("there.any", "Sub", &[&unit, &absent]);
         let there = g.plain("there", "Relu", &[&there]);
         let waits = g.plain("waits", "Sub", &[&unit, &there]);
         // An absent cell reads as 0, and a row that would be written to one is not: the instance comes back.
-        let cells = g.plain("cell", "Max", &[&located.cell, &batch.low]);
-        let [q, k, t, e] = g.split("indices", 1, &cells, &indices, ["query", "key", "lookup", "expert.row"]);
+        let [q, k, t, e] =
+            g.split("indices", 1, &located.cell, &indices, ["query", "key", "lookup", "expert.row"]);
         let e = g.plain("expert", "Reshape", &[&e, &flat]);
         let k = g.plain("key.list", "Reshape", &[&k, &flat]);
         let x = g.plain("x.list", "Reshape", &[&x, &flat]);
@@ -454,6 +499,7 @@ fn bring_in(g: &mut Graph, batch: &Batch, z: &str, trace: &[Name]) -> [Name; PAR
     let cells = g.initializer("batch/page.cells", Tensor::list(&[PAGE as i64]));
     let page_shape = g.initializer("batch/page.shape", Tensor::list(&[-1i64, PAGE as i64]));
     let chunk_pages = g.initializer("batch/chunk.pages", Tensor::list(&[chunk]));
+    let per_chunk = g.initializer("batch/chunk.part", Tensor::scalar(1.0 / chunk as f64));
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));
@@ -465,16 +511,15 @@ fn bring_in(g: &mut Graph, batch: &Batch, z: &str, trace: &[Name]) -> [Name; PAR
     g.group("swap", "Brings in a page for each instance that waits for one.", |g| {
         let ids = g.along("ids", "Gather", 1, &[z, &batch.ids]);
         let located = batch.locate(g, &ids, directory, table);
-        let absent = batch.absent(g, &located.cell);
-        let worst = g.along("worst", "ArgMax", 1, &[&absent]);
-        let missing = g.along("missing", "GatherElements", 1, &[&absent, &worst]);
+        let worst = g.along("worst", "ArgMax", 1, &[&located.absent]);
+        let missing = g.along("missing", "GatherElements", 1, &[&located.absent, &worst]);
         let page = g.along("page.wanted", "GatherElements", 1, &[&located.page, &worst]);
         // For an instance that waits for nothing, the entry of page 0 is written once more.
         let page = g.plain("page.new", "Mul", &[&page, &missing]);
 
         // The instances that wait, one behind the other.
         let waits = g.plain("waits", "Reshape", &[&missing, &flat]);
-        let rank = g.plain("rank", "CumSum", &[&waits, &zero]);
+        let rank = batch.rank(g, "rank", &waits);
         let rank = g.plain("rank.before", "Sub", &[&rank, &one]);
         let count = g.op("waiting", "ReduceSum", &[&waits], vec![Attribute::Int("keepdims", 0)]);
         let count = g.plain("waiting.list", "Reshape", &[&count, &flat]);
@@ -496,7 +541,9 @@ fn bring_in(g: &mut Graph, batch: &Batch, z: &str, trace: &[Name]) -> [Name; PAR
         let window = g.along("window", "Concat", 0, &[window, &content]);
 
         // Chunks that an instance touches for the first time get entries, behind those that there are.
-        let own = g.plain("new.chunk", "Div", &[&page, &chunk_pages]);
+        let own = g.cast("page.number", &page, DataType::Double);
+        let own = g.plain("new.chunk.scaled", "Mul", &[&own, &per_chunk]);
+        let own = g.cast("new.chunk", &own, DataType::Int64);
         let touched = g.plain("new.chunks", "Reshape", &[&own, &flat]);
         let base = g.along("new.before", "Gather", 0, &[directory, &touched]);
         let slot = g.plain("new.pages", "Mul", &[&touched, &chunk_pages]);
@@ -514,7 +561,7 @@ fn bring_in(g: &mut Graph, batch: &Batch, z: &str, trace: &[Name]) -> [Name; PAR
         let later = g.plain("new.later", "Sub", &[&last, &order]);
         let later = g.plain("new.is.later", "Min", &[&later, &new]);
         let made = g.plain("made", "Sub", &[&new, &later]);
-        let number = g.plain("made.number", "CumSum", &[&made, &zero]);
+        let number = batch.rank(g, "made.number", &made);
         let count = g.op("made.count", "ReduceSum", &[&made], vec![]);
         let count = g.plain("made.pages", "Mul", &[&count, &chunk_pages]);
         let shape = g.plain("table.shape", "Shape", &[table]);
@@ -552,8 +599,8 @@ fn last_rows(g: &mut Graph, plan: &Plan, batch: &Batch, z: &str, trace: &[Name])
     g.group("last", "Appends the rows of terminal experts.", |g| {
         let [.., x, ids] = g.split("fields", 1, z, &fields, ["s", "gate.raw", "v", "x", "ids"]);
         let located = batch.locate(g, &ids, directory, table);
-        let cells = g.plain("cell", "Max", &[&located.cell, &batch.low]);
-        let [_, k, _, _] = g.split("indices", 1, &cells, &indices, ["query", "key", "lookup", "expert.row"]);
+        let [_, k, _, _] =
+            g.split("indices", 1, &located.cell, &indices, ["query", "key", "lookup", "expert.row"]);
         let k = g.plain("key.list", "Reshape", &[&k, &flat]);
         let x = g.plain("x.list", "Reshape", &[&x, &flat]);
         g.along("window", "ScatterElements", 0, &[window, &k, &x])

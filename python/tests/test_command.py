@@ -67,11 +67,16 @@ def test_the_model_is_that_of_the_function(divide: Path, tmp_path: Path) -> None
 
 def test_pipes(tmp_path: Path) -> None:
     puzzle = (EXAMPLES / "sudoku/input.txt").read_bytes()
-    assert run("run", EXAMPLES / "sudoku/sudoku.wasm", input=puzzle).stdout == (EXAMPLES / "sudoku/expected.txt").read_bytes()
+    assert (
+        run("run", EXAMPLES / "sudoku/sudoku.wasm", input=puzzle).stdout
+        == (EXAMPLES / "sudoku/expected.txt").read_bytes()
+    )
     forever = tmp_path / "forever.wat"
     forever.write_bytes(FOREVER)
     # A reader that has seen enough ends the command, and is no failure.
-    head = subprocess.run(["bash", "-c", f"set -o pipefail; '{COMMAND}' run '{forever}' | head -n 2"], capture_output=True, timeout=120)
+    head = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; '{COMMAND}' run '{forever}' | head -n 2"], capture_output=True, timeout=120
+    )
     assert (head.returncode, head.stdout, head.stderr) == (0, b"y\ny\n", b"")
     # Arguments that are not Unicode arrive as they are.
     strange = os.fsencode(tmp_path) + b"/\xff.wat"

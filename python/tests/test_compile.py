@@ -61,7 +61,12 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
             "wide",
             0x1E,
         ),
-        (b'(module (import "a" "b" (func)) (export "b" (func 0)))', "an import is missing:\n  a.b.*imports", None, None),
+        (
+            b'(module (import "a" "b" (func)) (export "b" (func 0)))',
+            "an import is missing:\n  a.b.*imports",
+            None,
+            None,
+        ),
     ],
 )
 def test_compile_errors(module: bytes, message: str, function: str | None, offset: int | None) -> None:
@@ -148,11 +153,20 @@ def test_options_do_what_those_of_the_command_do(tmp_path: Path) -> None:
     for imports in (names, ["env.base=7", "env.log=nop"]):
         program = Module(module, imports=imports, preload={"math": twice}, init=["setup"])
         assert program.call("f", 3) == 113
-    model = wasm2onnx.compile(module, invoke="f", imports=imports, preload=[f"math={twice}"], init="setup", validation_states=0, prove=False)
+    model = wasm2onnx.compile(
+        module, invoke="f", imports=imports, preload=[f"math={twice}"], init="setup", validation_states=0, prove=False
+    )
     assert wasm2onnx.session(model)(3) == 113
     # Integers of NumPy, and None for what is not given.
     same = wasm2onnx.compile(
-        module, invoke="f", signature=None, imports=names, preload={"math": twice}, init=("setup",), validation_states=np.int64(0), opset=None
+        module,
+        invoke="f",
+        signature=None,
+        imports=names,
+        preload={"math": twice},
+        init=("setup",),
+        validation_states=np.int64(0),
+        opset=None,
     )
     assert same == model
     step = wasm2onnx.compile(module, invoke="f", imports=imports, preload=[f"math={twice}"], form="step", opset=20)

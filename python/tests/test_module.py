@@ -16,13 +16,13 @@ from conftest import EXAMPLES, Maker
 import wasm2onnx
 from wasm2onnx import Module
 
-FOREVER = b"(module (func (export \"forever\") (loop (br 0))))"
+FOREVER = b'(module (func (export "forever") (loop (br 0))))'
 
 
 def identity(*types: str) -> bytes:
     """A function that returns its parameters."""
     gets = " ".join(f"(local.get {i})" for i in range(len(types)))
-    return f"""(module (func (export "same") (param {' '.join(types)}) (result {' '.join(types)}) {gets}))""".encode()
+    return f"""(module (func (export "same") (param {" ".join(types)}) (result {" ".join(types)}) {gets}))""".encode()
 
 
 def test_numbers_of_webassembly(make: Maker) -> None:
@@ -60,7 +60,9 @@ def test_results(make: Maker) -> None:
 
 
 def test_references() -> None:
-    module = Module(b'(module (func (export "f") (param externref funcref) (result funcref externref) local.get 1 local.get 0))')
+    module = Module(
+        b'(module (func (export "f") (param externref funcref) (result funcref externref) local.get 1 local.get 0))'
+    )
     assert module.call("f", None, None) == (None, None)
     with pytest.raises(TypeError, match="arg0: a reference can only be None here, not int"):
         module.call("f", 1, None)
@@ -81,7 +83,9 @@ def test_functions_are_listed() -> None:
     assert (cut.inputs[0].name, cut.inputs[0].type, cut.inputs[0].shape) == ("x", "u8", ("n", 3))
     assert cut.outputs[0].shape == (1, None)
     assert "add" in repr(module)
-    with pytest.raises(ValueError, match=r"no exported function is called 'sub'; the module exports:\n  add\(arg0: i32"):
+    with pytest.raises(
+        ValueError, match=r"no exported function is called 'sub'; the module exports:\n  add\(arg0: i32"
+    ):
         module.call("sub")
 
 
@@ -117,7 +121,9 @@ def test_state_persists_even_after_a_trap() -> None:
 
 
 def test_a_trap_says_what_and_where() -> None:
-    module = Module(b'(module (func $divide (export "divide") (param i32) (result i32) (i32.div_s (i32.const 1) (local.get 0))))')
+    module = Module(
+        b'(module (func $divide (export "divide") (param i32) (result i32) (i32.div_s (i32.const 1) (local.get 0))))'
+    )
     with pytest.raises(wasm2onnx.Trap) as caught:
         module.call("divide", 0)
     trap = caught.value
@@ -137,7 +143,9 @@ def test_a_trap_of_creation() -> None:
 def test_a_memory_that_cannot_grow_is_named() -> None:
     module = b"""(module (memory 1) (func (export "grow") (if (i32.eq (memory.grow (i32.const 100)) (i32.const -1)) (then unreachable))))"""
     Module(module).call()
-    with pytest.raises(wasm2onnx.Trap, match="asked for a memory of 101 pages, but the limit is 4; max_memory_pages sets another limit"):
+    with pytest.raises(
+        wasm2onnx.Trap, match="asked for a memory of 101 pages, but the limit is 4; max_memory_pages sets another limit"
+    ):
         Module(module, max_memory_pages=4).call()
 
 
@@ -183,7 +191,9 @@ def wasi(body: str) -> bytes:
 
 
 def test_exit_status(make: Maker) -> None:
-    module = wasi("(drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8))) (call $exit (i32.const 3))")
+    module = wasi(
+        "(drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8))) (call $exit (i32.const 3))"
+    )
     completed = Module(module).run()
     assert (completed.stdout, completed.stderr, completed.exit_code) == (b"", b"oops\n", 3)
     with pytest.raises(wasm2onnx.Exit, match="exit status 3") as ended:
@@ -196,14 +206,19 @@ def test_exit_status(make: Maker) -> None:
 
 def test_wasi(tmp_path: Path) -> None:
     json = Module(EXAMPLES / "wasi/json/json.wasm")
-    assert json.run(stdin=b'{"b": 1, "a": [2]}', args=["--sort-keys"]).stdout.split() == b'{ "a": [ 2 ], "b": 1 }'.replace(b" ]", b"\n]").split()
+    assert (
+        json.run(stdin=b'{"b": 1, "a": [2]}', args=["--sort-keys"]).stdout.split()
+        == b'{ "a": [ 2 ], "b": 1 }'.replace(b" ]", b"\n]").split()
+    )
     with pytest.raises(TypeError, match="args: a list of strings is wanted, not a string"):
         json.run(args="--sort-keys")
     with pytest.raises(ValueError, match="dirs .*nowhere"):
         json.run(dirs=[tmp_path / "nowhere"])
     with pytest.raises(ValueError, match="seed: `x` is not possible: invalid digit"):
         json.run(seed="x")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="there is no option `signature`; known are: stdin, args, env, dirs, clock, seed, max_steps"):
+    with pytest.raises(
+        TypeError, match="there is no option `signature`; known are: stdin, args, env, dirs, clock, seed, max_steps"
+    ):
         json.run(signature="f()")  # type: ignore[call-arg]
 
 
@@ -259,7 +274,11 @@ def test_ctrl_c_ends_a_run() -> None:
 
 def test_ctrl_c_ends_a_compilation() -> None:
     functions = "".join(
-        f'(func (export "f{i}") (param i32) (result i32) ' + "(i32.mul (i32.add " * 40 + "(local.get 0)" + f" (i32.const {i})) (local.get 0))" * 40 + ")"
+        f'(func (export "f{i}") (param i32) (result i32) '
+        + "(i32.mul (i32.add " * 40
+        + "(local.get 0)"
+        + f" (i32.const {i})) (local.get 0))" * 40
+        + ")"
         for i in range(400)
     )
     assert interrupted(lambda: Module(f"(module {functions})".encode())) < 2

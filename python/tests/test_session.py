@@ -124,7 +124,9 @@ def test_merged_models() -> None:
             (br $next)))
         (i32.div_u (local.get $sum) (local.get $n))))"""
     models = [
-        onnx.load_from_string(wasm2onnx.compile(double, signature="double(x: u8[], y: out u8[99]) -> len(y)", prefix="first/")),
+        onnx.load_from_string(
+            wasm2onnx.compile(double, signature="double(x: u8[], y: out u8[99]) -> len(y)", prefix="first/")
+        ),
         onnx.load_from_string(wasm2onnx.compile(mean, signature="mean(z: u8[]) -> u32", prefix="second/")),
     ]
     both = onnx.compose.merge_models(models[0], models[1], io_map=[("y", "z")])

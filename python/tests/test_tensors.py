@@ -40,7 +40,9 @@ def extremes(ty: str) -> np.ndarray[Any, Any]:
     if ty in INTEGERS:
         info = np.iinfo(dtype)
         return np.array([info.min, info.max, 0, 1, info.max // 3], dtype)
-    numbers = np.array([0.0, -0.0, 1.5, np.inf, -np.inf, np.finfo(dtype).max, np.finfo(dtype).smallest_subnormal], dtype)
+    numbers = np.array(
+        [0.0, -0.0, 1.5, np.inf, -np.inf, np.finfo(dtype).max, np.finfo(dtype).smallest_subnormal], dtype
+    )
     return np.concatenate([numbers, NANS[ty]])
 
 
@@ -91,7 +93,7 @@ def test_numbers_of_every_type(make: Maker, ty: str) -> None:
     value = VALUE_TYPES.get(ty, "i32")
     module = f"""(module (memory 1)
         (func (export "same") (param $x {value}) (param $at i32) (result {value})
-            ({value}.store{ {'i32': {1: '8', 2: '16', 4: ''}}.get(value, {}).get(np.dtype(TYPES[ty]).itemsize, '') }
+            ({value}.store{ {"i32": {1: "8", 2: "16", 4: ""}}.get(value, {}).get(np.dtype(TYPES[ty]).itemsize, "") }
                 (local.get $at) (local.get $x))
             (local.get $x)))""".encode()
     function = make(module, signature=f"same(x: {ty}, y: out {ty}) -> {ty}")
@@ -99,7 +101,10 @@ def test_numbers_of_every_type(make: Maker, ty: str) -> None:
         outputs = function(number)
         assert outputs._fields == ("y", "result0") or outputs._fields == ("result0", "y")
         for output in outputs:
-            assert type(output) is {"b": bool, "i": int, "u": int, "f": np.float32 if ty == "f32" else float}[np.dtype(TYPES[ty]).kind]
+            assert (
+                type(output)
+                is {"b": bool, "i": int, "u": int, "f": np.float32 if ty == "f32" else float}[np.dtype(TYPES[ty]).kind]
+            )
             same(np.asarray(output, TYPES[ty]), number)
     if ty in INTEGERS:
         info = np.iinfo(TYPES[ty])

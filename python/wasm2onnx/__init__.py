@@ -52,21 +52,22 @@ def compile(
 ) -> bytes:
     """Compiles a module to an ONNX model that runs one of its exported functions.
 
-    ``source`` is the path of a ``.wasm`` or ``.wat`` file, or the bytes of one. All other arguments are options of the command
-    ``wasm2onnx compile``, with underscores in their names; what the command lets repeat is a list, or a dictionary of what stands
-    on both sides of the ``=``:
+    ``source`` is the path of a ``.wasm`` or ``.wat`` file, or the bytes of one. All other arguments are options of the
+    command ``wasm2onnx compile``, with underscores in their names; what the command lets repeat is a list, or a
+    dictionary of what stands on both sides of the ``=``:
 
     - ``invoke="main"``: the function [default: ``_start``, the one with a signature, or the only one].
     - ``signature="tokenize(text: u8[], ids: out i64[512]) -> len(ids)"``: makes it a function of tensors.
     - ``form="step"``, ``attention="dense"``, ``opset=23``, ``prefix="tokenizer/"``: what the model is like.
-    - ``imports={"env.log": "nop", "env.base": 1024}``, ``preload={"math": "math.wasm"}``, ``init=["setup"]``: what it is linked with.
+    - ``imports={"env.log": "nop", "env.base": 1024}``, ``preload={"math": "math.wasm"}``, ``init=["setup"]``: what it
+      is linked with.
     - ``max_memory_pages=2000``, ``max_output=1000``: limits.
     - ``validation_states=0``, ``prove=True``: how it is checked.
 
     Returns the bytes of the model. Other threads of Python run meanwhile.
 
-    Raises `CompileError` if the module cannot be compiled, `TypeError` for an option that does not exist, `ValueError` for one that
-    is wrong or does not fit the module, and `OSError` if a file cannot be read.
+    Raises `CompileError` if the module cannot be compiled, `TypeError` for an option that does not exist, `ValueError`
+    for one that is wrong or does not fit the module, and `OSError` if a file cannot be read.
 
     >>> model = compile(b'(module (func (export "two") (result i32) i32.const 2))')
     >>> session(model)()
@@ -85,9 +86,9 @@ def session(
 ) -> Session:
     """Opens a model in ONNX Runtime, with options that suit models of this package.
 
-    ``model`` is a path or the bytes of a model, of this package or with such a model in it. ``providers`` are those of ONNX Runtime
-    [default: ``["CPUExecutionProvider"]``], and ``sess_options`` an `onnxruntime.SessionOptions` [default: see `Session`]; all other arguments
-    go to `onnxruntime.InferenceSession`.
+    ``model`` is a path or the bytes of a model, of this package or with such a model in it. ``providers`` are those of
+    ONNX Runtime [default: ``["CPUExecutionProvider"]``], and ``sess_options`` an `onnxruntime.SessionOptions` [default:
+    see `Session`]; all other arguments go to `onnxruntime.InferenceSession`.
 
     Raises `ImportError` if ONNX Runtime is not installed.
 

@@ -35,9 +35,11 @@ class Spec:
     name: str
     """Its name; those of functions of numbers are ``arg0``, ``arg1``, … and ``result0``, …, as in models."""
     type: str
-    """The type of a number or of the elements of an array: ``bool``, ``i8`` to ``u64``, ``f32``, ``f64``; or a type of references."""
+    """The type of a number or of the elements of an array: ``bool``, ``i8`` to ``u64``, ``f32``, ``f64``; or a type of
+    references."""
     shape: tuple[int | str | None, ...]
-    """The dimensions: a size, the name of a size, or None for a size that the function decides. A number has no dimensions."""
+    """The dimensions: a size, the name of a size, or None for a size that the function decides. A number has no
+    dimensions."""
 
     def __str__(self) -> str:
         sizes = ", ".join("_" if size is None else str(size) for size in self.shape)
@@ -65,8 +67,8 @@ def bind(function: str, specs: Sequence[Spec], args: Sequence[Any], kwargs: Mapp
 def array_of(spec: Spec, value: Any, sizes: dict[str, int], *, wraps: bool = False) -> np.ndarray[Any, np.dtype[Any]]:
     """Returns a value as the array that an input takes: of its type and dimensions, in C order.
 
-    ``sizes`` are those that have a name and are known already. ``wraps`` says that integers have no sign, so that a number may be
-    given as a signed or as an unsigned one.
+    ``sizes`` are those that have a name and are known already. ``wraps`` says that integers have no sign, so that a
+    number may be given as a signed or as an unsigned one.
     """
     if not spec.shape:
         return _scalar(spec, value, wraps)

@@ -39,7 +39,8 @@ class Trap(_WithFields):
     """A run has ended before its end: by a trap of the program, by a limit, or by a function that reports an error."""
 
     code: int
-    """Which trap; the same number as the output ``trap`` of a model. 11 is the step limit, 13 a reported error, 14 the output limit."""
+    """Which trap; the same number as the output ``trap`` of a model. 11 is the step limit, 13 a reported error, 14 the
+    output limit."""
     name: str
     """The text for this code, such as ``integer divide by zero``."""
     function: str | None
@@ -88,7 +89,8 @@ class Trap(_WithFields):
 
 
 class Exit(_WithFields):
-    """A WASI program has ended itself during a call, with a status other than 0 or before the function had its results."""
+    """A WASI program has ended itself during a call, with a status other than 0 or before the function had its
+    results."""
 
     code: int
     """The exit status."""

@@ -31,7 +31,8 @@ class Function:
     outputs: tuple[Spec, ...]
     """What it gives."""
     takes_tensors: bool
-    """Whether it has a signature. Otherwise its inputs and outputs are numbers as WebAssembly has them: integers without a sign."""
+    """Whether it has a signature. Otherwise its inputs and outputs are numbers as WebAssembly has them: integers
+    without a sign."""
 
     def __str__(self) -> str:
         results = f" -> ({', '.join(map(str, self.outputs))})" if self.outputs else ""
@@ -55,20 +56,23 @@ class Completed:
 class Module:
     """A program and an instance of it.
 
-    ``source`` is the path of a module (``.wasm``, ``.wat``) or of a compiled model, or the bytes of one. A module is compiled: options are those of
-    `compile` that do not describe the model. With ``invoke`` only that function is compiled; otherwise all that are exported can be called.
+    ``source`` is the path of a module (``.wasm``, ``.wat``) or of a compiled model, or the bytes of one. A module is
+    compiled: options are those of `compile` that do not describe the model. With ``invoke`` only that function is
+    compiled; otherwise all that are exported can be called.
 
-    An instance has memory, globals and tables of its own, which stay from one call to the next. It is created with the module, which
-    runs the start function and ``_initialize``. A trap ends a call where it happens: what the program has written until then stays, and more calls can
-    be made. So it is when a limit or Ctrl-C ends a call. `fresh` makes another instance of the same program, without compiling it
-    again.
+    An instance has memory, globals and tables of its own, which stay from one call to the next. It is created with the
+    module, which runs the start function and ``_initialize``. A trap ends a call where it happens: what the program has
+    written until then stays, and more calls can be made. So it is when a limit or Ctrl-C ends a call. `fresh` makes
+    another instance of the same program, without compiling it again.
 
     What an instance is given:
 
-    - ``stdin=b"…"``: standard input. ``args=["--sort"]``, ``env={"LANG": "C"}``: the arguments and the environment of a WASI program.
-    - ``dirs={"data": "/data"}`` or ``dirs=["data"]``: directories that a WASI program can read, and what it calls them. They are read
-      when the instance is created, and never changed.
-    - ``clock=0``, ``seed=0``: the time in nanoseconds since 1970 and the seed of random numbers [default: now, and a random one].
+    - ``stdin=b"…"``: standard input. ``args=["--sort"]``, ``env={"LANG": "C"}``: the arguments and the environment of a
+      WASI program.
+    - ``dirs={"data": "/data"}`` or ``dirs=["data"]``: directories that a WASI program can read, and what it calls them.
+      They are read when the instance is created, and never changed.
+    - ``clock=0``, ``seed=0``: the time in nanoseconds since 1970 and the seed of random numbers [default: now, and a
+      random one].
     - ``max_steps=10**9``: how many steps it may make in all, which can be changed later [default: any number].
 
     Other threads of Python run during a call; a second call of the same instance waits.
@@ -134,16 +138,18 @@ class Module:
     def call(self, name: str | None = None, /, *args: Any, **kwargs: Any) -> Any:
         """Calls an exported function.
 
-        Without a name it is the one that ``invoke`` or the only signature names, ``_start``, or the only one. Inputs are given in their order
-        or by name (``arg0``, ``arg1``, … unless there is a signature).
+        Without a name it is the one that ``invoke`` or the only signature names, ``_start``, or the only one. Inputs
+        are given in their order or by name (``arg0``, ``arg1``, … unless there is a signature).
 
-        A number is an int, float, bool, or a number of NumPy. An i32 or i64 without a signature may be given as a signed or an unsigned number,
-        and is signed as a result. A float is rounded to what an f32 can be; an ``numpy.float32`` passes unchanged, NaNs included. An array is anything that
-        `numpy.asarray` takes, if its elements have the type that is wanted or NumPy can convert them safely (an ``int32`` is an ``i64``, an ``int64``
-        is no ``i32``); the numbers in a list only have to fit. Bytes, and text as UTF-8, are ``u8[]``. A reference can only be None.
+        A number is an int, float, bool, or a number of NumPy. An i32 or i64 without a signature may be given as a
+        signed or an unsigned number, and is signed as a result. A float is rounded to what an f32 can be; a
+        ``numpy.float32`` passes unchanged, NaNs included. An array is anything that `numpy.asarray` takes, if its
+        elements have the type that is wanted or NumPy can convert them safely (an ``int32`` is an ``i64``, an ``int64``
+        is no ``i32``); the numbers in a list only have to fit. Bytes, and text as UTF-8, are ``u8[]``. A reference can
+        only be None.
 
-        Returns None if there is no output, the output if there is one, and otherwise a named tuple. An array is a new one that belongs to the
-        caller; a number is a bool, an int, a float, or for f32 a ``numpy.float32``.
+        Returns None if there is no output, the output if there is one, and otherwise a named tuple. An array is a new
+        one that belongs to the caller; a number is a bool, an int, a float, or for f32 a ``numpy.float32``.
 
         Raises `Trap` if the run does not come to its end, `Exit` if a WASI program ends itself before, `TypeError` and
         `ValueError` if the inputs do not fit, `KeyboardInterrupt` for Ctrl-C.
@@ -158,9 +164,7 @@ class Module:
         sizes: dict[str, int] = {}
         wraps = not function.takes_tensors
         arrays = [array_of(spec, value, sizes, wraps=wraps) for spec, value in zip(function.inputs, values)]
-        inputs = [
-            (spec.type, list(array.shape), array.tobytes()) for spec, array in zip(function.inputs, arrays)
-        ]
+        inputs = [(spec.type, list(array.shape), array.tobytes()) for spec, array in zip(function.inputs, arrays)]
         with self._lock:
             try:
                 outputs = self._instance.call(function.name, inputs)
@@ -176,8 +180,8 @@ class Module:
 
         The function is that of `call` without a name, and takes nothing.
 
-        Returns what it has printed and its exit status, whatever that is. Raises `Trap` if it does not come to its end; the exception
-        has what was printed.
+        Returns what it has printed and its exit status, whatever that is. Raises `Trap` if it does not come to its end;
+        the exception has what was printed.
 
         >>> Module("json.wasm").run(stdin=b"[1, 2]", args=["--sort-keys"]).stdout    # doctest: +SKIP
         """
@@ -209,7 +213,8 @@ class Module:
 
     @property
     def max_steps(self) -> int | None:
-        """The number of steps that the instance may make in all, or None. To limit each call, set it before: ``steps`` and so many more."""
+        """The number of steps that the instance may make in all, or None. To limit each call, set it before: ``steps``
+        and so many more."""
         return self._max_steps
 
     @max_steps.setter

@@ -1,4 +1,5 @@
-"""The types of options: those of the command, with names of Python. What is possible is decided by the command itself; a test compares the names.
+"""The types of options: those of the command, with names of Python. What is possible is decided by the command itself;
+a test compares the names.
 
 ``invoke`` and ``signature`` are parameters by themselves."""
 

@@ -54,10 +54,11 @@ def default_options() -> Any:
 
 
 class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
-    """An `onnxruntime.InferenceSession` that is called like a function: by the names of inputs, with values that are converted as by `Module.call`.
+    """An `onnxruntime.InferenceSession` that is called like a function: by the names of inputs, with values that are
+    converted as by `Module.call`.
 
-    It runs on one thread and keeps silent about initializers that no node uses, unless ``sess_options`` say otherwise. `run` and all else is as in
-    ONNX Runtime.
+    It runs on one thread and keeps silent about initializers that no node uses, unless ``sess_options`` say otherwise.
+    `run` and all else is as in ONNX Runtime.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
         options = default_options() if sess_options is None else sess_options
         super().__init__(model, options, providers=providers or ["CPUExecutionProvider"], **arguments)
         metadata = self.get_modelmeta().custom_metadata_map
-        # A model may be made of several programs; each then has a prefix of its own, which is also between names and keys of the metadata.
+        # A model may be made of several programs; each then has a prefix of its own, for names and in keys of the metadata.
         self._prefixes = [found[1] for found in map(_FORMAT.fullmatch, metadata) if found]
         self._ends = {prefix + end for prefix in self._prefixes for end in _ENDS}
         self._streams = {prefix + stream for prefix in self._prefixes for stream in ("stdout", "stderr")}
@@ -90,13 +91,15 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Runs the model.
 
-        Inputs are given by name or in the order of the model's; ``stdin`` is empty if it is not given, and those with a default (``max_steps``, ``argv``, ``environ``, ``files``, ``clock``,
-        ``seed``) only by name. Names are without the prefix that the model was compiled with. Values are what `Module.call` takes; also, ``stdin`` is bytes or text,
-        ``argv`` a list of strings, the program's name first, and ``environ`` a dictionary. If numbers of functions without a signature are given as arrays of one dimension, a
-        batch of instances runs, and the results are such arrays.
+        Inputs are given by name or in the order of the model's; ``stdin`` is empty if it is not given, and those with a
+        default (``max_steps``, ``argv``, ``environ``, ``files``, ``clock``, ``seed``) only by name. Names are without
+        the prefix that the model was compiled with. Values are what `Module.call` takes; also, ``stdin`` is bytes or
+        text, ``argv`` a list of strings, the program's name first, and ``environ`` a dictionary. If numbers of
+        functions without a signature are given as arrays of one dimension, a batch of instances runs, and the results
+        are such arrays.
 
-        Returns what `Module.call` returns: the only output, or a named tuple of all, but for those that say how the run has ended. ``stdout`` and ``stderr``
-        are bytes, ``exit_code`` is an int.
+        Returns what `Module.call` returns: the only output, or a named tuple of all, but for those that say how the run
+        has ended. ``stdout`` and ``stderr`` are bytes, ``exit_code`` is an int.
 
         Raises `Trap` if the output ``trap`` is not 0 for one of the instances. Ctrl-C ends a run of the main thread.
 
@@ -135,7 +138,11 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
             value = outputs[full]
             if full in self._streams:
                 value = value.tobytes()
-            elif np.ndim(value) == 0 or full in self._statuses or (single and self._of_numbers and np.shape(value) == (1,)):
+            elif (
+                np.ndim(value) == 0
+                or full in self._statuses
+                or (single and self._of_numbers and np.shape(value) == (1,))
+            ):
                 value = number_of(np.asarray(value))
             names.append(name)
             results.append(value)
@@ -194,7 +201,9 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
             index = int(np.flatnonzero(traps)[0])
             code = int(np.ravel(traps)[index])
             name = _TRAPS.get(code, "the run reached a state that does not exist: the model is damaged")
-            message = name if code in (_STEP_LIMIT, _REPORTED, _OUTPUT_LIMIT) or code not in _TRAPS else f"wasm trap: {name}"
+            message = (
+                name if code in (_STEP_LIMIT, _REPORTED, _OUTPUT_LIMIT) or code not in _TRAPS else f"wasm trap: {name}"
+            )
             error = None
             if code == _REPORTED and prefix + "error" in outputs:
                 error = int(np.ravel(outputs[prefix + "error"])[index])
@@ -217,7 +226,11 @@ def _bytes(name: str, spec: Spec, value: Any) -> Any:
     """Returns what a WASI program is given as it travels: each string is ended by a 0."""
     if name == "environ" and isinstance(value, Mapping):
         value = [f"{variable}={text}" for variable, text in value.items()]
-    if name in ("argv", "environ") and isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, memoryview)):
+    if (
+        name in ("argv", "environ")
+        and isinstance(value, Sequence)
+        and not isinstance(value, (bytes, bytearray, memoryview))
+    ):
         if isinstance(value, str):
             raise TypeError(f"{name}: a list of strings is wanted, not a string")
         value = b"".join(text.encode() + b"\0" for text in value)

@@ -31,6 +31,9 @@ def test_version_and_help() -> None:
     assert (helped.returncode, helped.stderr) == (0, b"")
     assert b"--signature" in helped.stdout
     assert run().returncode == 2
+    module = subprocess.run([sys.executable, "-m", "wasm2onnx", "compile", "--help"], capture_output=True, timeout=120)
+    assert (module.returncode, module.stdout) == (0, helped.stdout)
+    assert b"Usage: wasm2onnx compile" in helped.stdout
 
 
 @pytest.fixture

@@ -10,4 +10,4 @@ def main() -> None:
     """Does what the command line says, and ends the process with the command's exit status."""
     # Ctrl-C ends the command as it ends any other program; Python would only make a note of it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    sys.exit(_native.main(sys.argv))
+    sys.exit(_native.main(["wasm2onnx", *sys.argv[1:]]))

@@ -138,3 +138,39 @@ def test_merged_models() -> None:
     with pytest.raises(wasm2onnx.Trap, match="wasm trap: integer divide by zero") as trap:
         session(b"")
     assert trap.value.code == 2
+
+
+def test_batches_of_arrays() -> None:
+    # Gives the first bytes of a text, as many as it is told; reports an error for a negative number.
+    module = b"""(module (memory 1)
+        (func (export "head") (param $text i32) (param $n i32) (param $most i32) (param $to i32) (param $room i32) (result i32)
+            (if (i32.gt_s (local.get $most) (local.get $n)) (then (local.set $most (local.get $n))))
+            (if (i32.lt_s (local.get $most) (i32.const 0)) (then (return (local.get $most))))
+            (memory.copy (local.get $to) (local.get $text) (local.get $most))
+            (local.get $most)))"""
+    signature = "head(text: u8[], most: i32, start: out u8[20]) -> len(start)"
+    head = wasm2onnx.session(wasm2onnx.compile(module, signature=signature, batch=True))
+    texts = [b"to be", b"", "or not"]
+    outputs = head(text=texts, most=4)
+    assert outputs._fields == ("start", "start_length")
+    assert outputs.start_length.tolist() == [4, 0, 4]
+    assert [bytes(row[:n]) for row, n in zip(*outputs)] == [b"to b", b"", b"or n"]
+    assert head(text=texts, most=[1, 2, 3]).start_length.tolist() == [1, 0, 3]
+    # An array, with all of its length or with what is said.
+    array = np.frombuffer(b"abcdef", np.uint8).reshape(2, 3)
+    assert head(text=array, most=9).start_length.tolist() == [3, 3]
+    assert head(array, 9, [1, 2]).start_length.tolist() == [1, 2]
+    assert head(text=array, most=9, **{"text.length": [2, 0]}).start_length.tolist() == [2, 0]
+    with pytest.raises(wasm2onnx.Trap, match=r"the function reported an error: -7 \(in instance 1 of 3\)") as trap:
+        head(text=texts, most=[1, -7, 1])
+    assert (trap.value.code, trap.value.error, trap.value.index) == (13, -7, 1)
+    with pytest.raises(ValueError, match="the size batch is 3 elsewhere, and here it is 2"):
+        head(text=texts, most=[1, 2])
+
+
+def test_models_without_defaults() -> None:
+    add = b'(module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))'
+    session = wasm2onnx.session(wasm2onnx.compile(add, without_defaults=True))
+    assert session(2, 3) == 5
+    with pytest.raises(TypeError, match="there is no input 'max_steps'"):
+        session(2, 3, max_steps=7)

@@ -58,7 +58,8 @@ def compile(
 
     - ``invoke="main"``: the function [default: ``_start``, the one with a signature, or the only one].
     - ``signature="tokenize(text: u8[], ids: out i64[512]) -> len(ids)"``: makes it a function of tensors.
-    - ``form="step"``, ``attention="dense"``, ``opset=23``, ``prefix="tokenizer/"``: what the model is like.
+    - ``form="step"``, ``attention="dense"``, ``opset=23``, ``prefix="tokenizer/"``, ``batch=True``,
+      ``without_defaults=True``: what the model is like.
     - ``imports={"env.log": "nop", "env.base": 1024}``, ``preload={"math": "math.wasm"}``, ``init=["setup"]``: what it
       is linked with.
     - ``max_memory_pages=2000``, ``max_output=1000``: limits.

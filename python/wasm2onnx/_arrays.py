@@ -105,8 +105,9 @@ def together(names: Sequence[str], values: Sequence[Any]) -> Any:
 
 @cache
 def _outputs(names: tuple[str, ...]) -> Any:
-    """Returns the type of several outputs. A name that is none in Python becomes ``_0``, ``_1``, …, by its place."""
-    return namedtuple("Outputs", names, rename=True)
+    """Returns the type of several outputs. Dots in names become underscores; what then is no name in Python becomes ``_0``,
+    ``_1``, …, by its place."""
+    return namedtuple("Outputs", [name.replace(".", "_") for name in names], rename=True)
 
 
 def _scalar(spec: Spec, value: Any, wraps: bool) -> np.ndarray[Any, np.dtype[Any]]:

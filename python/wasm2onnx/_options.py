@@ -32,6 +32,8 @@ class CompileOptions(ModuleOptions, total=False):
     attention: str
     opset: SupportsIndex | None
     prefix: str | None
+    batch: bool
+    without_defaults: bool
 
 
 class InstanceOptions(TypedDict, total=False):

@@ -96,10 +96,12 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
         the prefix that the model was compiled with. Values are what `Module.call` takes; also, ``stdin`` is bytes or
         text, ``argv`` a list of strings, the program's name first, and ``environ`` a dictionary. If numbers of
         functions without a signature are given as arrays of one dimension, a batch of instances runs, and the results
-        are such arrays.
+        are such arrays. In a model that was compiled with ``batch``, each input has an element for each call: arrays of
+        different lengths are given by name, as a list, or padded together with ``NAME.length``.
 
         Returns what `Module.call` returns: the only output, or a named tuple of all, but for those that say how the run
-        has ended. ``stdout`` and ``stderr`` are bytes, ``exit_code`` is an int.
+        has ended. ``stdout`` and ``stderr`` are bytes, ``exit_code`` is an int. The number of elements ``y.length`` of
+        each call of a batch is the field ``y_length``.
 
         Raises `Trap` if the output ``trap`` is not 0 for one of the instances. Ctrl-C ends a run of the main thread.
 
@@ -111,6 +113,7 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
         # ONNX Runtime wants this input even of programs that read nothing.
         if "stdin" in self._required and len(args) <= list(self._required).index("stdin"):
             kwargs.setdefault("stdin", b"")
+        self._add_lengths(args, kwargs)
         values = dict(zip(self._required, bind("the model", specs, args, kwargs)))
         feeds: dict[str, Any] = {}
         sizes: dict[str, int] = {}
@@ -148,6 +151,32 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
             results.append(value)
         return together(names, results)
 
+    def _add_lengths(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        """Adds the lengths of arrays of a batch that are not given: those that the arrays have. Lists of arrays of
+        different lengths are padded. Such arrays are given by name."""
+        for length in [name for name in self._required if name.endswith(".length")]:
+            size = length.removesuffix(".length")
+            lengths: list[int] | None = None
+            for name, (_, spec) in self._required.items():
+                value = kwargs.get(name)
+                if value is None or spec.shape[:1] != ("batch",) or size not in spec.shape[1:] or length in kwargs:
+                    continue
+                axis = spec.shape[1:].index(size)
+                call = Spec(name, spec.type, spec.shape[1:])
+                # Each call's sizes are its own.
+                arrays = [array_of(call, element, {}) for element in value]
+                found = [array.shape[axis] for array in arrays]
+                if lengths is not None and lengths != found:
+                    raise ValueError(f"{name}: the sizes {size} are {lengths} elsewhere, and here they are {found}")
+                lengths = found
+                longest = max(found, default=0)
+                pads = [[(0, longest - n if i == axis else 0) for i in range(len(call.shape))] for n in found]
+                # Without calls, nothing says what the other sizes are.
+                none = np.zeros([0, *(n if isinstance(n, int) else 0 for n in call.shape)], ELEMENTS[spec.type])
+                kwargs[name] = np.stack([np.pad(a, pad) for a, pad in zip(arrays, pads)]) if arrays else none
+            if lengths is not None:
+                kwargs[length] = lengths
+
     def _public(self, name: str) -> str:
         """Returns a name without the prefix, if there is only one."""
         return name.removeprefix(self._prefixes[0]) if len(self._prefixes) == 1 else name
@@ -161,7 +190,7 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
 
     def _is_number(self, spec: Spec) -> bool:
         """Returns whether an input has one element for each instance."""
-        return self._of_numbers and spec.shape in [("batch",), (1,)]
+        return spec.shape == ("batch",) or (self._of_numbers and spec.shape == (1,))
 
     def _run(self, feeds: dict[str, Any]) -> dict[str, Any]:
         names = list(self._outputs)

@@ -349,7 +349,7 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
             let given = tensor_batch::given(g, plan, batches.as_ref(), &batch);
             let (first, all) = batched::first_trace(g, plan, &given, &batch);
             let last = run(g, first, &mut |g, state| batched::run(g, plan, &frozen, &all, state));
-            let memory = boundary::Memory::Batched(all, last.trace.clone());
+            let memory = boundary::Memory::Batched(Box::new(all), last.trace.clone());
             (last, memory)
         }
         Keeping::Paged => {

@@ -37,7 +37,7 @@ pub enum Memory {
     /// The values that a paged run carries.
     Paged(Vec<Name>),
     /// The values that a batch carries.
-    Batched(Batch, Vec<Name>),
+    Batched(Box<Batch>, Vec<Name>),
 }
 
 impl Memory {

@@ -149,10 +149,7 @@ pub fn inputs(g: &mut Graph, boundary: &Boundary) -> Inputs {
             let instances = g.plain(&format!("{name}.instances"), "Slice", &[shape, &none, &single]);
             let length = match length {
                 Some(length) => length.clone(),
-                None => {
-                    let ones = g.filled(&format!("{name}.ones"), &instances, 1i64);
-                    ones
-                }
+                None => g.filled(&format!("{name}.ones"), &instances, 1i64),
             };
             let length = g.plain(&format!("{name}.length.bytes"), "Mul", &[&length, &unit]);
             let length = g.plain(&format!("{name}.length.column"), "Reshape", &[&length, &column]);

@@ -226,16 +226,12 @@ pub fn first_of_input(plan: &Plan) -> i64 {
     plan.network.io.input.map_or(0, |region| plan.network.regions[region].first as i64)
 }
 
-/// Returns the number of pages of a chunk. A page that is brought in costs about as much for each page of its
-/// chunk as for ten other chunks in the sequence; most programs touch a tenth of their memory or less, and
-/// chunks that are not touched are not made. The size of the directory is limited. The regions of what is
-/// printed count only for the directory, since little of them is touched.
+/// Returns the number of pages of a chunk. Bringing in a page copies the directory once, which has a number for
+/// each chunk, and the chunks of two pages some eight times in all if one of them is made; and it takes as long
+/// as the copy of a page for each ten chunks in the sequence, but most programs touch little of their memory,
+/// and chunks that are not touched are not made. The size of the directory is limited.
 fn pages(plan: &Plan) -> usize {
-    let io = &plan.network.io;
-    let outputs = [io.stdout, io.stderr].into_iter().flatten();
-    let output: u64 = outputs.map(|(region, _)| plan.network.regions[region].count).sum();
     let all = plan.first_cells() / PAGE as u64;
-    let touched = (plan.first_cells() - output) / PAGE as u64 / 10;
-    let quick = (touched / 10).isqrt().next_power_of_two().clamp(8, 256);
+    let quick = (all / 2048).isqrt().next_power_of_two().clamp(8, 256);
     quick.max(all.div_ceil(MAX_CHUNKS).next_power_of_two()) as usize
 }

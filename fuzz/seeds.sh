@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seeds=${1:-fuzz/seeds}
 mkdir -p "$seeds"/{compile,import,run,arguments,stdin}
 cp examples/*/*.wasm "$seeds/compile/"
+cp examples/wit/c/guest.wasm "$seeds/compile/wit.wasm"
 
 # Bytes of no meaning, so many, of a number.
 drawn() {

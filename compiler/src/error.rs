@@ -155,6 +155,20 @@ pub enum ErrorKind {
         /// Why.
         message: String,
     },
+    /// A custom section that should have a world of WIT in it has none, or is damaged.
+    #[error(
+        "section `{}`: {} (at offset 0x{offset:x}); `--no-wit` (`Options::wit`) compiles the module without it",
+        Name(section),
+        Name(message)
+    )]
+    World {
+        /// The name of the section.
+        section: String,
+        /// What is wrong.
+        message: String,
+        /// Offset in the module of what is in the section, in bytes.
+        offset: u64,
+    },
     /// [`Options::exports`](crate::Options::exports) names something that is not an exported function.
     #[error("there is no exported function `{}`; {}", Name(name), list_exports(.exports))]
     NoSuchExport {

@@ -75,6 +75,21 @@ pub fn compile(bytes: &[u8], options: &Options) -> Result<Certified, CompileErro
     backend::run(&module, options)
 }
 
+/// Returns the functions of tensors that wit-bindgen has described in a module, by the names of its exports; or why none can be made of an
+/// export. There are none if [`Options::tensors`] has others, or [`Options::wit`] is off. If [`Options::exports`] has no list,
+/// [`compile`] refuses a module with an export of which none can be made.
+///
+/// # Errors
+///
+/// If the description is damaged.
+#[cfg(feature = "wit")]
+pub fn wit_functions(
+    bytes: &[u8],
+    options: &Options,
+) -> Result<BTreeMap<String, Result<TensorFunction, CompileError>>, CompileError> {
+    frontend::wit_functions(bytes, options)
+}
+
 /// Returns the exported functions of a module by name, without compiling it: those that
 /// [`Options::exports`] can choose from. Only the declarations of the module are read.
 ///

@@ -47,6 +47,9 @@ pub struct Options {
     pub exports: Option<Vec<String>>,
     /// Exported functions that are to take and give tensors.
     pub tensors: Vec<TensorFunction>,
+    /// Whether those exports take and give tensors that wit-bindgen has described in a section of the module, if [`Options::tensors`] is
+    /// empty. Only with the feature `wit`.
+    pub wit: bool,
     /// Maximum number of bytes of standard input; can be up to 2^30. The arguments, the environment and the tree of files of a
     /// WASI program count, too.
     pub stdin_bytes: u64,
@@ -123,6 +126,7 @@ impl Default for Options {
             max_memory_pages: None,
             exports: None,
             tensors: Vec::new(),
+            wit: true,
             stdin_bytes: 1 << 30,
             stdout_bytes: 1 << 28,
             validation_states: DEFAULT_VALIDATION_STATES,

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use wasm2onnx_compiler::error::ErrorKind;
 use wasm2onnx_compiler::evaluate::{Failure, Machine};
 use wasm2onnx_compiler::ir::{MemorySize, Module, Output};
-use wasm2onnx_compiler::{Options, compile, frontend};
+use wasm2onnx_compiler::{Options, compile, frontend, wit_functions};
 use wasm2onnx_fuzz::gates::Gates;
 use wasm2onnx_fuzz::{judge, smith};
 use wasm2onnx_runtime::{Config, Error, Instance, Network, Trap, TrapCode, Value};
@@ -65,6 +65,11 @@ fn look(wasm: &[u8], words: [u32; 2]) -> bool {
         stdout_bytes: 1 << 16,
         ..Options::default()
     };
+    // What a section says of the exports is looked at by itself: functions of tensors are not called with words.
+    if let Err(error) = wit_functions(wasm, &options) {
+        assert!(error.to_string().len() < 10_000, "a long message");
+    }
+    let options = Options { wit: false, ..options };
     match compile(wasm, &options) {
         Ok(network) => {
             let judged = judge(&network, words, true);

@@ -15,7 +15,7 @@ pub struct Signature<'a> {
     /// Types of its results.
     pub results: &'a [ValueType],
     /// Its tensors, if it is a function of tensors.
-    boundary: Option<&'a Boundary>,
+    pub boundary: Option<&'a Boundary>,
 }
 
 impl<'a> Signature<'a> {
@@ -24,9 +24,9 @@ impl<'a> Signature<'a> {
         Signature { name, params: &entry.params, results: &entry.results, boundary: entry.boundary.as_ref() }
     }
 
-    /// Returns the signature of an exported function of a module.
-    pub fn of_types(name: &'a str, types: &'a Types) -> Self {
-        Signature { name, params: &types.params, results: &types.results, boundary: None }
+    /// Returns the signature of an exported function of a module, which may be one of tensors.
+    pub fn of_types(name: &'a str, types: &'a Types, boundary: Option<&'a Boundary>) -> Self {
+        Signature { name, params: &types.params, results: &types.results, boundary }
     }
 }
 

@@ -14,16 +14,20 @@ pub fn entries(network: &Network) -> Vec<Signature<'_>> {
 /// not meant unless it is named.
 const INITIALIZE: &str = "_initialize";
 
-/// Returns the function with the given name; without a name `_start`, or the only function that is exported.
+/// Returns the function with the given name; without a name `_start`, the only function of tensors, or the only function that is exported.
 pub fn choose_entry<'a>(exports: &[Signature<'a>], name: Option<&str>) -> Result<Signature<'a>, Failure> {
     let find = |name: &str| exports.iter().find(|export| export.name == name);
     let only = || {
         let mut others = exports.iter().filter(|export| exports.len() == 1 || export.name != INITIALIZE);
         others.next().filter(|_| others.next().is_none())
     };
+    let only_of_tensors = || {
+        let mut functions = exports.iter().filter(|export| export.boundary.is_some());
+        functions.next().filter(|_| functions.next().is_none())
+    };
     let found = match name {
         Some(name) => find(name),
-        None => find("_start").or_else(only),
+        None => find("_start").or_else(only_of_tensors).or_else(only),
     };
     if let Some(found) = found {
         return Ok(*found);
@@ -32,7 +36,7 @@ pub fn choose_entry<'a>(exports: &[Signature<'a>], name: Option<&str>) -> Result
     let mut exports = exports.to_vec();
     exports.sort_by_key(|export| {
         let is_similar = name.is_some_and(|name| export.name.contains(name) || name.contains(export.name));
-        (!is_similar, export.name.starts_with('_'))
+        (!is_similar, export.boundary.is_none(), export.name.starts_with('_'))
     });
     let list = SomeSignatures(&exports);
     Err(Failure::Usage(match name {

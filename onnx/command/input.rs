@@ -14,7 +14,7 @@ use wasm2onnx_compiler::{
     Certified, GlobalImport, ImportType, MemoryImport, Options, Preload, Role, TableImport, TensorFunction,
     options,
 };
-use wasm2onnx_runtime::{List, Name, Value, ValueType};
+use wasm2onnx_runtime::{Boundary, List, Name, Value, ValueType};
 
 use crate::command::arguments;
 use crate::command::display::{Count, Signature};
@@ -47,6 +47,11 @@ pub struct ModuleOptions {
     /// elements that there is room for
     #[arg(long = "signature", value_name = "SIGNATURE")]
     pub tensors: Vec<TensorFunction>,
+
+    /// Leave out what wit-bindgen says of the exports: those with strings, lists or records take numbers and addresses then, not tensors
+    #[cfg(feature = "command")]
+    #[arg(long, conflicts_with = "tensors")]
+    pub no_wit: bool,
 
     /// Maximum size of the memory in pages of 64 KiB; growing it further returns -1 to the program [default:
     /// the declared maximum, but not more than 1024 or four times the initial size, whichever is more]
@@ -131,6 +136,14 @@ impl ModuleOptions {
         named.or_else(only)
     }
 
+    /// Returns whether what wit-bindgen says of the exports is to be left out.
+    fn no_wit(&self) -> bool {
+        #[cfg(feature = "command")]
+        return self.no_wit;
+        #[cfg(not(feature = "command"))]
+        false
+    }
+
     /// Returns the options that the compiler takes for a module of which a model of this form is made. Reads the modules to link.
     fn compiler(&self, module: &[u8], form: Form) -> Result<Options, Failure> {
         let mut options = Options {
@@ -145,6 +158,7 @@ impl ModuleOptions {
         options.stdout_bytes = self.max_output.unwrap_or(options.stdout_bytes);
         options.init.clone_from(&self.init);
         options.tensors.clone_from(&self.tensors);
+        options.wit = !self.no_wit();
         for PreloadFile { name, path } in &self.preloads {
             let source = Source::read(path)?;
             if source.is_model() {
@@ -293,8 +307,22 @@ pub struct Source {
     identity: Option<Identity>,
 }
 
-/// Functions by name.
-pub type Functions = BTreeMap<String, wasm2onnx_compiler::Signature>;
+/// The exported functions of a module, by name.
+pub struct Functions {
+    types: BTreeMap<String, wasm2onnx_compiler::Signature>,
+    /// The tensors of those that are functions of tensors by WIT.
+    tensors: BTreeMap<String, Boundary>,
+}
+
+impl Functions {
+    /// Returns how each is called.
+    pub fn signatures(&self) -> Vec<Signature<'_>> {
+        self.types
+            .iter()
+            .map(|(name, types)| Signature::of_types(name, types, self.tensors.get(name)))
+            .collect()
+    }
+}
 
 impl Source {
     /// Reads a file; `-` is standard input. A file that has no end, or is too large, is read only until that
@@ -345,9 +373,10 @@ impl Source {
             return Ok(network.with_context(|| self.shown())?);
         }
         let linked = !options.imports.is_empty() || !options.preloads.is_empty() || !options.init.is_empty();
-        if !options.tensors.is_empty() {
+        let tensors = [(!options.tensors.is_empty(), "--signature"), (options.no_wit(), "--no-wit")];
+        if let Some((_, option)) = tensors.iter().find(|(is_given, _)| *is_given) {
             return Err(Failure::Usage(format!(
-                "{}: --signature is for modules; which tensors a model takes was decided when it was compiled",
+                "{}: {option} is for modules; which tensors a model takes was decided when it was compiled",
                 self.shown()
             )));
         }
@@ -387,8 +416,17 @@ impl Source {
 
     /// Returns the exported functions of a module.
     pub fn exports(&self, options: &Options) -> Result<Functions, Failure> {
-        let exports = wasm2onnx_compiler::exported_functions(&self.bytes, options);
-        Ok(exports.with_context(|| self.shown())?)
+        let types = wasm2onnx_compiler::exported_functions(&self.bytes, options);
+        let types = types.with_context(|| self.shown())?;
+        #[cfg(feature = "command")]
+        let tensors = {
+            let functions = wasm2onnx_compiler::wit_functions(&self.bytes, options);
+            let functions = functions.with_context(|| self.shown())?.into_iter();
+            functions.filter_map(|(name, function)| Some((name, function.ok()?.boundary))).collect()
+        };
+        #[cfg(not(feature = "command"))]
+        let tensors = BTreeMap::new();
+        Ok(Functions { types, tensors })
     }
 
     /// Returns the network that a module becomes of which only one exported function is needed.
@@ -399,8 +437,7 @@ impl Source {
     pub fn network_for(&self, options: &ModuleOptions, name: &str) -> Result<Certified, Failure> {
         let options = self.options(options, Form::Loop)?;
         let exports = self.exports(&options)?;
-        let exports: Vec<_> = exports.iter().map(|(name, types)| Signature::of_types(name, types)).collect();
-        choose_entry(&exports, Some(name))?;
+        choose_entry(&exports.signatures(), Some(name))?;
         self.compile(options, name)
     }
 

@@ -120,13 +120,15 @@ impl Builder {
         self
     }
 
-    /// Makes an export a function of tensors, see [`TensorFunction`](wasm2onnx_compiler::TensorFunction).
+    /// Makes an export a function of tensors, see [`TensorFunction`](wasm2onnx_compiler::TensorFunction). A module that wit-bindgen made
+    /// needs no signature.
     pub fn signature(mut self, signature: impl Into<String>) -> Builder {
         self.signatures.push(signature.into());
         self
     }
 
-    /// Also writes an ONNX model that runs this export, to `NAME-EXPORT.onnx` in `OUT_DIR`.
+    /// Also writes an ONNX model that runs this export, to `NAME-EXPORT.onnx` in `OUT_DIR`. In the name of the file, `_` stands for what is
+    /// neither a letter nor a digit of ASCII, `_`, `-` nor `.`.
     pub fn onnx(mut self, export: impl Into<String>) -> Builder {
         self.models.push(export.into());
         self
@@ -174,7 +176,10 @@ impl Builder {
         };
         for entry in &self.models {
             let options = ExportOptions { entry: entry.clone(), ..ExportOptions::default() };
-            write(format!("{name}-{entry}.onnx"), &export(&network, &options)?)?;
+            // By WIT, exports have names such as `wasi:cli/run@0.2.0#run`.
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+            let file: String = entry.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+            write(format!("{name}-{file}.onnx"), &export(&network, &options)?)?;
         }
         write(format!("{name}.network"), &network.to_bytes())?;
         write(format!("{name}.rs"), wrapper(&network, &name).as_bytes())

@@ -396,7 +396,8 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
         boundary::word(g, plan, &frozen, &memory, ("exit_code", doc), (key, DataType::Int32));
     }
     if let (Some(key), Some(_)) = (io.error, &plan.entry.boundary) {
-        let doc = "The negative number that the function has returned; 0 if it has not reported an error.";
+        let doc = "The negative number that the function has returned as an error, or the number of a tensor that its type in WIT does \
+                   not allow, counted from 1 on, inputs first; 0 if there is none.";
         boundary::word(g, plan, &frozen, &memory, ("error", doc), (key, DataType::Int64));
     }
     Ok(())

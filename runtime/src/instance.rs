@@ -311,7 +311,10 @@ impl<'n> Instance<'n> {
             }
         }
         let fields = enter(entry, name, &boundary.arguments(inputs), stepper)?;
-        self.run(entry.expert, &fields)?;
+        self.run(entry.expert, &fields).map_err(|error| match error {
+            Error::Reported(number) => boundary.reported(name, number),
+            error => error,
+        })?;
         let stepper = self.machine.stepper();
         let printed = Printed::new(network, network.io.results);
         let bytes = printed.map_or(Vec::new(), |printed| printed.all(stepper));

@@ -233,6 +233,18 @@ impl Boundary {
         self.inputs.iter().flat_map(Spec::named).any(|known| known == name)
     }
 
+    /// Returns the error of a run that has reported this number. What is less than 0 is the function's own. All else is a tensor that its
+    /// type in WIT does not allow; they count from 1 on, inputs first.
+    pub(crate) fn reported(&self, function: &str, number: i32) -> Error {
+        let tensor = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        let Some((index, spec)) = tensor.and_then(|index| Some((index, self.all().nth(index)?))) else {
+            return Error::Reported(number);
+        };
+        let what = if index < self.inputs.len() { "input" } else { "output" };
+        let message = format!("its type in WIT does not allow what the {what} `{}` is", Name(&spec.name));
+        Error::Tensors { name: function.into(), message }
+    }
+
     /// Checks all of that, and that the function's parameters and results are those that its tensors need.
     pub(crate) fn validate(&self, entry: &Entry) -> Result<(), String> {
         if entry.params != self.params() || entry.results != self.results() {

@@ -36,6 +36,8 @@ use std::collections::BTreeMap;
 use crate::error::{CompileError, ErrorKind};
 use crate::ir::{Module, Signature};
 use crate::options::Options;
+#[cfg(feature = "wit")]
+use crate::tensors::TensorFunction;
 
 /// Reads a module in the binary or the text format, validates it and translates it.
 ///
@@ -48,7 +50,9 @@ pub fn parse(input: &[u8], options: &Options) -> Result<Module, CompileError> {
         Ok((preload.name.as_str(), binary))
     });
     let preloads = preloads.collect::<Result<Vec<_>, CompileError>>()?;
-    module::translate(&preloads, &to_binary(input)?, options)
+    let main = to_binary(input)?;
+    let options = tensors::with_world(&main, options)?;
+    module::translate(&preloads, &main, &options)
 }
 
 /// Returns the exported functions of a module, in either format.
@@ -58,6 +62,19 @@ pub fn parse(input: &[u8], options: &Options) -> Result<Module, CompileError> {
 /// Whatever is not valid or not supported in its declarations, and where it is.
 pub fn exports(input: &[u8], options: &Options) -> Result<BTreeMap<String, Signature>, CompileError> {
     module::exports(&to_binary(input)?, options)
+}
+
+/// Returns the functions of tensors that are described in a module, in either format, by the names of its exports; or why an export is none.
+///
+/// # Errors
+///
+/// If the description is damaged.
+#[cfg(feature = "wit")]
+pub fn wit_functions(
+    input: &[u8],
+    options: &Options,
+) -> Result<BTreeMap<String, Result<TensorFunction, CompileError>>, CompileError> {
+    tensors::wit_functions(&to_binary(input)?, options)
 }
 
 /// Returns the imports of a module, in either format.

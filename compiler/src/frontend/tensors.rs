@@ -1,5 +1,9 @@
 //! Functions of tensors: links the modules that make them out of exports.
 
+use std::borrow::Cow;
+#[cfg(feature = "wit")]
+use std::collections::BTreeMap;
+
 use wasm2onnx_runtime::ValueType;
 use wasmparser::{FuncType, ValType};
 
@@ -13,6 +17,48 @@ use crate::ir::{Output, Signature, Space};
 use crate::options::Options;
 use crate::tensors::TensorFunction;
 use crate::tensors::wrapper::{self, Allocator, HOST, MEMORY, PROGRAM};
+
+/// Returns the options with the functions of tensors that the module describes, if there are to be any.
+///
+/// # Errors
+///
+/// If the description is damaged, or of an export that is wanted no function of tensors can be made.
+pub fn with_world<'o>(binary: &[u8], options: &'o Options) -> Result<Cow<'o, Options>, CompileError> {
+    #[cfg(feature = "wit")]
+    {
+        let is_wanted = |name: &String| options.exports.as_ref().is_none_or(|wanted| wanted.contains(name));
+        let functions = wit_functions(binary, options)?.into_iter().filter(|(name, _)| is_wanted(name));
+        let tensors = functions.map(|(_, function)| function).collect::<Result<Vec<_>, _>>()?;
+        if !tensors.is_empty() {
+            return Ok(Cow::Owned(Options { tensors, ..options.clone() }));
+        }
+    }
+    #[cfg(not(feature = "wit"))]
+    let _ = binary;
+    Ok(Cow::Borrowed(options))
+}
+
+/// Returns the functions of tensors that a module describes; none if others are given, or the description is not to be used.
+///
+/// # Errors
+///
+/// If the description is damaged.
+#[cfg(feature = "wit")]
+pub fn wit_functions(
+    binary: &[u8],
+    options: &Options,
+) -> Result<BTreeMap<String, Result<TensorFunction, CompileError>>, CompileError> {
+    if !options.wit || !options.tensors.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let made = crate::tensors::world::exports(binary)?.into_iter().map(|(name, function)| {
+        let advice = "without WIT (`--no-wit`, `Options::wit`) it is one of numbers and addresses";
+        let refused =
+            |message| ErrorKind::Tensors { name: name.clone(), message: format!("{message}; {advice}") };
+        (name.clone(), function.map_err(|message| refused(message).into()))
+    });
+    Ok(made.collect())
+}
 
 /// Replaces exports by the functions of tensors that the options make of them. What the main module exports can be imported from
 /// [`PROGRAM`].
@@ -34,7 +80,9 @@ pub fn link(mut program: Program, options: &Options) -> Result<Program, CompileE
     let own = Options { features, exports: None, init: Vec::new(), staged: false, ..options.clone() };
     for function in &options.tensors {
         check(&program, function, options)?;
-        let binary = wrapper::module(function, allocator);
+        let post_return = has_post_return(&program, function)?;
+        let allocator = if function.needs_realloc() { Allocator::Realloc } else { allocator };
+        let binary = wrapper::module(function, allocator, post_return);
         program = translate_one(program, &binary, Some(WRAPPERS), &own)?;
         let item = program.exports.remove(&(WRAPPERS.into(), function.name.clone()));
         let Some(Extern::Func(Callable::Func(func), _)) = item else {
@@ -77,10 +125,9 @@ fn host(program: &mut Program) -> Vec<(&'static str, Extern)> {
 fn allocator(program: &Program) -> Allocator {
     let has = |name: &str, params: usize, results: usize| {
         let i32s = |count| std::iter::repeat_n(ValType::I32, count);
-        let ty = FuncType::new(i32s(params), i32s(results));
-        matches!(program.exports.get(&(PROGRAM.into(), name.into())), Some(Extern::Func(_, given)) if *given == ty)
+        type_of(program, name) == Some(&FuncType::new(i32s(params), i32s(results)))
     };
-    match (has("malloc", 1, 1), has("free", 1, 0), has("cabi_realloc", 4, 1)) {
+    match (has("malloc", 1, 1), has("free", 1, 0), has(REALLOC, 4, 1)) {
         (true, true, _) => Allocator::Malloc { frees: true },
         (_, _, true) => Allocator::Realloc,
         (true, false, false) => Allocator::Malloc { frees: false },
@@ -88,10 +135,34 @@ fn allocator(program: &Program) -> Allocator {
     }
 }
 
+/// The export that gives places in memory by the canonical ABI.
+const REALLOC: &str = "cabi_realloc";
+
+/// Returns the type of an exported function.
+fn type_of<'p>(program: &'p Program, name: &str) -> Option<&'p FuncType> {
+    match program.exports.get(&(PROGRAM.into(), name.into()))? {
+        Extern::Func(_, ty) => Some(ty),
+        _ => None,
+    }
+}
+
+/// Returns whether the program has the function that the results of a function of tensors are given back to.
+fn has_post_return(program: &Program, function: &TensorFunction) -> Result<bool, CompileError> {
+    let Some(post_return) = function.post_return() else { return Ok(false) };
+    let Some(given) = type_of(program, &post_return) else { return Ok(false) };
+    let expected = FuncType::new(function.export_type().results.into_iter().map(number_type), []);
+    if *given != expected {
+        let (expected, given) = (names::type_name(&expected), names::type_name(given));
+        let message = format!("the type of `{post_return}` has to be {expected}, but it is {given}");
+        return Err(ErrorKind::Tensors { name: function.name.clone(), message }.into());
+    }
+    Ok(true)
+}
+
 /// Checks that a function of tensors can be made.
 fn check(program: &Program, function: &TensorFunction, options: &Options) -> Result<(), CompileError> {
     let name = function.name.clone();
-    let Some(Extern::Func(_, given)) = program.exports.get(&(PROGRAM.to_string(), name.clone())) else {
+    let Some(given) = type_of(program, &name) else {
         let exports = program.exports.iter().filter_map(|((module, name), item)| match item {
             Extern::Func(_, ty) if module == PROGRAM => Some(format!("`{name}` {}", names::type_name(ty))),
             _ => None,
@@ -106,7 +177,15 @@ fn check(program: &Program, function: &TensorFunction, options: &Options) -> Res
     let expected = FuncType::new(params.into_iter().map(number_type), results.into_iter().map(number_type));
     if *given != expected {
         let (expected, given) = (names::type_name(&expected), names::type_name(given));
-        let message = format!("with this signature its type would be {expected}, but it is {given}");
+        let says = if function.is_signed() { "with this signature" } else { "by its world of WIT" };
+        let message = format!("{says} its type would be {expected}, but it is {given}");
+        return Err(ErrorKind::Tensors { name, message }.into());
+    }
+    let i32s = [ValType::I32; 4];
+    if function.needs_realloc() && type_of(program, REALLOC) != Some(&FuncType::new(i32s, [ValType::I32])) {
+        let ty = "(i32, i32, i32, i32) -> (i32)";
+        let message =
+            format!("the program exports no `{REALLOC}` of the type {ty}, which gives places in memory");
         return Err(ErrorKind::Tensors { name, message }.into());
     }
     if function.needs_memory() && !program.exports.contains_key(&(PROGRAM.to_string(), MEMORY.to_string())) {

@@ -1,16 +1,28 @@
 //! Functions of tensors: how a function of numbers and addresses becomes one that takes and gives tensors.
 //!
+//! [`text`] reads a signature, and [`world`] what wit-bindgen says of a module's exports, whose parameters are those of the [`canonical`] ABI.
 //! [`wrapper`] makes a WebAssembly module that is linked with the program: it gives the arrays places in the program's memory, copies the
-//! inputs there from what the host gives, calls the function, and copies the outputs to where the host finds them.
+//! inputs there from what the host gives, calls the function, and copies the outputs to where the host finds them. [`adapter`] has the part of
+//! that which depends on the canonical ABI.
 
+#[cfg(feature = "wit")]
+mod adapter;
+#[cfg(feature = "wit")]
+mod canonical;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(feature = "wit")]
+mod utf8;
+#[cfg(all(test, feature = "wit"))]
+mod wit_tests;
+#[cfg(feature = "wit")]
+pub(crate) mod world;
 pub(crate) mod wrapper;
 
 use std::str::FromStr;
 
-use wasm2onnx_runtime::{Boundary, Dim, ValueType};
+use wasm2onnx_runtime::{Boundary, Dim, Spec, ValueType};
 
 use crate::ir::Signature;
 
@@ -19,7 +31,7 @@ const MAX_BYTES: u64 = 1 << 31;
 
 /// An exported function that is to take and give tensors.
 ///
-/// It is read from a text such as `tokenize(text: u8[], ids: out i64[512]) -> len(ids)`, which has the parameters in the order of the export's:
+/// [`wit_functions`](crate::wit_functions) returns those that a module made by wit-bindgen has. Any other is read from a text such as `tokenize(text: u8[], ids: out i64[512]) -> len(ids)`, which has the parameters in the order of the export's:
 ///
 /// - `x: i32` is a parameter, a number (`bool`, `i8` … `u64`, `f32`, `f64`).
 /// - `text: u8[]` is two i32 parameters, the address and the number of elements. With names for dimensions, as in `image: u8[h, w, 3]`,
@@ -59,9 +71,26 @@ pub struct TensorFunction {
     pub name: String,
     /// Its tensors.
     pub boundary: Boundary,
-    /// The export's parameters.
+    /// What the export's parameters and results are.
+    abi: Abi,
+}
+
+/// What the parameters and results of an export have to do with its tensors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Abi {
+    /// What a signature says.
+    Signature(Signed),
+    /// What the canonical ABI says.
+    #[cfg(feature = "wit")]
+    Canonical(canonical::Function),
+}
+
+/// An export as a signature describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Signed {
+    /// Its parameters.
     args: Vec<Arg>,
-    /// What the export's result is, if it is no scalar: the number of elements of all outputs that are counted.
+    /// Whether its result is not a scalar, but the number of elements of all outputs that are counted.
     counts: bool,
 }
 
@@ -93,7 +122,59 @@ impl FromStr for TensorFunction {
 impl TensorFunction {
     /// Returns the type that the export must have.
     pub(crate) fn export_type(&self) -> Signature {
-        let Boundary { inputs, outputs } = &self.boundary;
+        match &self.abi {
+            Abi::Signature(signed) => signed.export_type(&self.boundary),
+            #[cfg(feature = "wit")]
+            Abi::Canonical(function) => function.export_type(),
+        }
+    }
+
+    /// Returns whether it was read from a signature.
+    pub(crate) fn is_signed(&self) -> bool {
+        matches!(self.abi, Abi::Signature(_))
+    }
+
+    /// Returns whether anything is in memory while the function runs.
+    pub(crate) fn needs_memory(&self) -> bool {
+        match &self.abi {
+            Abi::Signature(signed) => signed.args.iter().any(|arg| !matches!(arg, Arg::Scalar(_))),
+            #[cfg(feature = "wit")]
+            Abi::Canonical(function) => function.needs_memory(),
+        }
+    }
+
+    /// Returns whether anything has to be given a place in memory.
+    pub(crate) fn needs_places(&self) -> bool {
+        match &self.abi {
+            Abi::Signature(_) => self.needs_memory(),
+            #[cfg(feature = "wit")]
+            Abi::Canonical(function) => function.needs_places(),
+        }
+    }
+
+    /// Returns whether the export can get its places in memory only from the program's `cabi_realloc`.
+    pub(crate) fn needs_realloc(&self) -> bool {
+        match &self.abi {
+            Abi::Signature(_) => false,
+            #[cfg(feature = "wit")]
+            Abi::Canonical(function) => function.needs_places(),
+        }
+    }
+
+    /// Returns the name of the export that is called with the function's results once they have been read, if there is such an export.
+    pub(crate) fn post_return(&self) -> Option<String> {
+        match &self.abi {
+            Abi::Signature(_) => None,
+            #[cfg(feature = "wit")]
+            Abi::Canonical(_) => Some(format!("cabi_post_{}", self.name)),
+        }
+    }
+}
+
+impl Signed {
+    /// Returns the type of the export.
+    fn export_type(&self, boundary: &Boundary) -> Signature {
+        let Boundary { inputs, outputs } = boundary;
         let mut params = Vec::new();
         for arg in &self.args {
             let words = match arg {
@@ -108,14 +189,14 @@ impl TensorFunction {
         }
         let results = match self.counts {
             true => vec![ValueType::I32],
-            false => self.returned().map(|output| outputs[output].element.value_type()).collect(),
+            false => self.returned(outputs).map(|output| outputs[output].element.value_type()).collect(),
         };
         Signature { params, results }
     }
 
     /// Returns the dimensions of an output, with the largest size of the one that is counted.
-    fn capacity(&self, output: usize) -> Vec<Dim> {
-        let mut shape = self.boundary.outputs[output].shape.clone();
+    fn capacity(&self, outputs: &[Spec], output: usize) -> Vec<Dim> {
+        let mut shape = outputs[output].shape.clone();
         for arg in &self.args {
             if let Arg::Out { output: o, most: Some(most), .. } = arg
                 && *o == output
@@ -128,15 +209,10 @@ impl TensorFunction {
     }
 
     /// Returns the outputs that are results of the export.
-    fn returned(&self) -> impl Iterator<Item = usize> {
+    fn returned(&self, outputs: &[Spec]) -> impl Iterator<Item = usize> {
         let by_address = |output: &usize| {
             self.args.iter().any(|arg| matches!(arg, Arg::Out { output: o, .. } if o == output))
         };
-        (0..self.boundary.outputs.len()).filter(move |output| !by_address(output))
-    }
-
-    /// Returns whether any of its tensors is in memory while the function runs.
-    pub(crate) fn needs_memory(&self) -> bool {
-        self.args.iter().any(|arg| !matches!(arg, Arg::Scalar(_)))
+        (0..outputs.len()).filter(move |output| !by_address(output))
     }
 }

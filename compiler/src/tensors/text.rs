@@ -2,7 +2,7 @@
 
 use wasm2onnx_runtime::{Boundary, Dim, ElementType, Spec};
 
-use super::{Arg, MAX_BYTES, TensorFunction};
+use super::{Abi, Arg, MAX_BYTES, Signed, TensorFunction};
 
 /// Names of inputs and outputs that models have anyway.
 const RESERVED: [&str; 13] = [
@@ -29,12 +29,11 @@ pub(super) fn parse(text: &str) -> Result<TensorFunction, String> {
         return Err("it does not begin with the name of an export".into());
     }
     let mut reader = Reader { rest: &text[open..] };
-    let mut function =
-        TensorFunction { name: name.into(), boundary: Boundary::default(), args: Vec::new(), counts: false };
+    let (mut boundary, mut signed) = (Boundary::default(), Signed::default());
     reader.expect("(")?;
     if !reader.take(")") {
         loop {
-            param(&mut reader, &mut function)?;
+            param(&mut reader, &mut boundary, &mut signed)?;
             if reader.take(")") {
                 break;
             }
@@ -42,17 +41,18 @@ pub(super) fn parse(text: &str) -> Result<TensorFunction, String> {
         }
     }
     if reader.take("->") {
-        results(&mut reader, &mut function)?;
+        results(&mut reader, &mut boundary, &mut signed)?;
     }
     if !reader.rest.trim().is_empty() {
         return Err(reader.unexpected("the end"));
     }
+    let function = TensorFunction { name: name.into(), boundary, abi: Abi::Signature(signed) };
     check(&function)?;
     Ok(function)
 }
 
 /// Reads a parameter.
-fn param(reader: &mut Reader, function: &mut TensorFunction) -> Result<(), String> {
+fn param(reader: &mut Reader, boundary: &mut Boundary, signed: &mut Signed) -> Result<(), String> {
     let name = reader.name("the name of a parameter")?.to_owned();
     reader.expect(":")?;
     let mut word = reader.name("a type, or `out` and a type")?;
@@ -79,8 +79,8 @@ fn param(reader: &mut Reader, function: &mut TensorFunction) -> Result<(), Strin
             shape.push(Dim::Named(name.clone()));
         }
     }
-    let Boundary { inputs, outputs } = &mut function.boundary;
-    function.args.push(match (is_out, shape.len()) {
+    let Boundary { inputs, outputs } = boundary;
+    signed.args.push(match (is_out, shape.len()) {
         (false, 0) => Arg::Scalar(inputs.len()),
         (false, _) => Arg::In(inputs.len()),
         (true, dims) => Arg::Out { output: outputs.len(), most: None, capacity: dims == 1 },
@@ -91,11 +91,11 @@ fn param(reader: &mut Reader, function: &mut TensorFunction) -> Result<(), Strin
 }
 
 /// Reads what follows the arrow.
-fn results(reader: &mut Reader, function: &mut TensorFunction) -> Result<(), String> {
+fn results(reader: &mut Reader, boundary: &mut Boundary, signed: &mut Signed) -> Result<(), String> {
     if reader.take("(") {
         loop {
             let ty = element(reader.name("a type")?)?;
-            result(function, ty);
+            result(&mut boundary.outputs, signed, ty);
             if reader.take(")") {
                 return Ok(());
             }
@@ -105,13 +105,13 @@ fn results(reader: &mut Reader, function: &mut TensorFunction) -> Result<(), Str
     let word = reader.name("`len(OUTPUT)`, or a type")?;
     if word != "len" {
         let ty = element(word)?;
-        result(function, ty);
+        result(&mut boundary.outputs, signed, ty);
         return Ok(());
     }
     reader.expect("(")?;
     loop {
         let name = reader.name("the name of an output")?;
-        let outputs = &mut function.boundary.outputs;
+        let outputs = &mut boundary.outputs;
         let output = outputs.iter().position(|output| output.name == name);
         let output = output.ok_or_else(|| format!("there is no output `{name}`"))?;
         let shape = &mut outputs[output].shape;
@@ -123,7 +123,7 @@ fn results(reader: &mut Reader, function: &mut TensorFunction) -> Result<(), Str
             return Err(format!("the length of `{name}` is given twice"));
         }
         let most = std::mem::replace(&mut shape[counted], Dim::Counted);
-        for arg in &mut function.args {
+        for arg in &mut signed.args {
             if matches!(arg, Arg::Out { output: o, .. } if *o == output) {
                 *arg = Arg::Out { output, most: Some(most.clone()), capacity: true };
             }
@@ -133,25 +133,30 @@ fn results(reader: &mut Reader, function: &mut TensorFunction) -> Result<(), Str
         }
         reader.expect(",")?;
     }
-    function.counts = true;
+    signed.counts = true;
     Ok(())
 }
 
 /// Adds a result that is a number.
-fn result(function: &mut TensorFunction, element: ElementType) {
-    let returned = function.returned().count();
-    function.boundary.outputs.push(Spec { name: format!("result{returned}"), element, shape: Vec::new() });
+fn result(outputs: &mut Vec<Spec>, signed: &Signed, element: ElementType) {
+    let returned = signed.returned(outputs).count();
+    outputs.push(Spec { name: format!("result{returned}"), element, shape: Vec::new() });
 }
 
 /// Checks what the parts do not show by themselves.
-fn check(function: &TensorFunction) -> Result<(), String> {
+pub(super) fn check(function: &TensorFunction) -> Result<(), String> {
     let boundary = &function.boundary;
     if let Some(spec) = boundary.all().find(|spec| RESERVED.contains(&&spec.name[..])) {
         let (name, all) = (&spec.name, RESERVED.join(", "));
         return Err(format!("no tensor can be called `{name}`: models have inputs or outputs called {all}"));
     }
     boundary.check()?;
-    let outputs = (0..).zip(&boundary.outputs).map(|(i, output)| (output, function.capacity(i)));
+    let capacity = |output| match &function.abi {
+        Abi::Signature(signed) => signed.capacity(&boundary.outputs, output),
+        #[cfg(feature = "wit")]
+        Abi::Canonical(_) => boundary.outputs[output].shape.clone(),
+    };
+    let outputs = (0..).zip(&boundary.outputs).map(|(i, output)| (output, capacity(i)));
     for (spec, shape) in boundary.inputs.iter().map(|input| (input, input.shape.clone())).chain(outputs) {
         let mut bytes = spec.element.bytes() as u64;
         for dim in &shape {

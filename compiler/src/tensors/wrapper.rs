@@ -10,7 +10,7 @@ use wasm_encoder::{
 };
 use wasm2onnx_runtime::{Boundary, Dim, ElementType, Spec, ValueType};
 
-use super::{Arg, MAX_BYTES, TensorFunction};
+use super::{Abi, Arg, MAX_BYTES, Signed, TensorFunction};
 
 /// The module from which what belongs to the program is imported. No module on the command line can have this name.
 pub(crate) const PROGRAM: &str = "\0program";
@@ -31,29 +31,34 @@ pub(crate) enum Allocator {
     Grow,
 }
 
+/// The address on the stack.
+const AT: MemArg = MemArg { offset: 0, align: 0, target: MemArgTarget::Memory(0), ordering: None };
+
 /// Size of a page in bytes.
 const PAGE: i32 = 1 << 16;
 
-/// Indices of what is imported.
+/// Indices of what is imported, and of functions and globals of the module.
 #[derive(Default)]
-struct Imports {
-    input: u32,
-    results: u32,
-    tensors: u32,
-    length: u32,
+pub(super) struct Imports {
+    pub input: u32,
+    pub results: u32,
+    pub tensors: u32,
+    pub length: u32,
     limit: u32,
     arena_begin: u32,
     arena_end: u32,
-    export: u32,
-    out_of_bounds: u32,
+    pub export: u32,
+    pub post_return: Option<u32>,
+    pub out_of_bounds: u32,
     output_limit: u32,
-    report: u32,
-    malloc: u32,
+    pub report: u32,
+    pub malloc: u32,
     free: u32,
+    pub is_text: u32,
 }
 
-/// Returns the module.
-pub(crate) fn module(function: &TensorFunction, allocator: Allocator) -> Vec<u8> {
+/// Returns the module. `post_return` says whether the program has the export that the function's results are given back to.
+pub(crate) fn module(function: &TensorFunction, allocator: Allocator, post_return: bool) -> Vec<u8> {
     let boundary = &function.boundary;
     let Boundary { inputs, outputs } = boundary;
     let (mut types, mut imports, mut globals) =
@@ -100,14 +105,17 @@ pub(crate) fn module(function: &TensorFunction, allocator: Allocator) -> Vec<u8>
         };
     use ValType::I32;
     let list = |types: Vec<ValueType>| types.into_iter().map(encoded).collect::<Vec<_>>();
-    let export = function.export_type();
+    let (export, post_name) = (function.export_type(), function.post_return());
     let (params, results) = (list(export.params), list(export.results));
     index.export = add_function(&mut types, PROGRAM, &function.name, &params, &results);
+    if let Some(name) = post_name.as_ref().filter(|_| post_return) {
+        index.post_return = Some(add_function(&mut types, PROGRAM, name, &results, &[]));
+    }
     index.out_of_bounds = add_function(&mut types, HOST, "out_of_bounds", &[], &[]);
     index.output_limit = add_function(&mut types, HOST, "output_limit", &[], &[]);
     index.report = add_function(&mut types, HOST, "report", &[I32], &[]);
     match allocator {
-        _ if !function.needs_memory() => {}
+        _ if !function.needs_places() => {}
         Allocator::Malloc { frees } => {
             index.malloc = add_function(&mut types, PROGRAM, "malloc", &[I32], &[I32]);
             if frees {
@@ -127,28 +135,50 @@ pub(crate) fn module(function: &TensorFunction, allocator: Allocator) -> Vec<u8>
     types.ty().function(own_params.iter().copied(), own_results);
 
     let mut locals = Locals { first: own_params.len() as u32, types: Vec::new() };
-    let plan = Plan::new(function, &mut locals, &results);
     let mut code = Vec::new();
-    let mut b =
-        Emit { code: InstructionSink::new(&mut code), index: &index, function, plan: &plan, allocator };
-    b.sizes(inputs);
-    b.allocate();
-    b.copy_in(inputs);
-    b.call();
-    b.copy_out(outputs);
-    b.give(outputs);
-    b.free();
-    b.code.end();
-
-    let mut body = Function::new_with_locals_types(locals.types);
-    body.raw(code);
     let (mut declared, mut exports, mut codes) =
         (FunctionSection::new(), ExportSection::new(), CodeSection::new());
-    declared.function(functions);
+    let mut body = |locals: Locals, code: Vec<u8>| {
+        let mut body = Function::new_with_locals_types(locals.types);
+        body.raw(code);
+        declared.function(functions);
+        codes.function(&body);
+    };
+    match &function.abi {
+        Abi::Signature(signed) => {
+            let plan = Plan::new(signed, boundary, &mut locals, &results);
+            let (code_so_far, index) = (InstructionSink::new(&mut code), &index);
+            let mut b = Emit { code: code_so_far, index, signed, boundary, plan: &plan, allocator };
+            b.sizes(inputs);
+            b.allocate();
+            b.copy_in(inputs);
+            b.call();
+            b.copy_out(outputs);
+            b.give(outputs);
+            b.free();
+            b.code.end();
+            body(locals, code);
+        }
+        #[cfg(feature = "wit")]
+        Abi::Canonical(canonical) => {
+            index.is_text = functions + 1;
+            let sink = InstructionSink::new(&mut code);
+            super::adapter::Adapter::new(sink, &index, &mut locals, boundary).emit(canonical, boundary);
+            body(locals, code);
+            if canonical.has_text() {
+                let (params, results) = super::utf8::signature();
+                types.ty().function(params, results);
+                declared.function(functions + 1);
+                codes.function(&super::utf8::function());
+            }
+        }
+    }
     exports.export(&function.name, ExportKind::Func, functions);
-    codes.function(&body);
     let mut names = NameMap::new();
     names.append(functions, &function.name);
+    if declared.len() > 1 {
+        names.append(functions + 1, "is_text");
+    }
     let mut name_section = NameSection::new();
     name_section.functions(&names);
     let mut module = Module::new();
@@ -160,7 +190,8 @@ pub(crate) fn module(function: &TensorFunction, allocator: Allocator) -> Vec<u8>
     module.finish()
 }
 
-fn encoded(ty: ValueType) -> ValType {
+/// Returns a type as it is written.
+pub(super) fn encoded(ty: ValueType) -> ValType {
     match ty {
         ValueType::I64 => ValType::I64,
         ValueType::F32 => ValType::F32,
@@ -169,14 +200,41 @@ fn encoded(ty: ValueType) -> ValType {
     }
 }
 
+/// Traps if the word on the stack is not 0: calls a function that does.
+pub(super) fn trap_if(code: &mut InstructionSink, trap: u32) {
+    code.if_(wasm_encoder::BlockType::Empty).call(trap).unreachable().end();
+}
+
+/// Copies an output to where the host finds it: behind `at`, which then is where the next one begins. All are local variables.
+pub(super) fn copy_result(code: &mut InstructionSink, index: &Imports, at: u32, address: u32, bytes: u32) {
+    code.local_get(bytes).global_get(index.limit).local_get(at).i32_sub().i32_gt_u();
+    trap_if(code, index.output_limit);
+    code.local_get(at).local_get(address).local_get(bytes).memory_copy(index.results, 0);
+    code.local_get(at).local_get(bytes).i32_add().local_set(at);
+}
+
+/// Reads a number in memory.
+pub(super) fn load(code: &mut InstructionSink, element: ElementType, at: MemArg) {
+    match element {
+        ElementType::Bool | ElementType::U8 => code.i32_load8_u(at),
+        ElementType::I8 => code.i32_load8_s(at),
+        ElementType::U16 => code.i32_load16_u(at),
+        ElementType::I16 => code.i32_load16_s(at),
+        ElementType::I32 | ElementType::U32 => code.i32_load(at),
+        ElementType::I64 | ElementType::U64 => code.i64_load(at),
+        ElementType::F32 => code.f32_load(at),
+        ElementType::F64 => code.f64_load(at),
+    };
+}
+
 /// Local variables.
-struct Locals {
+pub(super) struct Locals {
     first: u32,
     types: Vec<ValType>,
 }
 
 impl Locals {
-    fn new_local(&mut self, ty: ValType) -> u32 {
+    pub(super) fn new_local(&mut self, ty: ValType) -> u32 {
         self.types.push(ty);
         self.first + self.types.len() as u32 - 1
     }
@@ -211,19 +269,19 @@ struct Array {
 }
 
 impl Plan {
-    fn new(function: &TensorFunction, locals: &mut Locals, results: &[ValType]) -> Plan {
+    fn new(signed: &Signed, boundary: &Boundary, locals: &mut Locals, results: &[ValType]) -> Plan {
         let mut array = |port| {
             let mut word = || locals.new_local(ValType::I32);
             Array { port, allocated: word(), address: word(), bytes: word() }
         };
-        let arrays = function.args.iter().filter_map(|arg| match arg {
+        let arrays = signed.args.iter().filter_map(|arg| match arg {
             Arg::Scalar(_) => None,
             Arg::In(input) => Some(array(Ok(*input))),
             Arg::Out { output, .. } => Some(array(Err(*output))),
         });
         let arrays = arrays.collect();
         let mut next = 0;
-        let params = function.boundary.inputs.iter().map(|input| {
+        let params = boundary.inputs.iter().map(|input| {
             let first = next;
             next += if input.is_scalar() { 1 } else { input.named().count() as u32 };
             first
@@ -246,7 +304,8 @@ impl Plan {
 struct Emit<'a> {
     code: InstructionSink<'a>,
     index: &'a Imports,
-    function: &'a TensorFunction,
+    signed: &'a Signed,
+    boundary: &'a Boundary,
     plan: &'a Plan,
     allocator: Allocator,
 }
@@ -254,13 +313,13 @@ struct Emit<'a> {
 impl Emit<'_> {
     /// Traps if the word on the stack is not 0.
     fn trap_if(&mut self, trap: u32) {
-        self.code.if_(wasm_encoder::BlockType::Empty).call(trap).unreachable().end();
+        trap_if(&mut self.code, trap);
     }
 
     /// Returns the parameters with the sizes that have this name.
     fn params_named(&self, name: &str) -> Vec<u32> {
         let mut params = Vec::new();
-        for (input, first) in self.function.boundary.inputs.iter().zip(&self.plan.params) {
+        for (input, first) in self.boundary.inputs.iter().zip(&self.plan.params) {
             let same = (*first..).zip(input.named()).filter(|(_, other)| *other == name);
             params.extend(same.map(|(param, _)| param));
         }
@@ -301,9 +360,10 @@ impl Emit<'_> {
         for array in &self.plan.arrays {
             let (element, shape) = match array.port {
                 Ok(input) => (inputs[input].element, inputs[input].shape.clone()),
-                Err(output) => {
-                    (self.function.boundary.outputs[output].element, self.function.capacity(output))
-                }
+                Err(output) => (
+                    self.boundary.outputs[output].element,
+                    self.signed.capacity(&self.boundary.outputs, output),
+                ),
             };
             self.product(element.bytes() as u64, shape.iter());
             self.code.local_get(self.plan.size).i32_wrap_i64().local_set(array.bytes);
@@ -312,7 +372,7 @@ impl Emit<'_> {
 
     /// Gives each array a place, whose address is a multiple of 8.
     fn allocate(&mut self) {
-        if !self.function.needs_memory() {
+        if self.plan.arrays.is_empty() {
             return;
         }
         let Plan { arrays, size, next, .. } = self.plan;
@@ -373,7 +433,7 @@ impl Emit<'_> {
 
     /// Copies the inputs into memory.
     fn copy_in(&mut self, inputs: &[Spec]) {
-        if !self.function.boundary.takes_bytes() {
+        if !self.boundary.takes_bytes() {
             return;
         }
         let at = self.plan.at;
@@ -391,14 +451,14 @@ impl Emit<'_> {
 
     /// Calls the export.
     fn call(&mut self) {
-        for arg in &self.function.args {
+        for arg in &self.signed.args {
             match arg {
                 Arg::Scalar(input) => {
                     self.code.local_get(self.plan.params[*input]);
                 }
                 Arg::In(input) => {
                     self.code.local_get(self.plan.array(Ok(*input)).address);
-                    let named = self.function.boundary.inputs[*input].named().count() as u32;
+                    let named = self.boundary.inputs[*input].named().count() as u32;
                     let first = self.plan.params[*input];
                     for param in first..first + named {
                         self.code.local_get(param);
@@ -408,7 +468,7 @@ impl Emit<'_> {
                     let array = self.plan.array(Err(*output));
                     self.code.local_get(array.address);
                     if *capacity {
-                        let bytes = self.function.boundary.outputs[*output].element.bytes();
+                        let bytes = self.boundary.outputs[*output].element.bytes();
                         self.code.local_get(array.bytes).i32_const(bytes.ilog2() as i32).i32_shr_u();
                     }
                 }
@@ -422,13 +482,13 @@ impl Emit<'_> {
 
     /// Copies the outputs to where the host finds them.
     fn copy_out(&mut self, outputs: &[Spec]) {
-        let Imports { out_of_bounds, output_limit, report, results, length, limit, .. } = *self.index;
-        if self.function.counts {
+        let Imports { out_of_bounds, report, length, .. } = *self.index;
+        if self.signed.counts {
             let count = self.plan.results[0];
             self.code.local_get(count).i32_const(0).i32_lt_s().if_(wasm_encoder::BlockType::Empty);
             self.code.local_get(count).call(report).unreachable().end();
         }
-        if !self.function.boundary.gives_bytes() {
+        if !self.boundary.gives_bytes() {
             return;
         }
         let (at, size) = (self.plan.at, self.plan.size);
@@ -449,10 +509,7 @@ impl Emit<'_> {
                 self.trap_if(out_of_bounds);
                 self.code.end();
             }
-            self.code.local_get(array.bytes).global_get(limit).local_get(at).i32_sub().i32_gt_u();
-            self.trap_if(output_limit);
-            self.code.local_get(at).local_get(array.address).local_get(array.bytes).memory_copy(results, 0);
-            self.code.local_get(at).local_get(array.bytes).i32_add().local_set(at);
+            copy_result(&mut self.code, self.index, at, array.address, array.bytes);
         }
         self.code.local_get(at).global_set(length);
     }
@@ -474,28 +531,15 @@ impl Emit<'_> {
                 self.code.local_get(self.plan.results[0]);
             } else if output.is_scalar() {
                 match self.plan.arrays.iter().find(|array| array.port == Err(i)) {
-                    Some(array) => self.load(output.element, array),
+                    Some(array) => {
+                        self.code.local_get(array.address);
+                        load(&mut self.code, output.element, AT);
+                    }
                     None => {
                         self.code.local_get(*returned.next().expect("it is a result"));
                     }
                 }
             }
         }
-    }
-
-    /// Reads a number in memory.
-    fn load(&mut self, element: ElementType, array: &Array) {
-        let at = MemArg { offset: 0, align: 0, target: MemArgTarget::Memory(0), ordering: None };
-        self.code.local_get(array.address);
-        match element {
-            ElementType::Bool | ElementType::U8 => self.code.i32_load8_u(at),
-            ElementType::I8 => self.code.i32_load8_s(at),
-            ElementType::U16 => self.code.i32_load16_u(at),
-            ElementType::I16 => self.code.i32_load16_s(at),
-            ElementType::I32 | ElementType::U32 => self.code.i32_load(at),
-            ElementType::I64 | ElementType::U64 => self.code.i64_load(at),
-            ElementType::F32 => self.code.f32_load(at),
-            ElementType::F64 => self.code.f64_load(at),
-        };
     }
 }

@@ -34,7 +34,8 @@ pub struct Compile {
 /// What a model runs, and how it is written.
 #[derive(Debug, clap::Args)]
 pub struct ModelOptions {
-    /// Name of the exported function that the model runs [default: `_start`, or the only exported function]
+    /// Name of the exported function that the model runs [default: `_start`, the only function of tensors, or the only exported
+    /// function]
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
 
@@ -112,8 +113,8 @@ impl ModelOptions {
         let form = self.form.into();
         let options = source.options(module, form)?;
         let exports = source.exports(&options)?;
-        let exports: Vec<_> = exports.iter().map(|(name, types)| Signature::of_types(name, types)).collect();
-        let Signature { name, .. } = choose_entry(&exports, module.entry(self.invoke.as_deref()))?;
+        let Signature { name, .. } =
+            choose_entry(&exports.signatures(), module.entry(self.invoke.as_deref()))?;
         let network = source.compile(options, name)?;
         let options = ExportOptions {
             entry: name.to_owned(),

@@ -31,7 +31,8 @@ pub struct Run {
     #[command(flatten)]
     module: ModuleOptions,
 
-    /// Name of the exported function to run [default: `_start`, or the only exported function]
+    /// Name of the exported function to run [default: `_start`, the only function of tensors, or the only exported
+    /// function]
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
 
@@ -161,8 +162,7 @@ impl Run {
         }
         let options = source.options(&self.module, Form::Loop)?;
         let exports = source.exports(&options)?;
-        let exports: Vec<_> = exports.iter().map(|(name, types)| Signature::of_types(name, types)).collect();
-        let chosen = choose_entry(&exports, self.module.entry(self.invoke.as_deref()));
+        let chosen = choose_entry(&exports.signatures(), self.module.entry(self.invoke.as_deref()));
         let Signature { name, .. } = chosen.map_err(|failure| self.with_hint(failure))?;
         source.compile(options, name)
     }

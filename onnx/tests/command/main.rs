@@ -8,6 +8,7 @@ mod names;
 mod streams;
 mod tensors;
 mod wasi;
+mod wit;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -540,7 +540,8 @@ pub struct Io {
     pub tensors: Option<u64>,
     /// Index of the region of the bytes of the outputs of a function of tensors, and the key of the row with their number.
     pub results: Option<(usize, u64)>,
-    /// Key of the row with the number that a function of tensors has reported ([`TrapCode::ReportedError`]).
+    /// Key of the row with the number that a function of tensors has reported ([`TrapCode::ReportedError`]): a negative one that it has
+    /// returned, or that of a tensor that is not valid, from 1 on.
     pub error: Option<u64>,
 }
 

@@ -51,8 +51,9 @@ pub fn parse(input: &[u8], options: &Options) -> Result<Module, CompileError> {
     });
     let preloads = preloads.collect::<Result<Vec<_>, CompileError>>()?;
     let main = to_binary(input)?;
-    let options = tensors::with_world(&main, options)?;
-    module::translate(&preloads, &main, &options)
+    #[cfg(feature = "wit")]
+    let options = &*tensors::with_world(&main, options)?;
+    module::translate(&preloads, &main, options)
 }
 
 /// Returns the exported functions of a module, in either format.

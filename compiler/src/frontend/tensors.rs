@@ -1,8 +1,7 @@
 //! Functions of tensors: links the modules that make them out of exports.
 
-use std::borrow::Cow;
 #[cfg(feature = "wit")]
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use wasm2onnx_runtime::ValueType;
 use wasmparser::{FuncType, ValType};
@@ -23,19 +22,15 @@ use crate::tensors::wrapper::{self, Allocator, HOST, MEMORY, PROGRAM};
 /// # Errors
 ///
 /// If the description is damaged, or of an export that is wanted no function of tensors can be made.
+#[cfg(feature = "wit")]
 pub fn with_world<'o>(binary: &[u8], options: &'o Options) -> Result<Cow<'o, Options>, CompileError> {
-    #[cfg(feature = "wit")]
-    {
-        let is_wanted = |name: &String| options.exports.as_ref().is_none_or(|wanted| wanted.contains(name));
-        let functions = wit_functions(binary, options)?.into_iter().filter(|(name, _)| is_wanted(name));
-        let tensors = functions.map(|(_, function)| function).collect::<Result<Vec<_>, _>>()?;
-        if !tensors.is_empty() {
-            return Ok(Cow::Owned(Options { tensors, ..options.clone() }));
-        }
-    }
-    #[cfg(not(feature = "wit"))]
-    let _ = binary;
-    Ok(Cow::Borrowed(options))
+    let is_wanted = |name: &String| options.exports.as_ref().is_none_or(|wanted| wanted.contains(name));
+    let functions = wit_functions(binary, options)?.into_iter().filter(|(name, _)| is_wanted(name));
+    let tensors = functions.map(|(_, function)| function).collect::<Result<Vec<_>, _>>()?;
+    Ok(match tensors.is_empty() {
+        true => Cow::Borrowed(options),
+        false => Cow::Owned(Options { tensors, ..options.clone() }),
+    })
 }
 
 /// Returns the functions of tensors that a module describes; none if others are given, or the description is not to be used.

@@ -40,7 +40,7 @@ pub(super) fn function() -> Function {
         code.local_get(first).i32_const(number).i32_eq();
         code.if_(BlockType::Empty).i32_const(value).local_set(bound).end();
     }
-    // Its length is 2, or 3 from 0xe0 on, or 4 from 0xf0 on; `first` comes to be the end of the character.
+    // It has one more byte than that, from 0xe0 on two more, from 0xf0 on three more.
     for (i, from) in [(1, 0xc2), (2, 0xe0), (3, 0xf0)] {
         code.local_get(first).i32_const(from).i32_ge_u().if_(BlockType::Empty);
         code.local_get(end).local_get(at).i32_sub().i32_const(i + 1).i32_lt_u();

@@ -54,6 +54,7 @@ pub(super) struct Imports {
     pub report: u32,
     pub malloc: u32,
     free: u32,
+    #[cfg_attr(not(feature = "wit"), expect(dead_code, reason = "only WIT has text"))]
     pub is_text: u32,
 }
 

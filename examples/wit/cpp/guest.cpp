@@ -10,6 +10,11 @@
 
 using std::int64_t;
 
+// Where the library would print why it gives up: a module without this has nothing to print to.
+void std::__libcpp_verbose_abort(const char *, ...) noexcept {
+    __builtin_trap();
+}
+
 namespace exports::example::guest::dates {
 
 // The number of days in a month, 0 if there is no such month.

@@ -18,18 +18,11 @@ fn guest(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/wit").join(name).join("guest.wasm")
 }
 
-/// The functions of WASI that the C++ library would call to print before it gives up, which the guest never does.
-const NO_WASI: &str = r#"(module
-    (func (export "fd_close") (param i32) (result i32) unreachable)
-    (func (export "fd_seek") (param i32 i64 i32 i32) (result i32) unreachable)
-    (func (export "fd_write") (param i32 i32 i32 i32) (result i32) unreachable))"#;
-
 /// Writes a module and the component that it becomes, for `tests/tensors/wit.py`.
 fn write(folder: &Path, module: &[u8]) {
-    let no_wasi = wat::parse_str(NO_WASI).expect("it is text");
-    let encoder = ComponentEncoder::default().validate(true).module(module).expect("it has a world");
-    let encoder = encoder.adapter("wasi_snapshot_preview1", &no_wasi).expect("it is an adapter");
-    let component = { encoder }.encode().expect("it is a component");
+    let mut encoder = ComponentEncoder::default();
+    let encoder = encoder.validate(true).module(module).expect("it has a world");
+    let component = encoder.encode().expect("it is a component");
     std::fs::write(folder.join("module.wasm"), module).expect("it can be written");
     std::fs::write(folder.join("component.wasm"), component).expect("it can be written");
 }
@@ -46,7 +39,7 @@ fn script(arguments: &[&std::ffi::OsStr]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What wasmtime makes of random calls of the examples, which wit-bindgen made in three languages.
+/// What wasmtime makes of random calls of the examples, made with wit-bindgen in three languages.
 #[test]
 fn guests_give_what_their_components_give() {
     let folder = Folder::new();

@@ -441,6 +441,8 @@ def draw_type(rng, depth=0):
             return [kind, [[f"f-{i}" if kind == "record" else str(i), field] for i, field in enumerate(fields)]]
         if kind == "option":
             return [kind, draw_type(rng, depth + 1)]
+        if rng.random() < 0.3:  # numbers of different types in one place
+            return [kind, *([other] for other in rng.sample(["f32", "f64", "s32", "u64"], 2))]
         return [kind, *(draw_type(rng, depth + 1) if rng.random() < 0.75 else None for _ in range(2))]
     kind = rng.choice(simple)
     if kind[0] == "list":

@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import wasmtime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
 TYPES = {
     "bool": np.bool_, "i8": np.int8, "u8": np.uint8, "i16": np.int16, "u16": np.uint16, "i32": np.int32, "u32": np.uint32,
@@ -403,6 +404,23 @@ def batch(command, function, calls, rng, folder):
                 assert not rest.tobytes().strip(b"\0"), (function.signature, tensor, value)
         if code == 0:
             same(function, wanted, own, "batch")
+    # Inputs for another number of calls, and lengths that there are not, are errors.
+    wrong = {}
+    for name, array in feeds.items():
+        if len(array) > 1:
+            wrong[f"{name}, one call"] = {**feeds, name: array[:1]}
+        if name.endswith(".length"):
+            for length in (-1, padded[name.removesuffix(".length")] + 1):
+                wrong[f"{name} {length}"] = {**feeds, name: np.concatenate([[length], array[1:]])}
+    if len(feeds) > 1 and wrong:
+        name = rng.choice(sorted(wrong))
+        silent = onnxruntime.RunOptions()
+        silent.log_severity_level = 4
+        try:
+            session.run(None, wrong[name], silent)
+        except (InvalidArgument, RuntimeException, Fail):
+            return
+        raise AssertionError((function.signature, name))
 
 
 # Seeds that found what others seldom do: what a call has copied that traps then.

@@ -42,6 +42,9 @@ pub fn obstacle(boundary: &Boundary) -> Option<&'static str> {
         () if !boundary.all().all(leads) => {
             Some("of arrays in which no size but the first varies (before it there may be dimensions of 1)")
         }
+        () if boundary.all().flat_map(Spec::named).any(|name| name == BATCH) => {
+            Some("in which no size is called `batch`")
+        }
         () if boundary.all().any(|spec| lengths.contains(&spec.name)) => {
             Some("in which no tensor has the name of a length, as `NAME.length`")
         }
@@ -89,10 +92,10 @@ pub fn inputs(g: &mut Graph, boundary: &Boundary) -> Inputs {
     let zero = g.initializer("const/zero", Tensor::scalar(0i64));
     let one = g.initializer("const/one", Tensor::scalar(1i64));
     let none = g.initializer("const/front", Tensor::list(&[0i64]));
+    let beyond = g.initializer("tensors/beyond", Tensor::scalar(i64::MAX));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
     let column = g.initializer("const/column", Tensor::list(&[-1i64, 1]));
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
-    let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let doc = "The callers' tensors: sizes and numbers as parameters, all other elements as bytes.";
     g.group("tensors", doc, |g| {
         let mut inputs = Inputs { params: Vec::new(), calls: None, bytes: None, sizes: Vec::new() };
@@ -112,30 +115,44 @@ pub fn inputs(g: &mut Graph, boundary: &Boundary) -> Inputs {
                 continue;
             }
             let shape = g.plain(&format!("{name}.shape"), "Shape", &[input]);
-            let mut length = None;
+            let mut varying = None;
             for (axis, dim) in spec.shape.iter().enumerate() {
                 let Dim::Named(dim) = dim else { continue };
                 let axis =
                     g.initializer(&format!("tensors/axis.{}", axis + 1), Tensor::list(&[axis as i64 + 1]));
                 let size = g.along(&format!("{name}.size"), "Gather", 0, &[&shape, &axis]);
-                // Only lengths up to the size are elements of this list: a larger one is an error.
+                // Only lengths from 0 to the size are indices of this list, others are errors; an index below 0 would count from its end.
                 let most = g.plain(&format!("{name}.size.scalar"), "Reshape", &[&size, &scalar]);
                 let end = g.plain(&format!("{name}.size.end"), "Add", &[&most, &one]);
                 let all = g.plain(&format!("{name}.lengths"), "Range", &[&zero, &end, &one]);
                 let (_, given) = lengths.iter().find(|(known, _)| known == dim).expect("all have one");
-                let own = g.plain(&format!("{name}.length.some"), "Max", &[given, &zero]);
-                let own = g.along(&format!("{name}.length.own"), "Gather", 0, &[&all, &own]);
+                let below = g.plain(&format!("{name}.length.below"), "Less", &[given, &zero]);
+                let own = g.plain(&format!("{name}.length.any"), "Where", &[&below, &beyond, given]);
+                let own = g.along(&format!("{name}.length"), "Gather", 0, &[&all, &own]);
                 inputs.params.push(g.cast(&format!("{name}.param"), &own, DataType::Int32));
                 if inputs.sizes.iter().all(|(known, ..)| known != dim) {
-                    inputs.sizes.push((dim.clone(), size, own.clone()));
+                    inputs.sizes.push((dim.clone(), size.clone(), own.clone()));
                 }
-                length = Some(own);
+                varying = Some((size, own));
             }
             let bytes = to_bytes(g, spec, input);
+            let unit = others(spec) * spec.element.bytes() as i64;
+            let unit = g.initializer(&format!("tensors/unit.{unit}"), Tensor::list(&[unit]));
+            let width = match &varying {
+                Some((size, _)) => g.plain(&format!("{name}.row.bytes"), "Mul", &[size, &unit]),
+                None => unit.clone(),
+            };
             let rest = g.plain(&format!("{name}.calls"), "Slice", &[&shape, &none, &single]);
-            let row = g.along(&format!("{name}.row.shape"), "Concat", 0, &[&rest, &flat]);
+            let row = g.along(&format!("{name}.row.shape"), "Concat", 0, &[&rest, &width]);
             let bytes = g.plain(&format!("{name}.row"), "Reshape", &[&bytes, &row]);
             let bytes = g.cast(&format!("{name}.number"), &bytes, DataType::Double);
+            // The operators that follow would take a single row for as many as the others have. This one does not: it puts a 0 behind
+            // each call's bytes. (A column of nothing would not do: ONNX Runtime leaves it out before it compares.)
+            let calls = inputs.calls.as_ref().expect("there is an input");
+            let column = g.along(&format!("{name}.behind.shape"), "Concat", 0, &[calls, &single]);
+            let behind = g.filled(&format!("{name}.behind"), &column, 0f64);
+            let bytes = g.along(&format!("{name}.for.each.call"), "Concat", 1, &[&bytes, &behind]);
+            let length = varying.map(|(_, length)| length);
             arrays.push((spec, shape, length, bytes));
         }
         // Each call's arrays behind each other, without what pads them.

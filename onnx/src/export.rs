@@ -346,8 +346,10 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
             (last, memory)
         }
         Keeping::Batched => {
-            let given = tensor_batch::given(g, plan, batches.as_ref(), &batch);
-            let (first, all) = batched::first_trace(g, plan, &given, &batch);
+            // Tensors begin where the region of what is given begins, since there is nothing else.
+            let bytes = batches.as_ref().and_then(|batches| batches.bytes.as_deref());
+            let bytes = bytes.filter(|_| plan.network.io.tensors.is_some());
+            let (first, all) = batched::first_trace(g, plan, bytes, &batch);
             let last = run(g, first, &mut |g, state| batched::run(g, plan, &frozen, &all, state));
             let memory = boundary::Memory::Batched(Box::new(all), last.trace.clone());
             (last, memory)

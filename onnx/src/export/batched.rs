@@ -29,29 +29,6 @@ const COUNTED: usize = 64;
 /// Names of the steps of one turn of the inner loop: a runtime copies the windows once a turn.
 const STEPS: [&str; 4] = ["step", "step.2", "step.3", "step.4"];
 
-/// What a caller gives to each instance besides its arguments.
-pub struct Given {
-    /// Bytes: double [batch, n].
-    pub bytes: Name,
-    /// Keys of the rows with numbers.
-    pub keys: Vec<u64>,
-    /// Their values: double [batch, keys].
-    pub numbers: Name,
-}
-
-impl Given {
-    /// Nothing, for functions that are given only arguments.
-    pub fn none(g: &mut Graph, batch: &str) -> Given {
-        let zero = g.initializer("const/front", Tensor::list(&[0i64]));
-        let empty =
-            g.group("given.nothing", "What the program is given besides its arguments: nothing.", |g| {
-                let shape = g.along("shape", "Concat", 0, &[batch, &zero]);
-                g.filled("none", &shape, 0f64)
-            });
-        Given { bytes: empty.clone(), keys: Vec::new(), numbers: empty }
-    }
-}
-
 /// What all turns of the loops use.
 pub struct Batch {
     /// Number of pages of a chunk: a power of two.
@@ -103,30 +80,19 @@ fn window_type() -> ValueType {
     ValueType::tensor(DataType::Double, &[Dim::Named("window")])
 }
 
-/// Makes the trace that a run begins with, as its phases carry it.
-pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (Vec<Carried>, Batch) {
+/// Makes the trace that a run begins with, as its phases carry it. `bytes` are what each instance is given besides its arguments: double
+/// [batch, n], if there are any.
+pub fn first_trace(g: &mut Graph, plan: &Plan, bytes: Option<&str>, batch: &str) -> (Vec<Carried>, Batch) {
     let page = PAGE as i64;
     let all = plan.first_cells() / PAGE as u64;
     let pages = (all / 4096).isqrt().next_power_of_two().clamp(8, 1024) as usize;
     let chunk = pages as i64;
-    // What each instance begins with: the cells below the first key, and those that are given.
-    let mut first: Vec<i64> = (0..=(plan.first as i64 - 1) / page).collect();
-    for key in &given.keys {
-        let own = *key as i64 / page;
-        if !first.contains(&own) {
-            first.push(own);
-        }
-    }
-    let frame_of = |page: i64| first.iter().position(|other| *other == page).expect("it is one") as i64;
-    let columns: Vec<i64> =
-        given.keys.iter().map(|key| frame_of(*key as i64 / page) * page + *key as i64 % page).collect();
+    // Each instance begins with the pages below the first key, where they are.
+    let first: Vec<i64> = (0..=(plan.first as i64 - 1) / page).collect();
     let mut made: Vec<i64> = first.iter().map(|page| page / chunk).collect();
-    made.sort_unstable();
     made.dedup();
-    let slot_of = |page: i64| made.partition_point(|other| *other < page / chunk) as i64 + 1;
-    let entries: Vec<i64> = first.iter().map(|page| slot_of(*page) * chunk + page % chunk).collect();
-    let distances: Vec<i64> = first.iter().map(|own| (frame_of(*own) - own) * page).collect();
-    let bases: Vec<i64> = (1..).zip(&made).map(|(slot, _)| slot * chunk).collect();
+    let entries: Vec<i64> = first.iter().map(|page| page + chunk).collect();
+    let bases: Vec<i64> = (1..=made.len() as i64).map(|slot| slot * chunk).collect();
     let least = made.last().expect("there is page 0") + 1;
 
     let used = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));
@@ -138,10 +104,8 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (V
     let first_pages = g.initializer("batch/pages", Tensor::row(&first));
     let own_cells = g.initializer("batch/own.cells", Tensor::scalar(first.len() as i64 * page));
     let entries = g.initializer("batch/entries", Tensor::row(&entries));
-    let distances = g.initializer("batch/distances", Tensor::row(&distances));
     let table_shape = g.initializer("batch/table", Tensor::list(&[(made.len() as i64 + 1) * chunk]));
     let first_shape = g.initializer("batch/first.shape", Tensor::list(&[-1, first.len() as i64 * page]));
-    let columns = g.initializer("batch/given", Tensor::row(&columns));
     let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));
     let one = g.initializer("const/one", Tensor::scalar(1i64));
     let counted = g.initializer("batch/flags", Tensor::list(&[COUNTED as i64]));
@@ -152,14 +116,19 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (V
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
     let none = g.initializer("const/zero", Tensor::scalar(0i64));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
+    let front = g.initializer("const/front", Tensor::list(&[0i64]));
     let second = g.initializer("const/axis", Tensor::list(&[1i64]));
     let (image, image_row, image_last) = image(g, plan);
     let limits = limits(g, plan, pages);
     g.group("directory", "Which pages are in the windows from the start, and where.", |g| {
         let column = g.along("column", "Concat", 0, &[batch, &single]);
         let zeros = g.filled("zeros", &column, 0f64);
-        let bytes = g.along("bytes", "Concat", 1, &[&zeros, &given.bytes, &zeros]);
-        let shape = g.plain("bytes.shape", "Shape", &[&given.bytes]);
+        let nothing = g.along("nothing.shape", "Concat", 0, &[batch, &front]);
+        let nothing = g.filled("nothing", &nothing, 0f64);
+        // Whatever the signature is, the nodes that follow find the bytes under one name.
+        let given = g.plain("given", "Identity", &[bytes.unwrap_or(&nothing)]);
+        let bytes = g.along("bytes", "Concat", 1, &[&zeros, &given, &zeros]);
+        let shape = g.plain("bytes.shape", "Shape", &[&given]);
         let bytes_count = g.along("bytes.count", "Gather", 0, &[&shape, &second]);
         let used = g.plain("used", "Add", &[&used, &bytes_count]);
         // One more cell than is used, since the last one is never written.
@@ -199,7 +168,8 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (V
         let shape = g.along("table.shape", "Concat", 0, &[batch, &table_shape]);
         let table = g.filled("table.absent", &shape, ABSENT);
         let entries = each(g, "table.entries", &entries);
-        let distances = g.plain("table.distances", "Add", &[&distances, &base]);
+        let entries_shape = g.plain("table.entries.shape", "Shape", &[&entries]);
+        let distances = g.plain("table.distances", "Expand", &[&base, &entries_shape]);
         let table = g.along("table", "ScatterElements", 1, &[&table, &entries, &distances]);
         let all = Batch {
             pages,
@@ -224,8 +194,6 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given, batch: &str) -> (V
         };
         let first_pages = each(g, "pages", &first_pages);
         let window = all.contents(g, &first_pages, &all.bytes, &first_shape);
-        let columns = each(g, "given.places", &columns);
-        let window = g.along("window.rows", "ScatterElements", 1, &[&window, &columns, &given.numbers]);
         let window = g.plain("window", "Reshape", &[&window, &flat]);
         (parts([window, directory, table]), all)
     })

@@ -16,6 +16,9 @@ pub const STORED_PAGE: usize = 64;
 /// Maximum number of cells that the resident variant carries: every step copies all of them.
 const MAX_RESIDENT_CELLS: u64 = 8192;
 
+/// Largest key of a row that the memory of a batch begins with: its model has a number for each page up to there.
+const MAX_BATCH_KEY: u64 = 1 << 28;
+
 /// Opset of `ReduceMax` with axes as an input, the newest operator that every model needs.
 const OPSET: i64 = 18;
 
@@ -136,6 +139,9 @@ impl<'n> Plan<'n> {
             () if !options.batch => return Ok(plan),
             () if options.form != Form::Loop => "in loop form",
             () if options.attention != Attention::Indexed => "with indexed attention",
+            () if network.first_rows.last().is_some_and(|(key, _)| *key > MAX_BATCH_KEY) => {
+                "of functions whose memory begins with nothing but zeros beyond the first 256 MB"
+            }
             () if plan.has_others_than_tensors() => {
                 "of functions that use no standard input, output, files or other things of WASI"
             }

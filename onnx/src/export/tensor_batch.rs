@@ -9,7 +9,7 @@
 use wasm2onnx_runtime::{Boundary, Dim, Spec};
 
 use super::arguments::onnx_type;
-use super::batched::{self, Batch, Given};
+use super::batched::{self, Batch};
 use super::graph::{Attribute, Graph, Name, Tensor, ValueType};
 use super::plan::Plan;
 use super::tensors::{element_type, from_bytes, to_bytes, to_element};
@@ -25,7 +25,7 @@ pub struct Inputs {
     /// Number of calls, int64 [1]; `None` if there are no inputs.
     pub calls: Option<Name>,
     /// The bytes of each call's arrays, one behind the other: double [batch, n]; `None` if there are none.
-    bytes: Option<Name>,
+    pub bytes: Option<Name>,
     /// The dimensions that have a name: the largest size, int64 [1], and the size in each call, int64 [batch].
     sizes: Vec<(String, Name, Name)>,
 }
@@ -196,18 +196,6 @@ pub fn inputs(g: &mut Graph, boundary: &Boundary) -> Inputs {
         }
         inputs
     })
-}
-
-/// Returns what the instances are given.
-pub fn given(g: &mut Graph, plan: &Plan, inputs: Option<&Inputs>, batch: &str) -> Given {
-    // Tensors begin where the region begins, since nothing else is given.
-    match inputs.and_then(|inputs| inputs.bytes.clone()).filter(|_| plan.network.io.tensors.is_some()) {
-        Some(bytes) => {
-            let none = Given::none(g, batch);
-            Given { bytes, ..none }
-        }
-        None => Given::none(g, batch),
-    }
 }
 
 /// Makes the outputs of the model. `results` are the function's results, each [batch], which are 0 unless it has returned.

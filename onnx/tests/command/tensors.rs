@@ -260,6 +260,13 @@ fn batches_are_of_calls_that_fit_together() {
         "echo.wat",
         r#"(module (import "env" "input_byte" (func $in (result i32))) (func (export "f") (result i32) (call $in)))"#,
     );
+    let far = folder.file(
+        "far.wat",
+        r#"(module (memory 5000) (data (i32.const 300000000) "x") (func (export "f") (param i32) (result i32) (i32.load8_u (local.get 0))))"#,
+    );
+    let mut command = wasm2onnx();
+    command.args(["compile", "--batch"]).arg(far).arg("-o").arg(folder.0.path().join("far.onnx"));
+    command.assert().failure().stderr(contains("nothing but zeros beyond the first 256 MB"));
     let mut command = wasm2onnx();
     command.args(["compile", "--batch"]).arg(echo).arg("-o").arg(folder.0.path().join("echo.onnx"));
     command.assert().failure().stderr(contains("functions that use no standard input"));

@@ -13,7 +13,7 @@ import onnx
 import onnxruntime
 from onnxruntime import OrtValue
 
-# Every model has initializers that no node uses; ONNX Runtime warns of each.
+# ONNX Runtime warns of the initial values, which no node uses.
 onnxruntime.set_default_logger_severity(3)
 
 model = onnx.load(sys.argv[1])

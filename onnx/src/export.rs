@@ -319,14 +319,10 @@ fn loop_form(g: &mut Graph, plan: &Plan) -> Result<(), ExportError> {
     let (words, batch) = arguments::words(g, plan.entry, &params);
     let batch = batches.as_ref().and_then(|batches| batches.calls.clone()).unwrap_or(batch);
     // A function of tensors has the inputs that its signature names; ONNX Runtime warns of each input with a default.
-    // Nor does a batch, whose instances do not take their steps together.
-    let max_steps = match boundary.is_some() || batched || !plan.has_defaults {
-        true => g.initializer("const/unlimited", Tensor::scalar(UNLIMITED)),
-        false => {
-            g.initializer("max_steps", Tensor::scalar(UNLIMITED));
-            g.input("max_steps", ValueType::tensor(DataType::Int64, &[]))
-        }
-    };
+    // Nor does a batch have this one, since its instances do not take their steps together.
+    let is_input = boundary.is_none() && !batched && plan.has_defaults;
+    let ty = ValueType::tensor(DataType::Int64, &[]);
+    let max_steps = g.with_default("max_steps", ty, Tensor::scalar(UNLIMITED), is_input);
     let max_steps = boundary::limit(g, &max_steps, UNLIMITED);
     let given =
         |g: &mut Graph| given::new(g, plan, tensors.as_ref().and_then(|tensors| tensors.bytes.as_deref()));

@@ -64,6 +64,7 @@ def compile(
       is linked with.
     - ``max_memory_pages=2000``, ``max_output=1000``: limits.
     - ``validation_states=0``, ``prove=True``: how it is checked.
+    - ``no_wit=True``: exports of a module that wit-bindgen made are functions of numbers and addresses, not of tensors.
 
     Returns the bytes of the model. Other threads of Python run meanwhile.
 

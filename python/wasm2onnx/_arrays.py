@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -105,9 +106,9 @@ def together(names: Sequence[str], values: Sequence[Any]) -> Any:
 
 @cache
 def _outputs(names: tuple[str, ...]) -> Any:
-    """Returns the type of several outputs. Dots in names become underscores; what then is no name in Python becomes ``_0``,
-    ``_1``, …, by its place."""
-    return namedtuple("Outputs", [name.replace(".", "_") for name in names], rename=True)
+    """Returns the type of several outputs. Other characters than letters and digits become underscores; what then is no
+    name in Python, or stands there twice, becomes ``_0``, ``_1``, …, by its place."""
+    return namedtuple("Outputs", [re.sub(r"\W", "_", name) for name in names], rename=True)
 
 
 def _scalar(spec: Spec, value: Any, wraps: bool) -> np.ndarray[Any, np.dtype[Any]]:

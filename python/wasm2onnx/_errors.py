@@ -50,7 +50,8 @@ class Trap(_WithFields):
     line: str | None
     """The line of source text as ``file:line``, if the module has debug information."""
     error: int | None
-    """The negative number with which a function reported an error (code 13)."""
+    """The negative number with which a function reported an error (code 13); in a model of several programs it may also
+    be the number of a tensor that its type in WIT does not allow, from 1 on."""
     index: int | None
     """Which instance of a batch, if a model ran several."""
     stdout: bytes

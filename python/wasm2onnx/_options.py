@@ -23,6 +23,7 @@ class ModuleOptions(TypedDict, total=False):
     max_output: SupportsIndex | None
     validation_states: SupportsIndex | None
     prove: bool
+    no_wit: bool
 
 
 class CompileOptions(ModuleOptions, total=False):

@@ -45,7 +45,7 @@ _FORMAT = re.compile(r"wasm2onnx\.(.*)format")
 def default_options() -> Any:
     """Returns the `onnxruntime.SessionOptions` that `Session` uses unless it is given others."""
     options = onnxruntime.SessionOptions()
-    # Every model has initializers that no node uses; ONNX Runtime warns of each.
+    # ONNX Runtime warns of inputs that have a default, and of the step form's initial values, which no node uses.
     options.log_severity_level = 3
     # Nodes are small and depend on each other: more threads only wait.
     options.intra_op_num_threads = 1
@@ -57,7 +57,7 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
     """An `onnxruntime.InferenceSession` that is called like a function: by the names of inputs, with values that are
     converted as by `Module.call`.
 
-    It runs on one thread and keeps silent about initializers that no node uses, unless ``sess_options`` say otherwise.
+    It runs on one thread and keeps silent about inputs that have a default, unless ``sess_options`` say otherwise.
     `run` and all else is as in ONNX Runtime.
     """
 
@@ -79,9 +79,11 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
         self._streams = {prefix + stream for prefix in self._prefixes for stream in ("stdout", "stderr")}
         self._statuses = {prefix + "exit_code" for prefix in self._prefixes}
         self._of_numbers = False
+        self._name = ""
         if len(self._prefixes) == 1:
             entry = json.loads(metadata.get(f"wasm2onnx.{self._prefixes[0]}entry", "{}"))
             self._of_numbers = entry.get("tensors") is None
+            self._name = entry.get("name", "")
         self._required = {self._public(node.name): (node.name, self._spec(node)) for node in self.get_inputs()}
         self._optional = {
             self._public(node.name): (node.name, self._spec(node)) for node in self.get_overridable_initializers()
@@ -103,7 +105,8 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
         has ended. ``stdout`` and ``stderr`` are bytes, ``exit_code`` is an int. The number of elements ``y.length`` of
         each call of a batch is the field ``y_length``.
 
-        Raises `Trap` if the output ``trap`` is not 0 for one of the instances. Ctrl-C ends a run of the main thread.
+        Raises `Trap` if the output ``trap`` is not 0 for one of the instances, or `ValueError` if a value is one that its
+        type in WIT does not have, such as bytes that are no text. Ctrl-C ends a run of the main thread.
 
         >>> Session(compile(module))(arg0=2, arg1=3)    # doctest: +SKIP
         5
@@ -234,11 +237,15 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
                 name if code in (_STEP_LIMIT, _REPORTED, _OUTPUT_LIMIT) or code not in _TRAPS else f"wasm trap: {name}"
             )
             error = None
+            where = f" (in instance {index} of {np.size(traps)})" if np.size(traps) > 1 else ""
             if code == _REPORTED and prefix + "error" in outputs:
                 error = int(np.ravel(outputs[prefix + "error"])[index])
+                tensor = self._tensor(error)
+                if tensor is not None:
+                    message = f"its type in WIT does not allow what the {tensor} is"
+                    raise ValueError(f"function `{self._name}`: {message}{where}")
                 message += f": {error}"
-            if np.size(traps) > 1:
-                message += f" (in instance {index} of {np.size(traps)})"
+            message += where
             raise Trap(
                 message,
                 code=code,
@@ -249,6 +256,15 @@ class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
                 stderr=outputs[prefix + "stderr"].tobytes() if prefix + "stderr" in outputs else b"",
                 steps=int(np.ravel(outputs[prefix + "steps"])[index]) if prefix + "steps" in outputs else 0,
             )
+
+
+    def _tensor(self, number: int) -> str | None:
+        """Returns which tensor has this number, by which a function of WIT says that one is not valid: they count from 1
+        on, inputs first. What is less than 0 is a number of the function's own."""
+        inputs = [f"input `{name}`" for name in self._required if not name.endswith(".length")]
+        outputs = [f"output `{name}`" for full, name in self._outputs.items() if full not in self._ends]
+        tensors = inputs + outputs if len(self._prefixes) == 1 else []
+        return tensors[number - 1] if 0 < number <= len(tensors) else None
 
 
 def _bytes(name: str, spec: Spec, value: Any) -> Any:

@@ -21,6 +21,8 @@ import onnxruntime
 import wasmtime
 from wasmtime import component as wit
 
+import batches
+
 # A type is a list: ["u8"] and the like, ["char"], ["string"], ["list", "f32"], ["record" or "tuple", [[name, type], ...]],
 # ["flags", [name, ...]], ["enum", [name, ...]], ["option", type], ["result", type or None, type or None].
 # A value is what Python has for it: a number, text, a list of numbers, a dict, a set of names, the number of a case;
@@ -344,11 +346,13 @@ class Model:
         self.session = onnxruntime.InferenceSession(str(self.path))
         self.inputs = [i.name for i in self.session.get_inputs()]
         self.outputs = [o.name for o in self.session.get_outputs()]
+        self.calls = []
 
     def check(self, given, wanted, natively, bad=None):
         """Compares what comes of inputs with what should; `bad` is the input that is not valid."""
         assert set(given) == set(self.inputs), (self.name, given, self.inputs)
         found = dict(zip(self.outputs, self.session.run(None, given)))
+        self.calls.append((given, found))
         trap = int(found["trap"][0])
         if wanted is None:
             assert trap != 0, (self.name, given, "it did not fail in ONNX Runtime")
@@ -371,6 +375,15 @@ class Model:
         else:
             assert done.returncode == 0, (self.name, given, done.stderr)
             same(self.name, given, wanted, {n: np.load(out / f"{n}.npy") for n in wanted}, "natively")
+
+
+    def check_batch(self, rng):
+        """Makes all calls once more, side by side."""
+        path = self.folder / "batch.onnx"
+        compiled = [self.command, "compile", "--batch", "--invoke", self.name, str(self.module), "-o", str(path)]
+        done = subprocess.run(compiled, capture_output=True, text=True)
+        assert done.returncode == 0, (self.name, done.stderr)
+        batches.check(self.session, path, self.calls, rng, self.name)
 
 
 def same(function, given, wanted, found, how):
@@ -564,6 +577,8 @@ def check_world(command, seed, folder, totals):
             else:
                 model.check(inputs(rng, params, values), oracle.call(name, values), natively)
                 totals["lowered"] += 1
+        if seed % 4 == 0:
+            model.check_batch(rng)
 
 
 def check_guest(command, calls, folder, totals):
@@ -583,6 +598,7 @@ def check_guest(command, calls, folder, totals):
                 else:
                     model.check(inputs(rng, params, values), oracle.call(name, values), natively)
                     totals["compared"] += 1
+            model.check_batch(rng)
 
 
 def main():

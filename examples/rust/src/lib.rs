@@ -20,7 +20,7 @@ pub fn load(model: impl AsRef<Path>) -> anyhow::Result<Session> {
         "set ORT_DYLIB_PATH to ONNX Runtime's library; Python's package has one in onnxruntime/capi",
     )?;
     let environment: Environment = ort::init_from(&library)?.build()?;
-    // It warns of initializers that no node uses, and every model has some.
+    // It warns of inputs with a default, and of the step form's initial values, which no node uses.
     let session = || -> ort::Result<Session> {
         Session::builder(&environment)?.with_log_level(LogLevel::Error)?.commit_from_file(model)
     };

@@ -11,9 +11,9 @@
 //! both are those of a paged run, see [`super::paged`].
 
 use super::graph::{Attribute, Carried, Dim, Graph, Name, Tensor, ValueType};
-use super::phases::RunState;
+use super::phases::{self, RunState};
 use super::plan::{Plan, STORED_PAGE};
-use super::space::first_of_input;
+use super::space::{Extent, first_of_input};
 use super::step::{self, Frozen};
 use super::trace::FirstRowTensors;
 use crate::proto::DataType;
@@ -26,7 +26,7 @@ const ABSENT: i64 = -(1 << 60);
 /// Number of flags that are counted together, see [`Batch::rank`].
 const COUNTED: usize = 64;
 
-/// Names of the steps of one turn of the inner loop: a runtime copies the windows once a turn.
+/// Names of the steps of one turn of the inner loop: a runtime copies the window twice a turn.
 const STEPS: [&str; 4] = ["step", "step.2", "step.3", "step.4"];
 
 /// What all turns of the loops use.
@@ -38,10 +38,11 @@ pub struct Batch {
     image: Name,
     image_row: Name,
     image_last: Name,
-    /// The bytes that are given, between two zeros: double [batch, n + 2]; n, and the key of the first byte:
-    /// int64 [1].
+    /// The bytes that are given to each instance, between two zeros, one behind the other: double
+    /// [batch · (n + 2)]; n, n + 2, and the key of the first byte: int64 [1].
     bytes: Name,
     bytes_count: Name,
+    bytes_width: Name,
     begin: Name,
     /// The first cell of each instance: int64 [batch, 1].
     base: Name,
@@ -93,11 +94,7 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, bytes: Option<&str>, batch: &str)
     made.dedup();
     let entries: Vec<i64> = first.iter().map(|page| page + chunk).collect();
     let bases: Vec<i64> = (1..=made.len() as i64).map(|slot| slot * chunk).collect();
-    let least = made.last().expect("there is page 0") + 1;
 
-    let used = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));
-    let per_chunk = g.initializer("batch/chunk.cells", Tensor::list(&[chunk * page]));
-    let least = g.initializer("batch/chunks.least", Tensor::list(&[least]));
     let step = g.initializer("batch/chunk.before", Tensor::scalar(-chunk));
     let places = g.initializer("batch/chunks.made", Tensor::list(&made));
     let bases = g.initializer("batch/chunks.base", Tensor::list(&bases));
@@ -114,41 +111,35 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, bytes: Option<&str>, batch: &str)
         g.initializer("batch/flags.range", Tensor::list(&(0..COUNTED as i64).collect::<Vec<_>>()));
     let begin = g.initializer("trace/input.begin", Tensor::list(&[first_of_input(plan)]));
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
+    let two = g.initializer("batch/two", Tensor::list(&[2i64]));
     let none = g.initializer("const/zero", Tensor::scalar(0i64));
     let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
     let front = g.initializer("const/front", Tensor::list(&[0i64]));
     let second = g.initializer("const/axis", Tensor::list(&[1i64]));
     let (image, image_row, image_last) = image(g, plan);
     let limits = limits(g, plan, pages);
-    g.group("directory", "Which pages are in the windows from the start, and where.", |g| {
+    g.group("directory", "Which pages are in the window from the start, and where.", |g| {
         let column = g.along("column", "Concat", 0, &[batch, &single]);
         let zeros = g.filled("zeros", &column, 0f64);
         let nothing = g.along("nothing.shape", "Concat", 0, &[batch, &front]);
         let nothing = g.filled("nothing", &nothing, 0f64);
         // Whatever the signature is, the nodes that follow find the bytes under one name.
         let given = g.plain("given", "Identity", &[bytes.unwrap_or(&nothing)]);
-        let bytes = g.along("bytes", "Concat", 1, &[&zeros, &given, &zeros]);
-        let shape = g.plain("bytes.shape", "Shape", &[&given]);
-        let bytes_count = g.along("bytes.count", "Gather", 0, &[&shape, &second]);
-        let used = g.plain("used", "Add", &[&used, &bytes_count]);
-        // One more cell than is used, since the last one is never written.
-        let count = g.plain("chunks.all", "Div", &[&used, &per_chunk]);
-        let count = g.plain("chunks.used", "Add", &[&count, &single]);
-        let count = g.plain("chunks", "Max", &[&count, &least]);
-        let last = g.plain("cells", "Mul", &[&count, &per_chunk]);
-        let last = g.plain("last", "Sub", &[&last, &single]);
-        let last = g.cast("last.number", &last, DataType::Double);
-        let top = g.plain("top.keys", "Expand", &[&last, &limits.key_shape]);
-        let top = g.along("top", "Concat", 1, &[&top, &limits.top_rest]);
-        let end = g.plain("end.list", "Mul", &[&count, &step]);
+        let bytes = g.along("bytes.rows", "Concat", 1, &[&zeros, &given, &zeros]);
+        let shape = g.plain("bytes.shape", "Shape", &[&bytes]);
+        let bytes_width = g.along("bytes.width", "Gather", 0, &[&shape, &second]);
+        let bytes_count = g.plain("bytes.count", "Sub", &[&bytes_width, &two]);
+        let bytes = g.plain("bytes", "Reshape", &[&bytes, &flat]);
+        let Extent { chunks, floor, top } = Extent::new(g, plan, &bytes_count, pages * PAGE, made.len());
+        let end = g.plain("end.list", "Mul", &[&chunks, &step]);
         let end = g.plain("end", "Reshape", &[&end, &scalar]);
         let base = g.plain("unmade.base", "Range", &[&none, &end, &step]);
         let directory = g.add_at("base", &base, &places, &bases);
         let each = |g: &mut Graph, role: &str, row: &str| g.plain(role, "Expand", &[row, &column]);
         let end = g.plain("instances", "Reshape", &[batch, &scalar]);
-        let base = g.plain("instance", "Range", &[&none, &end, &one]);
-        let calls = g.plain("instance.count", "Shape", &[&base]);
-        let base = g.plain("instance.cell", "Mul", &[&base, &own_cells]);
+        let instance = g.plain("instance", "Range", &[&none, &end, &one]);
+        let calls = g.plain("instance.count", "Shape", &[&instance]);
+        let base = g.plain("instance.cell", "Mul", &[&instance, &own_cells]);
         let base = g.plain("instance.column", "Unsqueeze", &[&base, &second]);
         let flags = g.plain("flags", "Add", &[batch, &counted_less]);
         let rows = g.plain("flag.rows", "Div", &[&flags, &counted]);
@@ -178,13 +169,14 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, bytes: Option<&str>, batch: &str)
             image_last,
             bytes,
             bytes_count,
+            bytes_width,
             begin,
             base,
             in_row,
             rows_before,
             zeros,
             calls,
-            floor: limits.floor,
+            floor,
             top,
             per_page: limits.per_page,
             per_chunk: limits.per_chunk,
@@ -193,7 +185,7 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, bytes: Option<&str>, batch: &str)
             ids: limits.ids,
         };
         let first_pages = each(g, "pages", &first_pages);
-        let window = all.contents(g, &first_pages, &all.bytes, &first_shape);
+        let window = all.contents(g, &first_pages, &instance, &first_shape);
         let window = g.plain("window", "Reshape", &[&window, &flat]);
         (parts([window, directory, table]), all)
     })
@@ -239,9 +231,6 @@ fn image(g: &mut Graph, plan: &Plan) -> (Name, Name, Name) {
 
 /// Constants for ids.
 struct Limits {
-    floor: Name,
-    top_rest: Name,
-    key_shape: Name,
     per_page: Name,
     per_chunk: Name,
     low: Name,
@@ -251,23 +240,16 @@ struct Limits {
 
 fn limits(g: &mut Graph, plan: &Plan, pages: usize) -> Limits {
     let [s, n, v, x, q, k, t] = plan.slots.sizes();
-    let keys = q + k;
-    let count = keys + t + 1;
     // Entries of tables and experts are looked up as if they were in page 0.
-    let row = |of_key: f64| Tensor::row(&[vec![of_key; keys], vec![0.0; t + 1]].concat());
-    let floor = [plan.floor(), vec![0.0]].concat();
-    let low: Vec<i64> = floor.iter().map(|x| *x as i64).collect();
-    let top_rest = [&plan.top(0)[keys..], &[plan.last_expert()]].concat();
+    let scale = |cells: usize| Tensor::row(&plan.per_id(1.0 / cells as f64, 0.0, 0.0));
+    let low: Vec<i64> = plan.floor().iter().map(|x| *x as i64).chain([0]).collect();
     let first = s + n + v + x;
-    let ids: Vec<i64> = (first..first + count).map(|place| place as i64).collect();
+    let ids: Vec<i64> = (first..first + q + k + t + 1).map(|place| place as i64).collect();
     Limits {
-        floor: g.initializer("limits/floor", Tensor::row(&floor)),
-        top_rest: g.initializer("limits/top", Tensor::row(&top_rest)),
-        key_shape: g.initializer("batch/keys", Tensor::list(&[1i64, keys as i64])),
-        per_page: g.initializer("batch/per.page", row(1.0 / PAGE as f64)),
-        per_chunk: g.initializer("batch/per.chunk", row(1.0 / (PAGE * pages) as f64)),
+        per_page: g.initializer("batch/per.page", scale(PAGE)),
+        per_chunk: g.initializer("batch/per.chunk", scale(PAGE * pages)),
         low: g.initializer("batch/low", Tensor::row(&low)),
-        is_key: g.initializer("batch/is.key", Tensor::row(&[vec![1i64; keys], vec![0; t + 1]].concat())),
+        is_key: g.initializer("batch/is.key", Tensor::row(&plan.per_id(1i64, 0, 0))),
         ids: g.initializer("batch/ids", Tensor::list(&ids)),
     }
 }
@@ -283,9 +265,10 @@ struct Located {
 }
 
 impl Batch {
-    /// Makes what pages, int64 [instances, pages], begin with: double [instances, cells], in the given shape.
-    /// `bytes` are those that these instances are given, between two zeros.
-    fn contents(&self, g: &mut Graph, pages: &str, bytes: &str, rows: &str) -> Name {
+    /// Makes what pages, int64 [n, pages], of instances, int64 [n], begin with: double [n, cells], in the given
+    /// shape.
+    fn contents(&self, g: &mut Graph, pages: &str, instances: &str, rows: &str) -> Name {
+        let column = g.initializer("const/column", Tensor::list(&[-1i64, 1]));
         let cells = g.initializer("batch/page.cells", Tensor::list(&[PAGE as i64]));
         let range = g.initializer("batch/range", Tensor::list(&(0..PAGE as i64).collect::<Vec<_>>()));
         let third = g.initializer("batch/axis", Tensor::list(&[2i64]));
@@ -303,11 +286,14 @@ impl Batch {
         let places = g.plain("content.places.min", "Max", &[&places, &before]);
         let places = g.plain("content.places.max", "Min", &[&places, &self.bytes_count]);
         let places = g.plain("content.places.all", "Add", &[&places, &one]);
-        let bytes = g.along("content.bytes", "GatherElements", 1, &[bytes, &places]);
+        let first = g.plain("content.bytes.first", "Mul", &[instances, &self.bytes_width]);
+        let first = g.plain("content.bytes.column", "Reshape", &[&first, &column]);
+        let places = g.plain("content.places.own", "Add", &[&places, &first]);
+        let bytes = g.along("content.bytes", "Gather", 0, &[&self.bytes, &places]);
         g.plain("content", "Add", &[&image, &bytes])
     }
 
-    /// Finds the cells of ids, as numbers, in the windows.
+    /// Finds the cells of ids, as numbers, in the window.
     fn locate(&self, g: &mut Graph, ids: &str, directory: &str, table: &str) -> Located {
         let ids = step::clamp(g, ids, &self.floor, &self.top);
         let id = g.cast("id", &ids, DataType::Int64);
@@ -351,25 +337,14 @@ impl Batch {
 pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, batch: &Batch, state: RunState) -> RunState {
     let yes = g.initializer("const/true", Tensor::boolean(true));
     let forever = g.initializer("const/forever", Tensor::scalar(i64::MAX));
-    let steps = ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]);
     let expert_slot = g.initializer("limits/expert.slot", Tensor::list(&[plan.slots.count() as i64]));
-    let mut carried = vec![
-        Carried { role: "numbers", ty: plan.numbers_type(), first: state.z },
-        Carried { role: "steps", ty: steps.clone(), first: state.steps },
-    ];
+    let mut carried = phases::carried(plan, &state.z, &state.steps);
     carried.extend(parts(state.trace.try_into().expect("the trace has three parts")));
     let last = g.repeat("paging", &forever, &yes, carried, |g, _, carried| {
         let [z, steps, trace @ ..] = carried else { unreachable!("numbers and steps are carried") };
         let [window, directory, table] = bring_in(g, batch, z, trace);
-        let carried = vec![
-            Carried { role: "numbers", ty: plan.numbers_type(), first: z.clone() },
-            Carried {
-                role: "steps",
-                ty: ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]),
-                first: steps.clone(),
-            },
-            Carried { role: "window", ty: window_type(), first: window },
-        ];
+        let mut carried = phases::carried(plan, z, steps);
+        carried.push(Carried { role: "window", ty: window_type(), first: window });
         let last = g.repeat("decode", &forever, &yes, carried, |g, _, carried| {
             let [z, steps, window] = carried else { unreachable!("three values are carried") };
             let mut state = [z.clone(), steps.clone(), window.clone()];
@@ -502,8 +477,7 @@ fn bring_in(g: &mut Graph, batch: &Batch, z: &str, trace: &[Name]) -> [Name; PAR
         let who = g.add_at("waiting.all", &none, &place, &all);
         let who = g.plain("waiting.own", "Slice", &[&who, &front, &count]);
         let pages = g.along("pages", "Gather", 0, &[&page, &who]);
-        let bytes = g.along("bytes", "Gather", 0, &[&batch.bytes, &who]);
-        let content = batch.contents(g, &pages, &bytes, &page_shape);
+        let content = batch.contents(g, &pages, &who, &page_shape);
         let content = g.plain("content.flat", "Reshape", &[&content, &flat]);
         let there = g.plain("window.size", "Shape", &[window]);
         let window = g.along("window", "Concat", 0, &[window, &content]);
@@ -587,7 +561,7 @@ pub fn read(
     let [window, directory, table] = trace else { unreachable!("the trace has three parts") };
     let cells = g.initializer("batch/page.cells", Tensor::list(&[PAGE as i64]));
     let per_chunk = (PAGE * batch.pages) as i64;
-    let per_chunk = g.initializer("batch/chunk.cells", Tensor::list(&[per_chunk]));
+    let per_chunk = g.initializer("pages/chunk.cells", Tensor::list(&[per_chunk]));
     let sink = g.initializer("batch/sink", Tensor::scalar(plan.first as i64 - 1));
     let front = g.initializer("const/front", Tensor::list(&[0i64]));
     g.group(role, "Cells of the trace, from the pages that they are in.", |g| {

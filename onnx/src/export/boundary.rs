@@ -222,7 +222,10 @@ pub fn bytes(
         let count = g.cast("count", &count, DataType::Int64);
         match memory {
             Memory::Paged(trace) => paged::bytes(g, plan, trace, name, first, &count),
-            Memory::Cells(_) | Memory::Rows(..) | Memory::Batched(..) => {
+            Memory::Batched(..) => {
+                unreachable!("what prints has no batches, and tensors are read by themselves")
+            }
+            Memory::Cells(_) | Memory::Rows(..) => {
                 let first = g.initializer(&format!("{name}/first"), Tensor::scalar(first as i64));
                 let one = g.initializer("const/one", Tensor::scalar(1i64));
                 let flat = g.initializer("const/flat", Tensor::list(&[-1i64]));

@@ -32,23 +32,17 @@ pub fn new(g: &mut Graph, plan: &Plan, tensors: Option<&str>) -> Given {
         if end.is_none() {
             return none.clone();
         }
-        if default {
-            g.initializer(name, Tensor::list::<u8>(&[]));
-        }
-        match default && !plan.has_defaults {
-            true => name.to_owned(),
-            false => g.input(name, ValueType::tensor(DataType::Uint8, &[Dim::Named(name)])),
+        let ty = ValueType::tensor(DataType::Uint8, &[Dim::Named(name)]);
+        match default {
+            true => g.with_default(name, ty, Tensor::list::<u8>(&[]), plan.has_defaults),
+            false => g.input(name, ty),
         }
     });
     let words = [("clock", io.clock), ("seed", io.seed)].map(|(name, keys)| {
         if keys == [None; 2] {
             return g.initializer("given/zero", Tensor::scalar(0i64));
         }
-        g.initializer(name, Tensor::scalar(0i64));
-        match plan.has_defaults {
-            true => g.input(name, ValueType::tensor(DataType::Int64, &[])),
-            false => name.to_owned(),
-        }
+        g.with_default(name, ValueType::tensor(DataType::Int64, &[]), Tensor::scalar(0i64), plan.has_defaults)
     });
     let tensors = tensors.map_or(none.clone(), str::to_owned);
     let inputs =

@@ -343,6 +343,12 @@ impl Graph {
         name.to_owned()
     }
 
+    /// Adds a value with a default, which a caller can change if it is an input.
+    pub fn with_default(&mut self, name: &str, ty: ValueType, tensor: Tensor, is_input: bool) -> Name {
+        let value = self.initializer(name, tensor);
+        if is_input { self.input(name, ty) } else { value }
+    }
+
     /// Finds the largest element, as a scalar.
     pub fn largest(&mut self, role: &str, value: &str) -> Name {
         self.op(role, "ReduceMax", &[value], vec![Attribute::Int("keepdims", 0)])

@@ -1,8 +1,8 @@
 //! The loop form with attention over all rows: the trace grows with every step.
 
 use super::dense::{self, Tables};
-use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
-use super::phases::RunState;
+use super::graph::{Carried, Graph, Name, Tensor, ValueType};
+use super::phases::{self, RunState};
 use super::plan::{Plan, Scores};
 use super::step::{self, Frozen};
 use crate::proto::DataType;
@@ -27,15 +27,8 @@ pub fn run(
     let names = ["s", "gate.raw", "v", "x", "query", "key", "lookup", "expert.row"];
     let left = step::left(g, &state.steps, max_steps);
     let [trace] = <[Name; 1]>::try_from(state.trace).expect("the trace is one value");
-    let carried = vec![
-        Carried { role: "numbers", ty: plan.numbers_type(), first: state.z },
-        Carried {
-            role: "steps",
-            ty: ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]),
-            first: state.steps,
-        },
-        Carried { role: "trace", ty: trace_type(), first: trace },
-    ];
+    let mut carried = phases::carried(plan, &state.z, &state.steps);
+    carried.push(Carried { role: "trace", ty: trace_type(), first: trace });
     let last = g.repeat("decode", &left, &yes, carried, |g, _, carried| {
         let [z, steps, trace] = carried else { unreachable!("three values are carried") };
         g.group("step", step::DOC, |g| {

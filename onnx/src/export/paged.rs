@@ -26,7 +26,7 @@
 
 use super::given::Given;
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
-use super::phases::RunState;
+use super::phases::{self, RunState};
 use super::plan::Plan;
 use super::space::Space;
 use super::step::{self, Frozen};
@@ -119,8 +119,6 @@ pub fn first_trace(g: &mut Graph, plan: &Plan, given: &Given) -> (Vec<Carried>, 
 struct Paging<'s> {
     space: &'s Space,
     picks: Picks,
-    floor: Name,
-    top: Name,
     /// For each index, the factor that makes it its page number; 1 for the expert.
     scale: Name,
     /// What is added to page numbers: the experts' entries stand before those of page 0.
@@ -180,27 +178,12 @@ pub fn run(
     space: &Space,
     state: RunState,
 ) -> RunState {
-    let [.., q, k, t] = plan.slots.sizes();
-    let keys = q + k;
-    let per_id = |of_key: f64, of_lookup: f64, of_expert: f64| {
-        let mut row = vec![of_key; keys];
-        row.extend(std::iter::repeat_n(of_lookup, t));
-        row.push(of_expert);
-        Tensor::row(&row)
-    };
-    let top_rest = [&plan.top(0)[keys..], &[plan.last_expert()]].concat();
-    let top_rest = g.initializer("limits/top", Tensor::row(&top_rest));
-    let key_shape = g.initializer("pages/keys", Tensor::list(&[1i64, keys as i64]));
-    let top = {
-        let top = g.plain("top.keys", "Expand", &[&space.last_cell, &key_shape]);
-        g.along("top", "Concat", 1, &[&top, &top_rest])
-    };
+    let per_id =
+        |of_key: f64, of_lookup: f64, of_expert: f64| Tensor::row(&plan.per_id(of_key, of_lookup, of_expert));
     let before_pages = (plan.network.experts.len() + space.pages) as f64;
     let paging = Paging {
         space,
         picks: Picks::new(g, plan),
-        floor: g.initializer("limits/floor", Tensor::row(&[plan.floor(), vec![0.0]].concat())),
-        top,
         // A lookup's page is page 0, which is always resident at its own keys.
         scale: g.initializer("pages/scale", per_id(1.0 / PAGE as f64, 0.0, 1.0)),
         shift: g.initializer("pages/shift", per_id(0.0, 0.0, -before_pages)),
@@ -210,14 +193,7 @@ pub fn run(
     };
     let yes = g.initializer("const/true", Tensor::boolean(true));
     let forever = g.initializer("const/forever", Tensor::scalar(i64::MAX));
-    let mut carried = vec![
-        Carried { role: "numbers", ty: plan.numbers_type(), first: state.z },
-        Carried {
-            role: "steps",
-            ty: ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]),
-            first: state.steps,
-        },
-    ];
+    let mut carried = phases::carried(plan, &state.z, &state.steps);
     carried.extend(parts(state.trace.try_into().expect("the trace has six parts")));
     let last = g.repeat("paging", &forever, &yes, carried, |g, _, carried| {
         bring_in_and_go_on(g, plan, frozen, &paging, carried)
@@ -234,7 +210,7 @@ pub fn run(
 /// each its entry in the table of pages.
 fn entries(g: &mut Graph, paging: &Paging, z: &str, directory: &str) -> [Name; 3] {
     let ids = g.pick("ids", z, &paging.picks.ids);
-    let ids = step::clamp(g, &ids, &paging.floor, &paging.top);
+    let ids = step::clamp(g, &ids, &paging.space.floor, &paging.space.top);
     let pages = g.plain("page.scaled", "Mul", &[&ids, &paging.scale]);
     let pages = g.plain("page.shifted", "Add", &[&pages, &paging.shift]);
     let pages = g.cast("page", &pages, DataType::Int64);
@@ -271,13 +247,11 @@ fn bring_in_and_go_on(
             let steps = g.largest("steps", steps);
             (cells, going, g.plain("steps.left", "Sub", &[&paging.max_steps, &steps]))
         });
-    let part = |role, ty, first: &Name| Carried { role, ty, first: first.clone() };
-    let carried = vec![
-        part("numbers", plan.numbers_type(), z),
-        part("steps", ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]), steps),
-        part("cells", row(DataType::Int64, "indices"), &cells),
-        part("window", row(DataType::Double, "window"), &window),
-    ];
+    let mut carried = phases::carried(plan, z, steps);
+    carried.extend([
+        Carried { role: "cells", ty: row(DataType::Int64, "indices"), first: cells },
+        Carried { role: "window", ty: row(DataType::Double, "window"), first: window },
+    ]);
     let one = g.initializer("const/one", Tensor::scalar(1i64));
     let last = g.repeat("decode", &left, &going, carried, |g, _, carried| {
         let [z, steps, cells, window] = carried else { unreachable!("four values are carried") };
@@ -474,7 +448,7 @@ fn last_rows(g: &mut Graph, paging: &Paging, z: &str, [window, directory, table]
         let cells = resident(g, &ids, &entries, table);
         let k = g.pick("key", &cells, &paging.picks.key);
         let e = g.along("expert", "Gather", 1, &[&cells, &paging.picks.expert]);
-        let trash = g.pick("trash", &paging.floor, &paging.picks.key);
+        let trash = g.pick("trash", &paging.space.floor, &paging.picks.key);
         let trash = g.cast("trash.key", &trash, DataType::Int64);
         let ended = g.plain("ended", "Greater", &[&e, &paging.limit]);
         let ended = g.cast("ended.count", &ended, DataType::Int64);

@@ -17,6 +17,15 @@ pub struct RunState {
     pub trace: Vec<Name>,
 }
 
+/// Returns what every loop around steps carries first: the numbers and the steps of all instances.
+pub fn carried(plan: &Plan, z: &str, steps: &str) -> Vec<Carried> {
+    let counts = ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]);
+    vec![
+        Carried { role: "numbers", ty: plan.numbers_type(), first: z.to_owned() },
+        Carried { role: "steps", ty: counts, first: steps.to_owned() },
+    ]
+}
+
 /// Runs the phases, from `starts`: double [batch, phases, numbers]. No phase follows one that does not halt.
 pub fn run(
     g: &mut Graph,
@@ -31,14 +40,7 @@ pub fn run(
     let expert_slot = g.initializer("limits/expert.slot", Tensor::list(&[plan.slots.count() as i64]));
     let before = g.initializer("phases/before.halt", Tensor::scalar(0f64));
     let after = g.initializer("phases/after.halt", Tensor::scalar(2f64));
-    let mut carried = vec![
-        Carried { role: "numbers", ty: plan.numbers_type(), first: frozen.zero.clone() },
-        Carried {
-            role: "steps",
-            ty: ValueType::tensor(DataType::Int64, &[Dim::Named("batch")]),
-            first: frozen.no_steps.clone(),
-        },
-    ];
+    let mut carried = carried(plan, &frozen.zero, &frozen.no_steps);
     let parts = trace.len();
     carried.extend(trace);
     let last = g.repeat("phases", &count, &yes, carried, |g, i, carried| {

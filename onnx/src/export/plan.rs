@@ -259,6 +259,15 @@ impl<'n> Plan<'n> {
         top
     }
 
+    /// Returns a row with one number for each query and key, one for each lookup, and one for the expert.
+    pub fn per_id<T: Clone>(&self, of_key: T, of_lookup: T, of_expert: T) -> Vec<T> {
+        let [.., q, k, t] = self.slots.sizes();
+        let mut row = vec![of_key; q + k];
+        row.extend(std::iter::repeat_n(of_lookup, t));
+        row.push(of_expert);
+        row
+    }
+
     /// Returns the largest id of an expert; the smallest is 0.
     pub fn last_expert(&self) -> f64 {
         self.network.experts.len() as f64 - 1.0

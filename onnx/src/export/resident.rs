@@ -3,7 +3,7 @@
 use crate::proto::DataType;
 
 use super::graph::{Carried, Dim, Graph, Name, Tensor, ValueType};
-use super::phases::RunState;
+use super::phases::{self, RunState};
 use super::plan::Plan;
 use super::step::{self, Frozen};
 
@@ -29,13 +29,9 @@ pub fn run(g: &mut Graph, plan: &Plan, frozen: &Frozen, max_steps: &str, state: 
     let yes = g.initializer("const/true", Tensor::boolean(true));
 
     let left = step::left(g, &state.steps, max_steps);
-    let batch = Dim::Named("batch");
     let [trace] = <[Name; 1]>::try_from(state.trace).expect("the trace is one value");
-    let carried = vec![
-        Carried { role: "numbers", ty: plan.numbers_type(), first: state.z },
-        Carried { role: "steps", ty: ValueType::tensor(DataType::Int64, &[batch]), first: state.steps },
-        Carried { role: "trace", ty: trace_type(), first: trace },
-    ];
+    let mut carried = phases::carried(plan, &state.z, &state.steps);
+    carried.push(Carried { role: "trace", ty: trace_type(), first: trace });
     let last = g.repeat("decode", &left, &yes, carried, |g, _, carried| {
         let [z, steps, trace] = carried else { unreachable!("three values are carried") };
         g.group("step", step::DOC, |g| {

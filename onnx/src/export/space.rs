@@ -22,8 +22,9 @@ pub struct Space {
     first: First,
     /// The directory that a run begins with: int64 [1, chunks].
     pub directory: Name,
-    /// The last cell of the last chunk, which is never written: double [1].
-    pub last_cell: Name,
+    /// The smallest and the largest of each query, key, lookup and expert: double [1, ids].
+    pub floor: Name,
+    pub top: Name,
 }
 
 /// What memory begins with, in the order of the keys.
@@ -55,7 +56,8 @@ impl Space {
             made: paged::frames(plan).div_ceil(pages),
             first: First::default(),
             directory: Name::new(),
-            last_cell: Name::new(),
+            floor: Name::new(),
+            top: Name::new(),
         }
     }
 
@@ -67,39 +69,27 @@ impl Space {
     /// Makes the space.
     pub fn new(g: &mut Graph, plan: &Plan, given: &Given) -> Space {
         let space = Space::of(plan);
-        let cells = space.cells() as i64;
         let (pages, experts) = (space.pages as i64, plan.network.experts.len() as i64);
         let made = vec![pages + experts; space.made];
         let made = g.initializer("pages/chunks.made", Tensor::list(&made));
-        let least = g.initializer("pages/chunks.least", Tensor::list(&[space.made as i64]));
-        let used = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));
-        let per_chunk = g.initializer("pages/chunk.cells", Tensor::list(&[cells]));
         let step = g.initializer("pages/chunk.before", Tensor::scalar(-pages));
         let zero_base = g.initializer("pages/experts", Tensor::list(&[experts]));
         let first_base = experts - pages * space.made as i64;
         let first_base = g.initializer("pages/base.unmade", Tensor::scalar(first_base));
-        let single = g.initializer("const/single", Tensor::list(&[1i64]));
         let scalar = g.initializer("const/scalar", Tensor::list::<i64>(&[]));
         let front = g.initializer("const/front", Tensor::list(&[0i64]));
         let first = First::new(g, plan, &space, given);
         g.group("directory", "Which chunks of memory there are from the start, and where.", |g| {
             let read = g.plain("read", "Shape", &[&given.bytes]);
-            let used = g.plain("used", "Add", &[&used, &read]);
-            // One more cell than is used, since the last one is never written.
-            let count = g.plain("chunks.all", "Div", &[&used, &per_chunk]);
-            let count = g.plain("chunks.used", "Add", &[&count, &single]);
-            let count = g.plain("chunks", "Max", &[&count, &least]);
-            let last = g.plain("cells", "Mul", &[&count, &per_chunk]);
-            let last = g.plain("last", "Sub", &[&last, &single]);
-            let last_cell = g.cast("last.number", &last, DataType::Double);
+            let Extent { chunks, floor, top } = Extent::new(g, plan, &read, space.cells(), space.made);
             // A chunk that is not made is in slot 0: its entries in the table are those of slot 0.
-            let end = g.plain("base.end.pages", "Mul", &[&count, &step]);
+            let end = g.plain("base.end.pages", "Mul", &[&chunks, &step]);
             let end = g.plain("base.end.list", "Add", &[&end, &zero_base]);
             let end = g.plain("base.end", "Reshape", &[&end, &scalar]);
             let unmade = g.plain("unmade", "Range", &[&first_base, &end, &step]);
             let base = g.along("base", "Concat", 0, &[&made, &unmade]);
             let directory = g.plain("all", "Unsqueeze", &[&base, &front]);
-            Space { first, directory, last_cell, ..space }
+            Space { first, directory, floor, top, ..space }
         })
     }
 
@@ -189,6 +179,42 @@ impl Space {
         let all = g.add_at("with.numbers", &all, &places, &values);
         let all = g.plain("cells", "Slice", &[&all, &aside, &end]);
         g.plain("pages", "Reshape", &[&all, &shape])
+    }
+}
+
+/// How far a trace in chunks goes.
+pub struct Extent {
+    /// Number of chunks: int64 [1].
+    pub chunks: Name,
+    /// The smallest and the largest of each query, key, lookup and expert: double [1, ids]. The last cell of the last chunk is the largest
+    /// key; it is never written.
+    pub floor: Name,
+    pub top: Name,
+}
+
+impl Extent {
+    /// Makes it for chunks of so many cells, at least so many of them, if the caller gives so many bytes, int64 [1].
+    pub fn new(g: &mut Graph, plan: &Plan, given: &str, cells: usize, least: usize) -> Extent {
+        let [.., q, k, _] = plan.slots.sizes();
+        let used = g.initializer("trace/cells", Tensor::list(&[plan.first_cells() as i64]));
+        let per_chunk = g.initializer("pages/chunk.cells", Tensor::list(&[cells as i64]));
+        let least = g.initializer("pages/chunks.least", Tensor::list(&[least as i64]));
+        let key_shape = g.initializer("pages/keys", Tensor::list(&[1i64, (q + k) as i64]));
+        let rest = [&plan.top(0)[q + k..], &[plan.last_expert()]].concat();
+        let rest = g.initializer("limits/top", Tensor::row(&rest));
+        let floor = g.initializer("limits/floor", Tensor::row(&[plan.floor(), vec![0.0]].concat()));
+        let single = g.initializer("const/single", Tensor::list(&[1i64]));
+        let used = g.plain("used", "Add", &[&used, given]);
+        // One more cell than is used, since the last one is never written.
+        let chunks = g.plain("chunks.all", "Div", &[&used, &per_chunk]);
+        let chunks = g.plain("chunks.used", "Add", &[&chunks, &single]);
+        let chunks = g.plain("chunks", "Max", &[&chunks, &least]);
+        let last = g.plain("cells", "Mul", &[&chunks, &per_chunk]);
+        let last = g.plain("last", "Sub", &[&last, &single]);
+        let last = g.cast("last.number", &last, DataType::Double);
+        let top = g.plain("top.keys", "Expand", &[&last, &key_shape]);
+        let top = g.along("top", "Concat", 1, &[&top, &rest]);
+        Extent { chunks, floor, top }
     }
 }
 

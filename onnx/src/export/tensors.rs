@@ -42,7 +42,8 @@ pub struct Inputs {
 
 /// Makes the inputs of the model.
 pub fn inputs(g: &mut Graph, plan: &Plan, boundary: &Boundary) -> Inputs {
-    let given: Vec<Name> = boundary.inputs.iter().map(|spec| g.input(&spec.name, value_type(spec))).collect();
+    let given: Vec<Name> =
+        boundary.inputs.iter().map(|spec| g.input(&spec.name, value_type(spec, None))).collect();
     let single = g.initializer("const/single", Tensor::list(&[1i64]));
     let mut inputs = Inputs { params: Vec::new(), bytes: None, sizes: Vec::new() };
     g.group(
@@ -54,11 +55,7 @@ pub fn inputs(g: &mut Graph, plan: &Plan, boundary: &Boundary) -> Inputs {
                 let name = &spec.name;
                 if spec.is_scalar() {
                     let number = g.plain(&format!("{name}.list"), "Reshape", &[input, &single]);
-                    let ty = onnx_type(spec.element.value_type());
-                    inputs.params.push(match element_type(spec.element) == ty {
-                        true => number,
-                        false => g.cast(&format!("{name}.param"), &number, ty),
-                    });
+                    inputs.params.push(to_param(g, spec, &number));
                     continue;
                 }
                 let shape = g.plain(&format!("{name}.shape"), "Shape", &[input]);
@@ -85,15 +82,26 @@ pub fn inputs(g: &mut Graph, plan: &Plan, boundary: &Boundary) -> Inputs {
     inputs
 }
 
-/// Returns the type of an input or an output.
-fn value_type(spec: &Spec) -> ValueType {
+/// Makes a number, or one for each call, a parameter of the function.
+pub fn to_param(g: &mut Graph, spec: &Spec, number: &str) -> Name {
+    let ty = onnx_type(spec.element.value_type());
+    match element_type(spec.element) == ty {
+        true => number.to_owned(),
+        false => g.cast(&format!("{}.param", spec.name), number, ty),
+    }
+}
+
+/// Returns the type of an input or an output; `calls` is the dimension for the calls, if there are many.
+pub fn value_type(spec: &Spec, calls: Option<&str>) -> ValueType {
     let dim = |(axis, dim): (usize, &Dim)| match dim {
         Dim::Fixed(size) => DimensionValue::Count((*size).into()),
         Dim::Named(name) => DimensionValue::Name(name.clone()),
         // No two outputs need to have as many.
         Dim::Counted => DimensionValue::Name(format!("{}.{axis}", spec.name)),
     };
-    ValueType::shaped(element_type(spec.element), spec.shape.iter().enumerate().map(dim).collect())
+    let calls = calls.map(|name| DimensionValue::Name(name.to_owned()));
+    let dims = calls.into_iter().chain(spec.shape.iter().enumerate().map(dim));
+    ValueType::shaped(element_type(spec.element), dims.collect())
 }
 
 /// Constants that numbers are cut with and put together with.
@@ -203,7 +211,7 @@ pub fn outputs(
         values
     });
     for (spec, value) in boundary.outputs.iter().zip(values) {
-        g.output(&spec.name, value_type(spec), &value);
+        g.output(&spec.name, value_type(spec, None), &value);
     }
 }
 
